@@ -1,0 +1,309 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "../core/applied.hpp"
+#include "../core/mask.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/row.hpp"
+
+/// @file
+/// masked_fill and masked_fill_inplace: what is dropped becomes a value.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// One row of masked_fill: a word of ones is copied, a word of zeros filled, any other selects lanes.
+        template <class T, class Row, class Cursor>
+        class fill_row
+        {
+        public:
+
+            fill_row(Row operand, Cursor cursor, const T& value)
+                : m_operand(std::move(operand))
+                , m_cursor(std::move(cursor))
+                , m_value(value)
+            {
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return m_cursor.extent();
+            }
+
+            [[nodiscard]] const T& outside() const noexcept
+            {
+                return m_value;
+            }
+
+            template <bool Streaming>
+            void block(T* to, std::size_t c, std::size_t count)
+            {
+                const word_t all = first_bits(count);
+                const word_t bits = m_cursor.word(c) & all;
+                if (bits == 0)
+                {
+                    fill_columns<Streaming>(to, to + count, m_value);
+                    return;
+                }
+                m_operand.prepare(c, count, bits);
+                if constexpr (!has_lanes<T>)
+                {
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        to[k] = (bits >> k & 1) != 0 ? m_operand.at(c + k) : m_value;
+                    }
+                }
+                else if (count == word_columns)
+                {
+                    bits == all ? copy<Streaming>(to, c, word_columns) : select<Streaming>(to, c, word_columns, bits);
+                }
+                else
+                {
+                    bits == all ? copy<false>(to, c, count) : select<false>(to, c, count, bits);
+                }
+            }
+
+        private:
+
+            template <bool Streaming>
+            void copy(T* to, std::size_t c, std::size_t count)
+            {
+                for_each_register<T>(count, [&](std::size_t k, auto full) {
+                    store_register<full, Streaming>(to + k, load_register<full>(m_operand, c + k, count - k), count - k);
+                });
+            }
+
+            template <bool Streaming>
+            void select(T* to, std::size_t c, std::size_t count, word_t bits)
+            {
+                const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
+                for_each_register<T>(count, [&](std::size_t k, auto full) {
+                    const auto x = load_register<full>(m_operand, c + k, count - k);
+                    const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
+                    store_register<full, Streaming>(to + k, y, count - k);
+                });
+            }
+
+            Row m_operand;
+            Cursor m_cursor;
+            T m_value;
+        };
+
+        template <class T, class Rows, class MaskRows>
+        class fill_rows
+        {
+        public:
+
+            fill_rows(Rows operand, MaskRows masks, const T& value)
+                : m_operand(std::move(operand))
+                , m_masks(std::move(masks))
+                , m_value(value)
+            {
+            }
+
+            auto row(std::size_t r) const
+            {
+                return fill_row<T, row_t<Rows>, row_t<MaskRows>>(m_operand.row(r), m_masks.row(r), m_value);
+            }
+
+        private:
+
+            Rows m_operand;
+            MaskRows m_masks;
+            T m_value;
+        };
+
+        /// masked_fill as an expression.
+        template <class CTX, class CTM>
+        class fill_op
+        {
+        public:
+
+            using operand_type = std::decay_t<CTX>;
+            using mask_type = std::decay_t<CTM>;
+            using value_type = std::remove_cv_t<value_type_t<operand_type>>;
+            using shape_type = typename operand_type::inner_shape_type;
+            static constexpr bool has_register_form = has_lanes<value_type>;
+
+            template <class X, class M>
+            fill_op(const char* name, X&& x, M&& m, const value_type& value)
+                : m_operand(std::forward<X>(x))
+                , m_mask(std::forward<M>(m))
+                , m_value(value)
+                , m_name(name)
+            {
+                require_broadcast(name, "a mask", m_mask.shape(), m_operand.shape());
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
+            }
+
+            [[nodiscard]] const operand_type& operand() const noexcept
+            {
+                return m_operand;
+            }
+
+            [[nodiscard]] const mask_type& gate() const noexcept
+            {
+                return m_mask;
+            }
+
+            template <class Get>
+            value_type combine(Get&& get, bool kept) const
+            {
+                return kept ? static_cast<value_type>(get()) : m_value;
+            }
+
+            auto combine_register(const lanes<value_type>& x, word_t bits) const
+                requires has_register_form
+            {
+                return xsimd::select(mask_from_bits<value_type>(bits), x, lanes<value_type>(static_cast<lane_t<value_type>>(m_value)));
+            }
+
+            template <class S>
+            auto rows(const S& shape) const
+            {
+                auto operand = make_operand<value_type>(m_operand, shape);
+                return fill_rows<value_type, decltype(operand), mask_rows<mask_type>>(
+                    std::move(operand), mask_rows<mask_type>(m_mask, shape), m_value
+                );
+            }
+
+        private:
+
+            CTX m_operand;
+            CTM m_mask;
+            value_type m_value;
+            const char* m_name;
+        };
+
+        template <class X, class M, class T>
+        auto make_fill(const char* name, X&& x, M&& m, const T& value)
+        {
+            using op = fill_op<closure_t<X>, closure_t<M>>;
+            return applied<op>(op(name, std::forward<X>(x), std::forward<M>(m), static_cast<typename op::value_type>(value)));
+        }
+
+        /// Writes `value` where a bit is set.
+        template <class T>
+        void select_dropped(T* to, std::size_t count, word_t dropped, const T& value)
+        {
+            if constexpr (has_lanes<T>)
+            {
+                const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
+                for_each_register<T>(count, [&](std::size_t k, auto full) {
+                    const auto chosen = mask_from_bits<T>(dropped >> k);
+                    if constexpr (full)
+                    {
+                        store_lanes(to + k, xsimd::select(chosen, wide, load_lanes(to + k)));
+                    }
+                    else
+                    {
+                        store_first_lanes(to + k, xsimd::select(chosen, wide, load_first_lanes(to + k, count - k)), count - k);
+                    }
+                });
+            }
+            else
+            {
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    to[k] = (dropped >> k & 1) != 0 ? value : to[k];
+                }
+            }
+        }
+
+        /// Overwrites what a row's cursor drops; what is kept is neither read nor written where a whole word is kept.
+        template <class T, class C>
+        void fill_dropped(T* row, std::size_t n, const C& cursor, const T& value)
+        {
+            const column_range kept = cursor.extent();
+            fill_columns(row, row + std::min(kept.begin, n), value);
+            std::size_t c = kept.begin;
+            for (; c < kept.end; c += word_columns)
+            {
+                const std::size_t count = std::min(word_columns, n - c);
+                const word_t dropped = ~cursor.word(c) & first_bits(count);
+                if (dropped == first_bits(count))
+                {
+                    fill_columns(row + c, row + c + count, value);
+                }
+                else if (dropped != 0)
+                {
+                    select_dropped(row + c, count, dropped, value);
+                }
+            }
+            if (c < n)
+            {
+                fill_columns(row + c, row + n, value);
+            }
+        }
+
+        template <class E, class M, class T>
+        void fill_inplace(const char* name, E& x, const M& m, const T& value)
+        {
+            require_broadcast(name, "a mask", m.shape(), x.shape());
+            const std::size_t n = columns_of(x.shape());
+            const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+            const mask_rows<M> masks(m, x.shape());
+            row_writer<T, E> writer(x);
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                writer.seek(r);
+                const auto cursor = masks.row(r);
+                if (writer.in_place())
+                {
+                    fill_dropped(writer.block(0), n, cursor, value);
+                    continue;
+                }
+                for (std::size_t c = 0; c < n; c += word_columns)
+                {
+                    const std::size_t count = std::min(word_columns, n - c);
+                    writer.write(c, ~cursor.word(c) & first_bits(count), value);
+                }
+            }
+        }
+    }
+
+    /// x where the mask keeps, `value` where it drops; lazy, with x's shape and element type.
+    ///
+    /// The mask broadcasts into x, as NumPy does, and never enlarges it. What is dropped is not seen: NaN there stays
+    /// there. `value` is converted to x's element type.
+    /// Throws std::invalid_argument where the mask's shape does not fit. One pass, no temporary; what lies outside of
+    /// the mask's extent is not read.
+    ///
+    ///     xt::xtensor<float, 2> scores = ...;                              // (2, 4)
+    ///     auto m = xmask::keep_lengths(xt::xtensor<int, 1>{4, 2}, 4);
+    ///     xt::noalias(y) = xmask::masked_fill(scores, m, -1e9f);          // row 1 ends in -1e9, -1e9
+    template <class X, class M, class T>
+    auto masked_fill(X&& x, M&& m, const T& value)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>())
+        {
+            return detail::make_fill("masked_fill", std::forward<X>(x), std::forward<M>(m), value);
+        }
+    }
+
+    /// Overwrites what the mask drops with `value`; takes the time to write that. x is any assignable tensor or view.
+    ///
+    /// Throws std::invalid_argument where the mask's shape does not fit, before anything is written.
+    ///
+    ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, 512), -1e9f);
+    template <class X, class M, class T>
+    void masked_fill_inplace(X&& x, const M& m, const T& value)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
+        }
+    }
+}

@@ -1,0 +1,574 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "lazy.hpp"
+#include "mask.hpp"
+#include "row.hpp"
+#include "simd.hpp"
+#include "writer.hpp"
+#include "xtensor.hpp"
+
+/// @file
+/// A tensor with a mask applied: a lazy expression that assigns itself row by row, 64 columns at a time.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// From how many bytes on a result is written past the caches: well beyond a core's share of them, reading
+        /// the lines that a store would otherwise fetch costs half as much again.
+        inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
+
+        /// Bytes of a cache line; stores that do not straddle two are faster.
+        inline constexpr std::size_t line_bytes = 64;
+
+        /// Columns up to the first one that starts a cache line; 0 where none does.
+        template <class T>
+        std::size_t columns_to_line(const T* row) noexcept
+        {
+            const auto past = reinterpret_cast<std::uintptr_t>(row) % line_bytes;
+            return past % sizeof(T) != 0 ? 0 : (line_bytes - past) % line_bytes / sizeof(T);
+        }
+
+        /// Whether stores of T to this address may stream.
+        template <class T>
+        bool can_stream(const T* row) noexcept
+        {
+            if constexpr (has_lanes<T>)
+            {
+                return reinterpret_cast<std::uintptr_t>(row) % sizeof(T) == 0;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        template <bool Streaming, class T>
+        void store_as(T* to, const lanes<T>& value) noexcept
+        {
+            if constexpr (Streaming)
+            {
+                store_streaming(to, value);
+            }
+            else
+            {
+                store_lanes(to, value);
+            }
+        }
+
+        /// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
+        template <bool Streaming = false, class T>
+        void fill_columns(T* first, T* last, const T& value) noexcept
+        {
+            if constexpr (has_lanes<T>)
+            {
+                constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+                const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
+                if constexpr (Streaming)
+                {
+                    const auto head = static_cast<std::ptrdiff_t>(columns_to_line(first));
+                    for (const T* stop = first + std::min(head, last - first); first != stop; ++first)
+                    {
+                        *first = value;
+                    }
+                }
+                for (; last - first >= n; first += n)
+                {
+                    store_as<Streaming>(first, wide);
+                }
+            }
+            for (; first != last; ++first)
+            {
+                *first = value;
+            }
+        }
+
+        /// Calls f(offset, full) for each register of a block of `count` columns; the last one may be partial.
+        template <class T, class F>
+        void for_each_register(std::size_t count, F&& f)
+        {
+            constexpr std::size_t n = lane_count<T>;
+            std::size_t k = 0;
+            for (; k + n <= count; k += n)
+            {
+                f(k, std::true_type());
+            }
+            if (k < count)
+            {
+                f(k, std::false_type());
+            }
+        }
+
+        template <bool Full, class Row>
+        auto load_register(const Row& row, std::size_t c, std::size_t count)
+        {
+            if constexpr (Full)
+            {
+                return row.load(c);
+            }
+            else
+            {
+                return row.load_first(c, count);
+            }
+        }
+
+        template <bool Full, bool Streaming, class T>
+        void store_register(T* to, const lanes<T>& value, std::size_t count)
+        {
+            if constexpr (Full)
+            {
+                store_as<Streaming>(to, value);
+            }
+            else
+            {
+                store_first_lanes(to, value, count);
+            }
+        }
+
+        /// Writes one row in place. Blocks start at cache lines, and what lies outside of the extent is only filled.
+        template <bool Streaming, class From, class T>
+        void write_row(From&& from, T* row, std::size_t n)
+        {
+            const column_range kept = from.extent();
+            // A short row has nothing to gain from an extra block that brings it to a cache line.
+            const std::size_t head = Streaming || n >= 4 * word_columns ? std::min(columns_to_line(row), n) : 0;
+            std::size_t c = 0;
+            if (kept.begin > head)
+            {
+                c = head + (kept.begin - head) / word_columns * word_columns;
+                fill_columns<Streaming>(row, row + c, from.outside());
+            }
+            else if (head > 0)
+            {
+                from.template block<false>(row, 0, head);
+                c = head;
+            }
+            for (; c < kept.end && c + word_columns <= n; c += word_columns)
+            {
+                from.template block<Streaming>(row + c, c, word_columns);
+            }
+            if (c < kept.end)
+            {
+                from.template block<false>(row + c, c, n - c);
+                return;
+            }
+            fill_columns<Streaming>(row + c, row + n, from.outside());
+        }
+
+        /// Writes one row through the writer's buffer.
+        template <class From, class Writer>
+        void write_row_buffered(From&& from, Writer& writer, std::size_t n)
+        {
+            for (std::size_t c = 0; c < n; c += word_columns)
+            {
+                const std::size_t count = std::min(word_columns, n - c);
+                from.template block<false>(writer.block(c), c, count);
+                writer.commit(c, count);
+            }
+        }
+
+        /// Writes every row of a lazy result to `to`, which has its shape.
+        template <class T, class Rows, class E>
+        void write_rows(const Rows& rows, E& to)
+        {
+            const std::size_t row_count = rows_of(to.shape());
+            const std::size_t n = columns_of(to.shape());
+            if (row_count == 0 || n == 0)
+            {
+                return;
+            }
+            row_writer<T, E> writer(to);
+            writer.seek(0);
+            const bool in_place = writer.in_place();
+            const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
+                                   && can_stream(writer.block(0));
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                writer.seek(r);
+                if (!in_place)
+                {
+                    write_row_buffered(rows.row(r), writer, n);
+                }
+                else if (streaming)
+                {
+                    if constexpr (has_lanes<T>)
+                    {
+                        write_row<true>(rows.row(r), writer.block(0), n);
+                    }
+                }
+                else
+                {
+                    write_row<false>(rows.row(r), writer.block(0), n);
+                }
+            }
+            if (streaming)
+            {
+                finish_streaming();
+            }
+        }
+
+        /// Whether every leaf of an expression holds elements of type T, so that xtensor's load_simd gives what it
+        /// should (xtensor#2025).
+        template <class E, class T>
+        struct leaves_are : std::is_same<value_type_t<E>, T>
+        {
+        };
+
+        template <class F, class... CT, class T>
+        struct leaves_are<xt::xfunction<F, CT...>, T>
+            : std::bool_constant<
+                  std::is_same_v<value_type_t<xt::xfunction<F, CT...>>, T> && (leaves_are<std::decay_t<CT>, T>::value && ...)>
+        {
+        };
+
+        /// Whether an expression can be read by flat index.
+        template <class E>
+        struct has_flat_access : std::bool_constant<requires(const E& e) { e.data_element(std::size_t(0)); }>
+        {
+        };
+
+        template <class F, class... CT>
+        struct has_flat_access<xt::xfunction<F, CT...>> : std::bool_constant<(has_flat_access<std::decay_t<CT>>::value && ...)>
+        {
+        };
+
+        /// Walks an applied expression by walking its operand and its mask.
+        template <class A>
+        class applied_stepper
+        {
+        public:
+
+            using value_type = typename A::value_type;
+            using reference = value_type;
+            using pointer = const value_type*;
+            using size_type = std::size_t;
+            using difference_type = std::ptrdiff_t;
+            using operand_stepper = typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper;
+            using gate_stepper = typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper;
+
+            applied_stepper() = default;
+
+            applied_stepper(const A* applied, operand_stepper operand, gate_stepper gate)
+                : m_applied(applied)
+                , m_operand(operand)
+                , m_gate(gate)
+            {
+            }
+
+            reference operator*() const
+            {
+                return m_applied->combine([this] { return *m_operand; }, *m_gate);
+            }
+
+            void step(size_type axis, size_type n = 1)
+            {
+                m_operand.step(axis, n);
+                m_gate.step(axis, n);
+            }
+
+            void step_back(size_type axis, size_type n = 1)
+            {
+                m_operand.step_back(axis, n);
+                m_gate.step_back(axis, n);
+            }
+
+            void reset(size_type axis)
+            {
+                m_operand.reset(axis);
+                m_gate.reset(axis);
+            }
+
+            void reset_back(size_type axis)
+            {
+                m_operand.reset_back(axis);
+                m_gate.reset_back(axis);
+            }
+
+            void to_begin()
+            {
+                m_operand.to_begin();
+                m_gate.to_begin();
+            }
+
+            void to_end(xt::layout_type l)
+            {
+                m_operand.to_end(l);
+                m_gate.to_end(l);
+            }
+
+        private:
+
+            const A* m_applied = nullptr;
+            operand_stepper m_operand;
+            gate_stepper m_gate;
+        };
+    }
+
+    /// A tensor with a mask (or real weights) applied, not yet computed. An ordinary lazy xtensor expression; alone
+    /// on the right of an assignment it is one pass by words, inside a larger expression xtensor walks it.
+    ///
+    /// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape), and name().
+    template <class Op>
+    class applied;
+}
+
+template <class Op>
+struct xt::xiterable_inner_types<xmask::applied<Op>>
+{
+    using inner_shape_type = typename Op::shape_type;
+    using const_stepper = xmask::detail::applied_stepper<Op>;
+    using stepper = const_stepper;
+};
+
+template <class Op>
+struct xt::xcontainer_inner_types<xmask::applied<Op>>
+{
+    using reference = typename Op::value_type;
+    using const_reference = typename Op::value_type;
+    using size_type = std::size_t;
+};
+
+namespace xmask::inline XMASK_ABI
+{
+    template <class Op>
+    class applied : public detail::lazy<applied<Op>, typename Op::value_type>
+    {
+        using base = detail::lazy<applied<Op>, typename Op::value_type>;
+        using operand_type = std::decay_t<decltype(std::declval<const Op&>().operand())>;
+
+    public:
+
+        using typename base::const_stepper;
+        using typename base::inner_shape_type;
+        using typename base::size_type;
+        using typename base::value_type;
+
+        explicit applied(Op op)
+            : m_op(std::move(op))
+        {
+        }
+
+        using base::shape;
+
+        const inner_shape_type& shape() const noexcept
+        {
+            return m_op.operand().shape();
+        }
+
+        const Op& op() const noexcept
+        {
+            return m_op;
+        }
+
+        template <class It>
+        value_type element(It first, It last) const
+        {
+            return m_op.combine(
+                [&] { return m_op.operand().element(first, last); }, m_op.gate().element(first, last)
+            );
+        }
+
+        value_type data_element(size_type i) const
+        {
+            if constexpr (detail::has_flat_access<operand_type>::value)
+            {
+                if (m_linear)
+                {
+                    return m_op.combine([&] { return m_op.operand().data_element(i); }, m_op.gate().data_element(i));
+                }
+            }
+            return detail::at_flat_index(shape(), i, [&](const auto& index) {
+                return element(index.begin(), index.end());
+            });
+        }
+
+        template <class S>
+        bool has_linear_assign(const S& strides) const noexcept
+        {
+            return m_linear && detail::is_row_major(shape(), strides);
+        }
+
+        template <class S>
+        const_stepper stepper_begin(const S& walked) const noexcept
+        {
+            return {&m_op, m_op.operand().stepper_begin(walked), m_op.gate().stepper_begin(walked)};
+        }
+
+        template <class S>
+        const_stepper stepper_end(const S& walked, xt::layout_type l) const noexcept
+        {
+            return {&m_op, m_op.operand().stepper_end(walked, l), m_op.gate().stepper_end(walked, l)};
+        }
+
+        /// The fast row walk; xtensor calls it when this expression stands alone on the right-hand side.
+        template <class E>
+        void assign_to(xt::xexpression<E>& to) const
+        {
+            auto& result = to.derived_cast();
+            detail::resize_or_check(m_op.name(), "the result", result, shape());
+            detail::write_rows<value_type>(m_op.rows(result.shape()), result);
+        }
+
+#if defined(XTENSOR_USE_XSIMD)
+        /// One register of a larger expression that xtensor vectorizes.
+        template <class Align, class Requested = value_type, std::size_t N = detail::lane_count<Requested>>
+            requires(
+                std::same_as<Requested, value_type> && Op::has_register_form && detail::leaves_are<operand_type, value_type>::value
+                && xt::has_simd_interface<operand_type, value_type>::value
+            )
+        detail::lanes<Requested> load_simd(size_type i) const
+        {
+            const std::size_t n = detail::columns_of(shape());
+            const std::size_t c = i % n;
+            if (c + detail::lane_count<value_type> <= n)
+            {
+                return m_op.combine_register(
+                    m_op.operand().template load_simd<Align, value_type>(i), m_op.gate().row(i / n).word(c)
+                );
+            }
+            std::array<value_type, detail::lane_count<value_type>> values;
+            for (std::size_t k = 0; k < values.size(); ++k)
+            {
+                values[k] = data_element(i + k);
+            }
+            return detail::load_lanes(values.data());
+        }
+#endif
+
+    private:
+
+        bool linear_operand() const
+        {
+            if constexpr (detail::has_flat_access<operand_type>::value)
+            {
+                auto strides = xt::svector<std::ptrdiff_t, 8>(shape().size());
+                std::ptrdiff_t stride = 1;
+                for (std::size_t axis = strides.size(); axis-- > 0;)
+                {
+                    strides[axis] = shape()[axis] == 1 ? 0 : stride;
+                    stride *= static_cast<std::ptrdiff_t>(shape()[axis]);
+                }
+                return m_op.operand().has_linear_assign(strides) && m_op.gate().has_linear_assign(strides)
+                       && detail::same_shape(m_op.gate().shape(), shape());
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        Op m_op;
+        bool m_linear = linear_operand();
+    };
+
+    namespace detail
+    {
+        template <class T>
+        struct is_applied : std::false_type
+        {
+        };
+
+        template <class Op>
+        struct is_applied<applied<Op>> : std::true_type
+        {
+        };
+
+        /// A row of a lazy result as the operand of another: its blocks are computed into 64 elements.
+        template <class Row, class T>
+        class applied_row
+        {
+        public:
+
+            using value_type = T;
+            static constexpr bool in_registers = has_lanes<T>;
+
+            applied_row(Row row, bool one_column)
+                : m_row(std::move(row))
+                , m_one_column(one_column)
+            {
+            }
+
+            void prepare(std::size_t c, std::size_t count, word_t /*bits*/)
+            {
+                m_begin = c;
+                if (!m_one_column)
+                {
+                    m_row.template block<false>(m_buffer.values, c, count);
+                    return;
+                }
+                m_row.template block<false>(m_buffer.values, 0, 1);
+                std::fill_n(m_buffer.values + 1, count - 1, m_buffer[0]);
+            }
+
+            T at(std::size_t c) const noexcept
+            {
+                return m_buffer[c - m_begin];
+            }
+
+            lanes<T> load(std::size_t c) const noexcept
+                requires in_registers
+            {
+                return detail::load_lanes(m_buffer.values + (c - m_begin));
+            }
+
+            lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
+                requires in_registers
+            {
+                return detail::load_first_lanes(m_buffer.values + (c - m_begin), count);
+            }
+
+        private:
+
+            Row m_row;
+            bool m_one_column;
+            std::size_t m_begin = 0;
+            block_buffer<T> m_buffer;
+        };
+
+        template <class Rows, class T>
+        class applied_rows
+        {
+        public:
+
+            template <class S, class F>
+            applied_rows(Rows rows, const S& shape, const F& from)
+                : m_rows(std::move(rows))
+                , m_numbers(row_numbers(shape, from))
+                , m_one_column(columns_of(from) == 1)
+            {
+            }
+
+            applied_row<row_t<Rows>, T> row(std::size_t r) const
+            {
+                return {m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_one_column};
+            }
+
+        private:
+
+            Rows m_rows;
+            row_offsets m_numbers;
+            bool m_one_column;
+        };
+
+        template <class Op>
+        struct row_maker<applied<Op>>
+        {
+            template <class S>
+            static auto make(const applied<Op>& e, const S& shape)
+            {
+                using rows = decltype(e.op().rows(e.shape()));
+                return applied_rows<rows, typename Op::value_type>(e.op().rows(e.shape()), shape, e.shape());
+            }
+        };
+    }
+}

@@ -1,0 +1,76 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <ranges>
+#include <utility>
+
+#include "shape.hpp"
+#include "xtensor.hpp"
+
+/// @file
+/// Small tables that a builder keeps (lengths, indices): a tensor, a lazy expression, a standard container or a list.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// A standard container of numbers.
+    template <class C>
+    concept number_range = !expression<C> && std::ranges::sized_range<C>
+                           && std::is_arithmetic_v<std::ranges::range_value_t<C>>;
+
+    /// Whether C can be held as a table of numbers.
+    template <class C>
+    concept number_table = expression<C> || number_range<C>;
+
+    /// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
+    template <number_table C>
+    decltype(auto) hold(C&& values)
+    {
+        if constexpr (number_range<C>)
+        {
+            auto copy = xt::xtensor<std::ranges::range_value_t<C>, 1>::from_shape({std::ranges::size(values)});
+            std::ranges::copy(values, copy.begin());
+            return copy;
+        }
+        else if constexpr (has_memory<C>)
+        {
+            return closure_t<C>(std::forward<C>(values));
+        }
+        else
+        {
+            return std::decay_t<decltype(xt::eval(std::forward<C>(values)))>(values);
+        }
+    }
+
+    template <class T>
+    auto hold(std::initializer_list<T> values)
+    {
+        auto copy = xt::xtensor<T, 1>::from_shape({values.size()});
+        std::copy(values.begin(), values.end(), copy.begin());
+        return copy;
+    }
+
+    /// What hold() gives: a reference or a container.
+    template <class C>
+    using held_t = decltype(hold(std::declval<C>()));
+
+    /// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's memory.
+    template <class E>
+    row_offsets table_offsets(const E& table, std::size_t axes)
+    {
+        any_shape walked(axes + 1);
+        any_shape from(axes + 1);
+        xt::svector<std::ptrdiff_t, 4> strides(axes + 1);
+        for (std::size_t axis = 0; axis < axes; ++axis)
+        {
+            walked[axis] = from[axis] = static_cast<std::size_t>(table.shape()[axis]);
+            strides[axis] = static_cast<std::ptrdiff_t>(table.strides()[axis]);
+        }
+        walked[axes] = from[axes] = 1;
+        strides[axes] = 0;
+        return row_offsets(walked, from, strides);
+    }
+}

@@ -1,0 +1,363 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "error.hpp"
+#include "lazy.hpp"
+#include "shape.hpp"
+#include "word.hpp"
+#include "xtensor.hpp"
+
+/// @file
+/// The protocol: a rule gives row cursors, a cursor gives words; mask<Rule> makes any rule an xtensor expression.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
+    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
+    ///
+    /// A cursor whose words are costly may also have `bool kept(std::size_t c) const` for one column alone.
+    template <class C>
+    concept row_cursor = requires(const C& cursor, std::size_t c) {
+        { cursor.word(c) } -> std::same_as<word_t>;
+        { cursor.extent() } -> std::same_as<column_range>;
+    };
+
+    /// How a mask is made: a shape, and a cursor for each row. Rows are numbered in row-major order of the leading
+    /// axes; a cursor does not outlive its rule. Rules answer from any thread, and hold no memory in proportion to
+    /// the mask's size unless their name says so.
+    ///
+    /// A rule whose rows share some work may offer rows() instead: what it returns is made once for an operation, and
+    /// has row(r).
+    template <class R>
+    concept mask_rule = requires(const R& rule, std::size_t r) {
+        typename R::shape_type;
+        { rule.shape() } -> std::convertible_to<const typename R::shape_type&>;
+    } && (requires(const R& rule, std::size_t r) {
+        { rule.row(r) } -> row_cursor;
+    } || requires(const R& rule, std::size_t r) {
+        { rule.rows().row(r) } -> row_cursor;
+    });
+
+    template <mask_rule Rule>
+    class mask;
+
+    namespace detail
+    {
+        template <class T>
+        struct is_mask_impl : std::false_type
+        {
+        };
+
+        template <mask_rule Rule>
+        struct is_mask_impl<mask<Rule>> : std::true_type
+        {
+        };
+    }
+
+    /// Whether M (after removing references) is a mask of this library.
+    template <class M>
+    concept mask_expression = detail::is_mask_impl<std::remove_cvref_t<M>>::value;
+
+    /// Whether W can stand as weights (a soft mask): an expression of real numbers.
+    template <class W>
+    concept weight_expression = expression<W> && !mask_expression<W> && std::is_floating_point_v<value_type_t<W>>;
+
+    namespace detail
+    {
+        /// Fails to compile, with one sentence, where something else stands in a mask's place.
+        template <class M>
+        consteval bool require_mask()
+        {
+            static_assert(
+                mask_expression<M>,
+                "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
+                "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+            );
+            return mask_expression<M>;
+        }
+
+        /// The same where a mask or real-valued weights may stand.
+        template <class M>
+        consteval bool require_mask_or_weights()
+        {
+            static_assert(
+                mask_expression<M> || weight_expression<M>,
+                "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
+                "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+            );
+            return mask_expression<M> || weight_expression<M>;
+        }
+
+        /// Fails to compile, with one sentence, where a plain number or container stands in a tensor's place.
+        template <class E>
+        consteval bool require_tensor()
+        {
+            static_assert(
+                expression<E> && !mask_expression<E>,
+                "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
+            );
+            return expression<E> && !mask_expression<E>;
+        }
+
+        /// What gives a mask's cursors: what its rule makes for one operation, or the rule itself.
+        template <class Rule>
+        decltype(auto) rule_rows(const Rule& rule)
+        {
+            if constexpr (requires { rule.rows(); })
+            {
+                return rule.rows();
+            }
+            else
+            {
+                return (rule);
+            }
+        }
+
+        /// One column of a row, by the cheapest way the cursor has.
+        template <row_cursor C>
+        bool kept(const C& cursor, std::size_t c)
+        {
+            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
+            {
+                return cursor.kept(c);
+            }
+            else
+            {
+                return (cursor.word(c) & 1) != 0;
+            }
+        }
+
+        /// Walks a mask element by element in any order, as xtensor's general assignment does.
+        template <class M>
+        class mask_stepper
+        {
+        public:
+
+            using value_type = bool;
+            using reference = bool;
+            using pointer = const bool*;
+            using size_type = std::size_t;
+            using difference_type = std::ptrdiff_t;
+
+            mask_stepper() = default;
+
+            mask_stepper(const M* mask, size_type offset)
+                : m_mask(mask)
+                , m_offset(offset)
+                , m_strides(mask->dimension())
+            {
+                difference_type stride = 1;
+                for (size_type axis = m_strides.size(); axis-- > 0;)
+                {
+                    const auto extent = static_cast<difference_type>(mask->shape()[axis]);
+                    m_strides[axis] = extent == 1 ? 0 : stride;
+                    stride *= extent;
+                }
+            }
+
+            reference operator*() const
+            {
+                return m_mask->data_element(static_cast<size_type>(m_flat));
+            }
+
+            void step(size_type axis, size_type n = 1)
+            {
+                if (axis >= m_offset)
+                {
+                    m_flat += m_strides[axis - m_offset] * static_cast<difference_type>(n);
+                }
+            }
+
+            void step_back(size_type axis, size_type n = 1)
+            {
+                if (axis >= m_offset)
+                {
+                    m_flat -= m_strides[axis - m_offset] * static_cast<difference_type>(n);
+                }
+            }
+
+            void reset(size_type axis)
+            {
+                if (axis >= m_offset)
+                {
+                    m_flat -= m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+                }
+            }
+
+            void reset_back(size_type axis)
+            {
+                if (axis >= m_offset)
+                {
+                    m_flat += m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+                }
+            }
+
+            void to_begin()
+            {
+                m_flat = 0;
+            }
+
+            void to_end(xt::layout_type l)
+            {
+                m_flat = 0;
+                for (size_type axis = 0; axis < m_strides.size(); ++axis)
+                {
+                    m_flat += m_strides[axis] * (extent(axis) - 1);
+                }
+                if (m_strides.size() != 0)
+                {
+                    m_flat += l == xt::layout_type::row_major ? m_strides.back() : m_strides.front();
+                }
+            }
+
+        private:
+
+            difference_type extent(size_type axis) const
+            {
+                return static_cast<difference_type>(m_mask->shape()[axis]);
+            }
+
+            const M* m_mask = nullptr;
+            size_type m_offset = 0;
+            xt::svector<difference_type, 4> m_strides;
+            difference_type m_flat = 0;
+        };
+    }
+}
+
+template <xmask::mask_rule Rule>
+struct xt::xiterable_inner_types<xmask::mask<Rule>>
+{
+    using inner_shape_type = typename Rule::shape_type;
+    using const_stepper = xmask::detail::mask_stepper<xmask::mask<Rule>>;
+    using stepper = const_stepper;
+};
+
+template <xmask::mask_rule Rule>
+struct xt::xcontainer_inner_types<xmask::mask<Rule>>
+{
+    using reference = bool;
+    using const_reference = bool;
+    using size_type = std::size_t;
+};
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Says which elements of a tensor count: true means keep. A lazy xtensor expression of bool.
+    ///
+    /// Made by the builders (keep_lengths, drop_indices, keep_above, ...) and by combining masks with && || ! ^. A
+    /// rule of your own becomes one by `xmask::mask(my_rule)`.
+    ///
+    ///     auto m = xmask::keep_lengths(lengths, 512) && xmask::drop_tokens(tokens, {0});
+    ///     xt::xarray<bool> b = m;             // the words are unpacked once, row by row
+    ///     std::size_t kept = xmask::count_kept(m);
+    template <mask_rule Rule>
+    class mask : public detail::lazy<mask<Rule>, bool>
+    {
+        using base = detail::lazy<mask<Rule>, bool>;
+
+    public:
+
+        using rule_type = Rule;
+        using typename base::const_stepper;
+        using typename base::inner_shape_type;
+        using typename base::size_type;
+
+        explicit mask(Rule rule) noexcept(std::is_nothrow_move_constructible_v<Rule>)
+            : m_rule(std::move(rule))
+        {
+        }
+
+        /// Stores another mask, where the rule stores (bitmask b = m).
+        template <mask_expression M>
+            requires(!std::same_as<std::remove_cvref_t<M>, mask> && std::constructible_from<Rule, const std::remove_cvref_t<M>&>)
+        mask(const M& other)
+            : m_rule(other)
+        {
+        }
+
+        using base::shape;
+
+        const inner_shape_type& shape() const noexcept
+        {
+            return m_rule.shape();
+        }
+
+        /// How this mask answers.
+        const Rule& rule() const noexcept
+        {
+            return m_rule;
+        }
+
+        /// The cursor of one row: word(c) and extent().
+        auto row(std::size_t r) const
+        {
+            return detail::rule_rows(m_rule).row(r);
+        }
+
+        template <class It>
+        bool element(It first, It last) const
+        {
+            const auto& extents = shape();
+            auto given = static_cast<std::size_t>(last - first);
+            for (; given > extents.size(); --given)
+            {
+                ++first;
+            }
+            std::size_t r = 0;
+            std::size_t c = 0;
+            for (std::size_t axis = extents.size() - given; axis < extents.size(); ++axis, ++first)
+            {
+                const auto extent = static_cast<std::size_t>(extents[axis]);
+                const auto i = extent == 1 ? 0 : static_cast<std::size_t>(*first);
+                if (axis + 1 == extents.size())
+                {
+                    c = i;
+                }
+                else
+                {
+                    r = r * extent + i;
+                }
+            }
+            return detail::kept(row(r), c);
+        }
+
+        bool data_element(size_type i) const
+        {
+            const std::size_t n = detail::columns_of(shape());
+            return detail::kept(row(i / n), i % n);
+        }
+
+        template <class S>
+        bool has_linear_assign(const S& strides) const noexcept
+        {
+            return detail::is_row_major(shape(), strides);
+        }
+
+        template <class S>
+        const_stepper stepper_begin(const S& walked) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension());
+        }
+
+        template <class S>
+        const_stepper stepper_end(const S& walked, xt::layout_type l) const noexcept
+        {
+            auto result = stepper_begin(walked);
+            result.to_end(l);
+            return result;
+        }
+
+    private:
+
+        Rule m_rule;
+    };
+
+    template <mask_rule Rule>
+    mask(Rule) -> mask<Rule>;
+}

@@ -1,0 +1,523 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "shape.hpp"
+#include "simd.hpp"
+#include "word.hpp"
+#include "xtensor.hpp"
+
+/// @file
+/// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
+///
+/// Rows are made once per operation for an expression and a shape; row(r) gives one of them. For each block of at most
+/// 64 columns, prepare(c, count, bits) comes first; then at(c) gives one element and load(c) a register of them. Rows
+/// over contiguous memory point into it; a lazy function of such rows is computed in registers; what is neither (a
+/// column-major view, a generator, a mix of types) goes through a buffer of 64 elements.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Room for 64 elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+    template <class T>
+    struct block_buffer
+    {
+        block_buffer() noexcept
+        {
+        }
+
+        block_buffer(const block_buffer&) noexcept
+        {
+        }
+
+        block_buffer& operator=(const block_buffer&) noexcept
+        {
+            return *this;
+        }
+
+        T& operator[](std::size_t k) noexcept
+        {
+            return values[k];
+        }
+
+        const T& operator[](std::size_t k) const noexcept
+        {
+            return values[k];
+        }
+
+        T values[word_columns];
+    };
+
+    /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered.
+    template <class T>
+    class memory_row
+    {
+    public:
+
+        using value_type = T;
+        static constexpr bool in_registers = has_lanes<T>;
+
+        memory_row(const T* row, std::ptrdiff_t stride) noexcept
+            : m_row(row)
+            , m_stride(stride)
+        {
+        }
+
+        void prepare(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
+        {
+            if (m_stride != 1)
+            {
+                gather(c, count);
+            }
+        }
+
+        T at(std::size_t c) const noexcept
+        {
+            return *address(c);
+        }
+
+        lanes<T> load(std::size_t c) const noexcept
+            requires in_registers
+        {
+            return detail::load_lanes(address(c));
+        }
+
+        lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
+            requires in_registers
+        {
+            return detail::load_first_lanes(address(c), count);
+        }
+
+    private:
+
+        const T* address(std::size_t c) const noexcept
+        {
+            return m_stride == 1 ? m_row + c : m_buffer.values + (c - m_begin);
+        }
+
+        void gather(std::size_t c, std::size_t count) noexcept
+        {
+            const T* from = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                m_buffer[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
+            }
+            m_begin = c;
+        }
+
+        const T* m_row;
+        std::ptrdiff_t m_stride;
+        std::size_t m_begin = 0;
+        block_buffer<T> m_buffer;
+    };
+
+    template <class T>
+    class memory_rows
+    {
+    public:
+
+        template <class E, class S>
+        memory_rows(const E& e, const S& shape)
+            : m_data(e.data() + e.data_offset())
+            , m_offsets(shape, e.shape(), e.strides())
+            , m_stride(last_stride(e, columns_of(shape)))
+        {
+        }
+
+        memory_row<T> row(std::size_t r) const noexcept
+        {
+            return {m_data + m_offsets(r), m_stride};
+        }
+
+    private:
+
+        template <class E>
+        static std::ptrdiff_t last_stride(const E& e, std::size_t n)
+        {
+            if (n == 1)
+            {
+                return 1;
+            }
+            return columns_of(e.shape()) == 1 ? 0 : static_cast<std::ptrdiff_t>(e.strides()[e.dimension() - 1]);
+        }
+
+        const T* m_data;
+        row_offsets m_offsets;
+        std::ptrdiff_t m_stride;
+    };
+
+    /// One value for every column of every row.
+    template <class T>
+    class scalar_row
+    {
+    public:
+
+        using value_type = T;
+        static constexpr bool in_registers = has_lanes<T>;
+
+        explicit scalar_row(const T& value) noexcept
+            : m_value(value)
+        {
+        }
+
+        const scalar_row& row(std::size_t /*r*/) const noexcept
+        {
+            return *this;
+        }
+
+        void prepare(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) noexcept
+        {
+        }
+
+        T at(std::size_t /*c*/) const noexcept
+        {
+            return m_value;
+        }
+
+        lanes<T> load(std::size_t /*c*/) const noexcept
+            requires in_registers
+        {
+            return lanes<T>(static_cast<lane_t<T>>(m_value));
+        }
+
+        lanes<T> load_first(std::size_t c, std::size_t /*count*/) const noexcept
+            requires in_registers
+        {
+            return load(c);
+        }
+
+    private:
+
+        T m_value;
+    };
+
+    /// One row of any expression, element by element through its stepper, and only where something is kept.
+    template <class E>
+    class stepped_row
+    {
+    public:
+
+        using value_type = value_type_t<E>;
+        static constexpr bool in_registers = false;
+
+        stepped_row(typename E::const_stepper stepper, std::size_t last_axis)
+            : m_stepper(stepper)
+            , m_last_axis(last_axis)
+        {
+        }
+
+        void prepare(std::size_t c, std::size_t count, word_t bits)
+        {
+            m_begin = c;
+            for (bits &= first_bits(count); bits != 0; bits &= bits - 1)
+            {
+                const std::size_t k = lowest_bit(bits);
+                move_to(c + k);
+                m_buffer[k] = *m_stepper;
+            }
+        }
+
+        value_type at(std::size_t c) const noexcept
+        {
+            return m_buffer[c - m_begin];
+        }
+
+    private:
+
+        void move_to(std::size_t c)
+        {
+            if (c > m_column)
+            {
+                m_stepper.step(m_last_axis, c - m_column);
+            }
+            else if (c < m_column)
+            {
+                m_stepper.step_back(m_last_axis, m_column - c);
+            }
+            m_column = c;
+        }
+
+        typename E::const_stepper m_stepper;
+        std::size_t m_last_axis;
+        std::size_t m_column = 0;
+        std::size_t m_begin = 0;
+        block_buffer<value_type> m_buffer;
+    };
+
+    /// Moves a stepper over `shape` from its beginning to the start of row r.
+    template <class Stepper, class S>
+    void step_to_row(Stepper& stepper, const S& shape, std::size_t r)
+    {
+        for (std::size_t axis = shape.size(); axis-- > 1;)
+        {
+            const auto extent = static_cast<std::size_t>(shape[axis - 1]);
+            if (r % extent != 0)
+            {
+                stepper.step(axis - 1, r % extent);
+            }
+            r /= extent;
+        }
+    }
+
+    template <class E, class S>
+    class stepped_rows
+    {
+    public:
+
+        stepped_rows(const E& e, const S& shape)
+            : m_expression(&e)
+            , m_shape(shape)
+        {
+        }
+
+        stepped_row<E> row(std::size_t r) const
+        {
+            auto stepper = m_expression->stepper_begin(m_shape);
+            step_to_row(stepper, m_shape, r);
+            return {stepper, m_shape.size() - 1};
+        }
+
+    private:
+
+        const E* m_expression;
+        S m_shape;
+    };
+
+    /// Whether a functor of xtensor works on registers of T and gives one back.
+    template <class F, class T, class... Args>
+    concept register_function = has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
+        requires(std::same_as<Args, T> && ...);
+        { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
+    };
+
+    /// A lazy function of other rows. Where all of them have one real type and the function takes registers, it is
+    /// computed in registers; otherwise element by element.
+    template <class F, class... Row>
+    class function_row
+    {
+    public:
+
+        using value_type = std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Row::value_type>()...))>;
+        static constexpr bool in_registers = (Row::in_registers && ...)
+                                             && register_function<F, value_type, typename Row::value_type...>;
+
+        function_row(const F& f, std::tuple<Row...> rows)
+            : m_function(f)
+            , m_rows(std::move(rows))
+        {
+        }
+
+        void prepare(std::size_t c, std::size_t count, word_t bits)
+        {
+            std::apply([&](auto&... row) { (row.prepare(c, count, bits), ...); }, m_rows);
+        }
+
+        value_type at(std::size_t c) const
+        {
+            return std::apply([&](const auto&... row) { return m_function(row.at(c)...); }, m_rows);
+        }
+
+        auto load(std::size_t c) const
+            requires in_registers
+        {
+            return std::apply([&](const auto&... row) { return m_function.simd_apply(row.load(c)...); }, m_rows);
+        }
+
+        auto load_first(std::size_t c, std::size_t count) const
+            requires in_registers
+        {
+            return std::apply(
+                [&](const auto&... row) { return m_function.simd_apply(row.load_first(c, count)...); }, m_rows
+            );
+        }
+
+    private:
+
+        F m_function;
+        std::tuple<Row...> m_rows;
+    };
+
+    /// The type of one row of Rows.
+    template <class Rows>
+    using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
+
+    template <class F, class... Rows>
+    class function_rows
+    {
+    public:
+
+        function_rows(const F& f, Rows... rows)
+            : m_function(f)
+            , m_rows(std::move(rows)...)
+        {
+        }
+
+        auto row(std::size_t r) const
+        {
+            return std::apply(
+                [&](const auto&... rows) {
+                    return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
+                },
+                m_rows
+            );
+        }
+
+    private:
+
+        F m_function;
+        std::tuple<Rows...> m_rows;
+    };
+
+    /// Brings any row to the type T and into registers, by way of 64 elements at a time.
+    template <class Row, class T>
+    class buffered_row
+    {
+    public:
+
+        using value_type = T;
+        static constexpr bool in_registers = has_lanes<T>;
+
+        explicit buffered_row(Row row)
+            : m_row(std::move(row))
+        {
+        }
+
+        void prepare(std::size_t c, std::size_t count, word_t bits)
+        {
+            m_row.prepare(c, count, bits);
+            m_begin = c;
+            if (count == word_columns && bits == ~word_t(0))
+            {
+                for (std::size_t k = 0; k < word_columns; ++k)
+                {
+                    m_buffer[k] = static_cast<T>(m_row.at(c + k));
+                }
+                return;
+            }
+            // What is dropped is not computed: it could trap (an integer division) or call the user's function.
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                m_buffer[k] = (bits >> k & 1) != 0 ? static_cast<T>(m_row.at(c + k)) : T();
+            }
+        }
+
+        T at(std::size_t c) const noexcept
+        {
+            return m_buffer[c - m_begin];
+        }
+
+        lanes<T> load(std::size_t c) const noexcept
+            requires in_registers
+        {
+            return detail::load_lanes(m_buffer.values + (c - m_begin));
+        }
+
+        lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
+            requires in_registers
+        {
+            return detail::load_first_lanes(m_buffer.values + (c - m_begin), count);
+        }
+
+    private:
+
+        Row m_row;
+        std::size_t m_begin = 0;
+        block_buffer<T> m_buffer;
+    };
+
+    template <class Rows, class T>
+    class buffered_rows
+    {
+    public:
+
+        explicit buffered_rows(Rows rows)
+            : m_rows(std::move(rows))
+        {
+        }
+
+        buffered_row<row_t<Rows>, T> row(std::size_t r) const
+        {
+            return buffered_row<row_t<Rows>, T>(m_rows.row(r));
+        }
+
+    private:
+
+        Rows m_rows;
+    };
+
+    template <class E, class S>
+    auto make_rows(const E& e, const S& shape);
+
+    /// Chooses the rows of an expression by its kind; specialized for the library's own lazy results in applied.hpp.
+    template <class E>
+    struct row_maker
+    {
+        template <class S>
+        static auto make(const E& e, const S& shape)
+        {
+            if constexpr (has_memory<E>)
+            {
+                return memory_rows<std::remove_cv_t<value_type_t<E>>>(e, shape);
+            }
+            else
+            {
+                return stepped_rows<E, S>(e, shape);
+            }
+        }
+    };
+
+    template <class CT>
+    struct row_maker<xt::xscalar<CT>>
+    {
+        template <class S>
+        static auto make(const xt::xscalar<CT>& e, const S& /*shape*/)
+        {
+            return scalar_row<std::remove_cv_t<value_type_t<xt::xscalar<CT>>>>(e.expression());
+        }
+    };
+
+    template <class F, class... CT>
+    struct row_maker<xt::xfunction<F, CT...>>
+    {
+        template <class S>
+        static auto make(const xt::xfunction<F, CT...>& e, const S& shape)
+        {
+            using functor = typename xt::xfunction<F, CT...>::functor_type;
+            return std::apply(
+                [&](const auto&... argument) {
+                    return function_rows<functor, decltype(make_rows(argument, shape))...>(
+                        e.functor(), make_rows(argument, shape)...
+                    );
+                },
+                e.arguments()
+            );
+        }
+    };
+
+    template <class E, class S>
+    auto make_rows(const E& e, const S& shape)
+    {
+        return row_maker<E>::make(e, shape);
+    }
+
+    /// The rows of an expression as an operation reads them: elements of type T, in registers where T has them.
+    template <class T, class E, class S>
+    auto make_operand(const E& e, const S& shape)
+    {
+        using rows = decltype(make_rows(e, shape));
+        using row = row_t<rows>;
+        if constexpr (row::in_registers && std::same_as<typename row::value_type, T>)
+        {
+            return make_rows(e, shape);
+        }
+        else
+        {
+            return buffered_rows<rows, T>(make_rows(e, shape));
+        }
+    }
+}

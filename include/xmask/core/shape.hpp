@@ -1,0 +1,205 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "error.hpp"
+#include "xtensor.hpp"
+
+/// @file
+/// Shapes as rows: the last axis is the row, the leading axes number the rows in row-major order.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// A shape of any rank; up to four axes it needs no memory of its own.
+        using any_shape = xt::dynamic_shape<std::size_t>;
+
+        /// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
+        template <class S>
+        constexpr std::size_t columns_of(const S& shape) noexcept
+        {
+            return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
+        }
+
+        /// Number of rows: the product of the leading axes.
+        template <class S>
+        constexpr std::size_t rows_of(const S& shape) noexcept
+        {
+            std::size_t rows = 1;
+            for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis)
+            {
+                rows *= static_cast<std::size_t>(shape[axis]);
+            }
+            return rows;
+        }
+
+        template <class S, class T>
+        constexpr bool same_shape(const S& a, const T& b) noexcept
+        {
+            return a.size() == b.size()
+                   && std::equal(
+                       a.begin(), a.end(), b.begin(),
+                       [](auto m, auto n) { return static_cast<std::size_t>(m) == static_cast<std::size_t>(n); }
+                   );
+        }
+
+        /// Whether `from` stretches to `to` by NumPy's rules without enlarging it.
+        template <class S, class T>
+        constexpr bool broadcasts_to(const S& from, const T& to) noexcept
+        {
+            if (from.size() > to.size())
+            {
+                return false;
+            }
+            const std::size_t shift = to.size() - from.size();
+            for (std::size_t axis = 0; axis < from.size(); ++axis)
+            {
+                const auto extent = static_cast<std::size_t>(from[axis]);
+                if (extent != 1 && extent != static_cast<std::size_t>(to[axis + shift]))
+                {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        /// Throws std::invalid_argument unless a mask (or weights) of shape `from` fits into an operand of shape `to`.
+        template <class S, class T>
+        void require_broadcast(const char* function, const char* what, const S& from, const T& to)
+        {
+            if (!broadcasts_to(from, to)) [[unlikely]]
+            {
+                throw_invalid(
+                    function, what, " of shape ", tuple_text(from),
+                    " does not broadcast into the operand of shape ", tuple_text(to),
+                    "; align the last axes, and give each axis the operand's extent or 1"
+                );
+            }
+        }
+
+        template <class S, class T>
+        void require_same_shape(const char* function, const char* a_name, const S& a, const char* b_name, const T& b)
+        {
+            if (!same_shape(a, b)) [[unlikely]]
+            {
+                throw_invalid(
+                    function, a_name, " has shape ", tuple_text(a), " and ", b_name, " has shape ", tuple_text(b),
+                    "; they must be equal"
+                );
+            }
+        }
+
+        /// A shape type with one more axis; the rank stays known at compile time where it was.
+        template <class S>
+        struct one_more_axis
+        {
+            using type = any_shape;
+        };
+
+        template <class T, std::size_t N>
+        struct one_more_axis<std::array<T, N>>
+        {
+            using type = std::array<std::size_t, N + 1>;
+        };
+
+        template <std::size_t... N>
+        struct one_more_axis<xt::fixed_shape<N...>>
+        {
+            using type = std::array<std::size_t, sizeof...(N) + 1>;
+        };
+
+        /// `shape` with `n` appended as its last axis.
+        template <class S>
+        auto append_axis(const S& shape, std::size_t n)
+        {
+            auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
+            std::copy(shape.begin(), shape.end(), result.begin());
+            result[shape.size()] = n;
+            return result;
+        }
+
+        /// Maps a row's number to the sum of index * stride over the leading axes of a shape.
+        ///
+        /// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast one and
+        /// most views cost one multiplication a row; any other layout costs a division an axis.
+        class row_offsets
+        {
+        public:
+
+            row_offsets() = default;
+
+            /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1 and
+            /// missing axes are broadcast.
+            template <class S, class F, class D>
+            row_offsets(const S& shape, const F& from, const D& strides)
+            {
+                for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis)
+                {
+                    const auto extent = static_cast<std::size_t>(shape[axis]);
+                    if (extent == 1)
+                    {
+                        continue;
+                    }
+                    const std::size_t missing = shape.size() - from.size();
+                    const bool broadcast = axis < missing || from[axis - missing] == 1;
+                    push(extent, broadcast ? 0 : static_cast<std::ptrdiff_t>(strides[axis - missing]));
+                }
+            }
+
+            std::ptrdiff_t operator()(std::size_t row) const noexcept
+            {
+                std::ptrdiff_t offset = 0;
+                std::size_t axis = m_axes.size();
+                for (; axis > 1; --axis)
+                {
+                    const auto& [extent, stride] = m_axes[axis - 1];
+                    const std::size_t next = row / extent;
+                    offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
+                    row = next;
+                }
+                return axis == 0 ? offset : offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+            }
+
+        private:
+
+            struct merged_axis
+            {
+                std::size_t extent;
+                std::ptrdiff_t stride;
+            };
+
+            void push(std::size_t extent, std::ptrdiff_t stride)
+            {
+                if (!m_axes.empty() && m_axes.back().stride == static_cast<std::ptrdiff_t>(extent) * stride)
+                {
+                    m_axes.back() = {m_axes.back().extent * extent, stride};
+                }
+                else
+                {
+                    m_axes.push_back({extent, stride});
+                }
+            }
+
+            xt::svector<merged_axis, 4> m_axes;
+        };
+
+        /// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
+        template <class S, class F>
+        row_offsets row_numbers(const S& shape, const F& from)
+        {
+            xt::svector<std::ptrdiff_t, 8> strides(from.size());
+            std::ptrdiff_t stride = 1;
+            for (std::size_t axis = from.size(); axis-- > 0;)
+            {
+                strides[axis] = axis + 1 == from.size() ? 0 : stride;
+                stride *= axis + 1 == from.size() ? 1 : static_cast<std::ptrdiff_t>(from[axis]);
+            }
+            return row_offsets(shape, from, strides);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include <xsimd/xsimd.hpp>
+
+#include "abi.hpp"
+#include "word.hpp"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#define XMASK_X86 1
+#else
+#define XMASK_X86 0
+#endif
+
+/// @file
+/// The only file that names xsimd: registers of lanes, and the ways between their masks and the bits of a word.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// The type whose lanes carry elements of type T: bool travels as a byte.
+    template <class T>
+    using lane_t = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
+
+    /// Whether the processor has registers of T. Other types (complex, long double) take scalar loops.
+    template <class T>
+    inline constexpr bool has_lanes = xsimd::has_simd_register<lane_t<T>, xsimd::default_arch>::value;
+
+    /// A register of T.
+    template <class T>
+    using lanes = xsimd::batch<lane_t<T>>;
+
+    /// One bit of decision for each lane of a register of T.
+    template <class T>
+    using lane_mask = typename lanes<T>::batch_bool_type;
+
+    /// How many T fit into one register.
+    template <class T>
+    inline constexpr std::size_t lane_count = lanes<T>::size;
+
+    /// Bytes a streaming store must be aligned to.
+    template <class T>
+    inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
+
+    /// The lowest lane_count<T> bits of `bits`, one a lane; higher bits are ignored.
+    template <class T>
+    inline lane_mask<T> mask_from_bits(word_t bits) noexcept
+    {
+        using batch = lanes<T>;
+        [[maybe_unused]] constexpr std::size_t n = lane_count<T>;
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64)
+        {
+            return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits));
+        }
+        else
+#endif
+            if constexpr (n <= 8 * sizeof(lane_t<T>))
+        {
+            // Lane i keeps bit i of the word and compares it: three instructions, no table.
+            using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
+            static constexpr auto bit_of_lane = [] {
+                std::array<bits_t, n> bit{};
+                for (std::size_t lane = 0; lane < n; ++lane)
+                {
+                    bit[lane] = static_cast<bits_t>(word_t(1) << lane);
+                }
+                return bit;
+            }();
+            const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_lane.data());
+            const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits)) & bit) == bit;
+            return xsimd::batch_bool_cast<lane_t<T>>(chosen);
+        }
+        else
+        {
+            return batch::batch_bool_type::from_mask(bits & first_bits(n));
+        }
+    }
+
+    /// One bit for each lane, lane 0 lowest.
+    template <class M>
+    inline word_t bits_from_mask(const M& mask) noexcept
+    {
+        return static_cast<word_t>(mask.mask());
+    }
+
+    template <class T>
+    inline lanes<T> load_lanes(const T* from) noexcept
+    {
+        return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
+    }
+
+    template <class T>
+    inline void store_lanes(T* to, const lanes<T>& value) noexcept
+    {
+        value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
+    }
+
+    /// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing past them.
+    template <class T>
+    inline lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept
+    {
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
+        {
+            const auto bits = first_bits(count);
+            if constexpr (std::is_same_v<T, float>)
+            {
+                return lanes<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(bits), from));
+            }
+            else if constexpr (std::is_same_v<T, double>)
+            {
+                return lanes<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(bits), from));
+            }
+            else if constexpr (sizeof(T) == 4)
+            {
+                return lanes<T>(_mm512_maskz_loadu_epi32(static_cast<__mmask16>(bits), from));
+            }
+            else
+            {
+                return lanes<T>(_mm512_maskz_loadu_epi64(static_cast<__mmask8>(bits), from));
+            }
+        }
+        else
+#endif
+        {
+            std::array<lane_t<T>, lane_count<T>> buffer{};
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                buffer[k] = static_cast<lane_t<T>>(from[k]);
+            }
+            return lanes<T>::load_unaligned(buffer.data());
+        }
+    }
+
+    /// Writes the first `count` lanes and nothing past them.
+    template <class T>
+    inline void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept
+    {
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
+        {
+            const auto bits = first_bits(count);
+            if constexpr (std::is_same_v<T, float>)
+            {
+                _mm512_mask_storeu_ps(to, static_cast<__mmask16>(bits), value);
+            }
+            else if constexpr (std::is_same_v<T, double>)
+            {
+                _mm512_mask_storeu_pd(to, static_cast<__mmask8>(bits), value);
+            }
+            else if constexpr (sizeof(T) == 4)
+            {
+                _mm512_mask_storeu_epi32(to, static_cast<__mmask16>(bits), value);
+            }
+            else
+            {
+                _mm512_mask_storeu_epi64(to, static_cast<__mmask8>(bits), value);
+            }
+        }
+        else
+#endif
+        {
+            std::array<lane_t<T>, lane_count<T>> buffer;
+            value.store_unaligned(buffer.data());
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                to[k] = static_cast<T>(buffer[k]);
+            }
+        }
+    }
+
+    /// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
+    template <class T>
+    inline void store_streaming(T* to, const lanes<T>& value) noexcept
+    {
+#if XMASK_X86
+        // Moving the bits through an integer register type costs nothing: it is the same register.
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64)
+        {
+            _mm512_stream_si512(reinterpret_cast<__m512i*>(to), __builtin_bit_cast(__m512i, value.data));
+        }
+        else
+#endif
+#if defined(__AVX__)
+            if constexpr (register_bytes<T> == 32)
+        {
+            _mm256_stream_si256(reinterpret_cast<__m256i*>(to), __builtin_bit_cast(__m256i, value.data));
+        }
+        else
+#endif
+        {
+            static_assert(register_bytes<T> == 16);
+            _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
+        }
+#else
+        store_lanes(to, value);
+#endif
+    }
+
+    /// Makes streamed stores visible before anything that follows.
+    inline void finish_streaming() noexcept
+    {
+#if XMASK_X86
+        _mm_sfence();
+#endif
+    }
+
+    /// The two halves of a register of floats, each float exactly as a double.
+    inline std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept
+    {
+#if defined(__AVX512F__)
+        return {
+            lanes<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x))),
+            lanes<double>(_mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))),
+        };
+#elif defined(__AVX__)
+        return {
+            lanes<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x))),
+            lanes<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))),
+        };
+#else
+        std::array<float, lane_count<float>> buffer;
+        x.store_unaligned(buffer.data());
+        std::array<double, lane_count<float>> wide;
+        for (std::size_t k = 0; k < lane_count<float>; ++k)
+        {
+            wide[k] = static_cast<double>(buffer[k]);
+        }
+        return {
+            lanes<double>::load_unaligned(wide.data()),
+            lanes<double>::load_unaligned(wide.data() + lane_count<double>),
+        };
+#endif
+    }
+}

@@ -1,0 +1,52 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+/// @file
+/// The only file that names xtensor's headers: they moved into folders in xtensor 0.26.
+
+#if __has_include(<xtensor/containers/xarray.hpp>)
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/containers/xtensor.hpp>
+#include <xtensor/core/xeval.hpp>
+#include <xtensor/core/xfunction.hpp>
+#include <xtensor/core/xnoalias.hpp>
+#else
+#include <xtensor/xarray.hpp>
+#include <xtensor/xeval.hpp>
+#include <xtensor/xfunction.hpp>
+#include <xtensor/xnoalias.hpp>
+#include <xtensor/xtensor.hpp>
+#endif
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+#include "abi.hpp"
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Any xtensor expression: a container, a view, a lazy function, a mask.
+    template <class E>
+    concept expression = xt::is_xexpression<std::decay_t<E>>::value;
+
+    /// The type of an expression's elements.
+    template <class E>
+    using value_type_t = typename std::decay_t<E>::value_type;
+
+    namespace detail
+    {
+        /// How an expression is kept inside a lazy one: an lvalue by reference, an rvalue moved in.
+        template <class E>
+        using closure_t = xt::const_xclosure_t<E>;
+
+        /// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride.
+        template <class E>
+        concept has_memory = xt::has_data_interface<std::decay_t<E>>::value
+                             && xt::has_strides<std::decay_t<E>>::value && requires(const std::decay_t<E>& e) {
+                                    requires std::is_pointer_v<std::decay_t<decltype(e.data())>>;
+                                    e.data_offset();
+                                };
+    }
+}

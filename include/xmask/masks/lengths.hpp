@@ -1,0 +1,186 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+
+#include "../core/held.hpp"
+#include "../core/mask.hpp"
+#include "../core/shape.hpp"
+
+/// @file
+/// Masks of padded sequences: each row keeps its first, or its last, few columns.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// A row that keeps one range of columns.
+        class range_cursor
+        {
+        public:
+
+            explicit constexpr range_cursor(column_range kept) noexcept
+                : m_kept(kept)
+            {
+            }
+
+            [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept
+            {
+                return range_word(m_kept, c);
+            }
+
+            [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept
+            {
+                return c >= m_kept.begin && c < m_kept.end;
+            }
+
+            [[nodiscard]] constexpr column_range extent() const noexcept
+            {
+                return m_kept;
+            }
+
+        private:
+
+            column_range m_kept;
+        };
+
+        /// Which end of a row is padded.
+        enum class padding
+        {
+            right,
+            left
+        };
+
+        template <class CTL, padding Side>
+        class lengths_rule
+        {
+            using table = std::decay_t<CTL>;
+
+        public:
+
+            using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+
+            template <class L>
+            lengths_rule(const char* name, L&& lengths, std::size_t n)
+                : m_lengths(std::forward<L>(lengths))
+                , m_shape(append_axis(m_lengths.shape(), n))
+                , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
+            {
+                const std::size_t rows = rows_of(m_shape);
+                for (std::size_t r = 0; r < rows; ++r)
+                {
+                    const auto length = at(r);
+                    if (std::cmp_less(length, 0) || std::cmp_greater(length, n)) [[unlikely]]
+                    {
+                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
+                    }
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] range_cursor row(std::size_t r) const noexcept
+            {
+                // Clamped, because the caller's tensor may have changed since it was checked.
+                const std::size_t n = m_shape[m_shape.size() - 1];
+                const auto stored = at(r);
+                const std::size_t length = std::cmp_less(stored, 0)      ? 0
+                                           : std::cmp_greater(stored, n) ? n
+                                                                         : static_cast<std::size_t>(stored);
+                return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
+            }
+
+        private:
+
+            auto at(std::size_t r) const noexcept
+            {
+                return m_lengths.data()[static_cast<std::ptrdiff_t>(m_lengths.data_offset()) + m_offsets(r)];
+            }
+
+            CTL m_lengths;
+            shape_type m_shape;
+            row_offsets m_offsets;
+        };
+
+        template <class L>
+        consteval bool require_lengths()
+        {
+            constexpr bool integers = [] {
+                if constexpr (number_range<L>)
+                {
+                    return std::integral<std::ranges::range_value_t<L>>;
+                }
+                else if constexpr (expression<L>)
+                {
+                    return std::integral<value_type_t<L>> && !std::same_as<value_type_t<L>, bool>;
+                }
+                else
+                {
+                    return false;
+                }
+            }();
+            static_assert(
+                integers, "xmask: lengths are integers, one a row: a tensor of them, a standard container, or a list."
+            );
+            return integers;
+        }
+
+        template <padding Side, class L>
+        auto make_lengths(const char* name, L&& lengths, std::size_t n)
+        {
+            if constexpr (require_lengths<L>())
+            {
+                using rule = lengths_rule<held_t<L>, Side>;
+                return mask(rule(name, hold(std::forward<L>(lengths)), n));
+            }
+        }
+    }
+
+    /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
+    ///
+    /// lengths: integers of any rank, a tensor, lazy expression, standard container or list. The mask's shape is
+    /// lengths.shape + [n]. A tensor is held by reference if it is an lvalue.
+    /// Throws std::out_of_range, naming the row and the value, for a length below 0 or beyond n.
+    /// A word costs a shift; nothing is allocated for a tensor of lengths.
+    ///
+    ///     xt::xtensor<int, 1> lengths = {2, 4};
+    ///     auto m = xmask::keep_lengths(lengths, 4);
+    ///     // 1 1 0 0
+    ///     // 1 1 1 1
+    template <class L>
+    auto keep_lengths(L&& lengths, std::size_t n)
+    {
+        return detail::make_lengths<detail::padding::right>("keep_lengths", std::forward<L>(lengths), n);
+    }
+
+    template <std::integral T>
+    auto keep_lengths(std::initializer_list<T> lengths, std::size_t n)
+    {
+        return keep_lengths(detail::hold(lengths), n);
+    }
+
+    /// Keeps the last lengths[...] of n columns in each row: a batch padded on the left. Otherwise as keep_lengths.
+    ///
+    ///     auto m = xmask::keep_last({2, 4}, 4);
+    ///     // 0 0 1 1
+    ///     // 1 1 1 1
+    template <class L>
+    auto keep_last(L&& lengths, std::size_t n)
+    {
+        return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+    }
+
+    template <std::integral T>
+    auto keep_last(std::initializer_list<T> lengths, std::size_t n)
+    {
+        return keep_last(detail::hold(lengths), n);
+    }
+}
