@@ -2,8 +2,11 @@
 
 #pragma once
 
+#include <xmask/apply/masked_fill.hpp>
 #include <xmask/core/abi.hpp>
+#include <xmask/core/applied.hpp>
 #include <xmask/core/error.hpp>
+#include <xmask/core/held.hpp>
 #include <xmask/core/lazy.hpp>
 #include <xmask/core/mask.hpp>
 #include <xmask/core/mask_rows.hpp>
@@ -13,4 +16,5 @@
 #include <xmask/core/word.hpp>
 #include <xmask/core/writer.hpp>
 #include <xmask/core/xtensor.hpp>
+#include <xmask/masks/lengths.hpp>
 #include <xmask/version.hpp>

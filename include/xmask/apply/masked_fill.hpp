@@ -42,8 +42,9 @@ namespace xmask::inline XMASK_ABI
                 return m_value;
             }
 
-            template <bool Streaming>
-            void block(T* to, std::size_t c, std::size_t count)
+            /// Columns [c, c + count) to `to`.
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count)
             {
                 const word_t all = first_bits(count);
                 const word_t bits = m_cursor.word(c) & all;
@@ -60,36 +61,25 @@ namespace xmask::inline XMASK_ABI
                         to[k] = (bits >> k & 1) != 0 ? m_operand.at(c + k) : m_value;
                     }
                 }
-                else if (count == word_columns)
+                else if (bits == all)
                 {
-                    bits == all ? copy<Streaming>(to, c, word_columns) : select<Streaming>(to, c, word_columns, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto x = load_register<full>(m_operand, c + k, count - k);
+                        store_register<full, Streaming>(to + k, x, count - k);
+                    });
                 }
                 else
                 {
-                    bits == all ? copy<false>(to, c, count) : select<false>(to, c, count, bits);
+                    const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto x = load_register<full>(m_operand, c + k, count - k);
+                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
+                        store_register<full, Streaming>(to + k, y, count - k);
+                    });
                 }
             }
 
         private:
-
-            template <bool Streaming>
-            void copy(T* to, std::size_t c, std::size_t count)
-            {
-                for_each_register<T>(count, [&](std::size_t k, auto full) {
-                    store_register<full, Streaming>(to + k, load_register<full>(m_operand, c + k, count - k), count - k);
-                });
-            }
-
-            template <bool Streaming>
-            void select(T* to, std::size_t c, std::size_t count, word_t bits)
-            {
-                const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
-                for_each_register<T>(count, [&](std::size_t k, auto full) {
-                    const auto x = load_register<full>(m_operand, c + k, count - k);
-                    const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
-                    store_register<full, Streaming>(to + k, y, count - k);
-                });
-            }
 
             Row m_operand;
             Cursor m_cursor;

@@ -28,15 +28,19 @@ namespace xmask::inline XMASK_ABI
         /// the lines that a store would otherwise fetch costs half as much again.
         inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
 
-        /// Bytes of a cache line; stores that do not straddle two are faster.
-        inline constexpr std::size_t line_bytes = 64;
-
-        /// Columns up to the first one that starts a cache line; 0 where none does.
+        /// Columns up to the first one at which an aligned register starts; 0 where none does.
         template <class T>
-        std::size_t columns_to_line(const T* row) noexcept
+        std::size_t columns_to_register([[maybe_unused]] const T* row) noexcept
         {
-            const auto past = reinterpret_cast<std::uintptr_t>(row) % line_bytes;
-            return past % sizeof(T) != 0 ? 0 : (line_bytes - past) % line_bytes / sizeof(T);
+            if constexpr (has_lanes<T>)
+            {
+                const auto past = reinterpret_cast<std::uintptr_t>(row) % register_bytes<T>;
+                return past % sizeof(T) != 0 ? 0 : (register_bytes<T> - past) % register_bytes<T> / sizeof(T);
+            }
+            else
+            {
+                return 0;
+            }
         }
 
         /// Whether stores of T to this address may stream.
@@ -54,7 +58,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         template <bool Streaming, class T>
-        void store_as(T* to, const lanes<T>& value) noexcept
+        XMASK_INLINE void store_as(T* to, const lanes<T>& value) noexcept
         {
             if constexpr (Streaming)
             {
@@ -76,7 +80,7 @@ namespace xmask::inline XMASK_ABI
                 const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
                 if constexpr (Streaming)
                 {
-                    const auto head = static_cast<std::ptrdiff_t>(columns_to_line(first));
+                    const auto head = static_cast<std::ptrdiff_t>(columns_to_register(first));
                     for (const T* stop = first + std::min(head, last - first); first != stop; ++first)
                     {
                         *first = value;
@@ -93,24 +97,36 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
+        /// A count of 64 columns, known at compile time: such a block becomes a straight line of instructions.
+        using whole_word = std::integral_constant<std::size_t, word_columns>;
+
         /// Calls f(offset, full) for each register of a block of `count` columns; the last one may be partial.
-        template <class T, class F>
-        void for_each_register(std::size_t count, F&& f)
+        template <class T, class Count, class F>
+        XMASK_INLINE void for_each_register(Count count, F&& f)
         {
             constexpr std::size_t n = lane_count<T>;
-            std::size_t k = 0;
-            for (; k + n <= count; k += n)
+            if constexpr (std::is_same_v<Count, whole_word>)
             {
-                f(k, std::true_type());
+                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                    (f(I * n, std::true_type()), ...);
+                }(std::make_index_sequence<word_columns / n>());
             }
-            if (k < count)
+            else
             {
-                f(k, std::false_type());
+                std::size_t k = 0;
+                for (; k + n <= count; k += n)
+                {
+                    f(k, std::true_type());
+                }
+                if (k < count)
+                {
+                    f(k, std::false_type());
+                }
             }
         }
 
         template <bool Full, class Row>
-        auto load_register(const Row& row, std::size_t c, std::size_t count)
+        XMASK_INLINE auto load_register(const Row& row, std::size_t c, std::size_t count)
         {
             if constexpr (Full)
             {
@@ -123,7 +139,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         template <bool Full, bool Streaming, class T>
-        void store_register(T* to, const lanes<T>& value, std::size_t count)
+        XMASK_INLINE void store_register(T* to, const lanes<T>& value, std::size_t count)
         {
             if constexpr (Full)
             {
@@ -135,27 +151,27 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        /// Writes one row in place. Blocks start at cache lines, and what lies outside of the extent is only filled.
-        template <bool Streaming, class From, class T>
-        void write_row(From&& from, T* row, std::size_t n)
+        /// Writes one row in place. Stores are aligned, and what lies outside of the extent is only filled.
+        template <bool Streaming, class Row, class T>
+        XMASK_INLINE void write_row(Row from, T* row, std::size_t n)
         {
             const column_range kept = from.extent();
-            // A short row has nothing to gain from an extra block that brings it to a cache line.
-            const std::size_t head = Streaming || n >= 4 * word_columns ? std::min(columns_to_line(row), n) : 0;
+            const std::size_t head = std::min(columns_to_register(row), n);
             std::size_t c = 0;
             if (kept.begin > head)
             {
-                c = head + (kept.begin - head) / word_columns * word_columns;
+                c = std::min(head + (kept.begin - head) / word_columns * word_columns, n);
                 fill_columns<Streaming>(row, row + c, from.outside());
             }
-            else if (head > 0)
+            else if (head != 0 && kept.end != 0)
             {
+                // Fewer columns than a register has.
                 from.template block<false>(row, 0, head);
                 c = head;
             }
             for (; c < kept.end && c + word_columns <= n; c += word_columns)
             {
-                from.template block<Streaming>(row + c, c, word_columns);
+                from.template block<Streaming>(row + c, c, whole_word());
             }
             if (c < kept.end)
             {
@@ -166,8 +182,8 @@ namespace xmask::inline XMASK_ABI
         }
 
         /// Writes one row through the writer's buffer.
-        template <class From, class Writer>
-        void write_row_buffered(From&& from, Writer& writer, std::size_t n)
+        template <class Row, class Writer>
+        void write_row_buffered(Row from, Writer& writer, std::size_t n)
         {
             for (std::size_t c = 0; c < n; c += word_columns)
             {
@@ -506,7 +522,7 @@ namespace xmask::inline XMASK_ABI
                     m_row.template block<false>(m_buffer.values, c, count);
                     return;
                 }
-                m_row.template block<false>(m_buffer.values, 0, 1);
+                m_row.template block<false>(m_buffer.values, 0, std::size_t(1));
                 std::fill_n(m_buffer.values + 1, count - 1, m_buffer[0]);
             }
 

@@ -7,15 +7,10 @@
 #include <string>
 
 #include "abi.hpp"
+#include "attributes.hpp"
 
 /// @file
 /// Errors: one place that words them, so that each names the function, the value, where it stands, what was expected.
-
-#if defined(__GNUC__)
-#define XMASK_COLD [[gnu::cold, gnu::noinline]]
-#else
-#define XMASK_COLD
-#endif
 
 namespace xmask::inline XMASK_ABI::detail
 {

@@ -61,16 +61,6 @@ namespace xmask::inline XMASK_ABI::detail
     template <class E>
     row_offsets table_offsets(const E& table, std::size_t axes)
     {
-        any_shape walked(axes + 1);
-        any_shape from(axes + 1);
-        xt::svector<std::ptrdiff_t, 4> strides(axes + 1);
-        for (std::size_t axis = 0; axis < axes; ++axis)
-        {
-            walked[axis] = from[axis] = static_cast<std::size_t>(table.shape()[axis]);
-            strides[axis] = static_cast<std::ptrdiff_t>(table.strides()[axis]);
-        }
-        walked[axes] = from[axes] = 1;
-        strides[axes] = 0;
-        return row_offsets(walked, from, strides);
+        return row_offsets(table.shape(), table.strides(), axes);
     }
 }

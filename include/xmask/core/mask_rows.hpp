@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "attributes.hpp"
 #include "mask.hpp"
 #include "shape.hpp"
 #include "word.hpp"
@@ -28,7 +29,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        word_t word(std::size_t c) const
+        XMASK_INLINE word_t word(std::size_t c) const
         {
             if (m_one_column) [[unlikely]]
             {
@@ -42,7 +43,7 @@ namespace xmask::inline XMASK_ABI::detail
             return m_one_column ? m_kept : detail::kept(m_cursor, c);
         }
 
-        column_range extent() const
+        XMASK_INLINE column_range extent() const
         {
             if (m_one_column) [[unlikely]]
             {

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "attributes.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "word.hpp"
@@ -63,42 +64,38 @@ namespace xmask::inline XMASK_ABI::detail
         static constexpr bool in_registers = has_lanes<T>;
 
         memory_row(const T* row, std::ptrdiff_t stride) noexcept
-            : m_row(row)
+            : m_block(row)
+            , m_row(row)
             , m_stride(stride)
         {
         }
 
-        void prepare(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
+        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
         {
-            if (m_stride != 1)
+            if (m_stride != 1) [[unlikely]]
             {
                 gather(c, count);
             }
         }
 
-        T at(std::size_t c) const noexcept
+        XMASK_INLINE T at(std::size_t c) const noexcept
         {
-            return *address(c);
+            return m_block[c - m_begin];
         }
 
-        lanes<T> load(std::size_t c) const noexcept
+        XMASK_INLINE lanes<T> load(std::size_t c) const noexcept
             requires in_registers
         {
-            return detail::load_lanes(address(c));
+            return load_lanes(m_block + (c - m_begin));
         }
 
-        lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
+        XMASK_INLINE lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
             requires in_registers
         {
-            return detail::load_first_lanes(address(c), count);
+            return load_first_lanes(m_block + (c - m_begin), count);
         }
 
     private:
-
-        const T* address(std::size_t c) const noexcept
-        {
-            return m_stride == 1 ? m_row + c : m_buffer.values + (c - m_begin);
-        }
 
         void gather(std::size_t c, std::size_t count) noexcept
         {
@@ -107,12 +104,14 @@ namespace xmask::inline XMASK_ABI::detail
             {
                 m_buffer[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
             }
+            m_block = m_buffer.values;
             m_begin = c;
         }
 
+        const T* m_block;  // where column m_begin is
+        std::size_t m_begin = 0;
         const T* m_row;
         std::ptrdiff_t m_stride;
-        std::size_t m_begin = 0;
         block_buffer<T> m_buffer;
     };
 
@@ -170,22 +169,22 @@ namespace xmask::inline XMASK_ABI::detail
             return *this;
         }
 
-        void prepare(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) noexcept
+        XMASK_INLINE void prepare(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) noexcept
         {
         }
 
-        T at(std::size_t /*c*/) const noexcept
+        XMASK_INLINE T at(std::size_t /*c*/) const noexcept
         {
             return m_value;
         }
 
-        lanes<T> load(std::size_t /*c*/) const noexcept
+        XMASK_INLINE lanes<T> load(std::size_t /*c*/) const noexcept
             requires in_registers
         {
             return lanes<T>(static_cast<lane_t<T>>(m_value));
         }
 
-        lanes<T> load_first(std::size_t c, std::size_t /*count*/) const noexcept
+        XMASK_INLINE lanes<T> load_first(std::size_t c, std::size_t /*count*/) const noexcept
             requires in_registers
         {
             return load(c);
@@ -211,7 +210,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        void prepare(std::size_t c, std::size_t count, word_t bits)
+        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
         {
             m_begin = c;
             for (bits &= first_bits(count); bits != 0; bits &= bits - 1)
@@ -222,7 +221,7 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        value_type at(std::size_t c) const noexcept
+        XMASK_INLINE value_type at(std::size_t c) const noexcept
         {
             return m_buffer[c - m_begin];
         }
@@ -312,27 +311,27 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        void prepare(std::size_t c, std::size_t count, word_t bits)
+        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
         {
-            std::apply([&](auto&... row) { (row.prepare(c, count, bits), ...); }, m_rows);
+            std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { (row.prepare(c, count, bits), ...); }, m_rows);
         }
 
-        value_type at(std::size_t c) const
+        XMASK_INLINE value_type at(std::size_t c) const
         {
-            return std::apply([&](const auto&... row) { return m_function(row.at(c)...); }, m_rows);
+            return std::apply([&](const auto&... row) XMASK_INLINE_LAMBDA { return m_function(row.at(c)...); }, m_rows);
         }
 
-        auto load(std::size_t c) const
+        XMASK_INLINE auto load(std::size_t c) const
             requires in_registers
         {
-            return std::apply([&](const auto&... row) { return m_function.simd_apply(row.load(c)...); }, m_rows);
+            return std::apply([&](const auto&... row) XMASK_INLINE_LAMBDA { return m_function.simd_apply(row.load(c)...); }, m_rows);
         }
 
-        auto load_first(std::size_t c, std::size_t count) const
+        XMASK_INLINE auto load_first(std::size_t c, std::size_t count) const
             requires in_registers
         {
             return std::apply(
-                [&](const auto&... row) { return m_function.simd_apply(row.load_first(c, count)...); }, m_rows
+                [&](const auto&... row) XMASK_INLINE_LAMBDA { return m_function.simd_apply(row.load_first(c, count)...); }, m_rows
             );
         }
 
@@ -387,7 +386,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        void prepare(std::size_t c, std::size_t count, word_t bits)
+        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
         {
             m_row.prepare(c, count, bits);
             m_begin = c;
@@ -406,18 +405,18 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        T at(std::size_t c) const noexcept
+        XMASK_INLINE T at(std::size_t c) const noexcept
         {
             return m_buffer[c - m_begin];
         }
 
-        lanes<T> load(std::size_t c) const noexcept
+        XMASK_INLINE lanes<T> load(std::size_t c) const noexcept
             requires in_registers
         {
             return detail::load_lanes(m_buffer.values + (c - m_begin));
         }
 
-        lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
+        XMASK_INLINE lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
             requires in_registers
         {
             return detail::load_first_lanes(m_buffer.values + (c - m_begin), count);

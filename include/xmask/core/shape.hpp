@@ -19,6 +19,17 @@ namespace xmask::inline XMASK_ABI
         /// A shape of any rank; up to four axes it needs no memory of its own.
         using any_shape = xt::dynamic_shape<std::size_t>;
 
+        /// The most axes a tensor may have, more than anybody stacks.
+        inline constexpr std::size_t max_rank = 16;
+
+        inline void require_rank(std::size_t rank)
+        {
+            if (rank > max_rank) [[unlikely]]
+            {
+                throw_invalid("shape", "a tensor of ", rank, " axes; at most ", max_rank, " are supported");
+            }
+        }
+
         /// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
         template <class S>
         constexpr std::size_t columns_of(const S& shape) noexcept
@@ -138,6 +149,7 @@ namespace xmask::inline XMASK_ABI
             template <class S, class F, class D>
             row_offsets(const S& shape, const F& from, const D& strides)
             {
+                require_rank(shape.size());
                 for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis)
                 {
                     const auto extent = static_cast<std::size_t>(shape[axis]);
@@ -151,18 +163,31 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
+            /// The first `axes` axes of a table, nothing broadcast.
+            template <class S, class D>
+            row_offsets(const S& shape, const D& strides, std::size_t axes)
+            {
+                require_rank(axes);
+                for (std::size_t axis = 0; axis < axes; ++axis)
+                {
+                    if (shape[axis] != 1)
+                    {
+                        push(static_cast<std::size_t>(shape[axis]), static_cast<std::ptrdiff_t>(strides[axis]));
+                    }
+                }
+            }
+
             std::ptrdiff_t operator()(std::size_t row) const noexcept
             {
                 std::ptrdiff_t offset = 0;
-                std::size_t axis = m_axes.size();
-                for (; axis > 1; --axis)
+                for (std::size_t axis = m_count; axis > 1; --axis)
                 {
                     const auto& [extent, stride] = m_axes[axis - 1];
                     const std::size_t next = row / extent;
                     offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
                     row = next;
                 }
-                return axis == 0 ? offset : offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+                return m_count == 0 ? 0 : offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
             }
 
         private:
@@ -175,24 +200,25 @@ namespace xmask::inline XMASK_ABI
 
             void push(std::size_t extent, std::ptrdiff_t stride)
             {
-                if (!m_axes.empty() && m_axes.back().stride == static_cast<std::ptrdiff_t>(extent) * stride)
+                if (m_count != 0 && m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride)
                 {
-                    m_axes.back() = {m_axes.back().extent * extent, stride};
+                    m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
+                    return;
                 }
-                else
-                {
-                    m_axes.push_back({extent, stride});
-                }
+                m_axes[m_count++] = {extent, stride};
             }
 
-            xt::svector<merged_axis, 4> m_axes;
+            // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
+            std::array<merged_axis, max_rank> m_axes;
+            std::size_t m_count = 0;
         };
 
         /// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
         template <class S, class F>
         row_offsets row_numbers(const S& shape, const F& from)
         {
-            xt::svector<std::ptrdiff_t, 8> strides(from.size());
+            require_rank(from.size());
+            std::array<std::ptrdiff_t, max_rank> strides;
             std::ptrdiff_t stride = 1;
             for (std::size_t axis = from.size(); axis-- > 0;)
             {

@@ -11,6 +11,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include "abi.hpp"
+#include "attributes.hpp"
 #include "word.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -51,7 +52,7 @@ namespace xmask::inline XMASK_ABI::detail
 
     /// The lowest lane_count<T> bits of `bits`, one a lane; higher bits are ignored.
     template <class T>
-    inline lane_mask<T> mask_from_bits(word_t bits) noexcept
+    XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits) noexcept
     {
         using batch = lanes<T>;
         [[maybe_unused]] constexpr std::size_t n = lane_count<T>;
@@ -86,26 +87,36 @@ namespace xmask::inline XMASK_ABI::detail
 
     /// One bit for each lane, lane 0 lowest.
     template <class M>
-    inline word_t bits_from_mask(const M& mask) noexcept
+    XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept
     {
         return static_cast<word_t>(mask.mask());
     }
 
     template <class T>
-    inline lanes<T> load_lanes(const T* from) noexcept
+    XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept
     {
         return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
     }
 
     template <class T>
-    inline void store_lanes(T* to, const lanes<T>& value) noexcept
+    XMASK_INLINE void store_lanes(T* to, const lanes<T>& value) noexcept
     {
         value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
     }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    /// The lowest `count` lanes as AVX2's masked loads and stores take them.
+    template <class T>
+    XMASK_INLINE __m256i chosen_lanes(std::size_t count) noexcept
+    {
+        using bits_t = xsimd::as_integer_t<T>;
+        return xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(first_bits(count))).data;
+    }
+#endif
+
     /// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing past them.
     template <class T>
-    inline lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept
+    XMASK_INLINE lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept
     {
 #if defined(__AVX512F__)
         if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
@@ -129,6 +140,28 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
         else
+#elif defined(__AVX2__)
+        if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4)
+        {
+            const auto chosen = chosen_lanes<T>(count);
+            if constexpr (std::is_same_v<T, float>)
+            {
+                return lanes<T>(_mm256_maskload_ps(from, chosen));
+            }
+            else if constexpr (std::is_same_v<T, double>)
+            {
+                return lanes<T>(_mm256_maskload_pd(from, chosen));
+            }
+            else if constexpr (sizeof(T) == 4)
+            {
+                return lanes<T>(_mm256_maskload_epi32(reinterpret_cast<const int*>(from), chosen));
+            }
+            else
+            {
+                return lanes<T>(_mm256_maskload_epi64(reinterpret_cast<const long long*>(from), chosen));
+            }
+        }
+        else
 #endif
         {
             std::array<lane_t<T>, lane_count<T>> buffer{};
@@ -142,7 +175,7 @@ namespace xmask::inline XMASK_ABI::detail
 
     /// Writes the first `count` lanes and nothing past them.
     template <class T>
-    inline void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept
+    XMASK_INLINE void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept
     {
 #if defined(__AVX512F__)
         if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
@@ -166,6 +199,28 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
         else
+#elif defined(__AVX2__)
+        if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4)
+        {
+            const auto chosen = chosen_lanes<T>(count);
+            if constexpr (std::is_same_v<T, float>)
+            {
+                _mm256_maskstore_ps(to, chosen, value);
+            }
+            else if constexpr (std::is_same_v<T, double>)
+            {
+                _mm256_maskstore_pd(to, chosen, value);
+            }
+            else if constexpr (sizeof(T) == 4)
+            {
+                _mm256_maskstore_epi32(reinterpret_cast<int*>(to), chosen, value);
+            }
+            else
+            {
+                _mm256_maskstore_epi64(reinterpret_cast<long long*>(to), chosen, value);
+            }
+        }
+        else
 #endif
         {
             std::array<lane_t<T>, lane_count<T>> buffer;
@@ -179,7 +234,7 @@ namespace xmask::inline XMASK_ABI::detail
 
     /// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
     template <class T>
-    inline void store_streaming(T* to, const lanes<T>& value) noexcept
+    XMASK_INLINE void store_streaming(T* to, const lanes<T>& value) noexcept
     {
 #if XMASK_X86
         // Moving the bits through an integer register type costs nothing: it is the same register.
@@ -207,7 +262,7 @@ namespace xmask::inline XMASK_ABI::detail
     }
 
     /// Makes streamed stores visible before anything that follows.
-    inline void finish_streaming() noexcept
+    XMASK_INLINE void finish_streaming() noexcept
     {
 #if XMASK_X86
         _mm_sfence();
@@ -215,7 +270,7 @@ namespace xmask::inline XMASK_ABI::detail
     }
 
     /// The two halves of a register of floats, each float exactly as a double.
-    inline std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept
+    XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept
     {
 #if defined(__AVX512F__)
         return {

@@ -1,0 +1,21 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+/// @file
+/// Advice to the compiler. The walk over a row's words is fast only when its steps are inlined into one loop, so that
+/// the row's state stays in registers; at -O2 compilers would rather call them.
+
+#if defined(__GNUC__)
+#define XMASK_COLD [[gnu::cold, gnu::noinline]]
+#define XMASK_INLINE [[gnu::always_inline]] inline
+#define XMASK_INLINE_LAMBDA __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#define XMASK_COLD __declspec(noinline)
+#define XMASK_INLINE __forceinline
+#define XMASK_INLINE_LAMBDA
+#else
+#define XMASK_COLD
+#define XMASK_INLINE inline
+#define XMASK_INLINE_LAMBDA
+#endif
