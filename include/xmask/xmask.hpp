@@ -2,19 +2,22 @@
 
 #pragma once
 
-#include <xmask/apply/masked_fill.hpp>
-#include <xmask/core/abi.hpp>
-#include <xmask/core/applied.hpp>
-#include <xmask/core/error.hpp>
-#include <xmask/core/held.hpp>
-#include <xmask/core/lazy.hpp>
-#include <xmask/core/mask.hpp>
-#include <xmask/core/mask_rows.hpp>
-#include <xmask/core/row.hpp>
-#include <xmask/core/shape.hpp>
-#include <xmask/core/simd.hpp>
-#include <xmask/core/word.hpp>
-#include <xmask/core/writer.hpp>
-#include <xmask/core/xtensor.hpp>
-#include <xmask/masks/lengths.hpp>
-#include <xmask/version.hpp>
+/// @file
+/// All of xmask.
+
+#include "apply/masked_fill.hpp"
+#include "apply/multiply.hpp"
+#include "masks/ask.hpp"
+#include "masks/bitmask.hpp"
+#include "masks/boolean.hpp"
+#include "masks/combine.hpp"
+#include "masks/indices.hpp"
+#include "masks/lengths.hpp"
+#include "masks/text.hpp"
+#include "masks/threshold.hpp"
+#include "masks/tokens.hpp"
+#include "reduce/cross_entropy.hpp"
+#include "reduce/loss.hpp"
+#include "reduce/mse.hpp"
+#include "reduce/sum.hpp"
+#include "version.hpp"

@@ -10,6 +10,7 @@
 #include "lazy.hpp"
 #include "shape.hpp"
 #include "word.hpp"
+#include "write.hpp"
 #include "xtensor.hpp"
 
 /// @file
@@ -131,6 +132,75 @@ namespace xmask::inline XMASK_ABI
                 return (cursor.word(c) & 1) != 0;
             }
         }
+
+        /// A row of a mask unpacked to elements of 0 and 1.
+        template <class T, row_cursor C>
+        class unpacked_row
+        {
+        public:
+
+            explicit unpacked_row(C cursor)
+                : m_cursor(std::move(cursor))
+            {
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return m_cursor.extent();
+            }
+
+            [[nodiscard]] T outside() const noexcept
+            {
+                return T();
+            }
+
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count)
+            {
+                const word_t bits = m_cursor.word(c);
+                if constexpr (has_lanes<T>)
+                {
+                    const auto zero = lanes<T>(lane_t<T>(0));
+                    const auto one = lanes<T>(lane_t<T>(1));
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), one, zero);
+                        store_register<full, Streaming>(to + k, y, count - k);
+                    });
+                }
+                else
+                {
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        to[k] = static_cast<T>(bits >> k & 1);
+                    }
+                }
+            }
+
+        private:
+
+            C m_cursor;
+        };
+
+        template <class T, class Rows>
+        class unpacked_rows
+        {
+        public:
+
+            explicit unpacked_rows(const Rows& rows)
+                : m_rows(&rows)
+            {
+            }
+
+            auto row(std::size_t r) const
+            {
+                using cursor = std::decay_t<decltype(m_rows->row(r))>;
+                return unpacked_row<T, cursor>(m_rows->row(r));
+            }
+
+        private:
+
+            const Rows* m_rows;
+        };
 
         /// Walks a mask element by element in any order, as xtensor's general assignment does.
         template <class M>
@@ -351,6 +421,17 @@ namespace xmask::inline XMASK_ABI
             auto result = stepper_begin(walked);
             result.to_end(l);
             return result;
+        }
+
+        /// Unpacks the words row by row; xtensor calls it when the mask stands alone on the right-hand side.
+        template <class E>
+        void assign_to(xt::xexpression<E>& to) const
+        {
+            auto& result = to.derived_cast();
+            detail::resize_or_check("mask", "the result", result, shape());
+            decltype(auto) rows = detail::rule_rows(m_rule);
+            using element = std::remove_cv_t<value_type_t<E>>;
+            detail::write_rows<element>(detail::unpacked_rows<element, std::decay_t<decltype(rows)>>(rows), result);
         }
 
     private:

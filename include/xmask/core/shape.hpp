@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <tuple>
+#include <type_traits>
 
 #include "error.hpp"
 #include "xtensor.hpp"
@@ -50,7 +52,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         template <class S, class T>
-        constexpr bool same_shape(const S& a, const T& b) noexcept
+        constexpr bool equal_shapes(const S& a, const T& b) noexcept
         {
             return a.size() == b.size()
                    && std::equal(
@@ -96,7 +98,7 @@ namespace xmask::inline XMASK_ABI
         template <class S, class T>
         void require_same_shape(const char* function, const char* a_name, const S& a, const char* b_name, const T& b)
         {
-            if (!same_shape(a, b)) [[unlikely]]
+            if (!equal_shapes(a, b)) [[unlikely]]
             {
                 throw_invalid(
                     function, a_name, " has shape ", tuple_text(a), " and ", b_name, " has shape ", tuple_text(b),
@@ -132,6 +134,33 @@ namespace xmask::inline XMASK_ABI
             std::copy(shape.begin(), shape.end(), result.begin());
             result[shape.size()] = n;
             return result;
+        }
+
+        /// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
+        template <class S>
+        auto to_shape(const S& shape)
+        {
+            if constexpr (std::is_integral_v<S>)
+            {
+                return std::array<std::size_t, 1>{static_cast<std::size_t>(shape)};
+            }
+            else
+            {
+                auto copy = [&] {
+                    if constexpr (requires { std::tuple_size<S>::value; })
+                    {
+                        return std::array<std::size_t, std::tuple_size<S>::value>{};
+                    }
+                    else
+                    {
+                        return any_shape(shape.size());
+                    }
+                }();
+                std::transform(shape.begin(), shape.end(), copy.begin(), [](auto extent) {
+                    return static_cast<std::size_t>(extent);
+                });
+                return copy;
+            }
         }
 
         /// Maps a row's number to the sum of index * stride over the leading axes of a shape.

@@ -22,12 +22,12 @@ namespace xmask::inline XMASK_ABI::detail
     {
         if constexpr (requires { to.resize(shape); })
         {
-            if (!same_shape(to.shape(), shape))
+            if (!equal_shapes(to.shape(), shape))
             {
                 to.resize(shape);
             }
         }
-        if (!same_shape(to.shape(), shape)) [[unlikely]]
+        if (!equal_shapes(to.shape(), shape)) [[unlikely]]
         {
             throw_invalid(
                 function, what, " has the fixed shape ", tuple_text(to.shape()), "; expected ", tuple_text(shape)

@@ -10,6 +10,7 @@
 
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
+#include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 
 /// @file
@@ -19,36 +20,6 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// A row that keeps one range of columns.
-        class range_cursor
-        {
-        public:
-
-            explicit constexpr range_cursor(column_range kept) noexcept
-                : m_kept(kept)
-            {
-            }
-
-            [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept
-            {
-                return range_word(m_kept, c);
-            }
-
-            [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept
-            {
-                return c >= m_kept.begin && c < m_kept.end;
-            }
-
-            [[nodiscard]] constexpr column_range extent() const noexcept
-            {
-                return m_kept;
-            }
-
-        private:
-
-            column_range m_kept;
-        };
-
         /// Which end of a row is padded.
         enum class padding
         {

@@ -1,0 +1,189 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "attributes.hpp"
+#include "block.hpp"
+#include "shape.hpp"
+#include "simd.hpp"
+#include "word.hpp"
+#include "writer.hpp"
+
+/// @file
+/// The walk that writes a result: row by row, 64 columns at a time, only filling what no row's extent holds.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// From how many bytes on a result is written past the caches: well beyond a core's share of them, reading
+    /// the lines that a store would otherwise fetch costs half as much again.
+    inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
+
+    /// Columns up to the first one at which an aligned register starts; 0 where none does.
+    template <class T>
+    std::size_t columns_to_register([[maybe_unused]] const T* row) noexcept
+    {
+        if constexpr (has_lanes<T>)
+        {
+            const auto past = reinterpret_cast<std::uintptr_t>(row) % register_bytes<T>;
+            return past % sizeof(T) != 0 ? 0 : (register_bytes<T> - past) % register_bytes<T> / sizeof(T);
+        }
+        else
+        {
+            return 0;
+        }
+    }
+
+    /// Whether stores of T to this address may stream.
+    template <class T>
+    bool can_stream(const T* row) noexcept
+    {
+        if constexpr (has_lanes<T>)
+        {
+            return reinterpret_cast<std::uintptr_t>(row) % sizeof(T) == 0;
+        }
+        else
+        {
+            return false;
+        }
+    }
+
+    template <bool Streaming, class T>
+    XMASK_INLINE void store_as(T* to, const lanes<T>& value) noexcept
+    {
+        if constexpr (Streaming)
+        {
+            store_streaming(to, value);
+        }
+        else
+        {
+            store_lanes(to, value);
+        }
+    }
+
+    /// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
+    template <bool Streaming = false, class T>
+    void fill_columns(T* first, T* last, const T& value) noexcept
+    {
+        if constexpr (has_lanes<T>)
+        {
+            constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+            const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
+            if constexpr (Streaming)
+            {
+                const auto head = static_cast<std::ptrdiff_t>(columns_to_register(first));
+                for (const T* stop = first + std::min(head, last - first); first != stop; ++first)
+                {
+                    *first = value;
+                }
+            }
+            for (; last - first >= n; first += n)
+            {
+                store_as<Streaming>(first, wide);
+            }
+        }
+        for (; first != last; ++first)
+        {
+            *first = value;
+        }
+    }
+
+    template <bool Full, bool Streaming, class T>
+    XMASK_INLINE void store_register(T* to, const lanes<T>& value, std::size_t count)
+    {
+        if constexpr (Full)
+        {
+            store_as<Streaming>(to, value);
+        }
+        else
+        {
+            store_first_lanes(to, value, count);
+        }
+    }
+
+    /// Writes one row in place. Stores are aligned, and what lies outside of the extent is only filled.
+    template <bool Streaming, class Row, class T>
+    XMASK_INLINE void write_row(Row from, T* row, std::size_t n)
+    {
+        const column_range kept = from.extent();
+        const std::size_t head = std::min(columns_to_register(row), n);
+        std::size_t c = 0;
+        if (kept.begin > head)
+        {
+            c = std::min(head + (kept.begin - head) / word_columns * word_columns, n);
+            fill_columns<Streaming>(row, row + c, from.outside());
+        }
+        else if (head != 0 && kept.end != 0)
+        {
+            // Fewer columns than a register has.
+            from.template block<false>(row, 0, head);
+            c = head;
+        }
+        for (; c < kept.end && c + word_columns <= n; c += word_columns)
+        {
+            from.template block<Streaming>(row + c, c, whole_word());
+        }
+        if (c < kept.end)
+        {
+            from.template block<false>(row + c, c, n - c);
+            return;
+        }
+        fill_columns<Streaming>(row + c, row + n, from.outside());
+    }
+
+    /// Writes one row through the writer's buffer.
+    template <class Row, class Writer>
+    void write_row_buffered(Row from, Writer& writer, std::size_t n)
+    {
+        for (std::size_t c = 0; c < n; c += word_columns)
+        {
+            const std::size_t count = std::min(word_columns, n - c);
+            from.template block<false>(writer.block(c), c, count);
+            writer.commit(c, count);
+        }
+    }
+
+    /// Writes every row of a lazy result to `to`, which has its shape.
+    template <class T, class Rows, class E>
+    void write_rows(const Rows& rows, E& to)
+    {
+        const std::size_t row_count = rows_of(to.shape());
+        const std::size_t n = columns_of(to.shape());
+        if (row_count == 0 || n == 0)
+        {
+            return;
+        }
+        row_writer<T, E> writer(to);
+        writer.seek(0);
+        const bool in_place = writer.in_place();
+        const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
+                               && can_stream(writer.block(0));
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            writer.seek(r);
+            if (!in_place)
+            {
+                write_row_buffered(rows.row(r), writer, n);
+            }
+            else if (streaming)
+            {
+                if constexpr (has_lanes<T>)
+                {
+                    write_row<true>(rows.row(r), writer.block(0), n);
+                }
+            }
+            else
+            {
+                write_row<false>(rows.row(r), writer.block(0), n);
+            }
+        }
+        if (streaming)
+        {
+            finish_streaming();
+        }
+    }
+}

@@ -1,0 +1,519 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+
+#include "../core/mask.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/range_cursor.hpp"
+#include "../core/shape.hpp"
+
+/// @file
+/// Masks from masks: && || ! ^ and unsqueeze; and the two masks that need nothing, keep_all and keep_none.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The shape type of two masks broadcast together; the rank stays known where both are.
+        template <class S, class T>
+        struct broadcast_shape_type
+        {
+            using type = any_shape;
+        };
+
+        template <class T, std::size_t M, class U, std::size_t N>
+        struct broadcast_shape_type<std::array<T, M>, std::array<U, N>>
+        {
+            using type = std::array<std::size_t, std::max(M, N)>;
+        };
+
+        template <class S, class T>
+        auto broadcast_together(const char* name, const S& a, const T& b)
+        {
+            const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
+            auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
+            for (std::size_t axis = 0; axis < rank; ++axis)
+            {
+                const auto m = axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
+                const auto n = axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
+                shape[axis] = m == 1 ? n : m;
+            }
+            if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]]
+            {
+                throw_invalid(
+                    name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
+                    " do not broadcast together; align the last axes, and give each axis one extent or 1"
+                );
+            }
+            return shape;
+        }
+
+        /// What a combination of two rows keeps, as words and as a range.
+        struct both
+        {
+            static constexpr const char* name = "operator&&";
+
+            static constexpr word_t word(word_t a, word_t b) noexcept
+            {
+                return a & b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a && b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return intersection(a, b);
+            }
+        };
+
+        struct either
+        {
+            static constexpr const char* name = "operator||";
+
+            static constexpr word_t word(word_t a, word_t b) noexcept
+            {
+                return a | b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a || b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return hull(a, b);
+            }
+        };
+
+        struct one_of
+        {
+            static constexpr const char* name = "operator^";
+
+            static constexpr word_t word(word_t a, word_t b) noexcept
+            {
+                return a ^ b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a != b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return hull(a, b);
+            }
+        };
+
+        template <class How, row_cursor A, row_cursor B>
+        class pair_cursor
+        {
+        public:
+
+            pair_cursor(A a, B b)
+                : m_a(std::move(a))
+                , m_b(std::move(b))
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return How::word(m_a.word(c), m_b.word(c));
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return How::extent(m_a.extent(), m_b.extent());
+            }
+
+        private:
+
+            A m_a;
+            B m_b;
+        };
+
+        template <class How, class RowsA, class RowsB>
+        class pair_rows
+        {
+        public:
+
+            pair_rows(RowsA a, RowsB b)
+                : m_a(std::move(a))
+                , m_b(std::move(b))
+            {
+            }
+
+            auto row(std::size_t r) const
+            {
+                return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
+            }
+
+        private:
+
+            RowsA m_a;
+            RowsB m_b;
+        };
+
+        template <class How, class CTA, class CTB>
+        class pair_rule
+        {
+            using mask_a = std::decay_t<CTA>;
+            using mask_b = std::decay_t<CTB>;
+
+        public:
+
+            using shape_type = typename broadcast_shape_type<
+                typename mask_a::inner_shape_type,
+                typename mask_b::inner_shape_type>::type;
+
+            template <class A, class B>
+            pair_rule(A&& a, B&& b)
+                : m_a(std::forward<A>(a))
+                , m_b(std::forward<B>(b))
+                , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape()))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows_a = mask_rows<mask_a>;
+                using rows_b = mask_rows<mask_b>;
+                return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
+            }
+
+        private:
+
+            CTA m_a;
+            CTB m_b;
+            shape_type m_shape;
+        };
+
+        template <class How, class A, class B>
+        auto combine(A&& a, B&& b)
+        {
+            if constexpr (require_mask<A>() && require_mask<B>())
+            {
+                using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
+                return mask(rule(std::forward<A>(a), std::forward<B>(b)));
+            }
+        }
+
+        template <row_cursor C>
+        class not_cursor
+        {
+        public:
+
+            not_cursor(C cursor, std::size_t n)
+                : m_cursor(std::move(cursor))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return ~m_cursor.word(c) & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return !detail::kept(m_cursor, c);
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return {0, m_columns};
+            }
+
+        private:
+
+            C m_cursor;
+            std::size_t m_columns;
+        };
+
+        template <class Rows>
+        class not_rows
+        {
+        public:
+
+            not_rows(Rows rows, std::size_t n)
+                : m_rows(std::move(rows))
+                , m_columns(n)
+            {
+            }
+
+            auto row(std::size_t r) const
+            {
+                return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
+            }
+
+        private:
+
+            Rows m_rows;
+            std::size_t m_columns;
+        };
+
+        template <class CTM>
+        class not_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+
+        public:
+
+            using shape_type = typename mask_type::inner_shape_type;
+
+            template <class M>
+                requires(!std::same_as<std::decay_t<M>, not_rule>)
+            explicit not_rule(M&& m)
+                : m_mask(std::forward<M>(m))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_mask.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows = mask_rows<mask_type>;
+                return not_rows<rows>(rows(m_mask, shape()), columns_of(shape()));
+            }
+
+        private:
+
+            CTM m_mask;
+        };
+
+        /// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row of its own.
+        template <class CTM>
+        class unsqueeze_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+            using rows_type = mask_rows<mask_type>;
+
+            class column_cursor
+            {
+            public:
+
+                column_cursor(typename rows_type::cursor cursor, std::size_t column, bool whole_row)
+                    : m_cursor(std::move(cursor))
+                    , m_column(column)
+                    , m_whole_row(whole_row)
+                {
+                }
+
+                [[nodiscard]] word_t word(std::size_t c) const
+                {
+                    return m_whole_row ? m_cursor.word(c) : word_t(detail::kept(m_cursor, m_column));
+                }
+
+                [[nodiscard]] bool kept(std::size_t c) const
+                {
+                    return detail::kept(m_cursor, m_whole_row ? c : m_column);
+                }
+
+                [[nodiscard]] column_range extent() const
+                {
+                    return m_whole_row ? m_cursor.extent() : column_range{0, 1};
+                }
+
+            private:
+
+                typename rows_type::cursor m_cursor;
+                std::size_t m_column;
+                bool m_whole_row;
+            };
+
+            class column_rows
+            {
+            public:
+
+                column_rows(rows_type rows, std::size_t n, bool whole_row)
+                    : m_rows(std::move(rows))
+                    , m_columns(n)
+                    , m_whole_row(whole_row)
+                {
+                }
+
+                column_cursor row(std::size_t r) const
+                {
+                    return m_whole_row ? column_cursor(m_rows.row(r), 0, true)
+                                       : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
+                }
+
+            private:
+
+                rows_type m_rows;
+                std::size_t m_columns;
+                bool m_whole_row;
+            };
+
+        public:
+
+            using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
+
+            template <class M>
+            unsqueeze_rule(M&& m, std::size_t axis)
+                : m_mask(std::forward<M>(m))
+                , m_shape(append_axis(m_mask.shape(), 1))
+                , m_last(axis + 1 == m_shape.size())
+            {
+                std::rotate(m_shape.begin() + static_cast<std::ptrdiff_t>(axis), m_shape.end() - 1, m_shape.end());
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
+            }
+
+        private:
+
+            CTM m_mask;
+            shape_type m_shape;
+            bool m_last;
+        };
+
+        /// Every row alike: all kept, or none.
+        template <class S>
+        class constant_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            constant_rule(S shape, bool kept)
+                : m_shape(std::move(shape))
+                , m_kept{0, kept ? columns_of(m_shape) : 0}
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] range_cursor row(std::size_t /*r*/) const noexcept
+            {
+                return range_cursor(m_kept);
+            }
+
+        private:
+
+            S m_shape;
+            column_range m_kept;
+        };
+
+        template <class S>
+        auto make_constant(const S& shape, bool kept)
+        {
+            auto owned = to_shape(shape);
+            return mask(constant_rule<decltype(owned)>(std::move(owned), kept));
+        }
+    }
+
+    /// Keeps what both masks keep. The masks broadcast together as NumPy does; std::invalid_argument otherwise.
+    ///
+    ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator&&(A&& a, B&& b)
+    {
+        return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what either mask keeps.
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator||(A&& a, B&& b)
+    {
+        return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what exactly one of the masks keeps.
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator^(A&& a, B&& b)
+    {
+        return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what the mask drops.
+    template <class M>
+        requires mask_expression<M>
+    auto operator!(M&& m)
+    {
+        using rule = detail::not_rule<detail::closure_t<M>>;
+        return mask(rule(std::forward<M>(m)));
+    }
+
+    /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
+    /// that it broadcasts there. Throws std::out_of_range for an axis that the new shape does not have.
+    ///
+    ///     auto m = xmask::unsqueeze(xmask::keep_lengths(lengths, keys), 1);    // (batch, 1, keys)
+    template <class M>
+    auto unsqueeze(M&& m, std::ptrdiff_t axis)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const auto rank = static_cast<std::ptrdiff_t>(m.dimension()) + 1;
+            if (axis < -rank || axis >= rank) [[unlikely]]
+            {
+                detail::throw_out_of_range("unsqueeze", "axis ", axis, " is outside of [", -rank, ", ", rank, ")");
+            }
+            using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
+            return mask(rule(std::forward<M>(m), static_cast<std::size_t>(axis < 0 ? axis + rank : axis)));
+        }
+    }
+
+    /// Keeps everything. shape: a number (one axis), or a shape.
+    ///
+    ///     auto m = xmask::keep_all(x.shape());
+    template <class S>
+    auto keep_all(const S& shape)
+    {
+        return detail::make_constant(shape, true);
+    }
+
+    inline auto keep_all(std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_constant(shape, true);
+    }
+
+    /// Keeps nothing. shape: a number (one axis), or a shape.
+    template <class S>
+    auto keep_none(const S& shape)
+    {
+        return detail::make_constant(shape, false);
+    }
+
+    inline auto keep_none(std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_constant(shape, false);
+    }
+}

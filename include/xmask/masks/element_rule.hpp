@@ -1,0 +1,158 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "../core/block.hpp"
+#include "../core/mask.hpp"
+#include "../core/row.hpp"
+#include "../core/simd.hpp"
+
+/// @file
+/// Masks that a test of each element of a tensor decides: thresholds, token ids.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
+    /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
+    /// the registers say, or `word_t block(row, c, count) const` to answer a block its own way.
+    template <class Test, class Row>
+    class element_cursor
+    {
+        using T = typename Row::value_type;
+
+    public:
+
+        element_cursor(const Test& test, Row row, std::size_t n)
+            : m_test(&test)
+            , m_row(std::move(row))
+            , m_columns(n)
+        {
+        }
+
+        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+        {
+            if (c + word_columns <= m_columns) [[likely]]
+            {
+                return test(c, whole_word());
+            }
+            return test(c, m_columns - c);
+        }
+
+        [[nodiscard]] bool kept(std::size_t c) const
+        {
+            m_row.prepare(c, 1, 1);
+            return (*m_test)(m_row.at(c));
+        }
+
+        [[nodiscard]] column_range extent() const noexcept
+        {
+            return {0, m_columns};
+        }
+
+    private:
+
+        template <class Count>
+        XMASK_INLINE word_t test(std::size_t c, Count count) const
+        {
+            m_row.prepare(c, count, first_bits(count));
+            if constexpr (requires { m_test->block(m_row, c, count); })
+            {
+                return m_test->block(m_row, c, count);
+            }
+            word_t bits = 0;
+            if constexpr (requires(const Test& t, const lanes<T>& x) { t.lanes(x); })
+            {
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = load_register<full>(m_row, c + k, count - k);
+                    bits |= bits_from_mask(m_test->lanes(x)) << k;
+                });
+                if constexpr (requires { m_test->word(bits); })
+                {
+                    bits = m_test->word(bits);
+                }
+                return bits & first_bits(count);
+            }
+            else
+            {
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    bits |= word_t((*m_test)(m_row.at(c + k))) << k;
+                }
+                return bits;
+            }
+        }
+
+        const Test* m_test;
+        mutable Row m_row;  // a row over anything but memory keeps a buffer
+        std::size_t m_columns;
+    };
+
+    template <class Test, class Rows>
+    class element_rows
+    {
+    public:
+
+        element_rows(const Test& test, Rows rows, std::size_t n)
+            : m_test(&test)
+            , m_rows(std::move(rows))
+            , m_columns(n)
+        {
+        }
+
+        auto row(std::size_t r) const
+        {
+            return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
+        }
+
+    private:
+
+        const Test* m_test;
+        Rows m_rows;
+        std::size_t m_columns;
+    };
+
+    /// Keeps the elements of a tensor that pass a test, in the tensor's own type.
+    template <class CTX, class Test>
+    class element_rule
+    {
+        using operand_type = std::decay_t<CTX>;
+
+    public:
+
+        using shape_type = typename operand_type::inner_shape_type;
+
+        template <class X>
+        element_rule(X&& x, Test test)
+            : m_operand(std::forward<X>(x))
+            , m_test(std::move(test))
+        {
+        }
+
+        [[nodiscard]] const shape_type& shape() const noexcept
+        {
+            return m_operand.shape();
+        }
+
+        [[nodiscard]] auto rows() const
+        {
+            auto operand = make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
+            return element_rows<Test, decltype(operand)>(m_test, std::move(operand), columns_of(shape()));
+        }
+
+    private:
+
+        CTX m_operand;
+        Test m_test;
+    };
+
+    template <class X, class Test>
+    auto make_element_mask(X&& x, Test test)
+    {
+        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test)));
+    }
+}

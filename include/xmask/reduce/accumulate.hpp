@@ -1,0 +1,124 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "../core/block.hpp"
+#include "../core/mask.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/row.hpp"
+#include "../core/simd.hpp"
+
+/// @file
+/// Sums over what a mask keeps: accumulated in double, or in 64-bit integers, whatever the elements are.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// What elements of T are summed in.
+    template <class T>
+    using sum_t = std::conditional_t<
+        std::is_floating_point_v<T>,
+        std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
+        std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+
+    /// Adds registers of T. Floats are widened to double in pairs, so that each passes through at most one addition in
+    /// float: the error stays below 1e-7 of the sum of magnitudes for any number of them.
+    template <class T>
+    class register_sum
+    {
+    public:
+
+        XMASK_INLINE void add(const lanes<T>& x) noexcept
+        {
+            if constexpr (std::is_same_v<T, float>)
+            {
+                const auto wide = widen(x);
+                m_sums[0] += wide[0];
+                m_sums[1] += wide[1];
+            }
+            else
+            {
+                m_sums[0] += x;
+            }
+        }
+
+        XMASK_INLINE void add(const lanes<T>& x, const lanes<T>& y) noexcept
+        {
+            if constexpr (std::is_same_v<T, float>)
+            {
+                add(x + y);
+            }
+            else
+            {
+                m_sums[0] += x;
+                m_sums[1] += y;
+            }
+        }
+
+        [[nodiscard]] double total() const noexcept
+        {
+            return xsimd::reduce_add(m_sums[0] + m_sums[1]);
+        }
+
+    private:
+
+        std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
+    };
+
+    /// Whether sums of T go through registers.
+    template <class T>
+    inline constexpr bool sums_in_registers = has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
+
+    /// Adds term(c + k, full, count - k) for each register of a block, in pairs. term gives 0 in lanes that don't count.
+    template <class T, class Count, class Term>
+    XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term)
+    {
+        constexpr std::size_t n = lane_count<T>;
+        if constexpr (std::is_same_v<Count, whole_word> && word_columns / n % 2 == 0)
+        {
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                (sum.add(term(2 * I * n, std::true_type()), term((2 * I + 1) * n, std::true_type())), ...);
+            }(std::make_index_sequence<word_columns / n / 2>());
+        }
+        else
+        {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA { sum.add(term(k, full)); });
+        }
+    }
+
+    /// Calls f(c, count, bits) for each block of a row that keeps something, in order.
+    template <class Cursor, class F>
+    XMASK_INLINE void for_each_kept_block(const Cursor& cursor, std::size_t n, F&& f)
+    {
+        const column_range kept = cursor.extent();
+        std::size_t c = kept.begin;
+        for (; c < kept.end && c + word_columns <= n; c += word_columns)
+        {
+            if (const word_t bits = cursor.word(c); bits != 0)
+            {
+                f(c, whole_word(), bits);
+            }
+        }
+        if (c < kept.end)
+        {
+            const std::size_t count = std::min(kept.end, n) - c;
+            if (const word_t bits = cursor.word(c) & first_bits(count); bits != 0)
+            {
+                f(c, count, bits);
+            }
+        }
+    }
+
+    /// x in the lanes whose bits are set, 0 in the others.
+    template <class T>
+    XMASK_INLINE lanes<T> zero_unless(word_t bits, const lanes<T>& x) noexcept
+    {
+        return xsimd::select(mask_from_bits<T>(bits), x, lanes<T>(T(0)));
+    }
+}

@@ -1,0 +1,419 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "../core/mask.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/range_cursor.hpp"
+#include "../core/row.hpp"
+#include "../core/write.hpp"
+#include "accumulate.hpp"
+#include "loss.hpp"
+
+/// @file
+/// The sum of an element-wise function over what a mask keeps, or times real weights; with its derivative in the same
+/// pass. A function F has `value(x...)`, and for a gradient `derivative(x...)` by its first argument; both take numbers
+/// and registers of them.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// The function of a plain sum.
+    struct identity
+    {
+        template <class V>
+        XMASK_INLINE V value(const V& x) const noexcept
+        {
+            return x;
+        }
+    };
+
+    /// A sum of terms of type T and the weight it is of.
+    template <class T>
+    struct weighted_sum
+    {
+        sum_t<T> sum = 0;
+        double weight = 0;
+    };
+
+    /// Collects terms of type T, by registers where they have them.
+    template <class T>
+    class term_sum
+    {
+    public:
+
+        template <class Count, class Term>
+        XMASK_INLINE void add_registers(Count count, Term&& term)
+        {
+            add_block<T>(m_registers, count, term);
+        }
+
+        void add(sum_t<T> term) noexcept
+        {
+            m_scalars += term;
+        }
+
+        void add_count(std::size_t count) noexcept
+        {
+            m_count += count;
+        }
+
+        [[nodiscard]] weighted_sum<T> total() const noexcept
+        {
+            const auto weight = static_cast<double>(m_count);
+            if constexpr (sums_in_registers<T>)
+            {
+                return {m_scalars + m_registers.total(), weight};
+            }
+            else
+            {
+                return {m_scalars, weight};
+            }
+        }
+
+    private:
+
+        struct nothing
+        {
+        };
+
+        std::conditional_t<sums_in_registers<T>, register_sum<T>, nothing> m_registers;
+        sum_t<T> m_scalars = 0;
+        std::size_t m_count = 0;
+    };
+
+    /// One row under a mask.
+    template <class T, class F, class Cursor, class... Row>
+    class masked_terms
+    {
+    public:
+
+        masked_terms(const F& function, Cursor cursor, Row... rows)
+            : m_function(function)
+            , m_cursor(std::move(cursor))
+            , m_rows(std::move(rows)...)
+        {
+        }
+
+        [[nodiscard]] column_range extent() const
+        {
+            return m_cursor.extent();
+        }
+
+        [[nodiscard]] const Cursor& cursor() const noexcept
+        {
+            return m_cursor;
+        }
+
+        template <class Count>
+        XMASK_INLINE void add(term_sum<T>& sum, std::size_t c, Count count, word_t bits)
+        {
+            prepare(c, count, bits);
+            sum.add_count(count_bits(bits));
+            if constexpr (sums_in_registers<T>)
+            {
+                if (bits == first_bits(count))
+                {
+                    sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        // A partial register holds 0 past its end, which the function need not map to 0.
+                        const auto value = value_of<full>(c + k, count - k);
+                        if constexpr (full)
+                        {
+                            return value;
+                        }
+                        else
+                        {
+                            return zero_unless<T>(first_bits(count - k), value);
+                        }
+                    });
+                }
+                else
+                {
+                    sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return zero_unless<T>(bits >> k, value_of<full>(c + k, count - k));
+                    });
+                }
+            }
+            else if (bits == ~word_t(0))
+            {
+                for (std::size_t k = 0; k < word_columns; ++k)
+                {
+                    sum.add(static_cast<sum_t<T>>(at(c + k)));
+                }
+            }
+            else
+            {
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    sum.add(static_cast<sum_t<T>>(at(c + lowest_bit(bits))));
+                }
+            }
+        }
+
+        /// Writes scale * derivative where something is kept, 0 elsewhere.
+        template <bool Streaming, class Count>
+        XMASK_INLINE void write_derivative(T* to, std::size_t c, Count count, word_t bits, T scale)
+        {
+            if (bits == 0)
+            {
+                fill_columns<Streaming>(to, to + count, T(0));
+                return;
+            }
+            if constexpr (sums_in_registers<T>)
+            {
+                const auto factor = lanes<T>(scale);
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto slope = factor * derivative_of<full>(c + k, count - k);
+                    store_register<full, Streaming>(to + k, zero_unless<T>(bits >> k, slope), count - k);
+                });
+            }
+            else
+            {
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    to[k] = (bits >> k & 1) != 0 ? scale * slope_at(c + k) : T(0);
+                }
+            }
+        }
+
+        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
+        {
+            std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { (row.prepare(c, count, bits), ...); }, m_rows);
+        }
+
+        T at(std::size_t c) const
+        {
+            return std::apply([&](const auto&... row) { return m_function.value(row.at(c)...); }, m_rows);
+        }
+
+        T slope_at(std::size_t c) const
+        {
+            return std::apply([&](const auto&... row) { return m_function.derivative(row.at(c)...); }, m_rows);
+        }
+
+        template <bool Full>
+        XMASK_INLINE lanes<T> value_of(std::size_t c, std::size_t count) const
+        {
+            return std::apply(
+                [&](const auto&... row)
+                    XMASK_INLINE_LAMBDA { return m_function.value(load_register<Full>(row, c, count)...); },
+                m_rows
+            );
+        }
+
+        template <bool Full>
+        XMASK_INLINE lanes<T> derivative_of(std::size_t c, std::size_t count) const
+        {
+            return std::apply(
+                [&](const auto&... row)
+                    XMASK_INLINE_LAMBDA { return m_function.derivative(load_register<Full>(row, c, count)...); },
+                m_rows
+            );
+        }
+
+    private:
+
+        F m_function;
+        Cursor m_cursor;
+        std::tuple<Row...> m_rows;
+    };
+
+    /// A function times real weights, which come before its arguments.
+    template <class F>
+    struct weighted
+    {
+        F function;
+
+        template <class W, class... V>
+        XMASK_INLINE auto value(const W& w, const V&... x) const
+        {
+            return w * function.value(x...);
+        }
+
+        template <class W, class... V>
+        XMASK_INLINE auto derivative(const W& w, const V&... x) const
+        {
+            return w * function.derivative(x...);
+        }
+    };
+
+    /// Rows that keep everything, where weights decide instead of a mask.
+    class whole_rows
+    {
+    public:
+
+        explicit whole_rows(std::size_t n) noexcept
+            : m_columns(n)
+        {
+        }
+
+        [[nodiscard]] range_cursor row(std::size_t /*r*/) const noexcept
+        {
+            return range_cursor({0, m_columns});
+        }
+
+    private:
+
+        std::size_t m_columns;
+    };
+
+    template <class T, class F, class Masks, class... Rows>
+    class term_rows
+    {
+    public:
+
+        term_rows(const F& function, Masks masks, Rows... rows)
+            : m_function(function)
+            , m_masks(std::move(masks))
+            , m_rows(std::move(rows)...)
+        {
+        }
+
+        auto row(std::size_t r) const
+        {
+            return std::apply(
+                [&](const auto&... rows) {
+                    return masked_terms<T, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
+                },
+                m_rows
+            );
+        }
+
+    private:
+
+        F m_function;
+        Masks m_masks;
+        std::tuple<Rows...> m_rows;
+    };
+
+    /// A row of a gradient: where it is written, its terms are summed.
+    template <class T, class Terms>
+    class gradient_row
+    {
+    public:
+
+        gradient_row(Terms terms, term_sum<T>& sum, T scale)
+            : m_terms(std::move(terms))
+            , m_sum(&sum)
+            , m_scale(scale)
+        {
+        }
+
+        [[nodiscard]] column_range extent() const
+        {
+            return m_terms.extent();
+        }
+
+        [[nodiscard]] T outside() const noexcept
+        {
+            return T(0);
+        }
+
+        template <bool Streaming, class Count>
+        XMASK_INLINE void block(T* to, std::size_t c, Count count)
+        {
+            const word_t bits = m_terms.cursor().word(c) & first_bits(count);
+            m_terms.add(*m_sum, c, count, bits);
+            m_terms.template write_derivative<Streaming>(to, c, count, bits, m_scale);
+        }
+
+    private:
+
+        Terms m_terms;
+        term_sum<T>* m_sum;
+        T m_scale;
+    };
+
+    template <class T, class Rows>
+    class gradient_rows
+    {
+    public:
+
+        gradient_rows(const Rows& rows, term_sum<T>& sum, double scale)
+            : m_rows(&rows)
+            , m_sum(&sum)
+            , m_scale(static_cast<T>(scale))
+        {
+        }
+
+        auto row(std::size_t r) const
+        {
+            return gradient_row<T, row_t<Rows>>(m_rows->row(r), *m_sum, m_scale);
+        }
+
+    private:
+
+        const Rows* m_rows;
+        term_sum<T>* m_sum;
+        T m_scale;
+    };
+
+    template <class T, class S, class G, class Rows>
+    weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows)
+    {
+        term_sum<T> sum;
+        if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
+        {
+            const std::size_t n = columns_of(shape);
+            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                auto row = rows.row(r);
+                for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    row.add(sum, c, count, bits);
+                });
+            }
+        }
+        else
+        {
+            using traits = gradient_traits<std::remove_reference_t<G>>;
+            write_rows<T>(gradient_rows<T, Rows>(rows, sum, traits::scale(gradient)), traits::target(gradient));
+        }
+        return sum.total();
+    }
+
+    template <class T, class F, class Masks, class... Rows>
+    auto make_terms(const F& f, Masks masks, Rows... rows)
+    {
+        return term_rows<T, F, Masks, Rows...>(f, std::move(masks), std::move(rows)...);
+    }
+
+    /// Sums f over what `m` keeps of the operands, or times the weights `m`, and writes the gradient if asked to. All
+    /// operands have one shape, into which m broadcasts.
+    template <class T, class F, class M, class G, class X, class... Y>
+    weighted_sum<T> element_sum(const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y)
+    {
+        const auto& shape = x.shape();
+        require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+        if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
+        {
+            resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
+        }
+        if constexpr (mask_expression<M>)
+        {
+            return sum_terms<T>(
+                shape, gradient,
+                make_terms<T>(f, mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
+            );
+        }
+        else
+        {
+            const whole_rows all(columns_of(shape));
+            auto result = sum_terms<T>(
+                shape, gradient,
+                make_terms<T>(
+                    weighted<F>{f}, all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
+                )
+            );
+            const auto weight = sum_terms<T>(
+                shape, no_gradient(), make_terms<T>(identity(), all, make_operand<T>(m, shape))
+            );
+            result.weight = static_cast<double>(weight.sum);
+            return result;
+        }
+    }
+}

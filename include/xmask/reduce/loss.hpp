@@ -1,0 +1,132 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "../core/error.hpp"
+#include "../core/xtensor.hpp"
+
+/// @file
+/// What a loss returns, what it does where nothing is kept, and how it writes its gradient.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// What a mean is where nothing is kept.
+    enum class when_empty
+    {
+        nan,    ///< NaN, so that the mistake is seen
+        zero,   ///< 0, so that an empty batch adds nothing
+        raise   ///< throws std::domain_error
+    };
+
+    namespace detail
+    {
+        /// sum / weight, or what `empty` says where the weight is 0.
+        template <class T>
+        T mean_of(const char* function, T sum, T weight, when_empty empty)
+        {
+            if (weight != T(0)) [[likely]]
+            {
+                return sum / weight;
+            }
+            if (empty == when_empty::raise)
+            {
+                throw std::domain_error(message(function, "nothing is kept, so there is no mean"));
+            }
+            return empty == when_empty::zero ? T(0) : std::numeric_limits<T>::quiet_NaN();
+        }
+    }
+
+    /// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements, or the sum of
+    /// their weights. Losses of parts (micro-batches, ranks) add up to the loss of the whole.
+    ///
+    ///     xmask::loss total;
+    ///     for (auto& batch : batches) total += xmask::masked_mse(batch.p, batch.t, batch.m);
+    ///     double mean = total.mean();    // over all kept elements, not a mean of means
+    struct loss
+    {
+        double sum = 0;
+        double weight = 0;
+
+        /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
+        [[nodiscard]] double mean(when_empty empty = when_empty::nan) const
+        {
+            return detail::mean_of("loss::mean", sum, weight, empty);
+        }
+
+        loss& operator+=(const loss& other) noexcept
+        {
+            sum += other.sum;
+            weight += other.weight;
+            return *this;
+        }
+
+        friend loss operator+(loss a, const loss& b) noexcept
+        {
+            return a += b;
+        }
+    };
+
+    /// A container for a gradient, and the factor that it is written with.
+    template <class E>
+    struct scaled_gradient
+    {
+        E& container;
+        double scale;
+    };
+
+    /// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that is known.
+    ///
+    ///     auto kept = static_cast<double>(xmask::count_kept(m));
+    ///     xmask::masked_mse(p, t, m, xmask::scaled(grad, 1 / kept));
+    template <class E>
+        requires expression<E>
+    scaled_gradient<E> scaled(E& container, double scale) noexcept
+    {
+        return {container, scale};
+    }
+
+    namespace detail
+    {
+        /// Stands for a gradient that nobody asked for.
+        struct no_gradient
+        {
+        };
+
+        template <class G>
+        struct gradient_traits
+        {
+            using container = std::remove_reference_t<G>;
+
+            static container& target(container& gradient) noexcept
+            {
+                return gradient;
+            }
+
+            static double scale(const container& /*gradient*/) noexcept
+            {
+                return 1;
+            }
+        };
+
+        template <class E>
+        struct gradient_traits<scaled_gradient<E>>
+        {
+            using container = E;
+
+            static E& target(const scaled_gradient<E>& gradient) noexcept
+            {
+                return gradient.container;
+            }
+
+            static double scale(const scaled_gradient<E>& gradient) noexcept
+            {
+                return gradient.scale;
+            }
+        };
+    }
+}
