@@ -1,0 +1,79 @@
+# Makes single_include/xmask.hpp out of include/xmask:
+#
+#   cmake -P cmake/amalgamate.cmake             writes it
+#   cmake -DCHECK=ON -P cmake/amalgamate.cmake  fails if it is not what would be written
+#
+# Starting from xmask.hpp, the first include of each of xmask's headers becomes the header's text, and later ones become
+# nothing. So such an include must not stand inside an #if. Other includes stay where they are.
+
+cmake_minimum_required(VERSION 3.22)
+
+get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
+set(output "${root}/single_include/xmask.hpp")
+
+# C++ is full of `;`, `[` and `\`, which mean something to CMake's lists. Text is therefore only ever cut with FIND and
+# SUBSTRING, and never becomes a list.
+function(expand path result)
+  set_property(GLOBAL APPEND PROPERTY expanded "${path}")
+  file(READ "${root}/include/${path}" rest)
+  if(NOT rest MATCHES "^(//[^\n]*\n)*\n*#pragma once\n")
+    message(FATAL_ERROR "include/${path} does not begin with its copyright and #pragma once")
+  endif()
+  string(LENGTH "${CMAKE_MATCH_0}" length)
+  string(SUBSTRING "${rest}" ${length} -1 rest)
+  string(PREPEND rest "\n")
+  set(text "\n// ==== ${path} ====\n")
+  while(rest MATCHES "\n[ \t]*#[ \t]*include[ \t]*(<xmask/[^>\n]+>|\"[^\"\n]+\")[^\n]*")
+    set(line "${CMAKE_MATCH_0}")
+    set(included "${CMAKE_MATCH_1}")
+    get_filename_component(folder "${path}" DIRECTORY)
+    if(included MATCHES "<(.*)>")
+      set(included "${CMAKE_MATCH_1}")
+    elseif(included MATCHES "\"(.*)\"")
+      cmake_path(SET included NORMALIZE "${folder}/${CMAKE_MATCH_1}")
+    endif()
+    string(FIND "${rest}" "${line}" before)
+    string(LENGTH "${line}" length)
+    math(EXPR after "${before} + ${length}")
+    string(SUBSTRING "${rest}" 0 ${before} head)
+    string(SUBSTRING "${rest}" ${after} -1 rest)
+    string(APPEND text "${head}")
+    get_property(expanded GLOBAL PROPERTY expanded)
+    if(NOT included IN_LIST expanded)
+      expand("${included}" inner)
+      string(APPEND text "\n${inner}")
+    endif()
+  endwhile()
+  set(${result} "${text}${rest}" PARENT_SCOPE)
+endfunction()
+
+expand(xmask/xmask.hpp text)
+
+get_property(expanded GLOBAL PROPERTY expanded)
+file(GLOB_RECURSE headers RELATIVE "${root}/include" "${root}/include/xmask/*.hpp")
+list(REMOVE_ITEM headers ${expanded})
+if(headers)
+  message(FATAL_ERROR "xmask/xmask.hpp does not include ${headers}")
+endif()
+
+file(STRINGS "${root}/include/xmask/xmask.hpp" banner LIMIT_COUNT 1)
+string(PREPEND text "${banner}
+//
+// All of xmask in one file, made by cmake/amalgamate.cmake: change the headers in include/xmask instead of this one.
+
+#pragma once
+")
+string(REGEX REPLACE "\n\n\n+" "\n\n" text "${text}")
+string(REGEX REPLACE "\n+$" "\n" text "${text}")
+
+if(CHECK)
+  set(present "")
+  if(EXISTS "${output}")
+    file(READ "${output}" present)
+  endif()
+  if(NOT present STREQUAL text)
+    message(FATAL_ERROR "single_include/xmask.hpp is stale: run `cmake -P cmake/amalgamate.cmake`")
+  endif()
+else()
+  file(WRITE "${output}" "${text}")
+endif()

@@ -1,0 +1,55 @@
+# Finds xtensor and xsimd, and for the tests Catch2.
+#
+# What cmake/setup.sh unpacked into build/deps comes after the caller's own CMAKE_PREFIX_PATH and before the system.
+# What is still missing is downloaded, but only while working on xmask itself: a project that uses xmask decides where
+# its libraries come from.
+
+if(PROJECT_IS_TOP_LEVEL)
+  list(APPEND CMAKE_PREFIX_PATH "${PROJECT_SOURCE_DIR}/build/deps/base/usr"
+       "${PROJECT_SOURCE_DIR}/build/deps/catch2-${CMAKE_SYSTEM_PROCESSOR}")
+endif()
+
+set(xmask_xtl_minimum 0.7.5)
+set(xmask_xsimd_minimum 13)
+set(xmask_xtensor_minimum 0.25)
+
+set(missing "")
+
+# xsimd's package answers only to its very own major version, so versions are compared here and not by find_package.
+macro(xmask_find name target minimum)
+  if(NOT TARGET ${target})
+    find_package(${name} CONFIG QUIET)
+    if(NOT ${name}_FOUND)
+      list(APPEND missing "${name} ${minimum} or newer")
+    elseif(${name}_VERSION VERSION_LESS ${minimum})
+      message(FATAL_ERROR "xmask needs ${name} ${minimum} or newer, and found ${${name}_VERSION} in ${${name}_DIR}.\n"
+                          "`sh cmake/setup.sh` gets a newer one into build/deps; or set CMAKE_PREFIX_PATH.")
+    else()
+      message(STATUS "Found ${name} ${${name}_VERSION} in ${${name}_DIR}")
+      # Imported targets are seen only in the folder that found them, unless they are made global: a project that adds
+      # xmask with add_subdirectory links to them from its own folder.
+      if(NOT PROJECT_IS_TOP_LEVEL)
+        set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+      endif()
+    endif()
+  endif()
+endmacro()
+
+xmask_find(xtl xtl ${xmask_xtl_minimum})
+xmask_find(xsimd xsimd ${xmask_xsimd_minimum})
+xmask_find(xtensor xtensor ${xmask_xtensor_minimum})
+if(XMASK_BUILD_TESTS)
+  xmask_find(Catch2 Catch2::Catch2WithMain 3)
+endif()
+
+if(missing)
+  list(JOIN missing ", " missing_text)
+  message(STATUS "Missing: ${missing_text}")  # setup.sh reads this line
+endif()
+if(missing AND XMASK_FETCH_DEPENDENCIES AND PROJECT_IS_TOP_LEVEL)
+  include(cmake/fetch.cmake)
+elseif(missing)
+  message(FATAL_ERROR "xmask needs ${missing_text}.\n"
+                      "Install them, or name the folder they are in with CMAKE_PREFIX_PATH. "
+                      "In a checkout of xmask, `sh cmake/setup.sh` gets them.")
+endif()

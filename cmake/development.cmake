@@ -1,0 +1,32 @@
+# How xmask's own tests, examples and benchmarks are compiled. Nothing in here reaches a project that uses xmask.
+
+set(XMASK_TEST_MARCH "" CACHE STRING "Instruction set for the tests and benchmarks, as in -march=x86-64-v3")
+set(XMASK_SANITIZE "" CACHE STRING "Sanitizers, as in address;undefined")
+option(XMASK_TEST_XSIMD "Define XTENSOR_USE_XSIMD in the tests and benchmarks" OFF)
+option(XMASK_TEST_SINGLE_HEADER "Test single_include/xmask.hpp instead of include/" OFF)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+add_library(xmask_development INTERFACE)
+target_compile_options(xmask_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+                                                   -Werror)
+if(XMASK_SANITIZE)
+  list(JOIN XMASK_SANITIZE "," sanitizers)
+  target_compile_options(xmask_development INTERFACE -fsanitize=${sanitizers} -fno-sanitize-recover=all
+                                                     -fno-omit-frame-pointer)
+  target_compile_definitions(xmask_development INTERFACE _GLIBCXX_ASSERTIONS)
+  target_link_options(xmask_development INTERFACE -fsanitize=${sanitizers})
+endif()
+
+# What a user may choose, and xmask must not.
+add_library(xmask_flavour INTERFACE)
+if(XMASK_TEST_XSIMD)
+  target_compile_definitions(xmask_flavour INTERFACE XTENSOR_USE_XSIMD)
+endif()
+if(XMASK_TEST_MARCH)
+  target_compile_options(xmask_flavour INTERFACE -march=${XMASK_TEST_MARCH})
+endif()

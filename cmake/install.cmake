@@ -1,0 +1,31 @@
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+install(DIRECTORY include/xmask DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+
+# Nothing that is installed depends on the machine's architecture.
+set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/xmask)
+install(TARGETS xmask EXPORT xmaskTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT xmaskTargets NAMESPACE xmask:: DESTINATION ${package_folder})
+
+# While the major version is 0, a new minor version may break what used an older one.
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(compatibility SameMinorVersion)
+else()
+  set(compatibility SameMajorVersion)
+endif()
+write_basic_package_version_file(
+  ${PROJECT_BINARY_DIR}/xmaskConfigVersion.cmake
+  COMPATIBILITY ${compatibility}
+  ARCH_INDEPENDENT)
+configure_package_config_file(cmake/xmaskConfig.cmake.in ${PROJECT_BINARY_DIR}/xmaskConfig.cmake
+                              INSTALL_DESTINATION ${package_folder})
+install(FILES ${PROJECT_BINARY_DIR}/xmaskConfig.cmake ${PROJECT_BINARY_DIR}/xmaskConfigVersion.cmake
+        DESTINATION ${package_folder})
+
+# The prefix is given relative to the .pc file, so that an installed tree can be moved.
+set(pkgconfig_folder ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+file(RELATIVE_PATH pkgconfig_prefix "/prefix/${pkgconfig_folder}" "/prefix")
+string(REGEX REPLACE "/$" "" pkgconfig_prefix "${pkgconfig_prefix}")
+configure_file(cmake/xmask.pc.in ${PROJECT_BINARY_DIR}/xmask.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/xmask.pc DESTINATION ${pkgconfig_folder})

@@ -1,0 +1,249 @@
+#!/bin/sh
+# Gets what xmask needs, then builds and runs something. From a bare Debian or Ubuntu on:
+#
+#   sh cmake/setup.sh quickstart   builds and runs examples/quickstart.cpp
+#   sh cmake/setup.sh test         builds and runs the tests
+#   sh cmake/setup.sh deps         only gets what they need
+#   sh cmake/setup.sh deps-next    gets the next generation of xtensor and xsimd, into build/deps/next
+#   sh cmake/setup.sh deps-cross   gets Catch2 for aarch64, into build/deps/catch2-aarch64
+#
+# What is there is used. A missing compiler, CMake or build tool is installed with apt-get, and so are xtensor, xsimd and
+# Catch2 where this release has recent ones. Where it has not, a newer release's headers are unpacked into build/deps,
+# which leaves the system as it is. Without apt-get, CMake downloads the libraries' own releases.
+set -eu
+cd "$(dirname "$0")/.."
+here=$(pwd)
+deps=$here/build/deps
+log=$here/build/setup.log
+
+say() { echo "setup: $*"; }
+die() { echo "setup: $*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+quietly() { # COMMAND...: shows its output only when it fails
+  "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+}
+
+# ---- The system's packages ------------------------------------------------------------------------------------------
+
+can_install() { have apt-get && { [ "$(id -u)" -eq 0 ] || have sudo; }; }
+
+apt_as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    quietly env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
+  else
+    quietly sudo env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
+  fi
+}
+
+updated=no
+update_once() {
+  [ $updated = yes ] && return
+  updated=yes
+  say "apt-get update"
+  apt_as_root update || say "apt-get update failed; going on with the lists there are"
+}
+
+install_packages() {
+  can_install || return
+  update_once
+  say "apt-get install $*"
+  apt_as_root install -y --no-install-recommends "$@"
+}
+
+candidate() { apt-cache policy "$1" | sed -n 's/^ *Candidate: \([^(]\)/\1/p'; }
+
+offers() { # PACKAGE VERSION: whether this release has that version of the package, or a newer one
+  [ -n "$(candidate "$1")" ] || update_once
+  version=$(candidate "$1")
+  [ -n "$version" ] && dpkg --compare-versions "$version" ge "$2"
+}
+
+get_tools() {
+  tools=
+  have "${CXX:-c++}" || have g++ || have clang++ || tools="$tools g++"
+  have cmake || tools="$tools cmake"
+  have ninja || have make || tools="$tools ninja-build"
+  if [ -n "$tools" ]; then
+    # Only the test of xmask.pc wants pkg-config, so by itself it is no reason to install anything.
+    have pkg-config || tools="$tools pkg-config"
+    install_packages $tools || die "please install:$tools"
+  fi
+  have "${CXX:-c++}" || { have g++ && export CXX=g++; } || export CXX=clang++
+  version=$(cmake --version | sed -n 's/^cmake version //p')
+  case $version in
+    [012].* | 3.[0-9].* | 3.1[0-9].* | 3.2[01].*) die "CMake 3.22 or newer is needed, and this is $version" ;;
+  esac
+}
+
+# ---- A newer release's packages, unpacked into a folder -------------------------------------------------------------
+
+# apt-get with a state, a cache and sources of its own: it needs no root, and the system's packages know nothing of it.
+# Signatures are checked as ever. Only the date is not: a mirror that is a snapshot shows a testing release past its own.
+private_apt() {
+  apt-get -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$apt/sources" \
+    -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null -o APT::Default-Release= \
+    -o Dir::State="$apt/state" -o Dir::State::status="$apt/state/status" -o Dir::Cache="$apt/cache" \
+    -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none "$@"
+}
+
+open_release() { # RELEASE "TYPES": makes private_apt speak of that release
+  . /etc/os-release
+  apt=$deps/apt-$1
+  case ${ID:-} in ubuntu) components="main universe" ;; *) components=main ;; esac
+  mkdir -p "$apt/sources" "$apt/state/lists/partial" "$apt/cache/archives/partial"
+  : >"$apt/state/status"
+  for form in list sources; do
+    : >"$apt/sources/own.$form"
+    for file in /etc/apt/sources.$form /etc/apt/sources.list.d/*.$form; do
+      [ -f "$file" ] || continue
+      awk -v from="${VERSION_CODENAME:-}" -v to="$1" -v types="$2" -v components="$components" \
+        -f cmake/sources.awk "$file" >>"$apt/sources/own.$form"
+    done
+  done
+  cat "$apt"/sources/own.* | grep -q . && private_apt update >"$log" 2>&1
+}
+
+# The releases that are known to have xtensor 0.25 or newer, the best first.
+releases() {
+  . /etc/os-release
+  case ${ID:-}:$1 in
+    ubuntu:base) echo resolute questing plucky ;;
+    ubuntu:next) echo resolute ;;
+    *:base) echo trixie ;;
+    *:next) echo forky ;;
+  esac
+}
+
+unpack_libraries() { # base or next, and the version of xtensor: into build/deps/base or build/deps/next
+  [ -d "$deps/$1/usr" ] && return
+  have apt-get || return 1
+  for release in $(releases "$1"); do
+    say "unpacking xtensor and xsimd from $release into build/deps/$1"
+    open_release "$release" deb || continue
+    rm -rf "$deps/$1.part"
+    mkdir -p "$deps/$1.part"
+    (cd "$deps/$1.part" && private_apt download xtl-dev libxtensor-dev libxsimd-dev) >"$log" 2>&1 || continue
+    dpkg --compare-versions "$(dpkg-deb -f "$deps/$1.part"/libxtensor-dev_*.deb Version)" ge "$2" || continue
+    for package in "$deps/$1.part"/*.deb; do
+      dpkg-deb -x "$package" "$deps/$1.part"
+    done
+    # pkg-config takes the paths as they are written, and they are written for a system's own folders.
+    find "$deps/$1.part" -name '*.pc' -exec sed -i "s|=/usr|=$deps/$1/usr|" {} +
+    rm -rf "$apt" "$deps/$1" "$deps/$1.part"/*.deb
+    mv "$deps/$1.part" "$deps/$1"
+    return
+  done
+  tail -n 3 "$log" >&2
+  return 1
+}
+
+unpack_catch2() { # builds it: a newer release's library need not link with this one's
+  [ -d "$deps/catch2-$(uname -m)" ] && return
+  have apt-get && get_catch2_source || return 1
+  say "building Catch2 into build/deps"
+  build_catch2 "$deps/catch2-$(uname -m)" $generator
+}
+
+get_catch2_source() {
+  [ -d "$deps/catch2-source" ] && return
+  for release in $(releases base); do
+    say "unpacking Catch2's source from $release into build/deps"
+    open_release "$release" deb-src || continue
+    rm -rf "$deps/catch2-source.part"
+    mkdir -p "$deps/catch2-source.part"
+    (cd "$deps/catch2-source.part" && private_apt source --download-only catch2) >"$log" 2>&1 || continue
+    tar -C "$deps/catch2-source.part" --strip-components=1 -xzf "$deps/catch2-source.part"/catch2_*.orig.tar.gz || continue
+    rm -rf "$apt"
+    mv "$deps/catch2-source.part" "$deps/catch2-source"
+    return
+  done
+  tail -n 3 "$log" >&2
+  return 1
+}
+
+build_catch2() { # FOLDER, and options for CMake
+  into=$1
+  shift
+  # Merged into few files it builds in seconds instead of minutes.
+  quietly cmake -S "$deps/catch2-source" -B "$into.build" "$@" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
+    -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20 -DCMAKE_INSTALL_PREFIX="$into.part" \
+    -DCATCH_INSTALL_DOCS=OFF -DCATCH_INSTALL_EXTRAS=ON &&
+    quietly cmake --build "$into.build" --parallel "$jobs" && quietly cmake --install "$into.build" &&
+    rm -rf "$into.build" && mv "$into.part" "$into"
+}
+
+# ---- Building -------------------------------------------------------------------------------------------------------
+
+fetch=OFF
+configure() { # BUILD-FOLDER OPTION...
+  folder=$1
+  shift
+  cmake -S . -B "build/$folder" $generator -DXMASK_FETCH_DEPENDENCIES=$fetch "$@" >"$log" 2>&1
+}
+
+get_libraries() { # the arguments of configure: tries, gets what was missing, and tries again
+  configure "$@" && return
+  missing=$(grep -- "-- Missing: " "$log") || { cat "$log" >&2; die "CMake failed"; }
+  libraries=there catch2=there
+  case $missing in *xtensor* | *xsimd* | *xtl*) libraries=missing ;; esac
+  case $missing in *Catch2*) catch2=missing ;; esac
+
+  if can_install; then
+    if [ $libraries = missing ] && offers libxtensor-dev 0.25 && offers libxsimd-dev 13; then
+      install_packages libxtensor-dev libxsimd-dev && libraries=there
+    fi
+    if [ $catch2 = missing ] && offers catch2 3; then
+      install_packages catch2 && catch2=there
+    fi
+  fi
+  if [ $libraries = missing ]; then unpack_libraries base 0.25 || fetch=ON; fi
+  if [ $catch2 = missing ]; then unpack_catch2 || fetch=ON; fi
+
+  if [ $fetch = ON ]; then say "CMake downloads the rest"; fi
+  configure "$@" || { cat "$log" >&2; die "CMake failed"; }
+}
+
+case ${1:-} in
+  quickstart | test | deps | deps-next | deps-cross) ;;
+  *)
+    sed -n '2,/^set/s/^# \{0,1\}//p' cmake/setup.sh
+    exit 2
+    ;;
+esac
+
+mkdir -p "$deps"
+jobs=$(nproc 2>/dev/null || echo 2)
+get_tools
+if have ninja; then generator=-GNinja; else generator=; fi
+
+case ${1:-} in
+  quickstart)
+    get_libraries quickstart -DXMASK_BUILD_TESTS=OFF -DXMASK_BUILD_BENCH=OFF
+    say "building examples/quickstart.cpp"
+    quietly cmake --build build/quickstart --parallel "$jobs" --target quickstart || die "the build failed"
+    build/quickstart/examples/quickstart
+    ;;
+  test)
+    get_libraries test -DXMASK_BUILD_BENCH=OFF
+    say "building the tests"
+    cmake --build build/test --parallel "$jobs" || die "the build failed"
+    ctest --test-dir build/test --output-on-failure --parallel "$jobs"
+    ;;
+  deps)
+    get_libraries test -DXMASK_BUILD_BENCH=OFF
+    say "everything is there"
+    ;;
+  deps-next)
+    unpack_libraries next 0.27 || die "no release with xtensor 0.27 can be reached"
+    say "xtensor 0.27 or newer is in build/deps/next"
+    ;;
+  deps-cross)
+    if [ ! -d "$deps/catch2-aarch64" ]; then
+      get_catch2_source || die "Catch2's source cannot be had"
+      say "building Catch2 for aarch64 into build/deps"
+      build_catch2 "$deps/catch2-aarch64" $generator --toolchain "$here/cmake/aarch64-linux-gnu.cmake"
+    fi
+    say "Catch2 for aarch64 is in build/deps/catch2-aarch64"
+    ;;
+esac

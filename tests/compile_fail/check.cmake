@@ -1,0 +1,32 @@
+# Checks one program that must not compile. It says so itself, in its first lines:
+#
+#   // expect: a sentence that the compiler's output must hold
+#
+# With XMASK_COMPILE_OK defined the same file is a right program and must compile, which shows that nothing else in it
+# is wrong.
+
+cmake_minimum_required(VERSION 3.22)
+
+file(STRINGS "${SOURCE}" expectations REGEX "^// expect: ")
+if(NOT expectations)
+  message(FATAL_ERROR "${SOURCE} has no line `// expect: ...`")
+endif()
+
+set(compile "${COMPILER}" "@${FLAGS}" -fsyntax-only "${SOURCE}")
+
+execute_process(COMMAND ${compile} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(result EQUAL 0)
+  message(FATAL_ERROR "It compiled.")
+endif()
+foreach(expectation IN LISTS expectations)
+  string(REPLACE "// expect: " "" sentence "${expectation}")
+  string(FIND "${output}" "${sentence}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "It did not compile, but not because of `${sentence}`:\n${output}")
+  endif()
+endforeach()
+
+execute_process(COMMAND ${compile} -DXMASK_COMPILE_OK RESULT_VARIABLE result ERROR_VARIABLE output)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "With XMASK_COMPILE_OK it did not compile either:\n${output}")
+endif()

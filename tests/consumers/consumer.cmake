@@ -1,0 +1,11 @@
+# The part that all consumers made with CMake share.
+
+foreach(property IN ITEMS INTERFACE_COMPILE_OPTIONS INTERFACE_COMPILE_DEFINITIONS INTERFACE_LINK_OPTIONS)
+  get_target_property(value xmask::xmask ${property})
+  if(value)
+    message(FATAL_ERROR "xmask::xmask imposes ${property}: ${value}")
+  endif()
+endforeach()
+
+add_executable(consumer ${CMAKE_CURRENT_LIST_DIR}/main.cpp)
+target_link_libraries(consumer PRIVATE xmask::xmask)

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Builds and runs main.cpp with what pkg-config says: pkg_config.sh FOLDER COMPILER, with PKG_CONFIG_PATH set.
+set -eu
+skipped=77
+command -v pkg-config >/dev/null || exit $skipped
+pkg-config --exists xtensor xsimd || exit $skipped
+mkdir -p "$1"
+# shellcheck disable=SC2046  # the flags are several words
+"$2" -std=c++20 $(pkg-config --cflags xmask) "$(dirname "$0")/main.cpp" -o "$1/consumer" $(pkg-config --libs xmask)
+"$1/consumer"
