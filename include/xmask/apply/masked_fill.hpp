@@ -32,9 +32,9 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            [[nodiscard]] column_range extent() const
+            [[nodiscard]] const Cursor& cursor() const noexcept
             {
-                return m_cursor.extent();
+                return m_cursor;
             }
 
             [[nodiscard]] const T& outside() const noexcept
@@ -44,35 +44,32 @@ namespace xmask::inline XMASK_ABI
 
             /// Columns [c, c + count) to `to`.
             template <bool Streaming, class Count>
-            XMASK_INLINE void block(T* to, std::size_t c, Count count)
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
             {
-                const word_t all = first_bits(count);
-                const word_t bits = m_cursor.word(c) & all;
                 if (bits == 0)
                 {
                     fill_columns<Streaming>(to, to + count, m_value);
                     return;
                 }
-                m_operand.prepare(c, count, bits);
+                const auto block = m_operand.read(c, count, bits);
                 if constexpr (!has_lanes<T>)
                 {
                     for (std::size_t k = 0; k < count; ++k)
                     {
-                        to[k] = (bits >> k & 1) != 0 ? m_operand.at(c + k) : m_value;
+                        to[k] = (bits >> k & 1) != 0 ? block.at(k) : m_value;
                     }
                 }
-                else if (bits == all)
+                else if (bits == first_bits(count))
                 {
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(m_operand, c + k, count - k);
-                        store_register<full, Streaming>(to + k, x, count - k);
+                        store_register<full, Streaming>(to + k, load_register<full>(block, k, count - k), count - k);
                     });
                 }
                 else
                 {
                     const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(m_operand, c + k, count - k);
+                        const auto x = load_register<full>(block, k, count - k);
                         const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
                         store_register<full, Streaming>(to + k, y, count - k);
                     });
@@ -98,7 +95,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            auto row(std::size_t r) const
+            XMASK_INLINE auto row(std::size_t r) const
             {
                 return fill_row<T, row_t<Rows>, row_t<MaskRows>>(m_operand.row(r), m_masks.row(r), m_value);
             }
@@ -216,10 +213,17 @@ namespace xmask::inline XMASK_ABI
         void fill_dropped(T* row, std::size_t n, const C& cursor, const T& value)
         {
             const column_range kept = cursor.extent();
+            const column_range solid = detail::solid(cursor);
             fill_columns(row, row + std::min(kept.begin, n), value);
             std::size_t c = kept.begin;
             for (; c < kept.end; c += word_columns)
             {
+                if (c >= solid.begin && c < solid.end)
+                {
+                    // On to the first column that the cursor has not promised.
+                    c = solid.end - word_columns;
+                    continue;
+                }
                 const std::size_t count = std::min(word_columns, n - c);
                 const word_t dropped = ~cursor.word(c) & first_bits(count);
                 if (dropped == first_bits(count))

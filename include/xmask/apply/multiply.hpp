@@ -8,6 +8,7 @@
 
 #include "../core/applied.hpp"
 #include "../core/mask.hpp"
+#include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "masked_fill.hpp"
 
@@ -31,9 +32,9 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            [[nodiscard]] column_range extent() const noexcept
+            [[nodiscard]] range_cursor cursor() const noexcept
             {
-                return {0, m_columns};
+                return range_cursor({0, m_columns});
             }
 
             [[nodiscard]] T outside() const noexcept
@@ -42,15 +43,15 @@ namespace xmask::inline XMASK_ABI
             }
 
             template <bool Streaming, class Count>
-            XMASK_INLINE void block(T* to, std::size_t c, Count count)
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
             {
-                m_operand.prepare(c, count, first_bits(count));
-                m_weights.prepare(c, count, first_bits(count));
+                const auto values = m_operand.read(c, count, bits);
+                const auto weights = m_weights.read(c, count, bits);
                 if constexpr (has_lanes<T>)
                 {
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(m_operand, c + k, count - k);
-                        const auto w = load_register<full>(m_weights, c + k, count - k);
+                        const auto x = load_register<full>(values, k, count - k);
+                        const auto w = load_register<full>(weights, k, count - k);
                         store_register<full, Streaming>(to + k, x * w, count - k);
                     });
                 }
@@ -58,7 +59,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     for (std::size_t k = 0; k < count; ++k)
                     {
-                        to[k] = m_operand.at(c + k) * m_weights.at(c + k);
+                        to[k] = values.at(k) * weights.at(k);
                     }
                 }
             }
@@ -82,7 +83,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            auto row(std::size_t r) const
+            XMASK_INLINE auto row(std::size_t r) const
             {
                 return product_row<T, row_t<Rows>, row_t<WeightRows>>(m_operand.row(r), m_weights.row(r), m_columns);
             }

@@ -61,6 +61,7 @@ namespace xmask::inline XMASK_ABI
             using pointer = const value_type*;
             using size_type = std::size_t;
             using difference_type = std::ptrdiff_t;
+            using shape_type = typename A::shape_type;
             using operand_stepper = typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper;
             using gate_stepper = typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper;
 
@@ -297,49 +298,31 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            using value_type = T;
-            static constexpr bool in_registers = has_lanes<T>;
-
             applied_row(Row row, bool one_column)
                 : m_row(std::move(row))
                 , m_one_column(one_column)
             {
             }
 
-            void prepare(std::size_t c, std::size_t count, word_t /*bits*/)
+            /// What the caller drops is not computed either: it could trap, or call the user's function.
+            memory_block<T> read(std::size_t c, std::size_t count, word_t bits)
             {
-                m_begin = c;
-                if (!m_one_column)
+                if (m_one_column)
                 {
-                    m_row.template block<false>(m_buffer.values, c, count);
-                    return;
+                    m_row.template block<false>(m_buffer.values, 0, std::size_t(1), m_row.cursor().word(0));
+                    std::fill_n(m_buffer.values + 1, count - 1, m_buffer.values[0]);
                 }
-                m_row.template block<false>(m_buffer.values, 0, std::size_t(1));
-                std::fill_n(m_buffer.values + 1, count - 1, m_buffer[0]);
-            }
-
-            T at(std::size_t c) const noexcept
-            {
-                return m_buffer[c - m_begin];
-            }
-
-            lanes<T> load(std::size_t c) const noexcept
-                requires in_registers
-            {
-                return detail::load_lanes(m_buffer.values + (c - m_begin));
-            }
-
-            lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
-                requires in_registers
-            {
-                return detail::load_first_lanes(m_buffer.values + (c - m_begin), count);
+                else
+                {
+                    m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c) & bits & first_bits(count));
+                }
+                return memory_block<T>(m_buffer.values);
             }
 
         private:
 
             Row m_row;
             bool m_one_column;
-            std::size_t m_begin = 0;
             block_buffer<T> m_buffer;
         };
 
@@ -356,7 +339,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            applied_row<row_t<Rows>, T> row(std::size_t r) const
+            XMASK_INLINE applied_row<row_t<Rows>, T> row(std::size_t r) const
             {
                 return {m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_one_column};
             }

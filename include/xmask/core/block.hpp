@@ -43,16 +43,17 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    template <bool Full, class Row>
-    XMASK_INLINE auto load_register(const Row& row, std::size_t c, std::size_t count)
+    /// A register of a block from column k on; a partial one holds `count` elements.
+    template <bool Full, class Block>
+    XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t count)
     {
         if constexpr (Full)
         {
-            return row.load(c);
+            return block.load(k);
         }
         else
         {
-            return row.load_first(c, count);
+            return block.load_first(k, count);
         }
     }
 

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cursor.hpp"
 #include "error.hpp"
 #include "lazy.hpp"
 #include "shape.hpp"
@@ -18,16 +19,6 @@
 
 namespace xmask::inline XMASK_ABI
 {
-    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
-    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
-    ///
-    /// A cursor whose words are costly may also have `bool kept(std::size_t c) const` for one column alone.
-    template <class C>
-    concept row_cursor = requires(const C& cursor, std::size_t c) {
-        { cursor.word(c) } -> std::same_as<word_t>;
-        { cursor.extent() } -> std::same_as<column_range>;
-    };
-
     /// How a mask is made: a shape, and a cursor for each row. Rows are numbered in row-major order of the leading
     /// axes; a cursor does not outlive its rule. Rules answer from any thread, and hold no memory in proportion to
     /// the mask's size unless their name says so.
@@ -119,20 +110,6 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        /// One column of a row, by the cheapest way the cursor has.
-        template <row_cursor C>
-        bool kept(const C& cursor, std::size_t c)
-        {
-            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
-            {
-                return cursor.kept(c);
-            }
-            else
-            {
-                return (cursor.word(c) & 1) != 0;
-            }
-        }
-
         /// A row of a mask unpacked to elements of 0 and 1.
         template <class T, row_cursor C>
         class unpacked_row
@@ -144,9 +121,9 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            [[nodiscard]] column_range extent() const
+            [[nodiscard]] const C& cursor() const noexcept
             {
-                return m_cursor.extent();
+                return m_cursor;
             }
 
             [[nodiscard]] T outside() const noexcept
@@ -155,9 +132,8 @@ namespace xmask::inline XMASK_ABI
             }
 
             template <bool Streaming, class Count>
-            XMASK_INLINE void block(T* to, std::size_t c, Count count)
+            XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits)
             {
-                const word_t bits = m_cursor.word(c);
                 if constexpr (has_lanes<T>)
                 {
                     const auto zero = lanes<T>(lane_t<T>(0));
@@ -191,7 +167,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            auto row(std::size_t r) const
+            XMASK_INLINE auto row(std::size_t r) const
             {
                 using cursor = std::decay_t<decltype(m_rows->row(r))>;
                 return unpacked_row<T, cursor>(m_rows->row(r));
@@ -213,6 +189,7 @@ namespace xmask::inline XMASK_ABI
             using pointer = const bool*;
             using size_type = std::size_t;
             using difference_type = std::ptrdiff_t;
+            using shape_type = typename M::shape_type;
 
             mask_stepper() = default;
 
@@ -279,9 +256,15 @@ namespace xmask::inline XMASK_ABI
                 {
                     m_flat += m_strides[axis] * (extent(axis) - 1);
                 }
-                if (m_strides.size() != 0)
+                // One step past the last element, along the axis that is walked fastest; it may be one of those before
+                // the mask's own.
+                if (m_strides.size() != 0 && l == xt::layout_type::row_major)
                 {
-                    m_flat += l == xt::layout_type::row_major ? m_strides.back() : m_strides.front();
+                    m_flat += m_strides.back();
+                }
+                else if (m_strides.size() != 0 && m_offset == 0)
+                {
+                    m_flat += m_strides.front();
                 }
             }
 
@@ -365,7 +348,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         /// The cursor of one row: word(c) and extent().
-        auto row(std::size_t r) const
+        XMASK_INLINE auto row(std::size_t r) const
         {
             return detail::rule_rows(m_rule).row(r);
         }

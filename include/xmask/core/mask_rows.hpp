@@ -52,6 +52,15 @@ namespace xmask::inline XMASK_ABI::detail
             return m_cursor.extent();
         }
 
+        XMASK_INLINE column_range solid() const
+        {
+            if (m_one_column) [[unlikely]]
+            {
+                return {0, m_kept ? m_columns : 0};
+            }
+            return detail::solid(m_cursor);
+        }
+
     private:
 
         C m_cursor;
@@ -79,7 +88,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        cursor row(std::size_t r) const
+        XMASK_INLINE cursor row(std::size_t r) const
         {
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }

@@ -37,6 +37,11 @@ namespace xmask::inline XMASK_ABI::detail
             return m_kept;
         }
 
+        [[nodiscard]] constexpr column_range solid() const noexcept
+        {
+            return m_kept;
+        }
+
     private:
 
         column_range m_kept;

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -17,10 +18,11 @@
 /// @file
 /// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
 ///
-/// Rows are made once per operation for an expression and a shape; row(r) gives one of them. For each block of at most
-/// 64 columns, prepare(c, count, bits) comes first; then at(c) gives one element and load(c) a register of them. Rows
-/// over contiguous memory point into it; a lazy function of such rows is computed in registers; what is neither (a
-/// column-major view, a generator, a mix of types) goes through a buffer of 64 elements.
+/// Rows are made once per operation for an expression and a shape; row(r) gives one of them, and row.read(c, count, bits)
+/// a block of at most 64 columns from c on, of which the caller looks at those whose bit is set. A block gives single
+/// elements, at(k), and registers, load(k); it is a few pointers, which stay in registers themselves. Blocks over
+/// contiguous memory point into it; a lazy function of such blocks is computed in registers; what is neither (a
+/// column-major view, a generator, a mix of types) is collected in a buffer of 64 elements first.
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -41,17 +43,43 @@ namespace xmask::inline XMASK_ABI::detail
             return *this;
         }
 
-        T& operator[](std::size_t k) noexcept
-        {
-            return values[k];
-        }
-
-        const T& operator[](std::size_t k) const noexcept
-        {
-            return values[k];
-        }
-
         T values[word_columns];
+    };
+
+    /// A block of elements that lie side by side.
+    template <class T>
+    class memory_block
+    {
+    public:
+
+        using value_type = T;
+        static constexpr bool in_registers = has_lanes<T>;
+
+        explicit memory_block(const T* first) noexcept
+            : m_first(first)
+        {
+        }
+
+        XMASK_INLINE T at(std::size_t k) const noexcept
+        {
+            return m_first[k];
+        }
+
+        XMASK_INLINE lanes<T> load(std::size_t k) const noexcept
+            requires in_registers
+        {
+            return load_lanes(m_first + k);
+        }
+
+        XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const noexcept
+            requires in_registers
+        {
+            return load_first_lanes(m_first + k, count);
+        }
+
+    private:
+
+        const T* m_first;
     };
 
     /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered.
@@ -60,39 +88,20 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        using value_type = T;
-        static constexpr bool in_registers = has_lanes<T>;
-
         memory_row(const T* row, std::ptrdiff_t stride) noexcept
-            : m_block(row)
-            , m_row(row)
+            : m_row(row)
             , m_stride(stride)
         {
         }
 
-        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
+        XMASK_INLINE memory_block<T> read(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
         {
-            if (m_stride != 1) [[unlikely]]
+            if (m_stride == 1) [[likely]]
             {
-                gather(c, count);
+                return memory_block<T>(m_row + c);
             }
-        }
-
-        XMASK_INLINE T at(std::size_t c) const noexcept
-        {
-            return m_block[c - m_begin];
-        }
-
-        XMASK_INLINE lanes<T> load(std::size_t c) const noexcept
-            requires in_registers
-        {
-            return load_lanes(m_block + (c - m_begin));
-        }
-
-        XMASK_INLINE lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
-            requires in_registers
-        {
-            return load_first_lanes(m_block + (c - m_begin), count);
+            gather(c, count);
+            return memory_block<T>(m_buffer.values);
         }
 
     private:
@@ -102,14 +111,10 @@ namespace xmask::inline XMASK_ABI::detail
             const T* from = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
             for (std::size_t k = 0; k < count; ++k)
             {
-                m_buffer[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
+                m_buffer.values[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
             }
-            m_block = m_buffer.values;
-            m_begin = c;
         }
 
-        const T* m_block;  // where column m_begin is
-        std::size_t m_begin = 0;
         const T* m_row;
         std::ptrdiff_t m_stride;
         block_buffer<T> m_buffer;
@@ -128,7 +133,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        memory_row<T> row(std::size_t r) const noexcept
+        XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept
         {
             return {m_data + m_offsets(r), m_stride};
         }
@@ -164,30 +169,31 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        const scalar_row& row(std::size_t /*r*/) const noexcept
+        XMASK_INLINE scalar_row row(std::size_t /*r*/) const noexcept
         {
             return *this;
         }
 
-        XMASK_INLINE void prepare(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) noexcept
+        XMASK_INLINE scalar_row read(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) const noexcept
         {
+            return *this;
         }
 
-        XMASK_INLINE T at(std::size_t /*c*/) const noexcept
+        XMASK_INLINE T at(std::size_t /*k*/) const noexcept
         {
             return m_value;
         }
 
-        XMASK_INLINE lanes<T> load(std::size_t /*c*/) const noexcept
+        XMASK_INLINE lanes<T> load(std::size_t /*k*/) const noexcept
             requires in_registers
         {
             return lanes<T>(static_cast<lane_t<T>>(m_value));
         }
 
-        XMASK_INLINE lanes<T> load_first(std::size_t c, std::size_t /*count*/) const noexcept
+        XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t /*count*/) const noexcept
             requires in_registers
         {
-            return load(c);
+            return load(k);
         }
 
     private:
@@ -201,8 +207,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        using value_type = value_type_t<E>;
-        static constexpr bool in_registers = false;
+        using value_type = std::remove_cv_t<value_type_t<E>>;
 
         stepped_row(typename E::const_stepper stepper, std::size_t last_axis)
             : m_stepper(stepper)
@@ -210,20 +215,15 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
+        memory_block<value_type> read(std::size_t c, std::size_t count, word_t bits)
         {
-            m_begin = c;
             for (bits &= first_bits(count); bits != 0; bits &= bits - 1)
             {
                 const std::size_t k = lowest_bit(bits);
                 move_to(c + k);
-                m_buffer[k] = *m_stepper;
+                m_buffer.values[k] = *m_stepper;
             }
-        }
-
-        XMASK_INLINE value_type at(std::size_t c) const noexcept
-        {
-            return m_buffer[c - m_begin];
+            return memory_block<value_type>(m_buffer.values);
         }
 
     private:
@@ -244,7 +244,6 @@ namespace xmask::inline XMASK_ABI::detail
         typename E::const_stepper m_stepper;
         std::size_t m_last_axis;
         std::size_t m_column = 0;
-        std::size_t m_begin = 0;
         block_buffer<value_type> m_buffer;
     };
 
@@ -269,12 +268,12 @@ namespace xmask::inline XMASK_ABI::detail
     public:
 
         stepped_rows(const E& e, const S& shape)
-            : m_expression(&e)
+            : m_expression(std::addressof(e))
             , m_shape(shape)
         {
         }
 
-        stepped_row<E> row(std::size_t r) const
+        XMASK_INLINE stepped_row<E> row(std::size_t r) const
         {
             auto stepper = m_expression->stepper_begin(m_shape);
             step_to_row(stepper, m_shape, r);
@@ -294,44 +293,76 @@ namespace xmask::inline XMASK_ABI::detail
         { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
     };
 
-    /// A lazy function of other rows. Where all of them have one real type and the function takes registers, it is
+    /// A lazy function of other blocks. Where all of them have one real type and the function takes registers, it is
     /// computed in registers; otherwise element by element.
+    template <class F, class... Block>
+    class function_block
+    {
+    public:
+
+        using value_type = std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Block::value_type>()...))>;
+        static constexpr bool in_registers = (Block::in_registers && ...)
+                                             && register_function<F, value_type, typename Block::value_type...>;
+
+        explicit function_block(const F& f, Block... blocks)
+            : m_function(f)
+            , m_blocks(blocks...)
+        {
+        }
+
+        XMASK_INLINE value_type at(std::size_t k) const
+        {
+            return std::apply(
+                [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function(block.at(k)...); }, m_blocks
+            );
+        }
+
+        XMASK_INLINE auto load(std::size_t k) const
+            requires in_registers
+        {
+            return std::apply(
+                [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load(k)...); }, m_blocks
+            );
+        }
+
+        XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const
+            requires in_registers
+        {
+            return std::apply(
+                [&](const auto&... block)
+                    XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load_first(k, count)...); },
+                m_blocks
+            );
+        }
+
+    private:
+
+        F m_function;
+        std::tuple<Block...> m_blocks;
+    };
+
+    /// The type of one block of Row.
+    template <class Row>
+    using block_t = std::decay_t<decltype(std::declval<Row&>().read(0, 0, 0))>;
+
     template <class F, class... Row>
     class function_row
     {
     public:
 
-        using value_type = std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Row::value_type>()...))>;
-        static constexpr bool in_registers = (Row::in_registers && ...)
-                                             && register_function<F, value_type, typename Row::value_type...>;
-
-        function_row(const F& f, std::tuple<Row...> rows)
+        explicit function_row(const F& f, std::tuple<Row...> rows)
             : m_function(f)
             , m_rows(std::move(rows))
         {
         }
 
-        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
-        {
-            std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { (row.prepare(c, count, bits), ...); }, m_rows);
-        }
-
-        XMASK_INLINE value_type at(std::size_t c) const
-        {
-            return std::apply([&](const auto&... row) XMASK_INLINE_LAMBDA { return m_function(row.at(c)...); }, m_rows);
-        }
-
-        XMASK_INLINE auto load(std::size_t c) const
-            requires in_registers
-        {
-            return std::apply([&](const auto&... row) XMASK_INLINE_LAMBDA { return m_function.simd_apply(row.load(c)...); }, m_rows);
-        }
-
-        XMASK_INLINE auto load_first(std::size_t c, std::size_t count) const
-            requires in_registers
+        XMASK_INLINE function_block<F, block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
         {
             return std::apply(
-                [&](const auto&... row) XMASK_INLINE_LAMBDA { return m_function.simd_apply(row.load_first(c, count)...); }, m_rows
+                [&](auto&... row) XMASK_INLINE_LAMBDA {
+                    return function_block<F, block_t<Row>...>(m_function, row.read(c, count, bits)...);
+                },
+                m_rows
             );
         }
 
@@ -356,10 +387,10 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        auto row(std::size_t r) const
+        XMASK_INLINE auto row(std::size_t r) const
         {
             return std::apply(
-                [&](const auto&... rows) {
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
                 },
                 m_rows
@@ -378,54 +409,35 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        using value_type = T;
-        static constexpr bool in_registers = has_lanes<T>;
-
         explicit buffered_row(Row row)
             : m_row(std::move(row))
         {
         }
 
-        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
+        memory_block<T> read(std::size_t c, std::size_t count, word_t bits)
         {
-            m_row.prepare(c, count, bits);
-            m_begin = c;
+            const auto block = m_row.read(c, count, bits);
             if (count == word_columns && bits == ~word_t(0))
             {
                 for (std::size_t k = 0; k < word_columns; ++k)
                 {
-                    m_buffer[k] = static_cast<T>(m_row.at(c + k));
+                    m_buffer.values[k] = static_cast<T>(block.at(k));
                 }
-                return;
             }
-            // What is dropped is not computed: it could trap (an integer division) or call the user's function.
-            for (std::size_t k = 0; k < count; ++k)
+            else
             {
-                m_buffer[k] = (bits >> k & 1) != 0 ? static_cast<T>(m_row.at(c + k)) : T();
+                // What is dropped is not computed: it could trap (an integer division) or call the user's function.
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
+                }
             }
-        }
-
-        XMASK_INLINE T at(std::size_t c) const noexcept
-        {
-            return m_buffer[c - m_begin];
-        }
-
-        XMASK_INLINE lanes<T> load(std::size_t c) const noexcept
-            requires in_registers
-        {
-            return detail::load_lanes(m_buffer.values + (c - m_begin));
-        }
-
-        XMASK_INLINE lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
-            requires in_registers
-        {
-            return detail::load_first_lanes(m_buffer.values + (c - m_begin), count);
+            return memory_block<T>(m_buffer.values);
         }
 
     private:
 
         Row m_row;
-        std::size_t m_begin = 0;
         block_buffer<T> m_buffer;
     };
 
@@ -439,7 +451,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        buffered_row<row_t<Rows>, T> row(std::size_t r) const
+        XMASK_INLINE buffered_row<row_t<Rows>, T> row(std::size_t r) const
         {
             return buffered_row<row_t<Rows>, T>(m_rows.row(r));
         }
@@ -509,8 +521,10 @@ namespace xmask::inline XMASK_ABI::detail
     auto make_operand(const E& e, const S& shape)
     {
         using rows = decltype(make_rows(e, shape));
-        using row = row_t<rows>;
-        if constexpr (row::in_registers && std::same_as<typename row::value_type, T>)
+        using block = block_t<row_t<rows>>;
+        // In scalar loops too a block of memory of the right type needs no copy.
+        constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>>;
+        if constexpr (direct && std::same_as<typename block::value_type, T>)
         {
             return make_rows(e, shape);
         }

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "attributes.hpp"
 #include "error.hpp"
 #include "xtensor.hpp"
 
@@ -171,12 +172,16 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            row_offsets() = default;
+            row_offsets() noexcept
+            {
+                m_axes[0].stride = 0;
+            }
 
             /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1 and
             /// missing axes are broadcast.
             template <class S, class F, class D>
             row_offsets(const S& shape, const F& from, const D& strides)
+                : row_offsets()
             {
                 require_rank(shape.size());
                 for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis)
@@ -195,6 +200,7 @@ namespace xmask::inline XMASK_ABI
             /// The first `axes` axes of a table, nothing broadcast.
             template <class S, class D>
             row_offsets(const S& shape, const D& strides, std::size_t axes)
+                : row_offsets()
             {
                 require_rank(axes);
                 for (std::size_t axis = 0; axis < axes; ++axis)
@@ -206,17 +212,9 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
-            std::ptrdiff_t operator()(std::size_t row) const noexcept
+            XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept
             {
-                std::ptrdiff_t offset = 0;
-                for (std::size_t axis = m_count; axis > 1; --axis)
-                {
-                    const auto& [extent, stride] = m_axes[axis - 1];
-                    const std::size_t next = row / extent;
-                    offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
-                    row = next;
-                }
-                return m_count == 0 ? 0 : offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+                return m_count <= 1 ? static_cast<std::ptrdiff_t>(row) * m_axes[0].stride : divide(row);
             }
 
         private:
@@ -226,6 +224,19 @@ namespace xmask::inline XMASK_ABI
                 std::size_t extent;
                 std::ptrdiff_t stride;
             };
+
+            [[nodiscard]] std::ptrdiff_t divide(std::size_t row) const noexcept
+            {
+                std::ptrdiff_t offset = 0;
+                for (std::size_t axis = m_count; axis > 1; --axis)
+                {
+                    const auto& [extent, stride] = m_axes[axis - 1];
+                    const std::size_t next = row / extent;
+                    offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
+                    row = next;
+                }
+                return offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+            }
 
             void push(std::size_t extent, std::ptrdiff_t stride)
             {

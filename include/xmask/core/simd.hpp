@@ -32,7 +32,8 @@ namespace xmask::inline XMASK_ABI::detail
 
     /// Whether the processor has registers of T. Other types (complex, long double) take scalar loops.
     template <class T>
-    inline constexpr bool has_lanes = xsimd::has_simd_register<lane_t<T>, xsimd::default_arch>::value;
+    inline constexpr bool has_lanes = std::is_arithmetic_v<T>
+                                      && xsimd::has_simd_register<lane_t<T>, xsimd::default_arch>::value;
 
     /// A register of T.
     template <class T>
@@ -202,22 +203,26 @@ namespace xmask::inline XMASK_ABI::detail
 #elif defined(__AVX2__)
         if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4)
         {
-            const auto chosen = chosen_lanes<T>(count);
-            if constexpr (std::is_same_v<T, float>)
+            // By halves: a masked store is slow on some processors, and never forwarded to the next load.
+            auto* out = reinterpret_cast<unsigned char*>(to);
+            const auto bits = __builtin_bit_cast(__m256i, value.data);
+            auto half = _mm256_castsi256_si128(bits);
+            const std::size_t bytes = count * sizeof(T);
+            if (bytes & 16)
             {
-                _mm256_maskstore_ps(to, chosen, value);
+                _mm_storeu_si128(reinterpret_cast<__m128i*>(out), half);
+                half = _mm256_extracti128_si256(bits, 1);
+                out += 16;
             }
-            else if constexpr (std::is_same_v<T, double>)
+            if (bytes & 8)
             {
-                _mm256_maskstore_pd(to, chosen, value);
+                _mm_storeu_si64(out, half);
+                half = _mm_unpackhi_epi64(half, half);
+                out += 8;
             }
-            else if constexpr (sizeof(T) == 4)
+            if (bytes & 4)
             {
-                _mm256_maskstore_epi32(reinterpret_cast<int*>(to), chosen, value);
-            }
-            else
-            {
-                _mm256_maskstore_epi64(reinterpret_cast<long long*>(to), chosen, value);
+                _mm_storeu_si32(out, half);
             }
         }
         else

@@ -9,6 +9,7 @@
 
 #include "attributes.hpp"
 #include "block.hpp"
+#include "cursor.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "word.hpp"
@@ -81,6 +82,13 @@ namespace xmask::inline XMASK_ABI::detail
                     *first = value;
                 }
             }
+            for (; last - first >= 4 * n; first += 4 * n)
+            {
+                store_as<Streaming>(first, wide);
+                store_as<Streaming>(first + n, wide);
+                store_as<Streaming>(first + 2 * n, wide);
+                store_as<Streaming>(first + 3 * n, wide);
+            }
             for (; last - first >= n; first += n)
             {
                 store_as<Streaming>(first, wide);
@@ -105,11 +113,15 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Writes one row in place. Stores are aligned, and what lies outside of the extent is only filled.
+    /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
+    /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
+    /// only filled.
     template <bool Streaming, class Row, class T>
     XMASK_INLINE void write_row(Row from, T* row, std::size_t n)
     {
-        const column_range kept = from.extent();
+        const auto& cursor = from.cursor();
+        const column_range kept = cursor.extent();
+        const column_range solid = detail::solid(cursor);
         const std::size_t head = std::min(columns_to_register(row), n);
         std::size_t c = 0;
         if (kept.begin > head)
@@ -120,16 +132,24 @@ namespace xmask::inline XMASK_ABI::detail
         else if (head != 0 && kept.end != 0)
         {
             // Fewer columns than a register has.
-            from.template block<false>(row, 0, head);
+            from.template block<false>(row, 0, head, cursor.word(0) & first_bits(head));
             c = head;
         }
-        for (; c < kept.end && c + word_columns <= n; c += word_columns)
+        while (c < kept.end && c + word_columns <= n)
         {
-            from.template block<Streaming>(row + c, c, whole_word());
+            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
+            {
+                from.template block<Streaming>(row + c, c, whole_word(), ~word_t(0));
+            }
+            if (c < kept.end && c + word_columns <= n)
+            {
+                from.template block<Streaming>(row + c, c, whole_word(), cursor.word(c));
+                c += word_columns;
+            }
         }
         if (c < kept.end)
         {
-            from.template block<false>(row + c, c, n - c);
+            from.template block<false>(row + c, c, n - c, cursor.word(c));
             return;
         }
         fill_columns<Streaming>(row + c, row + n, from.outside());
@@ -139,10 +159,11 @@ namespace xmask::inline XMASK_ABI::detail
     template <class Row, class Writer>
     void write_row_buffered(Row from, Writer& writer, std::size_t n)
     {
+        const auto& cursor = from.cursor();
         for (std::size_t c = 0; c < n; c += word_columns)
         {
             const std::size_t count = std::min(word_columns, n - c);
-            from.template block<false>(writer.block(c), c, count);
+            from.template block<false>(writer.block(c), c, count, cursor.word(c));
             writer.commit(c, count);
         }
     }

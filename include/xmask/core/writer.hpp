@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <tuple>
 #include <type_traits>
 
 #include "row.hpp"
@@ -22,7 +24,10 @@ namespace xmask::inline XMASK_ABI::detail
     {
         if constexpr (requires { to.resize(shape); })
         {
-            if (!equal_shapes(to.shape(), shape))
+            // A rank that is part of the type can't change, and xtensor does not check it.
+            const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; }
+                                   || to.dimension() == static_cast<std::size_t>(shape.size());
+            if (rank_fits && !equal_shapes(to.shape(), shape))
             {
                 to.resize(shape);
             }
@@ -85,7 +90,7 @@ namespace xmask::inline XMASK_ABI::detail
             element* to = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
             for (std::size_t k = 0; k < count; ++k)
             {
-                to[static_cast<std::ptrdiff_t>(k) * m_stride] = static_cast<element>(m_buffer[k]);
+                to[static_cast<std::ptrdiff_t>(k) * m_stride] = static_cast<element>(m_buffer.values[k]);
             }
         }
 
@@ -114,7 +119,7 @@ namespace xmask::inline XMASK_ABI::detail
     public:
 
         explicit row_writer(E& to)
-            : m_to(&to)
+            : m_to(std::addressof(to))
         {
         }
 
@@ -137,7 +142,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             for (std::size_t k = 0; k < count; ++k)
             {
-                *at(c + k) = static_cast<value_type_t<E>>(m_buffer[k]);
+                *at(c + k) = static_cast<value_type_t<E>>(m_buffer.values[k]);
             }
         }
 

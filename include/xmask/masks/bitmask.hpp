@@ -79,7 +79,7 @@ namespace xmask::inline XMASK_ABI
                 return m_shape;
             }
 
-            [[nodiscard]] stored_cursor row(std::size_t r) const noexcept
+            [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept
             {
                 return {m_words.data() + r * m_row_words, columns_of(m_shape)};
             }

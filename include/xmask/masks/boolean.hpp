@@ -31,21 +31,14 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            [[nodiscard]] word_t word(std::size_t c) const
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
             {
-                if (c + word_columns <= m_columns) [[likely]]
-                {
-                    m_row.prepare(c, word_columns, ~word_t(0));
-                    return pack(c, whole_word());
-                }
-                m_row.prepare(c, m_columns - c, first_bits(m_columns - c));
-                return pack(c, m_columns - c);
+                return c + word_columns <= m_columns ? pack(c, whole_word()) : pack(c, m_columns - c);
             }
 
             [[nodiscard]] bool kept(std::size_t c) const
             {
-                m_row.prepare(c, 1, 1);
-                return m_row.at(c);
+                return m_row.read(c, 1, 1).at(0);
             }
 
             [[nodiscard]] column_range extent() const noexcept
@@ -58,9 +51,10 @@ namespace xmask::inline XMASK_ABI
             template <class Count>
             XMASK_INLINE word_t pack(std::size_t c, Count count) const
             {
+                const auto block = m_row.read(c, count, first_bits(count));
                 word_t bits = 0;
                 for_each_register<bool>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto bytes = load_register<full>(m_row, c + k, count - k);
+                    const auto bytes = load_register<full>(block, k, count - k);
                     bits |= bits_from_mask(bytes != lanes<bool>(static_cast<unsigned char>(0))) << k;
                 });
                 return bits;
@@ -81,7 +75,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            auto row(std::size_t r) const
+            XMASK_INLINE auto row(std::size_t r) const
             {
                 return boolean_cursor<row_t<Rows>>(m_rows.row(r), m_columns);
             }

@@ -74,6 +74,11 @@ namespace xmask::inline XMASK_ABI
             {
                 return intersection(a, b);
             }
+
+            static constexpr column_range solid(column_range a, column_range b) noexcept
+            {
+                return intersection(a, b);
+            }
         };
 
         struct either
@@ -94,6 +99,11 @@ namespace xmask::inline XMASK_ABI
             {
                 return hull(a, b);
             }
+
+            static constexpr column_range solid(column_range a, column_range b) noexcept
+            {
+                return a.size() < b.size() ? b : a;
+            }
         };
 
         struct one_of
@@ -113,6 +123,11 @@ namespace xmask::inline XMASK_ABI
             static constexpr column_range extent(column_range a, column_range b) noexcept
             {
                 return hull(a, b);
+            }
+
+            static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept
+            {
+                return {};
             }
         };
 
@@ -142,6 +157,11 @@ namespace xmask::inline XMASK_ABI
                 return How::extent(m_a.extent(), m_b.extent());
             }
 
+            [[nodiscard]] column_range solid() const
+            {
+                return How::solid(m_a.solid(), m_b.solid());
+            }
+
         private:
 
             A m_a;
@@ -159,7 +179,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            auto row(std::size_t r) const
+            XMASK_INLINE auto row(std::size_t r) const
             {
                 return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
             }
@@ -262,7 +282,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            auto row(std::size_t r) const
+            XMASK_INLINE auto row(std::size_t r) const
             {
                 return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
             }
@@ -338,6 +358,11 @@ namespace xmask::inline XMASK_ABI
                     return m_whole_row ? m_cursor.extent() : column_range{0, 1};
                 }
 
+                [[nodiscard]] column_range solid() const
+                {
+                    return m_whole_row ? m_cursor.solid() : column_range();
+                }
+
             private:
 
                 typename rows_type::cursor m_cursor;
@@ -356,7 +381,7 @@ namespace xmask::inline XMASK_ABI
                 {
                 }
 
-                column_cursor row(std::size_t r) const
+                XMASK_INLINE column_cursor row(std::size_t r) const
                 {
                     return m_whole_row ? column_cursor(m_rows.row(r), 0, true)
                                        : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
@@ -418,7 +443,7 @@ namespace xmask::inline XMASK_ABI
                 return m_shape;
             }
 
-            [[nodiscard]] range_cursor row(std::size_t /*r*/) const noexcept
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
             {
                 return range_cursor(m_kept);
             }

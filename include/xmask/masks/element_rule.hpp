@@ -19,11 +19,11 @@ namespace xmask::inline XMASK_ABI::detail
 {
     /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
     /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
-    /// the registers say, or `word_t block(row, c, count) const` to answer a block its own way.
+    /// the registers say, or `word_t block(block, count) const` to answer a block its own way.
     template <class Test, class Row>
     class element_cursor
     {
-        using T = typename Row::value_type;
+        using T = typename block_t<Row>::value_type;
 
     public:
 
@@ -36,17 +36,12 @@ namespace xmask::inline XMASK_ABI::detail
 
         [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
         {
-            if (c + word_columns <= m_columns) [[likely]]
-            {
-                return test(c, whole_word());
-            }
-            return test(c, m_columns - c);
+            return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
         }
 
         [[nodiscard]] bool kept(std::size_t c) const
         {
-            m_row.prepare(c, 1, 1);
-            return (*m_test)(m_row.at(c));
+            return (*m_test)(m_row.read(c, 1, 1).at(0));
         }
 
         [[nodiscard]] column_range extent() const noexcept
@@ -59,16 +54,16 @@ namespace xmask::inline XMASK_ABI::detail
         template <class Count>
         XMASK_INLINE word_t test(std::size_t c, Count count) const
         {
-            m_row.prepare(c, count, first_bits(count));
-            if constexpr (requires { m_test->block(m_row, c, count); })
+            const auto block = m_row.read(c, count, first_bits(count));
+            if constexpr (requires { m_test->block(block, count); })
             {
-                return m_test->block(m_row, c, count);
+                return m_test->block(block, count);
             }
             word_t bits = 0;
             if constexpr (requires(const Test& t, const lanes<T>& x) { t.lanes(x); })
             {
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto x = load_register<full>(m_row, c + k, count - k);
+                    const auto x = load_register<full>(block, k, count - k);
                     bits |= bits_from_mask(m_test->lanes(x)) << k;
                 });
                 if constexpr (requires { m_test->word(bits); })
@@ -81,7 +76,7 @@ namespace xmask::inline XMASK_ABI::detail
             {
                 for (std::size_t k = 0; k < count; ++k)
                 {
-                    bits |= word_t((*m_test)(m_row.at(c + k))) << k;
+                    bits |= word_t((*m_test)(block.at(k))) << k;
                 }
                 return bits;
             }
@@ -104,7 +99,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        auto row(std::size_t r) const
+        XMASK_INLINE auto row(std::size_t r) const
         {
             return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
         }

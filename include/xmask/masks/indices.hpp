@@ -119,7 +119,7 @@ namespace xmask::inline XMASK_ABI
                 return m_shape;
             }
 
-            [[nodiscard]] sparse_cursor row(std::size_t r) const noexcept
+            [[nodiscard]] XMASK_INLINE sparse_cursor row(std::size_t r) const noexcept
             {
                 const std::size_t list = m_ends.size() == 2 ? 0 : r;
                 return {m_words.data() + m_ends[list], m_words.data() + m_ends[list + 1]};

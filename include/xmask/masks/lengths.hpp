@@ -58,7 +58,7 @@ namespace xmask::inline XMASK_ABI
                 return m_shape;
             }
 
-            [[nodiscard]] range_cursor row(std::size_t r) const noexcept
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
             {
                 // Clamped, because the caller's tensor may have changed since it was checked.
                 const std::size_t n = m_shape[m_shape.size() - 1];

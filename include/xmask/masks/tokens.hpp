@@ -137,8 +137,8 @@ namespace xmask::inline XMASK_ABI
             }
 
             /// Answers a block of a row.
-            template <class Row, class Count>
-            XMASK_INLINE word_t block(const Row& row, std::size_t c, Count count) const
+            template <class Block, class Count>
+            XMASK_INLINE word_t block(const Block& tokens, Count count) const
             {
                 word_t bits = 0;
                 if (m_kind == kind::few)
@@ -146,7 +146,7 @@ namespace xmask::inline XMASK_ABI
                     if constexpr (has_lanes<T>)
                     {
                         for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            bits |= bits_from_mask(m_few.lanes(load_register<full>(row, c + k, count - k))) << k;
+                            bits |= bits_from_mask(m_few.lanes(load_register<full>(tokens, k, count - k))) << k;
                         });
                         return bits & first_bits(count);
                     }
@@ -155,7 +155,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     for (std::size_t k = 0; k < count; ++k)
                     {
-                        bits |= word_t(m_many(row.at(c + k))) << k;
+                        bits |= word_t(m_many(tokens.at(k))) << k;
                     }
                 }
                 return bits;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "../core/block.hpp"
+#include "../core/cursor.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
@@ -27,8 +28,7 @@ namespace xmask::inline XMASK_ABI::detail
         std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
         std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
-    /// Adds registers of T. Floats are widened to double in pairs, so that each passes through at most one addition in
-    /// float: the error stays below 1e-7 of the sum of magnitudes for any number of them.
+    /// Adds registers of T in double.
     template <class T>
     class register_sum
     {
@@ -48,17 +48,29 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        XMASK_INLINE void add(const lanes<T>& x, const lanes<T>& y) noexcept
+        /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves first, so that
+        /// one word need not wait for the last. Floats are widened in pairs: each passes through one addition in float,
+        /// and the error stays below 1e-7 of the sum of magnitudes for any number of them.
+        template <class Term>
+        XMASK_INLINE void add_word(Term&& term) noexcept
         {
-            if constexpr (std::is_same_v<T, float>)
-            {
-                add(x + y);
-            }
-            else
-            {
-                m_sums[0] += x;
-                m_sums[1] += y;
-            }
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                if constexpr (std::is_same_v<T, float>)
+                {
+                    auto wide = widen(term(index<0>()) + term(index<1>()));
+                    ((add_pair(wide, term(index<2 * I + 2>()) + term(index<2 * I + 3>()))), ...);
+                    m_sums[0] += wide[0];
+                    m_sums[1] += wide[1];
+                }
+                else
+                {
+                    auto even = term(index<0>());
+                    auto odd = term(index<1>());
+                    ((even += term(index<2 * I + 2>()), odd += term(index<2 * I + 3>())), ...);
+                    m_sums[0] += even;
+                    m_sums[1] += odd;
+                }
+            }(std::make_index_sequence<word_columns / lane_count<T> / 2 - 1>());
         }
 
         [[nodiscard]] double total() const noexcept
@@ -68,6 +80,16 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
+        template <std::size_t I>
+        using index = std::integral_constant<std::size_t, I>;
+
+        XMASK_INLINE static void add_pair(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
+        {
+            const auto wide = widen(x);
+            to[0] += wide[0];
+            to[1] += wide[1];
+        }
+
         std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
     };
 
@@ -75,16 +97,13 @@ namespace xmask::inline XMASK_ABI::detail
     template <class T>
     inline constexpr bool sums_in_registers = has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
 
-    /// Adds term(c + k, full, count - k) for each register of a block, in pairs. term gives 0 in lanes that don't count.
+    /// Adds term(k, full) for each register of a block; term gives 0 in lanes that don't count.
     template <class T, class Count, class Term>
     XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term)
     {
-        constexpr std::size_t n = lane_count<T>;
-        if constexpr (std::is_same_v<Count, whole_word> && word_columns / n % 2 == 0)
+        if constexpr (std::is_same_v<Count, whole_word>)
         {
-            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                (sum.add(term(2 * I * n, std::true_type()), term((2 * I + 1) * n, std::true_type())), ...);
-            }(std::make_index_sequence<word_columns / n / 2>());
+            sum.add_word([&](auto i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
         }
         else
         {
@@ -97,12 +116,21 @@ namespace xmask::inline XMASK_ABI::detail
     XMASK_INLINE void for_each_kept_block(const Cursor& cursor, std::size_t n, F&& f)
     {
         const column_range kept = cursor.extent();
+        const column_range solid = detail::solid(cursor);
         std::size_t c = kept.begin;
-        for (; c < kept.end && c + word_columns <= n; c += word_columns)
+        while (c < kept.end && c + word_columns <= n)
         {
-            if (const word_t bits = cursor.word(c); bits != 0)
+            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
             {
-                f(c, whole_word(), bits);
+                f(c, whole_word(), ~word_t(0));
+            }
+            if (c < kept.end && c + word_columns <= n)
+            {
+                if (const word_t bits = cursor.word(c); bits != 0)
+                {
+                    f(c, whole_word(), bits);
+                }
+                c += word_columns;
             }
         }
         if (c < kept.end)

@@ -35,9 +35,9 @@ namespace xmask::inline XMASK_ABI
             {
                 auto wide = lanes<T>(best);
                 for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
-                    row.prepare(c, count, first_bits(count));
+                    const auto block = row.read(c, count, first_bits(count));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        auto x = load_register<full>(row, c + k, count - k);
+                        auto x = load_register<full>(block, k, count - k);
                         if constexpr (!full)
                         {
                             x = xsimd::select(mask_from_bits<T>(first_bits(count - k)), x, lanes<T>(best));
@@ -50,10 +50,10 @@ namespace xmask::inline XMASK_ABI
             else
             {
                 for_each_block(n, [&](std::size_t c, std::size_t count) {
-                    row.prepare(c, count, first_bits(count));
+                    const auto block = row.read(c, count, first_bits(count));
                     for (std::size_t k = 0; k < count; ++k)
                     {
-                        best = std::max(best, row.at(c + k));
+                        best = std::max(best, block.at(k));
                     }
                 });
                 return best;
@@ -80,7 +80,7 @@ namespace xmask::inline XMASK_ABI
             masked_terms<T, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
             term_sum<T> sum;
             for_each_kept_block(terms.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                terms.add(sum, c, count, bits);
+                terms.add(sum, terms.read(c, count, bits), count, bits);
             });
             return static_cast<double>(sum.total().sum);
         }
@@ -91,12 +91,12 @@ namespace xmask::inline XMASK_ABI
         {
             const shifted_exp<T> exp{shift};
             for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
-                row.prepare(c, count, first_bits(count));
+                const auto block = row.read(c, count, first_bits(count));
                 T* to = writer.block(c);
                 if constexpr (sums_in_registers<T>)
                 {
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(row, c + k, count - k);
+                        const auto x = load_register<full>(block, k, count - k);
                         store_register<full, false>(to + k, exp.value(x) * lanes<T>(factor), count - k);
                     });
                 }
@@ -104,7 +104,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     for (std::size_t k = 0; k < count; ++k)
                     {
-                        to[k] = exp.value(row.at(c + k)) * factor;
+                        to[k] = exp.value(block.at(k)) * factor;
                     }
                 }
                 if (target - c < count)
@@ -162,15 +162,14 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            [[nodiscard]] word_t bits(std::size_t c, std::size_t count)
+            [[nodiscard]] static word_t bits(std::size_t /*c*/, std::size_t count) noexcept
             {
-                m_row.prepare(c, count, first_bits(count));
                 return first_bits(count);
             }
 
-            [[nodiscard]] double weight(std::size_t c) const
+            [[nodiscard]] double weight(std::size_t c)
             {
-                return static_cast<double>(m_row.at(c));
+                return static_cast<double>(m_row.read(c, 1, 1).at(0));
             }
 
         private:
@@ -203,11 +202,11 @@ namespace xmask::inline XMASK_ABI
                     auto target = m_targets.row(r);
                     for_each_block(m_columns, [&](std::size_t c, std::size_t count) {
                         const word_t bits = gate.bits(c, count);
-                        target.prepare(c, count, bits);
+                        const auto targets = target.read(c, count, bits);
                         for (std::size_t k = 0; k < count; ++k)
                         {
                             const std::size_t position = r * m_columns + c + k;
-                            (bits >> k & 1) != 0 ? counted(position, target.at(c + k), gate.weight(c + k))
+                            (bits >> k & 1) != 0 ? counted(position, targets.at(k), gate.weight(c + k))
                                                  : dropped(position);
                         }
                     });
@@ -305,8 +304,8 @@ namespace xmask::inline XMASK_ABI
             template <class Row>
             double loss_at(Row& logits, std::size_t target) const
             {
-                logits.prepare(target, 1, 1);
-                return std::log(sum_of_exps) + (static_cast<double>(shift) - static_cast<double>(logits.at(target)));
+                const T logit = logits.read(target, 1, 1).at(0);
+                return std::log(sum_of_exps) + (static_cast<double>(shift) - static_cast<double>(logit));
             }
         };
 

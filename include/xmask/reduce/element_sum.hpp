@@ -99,75 +99,110 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        [[nodiscard]] column_range extent() const
-        {
-            return m_cursor.extent();
-        }
-
         [[nodiscard]] const Cursor& cursor() const noexcept
         {
             return m_cursor;
         }
 
-        template <class Count>
-        XMASK_INLINE void add(term_sum<T>& sum, std::size_t c, Count count, word_t bits)
+        /// The operands of a block, and the function of them.
+        class block
         {
-            prepare(c, count, bits);
+        public:
+
+            block(const F& function, block_t<Row>... operands)
+                : m_function(&function)
+                , m_operands(operands...)
+            {
+            }
+
+            T value(std::size_t k) const
+            {
+                return std::apply([&](const auto&... x) { return m_function->value(x.at(k)...); }, m_operands);
+            }
+
+            T derivative(std::size_t k) const
+            {
+                return std::apply([&](const auto&... x) { return m_function->derivative(x.at(k)...); }, m_operands);
+            }
+
+            template <bool Full>
+            XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const
+            {
+                return std::apply(
+                    [&](const auto&... x)
+                        XMASK_INLINE_LAMBDA { return m_function->value(load_register<Full>(x, k, count)...); },
+                    m_operands
+                );
+            }
+
+            template <bool Full>
+            XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const
+            {
+                return std::apply(
+                    [&](const auto&... x)
+                        XMASK_INLINE_LAMBDA { return m_function->derivative(load_register<Full>(x, k, count)...); },
+                    m_operands
+                );
+            }
+
+        private:
+
+            const F* m_function;
+            std::tuple<block_t<Row>...> m_operands;
+        };
+
+        XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits)
+        {
+            return std::apply(
+                [&](auto&... row) XMASK_INLINE_LAMBDA { return block(m_function, row.read(c, count, bits)...); }, m_rows
+            );
+        }
+
+        /// Adds what a block keeps.
+        template <class Count>
+        XMASK_INLINE void add(term_sum<T>& sum, const block& terms, Count count, word_t bits) const
+        {
             sum.add_count(count_bits(bits));
             if constexpr (sums_in_registers<T>)
             {
-                if (bits == first_bits(count))
+                // A whole word, all of it kept, needs no selection. A partial register holds 0 past its end, which the
+                // function need not map to 0.
+                if (std::is_same_v<Count, whole_word> && bits == ~word_t(0))
                 {
                     sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        // A partial register holds 0 past its end, which the function need not map to 0.
-                        const auto value = value_of<full>(c + k, count - k);
-                        if constexpr (full)
-                        {
-                            return value;
-                        }
-                        else
-                        {
-                            return zero_unless<T>(first_bits(count - k), value);
-                        }
+                        return terms.template value_register<full>(k, count - k);
                     });
+                    return;
                 }
-                else
-                {
-                    sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        return zero_unless<T>(bits >> k, value_of<full>(c + k, count - k));
-                    });
-                }
+                sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    return zero_unless<T>(bits >> k, terms.template value_register<full>(k, count - k));
+                });
             }
             else if (bits == ~word_t(0))
             {
                 for (std::size_t k = 0; k < word_columns; ++k)
                 {
-                    sum.add(static_cast<sum_t<T>>(at(c + k)));
+                    sum.add(static_cast<sum_t<T>>(terms.value(k)));
                 }
             }
             else
             {
                 for (; bits != 0; bits &= bits - 1)
                 {
-                    sum.add(static_cast<sum_t<T>>(at(c + lowest_bit(bits))));
+                    sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
                 }
             }
         }
 
         /// Writes scale * derivative where something is kept, 0 elsewhere.
         template <bool Streaming, class Count>
-        XMASK_INLINE void write_derivative(T* to, std::size_t c, Count count, word_t bits, T scale)
+        XMASK_INLINE void write_derivative(T* to, const block& terms, Count count, word_t bits, T scale) const
         {
-            if (bits == 0)
-            {
-                fill_columns<Streaming>(to, to + count, T(0));
-                return;
-            }
             if constexpr (sums_in_registers<T>)
             {
                 const auto factor = lanes<T>(scale);
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto slope = factor * derivative_of<full>(c + k, count - k);
+                    const auto slope = factor * terms.template derivative_register<full>(k, count - k);
                     store_register<full, Streaming>(to + k, zero_unless<T>(bits >> k, slope), count - k);
                 });
             }
@@ -175,44 +210,9 @@ namespace xmask::inline XMASK_ABI::detail
             {
                 for (std::size_t k = 0; k < count; ++k)
                 {
-                    to[k] = (bits >> k & 1) != 0 ? scale * slope_at(c + k) : T(0);
+                    to[k] = (bits >> k & 1) != 0 ? scale * terms.derivative(k) : T(0);
                 }
             }
-        }
-
-        XMASK_INLINE void prepare(std::size_t c, std::size_t count, word_t bits)
-        {
-            std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { (row.prepare(c, count, bits), ...); }, m_rows);
-        }
-
-        T at(std::size_t c) const
-        {
-            return std::apply([&](const auto&... row) { return m_function.value(row.at(c)...); }, m_rows);
-        }
-
-        T slope_at(std::size_t c) const
-        {
-            return std::apply([&](const auto&... row) { return m_function.derivative(row.at(c)...); }, m_rows);
-        }
-
-        template <bool Full>
-        XMASK_INLINE lanes<T> value_of(std::size_t c, std::size_t count) const
-        {
-            return std::apply(
-                [&](const auto&... row)
-                    XMASK_INLINE_LAMBDA { return m_function.value(load_register<Full>(row, c, count)...); },
-                m_rows
-            );
-        }
-
-        template <bool Full>
-        XMASK_INLINE lanes<T> derivative_of(std::size_t c, std::size_t count) const
-        {
-            return std::apply(
-                [&](const auto&... row)
-                    XMASK_INLINE_LAMBDA { return m_function.derivative(load_register<Full>(row, c, count)...); },
-                m_rows
-            );
         }
 
     private:
@@ -251,7 +251,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        [[nodiscard]] range_cursor row(std::size_t /*r*/) const noexcept
+        [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
         {
             return range_cursor({0, m_columns});
         }
@@ -273,10 +273,10 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        auto row(std::size_t r) const
+        XMASK_INLINE auto row(std::size_t r) const
         {
             return std::apply(
-                [&](const auto&... rows) {
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return masked_terms<T, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
                 },
                 m_rows
@@ -303,9 +303,9 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        [[nodiscard]] column_range extent() const
+        [[nodiscard]] const auto& cursor() const noexcept
         {
-            return m_terms.extent();
+            return m_terms.cursor();
         }
 
         [[nodiscard]] T outside() const noexcept
@@ -314,11 +314,16 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
         template <bool Streaming, class Count>
-        XMASK_INLINE void block(T* to, std::size_t c, Count count)
+        XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
         {
-            const word_t bits = m_terms.cursor().word(c) & first_bits(count);
-            m_terms.add(*m_sum, c, count, bits);
-            m_terms.template write_derivative<Streaming>(to, c, count, bits, m_scale);
+            if (bits == 0)
+            {
+                fill_columns<Streaming>(to, to + count, T(0));
+                return;
+            }
+            const auto terms = m_terms.read(c, count, bits);
+            m_terms.add(*m_sum, terms, count, bits);
+            m_terms.template write_derivative<Streaming>(to, terms, count, bits, m_scale);
         }
 
     private:
@@ -340,7 +345,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        auto row(std::size_t r) const
+        XMASK_INLINE auto row(std::size_t r) const
         {
             return gradient_row<T, row_t<Rows>>(m_rows->row(r), *m_sum, m_scale);
         }
@@ -364,7 +369,7 @@ namespace xmask::inline XMASK_ABI::detail
             {
                 auto row = rows.row(r);
                 for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    row.add(sum, c, count, bits);
+                    row.add(sum, row.read(c, count, bits), count, bits);
                 });
             }
         }

@@ -69,21 +69,21 @@ namespace xmask::inline XMASK_ABI
         void add_columns(Terms& row, std::size_t n, sum_t<T>* sum, double* weight)
         {
             for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) {
-                row.prepare(c, count, bits);
+                const auto terms = row.read(c, count, bits);
                 if (bits == ~word_t(0))
                 {
                     for (std::size_t k = 0; k < word_columns; ++k)
                     {
-                        sum[c + k] += static_cast<sum_t<T>>(row.at(c + k));
+                        sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
                         weight[c + k] += 1;
                     }
                     return;
                 }
                 for (; bits != 0; bits &= bits - 1)
                 {
-                    const std::size_t column = c + lowest_bit(bits);
-                    sum[column] += static_cast<sum_t<T>>(row.at(column));
-                    weight[column] += 1;
+                    const std::size_t k = lowest_bit(bits);
+                    sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
+                    weight[c + k] += 1;
                 }
             });
         }
@@ -106,7 +106,7 @@ namespace xmask::inline XMASK_ABI
                 }
                 term_sum<T> sum;
                 for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    row.add(sum, c, count, bits);
+                    row.add(sum, row.read(c, count, bits), count, bits);
                 });
                 const auto total = sum.total();
                 result.sum[at] += total.sum;
