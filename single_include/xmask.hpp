@@ -6,6 +6,9 @@
 
 // ==== xmask/xmask.hpp ====
 
+/// @file
+/// All of xmask.
+
 // ==== xmask/apply/masked_fill.hpp ====
 
 #include <algorithm>
@@ -23,23 +26,41 @@
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/lazy.hpp ====
+// ==== xmask/core/block.hpp ====
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/attributes.hpp ====
+
+/// @file
+/// Advice to the compiler. The walk over a row's words is fast only when its steps are inlined into one loop, so that
+/// the row's state stays in registers; at -O2 compilers would rather call them.
+
+#if defined(__GNUC__)
+#define XMASK_COLD [[gnu::cold, gnu::noinline]]
+#define XMASK_INLINE [[gnu::always_inline]] inline
+#define XMASK_INLINE_LAMBDA __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#define XMASK_COLD __declspec(noinline)
+#define XMASK_INLINE __forceinline
+#define XMASK_INLINE_LAMBDA
+#else
+#define XMASK_COLD
+#define XMASK_INLINE inline
+#define XMASK_INLINE_LAMBDA
+#endif
+
+// ==== xmask/core/simd.hpp ====
 
 #include <array>
 #include <cstddef>
-#include <iterator>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
 
-// ==== xmask/core/shape.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-
-// ==== xmask/core/error.hpp ====
-
-#include <sstream>
-#include <stdexcept>
-#include <string>
+#include <xsimd/xsimd.hpp>
 
 // ==== xmask/core/abi.hpp ====
 
@@ -116,14 +137,457 @@
 
 #define XMASK_ABI XMASK_ABI_JOIN(XMASK_ABI_ARCH, XMASK_ABI_FMA, XMASK_ABI_BITS, XMASK_ABI_XSIMD, XMASK_ABI_THREADS)
 
+// ==== xmask/core/word.hpp ====
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+/// @file
+/// The two answers of a mask about a row: words of 64 columns, and the range outside of which nothing is kept.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// 64 mask values of one row; bit k is column c + k, and 1 means keep.
+    using word_t = std::uint64_t;
+
+    /// How many columns a word holds.
+    inline constexpr std::size_t word_columns = 64;
+
+    /// Columns [begin, end) of a row.
+    struct column_range
+    {
+        std::size_t begin = 0;
+        std::size_t end = 0;
+
+        /// Number of columns; 0 where end lies before begin.
+        [[nodiscard]] constexpr std::size_t size() const noexcept
+        {
+            return end > begin ? end - begin : 0;
+        }
+
+        friend constexpr bool operator==(const column_range&, const column_range&) = default;
+    };
+
+    /// The columns that both ranges hold.
+    [[nodiscard]] constexpr column_range intersection(column_range a, column_range b) noexcept
+    {
+        const std::size_t begin = std::max(a.begin, b.begin);
+        return {begin, std::max(begin, std::min(a.end, b.end))};
+    }
+
+    /// The smallest range that holds both.
+    [[nodiscard]] constexpr column_range hull(column_range a, column_range b) noexcept
+    {
+        if (a.size() == 0 || b.size() == 0)
+        {
+            return a.size() == 0 ? b : a;
+        }
+        return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
+    }
+
+    /// A word with its lowest `count` bits set; all 64 where count is 64 or more.
+    [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept
+    {
+        return count >= word_columns ? ~word_t(0) : (word_t(1) << count) - 1;
+    }
+
+    /// The number of the lowest set bit; the word must not be 0.
+    [[nodiscard]] constexpr std::size_t lowest_bit(word_t bits) noexcept
+    {
+        return static_cast<std::size_t>(std::countr_zero(bits));
+    }
+
+    /// How many bits are set.
+    [[nodiscard]] constexpr std::size_t count_bits(word_t bits) noexcept
+    {
+        return static_cast<std::size_t>(std::popcount(bits));
+    }
+
+    /// The bits of columns [c, c + 64) that lie in `range`.
+    [[nodiscard]] constexpr word_t range_word(column_range range, std::size_t c) noexcept
+    {
+        const word_t below_end = range.end > c ? first_bits(range.end - c) : 0;
+        const word_t below_begin = range.begin > c ? first_bits(range.begin - c) : 0;
+        return below_end & ~below_begin;
+    }
+}
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#define XMASK_X86 1
+#else
+#define XMASK_X86 0
+#endif
+
+/// @file
+/// The only file that names xsimd: registers of lanes, and the ways between their masks and the bits of a word.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// The type whose lanes carry elements of type T: bool travels as a byte.
+    template <class T>
+    using lane_t = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
+
+    /// Whether the processor has registers of T. Other types (complex, long double) take scalar loops.
+    template <class T>
+    inline constexpr bool has_lanes = std::is_arithmetic_v<T>
+                                      && xsimd::has_simd_register<lane_t<T>, xsimd::default_arch>::value;
+
+    /// A register of T.
+    template <class T>
+    using lanes = xsimd::batch<lane_t<T>>;
+
+    /// One bit of decision for each lane of a register of T.
+    template <class T>
+    using lane_mask = typename lanes<T>::batch_bool_type;
+
+    /// How many T fit into one register.
+    template <class T>
+    inline constexpr std::size_t lane_count = lanes<T>::size;
+
+    /// Bytes a streaming store must be aligned to.
+    template <class T>
+    inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
+
+    /// The lowest lane_count<T> bits of `bits`, one a lane; higher bits are ignored.
+    template <class T>
+    XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits) noexcept
+    {
+        using batch = lanes<T>;
+        [[maybe_unused]] constexpr std::size_t n = lane_count<T>;
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64)
+        {
+            return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits));
+        }
+        else
+#endif
+            if constexpr (n <= 8 * sizeof(lane_t<T>))
+        {
+            // Lane i keeps bit i of the word and compares it: three instructions, no table.
+            using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
+            static constexpr auto bit_of_lane = [] {
+                std::array<bits_t, n> bit{};
+                for (std::size_t lane = 0; lane < n; ++lane)
+                {
+                    bit[lane] = static_cast<bits_t>(word_t(1) << lane);
+                }
+                return bit;
+            }();
+            const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_lane.data());
+            const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits)) & bit) == bit;
+            return xsimd::batch_bool_cast<lane_t<T>>(chosen);
+        }
+        else
+        {
+            return batch::batch_bool_type::from_mask(bits & first_bits(n));
+        }
+    }
+
+    /// One bit for each lane, lane 0 lowest.
+    template <class M>
+    XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept
+    {
+        return static_cast<word_t>(mask.mask());
+    }
+
+    template <class T>
+    XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept
+    {
+        return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
+    }
+
+    template <class T>
+    XMASK_INLINE void store_lanes(T* to, const lanes<T>& value) noexcept
+    {
+        value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
+    }
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    /// The lowest `count` lanes as AVX2's masked loads and stores take them.
+    template <class T>
+    XMASK_INLINE __m256i chosen_lanes(std::size_t count) noexcept
+    {
+        using bits_t = xsimd::as_integer_t<T>;
+        return xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(first_bits(count))).data;
+    }
+#endif
+
+    /// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing past them.
+    template <class T>
+    XMASK_INLINE lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept
+    {
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
+        {
+            const auto bits = first_bits(count);
+            if constexpr (std::is_same_v<T, float>)
+            {
+                return lanes<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(bits), from));
+            }
+            else if constexpr (std::is_same_v<T, double>)
+            {
+                return lanes<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(bits), from));
+            }
+            else if constexpr (sizeof(T) == 4)
+            {
+                return lanes<T>(_mm512_maskz_loadu_epi32(static_cast<__mmask16>(bits), from));
+            }
+            else
+            {
+                return lanes<T>(_mm512_maskz_loadu_epi64(static_cast<__mmask8>(bits), from));
+            }
+        }
+        else
+#elif defined(__AVX2__)
+        if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4)
+        {
+            const auto chosen = chosen_lanes<T>(count);
+            if constexpr (std::is_same_v<T, float>)
+            {
+                return lanes<T>(_mm256_maskload_ps(from, chosen));
+            }
+            else if constexpr (std::is_same_v<T, double>)
+            {
+                return lanes<T>(_mm256_maskload_pd(from, chosen));
+            }
+            else if constexpr (sizeof(T) == 4)
+            {
+                return lanes<T>(_mm256_maskload_epi32(reinterpret_cast<const int*>(from), chosen));
+            }
+            else
+            {
+                return lanes<T>(_mm256_maskload_epi64(reinterpret_cast<const long long*>(from), chosen));
+            }
+        }
+        else
+#endif
+        {
+            std::array<lane_t<T>, lane_count<T>> buffer{};
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                buffer[k] = static_cast<lane_t<T>>(from[k]);
+            }
+            return lanes<T>::load_unaligned(buffer.data());
+        }
+    }
+
+    /// Writes the first `count` lanes and nothing past them.
+    template <class T>
+    XMASK_INLINE void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept
+    {
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
+        {
+            const auto bits = first_bits(count);
+            if constexpr (std::is_same_v<T, float>)
+            {
+                _mm512_mask_storeu_ps(to, static_cast<__mmask16>(bits), value);
+            }
+            else if constexpr (std::is_same_v<T, double>)
+            {
+                _mm512_mask_storeu_pd(to, static_cast<__mmask8>(bits), value);
+            }
+            else if constexpr (sizeof(T) == 4)
+            {
+                _mm512_mask_storeu_epi32(to, static_cast<__mmask16>(bits), value);
+            }
+            else
+            {
+                _mm512_mask_storeu_epi64(to, static_cast<__mmask8>(bits), value);
+            }
+        }
+        else
+#elif defined(__AVX2__)
+        if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4)
+        {
+            // By halves: a masked store is slow on some processors, and never forwarded to the next load.
+            auto* out = reinterpret_cast<unsigned char*>(to);
+            const auto bits = __builtin_bit_cast(__m256i, value.data);
+            auto half = _mm256_castsi256_si128(bits);
+            const std::size_t bytes = count * sizeof(T);
+            if (bytes & 16)
+            {
+                _mm_storeu_si128(reinterpret_cast<__m128i*>(out), half);
+                half = _mm256_extracti128_si256(bits, 1);
+                out += 16;
+            }
+            if (bytes & 8)
+            {
+                _mm_storeu_si64(out, half);
+                half = _mm_unpackhi_epi64(half, half);
+                out += 8;
+            }
+            if (bytes & 4)
+            {
+                _mm_storeu_si32(out, half);
+            }
+        }
+        else
+#endif
+        {
+            std::array<lane_t<T>, lane_count<T>> buffer;
+            value.store_unaligned(buffer.data());
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                to[k] = static_cast<T>(buffer[k]);
+            }
+        }
+    }
+
+    /// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
+    template <class T>
+    XMASK_INLINE void store_streaming(T* to, const lanes<T>& value) noexcept
+    {
+#if XMASK_X86
+        // Moving the bits through an integer register type costs nothing: it is the same register.
+#if defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 64)
+        {
+            _mm512_stream_si512(reinterpret_cast<__m512i*>(to), __builtin_bit_cast(__m512i, value.data));
+        }
+        else
+#endif
+#if defined(__AVX__)
+            if constexpr (register_bytes<T> == 32)
+        {
+            _mm256_stream_si256(reinterpret_cast<__m256i*>(to), __builtin_bit_cast(__m256i, value.data));
+        }
+        else
+#endif
+        {
+            static_assert(register_bytes<T> == 16);
+            _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
+        }
+#else
+        store_lanes(to, value);
+#endif
+    }
+
+    /// Makes streamed stores visible before anything that follows.
+    XMASK_INLINE void finish_streaming() noexcept
+    {
+#if XMASK_X86
+        _mm_sfence();
+#endif
+    }
+
+    /// The two halves of a register of floats, each float exactly as a double.
+    XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept
+    {
+#if defined(__AVX512F__)
+        return {
+            lanes<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x))),
+            lanes<double>(_mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))),
+        };
+#elif defined(__AVX__)
+        return {
+            lanes<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x))),
+            lanes<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))),
+        };
+#else
+        std::array<float, lane_count<float>> buffer;
+        x.store_unaligned(buffer.data());
+        std::array<double, lane_count<float>> wide;
+        for (std::size_t k = 0; k < lane_count<float>; ++k)
+        {
+            wide[k] = static_cast<double>(buffer[k]);
+        }
+        return {
+            lanes<double>::load_unaligned(wide.data()),
+            lanes<double>::load_unaligned(wide.data() + lane_count<double>),
+        };
+#endif
+    }
+}
+
+/// @file
+/// The walk over one block of at most 64 columns, register by register.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// A count of 64 columns, known at compile time: such a block becomes a straight line of instructions.
+    using whole_word = std::integral_constant<std::size_t, word_columns>;
+
+    /// Calls f(offset, full) for each register of a block of `count` columns; the last one may be partial.
+    template <class T, class Count, class F>
+    XMASK_INLINE void for_each_register(Count count, F&& f)
+    {
+        constexpr std::size_t n = lane_count<T>;
+        if constexpr (std::is_same_v<Count, whole_word>)
+        {
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                (f(I * n, std::true_type()), ...);
+            }(std::make_index_sequence<word_columns / n>());
+        }
+        else
+        {
+            std::size_t k = 0;
+            for (; k + n <= count; k += n)
+            {
+                f(k, std::true_type());
+            }
+            if (k < count)
+            {
+                f(k, std::false_type());
+            }
+        }
+    }
+
+    /// A register of a block from column k on; a partial one holds `count` elements.
+    template <bool Full, class Block>
+    XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t count)
+    {
+        if constexpr (Full)
+        {
+            return block.load(k);
+        }
+        else
+        {
+            return block.load_first(k, count);
+        }
+    }
+
+    /// Calls f(c, count) for each block of n columns; count is whole_word for all but the last.
+    template <class F>
+    XMASK_INLINE void for_each_block(std::size_t n, F&& f)
+    {
+        std::size_t c = 0;
+        for (; c + word_columns <= n; c += word_columns)
+        {
+            f(c, whole_word());
+        }
+        if (c < n)
+        {
+            f(c, n - c);
+        }
+    }
+}
+
+// ==== xmask/core/lazy.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <iterator>
+
+// ==== xmask/core/shape.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+
+// ==== xmask/core/error.hpp ====
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
 /// @file
 /// Errors: one place that words them, so that each names the function, the value, where it stands, what was expected.
-
-#if defined(__GNUC__)
-#define XMASK_COLD [[gnu::cold, gnu::noinline]]
-#else
-#define XMASK_COLD
-#endif
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -226,6 +690,17 @@ namespace xmask::inline XMASK_ABI
         /// A shape of any rank; up to four axes it needs no memory of its own.
         using any_shape = xt::dynamic_shape<std::size_t>;
 
+        /// The most axes a tensor may have, more than anybody stacks.
+        inline constexpr std::size_t max_rank = 16;
+
+        inline void require_rank(std::size_t rank)
+        {
+            if (rank > max_rank) [[unlikely]]
+            {
+                throw_invalid("shape", "a tensor of ", rank, " axes; at most ", max_rank, " are supported");
+            }
+        }
+
         /// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
         template <class S>
         constexpr std::size_t columns_of(const S& shape) noexcept
@@ -246,7 +721,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         template <class S, class T>
-        constexpr bool same_shape(const S& a, const T& b) noexcept
+        constexpr bool equal_shapes(const S& a, const T& b) noexcept
         {
             return a.size() == b.size()
                    && std::equal(
@@ -292,7 +767,7 @@ namespace xmask::inline XMASK_ABI
         template <class S, class T>
         void require_same_shape(const char* function, const char* a_name, const S& a, const char* b_name, const T& b)
         {
-            if (!same_shape(a, b)) [[unlikely]]
+            if (!equal_shapes(a, b)) [[unlikely]]
             {
                 throw_invalid(
                     function, a_name, " has shape ", tuple_text(a), " and ", b_name, " has shape ", tuple_text(b),
@@ -330,6 +805,33 @@ namespace xmask::inline XMASK_ABI
             return result;
         }
 
+        /// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
+        template <class S>
+        auto to_shape(const S& shape)
+        {
+            if constexpr (std::is_integral_v<S>)
+            {
+                return std::array<std::size_t, 1>{static_cast<std::size_t>(shape)};
+            }
+            else
+            {
+                auto copy = [&] {
+                    if constexpr (requires { std::tuple_size<S>::value; })
+                    {
+                        return std::array<std::size_t, std::tuple_size<S>::value>{};
+                    }
+                    else
+                    {
+                        return any_shape(shape.size());
+                    }
+                }();
+                std::transform(shape.begin(), shape.end(), copy.begin(), [](auto extent) {
+                    return static_cast<std::size_t>(extent);
+                });
+                return copy;
+            }
+        }
+
         /// Maps a row's number to the sum of index * stride over the leading axes of a shape.
         ///
         /// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast one and
@@ -338,13 +840,18 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            row_offsets() = default;
+            row_offsets() noexcept
+            {
+                m_axes[0].stride = 0;
+            }
 
             /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1 and
             /// missing axes are broadcast.
             template <class S, class F, class D>
             row_offsets(const S& shape, const F& from, const D& strides)
+                : row_offsets()
             {
+                require_rank(shape.size());
                 for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis)
                 {
                     const auto extent = static_cast<std::size_t>(shape[axis]);
@@ -358,18 +865,24 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
-            std::ptrdiff_t operator()(std::size_t row) const noexcept
+            /// The first `axes` axes of a table, nothing broadcast.
+            template <class S, class D>
+            row_offsets(const S& shape, const D& strides, std::size_t axes)
+                : row_offsets()
             {
-                std::ptrdiff_t offset = 0;
-                std::size_t axis = m_axes.size();
-                for (; axis > 1; --axis)
+                require_rank(axes);
+                for (std::size_t axis = 0; axis < axes; ++axis)
                 {
-                    const auto& [extent, stride] = m_axes[axis - 1];
-                    const std::size_t next = row / extent;
-                    offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
-                    row = next;
+                    if (shape[axis] != 1)
+                    {
+                        push(static_cast<std::size_t>(shape[axis]), static_cast<std::ptrdiff_t>(strides[axis]));
+                    }
                 }
-                return axis == 0 ? offset : offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+            }
+
+            XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept
+            {
+                return m_count <= 1 ? static_cast<std::ptrdiff_t>(row) * m_axes[0].stride : divide(row);
             }
 
         private:
@@ -380,26 +893,40 @@ namespace xmask::inline XMASK_ABI
                 std::ptrdiff_t stride;
             };
 
-            void push(std::size_t extent, std::ptrdiff_t stride)
+            [[nodiscard]] std::ptrdiff_t divide(std::size_t row) const noexcept
             {
-                if (!m_axes.empty() && m_axes.back().stride == static_cast<std::ptrdiff_t>(extent) * stride)
+                std::ptrdiff_t offset = 0;
+                for (std::size_t axis = m_count; axis > 1; --axis)
                 {
-                    m_axes.back() = {m_axes.back().extent * extent, stride};
+                    const auto& [extent, stride] = m_axes[axis - 1];
+                    const std::size_t next = row / extent;
+                    offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
+                    row = next;
                 }
-                else
-                {
-                    m_axes.push_back({extent, stride});
-                }
+                return offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
             }
 
-            xt::svector<merged_axis, 4> m_axes;
+            void push(std::size_t extent, std::ptrdiff_t stride)
+            {
+                if (m_count != 0 && m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride)
+                {
+                    m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
+                    return;
+                }
+                m_axes[m_count++] = {extent, stride};
+            }
+
+            // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
+            std::array<merged_axis, max_rank> m_axes;
+            std::size_t m_count = 0;
         };
 
         /// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
         template <class S, class F>
         row_offsets row_numbers(const S& shape, const F& from)
         {
-            xt::svector<std::ptrdiff_t, 8> strides(from.size());
+            require_rank(from.size());
+            std::array<std::ptrdiff_t, max_rank> strides;
             std::ptrdiff_t stride = 1;
             for (std::size_t axis = from.size(); axis-- > 0;)
             {
@@ -656,80 +1183,955 @@ namespace xmask::inline XMASK_ABI::detail
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/word.hpp ====
+// ==== xmask/core/cursor.hpp ====
 
-#include <algorithm>
-#include <bit>
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
 
 /// @file
-/// The two answers of a mask about a row: words of 64 columns, and the range outside of which nothing is kept.
+/// What a mask answers about one row.
 
 namespace xmask::inline XMASK_ABI
 {
-    /// 64 mask values of one row; bit k is column c + k, and 1 means keep.
-    using word_t = std::uint64_t;
-
-    /// How many columns a word holds.
-    inline constexpr std::size_t word_columns = 64;
-
-    /// Columns [begin, end) of a row.
-    struct column_range
-    {
-        std::size_t begin = 0;
-        std::size_t end = 0;
-
-        /// Number of columns; 0 where end lies before begin.
-        [[nodiscard]] constexpr std::size_t size() const noexcept
-        {
-            return end > begin ? end - begin : 0;
-        }
-
-        friend constexpr bool operator==(const column_range&, const column_range&) = default;
+    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
+    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
+    ///
+    /// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would be costly, and
+    /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words.
+    template <class C>
+    concept row_cursor = requires(const C& cursor, std::size_t c) {
+        { cursor.word(c) } -> std::same_as<word_t>;
+        { cursor.extent() } -> std::same_as<column_range>;
     };
 
-    /// The columns that both ranges hold.
-    [[nodiscard]] constexpr column_range intersection(column_range a, column_range b) noexcept
+    namespace detail
     {
-        const std::size_t begin = std::max(a.begin, b.begin);
-        return {begin, std::max(begin, std::min(a.end, b.end))};
-    }
-
-    /// The smallest range that holds both.
-    [[nodiscard]] constexpr column_range hull(column_range a, column_range b) noexcept
-    {
-        if (a.size() == 0 || b.size() == 0)
+        /// One column of a row, by the cheapest way the cursor has.
+        template <row_cursor C>
+        bool kept(const C& cursor, std::size_t c)
         {
-            return a.size() == 0 ? b : a;
+            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
+            {
+                return cursor.kept(c);
+            }
+            else
+            {
+                return (cursor.word(c) & 1) != 0;
+            }
         }
-        return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
+
+        /// Columns of which the cursor knows that all are kept; none where it does not say.
+        template <row_cursor C>
+        XMASK_INLINE column_range solid(const C& cursor)
+        {
+            if constexpr (requires { { cursor.solid() } -> std::same_as<column_range>; })
+            {
+                return cursor.solid();
+            }
+            else
+            {
+                return {};
+            }
+        }
+    }
+}
+
+// ==== xmask/core/write.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+// ==== xmask/core/writer.hpp ====
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+
+// ==== xmask/core/row.hpp ====
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
+///
+/// Rows are made once per operation for an expression and a shape; row(r) gives one of them, and row.read(c, count, bits)
+/// a block of at most 64 columns from c on, of which the caller looks at those whose bit is set. A block gives single
+/// elements, at(k), and registers, load(k); it is a few pointers, which stay in registers themselves. Blocks over
+/// contiguous memory point into it; a lazy function of such blocks is computed in registers; what is neither (a
+/// column-major view, a generator, a mix of types) is collected in a buffer of 64 elements first.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Room for 64 elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+    template <class T>
+    struct block_buffer
+    {
+        block_buffer() noexcept
+        {
+        }
+
+        block_buffer(const block_buffer&) noexcept
+        {
+        }
+
+        block_buffer& operator=(const block_buffer&) noexcept
+        {
+            return *this;
+        }
+
+        T values[word_columns];
+    };
+
+    /// A block of elements that lie side by side.
+    template <class T>
+    class memory_block
+    {
+    public:
+
+        using value_type = T;
+        static constexpr bool in_registers = has_lanes<T>;
+
+        explicit memory_block(const T* first) noexcept
+            : m_first(first)
+        {
+        }
+
+        XMASK_INLINE T at(std::size_t k) const noexcept
+        {
+            return m_first[k];
+        }
+
+        XMASK_INLINE lanes<T> load(std::size_t k) const noexcept
+            requires in_registers
+        {
+            return load_lanes(m_first + k);
+        }
+
+        XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const noexcept
+            requires in_registers
+        {
+            return load_first_lanes(m_first + k, count);
+        }
+
+    private:
+
+        const T* m_first;
+    };
+
+    /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered.
+    template <class T>
+    class memory_row
+    {
+    public:
+
+        memory_row(const T* row, std::ptrdiff_t stride) noexcept
+            : m_row(row)
+            , m_stride(stride)
+        {
+        }
+
+        XMASK_INLINE memory_block<T> read(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
+        {
+            if (m_stride == 1) [[likely]]
+            {
+                return memory_block<T>(m_row + c);
+            }
+            gather(c, count);
+            return memory_block<T>(m_buffer.values);
+        }
+
+    private:
+
+        void gather(std::size_t c, std::size_t count) noexcept
+        {
+            const T* from = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                m_buffer.values[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
+            }
+        }
+
+        const T* m_row;
+        std::ptrdiff_t m_stride;
+        block_buffer<T> m_buffer;
+    };
+
+    template <class T>
+    class memory_rows
+    {
+    public:
+
+        template <class E, class S>
+        memory_rows(const E& e, const S& shape)
+            : m_data(e.data() + e.data_offset())
+            , m_offsets(shape, e.shape(), e.strides())
+            , m_stride(last_stride(e, columns_of(shape)))
+        {
+        }
+
+        XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept
+        {
+            return {m_data + m_offsets(r), m_stride};
+        }
+
+    private:
+
+        template <class E>
+        static std::ptrdiff_t last_stride(const E& e, std::size_t n)
+        {
+            if (n == 1)
+            {
+                return 1;
+            }
+            return columns_of(e.shape()) == 1 ? 0 : static_cast<std::ptrdiff_t>(e.strides()[e.dimension() - 1]);
+        }
+
+        const T* m_data;
+        row_offsets m_offsets;
+        std::ptrdiff_t m_stride;
+    };
+
+    /// One value for every column of every row.
+    template <class T>
+    class scalar_row
+    {
+    public:
+
+        using value_type = T;
+        static constexpr bool in_registers = has_lanes<T>;
+
+        explicit scalar_row(const T& value) noexcept
+            : m_value(value)
+        {
+        }
+
+        XMASK_INLINE scalar_row row(std::size_t /*r*/) const noexcept
+        {
+            return *this;
+        }
+
+        XMASK_INLINE scalar_row read(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) const noexcept
+        {
+            return *this;
+        }
+
+        XMASK_INLINE T at(std::size_t /*k*/) const noexcept
+        {
+            return m_value;
+        }
+
+        XMASK_INLINE lanes<T> load(std::size_t /*k*/) const noexcept
+            requires in_registers
+        {
+            return lanes<T>(static_cast<lane_t<T>>(m_value));
+        }
+
+        XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t /*count*/) const noexcept
+            requires in_registers
+        {
+            return load(k);
+        }
+
+    private:
+
+        T m_value;
+    };
+
+    /// One row of any expression, element by element through its stepper, and only where something is kept.
+    template <class E>
+    class stepped_row
+    {
+    public:
+
+        using value_type = std::remove_cv_t<value_type_t<E>>;
+
+        stepped_row(typename E::const_stepper stepper, std::size_t last_axis)
+            : m_stepper(stepper)
+            , m_last_axis(last_axis)
+        {
+        }
+
+        memory_block<value_type> read(std::size_t c, std::size_t count, word_t bits)
+        {
+            for (bits &= first_bits(count); bits != 0; bits &= bits - 1)
+            {
+                const std::size_t k = lowest_bit(bits);
+                move_to(c + k);
+                m_buffer.values[k] = *m_stepper;
+            }
+            return memory_block<value_type>(m_buffer.values);
+        }
+
+    private:
+
+        void move_to(std::size_t c)
+        {
+            if (c > m_column)
+            {
+                m_stepper.step(m_last_axis, c - m_column);
+            }
+            else if (c < m_column)
+            {
+                m_stepper.step_back(m_last_axis, m_column - c);
+            }
+            m_column = c;
+        }
+
+        typename E::const_stepper m_stepper;
+        std::size_t m_last_axis;
+        std::size_t m_column = 0;
+        block_buffer<value_type> m_buffer;
+    };
+
+    /// Moves a stepper over `shape` from its beginning to the start of row r.
+    template <class Stepper, class S>
+    void step_to_row(Stepper& stepper, const S& shape, std::size_t r)
+    {
+        for (std::size_t axis = shape.size(); axis-- > 1;)
+        {
+            const auto extent = static_cast<std::size_t>(shape[axis - 1]);
+            if (r % extent != 0)
+            {
+                stepper.step(axis - 1, r % extent);
+            }
+            r /= extent;
+        }
     }
 
-    /// A word with its lowest `count` bits set; all 64 where count is 64 or more.
-    [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept
+    template <class E, class S>
+    class stepped_rows
     {
-        return count >= word_columns ? ~word_t(0) : (word_t(1) << count) - 1;
+    public:
+
+        stepped_rows(const E& e, const S& shape)
+            : m_expression(std::addressof(e))
+            , m_shape(shape)
+        {
+        }
+
+        XMASK_INLINE stepped_row<E> row(std::size_t r) const
+        {
+            auto stepper = m_expression->stepper_begin(m_shape);
+            step_to_row(stepper, m_shape, r);
+            return {stepper, m_shape.size() - 1};
+        }
+
+    private:
+
+        const E* m_expression;
+        S m_shape;
+    };
+
+    /// Whether a functor of xtensor works on registers of T and gives one back.
+    template <class F, class T, class... Args>
+    concept register_function = has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
+        requires(std::same_as<Args, T> && ...);
+        { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
+    };
+
+    /// A lazy function of other blocks. Where all of them have one real type and the function takes registers, it is
+    /// computed in registers; otherwise element by element.
+    template <class F, class... Block>
+    class function_block
+    {
+    public:
+
+        using value_type = std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Block::value_type>()...))>;
+        static constexpr bool in_registers = (Block::in_registers && ...)
+                                             && register_function<F, value_type, typename Block::value_type...>;
+
+        explicit function_block(const F& f, Block... blocks)
+            : m_function(f)
+            , m_blocks(blocks...)
+        {
+        }
+
+        XMASK_INLINE value_type at(std::size_t k) const
+        {
+            return std::apply(
+                [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function(block.at(k)...); }, m_blocks
+            );
+        }
+
+        XMASK_INLINE auto load(std::size_t k) const
+            requires in_registers
+        {
+            return std::apply(
+                [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load(k)...); }, m_blocks
+            );
+        }
+
+        XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const
+            requires in_registers
+        {
+            return std::apply(
+                [&](const auto&... block)
+                    XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load_first(k, count)...); },
+                m_blocks
+            );
+        }
+
+    private:
+
+        F m_function;
+        std::tuple<Block...> m_blocks;
+    };
+
+    /// The type of one block of Row.
+    template <class Row>
+    using block_t = std::decay_t<decltype(std::declval<Row&>().read(0, 0, 0))>;
+
+    template <class F, class... Row>
+    class function_row
+    {
+    public:
+
+        explicit function_row(const F& f, std::tuple<Row...> rows)
+            : m_function(f)
+            , m_rows(std::move(rows))
+        {
+        }
+
+        XMASK_INLINE function_block<F, block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
+        {
+            return std::apply(
+                [&](auto&... row) XMASK_INLINE_LAMBDA {
+                    return function_block<F, block_t<Row>...>(m_function, row.read(c, count, bits)...);
+                },
+                m_rows
+            );
+        }
+
+    private:
+
+        F m_function;
+        std::tuple<Row...> m_rows;
+    };
+
+    /// The type of one row of Rows.
+    template <class Rows>
+    using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
+
+    template <class F, class... Rows>
+    class function_rows
+    {
+    public:
+
+        function_rows(const F& f, Rows... rows)
+            : m_function(f)
+            , m_rows(std::move(rows)...)
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return std::apply(
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                    return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
+                },
+                m_rows
+            );
+        }
+
+    private:
+
+        F m_function;
+        std::tuple<Rows...> m_rows;
+    };
+
+    /// Brings any row to the type T and into registers, by way of 64 elements at a time.
+    template <class Row, class T>
+    class buffered_row
+    {
+    public:
+
+        explicit buffered_row(Row row)
+            : m_row(std::move(row))
+        {
+        }
+
+        memory_block<T> read(std::size_t c, std::size_t count, word_t bits)
+        {
+            const auto block = m_row.read(c, count, bits);
+            if (count == word_columns && bits == ~word_t(0))
+            {
+                for (std::size_t k = 0; k < word_columns; ++k)
+                {
+                    m_buffer.values[k] = static_cast<T>(block.at(k));
+                }
+            }
+            else
+            {
+                // What is dropped is not computed: it could trap (an integer division) or call the user's function.
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
+                }
+            }
+            return memory_block<T>(m_buffer.values);
+        }
+
+    private:
+
+        Row m_row;
+        block_buffer<T> m_buffer;
+    };
+
+    template <class Rows, class T>
+    class buffered_rows
+    {
+    public:
+
+        explicit buffered_rows(Rows rows)
+            : m_rows(std::move(rows))
+        {
+        }
+
+        XMASK_INLINE buffered_row<row_t<Rows>, T> row(std::size_t r) const
+        {
+            return buffered_row<row_t<Rows>, T>(m_rows.row(r));
+        }
+
+    private:
+
+        Rows m_rows;
+    };
+
+    template <class E, class S>
+    auto make_rows(const E& e, const S& shape);
+
+    /// Chooses the rows of an expression by its kind; specialized for the library's own lazy results in applied.hpp.
+    template <class E>
+    struct row_maker
+    {
+        template <class S>
+        static auto make(const E& e, const S& shape)
+        {
+            if constexpr (has_memory<E>)
+            {
+                return memory_rows<std::remove_cv_t<value_type_t<E>>>(e, shape);
+            }
+            else
+            {
+                return stepped_rows<E, S>(e, shape);
+            }
+        }
+    };
+
+    template <class CT>
+    struct row_maker<xt::xscalar<CT>>
+    {
+        template <class S>
+        static auto make(const xt::xscalar<CT>& e, const S& /*shape*/)
+        {
+            return scalar_row<std::remove_cv_t<value_type_t<xt::xscalar<CT>>>>(e.expression());
+        }
+    };
+
+    template <class F, class... CT>
+    struct row_maker<xt::xfunction<F, CT...>>
+    {
+        template <class S>
+        static auto make(const xt::xfunction<F, CT...>& e, const S& shape)
+        {
+            using functor = typename xt::xfunction<F, CT...>::functor_type;
+            return std::apply(
+                [&](const auto&... argument) {
+                    return function_rows<functor, decltype(make_rows(argument, shape))...>(
+                        e.functor(), make_rows(argument, shape)...
+                    );
+                },
+                e.arguments()
+            );
+        }
+    };
+
+    template <class E, class S>
+    auto make_rows(const E& e, const S& shape)
+    {
+        return row_maker<E>::make(e, shape);
     }
 
-    /// The number of the lowest set bit; the word must not be 0.
-    [[nodiscard]] constexpr std::size_t lowest_bit(word_t bits) noexcept
+    /// The rows of an expression as an operation reads them: elements of type T, in registers where T has them.
+    template <class T, class E, class S>
+    auto make_operand(const E& e, const S& shape)
     {
-        return static_cast<std::size_t>(std::countr_zero(bits));
+        using rows = decltype(make_rows(e, shape));
+        using block = block_t<row_t<rows>>;
+        // In scalar loops too a block of memory of the right type needs no copy.
+        constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>>;
+        if constexpr (direct && std::same_as<typename block::value_type, T>)
+        {
+            return make_rows(e, shape);
+        }
+        else
+        {
+            return buffered_rows<rows, T>(make_rows(e, shape));
+        }
+    }
+}
+
+/// @file
+/// Results, written row by row into any assignable expression.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
+    template <class E, class S>
+    void resize_or_check(const char* function, const char* what, E& to, const S& shape)
+    {
+        if constexpr (requires { to.resize(shape); })
+        {
+            // A rank that is part of the type can't change, and xtensor does not check it.
+            const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; }
+                                   || to.dimension() == static_cast<std::size_t>(shape.size());
+            if (rank_fits && !equal_shapes(to.shape(), shape))
+            {
+                to.resize(shape);
+            }
+        }
+        if (!equal_shapes(to.shape(), shape)) [[unlikely]]
+        {
+            throw_invalid(
+                function, what, " has the fixed shape ", tuple_text(to.shape()), "; expected ", tuple_text(shape)
+            );
+        }
     }
 
-    /// How many bits are set.
-    [[nodiscard]] constexpr std::size_t count_bits(word_t bits) noexcept
+    /// Rows of a destination in memory. Where they are contiguous and of type T, blocks are written in place;
+    /// otherwise 64 elements are collected, then scattered and converted.
+    template <class T, class E, bool InMemory = has_memory<E>>
+    class row_writer
     {
-        return static_cast<std::size_t>(std::popcount(bits));
+        using element = std::remove_cv_t<value_type_t<E>>;
+        static constexpr bool same_type = std::is_same_v<element, T>;
+
+    public:
+
+        explicit row_writer(E& to)
+            : m_data(to.data() + to.data_offset())
+            , m_offsets(to.shape(), to.shape(), to.strides())
+            , m_stride(columns_of(to.shape()) == 1 ? 1 : static_cast<std::ptrdiff_t>(to.strides()[to.dimension() - 1]))
+        {
+        }
+
+        void seek(std::size_t r) noexcept
+        {
+            m_row = m_data + m_offsets(r);
+        }
+
+        /// Whether blocks are the destination's own memory.
+        [[nodiscard]] bool in_place() const noexcept
+        {
+            return same_type && m_stride == 1;
+        }
+
+        /// Where columns [c, c + 64) are to be written; they arrive with commit().
+        T* block(std::size_t c) noexcept
+        {
+            if constexpr (same_type)
+            {
+                if (m_stride == 1)
+                {
+                    return m_row + c;
+                }
+            }
+            return m_buffer.values;
+        }
+
+        void commit(std::size_t c, std::size_t count) noexcept
+        {
+            if (in_place())
+            {
+                return;
+            }
+            element* to = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                to[static_cast<std::ptrdiff_t>(k) * m_stride] = static_cast<element>(m_buffer.values[k]);
+            }
+        }
+
+        /// Writes `value` to column c + k for each set bit k.
+        void write(std::size_t c, word_t bits, const T& value) noexcept
+        {
+            for (; bits != 0; bits &= bits - 1)
+            {
+                m_row[static_cast<std::ptrdiff_t>(c + lowest_bit(bits)) * m_stride] = static_cast<element>(value);
+            }
+        }
+
+    private:
+
+        element* m_data;
+        element* m_row = nullptr;
+        row_offsets m_offsets;
+        std::ptrdiff_t m_stride;
+        block_buffer<T> m_buffer;
+    };
+
+    /// Rows of any other destination, by its stepper.
+    template <class T, class E>
+    class row_writer<T, E, false>
+    {
+    public:
+
+        explicit row_writer(E& to)
+            : m_to(std::addressof(to))
+        {
+        }
+
+        void seek(std::size_t r) noexcept
+        {
+            m_number = r;
+        }
+
+        [[nodiscard]] bool in_place() const noexcept
+        {
+            return false;
+        }
+
+        T* block(std::size_t /*c*/) noexcept
+        {
+            return m_buffer.values;
+        }
+
+        void commit(std::size_t c, std::size_t count)
+        {
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                *at(c + k) = static_cast<value_type_t<E>>(m_buffer.values[k]);
+            }
+        }
+
+        void write(std::size_t c, word_t bits, const T& value)
+        {
+            for (; bits != 0; bits &= bits - 1)
+            {
+                *at(c + lowest_bit(bits)) = static_cast<value_type_t<E>>(value);
+            }
+        }
+
+    private:
+
+        auto at(std::size_t c) const
+        {
+            const auto& shape = m_to->shape();
+            auto stepper = m_to->stepper_begin(shape);
+            step_to_row(stepper, shape, m_number);
+            if (c != 0)
+            {
+                stepper.step(shape.size() - 1, c);
+            }
+            return stepper;
+        }
+
+        E* m_to;
+        std::size_t m_number = 0;
+        block_buffer<T> m_buffer;
+    };
+}
+
+/// @file
+/// The walk that writes a result: row by row, 64 columns at a time, only filling what no row's extent holds.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// From how many bytes on a result is written past the caches: well beyond a core's share of them, reading
+    /// the lines that a store would otherwise fetch costs half as much again.
+    inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
+
+    /// Columns up to the first one at which an aligned register starts; 0 where none does.
+    template <class T>
+    std::size_t columns_to_register([[maybe_unused]] const T* row) noexcept
+    {
+        if constexpr (has_lanes<T>)
+        {
+            const auto past = reinterpret_cast<std::uintptr_t>(row) % register_bytes<T>;
+            return past % sizeof(T) != 0 ? 0 : (register_bytes<T> - past) % register_bytes<T> / sizeof(T);
+        }
+        else
+        {
+            return 0;
+        }
     }
 
-    /// The bits of columns [c, c + 64) that lie in `range`.
-    [[nodiscard]] constexpr word_t range_word(column_range range, std::size_t c) noexcept
+    /// Whether stores of T to this address may stream.
+    template <class T>
+    bool can_stream(const T* row) noexcept
     {
-        const word_t below_end = range.end > c ? first_bits(range.end - c) : 0;
-        const word_t below_begin = range.begin > c ? first_bits(range.begin - c) : 0;
-        return below_end & ~below_begin;
+        if constexpr (has_lanes<T>)
+        {
+            return reinterpret_cast<std::uintptr_t>(row) % sizeof(T) == 0;
+        }
+        else
+        {
+            return false;
+        }
+    }
+
+    template <bool Streaming, class T>
+    XMASK_INLINE void store_as(T* to, const lanes<T>& value) noexcept
+    {
+        if constexpr (Streaming)
+        {
+            store_streaming(to, value);
+        }
+        else
+        {
+            store_lanes(to, value);
+        }
+    }
+
+    /// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
+    template <bool Streaming = false, class T>
+    void fill_columns(T* first, T* last, const T& value) noexcept
+    {
+        if constexpr (has_lanes<T>)
+        {
+            constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+            const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
+            if constexpr (Streaming)
+            {
+                const auto head = static_cast<std::ptrdiff_t>(columns_to_register(first));
+                for (const T* stop = first + std::min(head, last - first); first != stop; ++first)
+                {
+                    *first = value;
+                }
+            }
+            for (; last - first >= 4 * n; first += 4 * n)
+            {
+                store_as<Streaming>(first, wide);
+                store_as<Streaming>(first + n, wide);
+                store_as<Streaming>(first + 2 * n, wide);
+                store_as<Streaming>(first + 3 * n, wide);
+            }
+            for (; last - first >= n; first += n)
+            {
+                store_as<Streaming>(first, wide);
+            }
+        }
+        for (; first != last; ++first)
+        {
+            *first = value;
+        }
+    }
+
+    template <bool Full, bool Streaming, class T>
+    XMASK_INLINE void store_register(T* to, const lanes<T>& value, std::size_t count)
+    {
+        if constexpr (Full)
+        {
+            store_as<Streaming>(to, value);
+        }
+        else
+        {
+            store_first_lanes(to, value, count);
+        }
+    }
+
+    /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
+    /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
+    /// only filled.
+    template <bool Streaming, class Row, class T>
+    XMASK_INLINE void write_row(Row from, T* row, std::size_t n)
+    {
+        const auto& cursor = from.cursor();
+        const column_range kept = cursor.extent();
+        const column_range solid = detail::solid(cursor);
+        const std::size_t head = std::min(columns_to_register(row), n);
+        std::size_t c = 0;
+        if (kept.begin > head)
+        {
+            c = std::min(head + (kept.begin - head) / word_columns * word_columns, n);
+            fill_columns<Streaming>(row, row + c, from.outside());
+        }
+        else if (head != 0 && kept.end != 0)
+        {
+            // Fewer columns than a register has.
+            from.template block<false>(row, 0, head, cursor.word(0) & first_bits(head));
+            c = head;
+        }
+        while (c < kept.end && c + word_columns <= n)
+        {
+            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
+            {
+                from.template block<Streaming>(row + c, c, whole_word(), ~word_t(0));
+            }
+            if (c < kept.end && c + word_columns <= n)
+            {
+                from.template block<Streaming>(row + c, c, whole_word(), cursor.word(c));
+                c += word_columns;
+            }
+        }
+        if (c < kept.end)
+        {
+            from.template block<false>(row + c, c, n - c, cursor.word(c));
+            return;
+        }
+        fill_columns<Streaming>(row + c, row + n, from.outside());
+    }
+
+    /// Writes one row through the writer's buffer.
+    template <class Row, class Writer>
+    void write_row_buffered(Row from, Writer& writer, std::size_t n)
+    {
+        const auto& cursor = from.cursor();
+        for (std::size_t c = 0; c < n; c += word_columns)
+        {
+            const std::size_t count = std::min(word_columns, n - c);
+            from.template block<false>(writer.block(c), c, count, cursor.word(c));
+            writer.commit(c, count);
+        }
+    }
+
+    /// Writes every row of a lazy result to `to`, which has its shape.
+    template <class T, class Rows, class E>
+    void write_rows(const Rows& rows, E& to)
+    {
+        const std::size_t row_count = rows_of(to.shape());
+        const std::size_t n = columns_of(to.shape());
+        if (row_count == 0 || n == 0)
+        {
+            return;
+        }
+        row_writer<T, E> writer(to);
+        writer.seek(0);
+        const bool in_place = writer.in_place();
+        const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
+                               && can_stream(writer.block(0));
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            writer.seek(r);
+            if (!in_place)
+            {
+                write_row_buffered(rows.row(r), writer, n);
+            }
+            else if (streaming)
+            {
+                if constexpr (has_lanes<T>)
+                {
+                    write_row<true>(rows.row(r), writer.block(0), n);
+                }
+            }
+            else
+            {
+                write_row<false>(rows.row(r), writer.block(0), n);
+            }
+        }
+        if (streaming)
+        {
+            finish_streaming();
+        }
     }
 }
 
@@ -738,16 +2140,6 @@ namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI
 {
-    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
-    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
-    ///
-    /// A cursor whose words are costly may also have `bool kept(std::size_t c) const` for one column alone.
-    template <class C>
-    concept row_cursor = requires(const C& cursor, std::size_t c) {
-        { cursor.word(c) } -> std::same_as<word_t>;
-        { cursor.extent() } -> std::same_as<column_range>;
-    };
-
     /// How a mask is made: a shape, and a cursor for each row. Rows are numbered in row-major order of the leading
     /// axes; a cursor does not outlive its rule. Rules answer from any thread, and hold no memory in proportion to
     /// the mask's size unless their name says so.
@@ -839,19 +2231,73 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        /// One column of a row, by the cheapest way the cursor has.
-        template <row_cursor C>
-        bool kept(const C& cursor, std::size_t c)
+        /// A row of a mask unpacked to elements of 0 and 1.
+        template <class T, row_cursor C>
+        class unpacked_row
         {
-            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
+        public:
+
+            explicit unpacked_row(C cursor)
+                : m_cursor(std::move(cursor))
             {
-                return cursor.kept(c);
             }
-            else
+
+            [[nodiscard]] const C& cursor() const noexcept
             {
-                return (cursor.word(c) & 1) != 0;
+                return m_cursor;
             }
-        }
+
+            [[nodiscard]] T outside() const noexcept
+            {
+                return T();
+            }
+
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits)
+            {
+                if constexpr (has_lanes<T>)
+                {
+                    const auto zero = lanes<T>(lane_t<T>(0));
+                    const auto one = lanes<T>(lane_t<T>(1));
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), one, zero);
+                        store_register<full, Streaming>(to + k, y, count - k);
+                    });
+                }
+                else
+                {
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        to[k] = static_cast<T>(bits >> k & 1);
+                    }
+                }
+            }
+
+        private:
+
+            C m_cursor;
+        };
+
+        template <class T, class Rows>
+        class unpacked_rows
+        {
+        public:
+
+            explicit unpacked_rows(const Rows& rows)
+                : m_rows(&rows)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                using cursor = std::decay_t<decltype(m_rows->row(r))>;
+                return unpacked_row<T, cursor>(m_rows->row(r));
+            }
+
+        private:
+
+            const Rows* m_rows;
+        };
 
         /// Walks a mask element by element in any order, as xtensor's general assignment does.
         template <class M>
@@ -864,6 +2310,7 @@ namespace xmask::inline XMASK_ABI
             using pointer = const bool*;
             using size_type = std::size_t;
             using difference_type = std::ptrdiff_t;
+            using shape_type = typename M::shape_type;
 
             mask_stepper() = default;
 
@@ -930,9 +2377,15 @@ namespace xmask::inline XMASK_ABI
                 {
                     m_flat += m_strides[axis] * (extent(axis) - 1);
                 }
-                if (m_strides.size() != 0)
+                // One step past the last element, along the axis that is walked fastest; it may be one of those before
+                // the mask's own.
+                if (m_strides.size() != 0 && l == xt::layout_type::row_major)
                 {
-                    m_flat += l == xt::layout_type::row_major ? m_strides.back() : m_strides.front();
+                    m_flat += m_strides.back();
+                }
+                else if (m_strides.size() != 0 && m_offset == 0)
+                {
+                    m_flat += m_strides.front();
                 }
             }
 
@@ -1016,7 +2469,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         /// The cursor of one row: word(c) and extent().
-        auto row(std::size_t r) const
+        XMASK_INLINE auto row(std::size_t r) const
         {
             return detail::rule_rows(m_rule).row(r);
         }
@@ -1074,6 +2527,17 @@ namespace xmask::inline XMASK_ABI
             return result;
         }
 
+        /// Unpacks the words row by row; xtensor calls it when the mask stands alone on the right-hand side.
+        template <class E>
+        void assign_to(xt::xexpression<E>& to) const
+        {
+            auto& result = to.derived_cast();
+            detail::resize_or_check("mask", "the result", result, shape());
+            decltype(auto) rows = detail::rule_rows(m_rule);
+            using element = std::remove_cv_t<value_type_t<E>>;
+            detail::write_rows<element>(detail::unpacked_rows<element, std::decay_t<decltype(rows)>>(rows), result);
+        }
+
     private:
 
         Rule m_rule;
@@ -1083,927 +2547,6 @@ namespace xmask::inline XMASK_ABI
     mask(Rule) -> mask<Rule>;
 }
 
-// ==== xmask/core/row.hpp ====
-
-#include <concepts>
-#include <cstddef>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
-// ==== xmask/core/simd.hpp ====
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-
-#include <xsimd/xsimd.hpp>
-
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#define XMASK_X86 1
-#else
-#define XMASK_X86 0
-#endif
-
-/// @file
-/// The only file that names xsimd: registers of lanes, and the ways between their masks and the bits of a word.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// The type whose lanes carry elements of type T: bool travels as a byte.
-    template <class T>
-    using lane_t = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
-
-    /// Whether the processor has registers of T. Other types (complex, long double) take scalar loops.
-    template <class T>
-    inline constexpr bool has_lanes = xsimd::has_simd_register<lane_t<T>, xsimd::default_arch>::value;
-
-    /// A register of T.
-    template <class T>
-    using lanes = xsimd::batch<lane_t<T>>;
-
-    /// One bit of decision for each lane of a register of T.
-    template <class T>
-    using lane_mask = typename lanes<T>::batch_bool_type;
-
-    /// How many T fit into one register.
-    template <class T>
-    inline constexpr std::size_t lane_count = lanes<T>::size;
-
-    /// Bytes a streaming store must be aligned to.
-    template <class T>
-    inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
-
-    /// The lowest lane_count<T> bits of `bits`, one a lane; higher bits are ignored.
-    template <class T>
-    inline lane_mask<T> mask_from_bits(word_t bits) noexcept
-    {
-        using batch = lanes<T>;
-        [[maybe_unused]] constexpr std::size_t n = lane_count<T>;
-#if defined(__AVX512F__)
-        if constexpr (register_bytes<T> == 64)
-        {
-            return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits));
-        }
-        else
-#endif
-            if constexpr (n <= 8 * sizeof(lane_t<T>))
-        {
-            // Lane i keeps bit i of the word and compares it: three instructions, no table.
-            using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
-            static constexpr auto bit_of_lane = [] {
-                std::array<bits_t, n> bit{};
-                for (std::size_t lane = 0; lane < n; ++lane)
-                {
-                    bit[lane] = static_cast<bits_t>(word_t(1) << lane);
-                }
-                return bit;
-            }();
-            const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_lane.data());
-            const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits)) & bit) == bit;
-            return xsimd::batch_bool_cast<lane_t<T>>(chosen);
-        }
-        else
-        {
-            return batch::batch_bool_type::from_mask(bits & first_bits(n));
-        }
-    }
-
-    /// One bit for each lane, lane 0 lowest.
-    template <class M>
-    inline word_t bits_from_mask(const M& mask) noexcept
-    {
-        return static_cast<word_t>(mask.mask());
-    }
-
-    template <class T>
-    inline lanes<T> load_lanes(const T* from) noexcept
-    {
-        return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
-    }
-
-    template <class T>
-    inline void store_lanes(T* to, const lanes<T>& value) noexcept
-    {
-        value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
-    }
-
-    /// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing past them.
-    template <class T>
-    inline lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept
-    {
-#if defined(__AVX512F__)
-        if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
-        {
-            const auto bits = first_bits(count);
-            if constexpr (std::is_same_v<T, float>)
-            {
-                return lanes<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(bits), from));
-            }
-            else if constexpr (std::is_same_v<T, double>)
-            {
-                return lanes<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(bits), from));
-            }
-            else if constexpr (sizeof(T) == 4)
-            {
-                return lanes<T>(_mm512_maskz_loadu_epi32(static_cast<__mmask16>(bits), from));
-            }
-            else
-            {
-                return lanes<T>(_mm512_maskz_loadu_epi64(static_cast<__mmask8>(bits), from));
-            }
-        }
-        else
-#endif
-        {
-            std::array<lane_t<T>, lane_count<T>> buffer{};
-            for (std::size_t k = 0; k < count; ++k)
-            {
-                buffer[k] = static_cast<lane_t<T>>(from[k]);
-            }
-            return lanes<T>::load_unaligned(buffer.data());
-        }
-    }
-
-    /// Writes the first `count` lanes and nothing past them.
-    template <class T>
-    inline void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept
-    {
-#if defined(__AVX512F__)
-        if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4)
-        {
-            const auto bits = first_bits(count);
-            if constexpr (std::is_same_v<T, float>)
-            {
-                _mm512_mask_storeu_ps(to, static_cast<__mmask16>(bits), value);
-            }
-            else if constexpr (std::is_same_v<T, double>)
-            {
-                _mm512_mask_storeu_pd(to, static_cast<__mmask8>(bits), value);
-            }
-            else if constexpr (sizeof(T) == 4)
-            {
-                _mm512_mask_storeu_epi32(to, static_cast<__mmask16>(bits), value);
-            }
-            else
-            {
-                _mm512_mask_storeu_epi64(to, static_cast<__mmask8>(bits), value);
-            }
-        }
-        else
-#endif
-        {
-            std::array<lane_t<T>, lane_count<T>> buffer;
-            value.store_unaligned(buffer.data());
-            for (std::size_t k = 0; k < count; ++k)
-            {
-                to[k] = static_cast<T>(buffer[k]);
-            }
-        }
-    }
-
-    /// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
-    template <class T>
-    inline void store_streaming(T* to, const lanes<T>& value) noexcept
-    {
-#if XMASK_X86
-        // Moving the bits through an integer register type costs nothing: it is the same register.
-#if defined(__AVX512F__)
-        if constexpr (register_bytes<T> == 64)
-        {
-            _mm512_stream_si512(reinterpret_cast<__m512i*>(to), __builtin_bit_cast(__m512i, value.data));
-        }
-        else
-#endif
-#if defined(__AVX__)
-            if constexpr (register_bytes<T> == 32)
-        {
-            _mm256_stream_si256(reinterpret_cast<__m256i*>(to), __builtin_bit_cast(__m256i, value.data));
-        }
-        else
-#endif
-        {
-            static_assert(register_bytes<T> == 16);
-            _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
-        }
-#else
-        store_lanes(to, value);
-#endif
-    }
-
-    /// Makes streamed stores visible before anything that follows.
-    inline void finish_streaming() noexcept
-    {
-#if XMASK_X86
-        _mm_sfence();
-#endif
-    }
-
-    /// The two halves of a register of floats, each float exactly as a double.
-    inline std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept
-    {
-#if defined(__AVX512F__)
-        return {
-            lanes<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x))),
-            lanes<double>(_mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))),
-        };
-#elif defined(__AVX__)
-        return {
-            lanes<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x))),
-            lanes<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))),
-        };
-#else
-        std::array<float, lane_count<float>> buffer;
-        x.store_unaligned(buffer.data());
-        std::array<double, lane_count<float>> wide;
-        for (std::size_t k = 0; k < lane_count<float>; ++k)
-        {
-            wide[k] = static_cast<double>(buffer[k]);
-        }
-        return {
-            lanes<double>::load_unaligned(wide.data()),
-            lanes<double>::load_unaligned(wide.data() + lane_count<double>),
-        };
-#endif
-    }
-}
-
-/// @file
-/// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
-///
-/// Rows are made once per operation for an expression and a shape; row(r) gives one of them. For each block of at most
-/// 64 columns, prepare(c, count, bits) comes first; then at(c) gives one element and load(c) a register of them. Rows
-/// over contiguous memory point into it; a lazy function of such rows is computed in registers; what is neither (a
-/// column-major view, a generator, a mix of types) goes through a buffer of 64 elements.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// Room for 64 elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
-    template <class T>
-    struct block_buffer
-    {
-        block_buffer() noexcept
-        {
-        }
-
-        block_buffer(const block_buffer&) noexcept
-        {
-        }
-
-        block_buffer& operator=(const block_buffer&) noexcept
-        {
-            return *this;
-        }
-
-        T& operator[](std::size_t k) noexcept
-        {
-            return values[k];
-        }
-
-        const T& operator[](std::size_t k) const noexcept
-        {
-            return values[k];
-        }
-
-        T values[word_columns];
-    };
-
-    /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered.
-    template <class T>
-    class memory_row
-    {
-    public:
-
-        using value_type = T;
-        static constexpr bool in_registers = has_lanes<T>;
-
-        memory_row(const T* row, std::ptrdiff_t stride) noexcept
-            : m_row(row)
-            , m_stride(stride)
-        {
-        }
-
-        void prepare(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
-        {
-            if (m_stride != 1)
-            {
-                gather(c, count);
-            }
-        }
-
-        T at(std::size_t c) const noexcept
-        {
-            return *address(c);
-        }
-
-        lanes<T> load(std::size_t c) const noexcept
-            requires in_registers
-        {
-            return detail::load_lanes(address(c));
-        }
-
-        lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
-            requires in_registers
-        {
-            return detail::load_first_lanes(address(c), count);
-        }
-
-    private:
-
-        const T* address(std::size_t c) const noexcept
-        {
-            return m_stride == 1 ? m_row + c : m_buffer.values + (c - m_begin);
-        }
-
-        void gather(std::size_t c, std::size_t count) noexcept
-        {
-            const T* from = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
-            for (std::size_t k = 0; k < count; ++k)
-            {
-                m_buffer[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
-            }
-            m_begin = c;
-        }
-
-        const T* m_row;
-        std::ptrdiff_t m_stride;
-        std::size_t m_begin = 0;
-        block_buffer<T> m_buffer;
-    };
-
-    template <class T>
-    class memory_rows
-    {
-    public:
-
-        template <class E, class S>
-        memory_rows(const E& e, const S& shape)
-            : m_data(e.data() + e.data_offset())
-            , m_offsets(shape, e.shape(), e.strides())
-            , m_stride(last_stride(e, columns_of(shape)))
-        {
-        }
-
-        memory_row<T> row(std::size_t r) const noexcept
-        {
-            return {m_data + m_offsets(r), m_stride};
-        }
-
-    private:
-
-        template <class E>
-        static std::ptrdiff_t last_stride(const E& e, std::size_t n)
-        {
-            if (n == 1)
-            {
-                return 1;
-            }
-            return columns_of(e.shape()) == 1 ? 0 : static_cast<std::ptrdiff_t>(e.strides()[e.dimension() - 1]);
-        }
-
-        const T* m_data;
-        row_offsets m_offsets;
-        std::ptrdiff_t m_stride;
-    };
-
-    /// One value for every column of every row.
-    template <class T>
-    class scalar_row
-    {
-    public:
-
-        using value_type = T;
-        static constexpr bool in_registers = has_lanes<T>;
-
-        explicit scalar_row(const T& value) noexcept
-            : m_value(value)
-        {
-        }
-
-        const scalar_row& row(std::size_t /*r*/) const noexcept
-        {
-            return *this;
-        }
-
-        void prepare(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) noexcept
-        {
-        }
-
-        T at(std::size_t /*c*/) const noexcept
-        {
-            return m_value;
-        }
-
-        lanes<T> load(std::size_t /*c*/) const noexcept
-            requires in_registers
-        {
-            return lanes<T>(static_cast<lane_t<T>>(m_value));
-        }
-
-        lanes<T> load_first(std::size_t c, std::size_t /*count*/) const noexcept
-            requires in_registers
-        {
-            return load(c);
-        }
-
-    private:
-
-        T m_value;
-    };
-
-    /// One row of any expression, element by element through its stepper, and only where something is kept.
-    template <class E>
-    class stepped_row
-    {
-    public:
-
-        using value_type = value_type_t<E>;
-        static constexpr bool in_registers = false;
-
-        stepped_row(typename E::const_stepper stepper, std::size_t last_axis)
-            : m_stepper(stepper)
-            , m_last_axis(last_axis)
-        {
-        }
-
-        void prepare(std::size_t c, std::size_t count, word_t bits)
-        {
-            m_begin = c;
-            for (bits &= first_bits(count); bits != 0; bits &= bits - 1)
-            {
-                const std::size_t k = lowest_bit(bits);
-                move_to(c + k);
-                m_buffer[k] = *m_stepper;
-            }
-        }
-
-        value_type at(std::size_t c) const noexcept
-        {
-            return m_buffer[c - m_begin];
-        }
-
-    private:
-
-        void move_to(std::size_t c)
-        {
-            if (c > m_column)
-            {
-                m_stepper.step(m_last_axis, c - m_column);
-            }
-            else if (c < m_column)
-            {
-                m_stepper.step_back(m_last_axis, m_column - c);
-            }
-            m_column = c;
-        }
-
-        typename E::const_stepper m_stepper;
-        std::size_t m_last_axis;
-        std::size_t m_column = 0;
-        std::size_t m_begin = 0;
-        block_buffer<value_type> m_buffer;
-    };
-
-    /// Moves a stepper over `shape` from its beginning to the start of row r.
-    template <class Stepper, class S>
-    void step_to_row(Stepper& stepper, const S& shape, std::size_t r)
-    {
-        for (std::size_t axis = shape.size(); axis-- > 1;)
-        {
-            const auto extent = static_cast<std::size_t>(shape[axis - 1]);
-            if (r % extent != 0)
-            {
-                stepper.step(axis - 1, r % extent);
-            }
-            r /= extent;
-        }
-    }
-
-    template <class E, class S>
-    class stepped_rows
-    {
-    public:
-
-        stepped_rows(const E& e, const S& shape)
-            : m_expression(&e)
-            , m_shape(shape)
-        {
-        }
-
-        stepped_row<E> row(std::size_t r) const
-        {
-            auto stepper = m_expression->stepper_begin(m_shape);
-            step_to_row(stepper, m_shape, r);
-            return {stepper, m_shape.size() - 1};
-        }
-
-    private:
-
-        const E* m_expression;
-        S m_shape;
-    };
-
-    /// Whether a functor of xtensor works on registers of T and gives one back.
-    template <class F, class T, class... Args>
-    concept register_function = has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
-        requires(std::same_as<Args, T> && ...);
-        { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
-    };
-
-    /// A lazy function of other rows. Where all of them have one real type and the function takes registers, it is
-    /// computed in registers; otherwise element by element.
-    template <class F, class... Row>
-    class function_row
-    {
-    public:
-
-        using value_type = std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Row::value_type>()...))>;
-        static constexpr bool in_registers = (Row::in_registers && ...)
-                                             && register_function<F, value_type, typename Row::value_type...>;
-
-        function_row(const F& f, std::tuple<Row...> rows)
-            : m_function(f)
-            , m_rows(std::move(rows))
-        {
-        }
-
-        void prepare(std::size_t c, std::size_t count, word_t bits)
-        {
-            std::apply([&](auto&... row) { (row.prepare(c, count, bits), ...); }, m_rows);
-        }
-
-        value_type at(std::size_t c) const
-        {
-            return std::apply([&](const auto&... row) { return m_function(row.at(c)...); }, m_rows);
-        }
-
-        auto load(std::size_t c) const
-            requires in_registers
-        {
-            return std::apply([&](const auto&... row) { return m_function.simd_apply(row.load(c)...); }, m_rows);
-        }
-
-        auto load_first(std::size_t c, std::size_t count) const
-            requires in_registers
-        {
-            return std::apply(
-                [&](const auto&... row) { return m_function.simd_apply(row.load_first(c, count)...); }, m_rows
-            );
-        }
-
-    private:
-
-        F m_function;
-        std::tuple<Row...> m_rows;
-    };
-
-    /// The type of one row of Rows.
-    template <class Rows>
-    using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
-
-    template <class F, class... Rows>
-    class function_rows
-    {
-    public:
-
-        function_rows(const F& f, Rows... rows)
-            : m_function(f)
-            , m_rows(std::move(rows)...)
-        {
-        }
-
-        auto row(std::size_t r) const
-        {
-            return std::apply(
-                [&](const auto&... rows) {
-                    return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
-                },
-                m_rows
-            );
-        }
-
-    private:
-
-        F m_function;
-        std::tuple<Rows...> m_rows;
-    };
-
-    /// Brings any row to the type T and into registers, by way of 64 elements at a time.
-    template <class Row, class T>
-    class buffered_row
-    {
-    public:
-
-        using value_type = T;
-        static constexpr bool in_registers = has_lanes<T>;
-
-        explicit buffered_row(Row row)
-            : m_row(std::move(row))
-        {
-        }
-
-        void prepare(std::size_t c, std::size_t count, word_t bits)
-        {
-            m_row.prepare(c, count, bits);
-            m_begin = c;
-            if (count == word_columns && bits == ~word_t(0))
-            {
-                for (std::size_t k = 0; k < word_columns; ++k)
-                {
-                    m_buffer[k] = static_cast<T>(m_row.at(c + k));
-                }
-                return;
-            }
-            // What is dropped is not computed: it could trap (an integer division) or call the user's function.
-            for (std::size_t k = 0; k < count; ++k)
-            {
-                m_buffer[k] = (bits >> k & 1) != 0 ? static_cast<T>(m_row.at(c + k)) : T();
-            }
-        }
-
-        T at(std::size_t c) const noexcept
-        {
-            return m_buffer[c - m_begin];
-        }
-
-        lanes<T> load(std::size_t c) const noexcept
-            requires in_registers
-        {
-            return detail::load_lanes(m_buffer.values + (c - m_begin));
-        }
-
-        lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
-            requires in_registers
-        {
-            return detail::load_first_lanes(m_buffer.values + (c - m_begin), count);
-        }
-
-    private:
-
-        Row m_row;
-        std::size_t m_begin = 0;
-        block_buffer<T> m_buffer;
-    };
-
-    template <class Rows, class T>
-    class buffered_rows
-    {
-    public:
-
-        explicit buffered_rows(Rows rows)
-            : m_rows(std::move(rows))
-        {
-        }
-
-        buffered_row<row_t<Rows>, T> row(std::size_t r) const
-        {
-            return buffered_row<row_t<Rows>, T>(m_rows.row(r));
-        }
-
-    private:
-
-        Rows m_rows;
-    };
-
-    template <class E, class S>
-    auto make_rows(const E& e, const S& shape);
-
-    /// Chooses the rows of an expression by its kind; specialized for the library's own lazy results in applied.hpp.
-    template <class E>
-    struct row_maker
-    {
-        template <class S>
-        static auto make(const E& e, const S& shape)
-        {
-            if constexpr (has_memory<E>)
-            {
-                return memory_rows<std::remove_cv_t<value_type_t<E>>>(e, shape);
-            }
-            else
-            {
-                return stepped_rows<E, S>(e, shape);
-            }
-        }
-    };
-
-    template <class CT>
-    struct row_maker<xt::xscalar<CT>>
-    {
-        template <class S>
-        static auto make(const xt::xscalar<CT>& e, const S& /*shape*/)
-        {
-            return scalar_row<std::remove_cv_t<value_type_t<xt::xscalar<CT>>>>(e.expression());
-        }
-    };
-
-    template <class F, class... CT>
-    struct row_maker<xt::xfunction<F, CT...>>
-    {
-        template <class S>
-        static auto make(const xt::xfunction<F, CT...>& e, const S& shape)
-        {
-            using functor = typename xt::xfunction<F, CT...>::functor_type;
-            return std::apply(
-                [&](const auto&... argument) {
-                    return function_rows<functor, decltype(make_rows(argument, shape))...>(
-                        e.functor(), make_rows(argument, shape)...
-                    );
-                },
-                e.arguments()
-            );
-        }
-    };
-
-    template <class E, class S>
-    auto make_rows(const E& e, const S& shape)
-    {
-        return row_maker<E>::make(e, shape);
-    }
-
-    /// The rows of an expression as an operation reads them: elements of type T, in registers where T has them.
-    template <class T, class E, class S>
-    auto make_operand(const E& e, const S& shape)
-    {
-        using rows = decltype(make_rows(e, shape));
-        using row = row_t<rows>;
-        if constexpr (row::in_registers && std::same_as<typename row::value_type, T>)
-        {
-            return make_rows(e, shape);
-        }
-        else
-        {
-            return buffered_rows<rows, T>(make_rows(e, shape));
-        }
-    }
-}
-
-// ==== xmask/core/writer.hpp ====
-
-#include <cstddef>
-#include <cstdint>
-#include <type_traits>
-
-/// @file
-/// Results, written row by row into any assignable expression.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
-    template <class E, class S>
-    void resize_or_check(const char* function, const char* what, E& to, const S& shape)
-    {
-        if constexpr (requires { to.resize(shape); })
-        {
-            if (!same_shape(to.shape(), shape))
-            {
-                to.resize(shape);
-            }
-        }
-        if (!same_shape(to.shape(), shape)) [[unlikely]]
-        {
-            throw_invalid(
-                function, what, " has the fixed shape ", tuple_text(to.shape()), "; expected ", tuple_text(shape)
-            );
-        }
-    }
-
-    /// Rows of a destination in memory. Where they are contiguous and of type T, blocks are written in place;
-    /// otherwise 64 elements are collected, then scattered and converted.
-    template <class T, class E, bool InMemory = has_memory<E>>
-    class row_writer
-    {
-        using element = std::remove_cv_t<value_type_t<E>>;
-        static constexpr bool same_type = std::is_same_v<element, T>;
-
-    public:
-
-        explicit row_writer(E& to)
-            : m_data(to.data() + to.data_offset())
-            , m_offsets(to.shape(), to.shape(), to.strides())
-            , m_stride(columns_of(to.shape()) == 1 ? 1 : static_cast<std::ptrdiff_t>(to.strides()[to.dimension() - 1]))
-        {
-        }
-
-        void seek(std::size_t r) noexcept
-        {
-            m_row = m_data + m_offsets(r);
-        }
-
-        /// Whether blocks are the destination's own memory.
-        [[nodiscard]] bool in_place() const noexcept
-        {
-            return same_type && m_stride == 1;
-        }
-
-        /// Where columns [c, c + 64) are to be written; they arrive with commit().
-        T* block(std::size_t c) noexcept
-        {
-            if constexpr (same_type)
-            {
-                if (m_stride == 1)
-                {
-                    return m_row + c;
-                }
-            }
-            return m_buffer.values;
-        }
-
-        void commit(std::size_t c, std::size_t count) noexcept
-        {
-            if (in_place())
-            {
-                return;
-            }
-            element* to = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
-            for (std::size_t k = 0; k < count; ++k)
-            {
-                to[static_cast<std::ptrdiff_t>(k) * m_stride] = static_cast<element>(m_buffer[k]);
-            }
-        }
-
-        /// Writes `value` to column c + k for each set bit k.
-        void write(std::size_t c, word_t bits, const T& value) noexcept
-        {
-            for (; bits != 0; bits &= bits - 1)
-            {
-                m_row[static_cast<std::ptrdiff_t>(c + lowest_bit(bits)) * m_stride] = static_cast<element>(value);
-            }
-        }
-
-    private:
-
-        element* m_data;
-        element* m_row = nullptr;
-        row_offsets m_offsets;
-        std::ptrdiff_t m_stride;
-        block_buffer<T> m_buffer;
-    };
-
-    /// Rows of any other destination, by its stepper.
-    template <class T, class E>
-    class row_writer<T, E, false>
-    {
-    public:
-
-        explicit row_writer(E& to)
-            : m_to(&to)
-        {
-        }
-
-        void seek(std::size_t r) noexcept
-        {
-            m_number = r;
-        }
-
-        [[nodiscard]] bool in_place() const noexcept
-        {
-            return false;
-        }
-
-        T* block(std::size_t /*c*/) noexcept
-        {
-            return m_buffer.values;
-        }
-
-        void commit(std::size_t c, std::size_t count)
-        {
-            for (std::size_t k = 0; k < count; ++k)
-            {
-                *at(c + k) = static_cast<value_type_t<E>>(m_buffer[k]);
-            }
-        }
-
-        void write(std::size_t c, word_t bits, const T& value)
-        {
-            for (; bits != 0; bits &= bits - 1)
-            {
-                *at(c + lowest_bit(bits)) = static_cast<value_type_t<E>>(value);
-            }
-        }
-
-    private:
-
-        auto at(std::size_t c) const
-        {
-            const auto& shape = m_to->shape();
-            auto stepper = m_to->stepper_begin(shape);
-            step_to_row(stepper, shape, m_number);
-            if (c != 0)
-            {
-                stepper.step(shape.size() - 1, c);
-            }
-            return stepper;
-        }
-
-        E* m_to;
-        std::size_t m_number = 0;
-        block_buffer<T> m_buffer;
-    };
-}
-
 /// @file
 /// A tensor with a mask applied: a lazy expression that assigns itself row by row, 64 columns at a time.
 
@@ -2011,199 +2554,6 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// From how many bytes on a result is written past the caches: well beyond a core's share of them, reading
-        /// the lines that a store would otherwise fetch costs half as much again.
-        inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
-
-        /// Bytes of a cache line; stores that do not straddle two are faster.
-        inline constexpr std::size_t line_bytes = 64;
-
-        /// Columns up to the first one that starts a cache line; 0 where none does.
-        template <class T>
-        std::size_t columns_to_line(const T* row) noexcept
-        {
-            const auto past = reinterpret_cast<std::uintptr_t>(row) % line_bytes;
-            return past % sizeof(T) != 0 ? 0 : (line_bytes - past) % line_bytes / sizeof(T);
-        }
-
-        /// Whether stores of T to this address may stream.
-        template <class T>
-        bool can_stream(const T* row) noexcept
-        {
-            if constexpr (has_lanes<T>)
-            {
-                return reinterpret_cast<std::uintptr_t>(row) % sizeof(T) == 0;
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        template <bool Streaming, class T>
-        void store_as(T* to, const lanes<T>& value) noexcept
-        {
-            if constexpr (Streaming)
-            {
-                store_streaming(to, value);
-            }
-            else
-            {
-                store_lanes(to, value);
-            }
-        }
-
-        /// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
-        template <bool Streaming = false, class T>
-        void fill_columns(T* first, T* last, const T& value) noexcept
-        {
-            if constexpr (has_lanes<T>)
-            {
-                constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
-                const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
-                if constexpr (Streaming)
-                {
-                    const auto head = static_cast<std::ptrdiff_t>(columns_to_line(first));
-                    for (const T* stop = first + std::min(head, last - first); first != stop; ++first)
-                    {
-                        *first = value;
-                    }
-                }
-                for (; last - first >= n; first += n)
-                {
-                    store_as<Streaming>(first, wide);
-                }
-            }
-            for (; first != last; ++first)
-            {
-                *first = value;
-            }
-        }
-
-        /// Calls f(offset, full) for each register of a block of `count` columns; the last one may be partial.
-        template <class T, class F>
-        void for_each_register(std::size_t count, F&& f)
-        {
-            constexpr std::size_t n = lane_count<T>;
-            std::size_t k = 0;
-            for (; k + n <= count; k += n)
-            {
-                f(k, std::true_type());
-            }
-            if (k < count)
-            {
-                f(k, std::false_type());
-            }
-        }
-
-        template <bool Full, class Row>
-        auto load_register(const Row& row, std::size_t c, std::size_t count)
-        {
-            if constexpr (Full)
-            {
-                return row.load(c);
-            }
-            else
-            {
-                return row.load_first(c, count);
-            }
-        }
-
-        template <bool Full, bool Streaming, class T>
-        void store_register(T* to, const lanes<T>& value, std::size_t count)
-        {
-            if constexpr (Full)
-            {
-                store_as<Streaming>(to, value);
-            }
-            else
-            {
-                store_first_lanes(to, value, count);
-            }
-        }
-
-        /// Writes one row in place. Blocks start at cache lines, and what lies outside of the extent is only filled.
-        template <bool Streaming, class From, class T>
-        void write_row(From&& from, T* row, std::size_t n)
-        {
-            const column_range kept = from.extent();
-            // A short row has nothing to gain from an extra block that brings it to a cache line.
-            const std::size_t head = Streaming || n >= 4 * word_columns ? std::min(columns_to_line(row), n) : 0;
-            std::size_t c = 0;
-            if (kept.begin > head)
-            {
-                c = head + (kept.begin - head) / word_columns * word_columns;
-                fill_columns<Streaming>(row, row + c, from.outside());
-            }
-            else if (head > 0)
-            {
-                from.template block<false>(row, 0, head);
-                c = head;
-            }
-            for (; c < kept.end && c + word_columns <= n; c += word_columns)
-            {
-                from.template block<Streaming>(row + c, c, word_columns);
-            }
-            if (c < kept.end)
-            {
-                from.template block<false>(row + c, c, n - c);
-                return;
-            }
-            fill_columns<Streaming>(row + c, row + n, from.outside());
-        }
-
-        /// Writes one row through the writer's buffer.
-        template <class From, class Writer>
-        void write_row_buffered(From&& from, Writer& writer, std::size_t n)
-        {
-            for (std::size_t c = 0; c < n; c += word_columns)
-            {
-                const std::size_t count = std::min(word_columns, n - c);
-                from.template block<false>(writer.block(c), c, count);
-                writer.commit(c, count);
-            }
-        }
-
-        /// Writes every row of a lazy result to `to`, which has its shape.
-        template <class T, class Rows, class E>
-        void write_rows(const Rows& rows, E& to)
-        {
-            const std::size_t row_count = rows_of(to.shape());
-            const std::size_t n = columns_of(to.shape());
-            if (row_count == 0 || n == 0)
-            {
-                return;
-            }
-            row_writer<T, E> writer(to);
-            writer.seek(0);
-            const bool in_place = writer.in_place();
-            const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
-                                   && can_stream(writer.block(0));
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                writer.seek(r);
-                if (!in_place)
-                {
-                    write_row_buffered(rows.row(r), writer, n);
-                }
-                else if (streaming)
-                {
-                    if constexpr (has_lanes<T>)
-                    {
-                        write_row<true>(rows.row(r), writer.block(0), n);
-                    }
-                }
-                else
-                {
-                    write_row<false>(rows.row(r), writer.block(0), n);
-                }
-            }
-            if (streaming)
-            {
-                finish_streaming();
-            }
-        }
-
         /// Whether every leaf of an expression holds elements of type T, so that xtensor's load_simd gives what it
         /// should (xtensor#2025).
         template <class E, class T>
@@ -2240,6 +2590,7 @@ namespace xmask::inline XMASK_ABI
             using pointer = const value_type*;
             using size_type = std::size_t;
             using difference_type = std::ptrdiff_t;
+            using shape_type = typename A::shape_type;
             using operand_stepper = typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper;
             using gate_stepper = typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper;
 
@@ -2446,7 +2797,7 @@ namespace xmask::inline XMASK_ABI
                     stride *= static_cast<std::ptrdiff_t>(shape()[axis]);
                 }
                 return m_op.operand().has_linear_assign(strides) && m_op.gate().has_linear_assign(strides)
-                       && detail::same_shape(m_op.gate().shape(), shape());
+                       && detail::equal_shapes(m_op.gate().shape(), shape());
             }
             else
             {
@@ -2476,49 +2827,31 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            using value_type = T;
-            static constexpr bool in_registers = has_lanes<T>;
-
             applied_row(Row row, bool one_column)
                 : m_row(std::move(row))
                 , m_one_column(one_column)
             {
             }
 
-            void prepare(std::size_t c, std::size_t count, word_t /*bits*/)
+            /// What the caller drops is not computed either: it could trap, or call the user's function.
+            memory_block<T> read(std::size_t c, std::size_t count, word_t bits)
             {
-                m_begin = c;
-                if (!m_one_column)
+                if (m_one_column)
                 {
-                    m_row.template block<false>(m_buffer.values, c, count);
-                    return;
+                    m_row.template block<false>(m_buffer.values, 0, std::size_t(1), m_row.cursor().word(0));
+                    std::fill_n(m_buffer.values + 1, count - 1, m_buffer.values[0]);
                 }
-                m_row.template block<false>(m_buffer.values, 0, 1);
-                std::fill_n(m_buffer.values + 1, count - 1, m_buffer[0]);
-            }
-
-            T at(std::size_t c) const noexcept
-            {
-                return m_buffer[c - m_begin];
-            }
-
-            lanes<T> load(std::size_t c) const noexcept
-                requires in_registers
-            {
-                return detail::load_lanes(m_buffer.values + (c - m_begin));
-            }
-
-            lanes<T> load_first(std::size_t c, std::size_t count) const noexcept
-                requires in_registers
-            {
-                return detail::load_first_lanes(m_buffer.values + (c - m_begin), count);
+                else
+                {
+                    m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c) & bits & first_bits(count));
+                }
+                return memory_block<T>(m_buffer.values);
             }
 
         private:
 
             Row m_row;
             bool m_one_column;
-            std::size_t m_begin = 0;
             block_buffer<T> m_buffer;
         };
 
@@ -2535,7 +2868,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            applied_row<row_t<Rows>, T> row(std::size_t r) const
+            XMASK_INLINE applied_row<row_t<Rows>, T> row(std::size_t r) const
             {
                 return {m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_one_column};
             }
@@ -2584,7 +2917,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        word_t word(std::size_t c) const
+        XMASK_INLINE word_t word(std::size_t c) const
         {
             if (m_one_column) [[unlikely]]
             {
@@ -2598,13 +2931,22 @@ namespace xmask::inline XMASK_ABI::detail
             return m_one_column ? m_kept : detail::kept(m_cursor, c);
         }
 
-        column_range extent() const
+        XMASK_INLINE column_range extent() const
         {
             if (m_one_column) [[unlikely]]
             {
                 return {0, m_kept ? m_columns : 0};
             }
             return m_cursor.extent();
+        }
+
+        XMASK_INLINE column_range solid() const
+        {
+            if (m_one_column) [[unlikely]]
+            {
+                return {0, m_kept ? m_columns : 0};
+            }
+            return detail::solid(m_cursor);
         }
 
     private:
@@ -2634,7 +2976,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        cursor row(std::size_t r) const
+        XMASK_INLINE cursor row(std::size_t r) const
         {
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }
@@ -2668,9 +3010,9 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            [[nodiscard]] column_range extent() const
+            [[nodiscard]] const Cursor& cursor() const noexcept
             {
-                return m_cursor.extent();
+                return m_cursor;
             }
 
             [[nodiscard]] const T& outside() const noexcept
@@ -2678,54 +3020,41 @@ namespace xmask::inline XMASK_ABI
                 return m_value;
             }
 
-            template <bool Streaming>
-            void block(T* to, std::size_t c, std::size_t count)
+            /// Columns [c, c + count) to `to`.
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
             {
-                const word_t all = first_bits(count);
-                const word_t bits = m_cursor.word(c) & all;
                 if (bits == 0)
                 {
                     fill_columns<Streaming>(to, to + count, m_value);
                     return;
                 }
-                m_operand.prepare(c, count, bits);
+                const auto block = m_operand.read(c, count, bits);
                 if constexpr (!has_lanes<T>)
                 {
                     for (std::size_t k = 0; k < count; ++k)
                     {
-                        to[k] = (bits >> k & 1) != 0 ? m_operand.at(c + k) : m_value;
+                        to[k] = (bits >> k & 1) != 0 ? block.at(k) : m_value;
                     }
                 }
-                else if (count == word_columns)
+                else if (bits == first_bits(count))
                 {
-                    bits == all ? copy<Streaming>(to, c, word_columns) : select<Streaming>(to, c, word_columns, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        store_register<full, Streaming>(to + k, load_register<full>(block, k, count - k), count - k);
+                    });
                 }
                 else
                 {
-                    bits == all ? copy<false>(to, c, count) : select<false>(to, c, count, bits);
+                    const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto x = load_register<full>(block, k, count - k);
+                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
+                        store_register<full, Streaming>(to + k, y, count - k);
+                    });
                 }
             }
 
         private:
-
-            template <bool Streaming>
-            void copy(T* to, std::size_t c, std::size_t count)
-            {
-                for_each_register<T>(count, [&](std::size_t k, auto full) {
-                    store_register<full, Streaming>(to + k, load_register<full>(m_operand, c + k, count - k), count - k);
-                });
-            }
-
-            template <bool Streaming>
-            void select(T* to, std::size_t c, std::size_t count, word_t bits)
-            {
-                const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
-                for_each_register<T>(count, [&](std::size_t k, auto full) {
-                    const auto x = load_register<full>(m_operand, c + k, count - k);
-                    const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
-                    store_register<full, Streaming>(to + k, y, count - k);
-                });
-            }
 
             Row m_operand;
             Cursor m_cursor;
@@ -2744,7 +3073,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            auto row(std::size_t r) const
+            XMASK_INLINE auto row(std::size_t r) const
             {
                 return fill_row<T, row_t<Rows>, row_t<MaskRows>>(m_operand.row(r), m_masks.row(r), m_value);
             }
@@ -2862,10 +3191,17 @@ namespace xmask::inline XMASK_ABI
         void fill_dropped(T* row, std::size_t n, const C& cursor, const T& value)
         {
             const column_range kept = cursor.extent();
+            const column_range solid = detail::solid(cursor);
             fill_columns(row, row + std::min(kept.begin, n), value);
             std::size_t c = kept.begin;
             for (; c < kept.end; c += word_columns)
             {
+                if (c >= solid.begin && c < solid.end)
+                {
+                    // On to the first column that the cursor has not promised.
+                    c = solid.end - word_columns;
+                    continue;
+                }
                 const std::size_t count = std::min(word_columns, n - c);
                 const word_t dropped = ~cursor.word(c) & first_bits(count);
                 if (dropped == first_bits(count))
@@ -2944,6 +3280,1120 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/apply/multiply.hpp ====
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/range_cursor.hpp ====
+
+#include <cstddef>
+
+/// @file
+/// The cursor of masks that keep one range of a row: lengths, windows, constants.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// A row that keeps one range of columns.
+    class range_cursor
+    {
+    public:
+
+        explicit constexpr range_cursor(column_range kept) noexcept
+            : m_kept(kept)
+        {
+        }
+
+        [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept
+        {
+            return range_word(m_kept, c);
+        }
+
+        [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept
+        {
+            return c >= m_kept.begin && c < m_kept.end;
+        }
+
+        [[nodiscard]] constexpr column_range extent() const noexcept
+        {
+            return m_kept;
+        }
+
+        [[nodiscard]] constexpr column_range solid() const noexcept
+        {
+            return m_kept;
+        }
+
+    private:
+
+        column_range m_kept;
+    };
+}
+
+/// @file
+/// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// One row of a product with real weights; nothing is skipped.
+        template <class T, class Row, class WeightRow>
+        class product_row
+        {
+        public:
+
+            product_row(Row operand, WeightRow weights, std::size_t n)
+                : m_operand(std::move(operand))
+                , m_weights(std::move(weights))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] range_cursor cursor() const noexcept
+            {
+                return range_cursor({0, m_columns});
+            }
+
+            [[nodiscard]] T outside() const noexcept
+            {
+                return T();
+            }
+
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+            {
+                const auto values = m_operand.read(c, count, bits);
+                const auto weights = m_weights.read(c, count, bits);
+                if constexpr (has_lanes<T>)
+                {
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto x = load_register<full>(values, k, count - k);
+                        const auto w = load_register<full>(weights, k, count - k);
+                        store_register<full, Streaming>(to + k, x * w, count - k);
+                    });
+                }
+                else
+                {
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        to[k] = values.at(k) * weights.at(k);
+                    }
+                }
+            }
+
+        private:
+
+            Row m_operand;
+            WeightRow m_weights;
+            std::size_t m_columns;
+        };
+
+        template <class T, class Rows, class WeightRows>
+        class product_rows
+        {
+        public:
+
+            product_rows(Rows operand, WeightRows weights, std::size_t n)
+                : m_operand(std::move(operand))
+                , m_weights(std::move(weights))
+                , m_columns(n)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return product_row<T, row_t<Rows>, row_t<WeightRows>>(m_operand.row(r), m_weights.row(r), m_columns);
+            }
+
+        private:
+
+            Rows m_operand;
+            WeightRows m_weights;
+            std::size_t m_columns;
+        };
+
+        /// A product with real weights as an expression.
+        template <class CTX, class CTW>
+        class product_op
+        {
+        public:
+
+            using operand_type = std::decay_t<CTX>;
+            using weights_type = std::decay_t<CTW>;
+            using value_type = std::remove_cv_t<value_type_t<operand_type>>;
+            using shape_type = typename operand_type::inner_shape_type;
+            static constexpr bool has_register_form = false;
+
+            template <class X, class W>
+            product_op(X&& x, W&& weights)
+                : m_operand(std::forward<X>(x))
+                , m_weights(std::forward<W>(weights))
+            {
+                require_broadcast(name(), "weights", m_weights.shape(), m_operand.shape());
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return "multiply";
+            }
+
+            [[nodiscard]] const operand_type& operand() const noexcept
+            {
+                return m_operand;
+            }
+
+            [[nodiscard]] const weights_type& gate() const noexcept
+            {
+                return m_weights;
+            }
+
+            template <class Get>
+            value_type combine(Get&& get, value_type_t<weights_type> weight) const
+            {
+                return static_cast<value_type>(get()) * static_cast<value_type>(weight);
+            }
+
+            template <class S>
+            auto rows(const S& shape) const
+            {
+                auto operand = make_operand<value_type>(m_operand, shape);
+                auto weights = make_operand<value_type>(m_weights, shape);
+                return product_rows<value_type, decltype(operand), decltype(weights)>(
+                    std::move(operand), std::move(weights), columns_of(shape)
+                );
+            }
+
+        private:
+
+            CTX m_operand;
+            CTW m_weights;
+        };
+    }
+
+    /// x times a mask: x where it keeps, +0 where it drops, whatever x holds there (NaN and infinity too). Or x times
+    /// real weights (a soft mask, a gate): the true product, in x's element type. Lazy, with x's shape.
+    ///
+    /// The mask, or the weights, broadcast into x and never enlarge it: std::invalid_argument otherwise. One pass, no
+    /// temporary.
+    ///
+    ///     xt::noalias(y) = xmask::multiply(weight, xmask::keep_above(weight, 0.1f));    // pruned
+    ///     xt::noalias(y) = xmask::multiply(x, gate);                                    // gated
+    template <class X, class M>
+    auto multiply(X&& x, M&& m)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>())
+        {
+            if constexpr (mask_expression<M>)
+            {
+                return detail::make_fill("multiply", std::forward<X>(x), std::forward<M>(m), value_type_t<X>());
+            }
+            else
+            {
+                static_assert(
+                    std::is_floating_point_v<value_type_t<X>>,
+                    "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
+                );
+                using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
+                return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
+            }
+        }
+    }
+
+    /// x = multiply(x, m) in place. With a mask only what is dropped is written, so it takes the time of that.
+    ///
+    /// Throws std::invalid_argument where the shapes do not fit, before anything is written.
+    ///
+    ///     xmask::multiply_inplace(weight, xmask::keep_above(weight, 0.1f));
+    template <class X, class M>
+    void multiply_inplace(X&& x, const M& m)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            if constexpr (mask_expression<M>)
+            {
+                detail::fill_inplace("multiply_inplace", x, m, element());
+            }
+            else
+            {
+                const auto product = multiply(x, m);
+                detail::write_rows<element>(product.op().rows(x.shape()), x);
+            }
+        }
+    }
+}
+
+// ==== xmask/masks/ask.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+
+/// @file
+/// Questions to a mask: how much does it keep?
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// How many columns a row keeps; only its extent is looked at.
+        template <row_cursor C>
+        std::size_t count_row(const C& cursor, std::size_t n)
+        {
+            const column_range kept = cursor.extent();
+            std::size_t count = 0;
+            for (std::size_t c = kept.begin; c < kept.end && c < n; c += word_columns)
+            {
+                count += count_bits(cursor.word(c));
+            }
+            return count;
+        }
+    }
+
+    /// The number of elements that the mask keeps. Looks at each row's extent only, 64 columns at a time.
+    ///
+    ///     std::size_t tokens = xmask::count_kept(xmask::keep_lengths({3, 1}, 4));    // 4
+    template <class M>
+    std::size_t count_kept(const M& m)
+    {
+        std::size_t count = 0;
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t n = detail::columns_of(m.shape());
+            const std::size_t row_count = n == 0 ? 0 : detail::rows_of(m.shape());
+            const detail::mask_rows<M> rows(m, m.shape());
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                count += detail::count_row(rows.row(r), n);
+            }
+        }
+        return count;
+    }
+
+    /// The share of elements that the mask keeps, 0 to 1; NaN for a mask without elements.
+    template <class M>
+    double density(const M& m)
+    {
+        double share = std::numeric_limits<double>::quiet_NaN();
+        if constexpr (detail::require_mask<M>())
+        {
+            if (m.size() != 0)
+            {
+                share = static_cast<double>(count_kept(m)) / static_cast<double>(m.size());
+            }
+        }
+        return share;
+    }
+}
+
+// ==== xmask/masks/bitmask.hpp ====
+
+#include <cstddef>
+#include <vector>
+
+/// @file
+/// A mask in memory, one bit an element.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// A row of stored words; the bits past its end are 0.
+        class stored_cursor
+        {
+        public:
+
+            stored_cursor(const word_t* words, std::size_t n) noexcept
+                : m_words(words)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept
+            {
+                const word_t* at = m_words + c / word_columns;
+                const std::size_t shift = c % word_columns;
+                if (shift == 0)
+                {
+                    return *at;
+                }
+                const bool last = (c / word_columns + 1) * word_columns >= m_columns;
+                return *at >> shift | (last ? 0 : at[1] << (word_columns - shift));
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_columns};
+            }
+
+        private:
+
+            const word_t* m_words;
+            std::size_t m_columns;
+        };
+
+        class bitmask_rule
+        {
+        public:
+
+            using shape_type = any_shape;
+
+            template <mask_expression M>
+            explicit bitmask_rule(const M& mask)
+                : m_shape(mask.shape().begin(), mask.shape().end())
+                , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
+                , m_words(rows_of(m_shape) * m_row_words)
+            {
+                const mask_rows<M> rows(mask, m_shape);
+                word_t* to = m_words.data();
+                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
+                {
+                    const auto cursor = rows.row(r);
+                    for (std::size_t w = 0; w < m_row_words; ++w)
+                    {
+                        *to++ = cursor.word(w * word_columns);
+                    }
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept
+            {
+                return {m_words.data() + r * m_row_words, columns_of(m_shape)};
+            }
+
+        private:
+
+            any_shape m_shape;
+            std::size_t m_row_words;
+            std::vector<word_t> m_words;
+        };
+    }
+
+    /// A mask in memory: one bit an element, every row starts a 64-bit word. Itself a mask; made from any other.
+    ///
+    /// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
+    ///
+    ///     xmask::bitmask kept = xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, n);
+    using bitmask = mask<detail::bitmask_rule>;
+}
+
+// ==== xmask/masks/boolean.hpp ====
+
+#include <concepts>
+#include <cstddef>
+#include <utility>
+
+// ==== xmask/masks/combine.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+
+/// @file
+/// Masks from masks: && || ! ^ and unsqueeze; and the two masks that need nothing, keep_all and keep_none.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The shape type of two masks broadcast together; the rank stays known where both are.
+        template <class S, class T>
+        struct broadcast_shape_type
+        {
+            using type = any_shape;
+        };
+
+        template <class T, std::size_t M, class U, std::size_t N>
+        struct broadcast_shape_type<std::array<T, M>, std::array<U, N>>
+        {
+            using type = std::array<std::size_t, std::max(M, N)>;
+        };
+
+        template <class S, class T>
+        auto broadcast_together(const char* name, const S& a, const T& b)
+        {
+            const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
+            auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
+            for (std::size_t axis = 0; axis < rank; ++axis)
+            {
+                const auto m = axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
+                const auto n = axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
+                shape[axis] = m == 1 ? n : m;
+            }
+            if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]]
+            {
+                throw_invalid(
+                    name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
+                    " do not broadcast together; align the last axes, and give each axis one extent or 1"
+                );
+            }
+            return shape;
+        }
+
+        /// What a combination of two rows keeps, as words and as a range.
+        struct both
+        {
+            static constexpr const char* name = "operator&&";
+
+            static constexpr word_t word(word_t a, word_t b) noexcept
+            {
+                return a & b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a && b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return intersection(a, b);
+            }
+
+            static constexpr column_range solid(column_range a, column_range b) noexcept
+            {
+                return intersection(a, b);
+            }
+        };
+
+        struct either
+        {
+            static constexpr const char* name = "operator||";
+
+            static constexpr word_t word(word_t a, word_t b) noexcept
+            {
+                return a | b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a || b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return hull(a, b);
+            }
+
+            static constexpr column_range solid(column_range a, column_range b) noexcept
+            {
+                return a.size() < b.size() ? b : a;
+            }
+        };
+
+        struct one_of
+        {
+            static constexpr const char* name = "operator^";
+
+            static constexpr word_t word(word_t a, word_t b) noexcept
+            {
+                return a ^ b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a != b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return hull(a, b);
+            }
+
+            static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept
+            {
+                return {};
+            }
+        };
+
+        template <class How, row_cursor A, row_cursor B>
+        class pair_cursor
+        {
+        public:
+
+            pair_cursor(A a, B b)
+                : m_a(std::move(a))
+                , m_b(std::move(b))
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return How::word(m_a.word(c), m_b.word(c));
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return How::extent(m_a.extent(), m_b.extent());
+            }
+
+            [[nodiscard]] column_range solid() const
+            {
+                return How::solid(m_a.solid(), m_b.solid());
+            }
+
+        private:
+
+            A m_a;
+            B m_b;
+        };
+
+        template <class How, class RowsA, class RowsB>
+        class pair_rows
+        {
+        public:
+
+            pair_rows(RowsA a, RowsB b)
+                : m_a(std::move(a))
+                , m_b(std::move(b))
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
+            }
+
+        private:
+
+            RowsA m_a;
+            RowsB m_b;
+        };
+
+        template <class How, class CTA, class CTB>
+        class pair_rule
+        {
+            using mask_a = std::decay_t<CTA>;
+            using mask_b = std::decay_t<CTB>;
+
+        public:
+
+            using shape_type = typename broadcast_shape_type<
+                typename mask_a::inner_shape_type,
+                typename mask_b::inner_shape_type>::type;
+
+            template <class A, class B>
+            pair_rule(A&& a, B&& b)
+                : m_a(std::forward<A>(a))
+                , m_b(std::forward<B>(b))
+                , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape()))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows_a = mask_rows<mask_a>;
+                using rows_b = mask_rows<mask_b>;
+                return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
+            }
+
+        private:
+
+            CTA m_a;
+            CTB m_b;
+            shape_type m_shape;
+        };
+
+        template <class How, class A, class B>
+        auto combine(A&& a, B&& b)
+        {
+            if constexpr (require_mask<A>() && require_mask<B>())
+            {
+                using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
+                return mask(rule(std::forward<A>(a), std::forward<B>(b)));
+            }
+        }
+
+        template <row_cursor C>
+        class not_cursor
+        {
+        public:
+
+            not_cursor(C cursor, std::size_t n)
+                : m_cursor(std::move(cursor))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return ~m_cursor.word(c) & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return !detail::kept(m_cursor, c);
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return {0, m_columns};
+            }
+
+        private:
+
+            C m_cursor;
+            std::size_t m_columns;
+        };
+
+        template <class Rows>
+        class not_rows
+        {
+        public:
+
+            not_rows(Rows rows, std::size_t n)
+                : m_rows(std::move(rows))
+                , m_columns(n)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
+            }
+
+        private:
+
+            Rows m_rows;
+            std::size_t m_columns;
+        };
+
+        template <class CTM>
+        class not_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+
+        public:
+
+            using shape_type = typename mask_type::inner_shape_type;
+
+            template <class M>
+                requires(!std::same_as<std::decay_t<M>, not_rule>)
+            explicit not_rule(M&& m)
+                : m_mask(std::forward<M>(m))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_mask.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows = mask_rows<mask_type>;
+                return not_rows<rows>(rows(m_mask, shape()), columns_of(shape()));
+            }
+
+        private:
+
+            CTM m_mask;
+        };
+
+        /// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row of its own.
+        template <class CTM>
+        class unsqueeze_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+            using rows_type = mask_rows<mask_type>;
+
+            class column_cursor
+            {
+            public:
+
+                column_cursor(typename rows_type::cursor cursor, std::size_t column, bool whole_row)
+                    : m_cursor(std::move(cursor))
+                    , m_column(column)
+                    , m_whole_row(whole_row)
+                {
+                }
+
+                [[nodiscard]] word_t word(std::size_t c) const
+                {
+                    return m_whole_row ? m_cursor.word(c) : word_t(detail::kept(m_cursor, m_column));
+                }
+
+                [[nodiscard]] bool kept(std::size_t c) const
+                {
+                    return detail::kept(m_cursor, m_whole_row ? c : m_column);
+                }
+
+                [[nodiscard]] column_range extent() const
+                {
+                    return m_whole_row ? m_cursor.extent() : column_range{0, 1};
+                }
+
+                [[nodiscard]] column_range solid() const
+                {
+                    return m_whole_row ? m_cursor.solid() : column_range();
+                }
+
+            private:
+
+                typename rows_type::cursor m_cursor;
+                std::size_t m_column;
+                bool m_whole_row;
+            };
+
+            class column_rows
+            {
+            public:
+
+                column_rows(rows_type rows, std::size_t n, bool whole_row)
+                    : m_rows(std::move(rows))
+                    , m_columns(n)
+                    , m_whole_row(whole_row)
+                {
+                }
+
+                XMASK_INLINE column_cursor row(std::size_t r) const
+                {
+                    return m_whole_row ? column_cursor(m_rows.row(r), 0, true)
+                                       : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
+                }
+
+            private:
+
+                rows_type m_rows;
+                std::size_t m_columns;
+                bool m_whole_row;
+            };
+
+        public:
+
+            using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
+
+            template <class M>
+            unsqueeze_rule(M&& m, std::size_t axis)
+                : m_mask(std::forward<M>(m))
+                , m_shape(append_axis(m_mask.shape(), 1))
+                , m_last(axis + 1 == m_shape.size())
+            {
+                std::rotate(m_shape.begin() + static_cast<std::ptrdiff_t>(axis), m_shape.end() - 1, m_shape.end());
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
+            }
+
+        private:
+
+            CTM m_mask;
+            shape_type m_shape;
+            bool m_last;
+        };
+
+        /// Every row alike: all kept, or none.
+        template <class S>
+        class constant_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            constant_rule(S shape, bool kept)
+                : m_shape(std::move(shape))
+                , m_kept{0, kept ? columns_of(m_shape) : 0}
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
+            {
+                return range_cursor(m_kept);
+            }
+
+        private:
+
+            S m_shape;
+            column_range m_kept;
+        };
+
+        template <class S>
+        auto make_constant(const S& shape, bool kept)
+        {
+            auto owned = to_shape(shape);
+            return mask(constant_rule<decltype(owned)>(std::move(owned), kept));
+        }
+    }
+
+    /// Keeps what both masks keep. The masks broadcast together as NumPy does; std::invalid_argument otherwise.
+    ///
+    ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator&&(A&& a, B&& b)
+    {
+        return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what either mask keeps.
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator||(A&& a, B&& b)
+    {
+        return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what exactly one of the masks keeps.
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator^(A&& a, B&& b)
+    {
+        return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what the mask drops.
+    template <class M>
+        requires mask_expression<M>
+    auto operator!(M&& m)
+    {
+        using rule = detail::not_rule<detail::closure_t<M>>;
+        return mask(rule(std::forward<M>(m)));
+    }
+
+    /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
+    /// that it broadcasts there. Throws std::out_of_range for an axis that the new shape does not have.
+    ///
+    ///     auto m = xmask::unsqueeze(xmask::keep_lengths(lengths, keys), 1);    // (batch, 1, keys)
+    template <class M>
+    auto unsqueeze(M&& m, std::ptrdiff_t axis)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const auto rank = static_cast<std::ptrdiff_t>(m.dimension()) + 1;
+            if (axis < -rank || axis >= rank) [[unlikely]]
+            {
+                detail::throw_out_of_range("unsqueeze", "axis ", axis, " is outside of [", -rank, ", ", rank, ")");
+            }
+            using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
+            return mask(rule(std::forward<M>(m), static_cast<std::size_t>(axis < 0 ? axis + rank : axis)));
+        }
+    }
+
+    /// Keeps everything. shape: a number (one axis), or a shape.
+    ///
+    ///     auto m = xmask::keep_all(x.shape());
+    template <class S>
+    auto keep_all(const S& shape)
+    {
+        return detail::make_constant(shape, true);
+    }
+
+    inline auto keep_all(std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_constant(shape, true);
+    }
+
+    /// Keeps nothing. shape: a number (one axis), or a shape.
+    template <class S>
+    auto keep_none(const S& shape)
+    {
+        return detail::make_constant(shape, false);
+    }
+
+    inline auto keep_none(std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_constant(shape, false);
+    }
+}
+
+/// @file
+/// The only ways in for boolean tensors: the name says what true means.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// One row of booleans, packed 64 bytes to a word.
+        template <class Row>
+        class boolean_cursor
+        {
+        public:
+
+            boolean_cursor(Row row, std::size_t n)
+                : m_row(std::move(row))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return c + word_columns <= m_columns ? pack(c, whole_word()) : pack(c, m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return m_row.read(c, 1, 1).at(0);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_columns};
+            }
+
+        private:
+
+            template <class Count>
+            XMASK_INLINE word_t pack(std::size_t c, Count count) const
+            {
+                const auto block = m_row.read(c, count, first_bits(count));
+                word_t bits = 0;
+                for_each_register<bool>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto bytes = load_register<full>(block, k, count - k);
+                    bits |= bits_from_mask(bytes != lanes<bool>(static_cast<unsigned char>(0))) << k;
+                });
+                return bits;
+            }
+
+            mutable Row m_row;  // a row over anything but memory keeps a buffer
+            std::size_t m_columns;
+        };
+
+        template <class Rows>
+        class boolean_rows
+        {
+        public:
+
+            boolean_rows(Rows rows, std::size_t n)
+                : m_rows(std::move(rows))
+                , m_columns(n)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return boolean_cursor<row_t<Rows>>(m_rows.row(r), m_columns);
+            }
+
+        private:
+
+            Rows m_rows;
+            std::size_t m_columns;
+        };
+
+        template <class CTE>
+        class boolean_rule
+        {
+            using operand_type = std::decay_t<CTE>;
+
+        public:
+
+            using shape_type = typename operand_type::inner_shape_type;
+
+            template <class E>
+                requires(!std::same_as<std::decay_t<E>, boolean_rule>)
+            explicit boolean_rule(E&& e)
+                : m_values(std::forward<E>(e))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_values.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                auto operand = make_operand<bool>(m_values, shape());
+                return boolean_rows<decltype(operand)>(std::move(operand), columns_of(shape()));
+            }
+
+        private:
+
+            CTE m_values;
+        };
+
+        template <class E>
+        consteval bool require_booleans()
+        {
+            constexpr bool booleans = [] {
+                if constexpr (expression<E> && !mask_expression<E>)
+                {
+                    return std::same_as<std::remove_cv_t<value_type_t<E>>, bool>;
+                }
+                else
+                {
+                    return false;
+                }
+            }();
+            static_assert(
+                booleans,
+                "xmask: keep_where and drop_where take a tensor or expression of bool; for numbers compare them, as in "
+                "xmask::keep_not_equal(x, 0)."
+            );
+            return booleans;
+        }
+    }
+
+    /// Keeps where `e` is true. e: a tensor or lazy expression of bool, of any shape, which is the mask's.
+    ///
+    /// A word costs loading 64 bytes; a lazy expression is computed in its own types, 64 elements at a time, so that
+    /// comparisons of any types are right.
+    ///
+    ///     auto m = xmask::keep_where(x > 0.5 && y < z);
+    template <class E>
+    auto keep_where(E&& e)
+    {
+        if constexpr (detail::require_booleans<E>())
+        {
+            using rule = detail::boolean_rule<detail::closure_t<E>>;
+            return mask(rule(std::forward<E>(e)));
+        }
+    }
+
+    /// Drops where `e` is true: for the masks of APIs in which true means padding.
+    ///
+    ///     auto m = xmask::drop_where(key_padding_mask);
+    template <class E>
+    auto drop_where(E&& e)
+    {
+        if constexpr (detail::require_booleans<E>())
+        {
+            return !keep_where(std::forward<E>(e));
+        }
+    }
+}
+
+// ==== xmask/masks/indices.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
 // ==== xmask/core/held.hpp ====
 
 #include <concepts>
@@ -3002,17 +4452,272 @@ namespace xmask::inline XMASK_ABI::detail
     template <class E>
     row_offsets table_offsets(const E& table, std::size_t axes)
     {
-        any_shape walked(axes + 1);
-        any_shape from(axes + 1);
-        xt::svector<std::ptrdiff_t, 4> strides(axes + 1);
-        for (std::size_t axis = 0; axis < axes; ++axis)
+        return row_offsets(table.shape(), table.strides(), axes);
+    }
+}
+
+/// @file
+/// Masks from lists of positions in a row.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The bits of one word of a row; a row is a list of those that are not 0, in order.
+        struct sparse_word
         {
-            walked[axis] = from[axis] = static_cast<std::size_t>(table.shape()[axis]);
-            strides[axis] = static_cast<std::ptrdiff_t>(table.strides()[axis]);
+            std::size_t number;
+            word_t bits;
+        };
+
+        /// A row that keeps listed columns. Words are mostly asked for in order, so the search starts where the last
+        /// one ended.
+        class sparse_cursor
+        {
+        public:
+
+            sparse_cursor(const sparse_word* first, const sparse_word* last) noexcept
+                : m_first(first)
+                , m_last(last)
+                , m_at(first)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                const std::size_t shift = c % word_columns;
+                const word_t low = bits_of(c / word_columns) >> shift;
+                return shift == 0 ? low : low | bits_of(c / word_columns + 1) << (word_columns - shift);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                if (m_first == m_last)
+                {
+                    return {};
+                }
+                const sparse_word& first = *m_first;
+                const sparse_word& last = *(m_last - 1);
+                return {
+                    first.number * word_columns + lowest_bit(first.bits),
+                    last.number * word_columns + static_cast<std::size_t>(std::bit_width(last.bits)),
+                };
+            }
+
+        private:
+
+            [[nodiscard]] word_t bits_of(std::size_t number) const noexcept
+            {
+                if (m_at != m_first && (m_at - 1)->number >= number)
+                {
+                    m_at = std::lower_bound(m_first, m_at, number, [](const sparse_word& w, std::size_t value) {
+                        return w.number < value;
+                    });
+                }
+                while (m_at != m_last && m_at->number < number)
+                {
+                    ++m_at;
+                }
+                return m_at != m_last && m_at->number == number ? m_at->bits : 0;
+            }
+
+            const sparse_word* m_first;
+            const sparse_word* m_last;
+            mutable const sparse_word* m_at;
+        };
+
+        /// Listed columns, one list for every row or one a row; memory in proportion to the lists.
+        template <class S>
+        class indices_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            /// `table` is 1-D, or 2-D with a row for each row of the mask.
+            template <class E>
+            indices_rule(const char* name, const E& table, S shape)
+                : m_shape(std::move(shape))
+            {
+                const std::size_t lists = table.dimension() == 2 ? rows_of(table.shape()) : 1;
+                const std::size_t length = columns_of(table.shape());
+                check_table(name, table.shape(), lists);
+                m_ends.reserve(lists + 1);
+                m_ends.push_back(0);
+                std::vector<std::size_t> row(length);
+                auto it = table.template begin<xt::layout_type::row_major>();
+                for (std::size_t list = 0; list < lists; ++list)
+                {
+                    for (std::size_t k = 0; k < length; ++k, ++it)
+                    {
+                        row[k] = checked(name, *it, list, k, table.dimension() == 2);
+                    }
+                    append(row);
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE sparse_cursor row(std::size_t r) const noexcept
+            {
+                const std::size_t list = m_ends.size() == 2 ? 0 : r;
+                return {m_words.data() + m_ends[list], m_words.data() + m_ends[list + 1]};
+            }
+
+        private:
+
+            template <class T>
+            void check_table(const char* name, const T& table_shape, std::size_t lists) const
+            {
+                if (table_shape.size() != 1 && table_shape.size() != 2) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "indices of shape ", tuple_text(table_shape),
+                        "; expected one list (1-D), or one list for each row of the mask (2-D)"
+                    );
+                }
+                if (table_shape.size() == 2 && lists != rows_of(m_shape)) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "indices of shape ", tuple_text(table_shape), " hold ", lists,
+                        " lists; a mask of shape ", tuple_text(m_shape), " has ", rows_of(m_shape), " rows"
+                    );
+                }
+            }
+
+            template <class T>
+            std::size_t checked(const char* name, T index, std::size_t list, std::size_t k, bool many) const
+            {
+                const std::size_t n = columns_of(m_shape);
+                if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, n)) [[unlikely]]
+                {
+                    if (many)
+                    {
+                        throw_out_of_range(
+                            name, "index ", +index, " at position ", k, " of row ", list, " is outside of [0, ", n, ")"
+                        );
+                    }
+                    throw_out_of_range(name, "index ", +index, " at position ", k, " is outside of [0, ", n, ")");
+                }
+                return static_cast<std::size_t>(index);
+            }
+
+            void append(std::vector<std::size_t>& row)
+            {
+                std::sort(row.begin(), row.end());
+                for (const std::size_t c : row)
+                {
+                    const std::size_t number = c / word_columns;
+                    if (m_words.size() == m_ends.back() || m_words.back().number != number)
+                    {
+                        m_words.push_back({number, 0});
+                    }
+                    m_words.back().bits |= word_t(1) << c % word_columns;
+                }
+                m_ends.push_back(m_words.size());
+            }
+
+            S m_shape;
+            std::vector<sparse_word> m_words;
+            std::vector<std::size_t> m_ends;
+        };
+
+        template <class I>
+        consteval bool require_indices()
+        {
+            constexpr bool integers = [] {
+                if constexpr (number_range<I>)
+                {
+                    return std::integral<std::ranges::range_value_t<I>>;
+                }
+                else if constexpr (expression<I>)
+                {
+                    return std::integral<value_type_t<I>> && !std::same_as<value_type_t<I>, bool>;
+                }
+                else
+                {
+                    return false;
+                }
+            }();
+            static_assert(
+                integers,
+                "xmask: indices are integers: a list or 1-D tensor for every row, or a 2-D tensor with one list a row."
+            );
+            return integers;
         }
-        walked[axes] = from[axes] = 1;
-        strides[axes] = 0;
-        return row_offsets(walked, from, strides);
+
+        template <class I, class S>
+        auto make_indices(const char* name, I&& indices, const S& shape)
+        {
+            if constexpr (require_indices<I>())
+            {
+                decltype(auto) table = hold(std::forward<I>(indices));
+                auto owned = to_shape(shape);
+                return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
+            }
+        }
+    }
+
+    /// Keeps the listed columns of each row.
+    ///
+    /// indices: integers from 0 on, in any order, duplicates allowed; a list, container or 1-D tensor means the same
+    /// columns in every row, a 2-D tensor holds one list for each row. shape: the mask's shape, or a number for 1-D.
+    /// Throws std::out_of_range for an index below 0 or past the row, naming its position and value;
+    /// std::invalid_argument where the number of lists is not the number of rows.
+    /// Memory and time to build are those of the lists; a word costs a step through the sorted list.
+    ///
+    ///     auto m = xmask::keep_indices({0, 2}, 4);                       // 1 0 1 0
+    ///     auto n = xmask::drop_indices(held_out, x.shape());
+    template <class I, class S>
+    auto keep_indices(I&& indices, const S& shape)
+    {
+        return detail::make_indices("keep_indices", std::forward<I>(indices), shape);
+    }
+
+    template <std::integral T, class S>
+    auto keep_indices(std::initializer_list<T> indices, const S& shape)
+    {
+        return detail::make_indices("keep_indices", detail::hold(indices), shape);
+    }
+
+    template <class I>
+    auto keep_indices(I&& indices, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_indices("keep_indices", std::forward<I>(indices), shape);
+    }
+
+    template <std::integral T>
+    auto keep_indices(std::initializer_list<T> indices, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_indices("keep_indices", detail::hold(indices), shape);
+    }
+
+    /// Drops the listed columns of each row and keeps all others. Otherwise as keep_indices.
+    template <class I, class S>
+    auto drop_indices(I&& indices, const S& shape)
+    {
+        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+    }
+
+    template <std::integral T, class S>
+    auto drop_indices(std::initializer_list<T> indices, const S& shape)
+    {
+        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
+    }
+
+    template <class I>
+    auto drop_indices(I&& indices, std::initializer_list<std::size_t> shape)
+    {
+        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+    }
+
+    template <std::integral T>
+    auto drop_indices(std::initializer_list<T> indices, std::initializer_list<std::size_t> shape)
+    {
+        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
     }
 }
 
@@ -3031,36 +4736,6 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// A row that keeps one range of columns.
-        class range_cursor
-        {
-        public:
-
-            explicit constexpr range_cursor(column_range kept) noexcept
-                : m_kept(kept)
-            {
-            }
-
-            [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept
-            {
-                return range_word(m_kept, c);
-            }
-
-            [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept
-            {
-                return c >= m_kept.begin && c < m_kept.end;
-            }
-
-            [[nodiscard]] constexpr column_range extent() const noexcept
-            {
-                return m_kept;
-            }
-
-        private:
-
-            column_range m_kept;
-        };
-
         /// Which end of a row is padded.
         enum class padding
         {
@@ -3099,7 +4774,7 @@ namespace xmask::inline XMASK_ABI
                 return m_shape;
             }
 
-            [[nodiscard]] range_cursor row(std::size_t r) const noexcept
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
             {
                 // Clamped, because the caller's tensor may have changed since it was checked.
                 const std::size_t n = m_shape[m_shape.size() - 1];
@@ -3194,6 +4869,2517 @@ namespace xmask::inline XMASK_ABI
     auto keep_last(std::initializer_list<T> lengths, std::size_t n)
     {
         return keep_last(detail::hold(lengths), n);
+    }
+}
+
+// ==== xmask/masks/text.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <ostream>
+#include <string>
+#include <vector>
+
+/// @file
+/// A mask as a picture in text.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// How large a picture may be, in characters and lines. A larger mask is folded: a character then stands for a tile.
+    struct text_options
+    {
+        std::size_t width = 80;
+        std::size_t height = 40;
+    };
+
+    namespace detail
+    {
+        /// How many columns of [begin, end) a row keeps.
+        template <row_cursor C>
+        std::size_t count_columns(const C& cursor, std::size_t begin, std::size_t end)
+        {
+            std::size_t count = 0;
+            for (std::size_t c = begin; c < end; c += word_columns)
+            {
+                count += count_bits(cursor.word(c) & first_bits(end - c));
+            }
+            return count;
+        }
+
+        /// Draws a mask tile by tile.
+        template <mask_expression M>
+        class text_picture
+        {
+        public:
+
+            text_picture(const M& m, const text_options& options)
+                : m_masks(m, m.shape())
+                , m_rows(rows_of(m.shape()))
+                , m_columns(columns_of(m.shape()))
+                , m_matrix_rows(m.dimension() > 2 ? static_cast<std::size_t>(m.shape()[m.dimension() - 2]) : m_rows)
+                , m_tile_rows(tile(m_rows, options.height))
+                , m_tile_columns(tile(m_columns, options.width))
+            {
+            }
+
+            [[nodiscard]] std::string text() const
+            {
+                std::string out;
+                if (m_columns == 0)
+                {
+                    return out;
+                }
+                for (std::size_t r = 0; r < m_rows; r += m_tile_rows)
+                {
+                    // Matrices of a stack stand apart, as long as each line is one row.
+                    if (r != 0 && m_tile_rows == 1 && r % m_matrix_rows == 0)
+                    {
+                        out += '\n';
+                    }
+                    draw_line(out, r, std::min(r + m_tile_rows, m_rows));
+                }
+                if (m_tile_rows > 1 || m_tile_columns > 1)
+                {
+                    out += "(a character is " + std::to_string(m_tile_rows) + " x " + std::to_string(m_tile_columns)
+                           + " elements: █ all kept, ▒ some, · none)\n";
+                }
+                return out;
+            }
+
+        private:
+
+            static std::size_t tile(std::size_t extent, std::size_t characters)
+            {
+                const std::size_t room = std::max<std::size_t>(characters, 1);
+                return std::max<std::size_t>((extent + room - 1) / room, 1);
+            }
+
+            void draw_line(std::string& out, std::size_t first, std::size_t last) const
+            {
+                std::vector<std::size_t> kept((m_columns + m_tile_columns - 1) / m_tile_columns);
+                for (std::size_t r = first; r < last; ++r)
+                {
+                    const auto cursor = m_masks.row(r);
+                    for (std::size_t t = 0; t < kept.size(); ++t)
+                    {
+                        const std::size_t begin = t * m_tile_columns;
+                        kept[t] += count_columns(cursor, begin, std::min(begin + m_tile_columns, m_columns));
+                    }
+                }
+                for (std::size_t t = 0; t < kept.size(); ++t)
+                {
+                    const std::size_t columns = std::min(m_tile_columns, m_columns - t * m_tile_columns);
+                    out += kept[t] == 0 ? "·" : kept[t] == columns * (last - first) ? "█" : "▒";
+                }
+                out += '\n';
+            }
+
+            mask_rows<M> m_masks;
+            std::size_t m_rows;
+            std::size_t m_columns;
+            std::size_t m_matrix_rows;
+            std::size_t m_tile_rows;
+            std::size_t m_tile_columns;
+        };
+    }
+
+    /// The mask as lines of characters, UTF-8: █ kept, · dropped. A mask of more columns or rows than fit is folded, and
+    /// ▒ stands for a tile that is kept in part. Leading axes follow one another, matrices a blank line apart.
+    ///
+    ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
+    ///     // ███·
+    ///     // █···
+    template <class M>
+    std::string to_string(const M& m, const text_options& options = {})
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return detail::text_picture<M>(m, options).text();
+        }
+    }
+
+    /// Draws the mask, as to_string does.
+    template <class M>
+        requires mask_expression<M>
+    std::ostream& operator<<(std::ostream& out, const M& m)
+    {
+        return out << to_string(m);
+    }
+}
+
+// ==== xmask/masks/threshold.hpp ====
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/masks/element_rule.hpp ====
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Masks that a test of each element of a tensor decides: thresholds, token ids.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
+    /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
+    /// the registers say, or `word_t block(block, count) const` to answer a block its own way.
+    template <class Test, class Row>
+    class element_cursor
+    {
+        using T = typename block_t<Row>::value_type;
+
+    public:
+
+        element_cursor(const Test& test, Row row, std::size_t n)
+            : m_test(&test)
+            , m_row(std::move(row))
+            , m_columns(n)
+        {
+        }
+
+        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+        {
+            return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
+        }
+
+        [[nodiscard]] bool kept(std::size_t c) const
+        {
+            return (*m_test)(m_row.read(c, 1, 1).at(0));
+        }
+
+        [[nodiscard]] column_range extent() const noexcept
+        {
+            return {0, m_columns};
+        }
+
+    private:
+
+        template <class Count>
+        XMASK_INLINE word_t test(std::size_t c, Count count) const
+        {
+            const auto block = m_row.read(c, count, first_bits(count));
+            if constexpr (requires { m_test->block(block, count); })
+            {
+                return m_test->block(block, count);
+            }
+            word_t bits = 0;
+            if constexpr (requires(const Test& t, const lanes<T>& x) { t.lanes(x); })
+            {
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = load_register<full>(block, k, count - k);
+                    bits |= bits_from_mask(m_test->lanes(x)) << k;
+                });
+                if constexpr (requires { m_test->word(bits); })
+                {
+                    bits = m_test->word(bits);
+                }
+                return bits & first_bits(count);
+            }
+            else
+            {
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    bits |= word_t((*m_test)(block.at(k))) << k;
+                }
+                return bits;
+            }
+        }
+
+        const Test* m_test;
+        mutable Row m_row;  // a row over anything but memory keeps a buffer
+        std::size_t m_columns;
+    };
+
+    template <class Test, class Rows>
+    class element_rows
+    {
+    public:
+
+        element_rows(const Test& test, Rows rows, std::size_t n)
+            : m_test(&test)
+            , m_rows(std::move(rows))
+            , m_columns(n)
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
+        }
+
+    private:
+
+        const Test* m_test;
+        Rows m_rows;
+        std::size_t m_columns;
+    };
+
+    /// Keeps the elements of a tensor that pass a test, in the tensor's own type.
+    template <class CTX, class Test>
+    class element_rule
+    {
+        using operand_type = std::decay_t<CTX>;
+
+    public:
+
+        using shape_type = typename operand_type::inner_shape_type;
+
+        template <class X>
+        element_rule(X&& x, Test test)
+            : m_operand(std::forward<X>(x))
+            , m_test(std::move(test))
+        {
+        }
+
+        [[nodiscard]] const shape_type& shape() const noexcept
+        {
+            return m_operand.shape();
+        }
+
+        [[nodiscard]] auto rows() const
+        {
+            auto operand = make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
+            return element_rows<Test, decltype(operand)>(m_test, std::move(operand), columns_of(shape()));
+        }
+
+    private:
+
+        CTX m_operand;
+        Test m_test;
+    };
+
+    template <class X, class Test>
+    auto make_element_mask(X&& x, Test test)
+    {
+        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test)));
+    }
+}
+
+/// @file
+/// Masks from comparing elements with a threshold.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// One past the largest value of an integer type, as a real number: a power of two, so exact.
+        template <class Real, class Integer>
+        constexpr Real upper_bound() noexcept
+        {
+            return static_cast<Real>(std::numeric_limits<Integer>::max() / 2 + 1) * Real(2);
+        }
+
+        /// Exact comparison of any two numbers: no conversion can change the answer.
+        template <class T, class U>
+        constexpr bool exactly_less(T a, U b) noexcept
+        {
+            if constexpr (std::integral<T> && std::integral<U>)
+            {
+                return std::cmp_less(+a, +b);
+            }
+            else if constexpr (std::integral<T>)
+            {
+                // Beyond T's range the answer is known; within it, b lies in (whole - 1, whole].
+                if (!(b > static_cast<U>(std::numeric_limits<T>::min())))
+                {
+                    return false;
+                }
+                if (b >= upper_bound<U, T>())
+                {
+                    return true;
+                }
+                const U whole = std::ceil(b);
+                return whole >= upper_bound<U, T>() || a < static_cast<T>(whole);
+            }
+            else if constexpr (std::integral<U>)
+            {
+                if (!(a < upper_bound<T, U>()))
+                {
+                    return false;
+                }
+                if (a < static_cast<T>(std::numeric_limits<U>::min()))
+                {
+                    return true;
+                }
+                return static_cast<U>(std::floor(a)) < b;
+            }
+            else
+            {
+                return static_cast<std::common_type_t<T, U>>(a) < static_cast<std::common_type_t<T, U>>(b);
+            }
+        }
+
+        template <class T, class U>
+        constexpr bool exactly_equal(T a, U b) noexcept
+        {
+            return a == a && b == b && !exactly_less(a, b) && !exactly_less(b, a);
+        }
+
+        /// Orders. Each compares two numbers exactly, and two registers of one type.
+        struct above
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return exactly_less(t, x);
+            }
+
+            template <class V>
+            static auto lanes(const V& x, const V& t) noexcept
+            {
+                return x > t;
+            }
+        };
+
+        struct at_least
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return exactly_less(t, x) || exactly_equal(x, t);
+            }
+
+            template <class V>
+            static auto lanes(const V& x, const V& t) noexcept
+            {
+                return x >= t;
+            }
+        };
+
+        struct below
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return exactly_less(x, t);
+            }
+
+            template <class V>
+            static auto lanes(const V& x, const V& t) noexcept
+            {
+                return x < t;
+            }
+        };
+
+        struct at_most
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return exactly_less(x, t) || exactly_equal(x, t);
+            }
+
+            template <class V>
+            static auto lanes(const V& x, const V& t) noexcept
+            {
+                return x <= t;
+            }
+        };
+
+        struct equal
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return exactly_equal(x, t);
+            }
+
+            template <class V>
+            static auto lanes(const V& x, const V& t) noexcept
+            {
+                return x == t;
+            }
+        };
+
+        struct not_equal
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return !exactly_equal(x, t);
+            }
+
+            template <class V>
+            static auto lanes(const V& x, const V& t) noexcept
+            {
+                return x != t;
+            }
+        };
+
+        /// The largest T that is not above t, the smallest that is not below, or neither where T ends before.
+        template <class T, class U>
+        constexpr T rounded_down(U t) noexcept
+        {
+            if constexpr (std::same_as<T, U>)
+            {
+                return t;
+            }
+            else if constexpr (std::integral<T>)
+            {
+                if (exactly_less(std::numeric_limits<T>::max(), t))
+                {
+                    return std::numeric_limits<T>::max();
+                }
+                return std::integral<U> ? static_cast<T>(t) : static_cast<T>(std::floor(t));
+            }
+            else
+            {
+                if (exactly_less(std::numeric_limits<T>::max(), t))
+                {
+                    return exactly_less(t, std::numeric_limits<T>::infinity()) ? std::numeric_limits<T>::max()
+                                                                               : std::numeric_limits<T>::infinity();
+                }
+                if (exactly_less(t, std::numeric_limits<T>::lowest()))
+                {
+                    return -std::numeric_limits<T>::infinity();
+                }
+                const T nearest = static_cast<T>(t);
+                return exactly_less(t, nearest) ? std::nextafter(nearest, -std::numeric_limits<T>::infinity()) : nearest;
+            }
+        }
+
+        template <class T, class U>
+        constexpr T rounded_up(U t) noexcept
+        {
+            if constexpr (std::same_as<T, U>)
+            {
+                return t;
+            }
+            else if constexpr (std::integral<T>)
+            {
+                if (exactly_less(t, std::numeric_limits<T>::min()))
+                {
+                    return std::numeric_limits<T>::min();
+                }
+                return std::integral<U> ? static_cast<T>(t) : static_cast<T>(std::ceil(t));
+            }
+            else
+            {
+                const T down = rounded_down<T>(t);
+                return exactly_less(down, t) ? std::nextafter(down, std::numeric_limits<T>::infinity()) : down;
+            }
+        }
+
+        /// Whether a number compares at all, and lies within T's range.
+        template <class T, class U>
+        constexpr bool within(U t) noexcept
+        {
+            return t == t && (std::floating_point<T>
+                              || (!exactly_less(t, std::numeric_limits<T>::min())
+                                  && !exactly_less(std::numeric_limits<T>::max(), t)));
+        }
+
+        /// Compares elements of type T with one number of any type. The number is brought to T on construction, rounded
+        /// to the side that leaves every answer as it is; where no T does that, the answer is settled once for all.
+        template <class Order, class T>
+        class compare_number
+        {
+        public:
+
+            template <class U>
+            explicit compare_number(U t)
+            {
+                constexpr bool lower = std::same_as<Order, above> || std::same_as<Order, at_most>;
+                const bool exact = std::same_as<Order, equal> || std::same_as<Order, not_equal>;
+                if (!within<T>(t) || (exact && !exactly_equal(rounded_down<T>(t), t)))
+                {
+                    // All T lie on one side of t, or none equals it, or t is NaN: any T gives the answer.
+                    m_always = Order::test(T(), t);
+                    m_settled = true;
+                    return;
+                }
+                m_threshold = lower ? rounded_down<T>(t) : rounded_up<T>(t);
+            }
+
+            bool operator()(T x) const noexcept
+            {
+                return m_settled ? m_always : Order::test(x, m_threshold);
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires has_lanes<T>
+            {
+                return Order::lanes(x, detail::lanes<T>(m_threshold));
+            }
+
+            /// A word of answers, unless they were settled.
+            XMASK_INLINE word_t word(word_t bits) const noexcept
+            {
+                return m_settled ? (m_always ? ~word_t(0) : 0) : bits;
+            }
+
+        private:
+
+            T m_threshold = T();
+            bool m_settled = false;
+            bool m_always = false;
+        };
+
+        /// Keeps lo <= x <= hi, both brought to T.
+        template <class T>
+        class compare_between
+        {
+        public:
+
+            template <class U, class V>
+            compare_between(U lo, V hi)
+            {
+                constexpr T least = std::numeric_limits<T>::lowest();
+                constexpr T most = std::numeric_limits<T>::max();
+                if (lo != lo || hi != hi || exactly_less(hi, lo)
+                    || (std::integral<T> && (exactly_less(most, lo) || exactly_less(hi, least))))
+                {
+                    m_low = most;
+                    m_high = least;
+                    return;
+                }
+                m_low = rounded_up<T>(lo);
+                m_high = rounded_down<T>(hi);
+            }
+
+            bool operator()(T x) const noexcept
+            {
+                return x >= m_low && x <= m_high;
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires has_lanes<T>
+            {
+                return x >= detail::lanes<T>(m_low) && x <= detail::lanes<T>(m_high);
+            }
+
+        private:
+
+            T m_low;
+            T m_high;
+        };
+
+        template <class X>
+        consteval bool require_numbers()
+        {
+            constexpr bool numbers = [] {
+                if constexpr (expression<X> && !mask_expression<X>)
+                {
+                    return std::is_arithmetic_v<std::remove_cv_t<value_type_t<X>>>;
+                }
+                else
+                {
+                    return false;
+                }
+            }();
+            static_assert(numbers, "xmask: a threshold compares a tensor (or lazy expression) of numbers.");
+            return numbers;
+        }
+
+        /// Compares two tensors element by element, exactly; as an xtensor functor, computed by the rows of both.
+        template <class Order>
+        struct order_function
+        {
+            template <class T, class U>
+            bool operator()(T x, U t) const noexcept
+            {
+                return Order::test(x, t);
+            }
+        };
+
+        template <class Order, class X, class T>
+        auto make_threshold(const char* name, X&& x, T&& t)
+        {
+            if constexpr (require_numbers<X>())
+            {
+                using element = std::remove_cv_t<value_type_t<X>>;
+                if constexpr (expression<T>)
+                {
+                    require_broadcast(name, "a threshold", t.shape(), x.shape());
+                    using compared = xt::xfunction<order_function<Order>, closure_t<X>, closure_t<T>>;
+                    return keep_where(compared(order_function<Order>(), std::forward<X>(x), std::forward<T>(t)));
+                }
+                else
+                {
+                    static_assert(std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor.");
+                    return make_element_mask(std::forward<X>(x), compare_number<Order, element>(t));
+                }
+            }
+        }
+    }
+
+    /// Keeps x > t.
+    ///
+    /// x: a tensor or lazy expression of numbers, whose shape is the mask's. t: a number, or a tensor that broadcasts
+    /// into x (std::invalid_argument otherwise). Values are compared exactly, whatever their types: 16777217 is above
+    /// 16777216.f, and -1 is not above 0u. NaN is above nothing, below nothing and equal to nothing.
+    /// A number costs a comparison a register.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_above(x, 0.5);            // 0 1 0
+    template <class X, class T>
+    auto keep_above(X&& x, T&& t)
+    {
+        return detail::make_threshold<detail::above>("keep_above", std::forward<X>(x), std::forward<T>(t));
+    }
+
+    /// Keeps x >= t. Otherwise as keep_above.
+    template <class X, class T>
+    auto keep_at_least(X&& x, T&& t)
+    {
+        return detail::make_threshold<detail::at_least>("keep_at_least", std::forward<X>(x), std::forward<T>(t));
+    }
+
+    /// Keeps x < t. Otherwise as keep_above.
+    template <class X, class T>
+    auto keep_below(X&& x, T&& t)
+    {
+        return detail::make_threshold<detail::below>("keep_below", std::forward<X>(x), std::forward<T>(t));
+    }
+
+    /// Keeps x <= t. Otherwise as keep_above.
+    template <class X, class T>
+    auto keep_at_most(X&& x, T&& t)
+    {
+        return detail::make_threshold<detail::at_most>("keep_at_most", std::forward<X>(x), std::forward<T>(t));
+    }
+
+    /// Keeps x == t. Otherwise as keep_above.
+    template <class X, class T>
+    auto keep_equal(X&& x, T&& t)
+    {
+        return detail::make_threshold<detail::equal>("keep_equal", std::forward<X>(x), std::forward<T>(t));
+    }
+
+    /// Keeps x != t; NaN is kept. Otherwise as keep_above.
+    ///
+    ///     auto m = xmask::keep_not_equal(weights, 0.f);
+    template <class X, class T>
+    auto keep_not_equal(X&& x, T&& t)
+    {
+        return detail::make_threshold<detail::not_equal>("keep_not_equal", std::forward<X>(x), std::forward<T>(t));
+    }
+
+    /// Keeps lo <= x <= hi, for numbers lo and hi; nothing where hi < lo or one of them is NaN. As exact as keep_above.
+    ///
+    ///     auto m = xmask::keep_between(x, -0.25, 0.75);
+    template <class X, class L, class H>
+        requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
+    auto keep_between(X&& x, L lo, H hi)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            return detail::make_element_mask(std::forward<X>(x), detail::compare_between<element>(lo, hi));
+        }
+    }
+}
+
+// ==== xmask/masks/tokens.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Masks from token ids: padding, special tokens, a vocabulary to keep.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// Few ids: each register is compared with every one of them.
+        template <class T>
+        class few_ids
+        {
+        public:
+
+            /// Beyond this many, looking each element up is faster.
+            static constexpr std::size_t most = 8;
+
+            explicit few_ids(const std::vector<T>& ids) noexcept
+                : m_count(ids.size())
+            {
+                std::copy(ids.begin(), ids.end(), m_ids.begin());
+            }
+
+            bool operator()(T token) const noexcept
+            {
+                return std::find(m_ids.begin(), m_ids.begin() + static_cast<std::ptrdiff_t>(m_count), token)
+                       != m_ids.begin() + static_cast<std::ptrdiff_t>(m_count);
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& tokens) const noexcept
+                requires has_lanes<T>
+            {
+                auto found = tokens == detail::lanes<T>(m_ids[0]);
+                for (std::size_t k = 1; k < m_count; ++k)
+                {
+                    found = found || tokens == detail::lanes<T>(m_ids[k]);
+                }
+                return found;
+            }
+
+        private:
+
+            std::array<T, most> m_ids{};
+            std::size_t m_count;
+        };
+
+        /// Many ids: a bit for each value between the lowest and the highest where that is small, a sorted search in
+        /// the blocks that hold any otherwise.
+        template <class T>
+        class many_ids
+        {
+            using unsigned_t = std::make_unsigned_t<T>;
+
+        public:
+
+            explicit many_ids(std::vector<T> sorted)
+                : m_low(sorted.front())
+            {
+                const auto range = offset(sorted.back());
+                // A bit a value is fastest while the table stays in the cache, or costs no more than the list.
+                const auto limit = std::max<std::size_t>(largest_table_bits, sorted.size() * 64);
+                m_table_bits = range < limit ? static_cast<std::size_t>(range) + 1 : 0;
+                if (m_table_bits == 0)
+                {
+                    m_sorted = std::move(sorted);
+                    return;
+                }
+                m_table.resize((m_table_bits + word_columns - 1) / word_columns);
+                for (const T id : sorted)
+                {
+                    m_table[offset(id) / word_columns] |= word_t(1) << offset(id) % word_columns;
+                }
+            }
+
+            XMASK_INLINE bool operator()(T token) const noexcept
+            {
+                if (m_table_bits == 0) [[unlikely]]
+                {
+                    return std::binary_search(m_sorted.begin(), m_sorted.end(), token);
+                }
+                const unsigned_t at = offset(token);
+                const bool inside = at < m_table_bits;
+                const std::size_t safe = inside ? static_cast<std::size_t>(at) : 0;
+                return inside & ((m_table[safe / word_columns] >> safe % word_columns & 1) != 0);
+            }
+
+        private:
+
+            static constexpr std::size_t largest_table_bits = std::size_t(1) << 22;
+
+            /// How far a value lies above the lowest id; values below wrap to beyond the table.
+            unsigned_t offset(T value) const noexcept
+            {
+                return static_cast<unsigned_t>(static_cast<unsigned_t>(value) - static_cast<unsigned_t>(m_low));
+            }
+
+            T m_low;
+            std::size_t m_table_bits = 0;
+            std::vector<word_t> m_table;
+            std::vector<T> m_sorted;
+        };
+
+        /// Whichever of the two fits the number of ids; no ids at all find nothing.
+        template <class T>
+        class id_lookup
+        {
+        public:
+
+            explicit id_lookup(std::vector<T> sorted)
+                : m_few(sorted.size() <= few_ids<T>::most ? sorted : std::vector<T>())
+                , m_many(sorted.size() <= few_ids<T>::most ? std::vector<T>{T()} : sorted)
+                , m_kind(sorted.empty() ? kind::none : sorted.size() <= few_ids<T>::most ? kind::few : kind::many)
+            {
+            }
+
+            bool operator()(T token) const noexcept
+            {
+                return m_kind == kind::few ? m_few(token) : m_kind == kind::many && m_many(token);
+            }
+
+            /// Answers a block of a row.
+            template <class Block, class Count>
+            XMASK_INLINE word_t block(const Block& tokens, Count count) const
+            {
+                word_t bits = 0;
+                if (m_kind == kind::few)
+                {
+                    if constexpr (has_lanes<T>)
+                    {
+                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            bits |= bits_from_mask(m_few.lanes(load_register<full>(tokens, k, count - k))) << k;
+                        });
+                        return bits & first_bits(count);
+                    }
+                }
+                if (m_kind == kind::many)
+                {
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        bits |= word_t(m_many(tokens.at(k))) << k;
+                    }
+                }
+                return bits;
+            }
+
+        private:
+
+            enum class kind
+            {
+                none,
+                few,
+                many
+            };
+
+            few_ids<T> m_few;
+            many_ids<T> m_many;
+            kind m_kind;
+        };
+
+        /// Sorted ids of the tokens' own type, each once. Ids that the type can't hold are in no token, and left out.
+        template <class T, class I>
+        std::vector<T> ids_of(const I& ids)
+        {
+            std::vector<T> sorted;
+            for (const auto id : ids)
+            {
+                if (std::in_range<T>(id))
+                {
+                    sorted.push_back(static_cast<T>(id));
+                }
+            }
+            std::sort(sorted.begin(), sorted.end());
+            sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+            return sorted;
+        }
+
+        template <class X, class I>
+        consteval bool require_tokens()
+        {
+            constexpr bool integers = [] {
+                if constexpr (expression<X> && !mask_expression<X> && number_table<I>)
+                {
+                    using token = std::remove_cv_t<value_type_t<X>>;
+                    using id = std::decay_t<decltype(*std::declval<const std::decay_t<I>&>().begin())>;
+                    return std::integral<token> && !std::same_as<token, bool> && std::integral<id>;
+                }
+                else
+                {
+                    return false;
+                }
+            }();
+            static_assert(integers, "xmask: tokens are a tensor of integers, and ids a list or container of integers.");
+            return integers;
+        }
+
+        template <class X, class I>
+        auto make_tokens(X&& tokens, const I& ids)
+        {
+            if constexpr (require_tokens<X, I>())
+            {
+                using token = std::remove_cv_t<value_type_t<X>>;
+                return make_element_mask(std::forward<X>(tokens), id_lookup<token>(ids_of<token>(ids)));
+            }
+        }
+    }
+
+    /// Keeps the tokens that are among `ids`.
+    ///
+    /// tokens: a tensor or lazy expression of integers, whose shape is the mask's. ids: a list, container or tensor of
+    /// integers, copied once. Compared in the tokens' own type; an id that it can't hold is in no token.
+    /// Up to 8 ids are compared a register at a time; more are looked up in a table of bits, or by a sorted search
+    /// where the ids are few and far between.
+    ///
+    ///     auto m = xmask::keep_tokens(tokens, {101, 102});
+    template <class X, class I>
+    auto keep_tokens(X&& tokens, const I& ids)
+    {
+        return detail::make_tokens(std::forward<X>(tokens), ids);
+    }
+
+    template <class X, std::integral T>
+    auto keep_tokens(X&& tokens, std::initializer_list<T> ids)
+    {
+        return detail::make_tokens(std::forward<X>(tokens), detail::hold(ids));
+    }
+
+    /// Drops the tokens that are among `ids`, and keeps all others. Otherwise as keep_tokens.
+    ///
+    ///     auto m = xmask::drop_tokens(tokens, {0});    // padding
+    template <class X, class I>
+    auto drop_tokens(X&& tokens, const I& ids)
+    {
+        return !detail::make_tokens(std::forward<X>(tokens), ids);
+    }
+
+    template <class X, std::integral T>
+    auto drop_tokens(X&& tokens, std::initializer_list<T> ids)
+    {
+        return !detail::make_tokens(std::forward<X>(tokens), detail::hold(ids));
+    }
+}
+
+// ==== xmask/reduce/cross_entropy.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/reduce/accumulate.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Sums over what a mask keeps: accumulated in double, or in 64-bit integers, whatever the elements are.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// What elements of T are summed in.
+    template <class T>
+    using sum_t = std::conditional_t<
+        std::is_floating_point_v<T>,
+        std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
+        std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+
+    /// Adds registers of T in double.
+    template <class T>
+    class register_sum
+    {
+    public:
+
+        XMASK_INLINE void add(const lanes<T>& x) noexcept
+        {
+            if constexpr (std::is_same_v<T, float>)
+            {
+                const auto wide = widen(x);
+                m_sums[0] += wide[0];
+                m_sums[1] += wide[1];
+            }
+            else
+            {
+                m_sums[0] += x;
+            }
+        }
+
+        /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves first, so that
+        /// one word need not wait for the last. Floats are widened in pairs: each passes through one addition in float,
+        /// and the error stays below 1e-7 of the sum of magnitudes for any number of them.
+        template <class Term>
+        XMASK_INLINE void add_word(Term&& term) noexcept
+        {
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                if constexpr (std::is_same_v<T, float>)
+                {
+                    auto wide = widen(term(index<0>()) + term(index<1>()));
+                    ((add_pair(wide, term(index<2 * I + 2>()) + term(index<2 * I + 3>()))), ...);
+                    m_sums[0] += wide[0];
+                    m_sums[1] += wide[1];
+                }
+                else
+                {
+                    auto even = term(index<0>());
+                    auto odd = term(index<1>());
+                    ((even += term(index<2 * I + 2>()), odd += term(index<2 * I + 3>())), ...);
+                    m_sums[0] += even;
+                    m_sums[1] += odd;
+                }
+            }(std::make_index_sequence<word_columns / lane_count<T> / 2 - 1>());
+        }
+
+        [[nodiscard]] double total() const noexcept
+        {
+            return xsimd::reduce_add(m_sums[0] + m_sums[1]);
+        }
+
+    private:
+
+        template <std::size_t I>
+        using index = std::integral_constant<std::size_t, I>;
+
+        XMASK_INLINE static void add_pair(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
+        {
+            const auto wide = widen(x);
+            to[0] += wide[0];
+            to[1] += wide[1];
+        }
+
+        std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
+    };
+
+    /// Whether sums of T go through registers.
+    template <class T>
+    inline constexpr bool sums_in_registers = has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
+
+    /// Adds term(k, full) for each register of a block; term gives 0 in lanes that don't count.
+    template <class T, class Count, class Term>
+    XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term)
+    {
+        if constexpr (std::is_same_v<Count, whole_word>)
+        {
+            sum.add_word([&](auto i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
+        }
+        else
+        {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA { sum.add(term(k, full)); });
+        }
+    }
+
+    /// Calls f(c, count, bits) for each block of a row that keeps something, in order.
+    template <class Cursor, class F>
+    XMASK_INLINE void for_each_kept_block(const Cursor& cursor, std::size_t n, F&& f)
+    {
+        const column_range kept = cursor.extent();
+        const column_range solid = detail::solid(cursor);
+        std::size_t c = kept.begin;
+        while (c < kept.end && c + word_columns <= n)
+        {
+            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
+            {
+                f(c, whole_word(), ~word_t(0));
+            }
+            if (c < kept.end && c + word_columns <= n)
+            {
+                if (const word_t bits = cursor.word(c); bits != 0)
+                {
+                    f(c, whole_word(), bits);
+                }
+                c += word_columns;
+            }
+        }
+        if (c < kept.end)
+        {
+            const std::size_t count = std::min(kept.end, n) - c;
+            if (const word_t bits = cursor.word(c) & first_bits(count); bits != 0)
+            {
+                f(c, count, bits);
+            }
+        }
+    }
+
+    /// x in the lanes whose bits are set, 0 in the others.
+    template <class T>
+    XMASK_INLINE lanes<T> zero_unless(word_t bits, const lanes<T>& x) noexcept
+    {
+        return xsimd::select(mask_from_bits<T>(bits), x, lanes<T>(T(0)));
+    }
+}
+
+// ==== xmask/reduce/element_sum.hpp ====
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/reduce/loss.hpp ====
+
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// What a loss returns, what it does where nothing is kept, and how it writes its gradient.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// What a mean is where nothing is kept.
+    enum class when_empty
+    {
+        nan,    ///< NaN, so that the mistake is seen
+        zero,   ///< 0, so that an empty batch adds nothing
+        raise   ///< throws std::domain_error
+    };
+
+    namespace detail
+    {
+        /// sum / weight, or what `empty` says where the weight is 0.
+        template <class T>
+        T mean_of(const char* function, T sum, T weight, when_empty empty)
+        {
+            if (weight != T(0)) [[likely]]
+            {
+                return sum / weight;
+            }
+            if (empty == when_empty::raise)
+            {
+                throw std::domain_error(message(function, "nothing is kept, so there is no mean"));
+            }
+            return empty == when_empty::zero ? T(0) : std::numeric_limits<T>::quiet_NaN();
+        }
+    }
+
+    /// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements, or the sum of
+    /// their weights. Losses of parts (micro-batches, ranks) add up to the loss of the whole.
+    ///
+    ///     xmask::loss total;
+    ///     for (auto& batch : batches) total += xmask::masked_mse(batch.p, batch.t, batch.m);
+    ///     double mean = total.mean();    // over all kept elements, not a mean of means
+    struct loss
+    {
+        double sum = 0;
+        double weight = 0;
+
+        /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
+        [[nodiscard]] double mean(when_empty empty = when_empty::nan) const
+        {
+            return detail::mean_of("loss::mean", sum, weight, empty);
+        }
+
+        loss& operator+=(const loss& other) noexcept
+        {
+            sum += other.sum;
+            weight += other.weight;
+            return *this;
+        }
+
+        friend loss operator+(loss a, const loss& b) noexcept
+        {
+            return a += b;
+        }
+    };
+
+    /// A container for a gradient, and the factor that it is written with.
+    template <class E>
+    struct scaled_gradient
+    {
+        E& container;
+        double scale;
+    };
+
+    /// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that is known.
+    ///
+    ///     auto kept = static_cast<double>(xmask::count_kept(m));
+    ///     xmask::masked_mse(p, t, m, xmask::scaled(grad, 1 / kept));
+    template <class E>
+        requires expression<E>
+    scaled_gradient<E> scaled(E& container, double scale) noexcept
+    {
+        return {container, scale};
+    }
+
+    namespace detail
+    {
+        /// Stands for a gradient that nobody asked for.
+        struct no_gradient
+        {
+        };
+
+        template <class G>
+        struct gradient_traits
+        {
+            using container = std::remove_reference_t<G>;
+
+            static container& target(container& gradient) noexcept
+            {
+                return gradient;
+            }
+
+            static double scale(const container& /*gradient*/) noexcept
+            {
+                return 1;
+            }
+        };
+
+        template <class E>
+        struct gradient_traits<scaled_gradient<E>>
+        {
+            using container = E;
+
+            static E& target(const scaled_gradient<E>& gradient) noexcept
+            {
+                return gradient.container;
+            }
+
+            static double scale(const scaled_gradient<E>& gradient) noexcept
+            {
+                return gradient.scale;
+            }
+        };
+    }
+}
+
+/// @file
+/// The sum of an element-wise function over what a mask keeps, or times real weights; with its derivative in the same
+/// pass. A function F has `value(x...)`, and for a gradient `derivative(x...)` by its first argument; both take numbers
+/// and registers of them.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// The function of a plain sum.
+    struct identity
+    {
+        template <class V>
+        XMASK_INLINE V value(const V& x) const noexcept
+        {
+            return x;
+        }
+    };
+
+    /// A sum of terms of type T and the weight it is of.
+    template <class T>
+    struct weighted_sum
+    {
+        sum_t<T> sum = 0;
+        double weight = 0;
+    };
+
+    /// Collects terms of type T, by registers where they have them.
+    template <class T>
+    class term_sum
+    {
+    public:
+
+        template <class Count, class Term>
+        XMASK_INLINE void add_registers(Count count, Term&& term)
+        {
+            add_block<T>(m_registers, count, term);
+        }
+
+        void add(sum_t<T> term) noexcept
+        {
+            m_scalars += term;
+        }
+
+        void add_count(std::size_t count) noexcept
+        {
+            m_count += count;
+        }
+
+        [[nodiscard]] weighted_sum<T> total() const noexcept
+        {
+            const auto weight = static_cast<double>(m_count);
+            if constexpr (sums_in_registers<T>)
+            {
+                return {m_scalars + m_registers.total(), weight};
+            }
+            else
+            {
+                return {m_scalars, weight};
+            }
+        }
+
+    private:
+
+        struct nothing
+        {
+        };
+
+        std::conditional_t<sums_in_registers<T>, register_sum<T>, nothing> m_registers;
+        sum_t<T> m_scalars = 0;
+        std::size_t m_count = 0;
+    };
+
+    /// One row under a mask.
+    template <class T, class F, class Cursor, class... Row>
+    class masked_terms
+    {
+    public:
+
+        masked_terms(const F& function, Cursor cursor, Row... rows)
+            : m_function(function)
+            , m_cursor(std::move(cursor))
+            , m_rows(std::move(rows)...)
+        {
+        }
+
+        [[nodiscard]] const Cursor& cursor() const noexcept
+        {
+            return m_cursor;
+        }
+
+        /// The operands of a block, and the function of them.
+        class block
+        {
+        public:
+
+            block(const F& function, block_t<Row>... operands)
+                : m_function(&function)
+                , m_operands(operands...)
+            {
+            }
+
+            T value(std::size_t k) const
+            {
+                return std::apply([&](const auto&... x) { return m_function->value(x.at(k)...); }, m_operands);
+            }
+
+            T derivative(std::size_t k) const
+            {
+                return std::apply([&](const auto&... x) { return m_function->derivative(x.at(k)...); }, m_operands);
+            }
+
+            template <bool Full>
+            XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const
+            {
+                return std::apply(
+                    [&](const auto&... x)
+                        XMASK_INLINE_LAMBDA { return m_function->value(load_register<Full>(x, k, count)...); },
+                    m_operands
+                );
+            }
+
+            template <bool Full>
+            XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const
+            {
+                return std::apply(
+                    [&](const auto&... x)
+                        XMASK_INLINE_LAMBDA { return m_function->derivative(load_register<Full>(x, k, count)...); },
+                    m_operands
+                );
+            }
+
+        private:
+
+            const F* m_function;
+            std::tuple<block_t<Row>...> m_operands;
+        };
+
+        XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits)
+        {
+            return std::apply(
+                [&](auto&... row) XMASK_INLINE_LAMBDA { return block(m_function, row.read(c, count, bits)...); }, m_rows
+            );
+        }
+
+        /// Adds what a block keeps.
+        template <class Count>
+        XMASK_INLINE void add(term_sum<T>& sum, const block& terms, Count count, word_t bits) const
+        {
+            sum.add_count(count_bits(bits));
+            if constexpr (sums_in_registers<T>)
+            {
+                // A whole word, all of it kept, needs no selection. A partial register holds 0 past its end, which the
+                // function need not map to 0.
+                if (std::is_same_v<Count, whole_word> && bits == ~word_t(0))
+                {
+                    sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return terms.template value_register<full>(k, count - k);
+                    });
+                    return;
+                }
+                sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    return zero_unless<T>(bits >> k, terms.template value_register<full>(k, count - k));
+                });
+            }
+            else if (bits == ~word_t(0))
+            {
+                for (std::size_t k = 0; k < word_columns; ++k)
+                {
+                    sum.add(static_cast<sum_t<T>>(terms.value(k)));
+                }
+            }
+            else
+            {
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
+                }
+            }
+        }
+
+        /// Writes scale * derivative where something is kept, 0 elsewhere.
+        template <bool Streaming, class Count>
+        XMASK_INLINE void write_derivative(T* to, const block& terms, Count count, word_t bits, T scale) const
+        {
+            if constexpr (sums_in_registers<T>)
+            {
+                const auto factor = lanes<T>(scale);
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto slope = factor * terms.template derivative_register<full>(k, count - k);
+                    store_register<full, Streaming>(to + k, zero_unless<T>(bits >> k, slope), count - k);
+                });
+            }
+            else
+            {
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    to[k] = (bits >> k & 1) != 0 ? scale * terms.derivative(k) : T(0);
+                }
+            }
+        }
+
+    private:
+
+        F m_function;
+        Cursor m_cursor;
+        std::tuple<Row...> m_rows;
+    };
+
+    /// A function times real weights, which come before its arguments.
+    template <class F>
+    struct weighted
+    {
+        F function;
+
+        template <class W, class... V>
+        XMASK_INLINE auto value(const W& w, const V&... x) const
+        {
+            return w * function.value(x...);
+        }
+
+        template <class W, class... V>
+        XMASK_INLINE auto derivative(const W& w, const V&... x) const
+        {
+            return w * function.derivative(x...);
+        }
+    };
+
+    /// Rows that keep everything, where weights decide instead of a mask.
+    class whole_rows
+    {
+    public:
+
+        explicit whole_rows(std::size_t n) noexcept
+            : m_columns(n)
+        {
+        }
+
+        [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
+        {
+            return range_cursor({0, m_columns});
+        }
+
+    private:
+
+        std::size_t m_columns;
+    };
+
+    template <class T, class F, class Masks, class... Rows>
+    class term_rows
+    {
+    public:
+
+        term_rows(const F& function, Masks masks, Rows... rows)
+            : m_function(function)
+            , m_masks(std::move(masks))
+            , m_rows(std::move(rows)...)
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return std::apply(
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                    return masked_terms<T, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
+                },
+                m_rows
+            );
+        }
+
+    private:
+
+        F m_function;
+        Masks m_masks;
+        std::tuple<Rows...> m_rows;
+    };
+
+    /// A row of a gradient: where it is written, its terms are summed.
+    template <class T, class Terms>
+    class gradient_row
+    {
+    public:
+
+        gradient_row(Terms terms, term_sum<T>& sum, T scale)
+            : m_terms(std::move(terms))
+            , m_sum(&sum)
+            , m_scale(scale)
+        {
+        }
+
+        [[nodiscard]] const auto& cursor() const noexcept
+        {
+            return m_terms.cursor();
+        }
+
+        [[nodiscard]] T outside() const noexcept
+        {
+            return T(0);
+        }
+
+        template <bool Streaming, class Count>
+        XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+        {
+            if (bits == 0)
+            {
+                fill_columns<Streaming>(to, to + count, T(0));
+                return;
+            }
+            const auto terms = m_terms.read(c, count, bits);
+            m_terms.add(*m_sum, terms, count, bits);
+            m_terms.template write_derivative<Streaming>(to, terms, count, bits, m_scale);
+        }
+
+    private:
+
+        Terms m_terms;
+        term_sum<T>* m_sum;
+        T m_scale;
+    };
+
+    template <class T, class Rows>
+    class gradient_rows
+    {
+    public:
+
+        gradient_rows(const Rows& rows, term_sum<T>& sum, double scale)
+            : m_rows(&rows)
+            , m_sum(&sum)
+            , m_scale(static_cast<T>(scale))
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return gradient_row<T, row_t<Rows>>(m_rows->row(r), *m_sum, m_scale);
+        }
+
+    private:
+
+        const Rows* m_rows;
+        term_sum<T>* m_sum;
+        T m_scale;
+    };
+
+    template <class T, class S, class G, class Rows>
+    weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows)
+    {
+        term_sum<T> sum;
+        if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
+        {
+            const std::size_t n = columns_of(shape);
+            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                auto row = rows.row(r);
+                for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    row.add(sum, row.read(c, count, bits), count, bits);
+                });
+            }
+        }
+        else
+        {
+            using traits = gradient_traits<std::remove_reference_t<G>>;
+            write_rows<T>(gradient_rows<T, Rows>(rows, sum, traits::scale(gradient)), traits::target(gradient));
+        }
+        return sum.total();
+    }
+
+    template <class T, class F, class Masks, class... Rows>
+    auto make_terms(const F& f, Masks masks, Rows... rows)
+    {
+        return term_rows<T, F, Masks, Rows...>(f, std::move(masks), std::move(rows)...);
+    }
+
+    /// Sums f over what `m` keeps of the operands, or times the weights `m`, and writes the gradient if asked to. All
+    /// operands have one shape, into which m broadcasts.
+    template <class T, class F, class M, class G, class X, class... Y>
+    weighted_sum<T> element_sum(const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y)
+    {
+        const auto& shape = x.shape();
+        require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+        if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
+        {
+            resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
+        }
+        if constexpr (mask_expression<M>)
+        {
+            return sum_terms<T>(
+                shape, gradient,
+                make_terms<T>(f, mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
+            );
+        }
+        else
+        {
+            const whole_rows all(columns_of(shape));
+            auto result = sum_terms<T>(
+                shape, gradient,
+                make_terms<T>(
+                    weighted<F>{f}, all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
+                )
+            );
+            const auto weight = sum_terms<T>(
+                shape, no_gradient(), make_terms<T>(identity(), all, make_operand<T>(m, shape))
+            );
+            result.weight = static_cast<double>(weight.sum);
+            return result;
+        }
+    }
+}
+
+// ==== xmask/reduce/mse.hpp ====
+
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Element-wise losses: the mean squared error, and the sum of any lazy expression.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// (p - t)^2, and 2 (p - t) by p.
+        struct squared_error
+        {
+            template <class V>
+            XMASK_INLINE V value(const V& p, const V& t) const
+            {
+                const V difference = p - t;
+                return difference * difference;
+            }
+
+            template <class V>
+            XMASK_INLINE V derivative(const V& p, const V& t) const
+            {
+                const V difference = p - t;
+                return difference + difference;
+            }
+        };
+
+        template <class T>
+        loss to_loss(const weighted_sum<T>& total) noexcept
+        {
+            return {static_cast<double>(total.sum), total.weight};
+        }
+
+        template <class E>
+        consteval bool is_real()
+        {
+            if constexpr (expression<E>)
+            {
+                return std::is_floating_point_v<value_type_t<E>>;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        template <class... E>
+        consteval bool require_real()
+        {
+            constexpr bool real = (is_real<E>() && ...);
+            static_assert(real, "xmask: a loss takes tensors (or lazy expressions) of real numbers; convert integers first.");
+            return real;
+        }
+
+        /// A loss of two tensors, by a function of two numbers and its derivative.
+        template <class F, class P, class Q, class M, class G>
+        loss element_loss(const char* function, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient)
+        {
+            if constexpr (require_real<P, Q>() && require_mask_or_weights<M>())
+            {
+                using element = std::common_type_t<value_type_t<P>, value_type_t<Q>>;
+                require_same_shape(function, "the prediction", prediction.shape(), "the target", target.shape());
+                return to_loss(element_sum<element>(function, f, m, gradient, prediction, target));
+            }
+            else
+            {
+                return {};
+            }
+        }
+    }
+
+    /// The squared error (p - t)^2, summed over what the mask keeps.
+    ///
+    /// prediction, target: real tensors or lazy expressions of one shape. m: a mask that broadcasts into it, or real
+    /// weights; then the loss's weight is their sum. Throws std::invalid_argument where shapes do not fit.
+    /// One pass over what is kept; what is dropped is not read.
+    ///
+    ///     xmask::loss l = xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n));
+    ///     double mean = l.mean();
+    template <class P, class Q, class M>
+    loss masked_mse(const P& prediction, const Q& target, const M& m)
+    {
+        return detail::element_loss(
+            "masked_mse", detail::squared_error(), prediction, target, m, detail::no_gradient()
+        );
+    }
+
+    /// The same, and the gradient of the sum by the prediction, 2 (p - t), in the same pass: 0 where the mask drops.
+    /// `gradient`: a tensor that is given the prediction's shape, or scaled(tensor, factor).
+    ///
+    ///     xmask::masked_mse(prediction, target, m, gradient);
+    template <class P, class Q, class M, class G>
+    loss masked_mse(const P& prediction, const Q& target, const M& m, G&& gradient)
+    {
+        return detail::element_loss("masked_mse", detail::squared_error(), prediction, target, m, gradient);
+    }
+
+    /// A loss of your own: the sum of a lazy expression over what the mask keeps, or times real weights.
+    ///
+    /// Only what is kept is computed. Throws std::invalid_argument where the mask does not broadcast into e.
+    ///
+    ///     xmask::loss l = xmask::masked_loss(xt::abs(p - t), m);
+    template <class E, class M>
+    loss masked_loss(const E& e, const M& m)
+    {
+        if constexpr (detail::require_real<E>() && detail::require_mask_or_weights<M>())
+        {
+            using element = value_type_t<E>;
+            return detail::to_loss(
+                detail::element_sum<element>("masked_loss", detail::identity(), m, detail::no_gradient(), e)
+            );
+        }
+        else
+        {
+            return {};
+        }
+    }
+}
+
+/// @file
+/// Cross entropy of logits with a class for each position.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The largest of n logits; NaN is passed over here and shows in the sum of exponentials.
+        template <class T, class Row>
+        T largest(Row& row, std::size_t n)
+        {
+            T best = -std::numeric_limits<T>::infinity();
+            if constexpr (sums_in_registers<T>)
+            {
+                auto wide = lanes<T>(best);
+                for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+                    const auto block = row.read(c, count, first_bits(count));
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = load_register<full>(block, k, count - k);
+                        if constexpr (!full)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(first_bits(count - k)), x, lanes<T>(best));
+                        }
+                        wide = xsimd::max(wide, x);
+                    });
+                });
+                return xsimd::reduce_max(wide);
+            }
+            else
+            {
+                for_each_block(n, [&](std::size_t c, std::size_t count) {
+                    const auto block = row.read(c, count, first_bits(count));
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        best = std::max(best, block.at(k));
+                    }
+                });
+                return best;
+            }
+        }
+
+        /// exp(x - shift), added up in double.
+        template <class T>
+        struct shifted_exp
+        {
+            T shift;
+
+            template <class V>
+            XMASK_INLINE V value(const V& x) const
+            {
+                using std::exp;
+                return exp(x - V(shift));
+            }
+        };
+
+        template <class T, class Row>
+        double sum_of_exp(const Row& row, std::size_t n, T shift)
+        {
+            masked_terms<T, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
+            term_sum<T> sum;
+            for_each_kept_block(terms.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                terms.add(sum, terms.read(c, count, bits), count, bits);
+            });
+            return static_cast<double>(sum.total().sum);
+        }
+
+        /// Writes scale * (softmax - one at the target).
+        template <class T, class Row, class Writer>
+        void write_softmax(Row& row, Writer& writer, std::size_t n, T shift, T factor, std::size_t target, T scale)
+        {
+            const shifted_exp<T> exp{shift};
+            for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+                const auto block = row.read(c, count, first_bits(count));
+                T* to = writer.block(c);
+                if constexpr (sums_in_registers<T>)
+                {
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto x = load_register<full>(block, k, count - k);
+                        store_register<full, false>(to + k, exp.value(x) * lanes<T>(factor), count - k);
+                    });
+                }
+                else
+                {
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        to[k] = exp.value(block.at(k)) * factor;
+                    }
+                }
+                if (target - c < count)
+                {
+                    to[target - c] -= scale;
+                }
+                writer.commit(c, count);
+            });
+        }
+
+        template <class T, class Writer>
+        void write_zeros(Writer& writer, std::size_t n)
+        {
+            for_each_block(n, [&](std::size_t c, auto count) {
+                T* to = writer.block(c);
+                fill_columns(to, to + count, T(0));
+                writer.commit(c, count);
+            });
+        }
+
+        /// One row of positions under a mask: which count; each counts once.
+        template <class Cursor>
+        class mask_gate
+        {
+        public:
+
+            explicit mask_gate(Cursor cursor)
+                : m_cursor(std::move(cursor))
+            {
+            }
+
+            [[nodiscard]] word_t bits(std::size_t c, std::size_t count)
+            {
+                return m_cursor.word(c) & first_bits(count);
+            }
+
+            [[nodiscard]] static double weight(std::size_t /*c*/) noexcept
+            {
+                return 1;
+            }
+
+        private:
+
+            Cursor m_cursor;
+        };
+
+        /// One row of positions under real weights: all count, each by its weight.
+        template <class Row>
+        class weight_gate
+        {
+        public:
+
+            explicit weight_gate(Row row)
+                : m_row(std::move(row))
+            {
+            }
+
+            [[nodiscard]] static word_t bits(std::size_t /*c*/, std::size_t count) noexcept
+            {
+                return first_bits(count);
+            }
+
+            [[nodiscard]] double weight(std::size_t c)
+            {
+                return static_cast<double>(m_row.read(c, 1, 1).at(0));
+            }
+
+        private:
+
+            Row m_row;
+        };
+
+        /// The positions of a class loss: which count, how much, and which class each has.
+        template <class Gates, class Targets>
+        class positions
+        {
+        public:
+
+            template <class S>
+            positions(const S& shape, Gates gates, Targets targets)
+                : m_gates(std::move(gates))
+                , m_targets(std::move(targets))
+                , m_columns(columns_of(shape))
+                , m_rows(m_columns == 0 ? 0 : rows_of(shape))
+            {
+            }
+
+            /// Calls counted(position, target, weight) and dropped(position), in order.
+            template <class Counted, class Dropped>
+            void for_each(Counted&& counted, Dropped&& dropped) const
+            {
+                for (std::size_t r = 0; r < m_rows; ++r)
+                {
+                    auto gate = gate_of(m_gates.row(r));
+                    auto target = m_targets.row(r);
+                    for_each_block(m_columns, [&](std::size_t c, std::size_t count) {
+                        const word_t bits = gate.bits(c, count);
+                        const auto targets = target.read(c, count, bits);
+                        for (std::size_t k = 0; k < count; ++k)
+                        {
+                            const std::size_t position = r * m_columns + c + k;
+                            (bits >> k & 1) != 0 ? counted(position, targets.at(k), gate.weight(c + k))
+                                                 : dropped(position);
+                        }
+                    });
+                }
+            }
+
+        private:
+
+            template <class Row>
+            static auto gate_of(Row row)
+            {
+                if constexpr (row_cursor<Row>)
+                {
+                    return mask_gate<Row>(std::move(row));
+                }
+                else
+                {
+                    return weight_gate<Row>(std::move(row));
+                }
+            }
+
+            Gates m_gates;
+            Targets m_targets;
+            std::size_t m_columns;
+            std::size_t m_rows;
+        };
+
+        template <class M, class Q>
+        auto make_positions(const M& m, const Q& target)
+        {
+            auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, target.shape());
+            if constexpr (mask_expression<M>)
+            {
+                using gates = mask_rows<M>;
+                return positions<gates, decltype(targets)>(target.shape(), gates(m, target.shape()), std::move(targets));
+            }
+            else
+            {
+                auto gates = make_operand<std::remove_cv_t<value_type_t<M>>>(m, target.shape());
+                return positions<decltype(gates), decltype(targets)>(
+                    target.shape(), std::move(gates), std::move(targets)
+                );
+            }
+        }
+
+        template <class P, class Q, class M>
+        void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m)
+        {
+            const auto& shape = prediction.shape();
+            if (shape.size() != target.dimension() + 1
+                || !std::equal(target.shape().begin(), target.shape().end(), shape.begin(), [](auto a, auto b) {
+                       return static_cast<std::size_t>(a) == static_cast<std::size_t>(b);
+                   })) [[unlikely]]
+            {
+                throw_invalid(
+                    function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
+                    tuple_text(target.shape()), "; expected the target's shape and one last axis of classes"
+                );
+            }
+            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), target.shape());
+        }
+
+        template <class Positions, class S>
+        void require_targets(const char* function, const Positions& positions, const S& shape, std::size_t classes)
+        {
+            positions.for_each(
+                [&](std::size_t position, auto target, double /*weight*/) {
+                    if (std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes)) [[unlikely]]
+                    {
+                        at_flat_index(shape, position, [&](const auto& index) {
+                            throw_out_of_range(
+                                function, "target ", +target, " at ", tuple_text(index), " is outside of [0, ", classes, ")"
+                            );
+                        });
+                    }
+                },
+                [](std::size_t) {}
+            );
+        }
+
+        /// -log softmax at the target, of one row of logits, and its gradient: softmax - one at the target.
+        template <class T>
+        struct row_entropy
+        {
+            T shift = T(0);
+            double sum_of_exps = 0;
+
+            template <class Row>
+            row_entropy(Row& logits, std::size_t classes)
+                : shift(largest<T>(logits, classes))
+                , sum_of_exps(sum_of_exp(logits, classes, shift))
+            {
+            }
+
+            template <class Row>
+            double loss_at(Row& logits, std::size_t target) const
+            {
+                const T logit = logits.read(target, 1, 1).at(0);
+                return std::log(sum_of_exps) + (static_cast<double>(shift) - static_cast<double>(logit));
+            }
+        };
+
+        template <class P, class Q, class M, class G>
+        loss cross_entropy(const char* function, const P& prediction, const Q& target, const M& m, G&& gradient)
+        {
+            using T = std::remove_cv_t<value_type_t<P>>;
+            require_class_shapes(function, prediction, target, m);
+            const std::size_t classes = columns_of(prediction.shape());
+            const auto logits = make_operand<T>(prediction, prediction.shape());
+            const auto positions = make_positions(m, target);
+            require_targets(function, positions, target.shape(), classes);
+            loss total;
+            if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
+            {
+                positions.for_each(
+                    [&](std::size_t position, auto at, double weight) {
+                        auto row = logits.row(position);
+                        const row_entropy<T> entropy(row, classes);
+                        total += loss{weight * entropy.loss_at(row, static_cast<std::size_t>(at)), weight};
+                    },
+                    [](std::size_t) {}
+                );
+            }
+            else
+            {
+                using traits = gradient_traits<std::remove_reference_t<G>>;
+                auto& to = traits::target(gradient);
+                resize_or_check(function, "the gradient", to, prediction.shape());
+                row_writer<T, std::remove_reference_t<decltype(to)>> writer(to);
+                positions.for_each(
+                    [&](std::size_t position, auto at, double weight) {
+                        auto row = logits.row(position);
+                        const row_entropy<T> entropy(row, classes);
+                        const auto chosen = static_cast<std::size_t>(at);
+                        total += loss{weight * entropy.loss_at(row, chosen), weight};
+                        const double scale = weight * traits::scale(gradient);
+                        writer.seek(position);
+                        write_softmax(
+                            row, writer, classes, entropy.shift, static_cast<T>(scale / entropy.sum_of_exps), chosen,
+                            static_cast<T>(scale)
+                        );
+                    },
+                    [&](std::size_t position) {
+                        writer.seek(position);
+                        write_zeros<T>(writer, classes);
+                    }
+                );
+            }
+            return total;
+        }
+
+        template <class P, class Q>
+        consteval bool require_classes()
+        {
+            constexpr bool fits = [] {
+                if constexpr (expression<P> && expression<Q>)
+                {
+                    return std::is_floating_point_v<value_type_t<P>> && std::integral<value_type_t<Q>>
+                           && !std::same_as<value_type_t<Q>, bool>;
+                }
+                else
+                {
+                    return false;
+                }
+            }();
+            static_assert(fits, "xmask: cross entropy takes a prediction of real logits and a target of integer classes.");
+            return fits;
+        }
+
+        template <class P, class Q, class M, class G>
+        loss class_loss(const P& prediction, const Q& target, const M& m, G&& gradient)
+        {
+            if constexpr (require_classes<P, Q>() && require_mask_or_weights<M>())
+            {
+                return cross_entropy("masked_cross_entropy", prediction, target, m, gradient);
+            }
+            else
+            {
+                return {};
+            }
+        }
+    }
+
+    /// Cross entropy, -log softmax(prediction)[target], summed over the positions that the mask keeps.
+    ///
+    /// prediction: real logits, classes on the last axis. target: the class of each position, integers of the
+    /// prediction's shape without that axis. m: a mask, or real weights, that broadcasts into the target.
+    /// A dropped position is not looked at, so its target may be anything, -100 too.
+    /// Throws std::invalid_argument where shapes do not fit, std::out_of_range for the target of a counted position
+    /// outside of the classes, before anything is written.
+    /// Logits of a counted position are read twice, while in the cache.
+    ///
+    ///     auto kept = xmask::keep_not_equal(target, -100);
+    ///     double mean = xmask::masked_cross_entropy(logits, target, kept).mean();
+    template <class P, class Q, class M>
+    loss masked_cross_entropy(const P& prediction, const Q& target, const M& m)
+    {
+        return detail::class_loss(prediction, target, m, detail::no_gradient());
+    }
+
+    /// The same, and the gradient of the sum by the prediction, softmax - one-hot(target): 0 for dropped positions.
+    /// `gradient`: a tensor that is given the prediction's shape, or scaled(tensor, factor).
+    ///
+    ///     xmask::loss l = xmask::masked_cross_entropy(logits, target, kept, gradient);
+    template <class P, class Q, class M, class G>
+    loss masked_cross_entropy(const P& prediction, const Q& target, const M& m, G&& gradient)
+    {
+        return detail::class_loss(prediction, target, m, gradient);
+    }
+}
+
+// ==== xmask/reduce/sum.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
+#include <vector>
+
+// ==== xmask/reduce/axes.hpp ====
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <ranges>
+#include <vector>
+
+/// @file
+/// The axes of a reduction: which go, which stay, and where a row's sum belongs.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Axes as a reduction takes them: one number, or a container of numbers.
+    template <class A>
+    concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+    /// The result's shape, and the result's offset for each row of the operand.
+    class kept_axes
+    {
+    public:
+
+        /// Throws std::out_of_range for an axis that the shape does not have, std::invalid_argument for one named twice.
+        template <class S, axes_argument A>
+        kept_axes(const char* function, const S& shape, const A& axes)
+        {
+            require_rank(shape.size());
+            std::array<bool, max_rank> reduced{};
+            if constexpr (std::integral<A>)
+            {
+                mark(function, reduced, axes, shape.size());
+            }
+            else
+            {
+                for (const auto axis : axes)
+                {
+                    mark(function, reduced, axis, shape.size());
+                }
+            }
+            std::array<std::ptrdiff_t, max_rank> strides{};
+            std::vector<std::size_t> kept;
+            for (std::size_t axis = shape.size(); axis-- > 0;)
+            {
+                if (!reduced[axis])
+                {
+                    strides[axis] = static_cast<std::ptrdiff_t>(m_size);
+                    m_size *= static_cast<std::size_t>(shape[axis]);
+                    kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
+                }
+            }
+            m_shape = any_shape(kept.begin(), kept.end());
+            m_keeps_last = shape.size() != 0 && !reduced[shape.size() - 1];
+            m_offsets = row_offsets(shape, shape, strides);
+        }
+
+        /// The shape of the result.
+        [[nodiscard]] const any_shape& shape() const noexcept
+        {
+            return m_shape;
+        }
+
+        /// The number of elements of the result.
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_size;
+        }
+
+        /// Whether the columns of a row stay apart.
+        [[nodiscard]] bool keeps_last() const noexcept
+        {
+            return m_keeps_last;
+        }
+
+        /// Where row r of the operand goes.
+        [[nodiscard]] std::size_t offset(std::size_t r) const noexcept
+        {
+            return static_cast<std::size_t>(m_offsets(r));
+        }
+
+    private:
+
+        template <class I>
+        static void mark(const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank)
+        {
+            const auto count = static_cast<std::ptrdiff_t>(rank);
+            if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
+            {
+                throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
+            }
+            const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
+            const auto at = static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+            if (reduced[at]) [[unlikely]]
+            {
+                throw_invalid(function, "axis ", at, " is named twice");
+            }
+            reduced[at] = true;
+        }
+
+        any_shape m_shape;
+        row_offsets m_offsets;
+        std::size_t m_size = 1;
+        bool m_keeps_last = false;
+    };
+}
+
+/// @file
+/// Sums and means over what a mask keeps: of everything, or along axes.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The type of a sum: a real operand's own, 64 bits for integers, which would overflow theirs.
+        template <class T>
+        using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
+
+        /// The type of a mean: a real operand's own, double for integers.
+        template <class T>
+        using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
+
+        template <class X, class M>
+        consteval bool require_summable()
+        {
+            constexpr bool numbers = [] {
+                if constexpr (expression<X>)
+                {
+                    return std::is_arithmetic_v<std::remove_cv_t<value_type_t<X>>>;
+                }
+                else
+                {
+                    return false;
+                }
+            }();
+            static_assert(numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers.");
+            if constexpr (numbers && require_mask_or_weights<M>())
+            {
+                constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
+                static_assert(weighable, "xmask: real weights go with a tensor of real numbers; convert the tensor first.");
+                return weighable;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        /// The sum and the weight at each position of the axes that stay.
+        template <class T>
+        struct axis_sums
+        {
+            std::vector<sum_t<T>> sum;
+            std::vector<double> weight;
+        };
+
+        template <class T, class Terms>
+        void add_columns(Terms& row, std::size_t n, sum_t<T>* sum, double* weight)
+        {
+            for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) {
+                const auto terms = row.read(c, count, bits);
+                if (bits == ~word_t(0))
+                {
+                    for (std::size_t k = 0; k < word_columns; ++k)
+                    {
+                        sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
+                        weight[c + k] += 1;
+                    }
+                    return;
+                }
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    const std::size_t k = lowest_bit(bits);
+                    sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
+                    weight[c + k] += 1;
+                }
+            });
+        }
+
+        /// Adds what a row keeps to its position, or, where the last axis stays, column by column.
+        template <class T, class S, class Rows>
+        axis_sums<T> sum_along(const S& shape, const kept_axes& axes, const Rows& rows)
+        {
+            axis_sums<T> result{std::vector<sum_t<T>>(axes.size()), std::vector<double>(axes.size())};
+            const std::size_t n = columns_of(shape);
+            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                auto row = rows.row(r);
+                const std::size_t at = axes.offset(r);
+                if (axes.keeps_last())
+                {
+                    add_columns<T>(row, n, result.sum.data() + at, result.weight.data() + at);
+                    continue;
+                }
+                term_sum<T> sum;
+                for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    row.add(sum, row.read(c, count, bits), count, bits);
+                });
+                const auto total = sum.total();
+                result.sum[at] += total.sum;
+                result.weight[at] += total.weight;
+            }
+            return result;
+        }
+
+        template <class T, class X, class M>
+        axis_sums<T> sum_along(const char* function, const X& x, const M& m, const kept_axes& axes)
+        {
+            const auto& shape = x.shape();
+            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+            if constexpr (mask_expression<M>)
+            {
+                return sum_along<T>(
+                    shape, axes, make_terms<T>(identity(), mask_rows<M>(m, shape), make_operand<T>(x, shape))
+                );
+            }
+            else
+            {
+                const whole_rows all(columns_of(shape));
+                auto result = sum_along<T>(
+                    shape, axes,
+                    make_terms<T>(weighted<identity>(), all, make_operand<T>(m, shape), make_operand<T>(x, shape))
+                );
+                const auto weight = sum_along<T>(shape, axes, make_terms<T>(identity(), all, make_operand<T>(m, shape)));
+                result.weight.assign(weight.sum.begin(), weight.sum.end());
+                return result;
+            }
+        }
+
+        template <class T, class X, class M, class A>
+        auto masked_sum_along(const X& x, const M& m, const A& axes)
+        {
+            const kept_axes kept("masked_sum", x.shape(), axes);
+            const auto sums = sum_along<T>("masked_sum", x, m, kept);
+            auto result = xt::xarray<sum_result_t<T>>::from_shape(kept.shape());
+            std::ranges::transform(sums.sum, result.data(), [](auto sum) { return static_cast<sum_result_t<T>>(sum); });
+            return result;
+        }
+
+        template <class T, class X, class M, class A>
+        auto masked_mean_along(const X& x, const M& m, const A& axes, when_empty empty)
+        {
+            const kept_axes kept("masked_mean", x.shape(), axes);
+            const auto sums = sum_along<T>("masked_mean", x, m, kept);
+            auto result = xt::xarray<mean_result_t<T>>::from_shape(kept.shape());
+            for (std::size_t i = 0; i < kept.size(); ++i)
+            {
+                const double mean = mean_of("masked_mean", static_cast<double>(sums.sum[i]), sums.weight[i], empty);
+                result.data()[i] = static_cast<mean_result_t<T>>(mean);
+            }
+            return result;
+        }
+    }
+
+    /// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights.
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and bool. Real
+    /// elements are added in double: for floats of any number the error is below 1e-7 of the sum of their magnitudes.
+    /// Throws std::invalid_argument where the mask does not broadcast into x. One pass over what is kept.
+    ///
+    ///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
+    template <class X, class M>
+    auto masked_sum(const X& x, const M& m)
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            const auto total = detail::element_sum<element>("masked_sum", detail::identity(), m, detail::no_gradient(), x);
+            return static_cast<detail::sum_result_t<element>>(total.sum);
+        }
+    }
+
+    /// The sums along `axes` (a number or a list, negative ones counted from the end), one for each position of the
+    /// axes that stay. Throws std::out_of_range for an axis that x does not have. Otherwise as above.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
+    template <class X, class M, detail::axes_argument A>
+    auto masked_sum(const X& x, const M& m, const A& axes)
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            return detail::masked_sum_along<std::remove_cv_t<value_type_t<X>>>(x, m, axes);
+        }
+    }
+
+    template <class X, class M>
+    auto masked_sum(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes)
+    {
+        return masked_sum(x, m, std::vector<std::ptrdiff_t>(axes));
+    }
+
+    /// The mean of what the mask keeps, or the mean by real weights. Where nothing is kept (or the weights sum to 0):
+    /// NaN, 0, or std::domain_error, as `empty` says. Returns x's type, or double for integers. Otherwise as masked_sum.
+    ///
+    ///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
+    template <class X, class M>
+    auto masked_mean(const X& x, const M& m, when_empty empty = when_empty::nan)
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            const auto total = detail::element_sum<element>("masked_mean", detail::identity(), m, detail::no_gradient(), x);
+            const double mean = detail::mean_of("masked_mean", static_cast<double>(total.sum), total.weight, empty);
+            return static_cast<detail::mean_result_t<element>>(mean);
+        }
+    }
+
+    /// The means along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
+    template <class X, class M, detail::axes_argument A>
+    auto masked_mean(const X& x, const M& m, const A& axes, when_empty empty = when_empty::nan)
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            return detail::masked_mean_along<std::remove_cv_t<value_type_t<X>>>(x, m, axes, empty);
+        }
+    }
+
+    template <class X, class M>
+    auto masked_mean(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, when_empty empty = when_empty::nan)
+    {
+        return masked_mean(x, m, std::vector<std::ptrdiff_t>(axes), empty);
     }
 }
 
