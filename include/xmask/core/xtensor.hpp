@@ -41,11 +41,13 @@ namespace xmask::inline XMASK_ABI
         template <class E>
         using closure_t = xt::const_xclosure_t<E>;
 
-        /// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride.
+        /// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An adapted
+        /// std::vector<bool>, whose elements are bits, is none.
         template <class E>
         concept has_memory = xt::has_data_interface<std::decay_t<E>>::value
                              && xt::has_strides<std::decay_t<E>>::value && requires(const std::decay_t<E>& e) {
                                     requires std::is_pointer_v<std::decay_t<decltype(e.data())>>;
+                                    requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
                                     e.data_offset();
                                 };
     }

@@ -150,7 +150,7 @@ namespace xmask::inline XMASK_ABI
             std::size_t checked(const char* name, T index, std::size_t list, std::size_t k, bool many) const
             {
                 const std::size_t n = columns_of(m_shape);
-                if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, n)) [[unlikely]]
+                if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, n)) [[unlikely]]
                 {
                     if (many)
                     {
@@ -189,7 +189,7 @@ namespace xmask::inline XMASK_ABI
             constexpr bool integers = [] {
                 if constexpr (number_range<I>)
                 {
-                    return std::integral<std::ranges::range_value_t<I>>;
+                    return std::integral<std::ranges::range_value_t<I>> && !std::same_as<std::ranges::range_value_t<I>, bool>;
                 }
                 else if constexpr (expression<I>)
                 {

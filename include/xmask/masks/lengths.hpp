@@ -46,7 +46,7 @@ namespace xmask::inline XMASK_ABI
                 for (std::size_t r = 0; r < rows; ++r)
                 {
                     const auto length = at(r);
-                    if (std::cmp_less(length, 0) || std::cmp_greater(length, n)) [[unlikely]]
+                    if (std::cmp_less(+length, 0) || std::cmp_greater(+length, n)) [[unlikely]]
                     {
                         throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
                     }
@@ -63,9 +63,9 @@ namespace xmask::inline XMASK_ABI
                 // Clamped, because the caller's tensor may have changed since it was checked.
                 const std::size_t n = m_shape[m_shape.size() - 1];
                 const auto stored = at(r);
-                const std::size_t length = std::cmp_less(stored, 0)      ? 0
-                                           : std::cmp_greater(stored, n) ? n
-                                                                         : static_cast<std::size_t>(stored);
+                const std::size_t length = std::cmp_less(+stored, 0)      ? 0
+                                           : std::cmp_greater(+stored, n) ? n
+                                                                          : static_cast<std::size_t>(stored);
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
             }
 
@@ -87,7 +87,7 @@ namespace xmask::inline XMASK_ABI
             constexpr bool integers = [] {
                 if constexpr (number_range<L>)
                 {
-                    return std::integral<std::ranges::range_value_t<L>>;
+                    return std::integral<std::ranges::range_value_t<L>> && !std::same_as<std::ranges::range_value_t<L>, bool>;
                 }
                 else if constexpr (expression<L>)
                 {

@@ -57,7 +57,7 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] std::string text() const
             {
                 std::string out;
-                if (m_columns == 0)
+                if (m_rows == 0 || m_columns == 0)
                 {
                     return out;
                 }

@@ -182,7 +182,9 @@ namespace xmask::inline XMASK_ABI
             std::vector<T> sorted;
             for (const auto id : ids)
             {
-                if (std::in_range<T>(id))
+                // Promoted, because std::in_range refuses characters.
+                if (std::cmp_greater_equal(+id, +std::numeric_limits<T>::min())
+                    && std::cmp_less_equal(+id, +std::numeric_limits<T>::max()))
                 {
                     sorted.push_back(static_cast<T>(id));
                 }

@@ -128,5 +128,10 @@ namespace xmask::inline XMASK_ABI
                 return gradient.scale;
             }
         };
+
+        template <class E>
+        struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>>
+        {
+        };
     }
 }

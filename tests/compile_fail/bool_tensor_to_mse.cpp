@@ -1,0 +1,16 @@
+// A boolean tensor does not say what true means: a loss takes masks and real weights.
+// expect: a mask, or a tensor of real weights, is expected here
+
+#include <xmask/xmask.hpp>
+
+int main()
+{
+    const xt::xtensor<float, 1> x = {1.0f, 2.0f};
+    const xt::xtensor<bool, 1> b = {true, false};
+#ifdef XMASK_COMPILE_OK
+    const xmask::loss l = xmask::masked_mse(x, x, xmask::drop_where(b));
+#else
+    const xmask::loss l = xmask::masked_mse(x, x, b);
+#endif
+    return l.weight == 1.0 ? 0 : 1;
+}

@@ -1,0 +1,17 @@
+// A boolean says nothing about a length, in a container either.
+// expect: lengths are integers, one a row
+
+#include <vector>
+
+#include <xmask/xmask.hpp>
+
+int main()
+{
+#ifdef XMASK_COMPILE_OK
+    const std::vector<int> lengths = {1, 0};
+#else
+    const std::vector<bool> lengths = {true, false};
+#endif
+    const auto m = xmask::keep_last(lengths, 3);
+    return m.size() == 6 ? 0 : 1;
+}

@@ -1,0 +1,76 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <xmask/masks/bitmask.hpp>
+#include <xmask/masks/boolean.hpp>
+#include <xmask/masks/indices.hpp>
+#include <xmask/masks/lengths.hpp>
+#include <xmask/masks/threshold.hpp>
+#include <xmask/masks/tokens.hpp>
+
+#include "support/oracle.hpp"
+
+using extents = std::vector<std::size_t>;
+
+TEST_CASE("a bitmask is the mask that it was made of", "[bitmask]")
+{
+    for (const std::size_t n : oracle::columns)
+    {
+        CAPTURE(n);
+        const auto b = oracle::random<bool>({3, n}, 8);
+        const xmask::bitmask stored = xmask::keep_where(b);
+        oracle::require_words(stored, oracle::elements(b));
+    }
+    extents shape;
+    for (std::size_t rank = 0; rank <= 8; ++rank)
+    {
+        const auto b = oracle::random<bool>(shape, 9);
+        oracle::require_words(xmask::bitmask(xmask::keep_where(b)), oracle::elements(b));
+        shape.push_back(rank % 3 == 1 ? 1 : 3);
+    }
+    oracle::require_words(xmask::bitmask(xmask::keep_none({0, 3})), {});
+    oracle::require_words(xmask::bitmask(xmask::keep_all({3, 0})), {});
+    oracle::require_mask(xmask::bitmask(xmask::keep_all({3, 70})), std::vector<char>(210, 1));
+}
+
+TEST_CASE("the example of the bitmask's comment", "[bitmask]")
+{
+    const xt::xtensor<int, 2> tokens = {{5, 0, 7}, {1, 2, 3}};
+    const xt::xtensor<int, 1> lengths = {3, 2};
+    const std::vector<int> stop_words = {0, 2};
+    const xmask::bitmask kept = xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, 3);
+    oracle::require_mask(kept, {1, 0, 1, 1, 0, 0});
+}
+
+TEST_CASE("a bitmask stores every kind of mask", "[bitmask]")
+{
+    const auto x = oracle::random<float>({4, 130}, 1);
+    const auto same = [](const auto& m) { oracle::require_words(xmask::bitmask(m), oracle::elements(m)); };
+    same(xmask::keep_above(x, 0));
+    same(xmask::keep_indices({1, 100}, {4, 130}));
+    same(xmask::keep_lengths({0, 130, 64, 65}, 130));
+    same(!xmask::keep_below(x, 0.25));
+    same(xmask::unsqueeze(xmask::keep_above(x, 0), -1));
+    same(xmask::keep_above(x, 0) ^ xmask::keep_lengths({50}, 130));
+}
+
+TEST_CASE("a bitmask is a value: what it was made of may go", "[bitmask]")
+{
+    xt::xtensor<bool, 1> b = {true, false, true};
+    xmask::bitmask m = xmask::keep_where(b);
+    b = {false, true, false};
+    oracle::require_words(m, {1, 0, 1});
+    const xmask::bitmask copy = m;
+    m = !m;
+    oracle::require_words(m, {0, 1, 0});
+    oracle::require_words(copy, {1, 0, 1});
+    m = xmask::keep_all({2, 2});
+    oracle::require_words(m, {1, 1, 1, 1});
+    // Of one type, and so in a container.
+    const std::vector<xmask::bitmask> layers = {copy, xmask::keep_none(3), !copy};
+    oracle::require_words(layers[1], {0, 0, 0});
+    oracle::require_words(layers[2], {0, 1, 0});
+}

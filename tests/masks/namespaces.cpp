@@ -1,0 +1,82 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+// Both namespaces are open, and every name of the masks is used without one: none may be ambiguous.
+
+#include <sstream>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <xmask/xmask.hpp>
+
+#include "support/oracle.hpp"
+
+#if __has_include(<xtensor/io/xio.hpp>)
+#include <xtensor/core/xmath.hpp>
+#include <xtensor/io/xio.hpp>
+#include <xtensor/misc/xmanipulation.hpp>
+#include <xtensor/misc/xset_operation.hpp>
+#include <xtensor/misc/xsort.hpp>
+#include <xtensor/views/xindex_view.hpp>
+#include <xtensor/views/xmasked_view.hpp>
+#else
+#include <xtensor/xindex_view.hpp>
+#include <xtensor/xio.hpp>
+#include <xtensor/xmanipulation.hpp>
+#include <xtensor/xmasked_view.hpp>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xset_operation.hpp>
+#include <xtensor/xsort.hpp>
+#endif
+
+using namespace xt;
+using namespace xmask;
+
+TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous", "[namespaces]")
+{
+    const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
+    const xtensor<int, 2> tokens = {{7, 0, 1}, {0, 7, 2}};
+    const xtensor<bool, 2> b = x > 0.f;
+
+    REQUIRE(count_kept(keep_where(b)) == 3);
+    REQUIRE(count_kept(drop_where(b)) == 3);
+    REQUIRE(count_kept(keep_lengths({1, 2}, 3)) == 3);
+    REQUIRE(count_kept(keep_last({1, 2}, 3)) == 3);
+    REQUIRE(count_kept(keep_indices({0, 2}, 3)) == 2);
+    REQUIRE(count_kept(drop_indices({0, 2}, x.shape())) == 2);
+    REQUIRE(count_kept(keep_tokens(tokens, {7})) == 2);
+    REQUIRE(count_kept(drop_tokens(tokens, {7})) == 4);
+    REQUIRE(count_kept(keep_above(x, 0)) == 3);
+    REQUIRE(count_kept(keep_at_least(x, 0)) == 4);
+    REQUIRE(count_kept(keep_below(x, 0)) == 2);
+    REQUIRE(count_kept(keep_at_most(x, 0)) == 3);
+    REQUIRE(count_kept(keep_equal(x, 0)) == 1);
+    REQUIRE(count_kept(keep_not_equal(x, 0)) == 5);
+    REQUIRE(count_kept(keep_between(x, -1, 2)) == 3);
+    REQUIRE(density(keep_all({2, 3})) == 1.);
+    REQUIRE(count_kept(keep_none(x.shape())) == 0);
+    REQUIRE(unsqueeze(keep_all(3), 0).dimension() == 2);
+
+    const auto m = !(keep_above(x, 0) && keep_lengths({2, 3}, 3)) ^ (keep_all(3) || keep_none(3));
+    const bitmask stored = m;
+    oracle::require_words(stored, {0, 0, 0, 1, 0, 1});
+    std::ostringstream out;
+    out << m << to_string(m);
+    REQUIRE(out.str() == "···\n█·█\n···\n█·█\n");
+    STATIC_REQUIRE(mask_expression<decltype(m)>);
+    STATIC_REQUIRE(expression<decltype(x)>);
+    STATIC_REQUIRE(word_columns == 64);
+}
+
+TEST_CASE("with xtensor's namespace open, too, no operation on masks is ambiguous", "[namespaces]")
+{
+    const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
+    const auto m = keep_lengths({1, 2}, 3);
+    const xtensor<float, 2> filled = masked_fill(x, m, 9.f);
+    REQUIRE(filled == xtensor<float, 2>{{-1.f, 9.f, 9.f}, {3.f, -4.f, 9.f}});
+    const xtensor<float, 2> product = multiply(x, m);
+    REQUIRE(product == xtensor<float, 2>{{-1.f, 0.f, 0.f}, {3.f, -4.f, 0.f}});
+    REQUIRE(masked_sum(x, m) == -2.f);
+    REQUIRE(sum(where(m, x, 0.f))() == -2.f);
+    REQUIRE(any(m));
+    REQUIRE_FALSE(all(m));
+}

@@ -1,0 +1,158 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <xmask/masks/tokens.hpp>
+
+#include "support/oracle.hpp"
+
+using extents = std::vector<std::size_t>;
+
+namespace
+{
+    /// Which tokens are among the ids, compared as numbers.
+    template <class E, class I>
+    std::vector<char> among(const E& tokens, const I& ids, bool kept = true)
+    {
+        std::vector<char> expected;
+        for (const auto token : oracle::elements(tokens))
+        {
+            const bool found = std::any_of(ids.begin(), ids.end(), [&](auto id) { return std::cmp_equal(+id, +token); });
+            expected.push_back(found == kept);
+        }
+        return expected;
+    }
+
+    /// The first word of a mask alone, which compiles quickly.
+    template <class M>
+    void require_word(const M& m, const std::vector<char>& expected)
+    {
+        xmask::word_t word = 0;
+        for (std::size_t c = 0; c < expected.size(); ++c)
+        {
+            word |= xmask::word_t(expected[c] != 0) << c;
+        }
+        REQUIRE(m.size() == expected.size());
+        REQUIRE(m.row(0).word(0) == word);
+    }
+}
+
+TEST_CASE("tokens agree with PyTorch", "[tokens][reference]")
+{
+    for (const auto* const name : {"drop_tokens_few", "drop_tokens_many"})
+    {
+        const auto tokens = oracle::reference<std::int64_t>(name, "tokens");
+        const auto ids = oracle::reference<std::int64_t>(name, "ids");
+        const auto expected = oracle::elements(oracle::reference<bool>(name, "mask"));
+        oracle::require_mask(xmask::drop_tokens(tokens, ids), expected);
+        // The tokens held in fewer bits, where they fit.
+        const xt::xarray<std::int32_t> narrow = tokens;
+        oracle::require_words(xmask::drop_tokens(narrow, ids), expected);
+    }
+}
+
+TEST_CASE("the examples of the tokens' comments", "[tokens]")
+{
+    const xt::xtensor<int, 1> tokens = {101, 7, 0, 102, 0};
+    oracle::require_mask(xmask::keep_tokens(tokens, {101, 102}), {1, 0, 0, 1, 0});
+    oracle::require_mask(xmask::drop_tokens(tokens, {0}), {1, 1, 0, 1, 0});
+}
+
+TEST_CASE("ids that the tokens' type can't hold are in no token", "[tokens]")
+{
+    const xt::xtensor<std::int8_t, 1> small = {-1, 0, 1, 127, -128};
+    require_word(xmask::keep_tokens(small, {255, 256, 383, -129, 1}), {0, 0, 1, 0, 0});
+    require_word(xmask::keep_tokens(small, std::vector<std::uint64_t>{~std::uint64_t(0)}), {0, 0, 0, 0, 0});
+    const xt::xtensor<std::uint32_t, 1> positive = {4294967295, 0};
+    require_word(xmask::keep_tokens(positive, {-1}), {0, 0});
+    require_word(xmask::drop_tokens(positive, {-1}), {1, 1});
+    const xt::xtensor<std::uint64_t, 1> large = {~std::uint64_t(0), std::uint64_t(1) << 63};
+    require_word(
+        xmask::keep_tokens(large, {std::int64_t(-1), std::numeric_limits<std::int64_t>::min()}), {0, 0}
+    );
+    // Nothing is left of many.
+    std::vector<int> beyond;
+    for (int id = 1000; id < 1020; ++id)
+    {
+        beyond.push_back(id);
+    }
+    require_word(xmask::keep_tokens(small, beyond), {0, 0, 0, 0, 0});
+    beyond.push_back(127);
+    require_word(xmask::keep_tokens(small, beyond), {0, 0, 0, 1, 0});
+}
+
+TEST_CASE("tokens of rows of any length, in any layout", "[tokens]")
+{
+    const std::vector<int> few = {-3, 0, 5};
+    std::vector<int> many;
+    for (int id = -8; id < 9; id += 2)
+    {
+        many.push_back(id);
+    }
+    std::vector<int> far = many;
+    far.push_back(2000000000);
+    for (const std::size_t n : oracle::columns)
+    {
+        CAPTURE(n);
+        const auto tokens = oracle::random<int>({3, n}, 4);
+        oracle::for_each_layout(tokens, [&](const auto& e, const char* layout) {
+            INFO(layout);
+            oracle::require_words(xmask::keep_tokens(e, few), among(tokens, few));
+            oracle::require_words(xmask::keep_tokens(e, many), among(tokens, many));
+            oracle::require_words(xmask::keep_tokens(e, far), among(tokens, far));
+        });
+    }
+    extents shape;
+    for (std::size_t rank = 0; rank <= 6; ++rank)
+    {
+        const auto tokens = oracle::random<int>(shape, 5);
+        oracle::require_words(xmask::keep_tokens(tokens, few), among(tokens, few));
+        oracle::require_words(xmask::drop_tokens(tokens, many), among(tokens, many, false));
+        shape.push_back(rank % 3 == 1 ? 1 : 3);
+    }
+    oracle::require_words(xmask::keep_tokens(xt::xarray<int>::from_shape({0, 5}), few), {});
+}
+
+TEST_CASE("no ids find nothing", "[tokens]")
+{
+    const auto tokens = oracle::random<int>({2, 70}, 4);
+    oracle::require_words(xmask::keep_tokens(tokens, std::vector<int>()), std::vector<char>(140, 0));
+    oracle::require_words(xmask::drop_tokens(tokens, std::vector<int>()), std::vector<char>(140, 1));
+}
+
+TEST_CASE("ids come in containers, lists and tensors", "[tokens]")
+{
+    const xt::xtensor<std::int64_t, 1> tokens = {1, 2, 3, 4};
+    const std::vector<char> expected = {0, 1, 0, 1};
+    require_word(xmask::keep_tokens(tokens, {2, 4, 2}), expected);
+    require_word(xmask::keep_tokens(tokens, std::array<short, 2>{4, 2}), expected);
+    require_word(xmask::keep_tokens(tokens, std::set<unsigned>{4, 2}), expected);
+    require_word(xmask::keep_tokens(tokens, xt::xtensor<int, 2>{{4, 2}}), expected);
+    require_word(xmask::keep_tokens(tokens, xt::arange<int>(2, 5, 2)), expected);
+    const xt::xtensor<char, 1> text = {'a', 'b', 'c'};
+    require_word(xmask::keep_tokens(text, {'b', 'z'}), {0, 1, 0});
+    require_word(xmask::drop_tokens(text, {97}), {0, 1, 1});
+}
+
+TEST_CASE("ids are copied, tokens are held by reference or moved in", "[tokens]")
+{
+    xt::xtensor<int, 1> tokens = {1, 2};
+    std::vector<int> ids = {2};
+    const auto m = xmask::keep_tokens(tokens, ids);
+    ids[0] = 7;
+    tokens(0) = 2;
+    oracle::require_words(m, {1, 1});
+    const auto make = [] {
+        return xmask::drop_tokens(xt::xtensor<int, 1>{1, 2, 3}, std::vector<int>{1});
+    };
+    oracle::require_words(make(), {0, 1, 1});
+    oracle::require_words(xmask::keep_tokens(tokens + 1, {3}), {1, 1});
+}
