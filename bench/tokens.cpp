@@ -4,6 +4,11 @@
 
 #include "bench.hpp"
 
+// From 0.26 on xt::isin does not compile where xtensor uses xsimd: it asks whether two registers are equal.
+#if !defined(XTENSOR_USE_XSIMD) || (XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 26)
+#define ISIN_COMPILES
+#endif
+
 namespace bench
 {
     namespace
@@ -48,10 +53,14 @@ namespace bench
             xt::xtensor<std::int64_t, 2> copy(s.shape(), 0);
             xt::xtensor<bool, 2> result(s.shape(), false);
             const auto ours = [&] { xt::noalias(result) = xmask::drop_tokens(data.tokens, data.ids); };
+#ifdef ISIN_COMPILES
             const auto theirs = [&] { xt::noalias(result) = !xt::isin(data.tokens, data.ids); };
+#else
+            const nothing theirs;
+#endif
             ours();
             check(name, same(result, data.kept));
-            // A thousand ids in DRAM would take xtensor minutes.
+            // A thousand ids in DRAM would take xtensor too long.
             data.tokens.size() * id_count < 200'000'000
                 ? compare(state, name, ours, copy_of(data.tokens, copy), theirs)
                 : compare(state, name, ours, copy_of(data.tokens, copy), nothing());
@@ -64,16 +73,13 @@ namespace bench
             const std::int64_t unknown = -1;
             const auto m = xmask::drop_tokens(data.tokens, data.ids);
             const auto ours = [&] { xt::noalias(result) = xmask::masked_fill(data.tokens, m, unknown); };
-            xt::xtensor<bool, 2> found(s.shape(), false);
+#ifdef ISIN_COMPILES
             const auto theirs = [&] {
-#ifdef XTENSOR_USE_XSIMD
-                // isin inside of where does not compile with xtensor 0.27.
-                xt::noalias(found) = xt::isin(data.tokens, data.ids);
-                xt::noalias(result) = xt::where(found, unknown, data.tokens);
-#else
                 xt::noalias(result) = xt::where(xt::isin(data.tokens, data.ids), unknown, data.tokens);
-#endif
             };
+#else
+            const nothing theirs;
+#endif
             ours();
             bool right = true;
             for (std::size_t i = 0; i < result.size(); ++i)

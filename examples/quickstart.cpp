@@ -31,7 +31,7 @@ namespace
 {
     using example::text;
 
-    // ---- The batch: lines of many lengths, padded into one tensor ------------------------------------------------------
+    // ---- The batch: lines of many lengths, padded into one tensor ---------------------------------------------------
 
     struct batch
     {
@@ -69,7 +69,7 @@ namespace
         return b;
     }
 
-    // ---- The masks: which positions count? -----------------------------------------------------------------------------
+    // ---- The masks: which positions count? --------------------------------------------------------------------------
 
     // A mask says what is kept. It is lazy: it refers to its tensor, and nothing is computed before it is used.
     auto in_line(const batch& b)
@@ -155,7 +155,7 @@ namespace
         }
     }
 
-    // ---- The loss: how surprised are we by what counts? ----------------------------------------------------------------
+    // ---- The loss: how surprised are we by what counts? -------------------------------------------------------------
 
     // The same without padding, masks or floats, to compare with.
     xmask::loss plain_loss(const text& t, std::size_t lines)
@@ -230,7 +230,8 @@ namespace
         check(agree(merged, l), "the losses of two halves add up to that of the whole");
 
         const auto logits_kept = xmask::unsqueeze(kept, -1);    // for all classes of a position alike
-        xt::xtensor<float, 3> filled = xmask::masked_fill(b.logits, logits_kept, std::numeric_limits<float>::quiet_NaN());
+        const float nan = std::numeric_limits<float>::quiet_NaN();
+        xt::xtensor<float, 3> filled = xmask::masked_fill(b.logits, logits_kept, nan);
         const xmask::loss under = xmask::masked_cross_entropy(filled, b.targets, kept, gradient);
         show("masked_fill(logits, unsqueeze(kept, -1), NaN): unseen", under);
         check(under.sum == l.sum, "NaN under the mask is not seen");
@@ -248,7 +249,7 @@ namespace
         return true;
     }
 
-    // ---- The time that it takes ----------------------------------------------------------------------------------------
+    // ---- The time that it takes -------------------------------------------------------------------------------------
 
     template <class F>
     double seconds(F&& f)
@@ -270,12 +271,13 @@ namespace
         xt::xtensor<float, 3> to = b.logits;
         const double copy = seconds([&] { std::memcpy(to.data(), b.logits.data(), to.size() * sizeof(float)); });
         const auto row = [&](const char* code, double time) {
-            std::cout << "    " << std::left << std::setw(56) << code << std::right << std::fixed << std::setprecision(1)
-                      << std::setw(9) << time * 1e6 << " us" << std::setprecision(2) << std::setw(8) << time / copy << '\n';
+            std::cout << "    " << std::left << std::setw(56) << code << std::right << std::fixed
+                      << std::setprecision(1) << std::setw(9) << time * 1e6 << " us"
+                      << std::setprecision(2) << std::setw(8) << time / copy << '\n';
         };
         volatile double sink = 0;    // so that no result counts as unused
-        std::cout << "\nTime of each step, and as a multiple of copying the logits (" << to.size() * sizeof(float) / 1024
-                  << " KiB):\n";
+        std::cout << "\nTime of each step, and as a multiple of copying the logits ("
+                  << to.size() * sizeof(float) / 1024 << " KiB):\n";
         row("std::memcpy(to, logits)", copy);
         row("bitmask kept = in_line && words && frequent && ...", seconds([&] { kept = lazy; }));
         row("count_kept(kept)", seconds([&] { sink = static_cast<double>(xmask::count_kept(kept)); }));
@@ -303,8 +305,8 @@ int main(int argc, char** argv)
         {
             std::cout << "(cut: only the first " << lines << " lines are in the batch)\n";
         }
-        std::cout << "Batch: " << lines << " lines x " << b.targets.shape(1) << " positions, shorter lines are padded; x "
-                  << t.vocabulary.size() << " logits\n";
+        std::cout << "Batch: " << lines << " lines x " << b.targets.shape(1)
+                  << " positions, shorter lines are padded; x " << t.vocabulary.size() << " logits\n";
         show_masks(b, t);
         if (show_losses(b, t))
         {

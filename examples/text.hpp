@@ -204,7 +204,7 @@ namespace example
                   << " different\n";
         if (t.count[unknown] != 0)
         {
-            std::cout << "(cut: " << t.count[unknown] << " tokens are not among the most frequent and become <unknown>)\n";
+            std::cout << "(cut: " << t.count[unknown] << " tokens are of rare words and become <unknown>)\n";
         }
         score_pairs(t);
         return t;

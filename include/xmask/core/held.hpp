@@ -25,6 +25,26 @@ namespace xmask::inline XMASK_ABI::detail
     template <class C>
     concept number_table = expression<C> || number_range<C>;
 
+    /// Whether C is a table of integers; bool is none.
+    template <class C>
+    consteval bool holds_integers()
+    {
+        if constexpr (number_range<C>)
+        {
+            using value = std::ranges::range_value_t<C>;
+            return std::integral<value> && !std::same_as<value, bool>;
+        }
+        else if constexpr (expression<C>)
+        {
+            using value = std::remove_cv_t<value_type_t<C>>;
+            return std::integral<value> && !std::same_as<value, bool>;
+        }
+        else
+        {
+            return false;
+        }
+    }
+
     /// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
     template <number_table C>
     decltype(auto) hold(C&& values)

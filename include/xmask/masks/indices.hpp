@@ -186,20 +186,7 @@ namespace xmask::inline XMASK_ABI
         template <class I>
         consteval bool require_indices()
         {
-            constexpr bool integers = [] {
-                if constexpr (number_range<I>)
-                {
-                    return std::integral<std::ranges::range_value_t<I>> && !std::same_as<std::ranges::range_value_t<I>, bool>;
-                }
-                else if constexpr (expression<I>)
-                {
-                    return std::integral<value_type_t<I>> && !std::same_as<value_type_t<I>, bool>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
+            constexpr bool integers = holds_integers<I>();
             static_assert(
                 integers,
                 "xmask: indices are integers: a list or 1-D tensor for every row, or a 2-D tensor with one list a row."

@@ -84,20 +84,7 @@ namespace xmask::inline XMASK_ABI
         template <class L>
         consteval bool require_lengths()
         {
-            constexpr bool integers = [] {
-                if constexpr (number_range<L>)
-                {
-                    return std::integral<std::ranges::range_value_t<L>> && !std::same_as<std::ranges::range_value_t<L>, bool>;
-                }
-                else if constexpr (expression<L>)
-                {
-                    return std::integral<value_type_t<L>> && !std::same_as<value_type_t<L>, bool>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
+            constexpr bool integers = holds_integers<L>();
             static_assert(
                 integers, "xmask: lengths are integers, one a row: a tensor of them, a standard container, or a list."
             );

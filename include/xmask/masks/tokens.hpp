@@ -197,18 +197,7 @@ namespace xmask::inline XMASK_ABI
         template <class X, class I>
         consteval bool require_tokens()
         {
-            constexpr bool integers = [] {
-                if constexpr (expression<X> && !mask_expression<X> && number_table<I>)
-                {
-                    using token = std::remove_cv_t<value_type_t<X>>;
-                    using id = std::decay_t<decltype(*std::declval<const std::decay_t<I>&>().begin())>;
-                    return std::integral<token> && !std::same_as<token, bool> && std::integral<id>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
+            constexpr bool integers = expression<X> && !mask_expression<X> && holds_integers<X>() && holds_integers<I>();
             static_assert(integers, "xmask: tokens are a tensor of integers, and ids a list or container of integers.");
             return integers;
         }
