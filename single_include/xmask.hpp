@@ -40,14 +40,22 @@
 
 #if defined(__GNUC__)
 #define XMASK_COLD [[gnu::cold, gnu::noinline]]
-#define XMASK_INLINE [[gnu::always_inline]] inline
-#define XMASK_INLINE_LAMBDA __attribute__((always_inline))
 #elif defined(_MSC_VER)
 #define XMASK_COLD __declspec(noinline)
+#else
+#define XMASK_COLD
+#endif
+
+// Without optimization, and under a sanitizer, it would only make code larger and slower to compile.
+#if defined(XMASK_INLINE)
+#define XMASK_INLINE_LAMBDA
+#elif defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+#define XMASK_INLINE [[gnu::always_inline]] inline
+#define XMASK_INLINE_LAMBDA __attribute__((always_inline))
+#elif defined(_MSC_VER) && !defined(_DEBUG)
 #define XMASK_INLINE __forceinline
 #define XMASK_INLINE_LAMBDA
 #else
-#define XMASK_COLD
 #define XMASK_INLINE inline
 #define XMASK_INLINE_LAMBDA
 #endif
@@ -670,11 +678,13 @@ namespace xmask::inline XMASK_ABI
         template <class E>
         using closure_t = xt::const_xclosure_t<E>;
 
-        /// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride.
+        /// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An adapted
+        /// std::vector<bool>, whose elements are bits, is none.
         template <class E>
         concept has_memory = xt::has_data_interface<std::decay_t<E>>::value
                              && xt::has_strides<std::decay_t<E>>::value && requires(const std::decay_t<E>& e) {
                                     requires std::is_pointer_v<std::decay_t<decltype(e.data())>>;
+                                    requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
                                     e.data_offset();
                                 };
     }
@@ -2763,6 +2773,8 @@ namespace xmask::inline XMASK_ABI
             requires(
                 std::same_as<Requested, value_type> && Op::has_register_form && detail::leaves_are<operand_type, value_type>::value
                 && xt::has_simd_interface<operand_type, value_type>::value
+                // An integer division would trap on what is dropped.
+                && (std::is_floating_point_v<value_type> || detail::has_memory<operand_type>)
             )
         detail::lanes<Requested> load_simd(size_type i) const
         {
@@ -4416,6 +4428,26 @@ namespace xmask::inline XMASK_ABI::detail
     template <class C>
     concept number_table = expression<C> || number_range<C>;
 
+    /// Whether C is a table of integers; bool is none.
+    template <class C>
+    consteval bool holds_integers()
+    {
+        if constexpr (number_range<C>)
+        {
+            using value = std::ranges::range_value_t<C>;
+            return std::integral<value> && !std::same_as<value, bool>;
+        }
+        else if constexpr (expression<C>)
+        {
+            using value = std::remove_cv_t<value_type_t<C>>;
+            return std::integral<value> && !std::same_as<value, bool>;
+        }
+        else
+        {
+            return false;
+        }
+    }
+
     /// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
     template <number_table C>
     decltype(auto) hold(C&& values)
@@ -4592,7 +4624,7 @@ namespace xmask::inline XMASK_ABI
             std::size_t checked(const char* name, T index, std::size_t list, std::size_t k, bool many) const
             {
                 const std::size_t n = columns_of(m_shape);
-                if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, n)) [[unlikely]]
+                if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, n)) [[unlikely]]
                 {
                     if (many)
                     {
@@ -4628,20 +4660,7 @@ namespace xmask::inline XMASK_ABI
         template <class I>
         consteval bool require_indices()
         {
-            constexpr bool integers = [] {
-                if constexpr (number_range<I>)
-                {
-                    return std::integral<std::ranges::range_value_t<I>>;
-                }
-                else if constexpr (expression<I>)
-                {
-                    return std::integral<value_type_t<I>> && !std::same_as<value_type_t<I>, bool>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
+            constexpr bool integers = holds_integers<I>();
             static_assert(
                 integers,
                 "xmask: indices are integers: a list or 1-D tensor for every row, or a 2-D tensor with one list a row."
@@ -4762,7 +4781,7 @@ namespace xmask::inline XMASK_ABI
                 for (std::size_t r = 0; r < rows; ++r)
                 {
                     const auto length = at(r);
-                    if (std::cmp_less(length, 0) || std::cmp_greater(length, n)) [[unlikely]]
+                    if (std::cmp_less(+length, 0) || std::cmp_greater(+length, n)) [[unlikely]]
                     {
                         throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
                     }
@@ -4779,9 +4798,9 @@ namespace xmask::inline XMASK_ABI
                 // Clamped, because the caller's tensor may have changed since it was checked.
                 const std::size_t n = m_shape[m_shape.size() - 1];
                 const auto stored = at(r);
-                const std::size_t length = std::cmp_less(stored, 0)      ? 0
-                                           : std::cmp_greater(stored, n) ? n
-                                                                         : static_cast<std::size_t>(stored);
+                const std::size_t length = std::cmp_less(+stored, 0)      ? 0
+                                           : std::cmp_greater(+stored, n) ? n
+                                                                          : static_cast<std::size_t>(stored);
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
             }
 
@@ -4800,20 +4819,7 @@ namespace xmask::inline XMASK_ABI
         template <class L>
         consteval bool require_lengths()
         {
-            constexpr bool integers = [] {
-                if constexpr (number_range<L>)
-                {
-                    return std::integral<std::ranges::range_value_t<L>>;
-                }
-                else if constexpr (expression<L>)
-                {
-                    return std::integral<value_type_t<L>> && !std::same_as<value_type_t<L>, bool>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
+            constexpr bool integers = holds_integers<L>();
             static_assert(
                 integers, "xmask: lengths are integers, one a row: a tensor of them, a standard container, or a list."
             );
@@ -4925,7 +4931,7 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] std::string text() const
             {
                 std::string out;
-                if (m_columns == 0)
+                if (m_rows == 0 || m_columns == 0)
                 {
                     return out;
                 }
@@ -5754,7 +5760,9 @@ namespace xmask::inline XMASK_ABI
             std::vector<T> sorted;
             for (const auto id : ids)
             {
-                if (std::in_range<T>(id))
+                // Promoted, because std::in_range refuses characters.
+                if (std::cmp_greater_equal(+id, +std::numeric_limits<T>::min())
+                    && std::cmp_less_equal(+id, +std::numeric_limits<T>::max()))
                 {
                     sorted.push_back(static_cast<T>(id));
                 }
@@ -5767,18 +5775,7 @@ namespace xmask::inline XMASK_ABI
         template <class X, class I>
         consteval bool require_tokens()
         {
-            constexpr bool integers = [] {
-                if constexpr (expression<X> && !mask_expression<X> && number_table<I>)
-                {
-                    using token = std::remove_cv_t<value_type_t<X>>;
-                    using id = std::decay_t<decltype(*std::declval<const std::decay_t<I>&>().begin())>;
-                    return std::integral<token> && !std::same_as<token, bool> && std::integral<id>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
+            constexpr bool integers = expression<X> && !mask_expression<X> && holds_integers<X>() && holds_integers<I>();
             static_assert(integers, "xmask: tokens are a tensor of integers, and ids a list or container of integers.");
             return integers;
         }
@@ -6115,6 +6112,11 @@ namespace xmask::inline XMASK_ABI
             {
                 return gradient.scale;
             }
+        };
+
+        template <class E>
+        struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>>
+        {
         };
     }
 }

@@ -94,8 +94,11 @@ TEST_CASE("A fused assignment allocates nothing", "[applied]")
         xmask::multiply_inplace(y, m);
         const std::size_t after = allocations;
         REQUIRE(after == before);
+#if !defined(XTENSOR_USE_XSIMD)
+        // With it, tensors take their memory from elsewhere than new.
         z = 2 * z;
         REQUIRE(allocations > after);
+#endif
     }
 }
 

@@ -62,7 +62,7 @@ TEST_CASE("a user's own rule combines, stores and prints as any mask", "[mask]")
 
 TEST_CASE("a mask iterates in any order, as the array of its elements does", "[mask]")
 {
-    for (const auto& shape : std::vector<std::vector<std::size_t>>{{}, {5}, {3, 4}, {2, 3, 5}, {1, 4}, {4, 1}, {2, 0}})
+    for (const auto& shape : std::vector<std::vector<std::size_t>>{{}, {5}, {3, 4}, {2, 3, 5}, {1, 4}, {4, 1}})
     {
         const auto m = thirds(shape);
         const xt::xarray<bool> b = m;
@@ -74,6 +74,10 @@ TEST_CASE("a mask iterates in any order, as the array of its elements does", "[m
         REQUIRE(same(m.begin<columns>(), m.end<columns>(), b.begin<columns>(), b.end<columns>()));
         REQUIRE(same(m.rbegin<columns>(), m.rend<columns>(), b.rbegin<columns>(), b.rend<columns>()));
     }
+    // Alone, because the iterators of an empty xarray compute with a null pointer.
+    const auto nothing = thirds({2, 0});
+    REQUIRE(nothing.begin() == nothing.end());
+    REQUIRE(nothing.rbegin() == nothing.rend());
 }
 
 TEST_CASE("a mask iterates broadcast to a larger shape, in any order", "[mask]")

@@ -17,17 +17,6 @@
 using Catch::Matchers::Message;
 using extents = std::vector<std::size_t>;
 
-namespace
-{
-    /// Booleans combined by xtensor, which broadcasts as NumPy does.
-    template <class E>
-    std::vector<char> elements(const E& e)
-    {
-        const xt::xarray<bool> values = e;
-        return oracle::elements(values);
-    }
-}
-
 TEST_CASE("masks broadcast together as NumPy's arrays do", "[broadcast]")
 {
     const std::vector<std::vector<extents>> pairs = {
@@ -42,11 +31,12 @@ TEST_CASE("masks broadcast together as NumPy's arrays do", "[broadcast]")
         const auto q = oracle::random<bool>(pair[1], 2);
         const auto a = xmask::keep_where(p);
         const auto b = xmask::keep_where(q);
-        oracle::require_words(a && b, elements(p && q));
-        oracle::require_words(b && a, elements(p && q));
-        oracle::require_words(a || b, elements(p || q));
-        oracle::require_words(b ^ a, elements(xt::not_equal(p, q)));
-        oracle::require_words(!(a && b), elements(!(p && q)));
+        // Element by element: with XTENSOR_USE_XSIMD, xtensor 0.25 assigns broadcast booleans wrongly.
+        oracle::require_words(a && b, oracle::elements(p && q));
+        oracle::require_words(b && a, oracle::elements(p && q));
+        oracle::require_words(a || b, oracle::elements(p || q));
+        oracle::require_words(b ^ a, oracle::elements(xt::not_equal(p, q)));
+        oracle::require_words(!(a && b), oracle::elements(!(p && q)));
     }
 }
 
@@ -79,7 +69,7 @@ TEST_CASE("the rank of a combination is known where both ranks are", "[broadcast
     STATIC_REQUIRE(std::is_same_v<decltype(a && b)::shape_type, std::array<std::size_t, 3>>);
     const auto stored = xmask::bitmask(a);
     STATIC_REQUIRE(std::is_same_v<decltype(stored && b)::shape_type, xt::dynamic_shape<std::size_t>>);
-    oracle::require_mask(a && b, elements(xt::xarray<bool>(a) && xt::xarray<bool>(b)));
+    oracle::require_mask(a && b, oracle::elements(xt::xarray<bool>(a) && xt::xarray<bool>(b)));
 }
 
 TEST_CASE("unsqueeze inserts an axis anywhere", "[broadcast]")

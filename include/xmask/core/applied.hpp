@@ -234,6 +234,8 @@ namespace xmask::inline XMASK_ABI
             requires(
                 std::same_as<Requested, value_type> && Op::has_register_form && detail::leaves_are<operand_type, value_type>::value
                 && xt::has_simd_interface<operand_type, value_type>::value
+                // An integer division would trap on what is dropped.
+                && (std::is_floating_point_v<value_type> || detail::has_memory<operand_type>)
             )
         detail::lanes<Requested> load_simd(size_type i) const
         {

@@ -8,14 +8,22 @@
 
 #if defined(__GNUC__)
 #define XMASK_COLD [[gnu::cold, gnu::noinline]]
-#define XMASK_INLINE [[gnu::always_inline]] inline
-#define XMASK_INLINE_LAMBDA __attribute__((always_inline))
 #elif defined(_MSC_VER)
 #define XMASK_COLD __declspec(noinline)
+#else
+#define XMASK_COLD
+#endif
+
+// Without optimization, and under a sanitizer, it would only make code larger and slower to compile.
+#if defined(XMASK_INLINE)
+#define XMASK_INLINE_LAMBDA
+#elif defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+#define XMASK_INLINE [[gnu::always_inline]] inline
+#define XMASK_INLINE_LAMBDA __attribute__((always_inline))
+#elif defined(_MSC_VER) && !defined(_DEBUG)
 #define XMASK_INLINE __forceinline
 #define XMASK_INLINE_LAMBDA
 #else
-#define XMASK_COLD
 #define XMASK_INLINE inline
 #define XMASK_INLINE_LAMBDA
 #endif
