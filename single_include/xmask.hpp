@@ -3206,12 +3206,11 @@ namespace xmask::inline XMASK_ABI
             const column_range solid = detail::solid(cursor);
             fill_columns(row, row + std::min(kept.begin, n), value);
             std::size_t c = kept.begin;
-            for (; c < kept.end; c += word_columns)
+            while (c < kept.end)
             {
                 if (c >= solid.begin && c < solid.end)
                 {
-                    // On to the first column that the cursor has not promised.
-                    c = solid.end - word_columns;
+                    c = solid.end;
                     continue;
                 }
                 const std::size_t count = std::min(word_columns, n - c);
@@ -3224,6 +3223,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     select_dropped(row + c, count, dropped, value);
                 }
+                c += count;
             }
             if (c < n)
             {
@@ -5879,28 +5879,40 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
         /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves first, so that
-        /// one word need not wait for the last. Floats are widened in pairs: each passes through one addition in float,
-        /// and the error stays below 1e-7 of the sum of magnitudes for any number of them.
-        template <class Term>
+        /// one word need not wait for the last. Exact: floats are widened one by one, and only the final rounding of a
+        /// sum is left. Otherwise in pairs, each through one addition in float: for terms that were rounded themselves.
+        template <bool Exact, class Term>
         XMASK_INLINE void add_word(Term&& term) noexcept
         {
-            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                if constexpr (std::is_same_v<T, float>)
-                {
-                    auto wide = widen(term(index<0>()) + term(index<1>()));
-                    ((add_pair(wide, term(index<2 * I + 2>()) + term(index<2 * I + 3>()))), ...);
-                    m_sums[0] += wide[0];
-                    m_sums[1] += wide[1];
-                }
-                else
-                {
-                    auto even = term(index<0>());
-                    auto odd = term(index<1>());
+            constexpr std::size_t registers = word_columns / lane_count<T>;
+            if constexpr (std::is_same_v<T, float> && Exact)
+            {
+                auto wide = widen(term(index<0>()));
+                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                    (add_wide(wide, term(index<I + 1>())), ...);
+                }(std::make_index_sequence<registers - 1>());
+                m_sums[0] += wide[0];
+                m_sums[1] += wide[1];
+            }
+            else if constexpr (std::is_same_v<T, float>)
+            {
+                auto wide = widen(term(index<0>()) + term(index<1>()));
+                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                    (add_wide(wide, term(index<2 * I + 2>()) + term(index<2 * I + 3>())), ...);
+                }(std::make_index_sequence<registers / 2 - 1>());
+                m_sums[0] += wide[0];
+                m_sums[1] += wide[1];
+            }
+            else
+            {
+                auto even = term(index<0>());
+                auto odd = term(index<1>());
+                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
                     ((even += term(index<2 * I + 2>()), odd += term(index<2 * I + 3>())), ...);
-                    m_sums[0] += even;
-                    m_sums[1] += odd;
-                }
-            }(std::make_index_sequence<word_columns / lane_count<T> / 2 - 1>());
+                }(std::make_index_sequence<registers / 2 - 1>());
+                m_sums[0] += even;
+                m_sums[1] += odd;
+            }
         }
 
         [[nodiscard]] double total() const noexcept
@@ -5913,7 +5925,7 @@ namespace xmask::inline XMASK_ABI::detail
         template <std::size_t I>
         using index = std::integral_constant<std::size_t, I>;
 
-        XMASK_INLINE static void add_pair(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
+        XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
         {
             const auto wide = widen(x);
             to[0] += wide[0];
@@ -5928,12 +5940,12 @@ namespace xmask::inline XMASK_ABI::detail
     inline constexpr bool sums_in_registers = has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
 
     /// Adds term(k, full) for each register of a block; term gives 0 in lanes that don't count.
-    template <class T, class Count, class Term>
+    template <class T, bool Exact, class Count, class Term>
     XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term)
     {
         if constexpr (std::is_same_v<Count, whole_word>)
         {
-            sum.add_word([&](auto i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
+            sum.template add_word<Exact>([&](auto i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
         }
         else
         {
@@ -6138,6 +6150,29 @@ namespace xmask::inline XMASK_ABI::detail
         }
     };
 
+    /// A function times real weights, which come before its arguments.
+    template <class F>
+    struct weighted
+    {
+        F function;
+
+        template <class W, class... V>
+        XMASK_INLINE auto value(const W& w, const V&... x) const
+        {
+            return w * function.value(x...);
+        }
+
+        template <class W, class... V>
+        XMASK_INLINE auto derivative(const W& w, const V&... x) const
+        {
+            return w * function.derivative(x...);
+        }
+    };
+
+    /// Whether the terms of F are elements as they are, so that nothing but their sum may round.
+    template <class F>
+    inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
+
     /// A sum of terms of type T and the weight it is of.
     template <class T>
     struct weighted_sum
@@ -6152,10 +6187,10 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        template <class Count, class Term>
+        template <bool Exact, class Count, class Term>
         XMASK_INLINE void add_registers(Count count, Term&& term)
         {
-            add_block<T>(m_registers, count, term);
+            add_block<T, Exact>(m_registers, count, term);
         }
 
         void add(sum_t<T> term) noexcept
@@ -6275,12 +6310,12 @@ namespace xmask::inline XMASK_ABI::detail
                 // function need not map to 0.
                 if (std::is_same_v<Count, whole_word> && bits == ~word_t(0))
                 {
-                    sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         return terms.template value_register<full>(k, count - k);
                     });
                     return;
                 }
-                sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     return zero_unless<T>(bits >> k, terms.template value_register<full>(k, count - k));
                 });
             }
@@ -6326,25 +6361,6 @@ namespace xmask::inline XMASK_ABI::detail
         F m_function;
         Cursor m_cursor;
         std::tuple<Row...> m_rows;
-    };
-
-    /// A function times real weights, which come before its arguments.
-    template <class F>
-    struct weighted
-    {
-        F function;
-
-        template <class W, class... V>
-        XMASK_INLINE auto value(const W& w, const V&... x) const
-        {
-            return w * function.value(x...);
-        }
-
-        template <class W, class... V>
-        XMASK_INLINE auto derivative(const W& w, const V&... x) const
-        {
-            return w * function.derivative(x...);
-        }
     };
 
     /// Rows that keep everything, where weights decide instead of a mask.

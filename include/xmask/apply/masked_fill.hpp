@@ -216,12 +216,11 @@ namespace xmask::inline XMASK_ABI
             const column_range solid = detail::solid(cursor);
             fill_columns(row, row + std::min(kept.begin, n), value);
             std::size_t c = kept.begin;
-            for (; c < kept.end; c += word_columns)
+            while (c < kept.end)
             {
                 if (c >= solid.begin && c < solid.end)
                 {
-                    // On to the first column that the cursor has not promised.
-                    c = solid.end - word_columns;
+                    c = solid.end;
                     continue;
                 }
                 const std::size_t count = std::min(word_columns, n - c);
@@ -234,6 +233,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     select_dropped(row + c, count, dropped, value);
                 }
+                c += count;
             }
             if (c < n)
             {

@@ -32,6 +32,29 @@ namespace xmask::inline XMASK_ABI::detail
         }
     };
 
+    /// A function times real weights, which come before its arguments.
+    template <class F>
+    struct weighted
+    {
+        F function;
+
+        template <class W, class... V>
+        XMASK_INLINE auto value(const W& w, const V&... x) const
+        {
+            return w * function.value(x...);
+        }
+
+        template <class W, class... V>
+        XMASK_INLINE auto derivative(const W& w, const V&... x) const
+        {
+            return w * function.derivative(x...);
+        }
+    };
+
+    /// Whether the terms of F are elements as they are, so that nothing but their sum may round.
+    template <class F>
+    inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
+
     /// A sum of terms of type T and the weight it is of.
     template <class T>
     struct weighted_sum
@@ -46,10 +69,10 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        template <class Count, class Term>
+        template <bool Exact, class Count, class Term>
         XMASK_INLINE void add_registers(Count count, Term&& term)
         {
-            add_block<T>(m_registers, count, term);
+            add_block<T, Exact>(m_registers, count, term);
         }
 
         void add(sum_t<T> term) noexcept
@@ -169,12 +192,12 @@ namespace xmask::inline XMASK_ABI::detail
                 // function need not map to 0.
                 if (std::is_same_v<Count, whole_word> && bits == ~word_t(0))
                 {
-                    sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         return terms.template value_register<full>(k, count - k);
                     });
                     return;
                 }
-                sum.add_registers(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     return zero_unless<T>(bits >> k, terms.template value_register<full>(k, count - k));
                 });
             }
@@ -220,25 +243,6 @@ namespace xmask::inline XMASK_ABI::detail
         F m_function;
         Cursor m_cursor;
         std::tuple<Row...> m_rows;
-    };
-
-    /// A function times real weights, which come before its arguments.
-    template <class F>
-    struct weighted
-    {
-        F function;
-
-        template <class W, class... V>
-        XMASK_INLINE auto value(const W& w, const V&... x) const
-        {
-            return w * function.value(x...);
-        }
-
-        template <class W, class... V>
-        XMASK_INLINE auto derivative(const W& w, const V&... x) const
-        {
-            return w * function.derivative(x...);
-        }
     };
 
     /// Rows that keep everything, where weights decide instead of a mask.
