@@ -3699,7 +3699,6 @@ namespace xmask::inline XMASK_ABI
 // ==== xmask/masks/boolean.hpp ====
 
 #include <concepts>
-#include <cstddef>
 #include <utility>
 
 // ==== xmask/masks/combine.hpp ====
@@ -4240,6 +4239,153 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/masks/element_rule.hpp ====
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Masks that a test of each element of a tensor decides: booleans, thresholds, token ids.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
+    /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
+    /// the registers say, or `word_t block(block, count) const` to answer a block its own way.
+    template <class Test, class Row>
+    class element_cursor
+    {
+        using T = typename block_t<Row>::value_type;
+
+    public:
+
+        element_cursor(const Test& test, Row row, std::size_t n)
+            : m_test(&test)
+            , m_row(std::move(row))
+            , m_columns(n)
+        {
+        }
+
+        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+        {
+            return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
+        }
+
+        [[nodiscard]] bool kept(std::size_t c) const
+        {
+            return (*m_test)(m_row.read(c, 1, 1).at(0));
+        }
+
+        [[nodiscard]] column_range extent() const noexcept
+        {
+            return {0, m_columns};
+        }
+
+    private:
+
+        template <class Count>
+        XMASK_INLINE word_t test(std::size_t c, Count count) const
+        {
+            const auto block = m_row.read(c, count, first_bits(count));
+            if constexpr (requires { m_test->block(block, count); })
+            {
+                return m_test->block(block, count);
+            }
+            word_t bits = 0;
+            if constexpr (requires(const Test& t, const lanes<T>& x) { t.lanes(x); })
+            {
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = load_register<full>(block, k, count - k);
+                    bits |= bits_from_mask(m_test->lanes(x)) << k;
+                });
+                if constexpr (requires { m_test->word(bits); })
+                {
+                    bits = m_test->word(bits);
+                }
+                return bits & first_bits(count);
+            }
+            else
+            {
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    bits |= word_t((*m_test)(block.at(k))) << k;
+                }
+                return bits;
+            }
+        }
+
+        const Test* m_test;
+        mutable Row m_row;  // a row over anything but memory keeps a buffer
+        std::size_t m_columns;
+    };
+
+    template <class Test, class Rows>
+    class element_rows
+    {
+    public:
+
+        element_rows(const Test& test, Rows rows, std::size_t n)
+            : m_test(&test)
+            , m_rows(std::move(rows))
+            , m_columns(n)
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
+        }
+
+    private:
+
+        const Test* m_test;
+        Rows m_rows;
+        std::size_t m_columns;
+    };
+
+    /// Keeps the elements of a tensor that pass a test, in the tensor's own type.
+    template <class CTX, class Test>
+    class element_rule
+    {
+        using operand_type = std::decay_t<CTX>;
+
+    public:
+
+        using shape_type = typename operand_type::inner_shape_type;
+
+        template <class X>
+        element_rule(X&& x, Test test)
+            : m_operand(std::forward<X>(x))
+            , m_test(std::move(test))
+        {
+        }
+
+        [[nodiscard]] const shape_type& shape() const noexcept
+        {
+            return m_operand.shape();
+        }
+
+        [[nodiscard]] auto rows() const
+        {
+            auto operand = make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
+            return element_rows<Test, decltype(operand)>(m_test, std::move(operand), columns_of(shape()));
+        }
+
+    private:
+
+        CTX m_operand;
+        Test m_test;
+    };
+
+    template <class X, class Test>
+    auto make_element_mask(X&& x, Test test)
+    {
+        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test)));
+    }
+}
+
 /// @file
 /// The only ways in for boolean tensors: the name says what true means.
 
@@ -4247,103 +4393,19 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// One row of booleans, packed 64 bytes to a word.
-        template <class Row>
-        class boolean_cursor
+        /// The test of a boolean: 64 bytes are packed to a word.
+        struct is_true
         {
-        public:
-
-            boolean_cursor(Row row, std::size_t n)
-                : m_row(std::move(row))
-                , m_columns(n)
+            bool operator()(bool value) const noexcept
             {
+                return value;
             }
 
-            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            template <class V>
+            XMASK_INLINE auto lanes(const V& values) const noexcept
             {
-                return c + word_columns <= m_columns ? pack(c, whole_word()) : pack(c, m_columns - c);
+                return values != V(static_cast<unsigned char>(0));
             }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                return m_row.read(c, 1, 1).at(0);
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return {0, m_columns};
-            }
-
-        private:
-
-            template <class Count>
-            XMASK_INLINE word_t pack(std::size_t c, Count count) const
-            {
-                const auto block = m_row.read(c, count, first_bits(count));
-                word_t bits = 0;
-                for_each_register<bool>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto bytes = load_register<full>(block, k, count - k);
-                    bits |= bits_from_mask(bytes != lanes<bool>(static_cast<unsigned char>(0))) << k;
-                });
-                return bits;
-            }
-
-            mutable Row m_row;  // a row over anything but memory keeps a buffer
-            std::size_t m_columns;
-        };
-
-        template <class Rows>
-        class boolean_rows
-        {
-        public:
-
-            boolean_rows(Rows rows, std::size_t n)
-                : m_rows(std::move(rows))
-                , m_columns(n)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return boolean_cursor<row_t<Rows>>(m_rows.row(r), m_columns);
-            }
-
-        private:
-
-            Rows m_rows;
-            std::size_t m_columns;
-        };
-
-        template <class CTE>
-        class boolean_rule
-        {
-            using operand_type = std::decay_t<CTE>;
-
-        public:
-
-            using shape_type = typename operand_type::inner_shape_type;
-
-            template <class E>
-                requires(!std::same_as<std::decay_t<E>, boolean_rule>)
-            explicit boolean_rule(E&& e)
-                : m_values(std::forward<E>(e))
-            {
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_values.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                auto operand = make_operand<bool>(m_values, shape());
-                return boolean_rows<decltype(operand)>(std::move(operand), columns_of(shape()));
-            }
-
-        private:
-
-            CTE m_values;
         };
 
         template <class E>
@@ -4379,8 +4441,7 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_booleans<E>())
         {
-            using rule = detail::boolean_rule<detail::closure_t<E>>;
-            return mask(rule(std::forward<E>(e)));
+            return detail::make_element_mask(std::forward<E>(e), detail::is_true());
         }
     }
 
@@ -5021,153 +5082,6 @@ namespace xmask::inline XMASK_ABI
 #include <limits>
 #include <type_traits>
 #include <utility>
-
-// ==== xmask/masks/element_rule.hpp ====
-
-#include <cstddef>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
-/// @file
-/// Masks that a test of each element of a tensor decides: thresholds, token ids.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
-    /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
-    /// the registers say, or `word_t block(block, count) const` to answer a block its own way.
-    template <class Test, class Row>
-    class element_cursor
-    {
-        using T = typename block_t<Row>::value_type;
-
-    public:
-
-        element_cursor(const Test& test, Row row, std::size_t n)
-            : m_test(&test)
-            , m_row(std::move(row))
-            , m_columns(n)
-        {
-        }
-
-        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
-        {
-            return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
-        }
-
-        [[nodiscard]] bool kept(std::size_t c) const
-        {
-            return (*m_test)(m_row.read(c, 1, 1).at(0));
-        }
-
-        [[nodiscard]] column_range extent() const noexcept
-        {
-            return {0, m_columns};
-        }
-
-    private:
-
-        template <class Count>
-        XMASK_INLINE word_t test(std::size_t c, Count count) const
-        {
-            const auto block = m_row.read(c, count, first_bits(count));
-            if constexpr (requires { m_test->block(block, count); })
-            {
-                return m_test->block(block, count);
-            }
-            word_t bits = 0;
-            if constexpr (requires(const Test& t, const lanes<T>& x) { t.lanes(x); })
-            {
-                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto x = load_register<full>(block, k, count - k);
-                    bits |= bits_from_mask(m_test->lanes(x)) << k;
-                });
-                if constexpr (requires { m_test->word(bits); })
-                {
-                    bits = m_test->word(bits);
-                }
-                return bits & first_bits(count);
-            }
-            else
-            {
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    bits |= word_t((*m_test)(block.at(k))) << k;
-                }
-                return bits;
-            }
-        }
-
-        const Test* m_test;
-        mutable Row m_row;  // a row over anything but memory keeps a buffer
-        std::size_t m_columns;
-    };
-
-    template <class Test, class Rows>
-    class element_rows
-    {
-    public:
-
-        element_rows(const Test& test, Rows rows, std::size_t n)
-            : m_test(&test)
-            , m_rows(std::move(rows))
-            , m_columns(n)
-        {
-        }
-
-        XMASK_INLINE auto row(std::size_t r) const
-        {
-            return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
-        }
-
-    private:
-
-        const Test* m_test;
-        Rows m_rows;
-        std::size_t m_columns;
-    };
-
-    /// Keeps the elements of a tensor that pass a test, in the tensor's own type.
-    template <class CTX, class Test>
-    class element_rule
-    {
-        using operand_type = std::decay_t<CTX>;
-
-    public:
-
-        using shape_type = typename operand_type::inner_shape_type;
-
-        template <class X>
-        element_rule(X&& x, Test test)
-            : m_operand(std::forward<X>(x))
-            , m_test(std::move(test))
-        {
-        }
-
-        [[nodiscard]] const shape_type& shape() const noexcept
-        {
-            return m_operand.shape();
-        }
-
-        [[nodiscard]] auto rows() const
-        {
-            auto operand = make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
-            return element_rows<Test, decltype(operand)>(m_test, std::move(operand), columns_of(shape()));
-        }
-
-    private:
-
-        CTX m_operand;
-        Test m_test;
-    };
-
-    template <class X, class Test>
-    auto make_element_mask(X&& x, Test test)
-    {
-        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test)));
-    }
-}
 
 /// @file
 /// Masks from comparing elements with a threshold.

@@ -3,14 +3,12 @@
 #pragma once
 
 #include <concepts>
-#include <cstddef>
 #include <utility>
 
-#include "../core/block.hpp"
 #include "../core/mask.hpp"
-#include "../core/row.hpp"
 #include "../core/simd.hpp"
 #include "combine.hpp"
+#include "element_rule.hpp"
 
 /// @file
 /// The only ways in for boolean tensors: the name says what true means.
@@ -19,103 +17,19 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// One row of booleans, packed 64 bytes to a word.
-        template <class Row>
-        class boolean_cursor
+        /// The test of a boolean: 64 bytes are packed to a word.
+        struct is_true
         {
-        public:
-
-            boolean_cursor(Row row, std::size_t n)
-                : m_row(std::move(row))
-                , m_columns(n)
+            bool operator()(bool value) const noexcept
             {
+                return value;
             }
 
-            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            template <class V>
+            XMASK_INLINE auto lanes(const V& values) const noexcept
             {
-                return c + word_columns <= m_columns ? pack(c, whole_word()) : pack(c, m_columns - c);
+                return values != V(static_cast<unsigned char>(0));
             }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                return m_row.read(c, 1, 1).at(0);
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return {0, m_columns};
-            }
-
-        private:
-
-            template <class Count>
-            XMASK_INLINE word_t pack(std::size_t c, Count count) const
-            {
-                const auto block = m_row.read(c, count, first_bits(count));
-                word_t bits = 0;
-                for_each_register<bool>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto bytes = load_register<full>(block, k, count - k);
-                    bits |= bits_from_mask(bytes != lanes<bool>(static_cast<unsigned char>(0))) << k;
-                });
-                return bits;
-            }
-
-            mutable Row m_row;  // a row over anything but memory keeps a buffer
-            std::size_t m_columns;
-        };
-
-        template <class Rows>
-        class boolean_rows
-        {
-        public:
-
-            boolean_rows(Rows rows, std::size_t n)
-                : m_rows(std::move(rows))
-                , m_columns(n)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return boolean_cursor<row_t<Rows>>(m_rows.row(r), m_columns);
-            }
-
-        private:
-
-            Rows m_rows;
-            std::size_t m_columns;
-        };
-
-        template <class CTE>
-        class boolean_rule
-        {
-            using operand_type = std::decay_t<CTE>;
-
-        public:
-
-            using shape_type = typename operand_type::inner_shape_type;
-
-            template <class E>
-                requires(!std::same_as<std::decay_t<E>, boolean_rule>)
-            explicit boolean_rule(E&& e)
-                : m_values(std::forward<E>(e))
-            {
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_values.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                auto operand = make_operand<bool>(m_values, shape());
-                return boolean_rows<decltype(operand)>(std::move(operand), columns_of(shape()));
-            }
-
-        private:
-
-            CTE m_values;
         };
 
         template <class E>
@@ -151,8 +65,7 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_booleans<E>())
         {
-            using rule = detail::boolean_rule<detail::closure_t<E>>;
-            return mask(rule(std::forward<E>(e)));
+            return detail::make_element_mask(std::forward<E>(e), detail::is_true());
         }
     }
 

@@ -13,7 +13,7 @@
 #include "../core/simd.hpp"
 
 /// @file
-/// Masks that a test of each element of a tensor decides: thresholds, token ids.
+/// Masks that a test of each element of a tensor decides: booleans, thresholds, token ids.
 
 namespace xmask::inline XMASK_ABI::detail
 {
