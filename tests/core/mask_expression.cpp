@@ -35,9 +35,11 @@ TEST_CASE("a mask stands in xtensor's own functions", "[mask]")
 
     REQUIRE(xt::sum(m)() == xt::sum(b)());
     REQUIRE(xt::xarray<int>(xt::sum(xt::cast<int>(m), {1})) == xt::xarray<int>(xt::sum(xt::cast<int>(b), {1})));
-    REQUIRE(xt::xarray<float>(xt::where(m, x, y)) == xt::xarray<float>(xt::where(b, x, y)));
+    // Compared element by element: assigning where() of a stored bool array and a broadcast operand goes wrong in
+    // xtensor with XTENSOR_USE_XSIMD.
+    REQUIRE(oracle::elements(xt::xarray<float>(xt::where(m, x, y))) == oracle::elements(xt::where(b, x, y)));
     using column_array = xt::xarray<float, xt::layout_type::column_major>;
-    REQUIRE(column_array(xt::where(m, x, 1.f)) == column_array(xt::where(b, x, 1.f)));
+    REQUIRE(oracle::elements(column_array(xt::where(m, x, 1.f))) == oracle::elements(xt::where(b, x, 1.f)));
     REQUIRE(xt::any(m));
     REQUIRE_FALSE(xt::all(m));
     REQUIRE(xt::xarray<float>(xt::cast<float>(m) * x) == xt::xarray<float>(xt::cast<float>(b) * x));
