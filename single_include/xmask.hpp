@@ -5794,7 +5794,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves first, so that
         /// one word need not wait for the last. Exact: floats are widened one by one, and only the final rounding of a
-        /// sum is left. Otherwise in pairs, each through one addition in float: for terms that were rounded themselves.
+        /// sum is left. Otherwise four by four, after two additions in float: for terms that were rounded themselves.
         template <bool Exact, class Term>
         XMASK_INLINE void add_word(Term&& term) noexcept
         {
@@ -5810,10 +5810,10 @@ namespace xmask::inline XMASK_ABI::detail
             }
             else if constexpr (std::is_same_v<T, float>)
             {
-                auto wide = widen(term(index<0>()) + term(index<1>()));
+                auto wide = widen(sum_of_four<0>(term));
                 [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    (add_wide(wide, term(index<2 * I + 2>()) + term(index<2 * I + 3>())), ...);
-                }(std::make_index_sequence<registers / 2 - 1>());
+                    (add_wide(wide, sum_of_four<4 * I + 4>(term)), ...);
+                }(std::make_index_sequence<registers / 4 - 1>());
                 m_sums[0] += wide[0];
                 m_sums[1] += wide[1];
             }
@@ -5838,6 +5838,12 @@ namespace xmask::inline XMASK_ABI::detail
 
         template <std::size_t I>
         using index = std::integral_constant<std::size_t, I>;
+
+        template <std::size_t I, class Term>
+        XMASK_INLINE static auto sum_of_four(const Term& term) noexcept
+        {
+            return (term(index<I>()) + term(index<I + 1>())) + (term(index<I + 2>()) + term(index<I + 3>()));
+        }
 
         XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
         {
