@@ -284,16 +284,6 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        template <class T>
-        struct is_applied : std::false_type
-        {
-        };
-
-        template <class Op>
-        struct is_applied<applied<Op>> : std::true_type
-        {
-        };
-
         /// A row of a lazy result as the operand of another: its blocks are computed into 64 elements.
         template <class Row, class T>
         class applied_row
