@@ -19,15 +19,13 @@
 // ==== xmask/core/applied.hpp ====
 
 #include <algorithm>
-#include <array>
-#include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
 // ==== xmask/core/block.hpp ====
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -60,15 +58,10 @@
 #define XMASK_INLINE_LAMBDA
 #endif
 
-// ==== xmask/core/simd.hpp ====
+// ==== xmask/core/cursor.hpp ====
 
-#include <array>
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-
-#include <xsimd/xsimd.hpp>
 
 // ==== xmask/core/abi.hpp ====
 
@@ -222,6 +215,64 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+/// @file
+/// What a mask answers about one row.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
+    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
+    ///
+    /// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would be costly, and
+    /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words.
+    template <class C>
+    concept row_cursor = requires(const C& cursor, std::size_t c) {
+        { cursor.word(c) } -> std::same_as<word_t>;
+        { cursor.extent() } -> std::same_as<column_range>;
+    };
+
+    namespace detail
+    {
+        /// One column of a row, by the cheapest way the cursor has.
+        template <row_cursor C>
+        bool kept(const C& cursor, std::size_t c)
+        {
+            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
+            {
+                return cursor.kept(c);
+            }
+            else
+            {
+                return (cursor.word(c) & 1) != 0;
+            }
+        }
+
+        /// Columns of which the cursor knows that all are kept; none where it does not say.
+        template <row_cursor C>
+        XMASK_INLINE column_range solid(const C& cursor)
+        {
+            if constexpr (requires { { cursor.solid() } -> std::same_as<column_range>; })
+            {
+                return cursor.solid();
+            }
+            else
+            {
+                return {};
+            }
+        }
+    }
+}
+
+// ==== xmask/core/simd.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include <xsimd/xsimd.hpp>
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #define XMASK_X86 1
@@ -259,38 +310,39 @@ namespace xmask::inline XMASK_ABI::detail
     template <class T>
     inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
 
-    /// The lowest lane_count<T> bits of `bits`, one a lane; higher bits are ignored.
+    /// Bits [k, k + lane_count<T>) of a word, one a lane; k is a multiple of lane_count<T>.
     template <class T>
-    XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits) noexcept
+    XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits, std::size_t k) noexcept
     {
         using batch = lanes<T>;
         [[maybe_unused]] constexpr std::size_t n = lane_count<T>;
 #if defined(__AVX512F__)
         if constexpr (register_bytes<T> == 64)
         {
-            return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits));
+            return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
         }
         else
 #endif
             if constexpr (n <= 8 * sizeof(lane_t<T>))
         {
-            // Lane i keeps bit i of the word and compares it: three instructions, no table.
+            // Each lane gets the same piece of the word, one for several registers, and looks at its own bit.
             using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
-            static constexpr auto bit_of_lane = [] {
-                std::array<bits_t, n> bit{};
-                for (std::size_t lane = 0; lane < n; ++lane)
+            constexpr std::size_t piece = 8 * sizeof(bits_t);
+            static constexpr auto bit_of_column = [] {
+                std::array<bits_t, piece> bit{};
+                for (std::size_t column = 0; column < piece; ++column)
                 {
-                    bit[lane] = static_cast<bits_t>(word_t(1) << lane);
+                    bit[column] = static_cast<bits_t>(word_t(1) << column);
                 }
                 return bit;
             }();
-            const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_lane.data());
-            const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits)) & bit) == bit;
+            const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_column.data() + k % piece);
+            const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece))) & bit) == bit;
             return xsimd::batch_bool_cast<lane_t<T>>(chosen);
         }
         else
         {
-            return batch::batch_bool_type::from_mask(bits & first_bits(n));
+            return batch::batch_bool_type::from_mask(bits >> k & first_bits(n));
         }
     }
 
@@ -319,7 +371,7 @@ namespace xmask::inline XMASK_ABI::detail
     XMASK_INLINE __m256i chosen_lanes(std::size_t count) noexcept
     {
         using bits_t = xsimd::as_integer_t<T>;
-        return xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(first_bits(count))).data;
+        return xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(first_bits(count), 0)).data;
     }
 #endif
 
@@ -558,18 +610,56 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Calls f(c, count) for each block of n columns; count is whole_word for all but the last.
-    template <class F>
-    XMASK_INLINE void for_each_block(std::size_t n, F&& f)
+    /// Calls f(c, count) for each block of n columns of a row of operands, prepared; count is whole_word for all but the
+    /// last.
+    template <class Row, class F>
+    XMASK_INLINE void for_each_block(Row& row, std::size_t n, F&& f)
     {
-        std::size_t c = 0;
-        for (; c + word_columns <= n; c += word_columns)
+        for (std::size_t c = 0; c < n;)
         {
-            f(c, whole_word());
+            const std::size_t end = row.prepare(c, n);
+            for (; c + word_columns <= end; c += word_columns)
+            {
+                f(c, whole_word());
+            }
+            if (c < end)
+            {
+                f(c, end - c);
+                c = end;
+            }
         }
-        if (c < n)
+    }
+
+    /// Calls f(c, count, bits) for each block of a row's columns [c, stop); the row has cursor() and prepare().
+    template <class Row, class F>
+    XMASK_INLINE void walk_blocks(Row& row, std::size_t c, std::size_t stop, F&& f)
+    {
+        const auto& cursor = row.cursor();
+        const column_range solid = detail::solid(cursor);
+        while (c < stop)
         {
-            f(c, n - c);
+            const std::size_t end = row.prepare(c, stop);
+            const std::size_t solid_end = std::min(solid.end, end);
+            while (c + word_columns <= end)
+            {
+                if (c >= solid.begin)
+                {
+                    for (; c + word_columns <= solid_end; c += word_columns)
+                    {
+                        f(c, whole_word(), ~word_t(0));
+                    }
+                }
+                if (c + word_columns <= end)
+                {
+                    f(c, whole_word(), cursor.word(c));
+                    c += word_columns;
+                }
+            }
+            if (c < end)
+            {
+                f(c, end - c, cursor.word(c) & first_bits(end - c));
+                c = end;
+            }
         }
     }
 }
@@ -890,9 +980,30 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
+            /// Copies only the axes there are: rows of operands are handed on several times before a call's first load.
+            XMASK_INLINE row_offsets(const row_offsets& other) noexcept
+            {
+                *this = other;
+            }
+
+            XMASK_INLINE row_offsets& operator=(const row_offsets& other) noexcept
+            {
+                m_count = other.m_count;
+                m_axes[0] = other.m_axes[0];
+                for (std::size_t axis = 1; axis < m_count; ++axis)
+                {
+                    m_axes[axis] = other.m_axes[axis];
+                }
+                return *this;
+            }
+
             XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept
             {
-                return m_count <= 1 ? static_cast<std::ptrdiff_t>(row) * m_axes[0].stride : divide(row);
+                if (m_count > 1) [[unlikely]]
+                {
+                    return divide(row);
+                }
+                return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
             }
 
         private:
@@ -903,7 +1014,7 @@ namespace xmask::inline XMASK_ABI
                 std::ptrdiff_t stride;
             };
 
-            [[nodiscard]] std::ptrdiff_t divide(std::size_t row) const noexcept
+            [[nodiscard, gnu::noinline]] std::ptrdiff_t divide(std::size_t row) const noexcept
             {
                 std::ptrdiff_t offset = 0;
                 for (std::size_t axis = m_count; axis > 1; --axis)
@@ -953,26 +1064,6 @@ namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// Whether `strides` walk `shape` in row-major order without gaps. Strides of axes of extent 1 do not matter.
-    template <class S, class D>
-    constexpr bool is_row_major(const S& shape, const D& strides) noexcept
-    {
-        if (static_cast<std::size_t>(strides.size()) != shape.size())
-        {
-            return false;
-        }
-        std::ptrdiff_t expected = 1;
-        for (std::size_t axis = shape.size(); axis-- > 0;)
-        {
-            if (shape[axis] != 1 && static_cast<std::ptrdiff_t>(strides[axis]) != expected)
-            {
-                return false;
-            }
-            expected *= static_cast<std::ptrdiff_t>(shape[axis]);
-        }
-        return true;
-    }
-
     /// Iterates over an expression by the flat index of row-major order.
     template <class E>
     class flat_iterator
@@ -1077,10 +1168,18 @@ namespace xmask::inline XMASK_ABI::detail
         difference_type m_index = 0;
     };
 
+    /// Marks the lazy expressions of this library.
+    struct lazy_base
+    {
+    };
+
     /// Base of every lazy expression of the library. D supplies shape(), element(first, last), data_element(i),
-    /// stepper_begin, stepper_end, has_linear_assign; this adds what xtensor asks of an expression besides.
+    /// stepper_begin, stepper_end; this adds what xtensor asks of an expression besides.
     template <class D, class Value>
-    class lazy : public xt::xexpression<D>, public xt::xconst_iterable<D>, public xt::xconst_accessible<D>
+    class lazy : public lazy_base,
+                 public xt::xexpression<D>,
+                 public xt::xconst_iterable<D>,
+                 public xt::xconst_accessible<D>
     {
         using accessible_base = xt::xconst_accessible<D>;
         using iterable_base = xt::xconst_iterable<D>;
@@ -1144,6 +1243,13 @@ namespace xmask::inline XMASK_ABI::detail
             return xt::broadcast_shape(self().shape(), to);
         }
 
+        /// Never: what holds a mask is assigned row by row (assign.hpp).
+        template <class S>
+        constexpr bool has_linear_assign(const S& /*strides*/) const noexcept
+        {
+            return false;
+        }
+
         [[nodiscard]] linear_iterator linear_begin() const noexcept
         {
             return {&self(), 0};
@@ -1193,78 +1299,63 @@ namespace xmask::inline XMASK_ABI::detail
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/cursor.hpp ====
+// ==== xmask/core/assign.hpp ====
 
-#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/range_cursor.hpp ====
+
 #include <cstddef>
 
 /// @file
-/// What a mask answers about one row.
+/// The cursor of masks that keep one range of a row: lengths, windows, constants.
 
-namespace xmask::inline XMASK_ABI
+namespace xmask::inline XMASK_ABI::detail
 {
-    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
-    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
-    ///
-    /// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would be costly, and
-    /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words.
-    template <class C>
-    concept row_cursor = requires(const C& cursor, std::size_t c) {
-        { cursor.word(c) } -> std::same_as<word_t>;
-        { cursor.extent() } -> std::same_as<column_range>;
-    };
-
-    namespace detail
+    /// A row that keeps one range of columns.
+    class range_cursor
     {
-        /// One column of a row, by the cheapest way the cursor has.
-        template <row_cursor C>
-        bool kept(const C& cursor, std::size_t c)
+    public:
+
+        explicit constexpr range_cursor(column_range kept) noexcept
+            : m_kept(kept)
         {
-            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
-            {
-                return cursor.kept(c);
-            }
-            else
-            {
-                return (cursor.word(c) & 1) != 0;
-            }
         }
 
-        /// Columns of which the cursor knows that all are kept; none where it does not say.
-        template <row_cursor C>
-        XMASK_INLINE column_range solid(const C& cursor)
+        [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept
         {
-            if constexpr (requires { { cursor.solid() } -> std::same_as<column_range>; })
-            {
-                return cursor.solid();
-            }
-            else
-            {
-                return {};
-            }
+            return range_word(m_kept, c);
         }
-    }
+
+        [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept
+        {
+            return c >= m_kept.begin && c < m_kept.end;
+        }
+
+        [[nodiscard]] constexpr column_range extent() const noexcept
+        {
+            return m_kept;
+        }
+
+        [[nodiscard]] constexpr column_range solid() const noexcept
+        {
+            return m_kept;
+        }
+
+    private:
+
+        column_range m_kept;
+    };
 }
-
-// ==== xmask/core/write.hpp ====
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <type_traits>
-
-// ==== xmask/core/writer.hpp ====
-
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <tuple>
-#include <type_traits>
 
 // ==== xmask/core/row.hpp ====
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <tuple>
 #include <type_traits>
@@ -1273,16 +1364,17 @@ namespace xmask::inline XMASK_ABI
 /// @file
 /// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
 ///
-/// Rows are made once per operation for an expression and a shape; row(r) gives one of them, and row.read(c, count, bits)
-/// a block of at most 64 columns from c on, of which the caller looks at those whose bit is set. A block gives single
-/// elements, at(k), and registers, load(k); it is a few pointers, which stay in registers themselves. Blocks over
-/// contiguous memory point into it; a lazy function of such blocks is computed in registers; what is neither (a
-/// column-major view, a generator, a mix of types) is collected in a buffer of 64 elements first.
+/// Rows are made once per operation for an expression and a shape, and live as long as what row(r) gives. Before columns
+/// are read, row.prepare(c, end) makes [c, result) ready, where c < result <= end; then row.read(c, count, bits) gives a
+/// block of at most 64 of them, of which the caller looks at those whose bit is set. A block gives single elements,
+/// at(k), and registers, load(k); it is a few pointers, which stay in registers themselves. Blocks over contiguous memory
+/// point into it; a lazy function of such blocks is computed in registers; what is neither (a column-major view, a
+/// generator, a mix of types) is collected in a buffer first.
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// Room for 64 elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
-    template <class T>
+    /// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+    template <class T, std::size_t N = word_columns>
     struct block_buffer
     {
         block_buffer() noexcept
@@ -1298,7 +1390,7 @@ namespace xmask::inline XMASK_ABI::detail
             return *this;
         }
 
-        T values[word_columns];
+        T values[N];
     };
 
     /// A block of elements that lie side by side.
@@ -1337,42 +1429,57 @@ namespace xmask::inline XMASK_ABI::detail
         const T* m_first;
     };
 
-    /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered.
+    /// How many elements of a strided row are gathered at once.
+    inline constexpr std::size_t gathered_columns = 8 * word_columns;
+
+    /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered into a buffer
+    /// that all rows of an operand share: without one of its own, a row stays in registers.
     template <class T>
     class memory_row
     {
     public:
 
-        memory_row(const T* row, std::ptrdiff_t stride) noexcept
+        memory_row(const T* row, std::ptrdiff_t stride, T* buffer) noexcept
             : m_row(row)
+            , m_origin(row)
             , m_stride(stride)
+            , m_buffer(buffer)
         {
         }
 
-        XMASK_INLINE memory_block<T> read(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) noexcept
         {
             if (m_stride == 1) [[likely]]
             {
-                return memory_block<T>(m_row + c);
+                return end;
             }
-            gather(c, count);
-            return memory_block<T>(m_buffer.values);
+            const std::size_t count = std::min(end - c, gathered_columns);
+            gather(m_buffer, m_origin + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
+            // Where column 0 would be; only what was gathered is looked at.
+            m_row = reinterpret_cast<const T*>(reinterpret_cast<std::uintptr_t>(m_buffer) - c * sizeof(T));
+            return c + count;
+        }
+
+        XMASK_INLINE memory_block<T> read(std::size_t c, std::size_t /*count*/, word_t /*bits*/) const noexcept
+        {
+            return memory_block<T>(m_row + c);
         }
 
     private:
 
-        void gather(std::size_t c, std::size_t count) noexcept
+        // Out of line, so that the loops around a contiguous row keep nothing for it.
+        [[gnu::noinline]] static void gather(T* to, const T* from, std::ptrdiff_t stride, std::size_t count) noexcept
         {
-            const T* from = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
             for (std::size_t k = 0; k < count; ++k)
             {
-                m_buffer.values[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
+                to[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
             }
         }
 
         const T* m_row;
+        const T* m_origin;
         std::ptrdiff_t m_stride;
-        block_buffer<T> m_buffer;
+        T* m_buffer;
     };
 
     template <class T>
@@ -1390,7 +1497,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept
         {
-            return {m_data + m_offsets(r), m_stride};
+            return {m_data + m_offsets(r), m_stride, m_buffer.values};
         }
 
     private:
@@ -1408,6 +1515,7 @@ namespace xmask::inline XMASK_ABI::detail
         const T* m_data;
         row_offsets m_offsets;
         std::ptrdiff_t m_stride;
+        mutable block_buffer<T, gathered_columns> m_buffer;
     };
 
     /// One value for every column of every row.
@@ -1427,6 +1535,11 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE scalar_row row(std::size_t /*r*/) const noexcept
         {
             return *this;
+        }
+
+        XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+        {
+            return end;
         }
 
         XMASK_INLINE scalar_row read(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) const noexcept
@@ -1456,6 +1569,21 @@ namespace xmask::inline XMASK_ABI::detail
         T m_value;
     };
 
+    /// Moves a stepper along the last axis; `column` is where it stands.
+    template <class Stepper>
+    XMASK_INLINE void step_to_column(Stepper& stepper, std::size_t last_axis, std::size_t& column, std::size_t to)
+    {
+        if (to > column)
+        {
+            stepper.step(last_axis, to - column);
+        }
+        else if (to < column)
+        {
+            stepper.step_back(last_axis, column - to);
+        }
+        column = to;
+    }
+
     /// One row of any expression, element by element through its stepper, and only where something is kept.
     template <class E>
     class stepped_row
@@ -1470,31 +1598,23 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
+        std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+        {
+            return end;
+        }
+
         memory_block<value_type> read(std::size_t c, std::size_t count, word_t bits)
         {
             for (bits &= first_bits(count); bits != 0; bits &= bits - 1)
             {
                 const std::size_t k = lowest_bit(bits);
-                move_to(c + k);
+                step_to_column(m_stepper, m_last_axis, m_column, c + k);
                 m_buffer.values[k] = *m_stepper;
             }
             return memory_block<value_type>(m_buffer.values);
         }
 
     private:
-
-        void move_to(std::size_t c)
-        {
-            if (c > m_column)
-            {
-                m_stepper.step(m_last_axis, c - m_column);
-            }
-            else if (c < m_column)
-            {
-                m_stepper.step_back(m_last_axis, m_column - c);
-            }
-            m_column = c;
-        }
 
         typename E::const_stepper m_stepper;
         std::size_t m_last_axis;
@@ -1600,6 +1720,22 @@ namespace xmask::inline XMASK_ABI::detail
     template <class Row>
     using block_t = std::decay_t<decltype(std::declval<Row&>().read(0, 0, 0))>;
 
+    /// Prepares several rows; gives the column up to which all are ready.
+    template <class... Row>
+    XMASK_INLINE std::size_t prepare_all(std::tuple<Row...>& rows, std::size_t c, std::size_t end)
+    {
+        std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { ((end = row.prepare(c, end)), ...); }, rows);
+        return end;
+    }
+
+    /// One element of a row.
+    template <class Row>
+    XMASK_INLINE auto read_one(Row& row, std::size_t c)
+    {
+        row.prepare(c, c + 1);
+        return row.read(c, 1, 1).at(0);
+    }
+
     template <class F, class... Row>
     class function_row
     {
@@ -1609,6 +1745,11 @@ namespace xmask::inline XMASK_ABI::detail
             : m_function(f)
             , m_rows(std::move(rows))
         {
+        }
+
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return prepare_all(m_rows, c, end);
         }
 
         XMASK_INLINE function_block<F, block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
@@ -1667,6 +1808,11 @@ namespace xmask::inline XMASK_ABI::detail
         explicit buffered_row(Row row)
             : m_row(std::move(row))
         {
+        }
+
+        std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return m_row.prepare(c, end);
         }
 
         memory_block<T> read(std::size_t c, std::size_t count, word_t bits)
@@ -1790,6 +1936,21 @@ namespace xmask::inline XMASK_ABI::detail
     }
 }
 
+// ==== xmask/core/write.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+// ==== xmask/core/writer.hpp ====
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+
 /// @file
 /// Results, written row by row into any assignable expression.
 
@@ -1897,12 +2058,15 @@ namespace xmask::inline XMASK_ABI::detail
 
         explicit row_writer(E& to)
             : m_to(std::addressof(to))
+            , m_stepper(to.stepper_begin(to.shape()))
         {
         }
 
-        void seek(std::size_t r) noexcept
+        void seek(std::size_t r)
         {
-            m_number = r;
+            m_stepper = m_to->stepper_begin(m_to->shape());
+            step_to_row(m_stepper, m_to->shape(), r);
+            m_column = 0;
         }
 
         [[nodiscard]] bool in_place() const noexcept
@@ -1933,20 +2097,16 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
-        auto at(std::size_t c) const
+        /// The stepper at column c of this row.
+        auto& at(std::size_t c)
         {
-            const auto& shape = m_to->shape();
-            auto stepper = m_to->stepper_begin(shape);
-            step_to_row(stepper, shape, m_number);
-            if (c != 0)
-            {
-                stepper.step(shape.size() - 1, c);
-            }
-            return stepper;
+            step_to_column(m_stepper, m_to->dimension() - 1, m_column, c);
+            return m_stepper;
         }
 
         E* m_to;
-        std::size_t m_number = 0;
+        typename E::stepper m_stepper;
+        std::size_t m_column = 0;
         block_buffer<T> m_buffer;
     };
 }
@@ -2049,6 +2209,25 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// Writes a block as it is.
+    template <bool Streaming, class T, class Block, class Count>
+    XMASK_INLINE void store_block(T* to, const Block& block, Count count)
+    {
+        if constexpr (has_lanes<T>)
+        {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                store_register<full, Streaming>(to + k, load_register<full>(block, k, count - k), count - k);
+            });
+        }
+        else
+        {
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                to[k] = block.at(k);
+            }
+        }
+    }
+
     /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
     /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
     /// only filled.
@@ -2057,7 +2236,6 @@ namespace xmask::inline XMASK_ABI::detail
     {
         const auto& cursor = from.cursor();
         const column_range kept = cursor.extent();
-        const column_range solid = detail::solid(cursor);
         const std::size_t head = std::min(columns_to_register(row), n);
         std::size_t c = 0;
         if (kept.begin > head)
@@ -2068,25 +2246,19 @@ namespace xmask::inline XMASK_ABI::detail
         else if (head != 0 && kept.end != 0)
         {
             // Fewer columns than a register has.
+            from.prepare(0, head);
             from.template block<false>(row, 0, head, cursor.word(0) & first_bits(head));
             c = head;
         }
-        while (c < kept.end && c + word_columns <= n)
-        {
-            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
-            {
-                from.template block<Streaming>(row + c, c, whole_word(), ~word_t(0));
-            }
-            if (c < kept.end && c + word_columns <= n)
-            {
-                from.template block<Streaming>(row + c, c, whole_word(), cursor.word(c));
-                c += word_columns;
-            }
-        }
         if (c < kept.end)
         {
-            from.template block<false>(row + c, c, n - c, cursor.word(c));
-            return;
+            const std::size_t blocks = (kept.end - c + word_columns - 1) / word_columns;
+            const std::size_t stop = std::min(n, c + blocks * word_columns);
+            walk_blocks(from, c, stop, [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
+                from.template block<Streaming && whole>(row + at, at, count, bits);
+            });
+            c = stop;
         }
         fill_columns<Streaming>(row + c, row + n, from.outside());
     }
@@ -2099,7 +2271,8 @@ namespace xmask::inline XMASK_ABI::detail
         for (std::size_t c = 0; c < n; c += word_columns)
         {
             const std::size_t count = std::min(word_columns, n - c);
-            from.template block<false>(writer.block(c), c, count, cursor.word(c));
+            from.prepare(c, c + count);
+            from.template block<false>(writer.block(c), c, count, cursor.word(c) & first_bits(count));
             writer.commit(c, count);
         }
     }
@@ -2143,6 +2316,271 @@ namespace xmask::inline XMASK_ABI::detail
             finish_streaming();
         }
     }
+}
+
+/// @file
+/// The assignment of larger expressions that hold a mask, or a tensor with a mask applied, somewhere inside: to
+/// containers, to views, by = and by += alike. xtensor would step through them element by element.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Whether an expression is one of this library's, or a lazy function with one among its arguments.
+    template <class E>
+    struct holds_mask : std::is_base_of<lazy_base, E>
+    {
+    };
+
+    template <class F, class... CT>
+    struct holds_mask<xt::xfunction<F, CT...>> : std::bool_constant<(holds_mask<std::decay_t<CT>>::value || ...)>
+    {
+    };
+
+    /// One row of an expression, written as it is.
+    template <class T, class Row>
+    class copied_row
+    {
+    public:
+
+        copied_row(Row row, std::size_t n)
+            : m_row(std::move(row))
+            , m_columns(n)
+        {
+        }
+
+        [[nodiscard]] range_cursor cursor() const noexcept
+        {
+            return range_cursor({0, m_columns});
+        }
+
+        [[nodiscard]] T outside() const noexcept
+        {
+            return T();
+        }
+
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return m_row.prepare(c, end);
+        }
+
+        template <bool Streaming, class Count>
+        XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+        {
+            store_block<Streaming>(to, m_row.read(c, count, bits), count);
+        }
+
+    private:
+
+        Row m_row;
+        std::size_t m_columns;
+    };
+
+    template <class T, class Rows>
+    class copied_rows
+    {
+    public:
+
+        copied_rows(Rows rows, std::size_t n)
+            : m_rows(std::move(rows))
+            , m_columns(n)
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return copied_row<T, row_t<Rows>>(m_rows.row(r), m_columns);
+        }
+
+    private:
+
+        Rows m_rows;
+        std::size_t m_columns;
+    };
+
+    /// Writes an expression, broadcast to the shape of `to`, row by row.
+    template <class To, class E>
+    void assign_rows(To& to, const E& from)
+    {
+        using element = std::remove_cv_t<value_type_t<E>>;
+        auto rows = make_operand<element>(from, to.shape());
+        write_rows<element>(copied_rows<element, decltype(rows)>(std::move(rows), columns_of(to.shape())), to);
+    }
+}
+
+/// xtensor comes here for every assignment of an expression that is not linear, and none that holds a mask is.
+template <class To, class E, xt::layout_type L>
+    requires(xmask::detail::holds_mask<E>::value)
+class xt::stepper_assigner<To, E, L>
+{
+public:
+
+    stepper_assigner(To& to, const E& from)
+        : m_to(to)
+        , m_from(from)
+    {
+    }
+
+    void run()
+    {
+        xmask::detail::assign_rows(m_to, m_from);
+    }
+
+private:
+
+    To& m_to;
+    const E& m_from;
+};
+
+// ==== xmask/core/mask_rows.hpp ====
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// The rows of a mask that is broadcast into a larger shape.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// What gives a mask's cursors: what its rule makes for one operation, or the rule itself.
+    template <class Rule>
+    decltype(auto) rule_rows(const Rule& rule)
+    {
+        if constexpr (requires { rule.rows(); })
+        {
+            return rule.rows();
+        }
+        else
+        {
+            return (rule);
+        }
+    }
+
+    /// A cursor together with the rows that it may look into, for a single row. It stays where it is made.
+    template <class Rule>
+    class held_row
+    {
+        using rows = std::decay_t<decltype(std::declval<const Rule&>().rows())>;
+
+    public:
+
+        held_row(const Rule& rule, std::size_t r)
+            : m_rows(rule.rows())
+            , m_cursor(m_rows.row(r))
+        {
+        }
+
+        held_row(const held_row&) = delete;
+        held_row& operator=(const held_row&) = delete;
+
+        [[nodiscard]] word_t word(std::size_t c) const
+        {
+            return m_cursor.word(c);
+        }
+
+        [[nodiscard]] bool kept(std::size_t c) const
+        {
+            return detail::kept(m_cursor, c);
+        }
+
+        [[nodiscard]] column_range extent() const
+        {
+            return m_cursor.extent();
+        }
+
+        [[nodiscard]] column_range solid() const
+        {
+            return detail::solid(m_cursor);
+        }
+
+    private:
+
+        rows m_rows;
+        decltype(std::declval<const rows&>().row(0)) m_cursor;
+    };
+
+    /// The cursor of a row whose mask may have one column that stands for all of them.
+    template <row_cursor C>
+    class broadcast_cursor
+    {
+    public:
+
+        broadcast_cursor(C cursor, std::size_t n, bool one_column)
+            : m_cursor(cursor)
+            , m_columns(n)
+            , m_one_column(one_column)
+        {
+        }
+
+        XMASK_INLINE word_t word(std::size_t c) const
+        {
+            if (m_one_column) [[unlikely]]
+            {
+                return kept(c) ? first_bits(m_columns - c) : 0;
+            }
+            return m_cursor.word(c);
+        }
+
+        bool kept(std::size_t c) const
+        {
+            return detail::kept(m_cursor, m_one_column ? 0 : c);
+        }
+
+        XMASK_INLINE column_range extent() const
+        {
+            if (m_one_column) [[unlikely]]
+            {
+                return {0, kept(0) ? m_columns : 0};
+            }
+            return m_cursor.extent();
+        }
+
+        XMASK_INLINE column_range solid() const
+        {
+            if (m_one_column) [[unlikely]]
+            {
+                return extent();
+            }
+            return detail::solid(m_cursor);
+        }
+
+    private:
+
+        C m_cursor;
+        std::size_t m_columns;
+        bool m_one_column;
+    };
+
+    /// Gives the cursor of each row of `shape`, into which the mask broadcasts.
+    template <class M>
+    class mask_rows
+    {
+        using rows = decltype(rule_rows(std::declval<const M&>().rule()));
+
+    public:
+
+        using cursor = broadcast_cursor<std::decay_t<decltype(std::declval<const std::decay_t<rows>&>().row(0))>>;
+
+        template <class S>
+        mask_rows(const M& mask, const S& shape)
+            : m_rows(rule_rows(mask.rule()))
+            , m_numbers(row_numbers(shape, mask.shape()))
+            , m_columns(columns_of(shape))
+            , m_one_column(columns_of(mask.shape()) == 1 && m_columns != 1)
+        {
+        }
+
+        XMASK_INLINE cursor row(std::size_t r) const
+        {
+            return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
+        }
+
+    private:
+
+        rows m_rows;
+        row_offsets m_numbers;
+        std::size_t m_columns;
+        bool m_one_column;
+    };
 }
 
 /// @file
@@ -2227,20 +2665,6 @@ namespace xmask::inline XMASK_ABI
             return expression<E> && !mask_expression<E>;
         }
 
-        /// What gives a mask's cursors: what its rule makes for one operation, or the rule itself.
-        template <class Rule>
-        decltype(auto) rule_rows(const Rule& rule)
-        {
-            if constexpr (requires { rule.rows(); })
-            {
-                return rule.rows();
-            }
-            else
-            {
-                return (rule);
-            }
-        }
-
         /// A row of a mask unpacked to elements of 0 and 1.
         template <class T, row_cursor C>
         class unpacked_row
@@ -2262,6 +2686,11 @@ namespace xmask::inline XMASK_ABI
                 return T();
             }
 
+            XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+            {
+                return end;
+            }
+
             template <bool Streaming, class Count>
             XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits)
             {
@@ -2270,7 +2699,7 @@ namespace xmask::inline XMASK_ABI
                     const auto zero = lanes<T>(lane_t<T>(0));
                     const auto one = lanes<T>(lane_t<T>(1));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), one, zero);
+                        const auto y = xsimd::select(mask_from_bits<T>(bits, k), one, zero);
                         store_register<full, Streaming>(to + k, y, count - k);
                     });
                 }
@@ -2307,6 +2736,65 @@ namespace xmask::inline XMASK_ABI
         private:
 
             const Rows* m_rows;
+        };
+
+        /// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
+        template <class Cursor>
+        class mask_operand_row
+        {
+        public:
+
+            explicit mask_operand_row(Cursor cursor)
+                : m_row(std::move(cursor))
+            {
+            }
+
+            std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+            {
+                return end;
+            }
+
+            memory_block<bool> read(std::size_t c, std::size_t count, word_t /*bits*/)
+            {
+                m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c));
+                return memory_block<bool>(m_buffer.values);
+            }
+
+        private:
+
+            unpacked_row<bool, Cursor> m_row;
+            block_buffer<bool> m_buffer;
+        };
+
+        template <class M>
+        class mask_operand_rows
+        {
+        public:
+
+            template <class S>
+            mask_operand_rows(const M& m, const S& shape)
+                : m_rows(m, shape)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
+            }
+
+        private:
+
+            mask_rows<M> m_rows;
+        };
+
+        template <mask_rule Rule>
+        struct row_maker<mask<Rule>>
+        {
+            template <class S>
+            static auto make(const mask<Rule>& m, const S& shape)
+            {
+                return mask_operand_rows<mask<Rule>>(m, shape);
+            }
         };
 
         /// Walks a mask element by element in any order, as xtensor's general assignment does.
@@ -2481,7 +2969,14 @@ namespace xmask::inline XMASK_ABI
         /// The cursor of one row: word(c) and extent().
         XMASK_INLINE auto row(std::size_t r) const
         {
-            return detail::rule_rows(m_rule).row(r);
+            if constexpr (requires { m_rule.rows(); })
+            {
+                return detail::held_row<Rule>(m_rule, r);
+            }
+            else
+            {
+                return m_rule.row(r);
+            }
         }
 
         template <class It>
@@ -2515,12 +3010,6 @@ namespace xmask::inline XMASK_ABI
         {
             const std::size_t n = detail::columns_of(shape());
             return detail::kept(row(i / n), i % n);
-        }
-
-        template <class S>
-        bool has_linear_assign(const S& strides) const noexcept
-        {
-            return detail::is_row_major(shape(), strides);
         }
 
         template <class S>
@@ -2564,31 +3053,6 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// Whether every leaf of an expression holds elements of type T, so that xtensor's load_simd gives what it
-        /// should (xtensor#2025).
-        template <class E, class T>
-        struct leaves_are : std::is_same<value_type_t<E>, T>
-        {
-        };
-
-        template <class F, class... CT, class T>
-        struct leaves_are<xt::xfunction<F, CT...>, T>
-            : std::bool_constant<
-                  std::is_same_v<value_type_t<xt::xfunction<F, CT...>>, T> && (leaves_are<std::decay_t<CT>, T>::value && ...)>
-        {
-        };
-
-        /// Whether an expression can be read by flat index.
-        template <class E>
-        struct has_flat_access : std::bool_constant<requires(const E& e) { e.data_element(std::size_t(0)); }>
-        {
-        };
-
-        template <class F, class... CT>
-        struct has_flat_access<xt::xfunction<F, CT...>> : std::bool_constant<(has_flat_access<std::decay_t<CT>>::value && ...)>
-        {
-        };
-
         /// Walks an applied expression by walking its operand and its mask.
         template <class A>
         class applied_stepper
@@ -2692,7 +3156,6 @@ namespace xmask::inline XMASK_ABI
     class applied : public detail::lazy<applied<Op>, typename Op::value_type>
     {
         using base = detail::lazy<applied<Op>, typename Op::value_type>;
-        using operand_type = std::decay_t<decltype(std::declval<const Op&>().operand())>;
 
     public:
 
@@ -2728,22 +3191,9 @@ namespace xmask::inline XMASK_ABI
 
         value_type data_element(size_type i) const
         {
-            if constexpr (detail::has_flat_access<operand_type>::value)
-            {
-                if (m_linear)
-                {
-                    return m_op.combine([&] { return m_op.operand().data_element(i); }, m_op.gate().data_element(i));
-                }
-            }
             return detail::at_flat_index(shape(), i, [&](const auto& index) {
                 return element(index.begin(), index.end());
             });
-        }
-
-        template <class S>
-        bool has_linear_assign(const S& strides) const noexcept
-        {
-            return m_linear && detail::is_row_major(shape(), strides);
         }
 
         template <class S>
@@ -2767,229 +3217,24 @@ namespace xmask::inline XMASK_ABI
             detail::write_rows<value_type>(m_op.rows(result.shape()), result);
         }
 
-#if defined(XTENSOR_USE_XSIMD)
-        /// One register of a larger expression that xtensor vectorizes.
-        template <class Align, class Requested = value_type, std::size_t N = detail::lane_count<Requested>>
-            requires(
-                std::same_as<Requested, value_type> && Op::has_register_form && detail::leaves_are<operand_type, value_type>::value
-                && xt::has_simd_interface<operand_type, value_type>::value
-                // An integer division would trap on what is dropped.
-                && (std::is_floating_point_v<value_type> || detail::has_memory<operand_type>)
-            )
-        detail::lanes<Requested> load_simd(size_type i) const
-        {
-            const std::size_t n = detail::columns_of(shape());
-            const std::size_t c = i % n;
-            if (c + detail::lane_count<value_type> <= n)
-            {
-                return m_op.combine_register(
-                    m_op.operand().template load_simd<Align, value_type>(i), m_op.gate().row(i / n).word(c)
-                );
-            }
-            std::array<value_type, detail::lane_count<value_type>> values;
-            for (std::size_t k = 0; k < values.size(); ++k)
-            {
-                values[k] = data_element(i + k);
-            }
-            return detail::load_lanes(values.data());
-        }
-#endif
-
     private:
 
-        bool linear_operand() const
-        {
-            if constexpr (detail::has_flat_access<operand_type>::value)
-            {
-                auto strides = xt::svector<std::ptrdiff_t, 8>(shape().size());
-                std::ptrdiff_t stride = 1;
-                for (std::size_t axis = strides.size(); axis-- > 0;)
-                {
-                    strides[axis] = shape()[axis] == 1 ? 0 : stride;
-                    stride *= static_cast<std::ptrdiff_t>(shape()[axis]);
-                }
-                return m_op.operand().has_linear_assign(strides) && m_op.gate().has_linear_assign(strides)
-                       && detail::equal_shapes(m_op.gate().shape(), shape());
-            }
-            else
-            {
-                return false;
-            }
-        }
-
         Op m_op;
-        bool m_linear = linear_operand();
     };
 
     namespace detail
     {
-        /// A row of a lazy result as the operand of another: its blocks are computed into 64 elements.
-        template <class Row, class T>
-        class applied_row
-        {
-        public:
-
-            applied_row(Row row, bool one_column)
-                : m_row(std::move(row))
-                , m_one_column(one_column)
-            {
-            }
-
-            /// What the caller drops is not computed either: it could trap, or call the user's function.
-            memory_block<T> read(std::size_t c, std::size_t count, word_t bits)
-            {
-                if (m_one_column)
-                {
-                    m_row.template block<false>(m_buffer.values, 0, std::size_t(1), m_row.cursor().word(0));
-                    std::fill_n(m_buffer.values + 1, count - 1, m_buffer.values[0]);
-                }
-                else
-                {
-                    m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c) & bits & first_bits(count));
-                }
-                return memory_block<T>(m_buffer.values);
-            }
-
-        private:
-
-            Row m_row;
-            bool m_one_column;
-            block_buffer<T> m_buffer;
-        };
-
-        template <class Rows, class T>
-        class applied_rows
-        {
-        public:
-
-            template <class S, class F>
-            applied_rows(Rows rows, const S& shape, const F& from)
-                : m_rows(std::move(rows))
-                , m_numbers(row_numbers(shape, from))
-                , m_one_column(columns_of(from) == 1)
-            {
-            }
-
-            XMASK_INLINE applied_row<row_t<Rows>, T> row(std::size_t r) const
-            {
-                return {m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_one_column};
-            }
-
-        private:
-
-            Rows m_rows;
-            row_offsets m_numbers;
-            bool m_one_column;
-        };
-
+        /// As the operand of a larger expression: its rows give blocks too, and nothing is stored on the way.
         template <class Op>
         struct row_maker<applied<Op>>
         {
             template <class S>
             static auto make(const applied<Op>& e, const S& shape)
             {
-                using rows = decltype(e.op().rows(e.shape()));
-                return applied_rows<rows, typename Op::value_type>(e.op().rows(e.shape()), shape, e.shape());
+                return e.op().rows(shape);
             }
         };
     }
-}
-
-// ==== xmask/core/mask_rows.hpp ====
-
-#include <cstddef>
-#include <utility>
-
-/// @file
-/// The rows of a mask that is broadcast into a larger shape.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// The cursor of a row whose mask may have one column that stands for all of them.
-    template <row_cursor C>
-    class broadcast_cursor
-    {
-    public:
-
-        broadcast_cursor(C cursor, std::size_t n, bool one_column)
-            : m_cursor(cursor)
-            , m_columns(n)
-            , m_one_column(one_column)
-            , m_kept(one_column && detail::kept(m_cursor, 0))
-        {
-        }
-
-        XMASK_INLINE word_t word(std::size_t c) const
-        {
-            if (m_one_column) [[unlikely]]
-            {
-                return m_kept ? first_bits(m_columns - c) : 0;
-            }
-            return m_cursor.word(c);
-        }
-
-        bool kept(std::size_t c) const
-        {
-            return m_one_column ? m_kept : detail::kept(m_cursor, c);
-        }
-
-        XMASK_INLINE column_range extent() const
-        {
-            if (m_one_column) [[unlikely]]
-            {
-                return {0, m_kept ? m_columns : 0};
-            }
-            return m_cursor.extent();
-        }
-
-        XMASK_INLINE column_range solid() const
-        {
-            if (m_one_column) [[unlikely]]
-            {
-                return {0, m_kept ? m_columns : 0};
-            }
-            return detail::solid(m_cursor);
-        }
-
-    private:
-
-        C m_cursor;
-        std::size_t m_columns;
-        bool m_one_column;
-        bool m_kept;
-    };
-
-    /// Gives the cursor of each row of `shape`, into which the mask broadcasts.
-    template <mask_expression M>
-    class mask_rows
-    {
-        using rows = decltype(rule_rows(std::declval<const M&>().rule()));
-
-    public:
-
-        using cursor = broadcast_cursor<std::decay_t<decltype(std::declval<const std::decay_t<rows>&>().row(0))>>;
-
-        template <class S>
-        mask_rows(const M& mask, const S& shape)
-            : m_rows(rule_rows(mask.rule()))
-            , m_numbers(row_numbers(shape, mask.shape()))
-            , m_columns(columns_of(shape))
-            , m_one_column(columns_of(mask.shape()) == 1 && m_columns != 1)
-        {
-        }
-
-        XMASK_INLINE cursor row(std::size_t r) const
-        {
-            return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
-        }
-
-    private:
-
-        rows m_rows;
-        row_offsets m_numbers;
-        std::size_t m_columns;
-        bool m_one_column;
-    };
 }
 
 /// @file
@@ -2999,6 +3244,52 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
+        /// 64 elements of a masked_fill inside a larger expression.
+        template <class T, class Block>
+        class fill_block
+        {
+        public:
+
+            using value_type = T;
+            static constexpr bool in_registers = has_lanes<T>;
+
+            fill_block(const Block& operand, word_t bits, const T& value)
+                : m_operand(operand)
+                , m_bits(bits)
+                , m_value(value)
+            {
+            }
+
+            XMASK_INLINE T at(std::size_t k) const
+            {
+                return (m_bits >> k & 1) != 0 ? m_operand.at(k) : m_value;
+            }
+
+            XMASK_INLINE lanes<T> load(std::size_t k) const
+                requires in_registers
+            {
+                return fill(k, m_operand.load(k));
+            }
+
+            XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return fill(k, m_operand.load_first(k, count));
+            }
+
+        private:
+
+            XMASK_INLINE lanes<T> fill(std::size_t k, const lanes<T>& x) const
+                requires in_registers
+            {
+                return xsimd::select(mask_from_bits<T>(m_bits, k), x, lanes<T>(static_cast<lane_t<T>>(m_value)));
+            }
+
+            Block m_operand;
+            word_t m_bits;
+            T m_value;
+        };
+
         /// One row of masked_fill: a word of ones is copied, a word of zeros filled, any other selects lanes.
         template <class T, class Row, class Cursor>
         class fill_row
@@ -3022,6 +3313,18 @@ namespace xmask::inline XMASK_ABI
                 return m_value;
             }
 
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_operand.prepare(c, end);
+            }
+
+            /// Columns [c, c + count) to a larger expression, which looks at those in `bits`.
+            XMASK_INLINE fill_block<T, block_t<Row>> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                const word_t kept = m_cursor.word(c);
+                return {m_operand.read(c, count, kept & bits), kept, m_value};
+            }
+
             /// Columns [c, c + count) to `to`.
             template <bool Streaming, class Count>
             XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
@@ -3041,16 +3344,14 @@ namespace xmask::inline XMASK_ABI
                 }
                 else if (bits == first_bits(count))
                 {
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        store_register<full, Streaming>(to + k, load_register<full>(block, k, count - k), count - k);
-                    });
+                    store_block<Streaming>(to, block, count);
                 }
                 else
                 {
                     const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         const auto x = load_register<full>(block, k, count - k);
-                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
+                        const auto y = xsimd::select(mask_from_bits<T>(bits, k), x, value);
                         store_register<full, Streaming>(to + k, y, count - k);
                     });
                 }
@@ -3097,7 +3398,6 @@ namespace xmask::inline XMASK_ABI
             using mask_type = std::decay_t<CTM>;
             using value_type = std::remove_cv_t<value_type_t<operand_type>>;
             using shape_type = typename operand_type::inner_shape_type;
-            static constexpr bool has_register_form = has_lanes<value_type>;
 
             template <class X, class M>
             fill_op(const char* name, X&& x, M&& m, const value_type& value)
@@ -3128,12 +3428,6 @@ namespace xmask::inline XMASK_ABI
             value_type combine(Get&& get, bool kept) const
             {
                 return kept ? static_cast<value_type>(get()) : m_value;
-            }
-
-            auto combine_register(const lanes<value_type>& x, word_t bits) const
-                requires has_register_form
-            {
-                return xsimd::select(mask_from_bits<value_type>(bits), x, lanes<value_type>(static_cast<lane_t<value_type>>(m_value)));
             }
 
             template <class S>
@@ -3168,7 +3462,7 @@ namespace xmask::inline XMASK_ABI
             {
                 const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
                 for_each_register<T>(count, [&](std::size_t k, auto full) {
-                    const auto chosen = mask_from_bits<T>(dropped >> k);
+                    const auto chosen = mask_from_bits<T>(dropped, k);
                     if constexpr (full)
                     {
                         store_lanes(to + k, xsimd::select(chosen, wide, load_lanes(to + k)));
@@ -3288,51 +3582,6 @@ namespace xmask::inline XMASK_ABI
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/range_cursor.hpp ====
-
-#include <cstddef>
-
-/// @file
-/// The cursor of masks that keep one range of a row: lengths, windows, constants.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// A row that keeps one range of columns.
-    class range_cursor
-    {
-    public:
-
-        explicit constexpr range_cursor(column_range kept) noexcept
-            : m_kept(kept)
-        {
-        }
-
-        [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept
-        {
-            return range_word(m_kept, c);
-        }
-
-        [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept
-        {
-            return c >= m_kept.begin && c < m_kept.end;
-        }
-
-        [[nodiscard]] constexpr column_range extent() const noexcept
-        {
-            return m_kept;
-        }
-
-        [[nodiscard]] constexpr column_range solid() const noexcept
-        {
-            return m_kept;
-        }
-
-    private:
-
-        column_range m_kept;
-    };
-}
-
 /// @file
 /// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.
 
@@ -3340,6 +3589,44 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
+        /// 64 products inside a larger expression.
+        template <class T, class Block, class WeightBlock>
+        class product_block
+        {
+        public:
+
+            using value_type = T;
+            static constexpr bool in_registers = has_lanes<T>;
+
+            product_block(const Block& operand, const WeightBlock& weights)
+                : m_operand(operand)
+                , m_weights(weights)
+            {
+            }
+
+            XMASK_INLINE T at(std::size_t k) const
+            {
+                return m_operand.at(k) * m_weights.at(k);
+            }
+
+            XMASK_INLINE lanes<T> load(std::size_t k) const
+                requires in_registers
+            {
+                return m_operand.load(k) * m_weights.load(k);
+            }
+
+            XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return m_operand.load_first(k, count) * m_weights.load_first(k, count);
+            }
+
+        private:
+
+            Block m_operand;
+            WeightBlock m_weights;
+        };
+
         /// One row of a product with real weights; nothing is skipped.
         template <class T, class Row, class WeightRow>
         class product_row
@@ -3363,26 +3650,20 @@ namespace xmask::inline XMASK_ABI
                 return T();
             }
 
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_weights.prepare(c, m_operand.prepare(c, end));
+            }
+
+            XMASK_INLINE product_block<T, block_t<Row>, block_t<WeightRow>> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                return {m_operand.read(c, count, bits), m_weights.read(c, count, bits)};
+            }
+
             template <bool Streaming, class Count>
             XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
             {
-                const auto values = m_operand.read(c, count, bits);
-                const auto weights = m_weights.read(c, count, bits);
-                if constexpr (has_lanes<T>)
-                {
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(values, k, count - k);
-                        const auto w = load_register<full>(weights, k, count - k);
-                        store_register<full, Streaming>(to + k, x * w, count - k);
-                    });
-                }
-                else
-                {
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        to[k] = values.at(k) * weights.at(k);
-                    }
-                }
+                store_block<Streaming>(to, read(c, count, bits), count);
             }
 
         private:
@@ -3426,7 +3707,6 @@ namespace xmask::inline XMASK_ABI
             using weights_type = std::decay_t<CTW>;
             using value_type = std::remove_cv_t<value_type_t<operand_type>>;
             using shape_type = typename operand_type::inner_shape_type;
-            static constexpr bool has_register_form = false;
 
             template <class X, class W>
             product_op(X&& x, W&& weights)
@@ -4265,7 +4545,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         [[nodiscard]] bool kept(std::size_t c) const
         {
-            return (*m_test)(m_row.read(c, 1, 1).at(0));
+            return (*m_test)(read_one(m_row, c));
         }
 
         [[nodiscard]] column_range extent() const noexcept
@@ -4278,6 +4558,7 @@ namespace xmask::inline XMASK_ABI::detail
         template <class Count>
         XMASK_INLINE word_t test(std::size_t c, Count count) const
         {
+            m_row.prepare(c, c + count);
             const auto block = m_row.read(c, count, first_bits(count));
             if constexpr (requires { m_test->block(block, count); })
             {
@@ -4848,10 +5129,7 @@ namespace xmask::inline XMASK_ABI
             {
                 // Clamped, because the caller's tensor may have changed since it was checked.
                 const std::size_t n = m_shape[m_shape.size() - 1];
-                const auto stored = at(r);
-                const std::size_t length = std::cmp_less(+stored, 0)      ? 0
-                                           : std::cmp_greater(+stored, n) ? n
-                                                                          : static_cast<std::size_t>(stored);
+                const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
             }
 
@@ -5819,6 +6097,13 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
+        /// Adds four registers, as a part of a word.
+        template <class Term>
+        XMASK_INLINE void add_four(Term&& term) noexcept
+        {
+            add(sum_of_four<0>(term));
+        }
+
         [[nodiscard]] double total() const noexcept
         {
             return xsimd::reduce_add(m_sums[0] + m_sums[1]);
@@ -5832,7 +6117,12 @@ namespace xmask::inline XMASK_ABI::detail
         template <std::size_t I, class Term>
         XMASK_INLINE static auto sum_of_four(const Term& term) noexcept
         {
-            return (term(index<I>()) + term(index<I + 1>())) + (term(index<I + 2>()) + term(index<I + 3>()));
+            // In the order of memory, which prefetching follows: operands of + have none.
+            const auto a = term(index<I>());
+            const auto b = term(index<I + 1>());
+            const auto c = term(index<I + 2>());
+            const auto d = term(index<I + 3>());
+            return (a + b) + (c + d);
         }
 
         XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
@@ -5859,47 +6149,44 @@ namespace xmask::inline XMASK_ABI::detail
         }
         else
         {
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA { sum.add(term(k, full)); });
+            std::size_t k = 0;
+            if constexpr (!Exact)
+            {
+                constexpr std::size_t four = 4 * lane_count<T>;
+                for (; k + four <= count; k += four)
+                {
+                    sum.add_four([&](auto i) XMASK_INLINE_LAMBDA { return term(k + i * lane_count<T>, std::true_type()); });
+                }
+            }
+            for (; k + lane_count<T> <= count; k += lane_count<T>)
+            {
+                sum.add(term(k, std::true_type()));
+            }
+            if (k < count)
+            {
+                sum.add(term(k, std::false_type()));
+            }
         }
     }
 
-    /// Calls f(c, count, bits) for each block of a row that keeps something, in order.
-    template <class Cursor, class F>
-    XMASK_INLINE void for_each_kept_block(const Cursor& cursor, std::size_t n, F&& f)
+    /// Calls f(c, count, bits) for each block of a row that keeps something, in order, up to the last column kept.
+    template <class Row, class F>
+    XMASK_INLINE void for_each_kept_block(Row& row, F&& f)
     {
-        const column_range kept = cursor.extent();
-        const column_range solid = detail::solid(cursor);
-        std::size_t c = kept.begin;
-        while (c < kept.end && c + word_columns <= n)
-        {
-            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
-            {
-                f(c, whole_word(), ~word_t(0));
-            }
-            if (c < kept.end && c + word_columns <= n)
-            {
-                if (const word_t bits = cursor.word(c); bits != 0)
-                {
-                    f(c, whole_word(), bits);
-                }
-                c += word_columns;
-            }
-        }
-        if (c < kept.end)
-        {
-            const std::size_t count = std::min(kept.end, n) - c;
-            if (const word_t bits = cursor.word(c) & first_bits(count); bits != 0)
+        const column_range kept = row.cursor().extent();
+        walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            if (bits != 0)
             {
                 f(c, count, bits);
             }
-        }
+        });
     }
 
-    /// x in the lanes whose bits are set, 0 in the others.
+    /// x in the lanes whose bits (from bit k on) are set, 0 in the others.
     template <class T>
-    XMASK_INLINE lanes<T> zero_unless(word_t bits, const lanes<T>& x) noexcept
+    XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept
     {
-        return xsimd::select(mask_from_bits<T>(bits), x, lanes<T>(T(0)));
+        return xsimd::select(mask_from_bits<T>(bits, k), x, lanes<T>(T(0)));
     }
 }
 
@@ -6202,6 +6489,11 @@ namespace xmask::inline XMASK_ABI::detail
             std::tuple<block_t<Row>...> m_operands;
         };
 
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return prepare_all(m_rows, c, end);
+        }
+
         XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits)
         {
             return std::apply(
@@ -6216,17 +6508,25 @@ namespace xmask::inline XMASK_ABI::detail
             sum.add_count(count_bits(bits));
             if constexpr (sums_in_registers<T>)
             {
-                // A whole word, all of it kept, needs no selection. A partial register holds 0 past its end, which the
+                // Where all is kept, only a partial register needs selection: it holds 0 past its end, which the
                 // function need not map to 0.
-                if (std::is_same_v<Count, whole_word> && bits == ~word_t(0))
+                if (bits == first_bits(count))
                 {
                     sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        return terms.template value_register<full>(k, count - k);
+                        const auto x = terms.template value_register<full>(k, count - k);
+                        if constexpr (full)
+                        {
+                            return x;
+                        }
+                        else
+                        {
+                            return zero_unless<T>(bits, k, x);
+                        }
                     });
                     return;
                 }
                 sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    return zero_unless<T>(bits >> k, terms.template value_register<full>(k, count - k));
+                    return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
                 });
             }
             else if (bits == ~word_t(0))
@@ -6254,7 +6554,7 @@ namespace xmask::inline XMASK_ABI::detail
                 const auto factor = lanes<T>(scale);
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     const auto slope = factor * terms.template derivative_register<full>(k, count - k);
-                    store_register<full, Streaming>(to + k, zero_unless<T>(bits >> k, slope), count - k);
+                    store_register<full, Streaming>(to + k, zero_unless<T>(bits, k, slope), count - k);
                 });
             }
             else
@@ -6345,6 +6645,11 @@ namespace xmask::inline XMASK_ABI::detail
             return T(0);
         }
 
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return m_terms.prepare(c, end);
+        }
+
         template <bool Streaming, class Count>
         XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
         {
@@ -6400,7 +6705,7 @@ namespace xmask::inline XMASK_ABI::detail
             for (std::size_t r = 0; r < row_count; ++r)
             {
                 auto row = rows.row(r);
-                for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     row.add(sum, row.read(c, count, bits), count, bits);
                 });
             }
@@ -6592,13 +6897,13 @@ namespace xmask::inline XMASK_ABI
             if constexpr (sums_in_registers<T>)
             {
                 auto wide = lanes<T>(best);
-                for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+                for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
                     const auto block = row.read(c, count, first_bits(count));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         auto x = load_register<full>(block, k, count - k);
                         if constexpr (!full)
                         {
-                            x = xsimd::select(mask_from_bits<T>(first_bits(count - k)), x, lanes<T>(best));
+                            x = xsimd::select(mask_from_bits<T>(first_bits(count - k), 0), x, lanes<T>(best));
                         }
                         wide = xsimd::max(wide, x);
                     });
@@ -6607,7 +6912,7 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                for_each_block(n, [&](std::size_t c, std::size_t count) {
+                for_each_block(row, n, [&](std::size_t c, std::size_t count) {
                     const auto block = row.read(c, count, first_bits(count));
                     for (std::size_t k = 0; k < count; ++k)
                     {
@@ -6637,7 +6942,7 @@ namespace xmask::inline XMASK_ABI
         {
             masked_terms<T, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
             term_sum<T> sum;
-            for_each_kept_block(terms.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            for_each_kept_block(terms, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 terms.add(sum, terms.read(c, count, bits), count, bits);
             });
             return static_cast<double>(sum.total().sum);
@@ -6648,7 +6953,7 @@ namespace xmask::inline XMASK_ABI
         void write_softmax(Row& row, Writer& writer, std::size_t n, T shift, T factor, std::size_t target, T scale)
         {
             const shifted_exp<T> exp{shift};
-            for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+            for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
                 const auto block = row.read(c, count, first_bits(count));
                 T* to = writer.block(c);
                 if constexpr (sums_in_registers<T>)
@@ -6676,11 +6981,13 @@ namespace xmask::inline XMASK_ABI
         template <class T, class Writer>
         void write_zeros(Writer& writer, std::size_t n)
         {
-            for_each_block(n, [&](std::size_t c, auto count) {
+            for (std::size_t c = 0; c < n; c += word_columns)
+            {
+                const std::size_t count = std::min(word_columns, n - c);
                 T* to = writer.block(c);
                 fill_columns(to, to + count, T(0));
                 writer.commit(c, count);
-            });
+            }
         }
 
         /// One row of positions under a mask: which count; each counts once.
@@ -6727,7 +7034,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] double weight(std::size_t c)
             {
-                return static_cast<double>(m_row.read(c, 1, 1).at(0));
+                return static_cast<double>(read_one(m_row, c));
             }
 
         private:
@@ -6758,7 +7065,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     auto gate = gate_of(m_gates.row(r));
                     auto target = m_targets.row(r);
-                    for_each_block(m_columns, [&](std::size_t c, std::size_t count) {
+                    for_each_block(target, m_columns, [&](std::size_t c, std::size_t count) {
                         const word_t bits = gate.bits(c, count);
                         const auto targets = target.read(c, count, bits);
                         for (std::size_t k = 0; k < count; ++k)
@@ -6862,7 +7169,7 @@ namespace xmask::inline XMASK_ABI
             template <class Row>
             double loss_at(Row& logits, std::size_t target) const
             {
-                const T logit = logits.read(target, 1, 1).at(0);
+                const T logit = read_one(logits, target);
                 return std::log(sum_of_exps) + (static_cast<double>(shift) - static_cast<double>(logit));
             }
         };
@@ -7141,9 +7448,9 @@ namespace xmask::inline XMASK_ABI
         };
 
         template <class T, class Terms>
-        void add_columns(Terms& row, std::size_t n, sum_t<T>* sum, double* weight)
+        void add_columns(Terms& row, sum_t<T>* sum, double* weight)
         {
-            for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) {
+            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
                 const auto terms = row.read(c, count, bits);
                 if (bits == ~word_t(0))
                 {
@@ -7176,11 +7483,11 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t at = axes.offset(r);
                 if (axes.keeps_last())
                 {
-                    add_columns<T>(row, n, result.sum.data() + at, result.weight.data() + at);
+                    add_columns<T>(row, result.sum.data() + at, result.weight.data() + at);
                     continue;
                 }
                 term_sum<T> sum;
-                for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     row.add(sum, row.read(c, count, bits), count, bits);
                 });
                 const auto total = sum.total();

@@ -14,22 +14,6 @@
 namespace detail = xmask::detail;
 
 using extents = std::vector<std::size_t>;
-using steps = std::vector<std::ptrdiff_t>;
-
-TEST_CASE("strides are row-major where they leave no gap", "[lazy]")
-{
-    REQUIRE(detail::is_row_major(extents{2, 3}, steps{3, 1}));
-    REQUIRE(detail::is_row_major(extents{}, steps{}));
-    REQUIRE(detail::is_row_major(extents{4}, steps{1}));
-    // The stride of an axis of extent 1 is never used.
-    REQUIRE(detail::is_row_major(extents{1, 3, 1}, steps{0, 1, 0}));
-    REQUIRE(detail::is_row_major(extents{1, 3, 1}, steps{99, 1, 77}));
-    REQUIRE_FALSE(detail::is_row_major(extents{2, 3}, steps{1, 2}));
-    REQUIRE_FALSE(detail::is_row_major(extents{2, 3}, steps{4, 1}));
-    REQUIRE_FALSE(detail::is_row_major(extents{2, 3}, steps{6, 2}));
-    REQUIRE_FALSE(detail::is_row_major(extents{3}, steps{0, 1}));
-    REQUIRE_FALSE(detail::is_row_major(extents{3}, steps{-1}));
-}
 
 TEST_CASE("a flat position has one index", "[lazy]")
 {

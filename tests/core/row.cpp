@@ -37,6 +37,21 @@ namespace
         for (std::size_t r = 0; right && r < (n == 0 ? 0 : detail::rows_of(shape)); ++r)
         {
             auto row = rows.row(r);
+            // As an operation walks it: as much at once as is ready.
+            for (std::size_t c = 0; c < n;)
+            {
+                const std::size_t end = row.prepare(c, n);
+                right = right && end > c && end <= n;
+                for (; c < end; c += std::min<std::size_t>(64, end - c))
+                {
+                    const std::size_t count = std::min<std::size_t>(64, end - c);
+                    const auto block = row.read(c, count, xmask::first_bits(count));
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        right = right && oracle::same_bits(T(block.at(k)), expected[r * n + c + k]);
+                    }
+                }
+            }
             std::vector<std::size_t> starts;
             for (std::size_t c = 0; c < n; c += 64)
             {
@@ -50,6 +65,7 @@ namespace
             for (const std::size_t c : starts)
             {
                 const std::size_t count = std::min<std::size_t>(64, n - c);
+                right = right && row.prepare(c, c + count) == c + count;
                 const auto block = row.read(c, count, xmask::first_bits(count));
                 for (std::size_t k = 0; k < count; ++k)
                 {
@@ -157,6 +173,7 @@ TEST_CASE("every type of element reads as itself", "[row]")
     const xt::xarray<long double> wide = oracle::random<double>(shape);
     const auto rows = detail::make_operand<long double>(wide, shape);
     auto row = rows.row(1);
+    REQUIRE(row.prepare(64, 128) == 128);
     const auto block = row.read(64, 64, ~std::uint64_t(0));
     REQUIRE(block.at(6) == wide(1, 70));
     STATIC_REQUIRE_FALSE(decltype(block)::in_registers);
@@ -192,6 +209,23 @@ TEST_CASE("views, generators and lazy functions read as their elements", "[row]"
     REQUIRE(reads_as_itself<float>(xt::adapt(memory, extents{2, 3})));
 }
 
+TEST_CASE("a strided row is gathered in pieces", "[row]")
+{
+    const auto x = oracle::random<float>({3, 1300}, 11);
+    const xt::xarray<float, xt::layout_type::column_major> turned = x;
+    REQUIRE(reads_as_itself<float>(turned));
+    REQUIRE(reads_as_itself<float>(turned + x));
+    REQUIRE(reads_as_itself<float>(xt::view(x, xt::all(), xt::range(1, 1300, 2))));
+    REQUIRE(reads_as<float>(xt::view(x, xt::all(), xt::range(5, 6)), extents{3, 1300}, [&] {
+        std::vector<float> column;
+        for (std::size_t i = 0; i < 3 * 1300; ++i)
+        {
+            column.push_back(x(i / 1300, 5));
+        }
+        return column;
+    }()));
+}
+
 TEST_CASE("a row reads nothing past its memory", "[row]")
 {
     for (std::size_t n = 1; n < 70; ++n)
@@ -214,6 +248,7 @@ TEST_CASE("a lazy operand is computed only where bits are set", "[row]")
     const auto e = xt::make_lambda_xfunction(note, x);
     const auto rows = detail::make_operand<int>(e, e.shape());
     auto row = rows.row(0);
+    REQUIRE(row.prepare(3, 100) == 100);
     const auto block = row.read(3, 64, 0b1000'0101);
     REQUIRE(block.at(0) == 6);
     REQUIRE(block.at(2) == 10);

@@ -19,6 +19,52 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
+        /// 64 elements of a masked_fill inside a larger expression.
+        template <class T, class Block>
+        class fill_block
+        {
+        public:
+
+            using value_type = T;
+            static constexpr bool in_registers = has_lanes<T>;
+
+            fill_block(const Block& operand, word_t bits, const T& value)
+                : m_operand(operand)
+                , m_bits(bits)
+                , m_value(value)
+            {
+            }
+
+            XMASK_INLINE T at(std::size_t k) const
+            {
+                return (m_bits >> k & 1) != 0 ? m_operand.at(k) : m_value;
+            }
+
+            XMASK_INLINE lanes<T> load(std::size_t k) const
+                requires in_registers
+            {
+                return fill(k, m_operand.load(k));
+            }
+
+            XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return fill(k, m_operand.load_first(k, count));
+            }
+
+        private:
+
+            XMASK_INLINE lanes<T> fill(std::size_t k, const lanes<T>& x) const
+                requires in_registers
+            {
+                return xsimd::select(mask_from_bits<T>(m_bits, k), x, lanes<T>(static_cast<lane_t<T>>(m_value)));
+            }
+
+            Block m_operand;
+            word_t m_bits;
+            T m_value;
+        };
+
         /// One row of masked_fill: a word of ones is copied, a word of zeros filled, any other selects lanes.
         template <class T, class Row, class Cursor>
         class fill_row
@@ -42,6 +88,18 @@ namespace xmask::inline XMASK_ABI
                 return m_value;
             }
 
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_operand.prepare(c, end);
+            }
+
+            /// Columns [c, c + count) to a larger expression, which looks at those in `bits`.
+            XMASK_INLINE fill_block<T, block_t<Row>> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                const word_t kept = m_cursor.word(c);
+                return {m_operand.read(c, count, kept & bits), kept, m_value};
+            }
+
             /// Columns [c, c + count) to `to`.
             template <bool Streaming, class Count>
             XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
@@ -61,16 +119,14 @@ namespace xmask::inline XMASK_ABI
                 }
                 else if (bits == first_bits(count))
                 {
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        store_register<full, Streaming>(to + k, load_register<full>(block, k, count - k), count - k);
-                    });
+                    store_block<Streaming>(to, block, count);
                 }
                 else
                 {
                     const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         const auto x = load_register<full>(block, k, count - k);
-                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), x, value);
+                        const auto y = xsimd::select(mask_from_bits<T>(bits, k), x, value);
                         store_register<full, Streaming>(to + k, y, count - k);
                     });
                 }
@@ -117,7 +173,6 @@ namespace xmask::inline XMASK_ABI
             using mask_type = std::decay_t<CTM>;
             using value_type = std::remove_cv_t<value_type_t<operand_type>>;
             using shape_type = typename operand_type::inner_shape_type;
-            static constexpr bool has_register_form = has_lanes<value_type>;
 
             template <class X, class M>
             fill_op(const char* name, X&& x, M&& m, const value_type& value)
@@ -148,12 +203,6 @@ namespace xmask::inline XMASK_ABI
             value_type combine(Get&& get, bool kept) const
             {
                 return kept ? static_cast<value_type>(get()) : m_value;
-            }
-
-            auto combine_register(const lanes<value_type>& x, word_t bits) const
-                requires has_register_form
-            {
-                return xsimd::select(mask_from_bits<value_type>(bits), x, lanes<value_type>(static_cast<lane_t<value_type>>(m_value)));
             }
 
             template <class S>
@@ -188,7 +237,7 @@ namespace xmask::inline XMASK_ABI
             {
                 const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
                 for_each_register<T>(count, [&](std::size_t k, auto full) {
-                    const auto chosen = mask_from_bits<T>(dropped >> k);
+                    const auto chosen = mask_from_bits<T>(dropped, k);
                     if constexpr (full)
                     {
                         store_lanes(to + k, xsimd::select(chosen, wide, load_lanes(to + k)));

@@ -19,6 +19,44 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
+        /// 64 products inside a larger expression.
+        template <class T, class Block, class WeightBlock>
+        class product_block
+        {
+        public:
+
+            using value_type = T;
+            static constexpr bool in_registers = has_lanes<T>;
+
+            product_block(const Block& operand, const WeightBlock& weights)
+                : m_operand(operand)
+                , m_weights(weights)
+            {
+            }
+
+            XMASK_INLINE T at(std::size_t k) const
+            {
+                return m_operand.at(k) * m_weights.at(k);
+            }
+
+            XMASK_INLINE lanes<T> load(std::size_t k) const
+                requires in_registers
+            {
+                return m_operand.load(k) * m_weights.load(k);
+            }
+
+            XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return m_operand.load_first(k, count) * m_weights.load_first(k, count);
+            }
+
+        private:
+
+            Block m_operand;
+            WeightBlock m_weights;
+        };
+
         /// One row of a product with real weights; nothing is skipped.
         template <class T, class Row, class WeightRow>
         class product_row
@@ -42,26 +80,20 @@ namespace xmask::inline XMASK_ABI
                 return T();
             }
 
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_weights.prepare(c, m_operand.prepare(c, end));
+            }
+
+            XMASK_INLINE product_block<T, block_t<Row>, block_t<WeightRow>> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                return {m_operand.read(c, count, bits), m_weights.read(c, count, bits)};
+            }
+
             template <bool Streaming, class Count>
             XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
             {
-                const auto values = m_operand.read(c, count, bits);
-                const auto weights = m_weights.read(c, count, bits);
-                if constexpr (has_lanes<T>)
-                {
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(values, k, count - k);
-                        const auto w = load_register<full>(weights, k, count - k);
-                        store_register<full, Streaming>(to + k, x * w, count - k);
-                    });
-                }
-                else
-                {
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        to[k] = values.at(k) * weights.at(k);
-                    }
-                }
+                store_block<Streaming>(to, read(c, count, bits), count);
             }
 
         private:
@@ -105,7 +137,6 @@ namespace xmask::inline XMASK_ABI
             using weights_type = std::decay_t<CTW>;
             using value_type = std::remove_cv_t<value_type_t<operand_type>>;
             using shape_type = typename operand_type::inner_shape_type;
-            static constexpr bool has_register_form = false;
 
             template <class X, class W>
             product_op(X&& x, W&& weights)

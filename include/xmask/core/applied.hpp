@@ -3,10 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -25,31 +22,6 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// Whether every leaf of an expression holds elements of type T, so that xtensor's load_simd gives what it
-        /// should (xtensor#2025).
-        template <class E, class T>
-        struct leaves_are : std::is_same<value_type_t<E>, T>
-        {
-        };
-
-        template <class F, class... CT, class T>
-        struct leaves_are<xt::xfunction<F, CT...>, T>
-            : std::bool_constant<
-                  std::is_same_v<value_type_t<xt::xfunction<F, CT...>>, T> && (leaves_are<std::decay_t<CT>, T>::value && ...)>
-        {
-        };
-
-        /// Whether an expression can be read by flat index.
-        template <class E>
-        struct has_flat_access : std::bool_constant<requires(const E& e) { e.data_element(std::size_t(0)); }>
-        {
-        };
-
-        template <class F, class... CT>
-        struct has_flat_access<xt::xfunction<F, CT...>> : std::bool_constant<(has_flat_access<std::decay_t<CT>>::value && ...)>
-        {
-        };
-
         /// Walks an applied expression by walking its operand and its mask.
         template <class A>
         class applied_stepper
@@ -153,7 +125,6 @@ namespace xmask::inline XMASK_ABI
     class applied : public detail::lazy<applied<Op>, typename Op::value_type>
     {
         using base = detail::lazy<applied<Op>, typename Op::value_type>;
-        using operand_type = std::decay_t<decltype(std::declval<const Op&>().operand())>;
 
     public:
 
@@ -189,22 +160,9 @@ namespace xmask::inline XMASK_ABI
 
         value_type data_element(size_type i) const
         {
-            if constexpr (detail::has_flat_access<operand_type>::value)
-            {
-                if (m_linear)
-                {
-                    return m_op.combine([&] { return m_op.operand().data_element(i); }, m_op.gate().data_element(i));
-                }
-            }
             return detail::at_flat_index(shape(), i, [&](const auto& index) {
                 return element(index.begin(), index.end());
             });
-        }
-
-        template <class S>
-        bool has_linear_assign(const S& strides) const noexcept
-        {
-            return m_linear && detail::is_row_major(shape(), strides);
         }
 
         template <class S>
@@ -228,129 +186,21 @@ namespace xmask::inline XMASK_ABI
             detail::write_rows<value_type>(m_op.rows(result.shape()), result);
         }
 
-#if defined(XTENSOR_USE_XSIMD)
-        /// One register of a larger expression that xtensor vectorizes.
-        template <class Align, class Requested = value_type, std::size_t N = detail::lane_count<Requested>>
-            requires(
-                std::same_as<Requested, value_type> && Op::has_register_form && detail::leaves_are<operand_type, value_type>::value
-                && xt::has_simd_interface<operand_type, value_type>::value
-                // An integer division would trap on what is dropped.
-                && (std::is_floating_point_v<value_type> || detail::has_memory<operand_type>)
-            )
-        detail::lanes<Requested> load_simd(size_type i) const
-        {
-            const std::size_t n = detail::columns_of(shape());
-            const std::size_t c = i % n;
-            if (c + detail::lane_count<value_type> <= n)
-            {
-                return m_op.combine_register(
-                    m_op.operand().template load_simd<Align, value_type>(i), m_op.gate().row(i / n).word(c)
-                );
-            }
-            std::array<value_type, detail::lane_count<value_type>> values;
-            for (std::size_t k = 0; k < values.size(); ++k)
-            {
-                values[k] = data_element(i + k);
-            }
-            return detail::load_lanes(values.data());
-        }
-#endif
-
     private:
 
-        bool linear_operand() const
-        {
-            if constexpr (detail::has_flat_access<operand_type>::value)
-            {
-                auto strides = xt::svector<std::ptrdiff_t, 8>(shape().size());
-                std::ptrdiff_t stride = 1;
-                for (std::size_t axis = strides.size(); axis-- > 0;)
-                {
-                    strides[axis] = shape()[axis] == 1 ? 0 : stride;
-                    stride *= static_cast<std::ptrdiff_t>(shape()[axis]);
-                }
-                return m_op.operand().has_linear_assign(strides) && m_op.gate().has_linear_assign(strides)
-                       && detail::equal_shapes(m_op.gate().shape(), shape());
-            }
-            else
-            {
-                return false;
-            }
-        }
-
         Op m_op;
-        bool m_linear = linear_operand();
     };
 
     namespace detail
     {
-        /// A row of a lazy result as the operand of another: its blocks are computed into 64 elements.
-        template <class Row, class T>
-        class applied_row
-        {
-        public:
-
-            applied_row(Row row, bool one_column)
-                : m_row(std::move(row))
-                , m_one_column(one_column)
-            {
-            }
-
-            /// What the caller drops is not computed either: it could trap, or call the user's function.
-            memory_block<T> read(std::size_t c, std::size_t count, word_t bits)
-            {
-                if (m_one_column)
-                {
-                    m_row.template block<false>(m_buffer.values, 0, std::size_t(1), m_row.cursor().word(0));
-                    std::fill_n(m_buffer.values + 1, count - 1, m_buffer.values[0]);
-                }
-                else
-                {
-                    m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c) & bits & first_bits(count));
-                }
-                return memory_block<T>(m_buffer.values);
-            }
-
-        private:
-
-            Row m_row;
-            bool m_one_column;
-            block_buffer<T> m_buffer;
-        };
-
-        template <class Rows, class T>
-        class applied_rows
-        {
-        public:
-
-            template <class S, class F>
-            applied_rows(Rows rows, const S& shape, const F& from)
-                : m_rows(std::move(rows))
-                , m_numbers(row_numbers(shape, from))
-                , m_one_column(columns_of(from) == 1)
-            {
-            }
-
-            XMASK_INLINE applied_row<row_t<Rows>, T> row(std::size_t r) const
-            {
-                return {m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_one_column};
-            }
-
-        private:
-
-            Rows m_rows;
-            row_offsets m_numbers;
-            bool m_one_column;
-        };
-
+        /// As the operand of a larger expression: its rows give blocks too, and nothing is stored on the way.
         template <class Op>
         struct row_maker<applied<Op>>
         {
             template <class S>
             static auto make(const applied<Op>& e, const S& shape)
             {
-                using rows = decltype(e.op().rows(e.shape()));
-                return applied_rows<rows, typename Op::value_type>(e.op().rows(e.shape()), shape, e.shape());
+                return e.op().rows(shape);
             }
         };
     }

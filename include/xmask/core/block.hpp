@@ -2,11 +2,13 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
 
 #include "attributes.hpp"
+#include "cursor.hpp"
 #include "simd.hpp"
 #include "word.hpp"
 
@@ -57,18 +59,56 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Calls f(c, count) for each block of n columns; count is whole_word for all but the last.
-    template <class F>
-    XMASK_INLINE void for_each_block(std::size_t n, F&& f)
+    /// Calls f(c, count) for each block of n columns of a row of operands, prepared; count is whole_word for all but the
+    /// last.
+    template <class Row, class F>
+    XMASK_INLINE void for_each_block(Row& row, std::size_t n, F&& f)
     {
-        std::size_t c = 0;
-        for (; c + word_columns <= n; c += word_columns)
+        for (std::size_t c = 0; c < n;)
         {
-            f(c, whole_word());
+            const std::size_t end = row.prepare(c, n);
+            for (; c + word_columns <= end; c += word_columns)
+            {
+                f(c, whole_word());
+            }
+            if (c < end)
+            {
+                f(c, end - c);
+                c = end;
+            }
         }
-        if (c < n)
+    }
+
+    /// Calls f(c, count, bits) for each block of a row's columns [c, stop); the row has cursor() and prepare().
+    template <class Row, class F>
+    XMASK_INLINE void walk_blocks(Row& row, std::size_t c, std::size_t stop, F&& f)
+    {
+        const auto& cursor = row.cursor();
+        const column_range solid = detail::solid(cursor);
+        while (c < stop)
         {
-            f(c, n - c);
+            const std::size_t end = row.prepare(c, stop);
+            const std::size_t solid_end = std::min(solid.end, end);
+            while (c + word_columns <= end)
+            {
+                if (c >= solid.begin)
+                {
+                    for (; c + word_columns <= solid_end; c += word_columns)
+                    {
+                        f(c, whole_word(), ~word_t(0));
+                    }
+                }
+                if (c + word_columns <= end)
+                {
+                    f(c, whole_word(), cursor.word(c));
+                    c += word_columns;
+                }
+            }
+            if (c < end)
+            {
+                f(c, end - c, cursor.word(c) & first_bits(end - c));
+                c = end;
+            }
         }
     }
 }

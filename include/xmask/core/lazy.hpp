@@ -14,26 +14,6 @@
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// Whether `strides` walk `shape` in row-major order without gaps. Strides of axes of extent 1 do not matter.
-    template <class S, class D>
-    constexpr bool is_row_major(const S& shape, const D& strides) noexcept
-    {
-        if (static_cast<std::size_t>(strides.size()) != shape.size())
-        {
-            return false;
-        }
-        std::ptrdiff_t expected = 1;
-        for (std::size_t axis = shape.size(); axis-- > 0;)
-        {
-            if (shape[axis] != 1 && static_cast<std::ptrdiff_t>(strides[axis]) != expected)
-            {
-                return false;
-            }
-            expected *= static_cast<std::ptrdiff_t>(shape[axis]);
-        }
-        return true;
-    }
-
     /// Iterates over an expression by the flat index of row-major order.
     template <class E>
     class flat_iterator
@@ -138,10 +118,18 @@ namespace xmask::inline XMASK_ABI::detail
         difference_type m_index = 0;
     };
 
+    /// Marks the lazy expressions of this library.
+    struct lazy_base
+    {
+    };
+
     /// Base of every lazy expression of the library. D supplies shape(), element(first, last), data_element(i),
-    /// stepper_begin, stepper_end, has_linear_assign; this adds what xtensor asks of an expression besides.
+    /// stepper_begin, stepper_end; this adds what xtensor asks of an expression besides.
     template <class D, class Value>
-    class lazy : public xt::xexpression<D>, public xt::xconst_iterable<D>, public xt::xconst_accessible<D>
+    class lazy : public lazy_base,
+                 public xt::xexpression<D>,
+                 public xt::xconst_iterable<D>,
+                 public xt::xconst_accessible<D>
     {
         using accessible_base = xt::xconst_accessible<D>;
         using iterable_base = xt::xconst_iterable<D>;
@@ -203,6 +191,13 @@ namespace xmask::inline XMASK_ABI::detail
         bool broadcast_shape(S& to, bool /*reuse_cache*/ = false) const
         {
             return xt::broadcast_shape(self().shape(), to);
+        }
+
+        /// Never: what holds a mask is assigned row by row (assign.hpp).
+        template <class S>
+        constexpr bool has_linear_assign(const S& /*strides*/) const noexcept
+        {
+            return false;
         }
 
         [[nodiscard]] linear_iterator linear_begin() const noexcept

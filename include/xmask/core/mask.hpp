@@ -6,9 +6,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "assign.hpp"
 #include "cursor.hpp"
 #include "error.hpp"
 #include "lazy.hpp"
+#include "mask_rows.hpp"
+#include "row.hpp"
 #include "shape.hpp"
 #include "word.hpp"
 #include "write.hpp"
@@ -96,20 +99,6 @@ namespace xmask::inline XMASK_ABI
             return expression<E> && !mask_expression<E>;
         }
 
-        /// What gives a mask's cursors: what its rule makes for one operation, or the rule itself.
-        template <class Rule>
-        decltype(auto) rule_rows(const Rule& rule)
-        {
-            if constexpr (requires { rule.rows(); })
-            {
-                return rule.rows();
-            }
-            else
-            {
-                return (rule);
-            }
-        }
-
         /// A row of a mask unpacked to elements of 0 and 1.
         template <class T, row_cursor C>
         class unpacked_row
@@ -131,6 +120,11 @@ namespace xmask::inline XMASK_ABI
                 return T();
             }
 
+            XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+            {
+                return end;
+            }
+
             template <bool Streaming, class Count>
             XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits)
             {
@@ -139,7 +133,7 @@ namespace xmask::inline XMASK_ABI
                     const auto zero = lanes<T>(lane_t<T>(0));
                     const auto one = lanes<T>(lane_t<T>(1));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto y = xsimd::select(mask_from_bits<T>(bits >> k), one, zero);
+                        const auto y = xsimd::select(mask_from_bits<T>(bits, k), one, zero);
                         store_register<full, Streaming>(to + k, y, count - k);
                     });
                 }
@@ -176,6 +170,65 @@ namespace xmask::inline XMASK_ABI
         private:
 
             const Rows* m_rows;
+        };
+
+        /// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
+        template <class Cursor>
+        class mask_operand_row
+        {
+        public:
+
+            explicit mask_operand_row(Cursor cursor)
+                : m_row(std::move(cursor))
+            {
+            }
+
+            std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+            {
+                return end;
+            }
+
+            memory_block<bool> read(std::size_t c, std::size_t count, word_t /*bits*/)
+            {
+                m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c));
+                return memory_block<bool>(m_buffer.values);
+            }
+
+        private:
+
+            unpacked_row<bool, Cursor> m_row;
+            block_buffer<bool> m_buffer;
+        };
+
+        template <class M>
+        class mask_operand_rows
+        {
+        public:
+
+            template <class S>
+            mask_operand_rows(const M& m, const S& shape)
+                : m_rows(m, shape)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
+            }
+
+        private:
+
+            mask_rows<M> m_rows;
+        };
+
+        template <mask_rule Rule>
+        struct row_maker<mask<Rule>>
+        {
+            template <class S>
+            static auto make(const mask<Rule>& m, const S& shape)
+            {
+                return mask_operand_rows<mask<Rule>>(m, shape);
+            }
         };
 
         /// Walks a mask element by element in any order, as xtensor's general assignment does.
@@ -350,7 +403,14 @@ namespace xmask::inline XMASK_ABI
         /// The cursor of one row: word(c) and extent().
         XMASK_INLINE auto row(std::size_t r) const
         {
-            return detail::rule_rows(m_rule).row(r);
+            if constexpr (requires { m_rule.rows(); })
+            {
+                return detail::held_row<Rule>(m_rule, r);
+            }
+            else
+            {
+                return m_rule.row(r);
+            }
         }
 
         template <class It>
@@ -384,12 +444,6 @@ namespace xmask::inline XMASK_ABI
         {
             const std::size_t n = detail::columns_of(shape());
             return detail::kept(row(i / n), i % n);
-        }
-
-        template <class S>
-        bool has_linear_assign(const S& strides) const noexcept
-        {
-            return detail::is_row_major(shape(), strides);
         }
 
         template <class S>

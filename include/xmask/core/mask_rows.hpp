@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "attributes.hpp"
-#include "mask.hpp"
+#include "cursor.hpp"
 #include "shape.hpp"
 #include "word.hpp"
 
@@ -15,6 +16,63 @@
 
 namespace xmask::inline XMASK_ABI::detail
 {
+    /// What gives a mask's cursors: what its rule makes for one operation, or the rule itself.
+    template <class Rule>
+    decltype(auto) rule_rows(const Rule& rule)
+    {
+        if constexpr (requires { rule.rows(); })
+        {
+            return rule.rows();
+        }
+        else
+        {
+            return (rule);
+        }
+    }
+
+    /// A cursor together with the rows that it may look into, for a single row. It stays where it is made.
+    template <class Rule>
+    class held_row
+    {
+        using rows = std::decay_t<decltype(std::declval<const Rule&>().rows())>;
+
+    public:
+
+        held_row(const Rule& rule, std::size_t r)
+            : m_rows(rule.rows())
+            , m_cursor(m_rows.row(r))
+        {
+        }
+
+        held_row(const held_row&) = delete;
+        held_row& operator=(const held_row&) = delete;
+
+        [[nodiscard]] word_t word(std::size_t c) const
+        {
+            return m_cursor.word(c);
+        }
+
+        [[nodiscard]] bool kept(std::size_t c) const
+        {
+            return detail::kept(m_cursor, c);
+        }
+
+        [[nodiscard]] column_range extent() const
+        {
+            return m_cursor.extent();
+        }
+
+        [[nodiscard]] column_range solid() const
+        {
+            return detail::solid(m_cursor);
+        }
+
+    private:
+
+        rows m_rows;
+        decltype(std::declval<const rows&>().row(0)) m_cursor;
+    };
+
     /// The cursor of a row whose mask may have one column that stands for all of them.
     template <row_cursor C>
     class broadcast_cursor
@@ -25,7 +83,6 @@ namespace xmask::inline XMASK_ABI::detail
             : m_cursor(cursor)
             , m_columns(n)
             , m_one_column(one_column)
-            , m_kept(one_column && detail::kept(m_cursor, 0))
         {
         }
 
@@ -33,21 +90,21 @@ namespace xmask::inline XMASK_ABI::detail
         {
             if (m_one_column) [[unlikely]]
             {
-                return m_kept ? first_bits(m_columns - c) : 0;
+                return kept(c) ? first_bits(m_columns - c) : 0;
             }
             return m_cursor.word(c);
         }
 
         bool kept(std::size_t c) const
         {
-            return m_one_column ? m_kept : detail::kept(m_cursor, c);
+            return detail::kept(m_cursor, m_one_column ? 0 : c);
         }
 
         XMASK_INLINE column_range extent() const
         {
             if (m_one_column) [[unlikely]]
             {
-                return {0, m_kept ? m_columns : 0};
+                return {0, kept(0) ? m_columns : 0};
             }
             return m_cursor.extent();
         }
@@ -56,7 +113,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             if (m_one_column) [[unlikely]]
             {
-                return {0, m_kept ? m_columns : 0};
+                return extent();
             }
             return detail::solid(m_cursor);
         }
@@ -66,11 +123,10 @@ namespace xmask::inline XMASK_ABI::detail
         C m_cursor;
         std::size_t m_columns;
         bool m_one_column;
-        bool m_kept;
     };
 
     /// Gives the cursor of each row of `shape`, into which the mask broadcasts.
-    template <mask_expression M>
+    template <class M>
     class mask_rows
     {
         using rows = decltype(rule_rows(std::declval<const M&>().rule()));

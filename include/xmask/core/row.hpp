@@ -2,8 +2,10 @@
 
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <tuple>
 #include <type_traits>
@@ -18,16 +20,17 @@
 /// @file
 /// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
 ///
-/// Rows are made once per operation for an expression and a shape; row(r) gives one of them, and row.read(c, count, bits)
-/// a block of at most 64 columns from c on, of which the caller looks at those whose bit is set. A block gives single
-/// elements, at(k), and registers, load(k); it is a few pointers, which stay in registers themselves. Blocks over
-/// contiguous memory point into it; a lazy function of such blocks is computed in registers; what is neither (a
-/// column-major view, a generator, a mix of types) is collected in a buffer of 64 elements first.
+/// Rows are made once per operation for an expression and a shape, and live as long as what row(r) gives. Before columns
+/// are read, row.prepare(c, end) makes [c, result) ready, where c < result <= end; then row.read(c, count, bits) gives a
+/// block of at most 64 of them, of which the caller looks at those whose bit is set. A block gives single elements,
+/// at(k), and registers, load(k); it is a few pointers, which stay in registers themselves. Blocks over contiguous memory
+/// point into it; a lazy function of such blocks is computed in registers; what is neither (a column-major view, a
+/// generator, a mix of types) is collected in a buffer first.
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// Room for 64 elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
-    template <class T>
+    /// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+    template <class T, std::size_t N = word_columns>
     struct block_buffer
     {
         block_buffer() noexcept
@@ -43,7 +46,7 @@ namespace xmask::inline XMASK_ABI::detail
             return *this;
         }
 
-        T values[word_columns];
+        T values[N];
     };
 
     /// A block of elements that lie side by side.
@@ -82,42 +85,57 @@ namespace xmask::inline XMASK_ABI::detail
         const T* m_first;
     };
 
-    /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered.
+    /// How many elements of a strided row are gathered at once.
+    inline constexpr std::size_t gathered_columns = 8 * word_columns;
+
+    /// One row of elements in memory, `stride` apart. Unit strides are read in place, others are gathered into a buffer
+    /// that all rows of an operand share: without one of its own, a row stays in registers.
     template <class T>
     class memory_row
     {
     public:
 
-        memory_row(const T* row, std::ptrdiff_t stride) noexcept
+        memory_row(const T* row, std::ptrdiff_t stride, T* buffer) noexcept
             : m_row(row)
+            , m_origin(row)
             , m_stride(stride)
+            , m_buffer(buffer)
         {
         }
 
-        XMASK_INLINE memory_block<T> read(std::size_t c, std::size_t count, word_t /*bits*/) noexcept
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) noexcept
         {
             if (m_stride == 1) [[likely]]
             {
-                return memory_block<T>(m_row + c);
+                return end;
             }
-            gather(c, count);
-            return memory_block<T>(m_buffer.values);
+            const std::size_t count = std::min(end - c, gathered_columns);
+            gather(m_buffer, m_origin + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
+            // Where column 0 would be; only what was gathered is looked at.
+            m_row = reinterpret_cast<const T*>(reinterpret_cast<std::uintptr_t>(m_buffer) - c * sizeof(T));
+            return c + count;
+        }
+
+        XMASK_INLINE memory_block<T> read(std::size_t c, std::size_t /*count*/, word_t /*bits*/) const noexcept
+        {
+            return memory_block<T>(m_row + c);
         }
 
     private:
 
-        void gather(std::size_t c, std::size_t count) noexcept
+        // Out of line, so that the loops around a contiguous row keep nothing for it.
+        [[gnu::noinline]] static void gather(T* to, const T* from, std::ptrdiff_t stride, std::size_t count) noexcept
         {
-            const T* from = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
             for (std::size_t k = 0; k < count; ++k)
             {
-                m_buffer.values[k] = from[static_cast<std::ptrdiff_t>(k) * m_stride];
+                to[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
             }
         }
 
         const T* m_row;
+        const T* m_origin;
         std::ptrdiff_t m_stride;
-        block_buffer<T> m_buffer;
+        T* m_buffer;
     };
 
     template <class T>
@@ -135,7 +153,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept
         {
-            return {m_data + m_offsets(r), m_stride};
+            return {m_data + m_offsets(r), m_stride, m_buffer.values};
         }
 
     private:
@@ -153,6 +171,7 @@ namespace xmask::inline XMASK_ABI::detail
         const T* m_data;
         row_offsets m_offsets;
         std::ptrdiff_t m_stride;
+        mutable block_buffer<T, gathered_columns> m_buffer;
     };
 
     /// One value for every column of every row.
@@ -172,6 +191,11 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE scalar_row row(std::size_t /*r*/) const noexcept
         {
             return *this;
+        }
+
+        XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+        {
+            return end;
         }
 
         XMASK_INLINE scalar_row read(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) const noexcept
@@ -201,6 +225,21 @@ namespace xmask::inline XMASK_ABI::detail
         T m_value;
     };
 
+    /// Moves a stepper along the last axis; `column` is where it stands.
+    template <class Stepper>
+    XMASK_INLINE void step_to_column(Stepper& stepper, std::size_t last_axis, std::size_t& column, std::size_t to)
+    {
+        if (to > column)
+        {
+            stepper.step(last_axis, to - column);
+        }
+        else if (to < column)
+        {
+            stepper.step_back(last_axis, column - to);
+        }
+        column = to;
+    }
+
     /// One row of any expression, element by element through its stepper, and only where something is kept.
     template <class E>
     class stepped_row
@@ -215,31 +254,23 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
+        std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
+        {
+            return end;
+        }
+
         memory_block<value_type> read(std::size_t c, std::size_t count, word_t bits)
         {
             for (bits &= first_bits(count); bits != 0; bits &= bits - 1)
             {
                 const std::size_t k = lowest_bit(bits);
-                move_to(c + k);
+                step_to_column(m_stepper, m_last_axis, m_column, c + k);
                 m_buffer.values[k] = *m_stepper;
             }
             return memory_block<value_type>(m_buffer.values);
         }
 
     private:
-
-        void move_to(std::size_t c)
-        {
-            if (c > m_column)
-            {
-                m_stepper.step(m_last_axis, c - m_column);
-            }
-            else if (c < m_column)
-            {
-                m_stepper.step_back(m_last_axis, m_column - c);
-            }
-            m_column = c;
-        }
 
         typename E::const_stepper m_stepper;
         std::size_t m_last_axis;
@@ -345,6 +376,22 @@ namespace xmask::inline XMASK_ABI::detail
     template <class Row>
     using block_t = std::decay_t<decltype(std::declval<Row&>().read(0, 0, 0))>;
 
+    /// Prepares several rows; gives the column up to which all are ready.
+    template <class... Row>
+    XMASK_INLINE std::size_t prepare_all(std::tuple<Row...>& rows, std::size_t c, std::size_t end)
+    {
+        std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { ((end = row.prepare(c, end)), ...); }, rows);
+        return end;
+    }
+
+    /// One element of a row.
+    template <class Row>
+    XMASK_INLINE auto read_one(Row& row, std::size_t c)
+    {
+        row.prepare(c, c + 1);
+        return row.read(c, 1, 1).at(0);
+    }
+
     template <class F, class... Row>
     class function_row
     {
@@ -354,6 +401,11 @@ namespace xmask::inline XMASK_ABI::detail
             : m_function(f)
             , m_rows(std::move(rows))
         {
+        }
+
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return prepare_all(m_rows, c, end);
         }
 
         XMASK_INLINE function_block<F, block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
@@ -412,6 +464,11 @@ namespace xmask::inline XMASK_ABI::detail
         explicit buffered_row(Row row)
             : m_row(std::move(row))
         {
+        }
+
+        std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return m_row.prepare(c, end);
         }
 
         memory_block<T> read(std::size_t c, std::size_t count, word_t bits)

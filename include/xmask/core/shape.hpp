@@ -212,9 +212,30 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
+            /// Copies only the axes there are: rows of operands are handed on several times before a call's first load.
+            XMASK_INLINE row_offsets(const row_offsets& other) noexcept
+            {
+                *this = other;
+            }
+
+            XMASK_INLINE row_offsets& operator=(const row_offsets& other) noexcept
+            {
+                m_count = other.m_count;
+                m_axes[0] = other.m_axes[0];
+                for (std::size_t axis = 1; axis < m_count; ++axis)
+                {
+                    m_axes[axis] = other.m_axes[axis];
+                }
+                return *this;
+            }
+
             XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept
             {
-                return m_count <= 1 ? static_cast<std::ptrdiff_t>(row) * m_axes[0].stride : divide(row);
+                if (m_count > 1) [[unlikely]]
+                {
+                    return divide(row);
+                }
+                return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
             }
 
         private:
@@ -225,7 +246,7 @@ namespace xmask::inline XMASK_ABI
                 std::ptrdiff_t stride;
             };
 
-            [[nodiscard]] std::ptrdiff_t divide(std::size_t row) const noexcept
+            [[nodiscard, gnu::noinline]] std::ptrdiff_t divide(std::size_t row) const noexcept
             {
                 std::ptrdiff_t offset = 0;
                 for (std::size_t axis = m_count; axis > 1; --axis)

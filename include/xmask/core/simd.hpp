@@ -51,38 +51,39 @@ namespace xmask::inline XMASK_ABI::detail
     template <class T>
     inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
 
-    /// The lowest lane_count<T> bits of `bits`, one a lane; higher bits are ignored.
+    /// Bits [k, k + lane_count<T>) of a word, one a lane; k is a multiple of lane_count<T>.
     template <class T>
-    XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits) noexcept
+    XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits, std::size_t k) noexcept
     {
         using batch = lanes<T>;
         [[maybe_unused]] constexpr std::size_t n = lane_count<T>;
 #if defined(__AVX512F__)
         if constexpr (register_bytes<T> == 64)
         {
-            return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits));
+            return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
         }
         else
 #endif
             if constexpr (n <= 8 * sizeof(lane_t<T>))
         {
-            // Lane i keeps bit i of the word and compares it: three instructions, no table.
+            // Each lane gets the same piece of the word, one for several registers, and looks at its own bit.
             using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
-            static constexpr auto bit_of_lane = [] {
-                std::array<bits_t, n> bit{};
-                for (std::size_t lane = 0; lane < n; ++lane)
+            constexpr std::size_t piece = 8 * sizeof(bits_t);
+            static constexpr auto bit_of_column = [] {
+                std::array<bits_t, piece> bit{};
+                for (std::size_t column = 0; column < piece; ++column)
                 {
-                    bit[lane] = static_cast<bits_t>(word_t(1) << lane);
+                    bit[column] = static_cast<bits_t>(word_t(1) << column);
                 }
                 return bit;
             }();
-            const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_lane.data());
-            const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits)) & bit) == bit;
+            const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_column.data() + k % piece);
+            const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece))) & bit) == bit;
             return xsimd::batch_bool_cast<lane_t<T>>(chosen);
         }
         else
         {
-            return batch::batch_bool_type::from_mask(bits & first_bits(n));
+            return batch::batch_bool_type::from_mask(bits >> k & first_bits(n));
         }
     }
 
@@ -111,7 +112,7 @@ namespace xmask::inline XMASK_ABI::detail
     XMASK_INLINE __m256i chosen_lanes(std::size_t count) noexcept
     {
         using bits_t = xsimd::as_integer_t<T>;
-        return xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(first_bits(count))).data;
+        return xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(first_bits(count), 0)).data;
     }
 #endif
 

@@ -113,6 +113,25 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// Writes a block as it is.
+    template <bool Streaming, class T, class Block, class Count>
+    XMASK_INLINE void store_block(T* to, const Block& block, Count count)
+    {
+        if constexpr (has_lanes<T>)
+        {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                store_register<full, Streaming>(to + k, load_register<full>(block, k, count - k), count - k);
+            });
+        }
+        else
+        {
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                to[k] = block.at(k);
+            }
+        }
+    }
+
     /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
     /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
     /// only filled.
@@ -121,7 +140,6 @@ namespace xmask::inline XMASK_ABI::detail
     {
         const auto& cursor = from.cursor();
         const column_range kept = cursor.extent();
-        const column_range solid = detail::solid(cursor);
         const std::size_t head = std::min(columns_to_register(row), n);
         std::size_t c = 0;
         if (kept.begin > head)
@@ -132,25 +150,19 @@ namespace xmask::inline XMASK_ABI::detail
         else if (head != 0 && kept.end != 0)
         {
             // Fewer columns than a register has.
+            from.prepare(0, head);
             from.template block<false>(row, 0, head, cursor.word(0) & first_bits(head));
             c = head;
         }
-        while (c < kept.end && c + word_columns <= n)
-        {
-            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
-            {
-                from.template block<Streaming>(row + c, c, whole_word(), ~word_t(0));
-            }
-            if (c < kept.end && c + word_columns <= n)
-            {
-                from.template block<Streaming>(row + c, c, whole_word(), cursor.word(c));
-                c += word_columns;
-            }
-        }
         if (c < kept.end)
         {
-            from.template block<false>(row + c, c, n - c, cursor.word(c));
-            return;
+            const std::size_t blocks = (kept.end - c + word_columns - 1) / word_columns;
+            const std::size_t stop = std::min(n, c + blocks * word_columns);
+            walk_blocks(from, c, stop, [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
+                from.template block<Streaming && whole>(row + at, at, count, bits);
+            });
+            c = stop;
         }
         fill_columns<Streaming>(row + c, row + n, from.outside());
     }
@@ -163,7 +175,8 @@ namespace xmask::inline XMASK_ABI::detail
         for (std::size_t c = 0; c < n; c += word_columns)
         {
             const std::size_t count = std::min(word_columns, n - c);
-            from.template block<false>(writer.block(c), c, count, cursor.word(c));
+            from.prepare(c, c + count);
+            from.template block<false>(writer.block(c), c, count, cursor.word(c) & first_bits(count));
             writer.commit(c, count);
         }
     }

@@ -120,12 +120,15 @@ namespace xmask::inline XMASK_ABI::detail
 
         explicit row_writer(E& to)
             : m_to(std::addressof(to))
+            , m_stepper(to.stepper_begin(to.shape()))
         {
         }
 
-        void seek(std::size_t r) noexcept
+        void seek(std::size_t r)
         {
-            m_number = r;
+            m_stepper = m_to->stepper_begin(m_to->shape());
+            step_to_row(m_stepper, m_to->shape(), r);
+            m_column = 0;
         }
 
         [[nodiscard]] bool in_place() const noexcept
@@ -156,20 +159,16 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
-        auto at(std::size_t c) const
+        /// The stepper at column c of this row.
+        auto& at(std::size_t c)
         {
-            const auto& shape = m_to->shape();
-            auto stepper = m_to->stepper_begin(shape);
-            step_to_row(stepper, shape, m_number);
-            if (c != 0)
-            {
-                stepper.step(shape.size() - 1, c);
-            }
-            return stepper;
+            step_to_column(m_stepper, m_to->dimension() - 1, m_column, c);
+            return m_stepper;
         }
 
         E* m_to;
-        std::size_t m_number = 0;
+        typename E::stepper m_stepper;
+        std::size_t m_column = 0;
         block_buffer<T> m_buffer;
     };
 }

@@ -41,7 +41,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         [[nodiscard]] bool kept(std::size_t c) const
         {
-            return (*m_test)(m_row.read(c, 1, 1).at(0));
+            return (*m_test)(read_one(m_row, c));
         }
 
         [[nodiscard]] column_range extent() const noexcept
@@ -54,6 +54,7 @@ namespace xmask::inline XMASK_ABI::detail
         template <class Count>
         XMASK_INLINE word_t test(std::size_t c, Count count) const
         {
+            m_row.prepare(c, c + count);
             const auto block = m_row.read(c, count, first_bits(count));
             if constexpr (requires { m_test->block(block, count); })
             {

@@ -62,10 +62,7 @@ namespace xmask::inline XMASK_ABI
             {
                 // Clamped, because the caller's tensor may have changed since it was checked.
                 const std::size_t n = m_shape[m_shape.size() - 1];
-                const auto stored = at(r);
-                const std::size_t length = std::cmp_less(+stored, 0)      ? 0
-                                           : std::cmp_greater(+stored, n) ? n
-                                                                          : static_cast<std::size_t>(stored);
+                const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
             }
 

@@ -85,6 +85,13 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
+        /// Adds four registers, as a part of a word.
+        template <class Term>
+        XMASK_INLINE void add_four(Term&& term) noexcept
+        {
+            add(sum_of_four<0>(term));
+        }
+
         [[nodiscard]] double total() const noexcept
         {
             return xsimd::reduce_add(m_sums[0] + m_sums[1]);
@@ -98,7 +105,12 @@ namespace xmask::inline XMASK_ABI::detail
         template <std::size_t I, class Term>
         XMASK_INLINE static auto sum_of_four(const Term& term) noexcept
         {
-            return (term(index<I>()) + term(index<I + 1>())) + (term(index<I + 2>()) + term(index<I + 3>()));
+            // In the order of memory, which prefetching follows: operands of + have none.
+            const auto a = term(index<I>());
+            const auto b = term(index<I + 1>());
+            const auto c = term(index<I + 2>());
+            const auto d = term(index<I + 3>());
+            return (a + b) + (c + d);
         }
 
         XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
@@ -125,46 +137,43 @@ namespace xmask::inline XMASK_ABI::detail
         }
         else
         {
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA { sum.add(term(k, full)); });
+            std::size_t k = 0;
+            if constexpr (!Exact)
+            {
+                constexpr std::size_t four = 4 * lane_count<T>;
+                for (; k + four <= count; k += four)
+                {
+                    sum.add_four([&](auto i) XMASK_INLINE_LAMBDA { return term(k + i * lane_count<T>, std::true_type()); });
+                }
+            }
+            for (; k + lane_count<T> <= count; k += lane_count<T>)
+            {
+                sum.add(term(k, std::true_type()));
+            }
+            if (k < count)
+            {
+                sum.add(term(k, std::false_type()));
+            }
         }
     }
 
-    /// Calls f(c, count, bits) for each block of a row that keeps something, in order.
-    template <class Cursor, class F>
-    XMASK_INLINE void for_each_kept_block(const Cursor& cursor, std::size_t n, F&& f)
+    /// Calls f(c, count, bits) for each block of a row that keeps something, in order, up to the last column kept.
+    template <class Row, class F>
+    XMASK_INLINE void for_each_kept_block(Row& row, F&& f)
     {
-        const column_range kept = cursor.extent();
-        const column_range solid = detail::solid(cursor);
-        std::size_t c = kept.begin;
-        while (c < kept.end && c + word_columns <= n)
-        {
-            for (; c >= solid.begin && c + word_columns <= solid.end; c += word_columns)
-            {
-                f(c, whole_word(), ~word_t(0));
-            }
-            if (c < kept.end && c + word_columns <= n)
-            {
-                if (const word_t bits = cursor.word(c); bits != 0)
-                {
-                    f(c, whole_word(), bits);
-                }
-                c += word_columns;
-            }
-        }
-        if (c < kept.end)
-        {
-            const std::size_t count = std::min(kept.end, n) - c;
-            if (const word_t bits = cursor.word(c) & first_bits(count); bits != 0)
+        const column_range kept = row.cursor().extent();
+        walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            if (bits != 0)
             {
                 f(c, count, bits);
             }
-        }
+        });
     }
 
-    /// x in the lanes whose bits are set, 0 in the others.
+    /// x in the lanes whose bits (from bit k on) are set, 0 in the others.
     template <class T>
-    XMASK_INLINE lanes<T> zero_unless(word_t bits, const lanes<T>& x) noexcept
+    XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept
     {
-        return xsimd::select(mask_from_bits<T>(bits), x, lanes<T>(T(0)));
+        return xsimd::select(mask_from_bits<T>(bits, k), x, lanes<T>(T(0)));
     }
 }

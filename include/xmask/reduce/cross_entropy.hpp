@@ -34,13 +34,13 @@ namespace xmask::inline XMASK_ABI
             if constexpr (sums_in_registers<T>)
             {
                 auto wide = lanes<T>(best);
-                for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+                for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
                     const auto block = row.read(c, count, first_bits(count));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         auto x = load_register<full>(block, k, count - k);
                         if constexpr (!full)
                         {
-                            x = xsimd::select(mask_from_bits<T>(first_bits(count - k)), x, lanes<T>(best));
+                            x = xsimd::select(mask_from_bits<T>(first_bits(count - k), 0), x, lanes<T>(best));
                         }
                         wide = xsimd::max(wide, x);
                     });
@@ -49,7 +49,7 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                for_each_block(n, [&](std::size_t c, std::size_t count) {
+                for_each_block(row, n, [&](std::size_t c, std::size_t count) {
                     const auto block = row.read(c, count, first_bits(count));
                     for (std::size_t k = 0; k < count; ++k)
                     {
@@ -79,7 +79,7 @@ namespace xmask::inline XMASK_ABI
         {
             masked_terms<T, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
             term_sum<T> sum;
-            for_each_kept_block(terms.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            for_each_kept_block(terms, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 terms.add(sum, terms.read(c, count, bits), count, bits);
             });
             return static_cast<double>(sum.total().sum);
@@ -90,7 +90,7 @@ namespace xmask::inline XMASK_ABI
         void write_softmax(Row& row, Writer& writer, std::size_t n, T shift, T factor, std::size_t target, T scale)
         {
             const shifted_exp<T> exp{shift};
-            for_each_block(n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+            for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
                 const auto block = row.read(c, count, first_bits(count));
                 T* to = writer.block(c);
                 if constexpr (sums_in_registers<T>)
@@ -118,11 +118,13 @@ namespace xmask::inline XMASK_ABI
         template <class T, class Writer>
         void write_zeros(Writer& writer, std::size_t n)
         {
-            for_each_block(n, [&](std::size_t c, auto count) {
+            for (std::size_t c = 0; c < n; c += word_columns)
+            {
+                const std::size_t count = std::min(word_columns, n - c);
                 T* to = writer.block(c);
                 fill_columns(to, to + count, T(0));
                 writer.commit(c, count);
-            });
+            }
         }
 
         /// One row of positions under a mask: which count; each counts once.
@@ -169,7 +171,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] double weight(std::size_t c)
             {
-                return static_cast<double>(m_row.read(c, 1, 1).at(0));
+                return static_cast<double>(read_one(m_row, c));
             }
 
         private:
@@ -200,7 +202,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     auto gate = gate_of(m_gates.row(r));
                     auto target = m_targets.row(r);
-                    for_each_block(m_columns, [&](std::size_t c, std::size_t count) {
+                    for_each_block(target, m_columns, [&](std::size_t c, std::size_t count) {
                         const word_t bits = gate.bits(c, count);
                         const auto targets = target.read(c, count, bits);
                         for (std::size_t k = 0; k < count; ++k)
@@ -304,7 +306,7 @@ namespace xmask::inline XMASK_ABI
             template <class Row>
             double loss_at(Row& logits, std::size_t target) const
             {
-                const T logit = logits.read(target, 1, 1).at(0);
+                const T logit = read_one(logits, target);
                 return std::log(sum_of_exps) + (static_cast<double>(shift) - static_cast<double>(logit));
             }
         };

@@ -174,6 +174,11 @@ namespace xmask::inline XMASK_ABI::detail
             std::tuple<block_t<Row>...> m_operands;
         };
 
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return prepare_all(m_rows, c, end);
+        }
+
         XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits)
         {
             return std::apply(
@@ -188,17 +193,25 @@ namespace xmask::inline XMASK_ABI::detail
             sum.add_count(count_bits(bits));
             if constexpr (sums_in_registers<T>)
             {
-                // A whole word, all of it kept, needs no selection. A partial register holds 0 past its end, which the
+                // Where all is kept, only a partial register needs selection: it holds 0 past its end, which the
                 // function need not map to 0.
-                if (std::is_same_v<Count, whole_word> && bits == ~word_t(0))
+                if (bits == first_bits(count))
                 {
                     sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        return terms.template value_register<full>(k, count - k);
+                        const auto x = terms.template value_register<full>(k, count - k);
+                        if constexpr (full)
+                        {
+                            return x;
+                        }
+                        else
+                        {
+                            return zero_unless<T>(bits, k, x);
+                        }
                     });
                     return;
                 }
                 sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    return zero_unless<T>(bits >> k, terms.template value_register<full>(k, count - k));
+                    return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
                 });
             }
             else if (bits == ~word_t(0))
@@ -226,7 +239,7 @@ namespace xmask::inline XMASK_ABI::detail
                 const auto factor = lanes<T>(scale);
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     const auto slope = factor * terms.template derivative_register<full>(k, count - k);
-                    store_register<full, Streaming>(to + k, zero_unless<T>(bits >> k, slope), count - k);
+                    store_register<full, Streaming>(to + k, zero_unless<T>(bits, k, slope), count - k);
                 });
             }
             else
@@ -317,6 +330,11 @@ namespace xmask::inline XMASK_ABI::detail
             return T(0);
         }
 
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return m_terms.prepare(c, end);
+        }
+
         template <bool Streaming, class Count>
         XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
         {
@@ -372,7 +390,7 @@ namespace xmask::inline XMASK_ABI::detail
             for (std::size_t r = 0; r < row_count; ++r)
             {
                 auto row = rows.row(r);
-                for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     row.add(sum, row.read(c, count, bits), count, bits);
                 });
             }

@@ -66,9 +66,9 @@ namespace xmask::inline XMASK_ABI
         };
 
         template <class T, class Terms>
-        void add_columns(Terms& row, std::size_t n, sum_t<T>* sum, double* weight)
+        void add_columns(Terms& row, sum_t<T>* sum, double* weight)
         {
-            for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) {
+            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
                 const auto terms = row.read(c, count, bits);
                 if (bits == ~word_t(0))
                 {
@@ -101,11 +101,11 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t at = axes.offset(r);
                 if (axes.keeps_last())
                 {
-                    add_columns<T>(row, n, result.sum.data() + at, result.weight.data() + at);
+                    add_columns<T>(row, result.sum.data() + at, result.weight.data() + at);
                     continue;
                 }
                 term_sum<T> sum;
-                for_each_kept_block(row.cursor(), n, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     row.add(sum, row.read(c, count, bits), count, bits);
                 });
                 const auto total = sum.total();
