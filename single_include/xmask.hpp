@@ -144,6 +144,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+
+#if defined(__BMI2__)
+#include <immintrin.h>
+#endif
 
 /// @file
 /// The two answers of a mask about a row: words of 64 columns, and the range outside of which nothing is kept.
@@ -191,7 +196,15 @@ namespace xmask::inline XMASK_ABI
     /// A word with its lowest `count` bits set; all 64 where count is 64 or more.
     [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept
     {
-        return count >= word_columns ? ~word_t(0) : (word_t(1) << count) - 1;
+        // Without a branch: of short rows, one could not be foreseen. 64 becomes 1 - 1 - 1.
+        const std::size_t set = std::min(count, word_columns);
+#if defined(__BMI2__)
+        if (!std::is_constant_evaluated())
+        {
+            return _bzhi_u64(~word_t(0), static_cast<unsigned>(set));
+        }
+#endif
+        return (word_t(1) << set % word_columns) - 1 - set / word_columns;
     }
 
     /// The number of the lowest set bit; the word must not be 0.
@@ -209,9 +222,7 @@ namespace xmask::inline XMASK_ABI
     /// The bits of columns [c, c + 64) that lie in `range`.
     [[nodiscard]] constexpr word_t range_word(column_range range, std::size_t c) noexcept
     {
-        const word_t below_end = range.end > c ? first_bits(range.end - c) : 0;
-        const word_t below_begin = range.begin > c ? first_bits(range.begin - c) : 0;
-        return below_end & ~below_begin;
+        return first_bits(std::max(range.end, c) - c) & ~first_bits(std::max(range.begin, c) - c);
     }
 }
 
@@ -1006,6 +1017,12 @@ namespace xmask::inline XMASK_ABI
                 return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
             }
 
+            /// Whether rows lie `stride` apart, or there is but one.
+            [[nodiscard]] bool uniform(std::size_t stride) const noexcept
+            {
+                return m_count == 0 || (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
+            }
+
         private:
 
             struct merged_axis
@@ -1361,6 +1378,121 @@ namespace xmask::inline XMASK_ABI::detail
 #include <type_traits>
 #include <utility>
 
+// ==== xmask/core/flat.hpp ====
+
+#include <cstddef>
+#include <utility>
+
+/// @file
+/// Rows laid end to end. Where memory goes on from one row to the next, an operation may walk all of them as one long
+/// row, its flat row, and spends nothing on the ends of short ones. Operands offer form() and flat_row(), masks form()
+/// and flat().
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// How the flat row of something answers; the least of its parts decides.
+    enum class flat_form
+    {
+        none,    ///< not at all: there are gaps between the rows
+        packed,  ///< its words are put together from those of the rows
+        direct   ///< as any row does
+    };
+
+    /// Rows shorter than this are worth packing.
+    inline constexpr std::size_t packed_columns = 2 * word_columns;
+
+    constexpr bool worth_flat(flat_form form, std::size_t n) noexcept
+    {
+        return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
+    }
+
+    /// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers.
+    template <class Rows>
+    class packed_cursor
+    {
+    public:
+
+        packed_cursor(const Rows& rows, std::size_t row_count, std::size_t n) noexcept
+            : m_rows(&rows)
+            , m_row_count(row_count)
+            , m_columns(n)
+        {
+        }
+
+        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+        {
+            if (c - m_begin >= m_columns) [[unlikely]]
+            {
+                m_row = c / m_columns;
+                m_begin = m_row * m_columns;
+            }
+            const std::size_t k = c - m_begin;
+            word_t bits = m_rows->row(m_row).word(k);
+            std::size_t filled = m_columns - k;
+            for (; filled < word_columns && m_row + 1 < m_row_count; filled += m_columns)
+            {
+                bits |= m_rows->row(++m_row).word(0) << filled;
+            }
+            // Words are mostly asked for in order, and the next one begins where this one ends.
+            if (filled == word_columns && m_row + 1 < m_row_count)
+            {
+                ++m_row;
+                filled += m_columns;
+            }
+            m_begin = c + filled - m_columns;
+            return bits;
+        }
+
+        [[nodiscard]] column_range extent() const noexcept
+        {
+            return {0, m_row_count * m_columns};
+        }
+
+    private:
+
+        const Rows* m_rows;
+        std::size_t m_row_count;
+        std::size_t m_columns;
+        mutable std::size_t m_row = 0;
+        mutable std::size_t m_begin = 0;
+    };
+
+    /// The flat row of a mask that can often answer directly.
+    template <class Direct, class Rows>
+    class flat_cursor
+    {
+    public:
+
+        flat_cursor(Direct cursor, bool direct, packed_cursor<Rows> packed)
+            : m_cursor(std::move(cursor))
+            , m_packed(packed)
+            , m_direct(direct)
+        {
+        }
+
+        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+        {
+            return m_direct ? m_cursor.word(c) : m_packed.word(c);
+        }
+
+        [[nodiscard]] column_range extent() const
+        {
+            return m_direct ? m_cursor.extent() : m_packed.extent();
+        }
+
+        [[nodiscard]] column_range solid() const
+        {
+            return m_direct ? detail::solid(m_cursor) : column_range();
+        }
+
+    private:
+
+        Direct m_cursor;
+        packed_cursor<Rows> m_packed;
+        bool m_direct;
+    };
+}
+
 /// @file
 /// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
 ///
@@ -1492,7 +1624,18 @@ namespace xmask::inline XMASK_ABI::detail
             : m_data(e.data() + e.data_offset())
             , m_offsets(shape, e.shape(), e.strides())
             , m_stride(last_stride(e, columns_of(shape)))
+            , m_form(m_stride == 1 && m_offsets.uniform(columns_of(shape)) ? flat_form::direct : flat_form::none)
         {
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_form;
+        }
+
+        XMASK_INLINE memory_row<T> flat_row() const noexcept
+        {
+            return row(0);
         }
 
         XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept
@@ -1515,6 +1658,7 @@ namespace xmask::inline XMASK_ABI::detail
         const T* m_data;
         row_offsets m_offsets;
         std::ptrdiff_t m_stride;
+        flat_form m_form;
         mutable block_buffer<T, gathered_columns> m_buffer;
     };
 
@@ -1533,6 +1677,16 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
         XMASK_INLINE scalar_row row(std::size_t /*r*/) const noexcept
+        {
+            return *this;
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return flat_form::direct;
+        }
+
+        XMASK_INLINE scalar_row flat_row() const noexcept
         {
             return *this;
         }
@@ -1655,6 +1809,16 @@ namespace xmask::inline XMASK_ABI::detail
             return {stepper, m_shape.size() - 1};
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return flat_form::none;
+        }
+
+        XMASK_INLINE stepped_row<E> flat_row() const
+        {
+            return row(0);
+        }
+
     private:
 
         const E* m_expression;
@@ -1772,6 +1936,15 @@ namespace xmask::inline XMASK_ABI::detail
     template <class Rows>
     using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
 
+    template <class Rows>
+    using flat_row_t = std::decay_t<decltype(std::declval<const Rows&>().flat_row())>;
+
+    template <class... Rows>
+    flat_form form_of_all(const std::tuple<Rows...>& rows) noexcept
+    {
+        return std::apply([](const auto&... each) { return std::min({flat_form::direct, each.form()...}); }, rows);
+    }
+
     template <class F, class... Rows>
     class function_rows
     {
@@ -1788,6 +1961,23 @@ namespace xmask::inline XMASK_ABI::detail
             return std::apply(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
+                },
+                m_rows
+            );
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return form_of_all(m_rows);
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return std::apply(
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                    return function_row<F, flat_row_t<Rows>...>(
+                        m_function, std::tuple<flat_row_t<Rows>...>(rows.flat_row()...)
+                    );
                 },
                 m_rows
             );
@@ -1855,6 +2045,16 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE buffered_row<row_t<Rows>, T> row(std::size_t r) const
         {
             return buffered_row<row_t<Rows>, T>(m_rows.row(r));
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return buffered_row<flat_row_t<Rows>, T>(m_rows.flat_row());
         }
 
     private:
@@ -1942,6 +2142,7 @@ namespace xmask::inline XMASK_ABI::detail
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 // ==== xmask/core/writer.hpp ====
 
@@ -2004,6 +2205,12 @@ namespace xmask::inline XMASK_ABI::detail
         [[nodiscard]] bool in_place() const noexcept
         {
             return same_type && m_stride == 1;
+        }
+
+        /// Whether one row of blocks goes on in the next, too.
+        [[nodiscard]] bool flat(std::size_t n) const noexcept
+        {
+            return in_place() && m_offsets.uniform(n);
         }
 
         /// Where columns [c, c + 64) are to be written; they arrive with commit().
@@ -2070,6 +2277,11 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
         [[nodiscard]] bool in_place() const noexcept
+        {
+            return false;
+        }
+
+        [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept
         {
             return false;
         }
@@ -2228,6 +2440,20 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// Whether a row may begin its blocks where stores are aligned.
+    template <class Row>
+    consteval bool aligns_stores_of()
+    {
+        if constexpr (requires { Row::aligns_stores; })
+        {
+            return Row::aligns_stores;
+        }
+        else
+        {
+            return true;
+        }
+    }
+
     /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
     /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
     /// only filled.
@@ -2236,7 +2462,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         const auto& cursor = from.cursor();
         const column_range kept = cursor.extent();
-        const std::size_t head = std::min(columns_to_register(row), n);
+        const std::size_t head = aligns_stores_of<Row>() || Streaming ? std::min(columns_to_register(row), n) : 0;
         std::size_t c = 0;
         if (kept.begin > head)
         {
@@ -2292,23 +2518,34 @@ namespace xmask::inline XMASK_ABI::detail
         const bool in_place = writer.in_place();
         const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
                                && can_stream(writer.block(0));
-        for (std::size_t r = 0; r < row_count; ++r)
-        {
-            writer.seek(r);
-            if (!in_place)
+        const auto write = [&](auto row, T* to_row, std::size_t columns) XMASK_INLINE_LAMBDA {
+            if constexpr (has_lanes<T>)
             {
-                write_row_buffered(rows.row(r), writer, n);
-            }
-            else if (streaming)
-            {
-                if constexpr (has_lanes<T>)
+                if (streaming)
                 {
-                    write_row<true>(rows.row(r), writer.block(0), n);
+                    write_row<true>(std::move(row), to_row, columns);
+                    return;
                 }
             }
-            else
+            write_row<false>(std::move(row), to_row, columns);
+        };
+        if (writer.flat(n) && worth_flat(rows.form(), n))
+        {
+            write(rows.flat_row(), writer.block(0), row_count * n);
+        }
+        else
+        {
+            for (std::size_t r = 0; r < row_count; ++r)
             {
-                write_row<false>(rows.row(r), writer.block(0), n);
+                writer.seek(r);
+                if (in_place)
+                {
+                    write(rows.row(r), writer.block(0), n);
+                }
+                else
+                {
+                    write_row_buffered(rows.row(r), writer, n);
+                }
             }
         }
         if (streaming)
@@ -2379,8 +2616,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        copied_rows(Rows rows, std::size_t n)
+        copied_rows(Rows rows, std::size_t row_count, std::size_t n)
             : m_rows(std::move(rows))
+            , m_row_count(row_count)
             , m_columns(n)
         {
         }
@@ -2390,9 +2628,20 @@ namespace xmask::inline XMASK_ABI::detail
             return copied_row<T, row_t<Rows>>(m_rows.row(r), m_columns);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return copied_row<T, flat_row_t<Rows>>(m_rows.flat_row(), m_row_count * m_columns);
+        }
+
     private:
 
         Rows m_rows;
+        std::size_t m_row_count;
         std::size_t m_columns;
     };
 
@@ -2402,7 +2651,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using element = std::remove_cv_t<value_type_t<E>>;
         auto rows = make_operand<element>(from, to.shape());
-        write_rows<element>(copied_rows<element, decltype(rows)>(std::move(rows), columns_of(to.shape())), to);
+        write_rows<element>(
+            copied_rows<element, decltype(rows)>(std::move(rows), rows_of(to.shape()), columns_of(to.shape())), to
+        );
     }
 }
 
@@ -2556,6 +2807,11 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using rows = decltype(rule_rows(std::declval<const M&>().rule()));
 
+        static constexpr bool answers_flat = requires(const std::decay_t<rows>& r) {
+            r.form();
+            r.flat();
+        };
+
     public:
 
         using cursor = broadcast_cursor<std::decay_t<decltype(std::declval<const std::decay_t<rows>&>().row(0))>>;
@@ -2565,6 +2821,8 @@ namespace xmask::inline XMASK_ABI::detail
             : m_rows(rule_rows(mask.rule()))
             , m_numbers(row_numbers(shape, mask.shape()))
             , m_columns(columns_of(shape))
+            , m_row_count(rows_of(shape))
+            , m_same(m_row_count == rows_of(mask.shape()) && m_columns == columns_of(mask.shape()))
             , m_one_column(columns_of(mask.shape()) == 1 && m_columns != 1)
         {
         }
@@ -2574,11 +2832,39 @@ namespace xmask::inline XMASK_ABI::detail
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            if constexpr (answers_flat)
+            {
+                if (m_same && m_rows.form() == flat_form::direct)
+                {
+                    return flat_form::direct;
+                }
+            }
+            return flat_form::packed;
+        }
+
+        /// The cursor of all rows as one.
+        XMASK_INLINE auto flat() const
+        {
+            const packed_cursor<mask_rows> packed(*this, m_row_count, m_columns);
+            if constexpr (answers_flat)
+            {
+                return flat_cursor(m_rows.flat(), form() == flat_form::direct, packed);
+            }
+            else
+            {
+                return packed;
+            }
+        }
+
     private:
 
         rows m_rows;
         row_offsets m_numbers;
         std::size_t m_columns;
+        std::size_t m_row_count;
+        bool m_same;
         bool m_one_column;
     };
 }
@@ -2717,25 +3003,34 @@ namespace xmask::inline XMASK_ABI
             C m_cursor;
         };
 
-        template <class T, class Rows>
+        template <class T, class M>
         class unpacked_rows
         {
         public:
 
-            explicit unpacked_rows(const Rows& rows)
-                : m_rows(&rows)
+            explicit unpacked_rows(const M& m)
+                : m_rows(m, m.shape())
             {
             }
 
             XMASK_INLINE auto row(std::size_t r) const
             {
-                using cursor = std::decay_t<decltype(m_rows->row(r))>;
-                return unpacked_row<T, cursor>(m_rows->row(r));
+                return unpacked_row<T, typename mask_rows<M>::cursor>(m_rows.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return m_rows.form();
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return unpacked_row<T, decltype(m_rows.flat())>(m_rows.flat());
             }
 
         private:
 
-            const Rows* m_rows;
+            mask_rows<M> m_rows;
         };
 
         /// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
@@ -2780,6 +3075,16 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE auto row(std::size_t r) const
             {
                 return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return m_rows.form();
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return mask_operand_row<decltype(m_rows.flat())>(m_rows.flat());
             }
 
         private:
@@ -3032,9 +3337,8 @@ namespace xmask::inline XMASK_ABI
         {
             auto& result = to.derived_cast();
             detail::resize_or_check("mask", "the result", result, shape());
-            decltype(auto) rows = detail::rule_rows(m_rule);
             using element = std::remove_cv_t<value_type_t<E>>;
-            detail::write_rows<element>(detail::unpacked_rows<element, std::decay_t<decltype(rows)>>(rows), result);
+            detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
         }
 
     private:
@@ -3381,6 +3685,18 @@ namespace xmask::inline XMASK_ABI
                 return fill_row<T, row_t<Rows>, row_t<MaskRows>>(m_operand.row(r), m_masks.row(r), m_value);
             }
 
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_operand.form(), m_masks.form());
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return fill_row<T, flat_row_t<Rows>, decltype(m_masks.flat())>(
+                    m_operand.flat_row(), m_masks.flat(), m_value
+                );
+            }
+
         private:
 
             Rows m_operand;
@@ -3523,6 +3839,12 @@ namespace xmask::inline XMASK_ABI
             const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
             const mask_rows<M> masks(m, x.shape());
             row_writer<T, E> writer(x);
+            if (row_count != 0 && writer.flat(n) && worth_flat(masks.form(), n))
+            {
+                writer.seek(0);
+                fill_dropped(writer.block(0), row_count * n, masks.flat(), value);
+                return;
+            }
             for (std::size_t r = 0; r < row_count; ++r)
             {
                 writer.seek(r);
@@ -3678,9 +4000,10 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            product_rows(Rows operand, WeightRows weights, std::size_t n)
+            product_rows(Rows operand, WeightRows weights, std::size_t row_count, std::size_t n)
                 : m_operand(std::move(operand))
                 , m_weights(std::move(weights))
+                , m_row_count(row_count)
                 , m_columns(n)
             {
             }
@@ -3690,10 +4013,23 @@ namespace xmask::inline XMASK_ABI
                 return product_row<T, row_t<Rows>, row_t<WeightRows>>(m_operand.row(r), m_weights.row(r), m_columns);
             }
 
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_operand.form(), m_weights.form());
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return product_row<T, flat_row_t<Rows>, flat_row_t<WeightRows>>(
+                    m_operand.flat_row(), m_weights.flat_row(), m_row_count * m_columns
+                );
+            }
+
         private:
 
             Rows m_operand;
             WeightRows m_weights;
+            std::size_t m_row_count;
             std::size_t m_columns;
         };
 
@@ -3743,7 +4079,7 @@ namespace xmask::inline XMASK_ABI
                 auto operand = make_operand<value_type>(m_operand, shape);
                 auto weights = make_operand<value_type>(m_weights, shape);
                 return product_rows<value_type, decltype(operand), decltype(weights)>(
-                    std::move(operand), std::move(weights), columns_of(shape)
+                    std::move(operand), std::move(weights), rows_of(shape), columns_of(shape)
                 );
             }
 
@@ -3846,6 +4182,10 @@ namespace xmask::inline XMASK_ABI
             const std::size_t n = detail::columns_of(m.shape());
             const std::size_t row_count = n == 0 ? 0 : detail::rows_of(m.shape());
             const detail::mask_rows<M> rows(m, m.shape());
+            if (row_count != 0 && detail::worth_flat(rows.form(), n))
+            {
+                return detail::count_row(rows.flat(), row_count * n);
+            }
             for (std::size_t r = 0; r < row_count; ++r)
             {
                 count += detail::count_row(rows.row(r), n);
@@ -3948,6 +4288,16 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept
             {
                 return {m_words.data() + r * m_row_words, columns_of(m_shape)};
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::packed;
+            }
+
+            [[nodiscard]] stored_cursor flat() const noexcept
+            {
+                return {m_words.data(), word_columns * m_words.size()};
             }
 
         private:
@@ -4125,7 +4475,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] column_range solid() const
             {
-                return How::solid(m_a.solid(), m_b.solid());
+                return How::solid(detail::solid(m_a), detail::solid(m_b));
             }
 
         private:
@@ -4148,6 +4498,16 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE auto row(std::size_t r) const
             {
                 return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_a.form(), m_b.form());
+            }
+
+            XMASK_INLINE auto flat() const
+            {
+                return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
             }
 
         private:
@@ -4242,8 +4602,9 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            not_rows(Rows rows, std::size_t n)
+            not_rows(Rows rows, std::size_t row_count, std::size_t n)
                 : m_rows(std::move(rows))
+                , m_row_count(row_count)
                 , m_columns(n)
             {
             }
@@ -4253,9 +4614,20 @@ namespace xmask::inline XMASK_ABI
                 return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
             }
 
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return m_rows.form();
+            }
+
+            XMASK_INLINE auto flat() const
+            {
+                return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
+            }
+
         private:
 
             Rows m_rows;
+            std::size_t m_row_count;
             std::size_t m_columns;
         };
 
@@ -4283,7 +4655,7 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] auto rows() const
             {
                 using rows = mask_rows<mask_type>;
-                return not_rows<rows>(rows(m_mask, shape()), columns_of(shape()));
+                return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
             }
 
         private:
@@ -4412,6 +4784,16 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
             {
                 return range_cursor(m_kept);
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::direct;
+            }
+
+            [[nodiscard]] range_cursor flat() const noexcept
+            {
+                return range_cursor({0, rows_of(m_shape) * m_kept.end});
             }
 
         private:
@@ -4597,9 +4979,10 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        element_rows(const Test& test, Rows rows, std::size_t n)
+        element_rows(const Test& test, Rows rows, std::size_t row_count, std::size_t n)
             : m_test(&test)
             , m_rows(std::move(rows))
+            , m_row_count(row_count)
             , m_columns(n)
         {
         }
@@ -4609,10 +4992,21 @@ namespace xmask::inline XMASK_ABI::detail
             return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat() const
+        {
+            return element_cursor<Test, flat_row_t<Rows>>(*m_test, m_rows.flat_row(), m_row_count * m_columns);
+        }
+
     private:
 
         const Test* m_test;
         Rows m_rows;
+        std::size_t m_row_count;
         std::size_t m_columns;
     };
 
@@ -4641,7 +5035,9 @@ namespace xmask::inline XMASK_ABI::detail
         [[nodiscard]] auto rows() const
         {
             auto operand = make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
-            return element_rows<Test, decltype(operand)>(m_test, std::move(operand), columns_of(shape()));
+            return element_rows<Test, decltype(operand)>(
+                m_test, std::move(operand), rows_of(shape()), columns_of(shape())
+            );
         }
 
     private:
@@ -5077,6 +5473,8 @@ namespace xmask::inline XMASK_ABI
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <initializer_list>
 #include <utility>
 
@@ -5109,14 +5507,9 @@ namespace xmask::inline XMASK_ABI
                 , m_shape(append_axis(m_lengths.shape(), n))
                 , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
             {
-                const std::size_t rows = rows_of(m_shape);
-                for (std::size_t r = 0; r < rows; ++r)
+                if (!all_within(n)) [[unlikely]]
                 {
-                    const auto length = at(r);
-                    if (std::cmp_less(+length, 0) || std::cmp_greater(+length, n)) [[unlikely]]
-                    {
-                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
-                    }
+                    throw_outside(name, n);
                 }
             }
 
@@ -5135,9 +5528,60 @@ namespace xmask::inline XMASK_ABI
 
         private:
 
+            const auto* data() const noexcept
+            {
+                return m_lengths.data() + static_cast<std::ptrdiff_t>(m_lengths.data_offset());
+            }
+
             auto at(std::size_t r) const noexcept
             {
-                return m_lengths.data()[static_cast<std::ptrdiff_t>(m_lengths.data_offset()) + m_offsets(r)];
+                return data()[m_offsets(r)];
+            }
+
+            /// Looks at all of them, so that the compiler may compare many at a time.
+            [[nodiscard]] bool all_within(std::size_t n) const noexcept
+            {
+                const std::size_t rows = rows_of(m_shape);
+                bool within = true;
+                if (m_offsets.uniform(1))
+                {
+                    for (const auto* at = data(); at != data() + rows; ++at)
+                    {
+                        within &= is_within(*at, n);
+                    }
+                    return within;
+                }
+                for (std::size_t r = 0; r < rows; ++r)
+                {
+                    within &= is_within(at(r), n);
+                }
+                return within;
+            }
+
+            template <class T>
+            static bool is_within(T length, std::size_t n) noexcept
+            {
+                // In T itself, whose registers hold the most.
+                const T longest = static_cast<T>(std::min<std::uintmax_t>(n, std::numeric_limits<T>::max()));
+                if constexpr (std::is_signed_v<T>)
+                {
+                    return (length >= 0) & (length <= longest);
+                }
+                else
+                {
+                    return length <= longest;
+                }
+            }
+
+            XMASK_COLD void throw_outside(const char* name, std::size_t n) const
+            {
+                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
+                {
+                    if (const auto length = at(r); !is_within(length, n))
+                    {
+                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
+                    }
+                }
             }
 
             CTL m_lengths;
@@ -6097,13 +6541,6 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        /// Adds four registers, as a part of a word.
-        template <class Term>
-        XMASK_INLINE void add_four(Term&& term) noexcept
-        {
-            add(sum_of_four<0>(term));
-        }
-
         [[nodiscard]] double total() const noexcept
         {
             return xsimd::reduce_add(m_sums[0] + m_sums[1]);
@@ -6149,23 +6586,7 @@ namespace xmask::inline XMASK_ABI::detail
         }
         else
         {
-            std::size_t k = 0;
-            if constexpr (!Exact)
-            {
-                constexpr std::size_t four = 4 * lane_count<T>;
-                for (; k + four <= count; k += four)
-                {
-                    sum.add_four([&](auto i) XMASK_INLINE_LAMBDA { return term(k + i * lane_count<T>, std::true_type()); });
-                }
-            }
-            for (; k + lane_count<T> <= count; k += lane_count<T>)
-            {
-                sum.add(term(k, std::true_type()));
-            }
-            if (k < count)
-            {
-                sum.add(term(k, std::false_type()));
-            }
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA { sum.add(term(k, full)); });
         }
     }
 
@@ -6192,6 +6613,7 @@ namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/reduce/element_sum.hpp ====
 
+#include <algorithm>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -6424,8 +6846,9 @@ namespace xmask::inline XMASK_ABI::detail
         std::size_t m_count = 0;
     };
 
-    /// One row under a mask.
-    template <class T, class F, class Cursor, class... Row>
+    /// One row under a mask. Where not Exact, words that are kept whole are added up four registers at a time: what a
+    /// row adds depends on its own columns only, not on how many are padded or on what lies before and behind it.
+    template <class T, bool Exact, class F, class Cursor, class... Row>
     class masked_terms
     {
     public:
@@ -6512,7 +6935,7 @@ namespace xmask::inline XMASK_ABI::detail
                 // function need not map to 0.
                 if (bits == first_bits(count))
                 {
-                    sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    sum.template add_registers<Exact>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         const auto x = terms.template value_register<full>(k, count - k);
                         if constexpr (full)
                         {
@@ -6525,7 +6948,7 @@ namespace xmask::inline XMASK_ABI::detail
                     });
                     return;
                 }
-                sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                sum.template add_registers<true>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
                 });
             }
@@ -6578,8 +7001,10 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        explicit whole_rows(std::size_t n) noexcept
-            : m_columns(n)
+        template <class S>
+        explicit whole_rows(const S& shape) noexcept
+            : m_row_count(rows_of(shape))
+            , m_columns(columns_of(shape))
         {
         }
 
@@ -6588,8 +7013,19 @@ namespace xmask::inline XMASK_ABI::detail
             return range_cursor({0, m_columns});
         }
 
+        [[nodiscard]] static flat_form form() noexcept
+        {
+            return flat_form::direct;
+        }
+
+        [[nodiscard]] XMASK_INLINE range_cursor flat() const noexcept
+        {
+            return range_cursor({0, m_row_count * m_columns});
+        }
+
     private:
 
+        std::size_t m_row_count;
         std::size_t m_columns;
     };
 
@@ -6598,8 +7034,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        term_rows(const F& function, Masks masks, Rows... rows)
+        term_rows(const F& function, std::size_t n, Masks masks, Rows... rows)
             : m_function(function)
+            , m_columns(n)
             , m_masks(std::move(masks))
             , m_rows(std::move(rows)...)
         {
@@ -6609,7 +7046,26 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return std::apply(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                    return masked_terms<T, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
+                    return masked_terms<T, adds_exactly<F>, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
+                },
+                m_rows
+            );
+        }
+
+        /// Words that lie across rows are added exactly; they may only stand for rows that hold no whole word.
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            const bool alike = adds_exactly<F> || m_columns < word_columns;
+            return alike ? std::min(m_masks.form(), form_of_all(m_rows)) : flat_form::none;
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return std::apply(
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                    return masked_terms<T, true, F, decltype(m_masks.flat()), flat_row_t<Rows>...>(
+                        m_function, m_masks.flat(), rows.flat_row()...
+                    );
                 },
                 m_rows
             );
@@ -6618,6 +7074,7 @@ namespace xmask::inline XMASK_ABI::detail
     private:
 
         F m_function;
+        std::size_t m_columns;
         Masks m_masks;
         std::tuple<Rows...> m_rows;
     };
@@ -6627,6 +7084,9 @@ namespace xmask::inline XMASK_ABI::detail
     class gradient_row
     {
     public:
+
+        // Sums by blocks that begin where the memory happens to be aligned would differ from one run to the next.
+        static constexpr bool aligns_stores = false;
 
         gradient_row(Terms terms, term_sum<T>& sum, T scale)
             : m_terms(std::move(terms))
@@ -6687,6 +7147,16 @@ namespace xmask::inline XMASK_ABI::detail
             return gradient_row<T, row_t<Rows>>(m_rows->row(r), *m_sum, m_scale);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows->form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return gradient_row<T, flat_row_t<Rows>>(m_rows->flat_row(), *m_sum, m_scale);
+        }
+
     private:
 
         const Rows* m_rows;
@@ -6702,12 +7172,19 @@ namespace xmask::inline XMASK_ABI::detail
         {
             const std::size_t n = columns_of(shape);
             const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                auto row = rows.row(r);
+            const auto add = [&](auto row) XMASK_INLINE_LAMBDA {
                 for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     row.add(sum, row.read(c, count, bits), count, bits);
                 });
+            };
+            if (row_count != 0 && worth_flat(rows.form(), n))
+            {
+                add(rows.flat_row());
+                return sum.total();
+            }
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                add(rows.row(r));
             }
         }
         else
@@ -6719,9 +7196,9 @@ namespace xmask::inline XMASK_ABI::detail
     }
 
     template <class T, class F, class Masks, class... Rows>
-    auto make_terms(const F& f, Masks masks, Rows... rows)
+    auto make_terms(const F& f, std::size_t n, Masks masks, Rows... rows)
     {
-        return term_rows<T, F, Masks, Rows...>(f, std::move(masks), std::move(rows)...);
+        return term_rows<T, F, Masks, Rows...>(f, n, std::move(masks), std::move(rows)...);
     }
 
     /// Sums f over what `m` keeps of the operands, or times the weights `m`, and writes the gradient if asked to. All
@@ -6739,20 +7216,20 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return sum_terms<T>(
                 shape, gradient,
-                make_terms<T>(f, mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
+                make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
             );
         }
         else
         {
-            const whole_rows all(columns_of(shape));
+            const whole_rows all(shape);
             auto result = sum_terms<T>(
                 shape, gradient,
                 make_terms<T>(
-                    weighted<F>{f}, all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
+                    weighted<F>{f}, columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
                 )
             );
             const auto weight = sum_terms<T>(
-                shape, no_gradient(), make_terms<T>(identity(), all, make_operand<T>(m, shape))
+                shape, no_gradient(), make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape))
             );
             result.weight = static_cast<double>(weight.sum);
             return result;
@@ -6940,7 +7417,7 @@ namespace xmask::inline XMASK_ABI
         template <class T, class Row>
         double sum_of_exp(const Row& row, std::size_t n, T shift)
         {
-            masked_terms<T, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
+            masked_terms<T, false, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
             term_sum<T> sum;
             for_each_kept_block(terms, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 terms.add(sum, terms.read(c, count, bits), count, bits);
@@ -7505,17 +7982,17 @@ namespace xmask::inline XMASK_ABI
             if constexpr (mask_expression<M>)
             {
                 return sum_along<T>(
-                    shape, axes, make_terms<T>(identity(), mask_rows<M>(m, shape), make_operand<T>(x, shape))
+                    shape, axes, make_terms<T>(identity(), columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape))
                 );
             }
             else
             {
-                const whole_rows all(columns_of(shape));
+                const whole_rows all(shape);
                 auto result = sum_along<T>(
                     shape, axes,
-                    make_terms<T>(weighted<identity>(), all, make_operand<T>(m, shape), make_operand<T>(x, shape))
+                    make_terms<T>(weighted<identity>(), columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape))
                 );
-                const auto weight = sum_along<T>(shape, axes, make_terms<T>(identity(), all, make_operand<T>(m, shape)));
+                const auto weight = sum_along<T>(shape, axes, make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape)));
                 result.weight.assign(weight.sum.begin(), weight.sum.end());
                 return result;
             }

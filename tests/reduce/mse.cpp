@@ -166,7 +166,7 @@ TEST_CASE("The order of rows does not matter", "[mse]")
     const auto l2 = xmask::masked_mse(p2, t2, xmask::keep_where(kept2), gradient2);
     REQUIRE(oracle::same_bits(oracle::elements(gradient2), oracle::elements(xt::xarray<float>(xt::view(gradient, order)))));
     REQUIRE(l2.weight == l.weight);
-    REQUIRE(std::abs(l2.sum - l.sum) <= 1e-7 * l.sum);
+    REQUIRE(std::abs(l2.sum - l.sum) <= 1e-14 * l.sum);
     REQUIRE(xmask::masked_mse(p2, t2, xmask::keep_where(kept2)).sum == xmask::masked_mse(p, t, xmask::keep_where(kept)).sum);
 }
 
@@ -202,4 +202,51 @@ TEST_CASE("masked_mse as its documentation shows it", "[mse]")
     xt::xtensor<float, 2> gradient;
     xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n), gradient);
     REQUIRE(oracle::elements(gradient) == std::vector<float>{2.f, 4.f, 0.f, 6.f, 0.f, 0.f});
+}
+
+TEST_CASE("A loss does not depend on how far its rows are padded", "[mse]")
+{
+    const auto p = oracle::random<float>({7, 60}, 21);
+    const auto t = oracle::random<float>({7, 60}, 22);
+    const xt::xtensor<int, 1> lengths = {60, 3, 0, 17, 33, 59, 32};
+    const auto sum_of_padded = [&](std::size_t n) {
+        xt::xarray<float> wide_p = xt::zeros<float>({std::size_t(7), n});
+        xt::xarray<float> wide_t = xt::ones<float>({std::size_t(7), n});
+        for (std::size_t r = 0; r < 7; ++r)
+        {
+            for (std::size_t c = 0; c < static_cast<std::size_t>(lengths(r)); ++c)
+            {
+                wide_p(r, c) = p(r, c) / 3.f;
+                wide_t(r, c) = t(r, c) / 7.f;
+            }
+        }
+        return xmask::masked_mse(wide_p, wide_t, xmask::keep_lengths(lengths, n)).sum;
+    };
+    const double expected = sum_of_padded(60);
+    for (const std::size_t n : {63u, 64u, 65u, 100u, 127u, 128u, 500u})
+    {
+        CAPTURE(n);
+        REQUIRE(std::abs(sum_of_padded(n) - expected) <= 1e-14 * expected);
+    }
+}
+
+TEST_CASE("A loss does not depend on where its gradient lies", "[mse]")
+{
+    for (const std::size_t n : {5u, 16u, 63u, 200u})
+    {
+        const xt::xarray<float> p = oracle::random<float>({9, n}, 23) / 3.f;
+        const auto t = oracle::random<float>({9, n}, 24);
+        const auto m = xmask::keep_where(oracle::random<bool>({9, n}, 25));
+        xt::xarray<float> gradient;
+        const double expected = xmask::masked_mse(p, t, m, gradient).sum;
+        for (int offset = 0; offset < 5; ++offset)
+        {
+            xt::xarray<float> wide = xt::zeros<float>({std::size_t(9), n + 7});
+            auto there = xt::strided_view(wide, {xt::all(), xt::range(offset, offset + static_cast<int>(n))});
+            CAPTURE(n, offset);
+            const double sum = xmask::masked_mse(p, t, m, there).sum;
+            REQUIRE(std::abs(sum - expected) <= 1e-15 * expected);
+            REQUIRE(oracle::elements(there) == oracle::elements(gradient));
+        }
+    }
 }

@@ -156,6 +156,18 @@ namespace xmask::inline XMASK_ABI
                 return fill_row<T, row_t<Rows>, row_t<MaskRows>>(m_operand.row(r), m_masks.row(r), m_value);
             }
 
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_operand.form(), m_masks.form());
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return fill_row<T, flat_row_t<Rows>, decltype(m_masks.flat())>(
+                    m_operand.flat_row(), m_masks.flat(), m_value
+                );
+            }
+
         private:
 
             Rows m_operand;
@@ -298,6 +310,12 @@ namespace xmask::inline XMASK_ABI
             const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
             const mask_rows<M> masks(m, x.shape());
             row_writer<T, E> writer(x);
+            if (row_count != 0 && writer.flat(n) && worth_flat(masks.form(), n))
+            {
+                writer.seek(0);
+                fill_dropped(writer.block(0), row_count * n, masks.flat(), value);
+                return;
+            }
             for (std::size_t r = 0; r < row_count; ++r)
             {
                 writer.seek(r);

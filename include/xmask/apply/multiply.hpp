@@ -108,9 +108,10 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            product_rows(Rows operand, WeightRows weights, std::size_t n)
+            product_rows(Rows operand, WeightRows weights, std::size_t row_count, std::size_t n)
                 : m_operand(std::move(operand))
                 , m_weights(std::move(weights))
+                , m_row_count(row_count)
                 , m_columns(n)
             {
             }
@@ -120,10 +121,23 @@ namespace xmask::inline XMASK_ABI
                 return product_row<T, row_t<Rows>, row_t<WeightRows>>(m_operand.row(r), m_weights.row(r), m_columns);
             }
 
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_operand.form(), m_weights.form());
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return product_row<T, flat_row_t<Rows>, flat_row_t<WeightRows>>(
+                    m_operand.flat_row(), m_weights.flat_row(), m_row_count * m_columns
+                );
+            }
+
         private:
 
             Rows m_operand;
             WeightRows m_weights;
+            std::size_t m_row_count;
             std::size_t m_columns;
         };
 
@@ -173,7 +187,7 @@ namespace xmask::inline XMASK_ABI
                 auto operand = make_operand<value_type>(m_operand, shape);
                 auto weights = make_operand<value_type>(m_weights, shape);
                 return product_rows<value_type, decltype(operand), decltype(weights)>(
-                    std::move(operand), std::move(weights), columns_of(shape)
+                    std::move(operand), std::move(weights), rows_of(shape), columns_of(shape)
                 );
             }
 

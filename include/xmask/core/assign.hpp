@@ -77,8 +77,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        copied_rows(Rows rows, std::size_t n)
+        copied_rows(Rows rows, std::size_t row_count, std::size_t n)
             : m_rows(std::move(rows))
+            , m_row_count(row_count)
             , m_columns(n)
         {
         }
@@ -88,9 +89,20 @@ namespace xmask::inline XMASK_ABI::detail
             return copied_row<T, row_t<Rows>>(m_rows.row(r), m_columns);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return copied_row<T, flat_row_t<Rows>>(m_rows.flat_row(), m_row_count * m_columns);
+        }
+
     private:
 
         Rows m_rows;
+        std::size_t m_row_count;
         std::size_t m_columns;
     };
 
@@ -100,7 +112,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using element = std::remove_cv_t<value_type_t<E>>;
         auto rows = make_operand<element>(from, to.shape());
-        write_rows<element>(copied_rows<element, decltype(rows)>(std::move(rows), columns_of(to.shape())), to);
+        write_rows<element>(
+            copied_rows<element, decltype(rows)>(std::move(rows), rows_of(to.shape()), columns_of(to.shape())), to
+        );
     }
 }
 

@@ -151,25 +151,34 @@ namespace xmask::inline XMASK_ABI
             C m_cursor;
         };
 
-        template <class T, class Rows>
+        template <class T, class M>
         class unpacked_rows
         {
         public:
 
-            explicit unpacked_rows(const Rows& rows)
-                : m_rows(&rows)
+            explicit unpacked_rows(const M& m)
+                : m_rows(m, m.shape())
             {
             }
 
             XMASK_INLINE auto row(std::size_t r) const
             {
-                using cursor = std::decay_t<decltype(m_rows->row(r))>;
-                return unpacked_row<T, cursor>(m_rows->row(r));
+                return unpacked_row<T, typename mask_rows<M>::cursor>(m_rows.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return m_rows.form();
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return unpacked_row<T, decltype(m_rows.flat())>(m_rows.flat());
             }
 
         private:
 
-            const Rows* m_rows;
+            mask_rows<M> m_rows;
         };
 
         /// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
@@ -214,6 +223,16 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE auto row(std::size_t r) const
             {
                 return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return m_rows.form();
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return mask_operand_row<decltype(m_rows.flat())>(m_rows.flat());
             }
 
         private:
@@ -466,9 +485,8 @@ namespace xmask::inline XMASK_ABI
         {
             auto& result = to.derived_cast();
             detail::resize_or_check("mask", "the result", result, shape());
-            decltype(auto) rows = detail::rule_rows(m_rule);
             using element = std::remove_cv_t<value_type_t<E>>;
-            detail::write_rows<element>(detail::unpacked_rows<element, std::decay_t<decltype(rows)>>(rows), result);
+            detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
         }
 
     private:

@@ -8,6 +8,7 @@
 
 #include "attributes.hpp"
 #include "cursor.hpp"
+#include "flat.hpp"
 #include "shape.hpp"
 #include "word.hpp"
 
@@ -131,6 +132,11 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using rows = decltype(rule_rows(std::declval<const M&>().rule()));
 
+        static constexpr bool answers_flat = requires(const std::decay_t<rows>& r) {
+            r.form();
+            r.flat();
+        };
+
     public:
 
         using cursor = broadcast_cursor<std::decay_t<decltype(std::declval<const std::decay_t<rows>&>().row(0))>>;
@@ -140,6 +146,8 @@ namespace xmask::inline XMASK_ABI::detail
             : m_rows(rule_rows(mask.rule()))
             , m_numbers(row_numbers(shape, mask.shape()))
             , m_columns(columns_of(shape))
+            , m_row_count(rows_of(shape))
+            , m_same(m_row_count == rows_of(mask.shape()) && m_columns == columns_of(mask.shape()))
             , m_one_column(columns_of(mask.shape()) == 1 && m_columns != 1)
         {
         }
@@ -149,11 +157,39 @@ namespace xmask::inline XMASK_ABI::detail
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            if constexpr (answers_flat)
+            {
+                if (m_same && m_rows.form() == flat_form::direct)
+                {
+                    return flat_form::direct;
+                }
+            }
+            return flat_form::packed;
+        }
+
+        /// The cursor of all rows as one.
+        XMASK_INLINE auto flat() const
+        {
+            const packed_cursor<mask_rows> packed(*this, m_row_count, m_columns);
+            if constexpr (answers_flat)
+            {
+                return flat_cursor(m_rows.flat(), form() == flat_form::direct, packed);
+            }
+            else
+            {
+                return packed;
+            }
+        }
+
     private:
 
         rows m_rows;
         row_offsets m_numbers;
         std::size_t m_columns;
+        std::size_t m_row_count;
+        bool m_same;
         bool m_one_column;
     };
 }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "attributes.hpp"
+#include "flat.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "word.hpp"
@@ -148,7 +149,18 @@ namespace xmask::inline XMASK_ABI::detail
             : m_data(e.data() + e.data_offset())
             , m_offsets(shape, e.shape(), e.strides())
             , m_stride(last_stride(e, columns_of(shape)))
+            , m_form(m_stride == 1 && m_offsets.uniform(columns_of(shape)) ? flat_form::direct : flat_form::none)
         {
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_form;
+        }
+
+        XMASK_INLINE memory_row<T> flat_row() const noexcept
+        {
+            return row(0);
         }
 
         XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept
@@ -171,6 +183,7 @@ namespace xmask::inline XMASK_ABI::detail
         const T* m_data;
         row_offsets m_offsets;
         std::ptrdiff_t m_stride;
+        flat_form m_form;
         mutable block_buffer<T, gathered_columns> m_buffer;
     };
 
@@ -189,6 +202,16 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
         XMASK_INLINE scalar_row row(std::size_t /*r*/) const noexcept
+        {
+            return *this;
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return flat_form::direct;
+        }
+
+        XMASK_INLINE scalar_row flat_row() const noexcept
         {
             return *this;
         }
@@ -311,6 +334,16 @@ namespace xmask::inline XMASK_ABI::detail
             return {stepper, m_shape.size() - 1};
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return flat_form::none;
+        }
+
+        XMASK_INLINE stepped_row<E> flat_row() const
+        {
+            return row(0);
+        }
+
     private:
 
         const E* m_expression;
@@ -428,6 +461,15 @@ namespace xmask::inline XMASK_ABI::detail
     template <class Rows>
     using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
 
+    template <class Rows>
+    using flat_row_t = std::decay_t<decltype(std::declval<const Rows&>().flat_row())>;
+
+    template <class... Rows>
+    flat_form form_of_all(const std::tuple<Rows...>& rows) noexcept
+    {
+        return std::apply([](const auto&... each) { return std::min({flat_form::direct, each.form()...}); }, rows);
+    }
+
     template <class F, class... Rows>
     class function_rows
     {
@@ -444,6 +486,23 @@ namespace xmask::inline XMASK_ABI::detail
             return std::apply(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
+                },
+                m_rows
+            );
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return form_of_all(m_rows);
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return std::apply(
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                    return function_row<F, flat_row_t<Rows>...>(
+                        m_function, std::tuple<flat_row_t<Rows>...>(rows.flat_row()...)
+                    );
                 },
                 m_rows
             );
@@ -511,6 +570,16 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE buffered_row<row_t<Rows>, T> row(std::size_t r) const
         {
             return buffered_row<row_t<Rows>, T>(m_rows.row(r));
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return buffered_row<flat_row_t<Rows>, T>(m_rows.flat_row());
         }
 
     private:

@@ -238,6 +238,12 @@ namespace xmask::inline XMASK_ABI
                 return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
             }
 
+            /// Whether rows lie `stride` apart, or there is but one.
+            [[nodiscard]] bool uniform(std::size_t stride) const noexcept
+            {
+                return m_count == 0 || (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
+            }
+
         private:
 
             struct merged_axis

@@ -6,6 +6,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+
+#if defined(__BMI2__)
+#include <immintrin.h>
+#endif
 
 #include "abi.hpp"
 
@@ -55,7 +60,15 @@ namespace xmask::inline XMASK_ABI
     /// A word with its lowest `count` bits set; all 64 where count is 64 or more.
     [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept
     {
-        return count >= word_columns ? ~word_t(0) : (word_t(1) << count) - 1;
+        // Without a branch: of short rows, one could not be foreseen. 64 becomes 1 - 1 - 1.
+        const std::size_t set = std::min(count, word_columns);
+#if defined(__BMI2__)
+        if (!std::is_constant_evaluated())
+        {
+            return _bzhi_u64(~word_t(0), static_cast<unsigned>(set));
+        }
+#endif
+        return (word_t(1) << set % word_columns) - 1 - set / word_columns;
     }
 
     /// The number of the lowest set bit; the word must not be 0.
@@ -73,8 +86,6 @@ namespace xmask::inline XMASK_ABI
     /// The bits of columns [c, c + 64) that lie in `range`.
     [[nodiscard]] constexpr word_t range_word(column_range range, std::size_t c) noexcept
     {
-        const word_t below_end = range.end > c ? first_bits(range.end - c) : 0;
-        const word_t below_begin = range.begin > c ? first_bits(range.begin - c) : 0;
-        return below_end & ~below_begin;
+        return first_bits(std::max(range.end, c) - c) & ~first_bits(std::max(range.begin, c) - c);
     }
 }

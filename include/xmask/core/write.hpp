@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "attributes.hpp"
 #include "block.hpp"
 #include "cursor.hpp"
+#include "flat.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "word.hpp"
@@ -132,6 +134,20 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// Whether a row may begin its blocks where stores are aligned.
+    template <class Row>
+    consteval bool aligns_stores_of()
+    {
+        if constexpr (requires { Row::aligns_stores; })
+        {
+            return Row::aligns_stores;
+        }
+        else
+        {
+            return true;
+        }
+    }
+
     /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
     /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
     /// only filled.
@@ -140,7 +156,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         const auto& cursor = from.cursor();
         const column_range kept = cursor.extent();
-        const std::size_t head = std::min(columns_to_register(row), n);
+        const std::size_t head = aligns_stores_of<Row>() || Streaming ? std::min(columns_to_register(row), n) : 0;
         std::size_t c = 0;
         if (kept.begin > head)
         {
@@ -196,23 +212,34 @@ namespace xmask::inline XMASK_ABI::detail
         const bool in_place = writer.in_place();
         const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
                                && can_stream(writer.block(0));
-        for (std::size_t r = 0; r < row_count; ++r)
-        {
-            writer.seek(r);
-            if (!in_place)
+        const auto write = [&](auto row, T* to_row, std::size_t columns) XMASK_INLINE_LAMBDA {
+            if constexpr (has_lanes<T>)
             {
-                write_row_buffered(rows.row(r), writer, n);
-            }
-            else if (streaming)
-            {
-                if constexpr (has_lanes<T>)
+                if (streaming)
                 {
-                    write_row<true>(rows.row(r), writer.block(0), n);
+                    write_row<true>(std::move(row), to_row, columns);
+                    return;
                 }
             }
-            else
+            write_row<false>(std::move(row), to_row, columns);
+        };
+        if (writer.flat(n) && worth_flat(rows.form(), n))
+        {
+            write(rows.flat_row(), writer.block(0), row_count * n);
+        }
+        else
+        {
+            for (std::size_t r = 0; r < row_count; ++r)
             {
-                write_row<false>(rows.row(r), writer.block(0), n);
+                writer.seek(r);
+                if (in_place)
+                {
+                    write(rows.row(r), writer.block(0), n);
+                }
+                else
+                {
+                    write_row_buffered(rows.row(r), writer, n);
+                }
             }
         }
         if (streaming)

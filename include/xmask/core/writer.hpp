@@ -68,6 +68,12 @@ namespace xmask::inline XMASK_ABI::detail
             return same_type && m_stride == 1;
         }
 
+        /// Whether one row of blocks goes on in the next, too.
+        [[nodiscard]] bool flat(std::size_t n) const noexcept
+        {
+            return in_place() && m_offsets.uniform(n);
+        }
+
         /// Where columns [c, c + 64) are to be written; they arrive with commit().
         T* block(std::size_t c) noexcept
         {
@@ -132,6 +138,11 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
         [[nodiscard]] bool in_place() const noexcept
+        {
+            return false;
+        }
+
+        [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept
         {
             return false;
         }

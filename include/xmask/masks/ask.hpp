@@ -43,6 +43,10 @@ namespace xmask::inline XMASK_ABI
             const std::size_t n = detail::columns_of(m.shape());
             const std::size_t row_count = n == 0 ? 0 : detail::rows_of(m.shape());
             const detail::mask_rows<M> rows(m, m.shape());
+            if (row_count != 0 && detail::worth_flat(rows.form(), n))
+            {
+                return detail::count_row(rows.flat(), row_count * n);
+            }
             for (std::size_t r = 0; r < row_count; ++r)
             {
                 count += detail::count_row(rows.row(r), n);

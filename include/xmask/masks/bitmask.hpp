@@ -84,6 +84,16 @@ namespace xmask::inline XMASK_ABI
                 return {m_words.data() + r * m_row_words, columns_of(m_shape)};
             }
 
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::packed;
+            }
+
+            [[nodiscard]] stored_cursor flat() const noexcept
+            {
+                return {m_words.data(), word_columns * m_words.size()};
+            }
+
         private:
 
             any_shape m_shape;

@@ -159,7 +159,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] column_range solid() const
             {
-                return How::solid(m_a.solid(), m_b.solid());
+                return How::solid(detail::solid(m_a), detail::solid(m_b));
             }
 
         private:
@@ -182,6 +182,16 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE auto row(std::size_t r) const
             {
                 return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_a.form(), m_b.form());
+            }
+
+            XMASK_INLINE auto flat() const
+            {
+                return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
             }
 
         private:
@@ -276,8 +286,9 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            not_rows(Rows rows, std::size_t n)
+            not_rows(Rows rows, std::size_t row_count, std::size_t n)
                 : m_rows(std::move(rows))
+                , m_row_count(row_count)
                 , m_columns(n)
             {
             }
@@ -287,9 +298,20 @@ namespace xmask::inline XMASK_ABI
                 return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
             }
 
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return m_rows.form();
+            }
+
+            XMASK_INLINE auto flat() const
+            {
+                return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
+            }
+
         private:
 
             Rows m_rows;
+            std::size_t m_row_count;
             std::size_t m_columns;
         };
 
@@ -317,7 +339,7 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] auto rows() const
             {
                 using rows = mask_rows<mask_type>;
-                return not_rows<rows>(rows(m_mask, shape()), columns_of(shape()));
+                return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
             }
 
         private:
@@ -446,6 +468,16 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
             {
                 return range_cursor(m_kept);
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::direct;
+            }
+
+            [[nodiscard]] range_cursor flat() const noexcept
+            {
+                return range_cursor({0, rows_of(m_shape) * m_kept.end});
             }
 
         private:

@@ -93,9 +93,10 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        element_rows(const Test& test, Rows rows, std::size_t n)
+        element_rows(const Test& test, Rows rows, std::size_t row_count, std::size_t n)
             : m_test(&test)
             , m_rows(std::move(rows))
+            , m_row_count(row_count)
             , m_columns(n)
         {
         }
@@ -105,10 +106,21 @@ namespace xmask::inline XMASK_ABI::detail
             return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat() const
+        {
+            return element_cursor<Test, flat_row_t<Rows>>(*m_test, m_rows.flat_row(), m_row_count * m_columns);
+        }
+
     private:
 
         const Test* m_test;
         Rows m_rows;
+        std::size_t m_row_count;
         std::size_t m_columns;
     };
 
@@ -137,7 +149,9 @@ namespace xmask::inline XMASK_ABI::detail
         [[nodiscard]] auto rows() const
         {
             auto operand = make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
-            return element_rows<Test, decltype(operand)>(m_test, std::move(operand), columns_of(shape()));
+            return element_rows<Test, decltype(operand)>(
+                m_test, std::move(operand), rows_of(shape()), columns_of(shape())
+            );
         }
 
     private:

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <initializer_list>
 #include <utility>
 
@@ -42,14 +44,9 @@ namespace xmask::inline XMASK_ABI
                 , m_shape(append_axis(m_lengths.shape(), n))
                 , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
             {
-                const std::size_t rows = rows_of(m_shape);
-                for (std::size_t r = 0; r < rows; ++r)
+                if (!all_within(n)) [[unlikely]]
                 {
-                    const auto length = at(r);
-                    if (std::cmp_less(+length, 0) || std::cmp_greater(+length, n)) [[unlikely]]
-                    {
-                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
-                    }
+                    throw_outside(name, n);
                 }
             }
 
@@ -68,9 +65,60 @@ namespace xmask::inline XMASK_ABI
 
         private:
 
+            const auto* data() const noexcept
+            {
+                return m_lengths.data() + static_cast<std::ptrdiff_t>(m_lengths.data_offset());
+            }
+
             auto at(std::size_t r) const noexcept
             {
-                return m_lengths.data()[static_cast<std::ptrdiff_t>(m_lengths.data_offset()) + m_offsets(r)];
+                return data()[m_offsets(r)];
+            }
+
+            /// Looks at all of them, so that the compiler may compare many at a time.
+            [[nodiscard]] bool all_within(std::size_t n) const noexcept
+            {
+                const std::size_t rows = rows_of(m_shape);
+                bool within = true;
+                if (m_offsets.uniform(1))
+                {
+                    for (const auto* at = data(); at != data() + rows; ++at)
+                    {
+                        within &= is_within(*at, n);
+                    }
+                    return within;
+                }
+                for (std::size_t r = 0; r < rows; ++r)
+                {
+                    within &= is_within(at(r), n);
+                }
+                return within;
+            }
+
+            template <class T>
+            static bool is_within(T length, std::size_t n) noexcept
+            {
+                // In T itself, whose registers hold the most.
+                const T longest = static_cast<T>(std::min<std::uintmax_t>(n, std::numeric_limits<T>::max()));
+                if constexpr (std::is_signed_v<T>)
+                {
+                    return (length >= 0) & (length <= longest);
+                }
+                else
+                {
+                    return length <= longest;
+                }
+            }
+
+            XMASK_COLD void throw_outside(const char* name, std::size_t n) const
+            {
+                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
+                {
+                    if (const auto length = at(r); !is_within(length, n))
+                    {
+                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
+                    }
+                }
             }
 
             CTL m_lengths;

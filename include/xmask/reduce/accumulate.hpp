@@ -85,13 +85,6 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        /// Adds four registers, as a part of a word.
-        template <class Term>
-        XMASK_INLINE void add_four(Term&& term) noexcept
-        {
-            add(sum_of_four<0>(term));
-        }
-
         [[nodiscard]] double total() const noexcept
         {
             return xsimd::reduce_add(m_sums[0] + m_sums[1]);
@@ -137,23 +130,7 @@ namespace xmask::inline XMASK_ABI::detail
         }
         else
         {
-            std::size_t k = 0;
-            if constexpr (!Exact)
-            {
-                constexpr std::size_t four = 4 * lane_count<T>;
-                for (; k + four <= count; k += four)
-                {
-                    sum.add_four([&](auto i) XMASK_INLINE_LAMBDA { return term(k + i * lane_count<T>, std::true_type()); });
-                }
-            }
-            for (; k + lane_count<T> <= count; k += lane_count<T>)
-            {
-                sum.add(term(k, std::true_type()));
-            }
-            if (k < count)
-            {
-                sum.add(term(k, std::false_type()));
-            }
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA { sum.add(term(k, full)); });
         }
     }
 

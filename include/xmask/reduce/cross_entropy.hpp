@@ -77,7 +77,7 @@ namespace xmask::inline XMASK_ABI
         template <class T, class Row>
         double sum_of_exp(const Row& row, std::size_t n, T shift)
         {
-            masked_terms<T, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
+            masked_terms<T, false, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
             term_sum<T> sum;
             for_each_kept_block(terms, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 terms.add(sum, terms.read(c, count, bits), count, bits);

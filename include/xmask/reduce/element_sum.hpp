@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -109,8 +110,9 @@ namespace xmask::inline XMASK_ABI::detail
         std::size_t m_count = 0;
     };
 
-    /// One row under a mask.
-    template <class T, class F, class Cursor, class... Row>
+    /// One row under a mask. Where not Exact, words that are kept whole are added up four registers at a time: what a
+    /// row adds depends on its own columns only, not on how many are padded or on what lies before and behind it.
+    template <class T, bool Exact, class F, class Cursor, class... Row>
     class masked_terms
     {
     public:
@@ -197,7 +199,7 @@ namespace xmask::inline XMASK_ABI::detail
                 // function need not map to 0.
                 if (bits == first_bits(count))
                 {
-                    sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    sum.template add_registers<Exact>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         const auto x = terms.template value_register<full>(k, count - k);
                         if constexpr (full)
                         {
@@ -210,7 +212,7 @@ namespace xmask::inline XMASK_ABI::detail
                     });
                     return;
                 }
-                sum.template add_registers<adds_exactly<F>>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                sum.template add_registers<true>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
                 });
             }
@@ -263,8 +265,10 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        explicit whole_rows(std::size_t n) noexcept
-            : m_columns(n)
+        template <class S>
+        explicit whole_rows(const S& shape) noexcept
+            : m_row_count(rows_of(shape))
+            , m_columns(columns_of(shape))
         {
         }
 
@@ -273,8 +277,19 @@ namespace xmask::inline XMASK_ABI::detail
             return range_cursor({0, m_columns});
         }
 
+        [[nodiscard]] static flat_form form() noexcept
+        {
+            return flat_form::direct;
+        }
+
+        [[nodiscard]] XMASK_INLINE range_cursor flat() const noexcept
+        {
+            return range_cursor({0, m_row_count * m_columns});
+        }
+
     private:
 
+        std::size_t m_row_count;
         std::size_t m_columns;
     };
 
@@ -283,8 +298,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
     public:
 
-        term_rows(const F& function, Masks masks, Rows... rows)
+        term_rows(const F& function, std::size_t n, Masks masks, Rows... rows)
             : m_function(function)
+            , m_columns(n)
             , m_masks(std::move(masks))
             , m_rows(std::move(rows)...)
         {
@@ -294,7 +310,26 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return std::apply(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                    return masked_terms<T, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
+                    return masked_terms<T, adds_exactly<F>, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
+                },
+                m_rows
+            );
+        }
+
+        /// Words that lie across rows are added exactly; they may only stand for rows that hold no whole word.
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            const bool alike = adds_exactly<F> || m_columns < word_columns;
+            return alike ? std::min(m_masks.form(), form_of_all(m_rows)) : flat_form::none;
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return std::apply(
+                [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                    return masked_terms<T, true, F, decltype(m_masks.flat()), flat_row_t<Rows>...>(
+                        m_function, m_masks.flat(), rows.flat_row()...
+                    );
                 },
                 m_rows
             );
@@ -303,6 +338,7 @@ namespace xmask::inline XMASK_ABI::detail
     private:
 
         F m_function;
+        std::size_t m_columns;
         Masks m_masks;
         std::tuple<Rows...> m_rows;
     };
@@ -312,6 +348,9 @@ namespace xmask::inline XMASK_ABI::detail
     class gradient_row
     {
     public:
+
+        // Sums by blocks that begin where the memory happens to be aligned would differ from one run to the next.
+        static constexpr bool aligns_stores = false;
 
         gradient_row(Terms terms, term_sum<T>& sum, T scale)
             : m_terms(std::move(terms))
@@ -372,6 +411,16 @@ namespace xmask::inline XMASK_ABI::detail
             return gradient_row<T, row_t<Rows>>(m_rows->row(r), *m_sum, m_scale);
         }
 
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows->form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return gradient_row<T, flat_row_t<Rows>>(m_rows->flat_row(), *m_sum, m_scale);
+        }
+
     private:
 
         const Rows* m_rows;
@@ -387,12 +436,19 @@ namespace xmask::inline XMASK_ABI::detail
         {
             const std::size_t n = columns_of(shape);
             const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                auto row = rows.row(r);
+            const auto add = [&](auto row) XMASK_INLINE_LAMBDA {
                 for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     row.add(sum, row.read(c, count, bits), count, bits);
                 });
+            };
+            if (row_count != 0 && worth_flat(rows.form(), n))
+            {
+                add(rows.flat_row());
+                return sum.total();
+            }
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                add(rows.row(r));
             }
         }
         else
@@ -404,9 +460,9 @@ namespace xmask::inline XMASK_ABI::detail
     }
 
     template <class T, class F, class Masks, class... Rows>
-    auto make_terms(const F& f, Masks masks, Rows... rows)
+    auto make_terms(const F& f, std::size_t n, Masks masks, Rows... rows)
     {
-        return term_rows<T, F, Masks, Rows...>(f, std::move(masks), std::move(rows)...);
+        return term_rows<T, F, Masks, Rows...>(f, n, std::move(masks), std::move(rows)...);
     }
 
     /// Sums f over what `m` keeps of the operands, or times the weights `m`, and writes the gradient if asked to. All
@@ -424,20 +480,20 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return sum_terms<T>(
                 shape, gradient,
-                make_terms<T>(f, mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
+                make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
             );
         }
         else
         {
-            const whole_rows all(columns_of(shape));
+            const whole_rows all(shape);
             auto result = sum_terms<T>(
                 shape, gradient,
                 make_terms<T>(
-                    weighted<F>{f}, all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
+                    weighted<F>{f}, columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
                 )
             );
             const auto weight = sum_terms<T>(
-                shape, no_gradient(), make_terms<T>(identity(), all, make_operand<T>(m, shape))
+                shape, no_gradient(), make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape))
             );
             result.weight = static_cast<double>(weight.sum);
             return result;

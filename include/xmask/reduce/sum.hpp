@@ -123,17 +123,17 @@ namespace xmask::inline XMASK_ABI
             if constexpr (mask_expression<M>)
             {
                 return sum_along<T>(
-                    shape, axes, make_terms<T>(identity(), mask_rows<M>(m, shape), make_operand<T>(x, shape))
+                    shape, axes, make_terms<T>(identity(), columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape))
                 );
             }
             else
             {
-                const whole_rows all(columns_of(shape));
+                const whole_rows all(shape);
                 auto result = sum_along<T>(
                     shape, axes,
-                    make_terms<T>(weighted<identity>(), all, make_operand<T>(m, shape), make_operand<T>(x, shape))
+                    make_terms<T>(weighted<identity>(), columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape))
                 );
-                const auto weight = sum_along<T>(shape, axes, make_terms<T>(identity(), all, make_operand<T>(m, shape)));
+                const auto weight = sum_along<T>(shape, axes, make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape)));
                 result.weight.assign(weight.sum.begin(), weight.sum.end());
                 return result;
             }

@@ -1,0 +1,122 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#include <algorithm>
+#include <cstddef>
+#include <random>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <support/kinds.hpp>
+#include <xmask/core/flat.hpp>
+#include <xmask/core/mask_rows.hpp>
+#include <xmask/masks/combine.hpp>
+
+namespace detail = xmask::detail;
+using detail::flat_form;
+
+namespace
+{
+    /// Whether the flat row of a mask gives the words of its elements: in order, as operations ask, and from anywhere.
+    template <class M, class S>
+    bool is_flat_row_of(const M& m, const S& shape, const std::vector<char>& expected)
+    {
+        const detail::mask_rows<M> rows(m, shape);
+        const auto cursor = rows.flat();
+        const auto word_at = [&](std::size_t c) {
+            xmask::word_t word = 0;
+            for (std::size_t k = 0; k < 64 && c + k < expected.size(); ++k)
+            {
+                word |= xmask::word_t(expected[c + k] != 0) << k;
+            }
+            return word;
+        };
+        bool right = true;
+        for (const std::size_t first : {std::size_t(0), std::size_t(5)})
+        {
+            for (std::size_t c = first; c < expected.size(); c += 64)
+            {
+                const std::size_t count = std::min<std::size_t>(64, expected.size() - c);
+                right = right && (cursor.word(c) & xmask::first_bits(count)) == word_at(c);
+            }
+        }
+        std::mt19937 random(1);
+        for (int i = 0; i < 50 && !expected.empty(); ++i)
+        {
+            const std::size_t c = random() % expected.size();
+            const std::size_t count = std::min<std::size_t>(64, expected.size() - c);
+            right = right && (cursor.word(c) & xmask::first_bits(count)) == word_at(c);
+        }
+        const auto kept = cursor.extent();
+        const auto solid = detail::solid(cursor);
+        for (std::size_t c = 0; c < expected.size(); ++c)
+        {
+            right = right && (expected[c] == 0 || (c >= kept.begin && c < kept.end));
+            right = right && (expected[c] != 0 || c < solid.begin || c >= solid.end);
+        }
+        return right;
+    }
+}
+
+TEST_CASE("the flat row of a mask holds the words of all rows", "[flat]")
+{
+    for (const std::size_t n : {1u, 2u, 3u, 8u, 16u, 17u, 63u, 64u, 65u, 127u, 128u, 200u})
+    {
+        CAPTURE(n);
+        kinds::for_each(n, 7, [&](const auto& m) {
+            REQUIRE(is_flat_row_of(m, m.shape(), oracle::elements(m)));
+            REQUIRE(is_flat_row_of(!m, m.shape(), oracle::elements(!m)));
+            // Broadcast over a leading axis.
+            const std::vector<std::size_t> deep = {3, 4, n};
+            auto thrice = oracle::elements(m);
+            const auto once = thrice;
+            thrice.insert(thrice.end(), once.begin(), once.end());
+            thrice.insert(thrice.end(), once.begin(), once.end());
+            REQUIRE(is_flat_row_of(m, deep, thrice));
+        });
+        const auto kept = oracle::random<bool>({4, 1}, 3);
+        const auto column = xmask::keep_where(kept);
+        std::vector<char> wide;
+        for (std::size_t i = 0; i < 4 * n; ++i)
+        {
+            wide.push_back(kept(i / n, 0));
+        }
+        REQUIRE(is_flat_row_of(column, std::vector<std::size_t>{4, n}, wide));
+    }
+}
+
+TEST_CASE("what is laid end to end already answers directly", "[flat]")
+{
+    const auto form_of = [](const auto& m, std::vector<std::size_t> shape) {
+        return detail::mask_rows<std::decay_t<decltype(m)>>(m, shape).form();
+    };
+    const auto x = oracle::random<float>({4, 6}, 1);
+    const xt::xarray<float, xt::layout_type::column_major> turned = x;
+    const auto lengths = xmask::keep_lengths({1, 2, 3, 4}, 6);
+    REQUIRE(form_of(xmask::keep_above(x, 0.f), {4, 6}) == flat_form::direct);
+    REQUIRE(form_of(!xmask::keep_above(x, 0.f), {4, 6}) == flat_form::direct);
+    REQUIRE(form_of(xmask::keep_above(2.f * x, 0.f) || xmask::keep_none({4, 6}), {4, 6}) == flat_form::direct);
+    REQUIRE(form_of(xmask::keep_above(x, 0.f), {2, 4, 6}) == flat_form::packed);
+    REQUIRE(form_of(xmask::keep_above(turned, 0.f), {4, 6}) == flat_form::packed);
+    REQUIRE(form_of(lengths, {4, 6}) == flat_form::packed);
+    REQUIRE(form_of(lengths && xmask::keep_above(x, 0.f), {4, 6}) == flat_form::packed);
+    REQUIRE(form_of(xmask::bitmask(lengths), {4, 6}) == flat_form::packed);
+    REQUIRE(form_of(xmask::bitmask(xmask::keep_all({4, 128})), {4, 128}) == flat_form::direct);
+    REQUIRE(detail::worth_flat(flat_form::packed, 8));
+    REQUIRE_FALSE(detail::worth_flat(flat_form::packed, 512));
+    REQUIRE_FALSE(detail::worth_flat(flat_form::none, 8));
+}
+
+TEST_CASE("operands know whether their rows lie end to end", "[flat]")
+{
+    const auto x = oracle::random<float>({2, 3, 5}, 1);
+    const auto form_of = [](const auto& e) { return detail::make_operand<float>(e, e.shape()).form(); };
+    REQUIRE(form_of(x) == flat_form::direct);
+    REQUIRE(form_of(2.f * x + 1.f) == flat_form::direct);
+    REQUIRE(form_of(xt::strided_view(x, {1, xt::ellipsis()})) == flat_form::direct);
+    REQUIRE(form_of(xt::strided_view(x, {xt::ellipsis(), xt::range(0, 4)})) == flat_form::none);
+    REQUIRE(form_of(xt::strided_view(x, {xt::all(), 1, xt::all()})) == flat_form::none);
+    REQUIRE(form_of(xt::strided_view(x, {0, 1, xt::ellipsis()})) == flat_form::direct);
+    REQUIRE(form_of(xt::xarray<float, xt::layout_type::column_major>(x)) == flat_form::none);
+    REQUIRE(form_of(x + xt::strided_view(x, {1, xt::ellipsis()})) == flat_form::none);
+}
