@@ -8,10 +8,53 @@
 
 #include <xmask/masks/ask.hpp>
 #include <xmask/masks/boolean.hpp>
+#include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
 #include <xmask/masks/lengths.hpp>
 
+#include "support/kinds.hpp"
 #include "support/oracle.hpp"
+
+namespace
+{
+    /// What a loop over the elements says of each row.
+    struct row_answer
+    {
+        std::vector<xmask::column_range> runs;
+        std::size_t count = 0;
+        std::ptrdiff_t first = -1;
+        std::ptrdiff_t last = -1;
+    };
+
+    template <class M>
+    std::vector<row_answer> answers(const M& m)
+    {
+        const auto all = oracle::elements(m);
+        const std::size_t n = m.shape().back();
+        std::vector<row_answer> rows(m.size() / (n == 0 ? 1 : n));
+        for (std::size_t i = 0; i < all.size(); ++i)
+        {
+            auto& row = rows[i / n];
+            const std::size_t c = i % n;
+            if (all[i] == 0)
+            {
+                continue;
+            }
+            ++row.count;
+            row.first = row.first < 0 ? static_cast<std::ptrdiff_t>(c) : row.first;
+            row.last = static_cast<std::ptrdiff_t>(c);
+            if (!row.runs.empty() && row.runs.back().end == c)
+            {
+                ++row.runs.back().end;
+            }
+            else
+            {
+                row.runs.push_back({c, c + 1});
+            }
+        }
+        return rows;
+    }
+}
 
 TEST_CASE("count_kept counts the elements that are kept", "[ask]")
 {
@@ -49,4 +92,91 @@ TEST_CASE("density is the share that is kept", "[ask]")
     REQUIRE(xmask::density(xmask::keep_none({2, 3})) == 0);
     REQUIRE(std::isnan(xmask::density(xmask::keep_all({2, 0}))));
     REQUIRE(std::isnan(xmask::density(xmask::keep_all({0, 2}))));
+}
+
+TEST_CASE("rows answer where they keep", "[ask]")
+{
+    for (const std::size_t n : {1u, 5u, 63u, 64u, 65u, 200u})
+    {
+        CAPTURE(n);
+        const auto check = [&](const auto& m) {
+            const auto expected = answers(m);
+            const auto counts = xmask::count_kept(m, -1);
+            const auto any = xmask::any_kept(m, -1);
+            const auto all = xmask::all_kept(m, {1});
+            const auto first = xmask::first_kept(m);
+            const auto last = xmask::last_kept(m);
+            std::vector<std::size_t> empty;
+            bool right = true;
+            for (std::size_t r = 0; r < expected.size(); ++r)
+            {
+                right = right && counts(r) == expected[r].count && any(r) == (expected[r].count != 0);
+                right = right && all(r) == (expected[r].count == n) && xmask::runs_of(m, r) == expected[r].runs;
+                right = right && first(r) == expected[r].first && last(r) == expected[r].last;
+                if (expected[r].count == 0)
+                {
+                    empty.push_back(r);
+                }
+            }
+            REQUIRE(right);
+            REQUIRE(xmask::empty_rows(m) == empty);
+            const auto total = xmask::count_kept(m);
+            REQUIRE(xmask::any_kept(m) == (total != 0));
+            REQUIRE(xmask::all_kept(m) == (total == m.size()));
+            const auto bits = oracle::elements(m);
+            const auto columns = xmask::count_kept(m, 0);
+            for (std::size_t c = 0; c < n; ++c)
+            {
+                std::size_t kept = 0;
+                for (std::size_t r = 0; r < expected.size(); ++r)
+                {
+                    kept += static_cast<std::size_t>(bits[r * n + c]);
+                }
+                right = right && columns(c) == kept;
+            }
+            REQUIRE(right);
+        };
+        kinds::for_each(n, 3, check);
+        check(xmask::keep_all({4, n}));
+        check(xmask::keep_none({4, n}));
+        check(xmask::keep_last({n, n / 2, std::size_t(0), n / 3}, n) && xmask::drop_indices({n / 2}, n));
+        check(xmask::keep_lengths({n, n / 2, std::size_t(0), n / 3}, n) || xmask::keep_indices({n - 1}, n));
+    }
+}
+
+TEST_CASE("answers along several axes", "[ask]")
+{
+    const auto b = oracle::random<bool>({2, 3, 4}, 5);
+    const auto m = xmask::keep_where(b);
+    const xt::xarray<std::size_t> counts = xmask::count_kept(m, {0, 2});
+    REQUIRE(counts.dimension() == 1);
+    for (std::size_t j = 0; j < 3; ++j)
+    {
+        const xt::xarray<bool> slice = xt::view(b, xt::all(), j, xt::all());
+        const auto all = oracle::elements(slice);
+        REQUIRE(counts(j) == static_cast<std::size_t>(std::count(all.begin(), all.end(), 1)));
+    }
+    REQUIRE(xmask::count_kept(m, {0, 1, 2})() == xmask::count_kept(m));
+    REQUIRE(xmask::any_kept(xmask::keep_none({2, 0}), 1).size() == 2);
+    REQUIRE_FALSE(xmask::any_kept(xmask::keep_none({2, 0}), 1)(1));
+    REQUIRE(xmask::all_kept(xmask::keep_none({2, 0}), 1)(1));
+    REQUIRE(xmask::all_kept(xmask::keep_none({2, 0})));
+    REQUIRE_THROWS_AS(xmask::count_kept(m, 3), std::out_of_range);
+    REQUIRE_THROWS_AS(xmask::runs_of(m, 6), std::out_of_range);
+}
+
+TEST_CASE("lengths come back from a mask of prefixes", "[ask]")
+{
+    const xt::xtensor<int, 2> lengths = {{3, 0, 70}, {64, 65, 1}};
+    const auto back = xmask::lengths_of(xmask::keep_lengths(lengths, 70));
+    REQUIRE(back == xt::cast<std::size_t>(lengths));
+    REQUIRE(xmask::lengths_of(xmask::keep_where(xt::xarray<bool>(xmask::keep_lengths(lengths, 70)))) == back);
+    REQUIRE_THROWS_WITH(
+        xmask::lengths_of(xmask::keep_last({4, 2}, 4)),
+        "xmask::lengths_of: row 1 keeps column 2 behind one that it drops; expected rows that keep their first columns only"
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::lengths_of(xmask::drop_indices({1}, {1, 4})),
+        "xmask::lengths_of: row 0 keeps column 2 behind one that it drops; expected rows that keep their first columns only"
+    );
 }

@@ -9,10 +9,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "../core/axes.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
-#include "axes.hpp"
 #include "element_sum.hpp"
 #include "loss.hpp"
 

@@ -9,7 +9,7 @@
 #include <ranges>
 #include <vector>
 
-#include "../core/shape.hpp"
+#include "shape.hpp"
 
 /// @file
 /// The axes of a reduction: which go, which stay, and where a row's sum belongs.
