@@ -1,11 +1,14 @@
 // Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
 
+#include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
+#include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/masks/threshold.hpp>
@@ -73,4 +76,63 @@ TEST_CASE("a bitmask is a value: what it was made of may go", "[bitmask]")
     const std::vector<xmask::bitmask> layers = {copy, xmask::keep_none(3), !copy};
     oracle::require_words(layers[1], {0, 0, 0});
     oracle::require_words(layers[2], {0, 1, 0});
+}
+
+TEST_CASE("bitmasks are combined in place", "[bitmask]")
+{
+    for (const std::size_t n : {0u, 1u, 63u, 64u, 65u, 200u})
+    {
+        CAPTURE(n);
+        const auto a = oracle::random<bool>({3, n}, 1);
+        const auto b = oracle::random<bool>({3, n}, 2);
+        const auto row = oracle::random<bool>({n}, 3);
+        xmask::bitmask kept = xmask::keep_where(a);
+        const xmask::bitmask copy = kept;
+        kept &= xmask::keep_where(b);
+        REQUIRE(oracle::elements(kept) == oracle::elements(xt::xarray<bool>(a && b)));
+        kept |= xmask::keep_where(row);
+        REQUIRE(oracle::elements(kept) == oracle::elements(xt::xarray<bool>((a && b) || row)));
+        kept ^= !xmask::keep_where(a);
+        REQUIRE(oracle::elements(kept) == oracle::elements(xt::xarray<bool>(xt::not_equal(((a && b) || row), !a))));
+        oracle::require_words(kept, oracle::elements(kept));
+        REQUIRE(oracle::elements(copy) == oracle::elements(a));
+        xmask::bitmask same = !copy;
+        REQUIRE((same == copy) == (n == 0));
+        same ^= xmask::keep_all({3, n});
+        REQUIRE(same == copy);
+        REQUIRE_FALSE(same != copy);
+    }
+    const xmask::bitmask small = xmask::keep_all({2, 3});
+    REQUIRE(small != xmask::bitmask(xmask::keep_all({3, 2})));
+    xmask::bitmask to = small;
+    REQUIRE_THROWS_AS(to &= xmask::keep_all({3, 2, 3}), std::invalid_argument);
+}
+
+TEST_CASE("bits are packed as NumPy packs them", "[bitmask]")
+{
+    // numpy.packbits([[1, 0, 0, 1, 1, 0, 0, 0, 1, 1]], axis=-1) is [[152, 192]], with bitorder="little" [[25, 3]].
+    const auto m = xmask::keep_indices({0, 3, 4, 8, 9}, {1, 10});
+    REQUIRE(xmask::packbits(m) == xt::xarray<std::uint8_t>{{152, 192}});
+    REQUIRE(xmask::packbits(m, xmask::bit_order::little) == xt::xarray<std::uint8_t>{{25, 3}});
+    REQUIRE(xmask::packbits(xmask::keep_all({})) == xt::xarray<std::uint8_t>{128});
+    for (const std::size_t n : {0u, 1u, 7u, 8u, 9u, 63u, 64u, 65u, 200u})
+    {
+        for (const auto order : {xmask::bit_order::big, xmask::bit_order::little})
+        {
+            CAPTURE(n);
+            const auto b = oracle::random<bool>({2, 3, n}, 4);
+            const auto bytes = xmask::packbits(xmask::keep_where(b), order);
+            REQUIRE(bytes.shape(2) == (n + 7) / 8);
+            const xmask::bitmask back = xmask::unpackbits(bytes, n, order);
+            oracle::require_words(back, oracle::elements(b));
+            REQUIRE(back == xmask::bitmask(xmask::keep_where(b)));
+        }
+    }
+    // What lies past n is not looked at.
+    const xt::xtensor<std::uint8_t, 1> full = {255, 255};
+    REQUIRE(xmask::unpackbits(full, 9) == xmask::bitmask(xmask::keep_all(9)));
+    REQUIRE_THROWS_WITH(
+        xmask::unpackbits(full, 17),
+        "xmask::unpackbits: bytes of shape (2,); 17 columns are 3 bytes along the last axis"
+    );
 }

@@ -419,6 +419,11 @@ namespace xmask::inline XMASK_ABI
             return m_rule;
         }
 
+        Rule& rule() noexcept
+        {
+            return m_rule;
+        }
+
         /// The cursor of one row: word(c) and extent().
         XMASK_INLINE auto row(std::size_t r) const
         {

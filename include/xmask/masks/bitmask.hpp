@@ -2,9 +2,14 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/shape.hpp"
@@ -74,9 +79,40 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
+            /// Rows of words as they are stored; the bits past a row's end are 0.
+            bitmask_rule(any_shape shape, std::vector<word_t> words)
+                : m_shape(std::move(shape))
+                , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
+                , m_words(std::move(words))
+            {
+            }
+
+            /// Combines each word with another mask's, which broadcasts into this one.
+            template <class M, class F>
+            void combine(const char* function, const M& other, F&& f)
+            {
+                require_broadcast(function, "a mask", other.shape(), m_shape);
+                const mask_rows<M> rows(other, m_shape);
+                word_t* to = m_words.data();
+                for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r)
+                {
+                    const auto cursor = rows.row(r);
+                    for (std::size_t w = 0; w < m_row_words; ++w, ++to)
+                    {
+                        *to = f(*to, cursor.word(w * word_columns));
+                    }
+                }
+            }
+
             [[nodiscard]] const shape_type& shape() const noexcept
             {
                 return m_shape;
+            }
+
+            /// All words, row by row.
+            [[nodiscard]] const std::vector<word_t>& words() const noexcept
+            {
+                return m_words;
             }
 
             [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept
@@ -108,4 +144,141 @@ namespace xmask::inline XMASK_ABI
     ///
     ///     xmask::bitmask kept = xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, n);
     using bitmask = mask<detail::bitmask_rule>;
+
+    namespace detail
+    {
+        template <class M, class F>
+        bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f)
+        {
+            if constexpr (require_mask<M>())
+            {
+                to.rule().combine(function, m, f);
+            }
+            return to;
+        }
+    }
+
+    /// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In place.
+    ///
+    ///     xmask::bitmask kept = xmask::keep_lengths(lengths, n);
+    ///     kept &= xmask::drop_tokens(tokens, {0});
+    template <class M>
+    bitmask& operator&=(bitmask& to, const M& m)
+    {
+        return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
+    }
+
+    /// Keeps what m keeps, too. Otherwise as &=.
+    template <class M>
+    bitmask& operator|=(bitmask& to, const M& m)
+    {
+        return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
+    }
+
+    /// Keeps what exactly one of both keeps. Otherwise as &=.
+    template <class M>
+    bitmask& operator^=(bitmask& to, const M& m)
+    {
+        return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
+    }
+
+    /// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+    inline bool operator==(const bitmask& a, const bitmask& b)
+    {
+        return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
+    }
+
+    inline bool operator!=(const bitmask& a, const bitmask& b)
+    {
+        return !(a == b);
+    }
+
+    /// Which bit of a byte comes first, as NumPy's packbits names it.
+    enum class bit_order
+    {
+        big,    ///< the first element is the highest bit
+        little  ///< the first element is the lowest bit
+    };
+
+    namespace detail
+    {
+        constexpr std::uint8_t reversed(std::uint8_t byte) noexcept
+        {
+            unsigned bits = byte;
+            bits = (bits & 0x0f) << 4 | bits >> 4;
+            bits = (bits & 0x33) << 2 | (bits >> 2 & 0x33);
+            bits = (bits & 0x55) << 1 | (bits >> 1 & 0x55);
+            return static_cast<std::uint8_t>(bits);
+        }
+
+        constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept
+        {
+            return order == bit_order::big ? reversed(byte) : byte;
+        }
+    }
+
+    /// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1, bitorder=...) gives
+    /// them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank 0 gives one byte.
+    ///
+    ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(m);
+    template <class M>
+    auto packbits(const M& m, bit_order order = bit_order::big)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t n = detail::columns_of(m.shape());
+            const std::size_t bytes = (n + 7) / 8;
+            auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
+            shape.resize(std::max<std::size_t>(shape.size(), 1));
+            shape.back() = bytes;
+            auto result = xt::xarray<std::uint8_t>::from_shape(shape);
+            const detail::mask_rows<M> rows(m, m.shape());
+            std::uint8_t* to = result.data();
+            for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r)
+            {
+                const auto cursor = rows.row(r);
+                for (std::size_t b = 0; b < bytes; ++b)
+                {
+                    const word_t word = cursor.word(b / 8 * word_columns);
+                    *to++ = detail::ordered(static_cast<std::uint8_t>(word >> b % 8 * 8), order);
+                }
+            }
+            return result;
+        }
+    }
+
+    /// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
+    ///
+    /// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked at. Throws
+    /// std::invalid_argument where the last axis is of another extent.
+    ///
+    ///     xmask::bitmask m = xmask::unpackbits(bytes, n);
+    template <expression E>
+    bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big)
+    {
+        static_assert(std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::uint8_t>, "xmask: packed bits are std::uint8_t.");
+        const std::size_t row_bytes = (n + 7) / 8;
+        if (bytes.dimension() == 0 || detail::columns_of(bytes.shape()) != row_bytes) [[unlikely]]
+        {
+            detail::throw_invalid(
+                "unpackbits", "bytes of shape ", detail::tuple_text(bytes.shape()), "; ", n, " columns are ", row_bytes,
+                " bytes along the last axis"
+            );
+        }
+        auto shape = detail::any_shape(bytes.shape().begin(), bytes.shape().end());
+        shape.back() = n;
+        const std::size_t row_words = (n + word_columns - 1) / word_columns;
+        std::vector<word_t> words(detail::rows_of(shape) * row_words);
+        auto from = bytes.template begin<xt::layout_type::row_major>();
+        for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(shape)); ++r)
+        {
+            word_t* row = words.data() + r * row_words;
+            for (std::size_t b = 0; b < row_bytes; ++b, ++from)
+            {
+                row[b / 8] |= word_t(detail::ordered(*from, order)) << b % 8 * 8;
+            }
+            row[row_words - 1] &= first_bits(n - (row_words - 1) * word_columns);
+        }
+        return bitmask(detail::bitmask_rule(std::move(shape), std::move(words)));
+    }
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <compare>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -183,6 +185,115 @@ namespace xmask::inline XMASK_ABI
             std::vector<std::size_t> m_ends;
         };
 
+        /// Elements at listed positions; memory in proportion to the list.
+        template <class S>
+        class points_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            /// `table` has one position a row: an index for each axis of the mask.
+            template <class E>
+            points_rule(const char* name, const E& table, S shape)
+                : m_shape(std::move(shape))
+            {
+                if (table.dimension() != 2 || columns_of(table.shape()) != m_shape.size()) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "points of shape ", tuple_text(table.shape()), "; a mask of shape ", tuple_text(m_shape),
+                        " expects (points, ", m_shape.size(), ")"
+                    );
+                }
+                std::vector<point> points;
+                points.reserve(rows_of(table.shape()));
+                auto it = table.template begin<xt::layout_type::row_major>();
+                for (std::size_t i = 0; i < rows_of(table.shape()); ++i)
+                {
+                    points.push_back(checked(name, it, i));
+                }
+                std::sort(points.begin(), points.end());
+                for (const auto& [row, column] : points)
+                {
+                    append(row, column);
+                }
+                m_ends.push_back(m_words.size());
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] sparse_cursor row(std::size_t r) const noexcept
+            {
+                const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
+                if (at == m_rows.end() || *at != r)
+                {
+                    return {nullptr, nullptr};
+                }
+                const std::size_t* ends = m_ends.data() + (at - m_rows.begin());
+                return {m_words.data() + ends[0], m_words.data() + ends[1]};
+            }
+
+        private:
+
+            struct point
+            {
+                std::size_t row;
+                std::size_t column;
+
+                friend auto operator<=>(const point&, const point&) = default;
+            };
+
+            template <class It>
+            point checked(const char* name, It& it, std::size_t i) const
+            {
+                point at{0, 0};
+                for (std::size_t axis = 0; axis < m_shape.size(); ++axis, ++it)
+                {
+                    const auto index = *it;
+                    const std::size_t extent = m_shape[axis];
+                    if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, extent)) [[unlikely]]
+                    {
+                        throw_out_of_range(
+                            name, "index ", +index, " along axis ", axis, " of point ", i, " is outside of [0, ", extent, ")"
+                        );
+                    }
+                    if (axis + 1 == m_shape.size())
+                    {
+                        at.column = static_cast<std::size_t>(index);
+                    }
+                    else
+                    {
+                        at.row = at.row * extent + static_cast<std::size_t>(index);
+                    }
+                }
+                return at;
+            }
+
+            void append(std::size_t row, std::size_t column)
+            {
+                const std::size_t number = column / word_columns;
+                const bool new_row = m_rows.empty() || m_rows.back() != row;
+                if (new_row)
+                {
+                    m_rows.push_back(row);
+                    m_ends.push_back(m_words.size());
+                }
+                if (new_row || m_words.back().number != number)
+                {
+                    m_words.push_back({number, 0});
+                }
+                m_words.back().bits |= word_t(1) << column % word_columns;
+            }
+
+            S m_shape;
+            std::vector<sparse_word> m_words;
+            std::vector<std::size_t> m_rows;
+            std::vector<std::size_t> m_ends;
+        };
+
         template <class I>
         consteval bool require_indices()
         {
@@ -204,6 +315,100 @@ namespace xmask::inline XMASK_ABI
                 return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
             }
         }
+    }
+
+    namespace detail
+    {
+        template <class P, class S>
+        auto make_points(const char* name, P&& points, const S& shape)
+        {
+            constexpr bool integers = expression<P> && holds_integers<P>();
+            static_assert(integers, "xmask: points are a 2-D tensor of integers, one position a row, or a list of lists.");
+            if constexpr (integers)
+            {
+                decltype(auto) table = hold(std::forward<P>(points));
+                auto owned = to_shape(shape);
+                return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
+            }
+        }
+
+        /// A list of positions as a table; throws where they are not of one rank.
+        template <class T>
+        xt::xtensor<T, 2> table_of(const char* name, std::initializer_list<std::initializer_list<T>> points, std::size_t rank)
+        {
+            auto table = xt::xtensor<T, 2>::from_shape({points.size(), rank});
+            auto to = table.begin();
+            for (const auto& point : points)
+            {
+                if (point.size() != rank) [[unlikely]]
+                {
+                    throw_invalid(name, "a point of ", point.size(), " indices; a mask of rank ", rank, " expects as many");
+                }
+                to = std::copy(point.begin(), point.end(), to);
+            }
+            return table;
+        }
+    }
+
+    /// Keeps the elements at listed positions.
+    ///
+    /// points: a tensor of integers of shape (points, rank), or a list of lists: one index for each axis, from 0 on, in
+    /// any order, duplicates allowed. shape: the mask's shape, or a number for 1-D.
+    /// Throws std::out_of_range for an index outside of its axis, naming point, axis and value; std::invalid_argument
+    /// where points are not of the mask's rank. Memory is that of the points; a row costs a search among them.
+    ///
+    ///     auto m = xmask::keep_points({{0, 1}, {1, 3}}, {2, 4});
+    ///     // 0 1 0 0
+    ///     // 0 0 0 1
+    template <class P, class S>
+    auto keep_points(P&& points, const S& shape)
+    {
+        return detail::make_points("keep_points", std::forward<P>(points), shape);
+    }
+
+    template <class P>
+    auto keep_points(P&& points, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_points("keep_points", std::forward<P>(points), shape);
+    }
+
+    template <std::integral T, class S>
+    auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape)
+    {
+        const auto owned = detail::to_shape(shape);
+        return detail::make_points("keep_points", detail::table_of("keep_points", points, owned.size()), owned);
+    }
+
+    template <std::integral T>
+    auto keep_points(std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_points("keep_points", detail::table_of("keep_points", points, shape.size()), shape);
+    }
+
+    /// Drops the elements at listed positions and keeps all others. Otherwise as keep_points.
+    template <class P, class S>
+    auto drop_points(P&& points, const S& shape)
+    {
+        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+    }
+
+    template <class P>
+    auto drop_points(P&& points, std::initializer_list<std::size_t> shape)
+    {
+        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+    }
+
+    template <std::integral T, class S>
+    auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape)
+    {
+        const auto owned = detail::to_shape(shape);
+        return !detail::make_points("drop_points", detail::table_of("drop_points", points, owned.size()), owned);
+    }
+
+    template <std::integral T>
+    auto drop_points(std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape)
+    {
+        return !detail::make_points("drop_points", detail::table_of("drop_points", points, shape.size()), shape);
     }
 
     /// Keeps the listed columns of each row.

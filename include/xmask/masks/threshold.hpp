@@ -315,6 +315,93 @@ namespace xmask::inline XMASK_ABI
             T m_high;
         };
 
+        /// -t exactly, in a type that holds it; long double holds any integer of 64 bits where it is the wider one.
+        template <class T>
+        constexpr auto negated(T t) noexcept
+        {
+            if constexpr (std::floating_point<T>)
+            {
+                return -t;
+            }
+            else if constexpr (std::unsigned_integral<T>)
+            {
+                return -static_cast<long double>(t);
+            }
+            else
+            {
+                // The lowest has no opposite; any element lies beyond either.
+                return t == std::numeric_limits<T>::min() ? std::numeric_limits<T>::max() : static_cast<T>(-t);
+            }
+        }
+
+        /// Keeps x < lo or x > hi, both brought to T; NaN is neither.
+        template <class T>
+        class compare_outside
+        {
+        public:
+
+            template <class U, class V>
+            compare_outside(U lo, V hi)
+            {
+                constexpr T least = std::numeric_limits<T>::lowest();
+                constexpr T most = std::numeric_limits<T>::max();
+                if constexpr (std::integral<T>)
+                {
+                    if (exactly_less(most, lo) || exactly_less(hi, least))
+                    {
+                        m_low = most;
+                        m_high = static_cast<T>(most - 1);
+                        return;
+                    }
+                }
+                // What does not compare keeps nothing on its side.
+                m_low = lo == lo ? rounded_up<T>(lo) : (std::integral<T> ? least : -std::numeric_limits<T>::infinity());
+                m_high = hi == hi ? rounded_down<T>(hi) : (std::integral<T> ? most : std::numeric_limits<T>::infinity());
+            }
+
+            bool operator()(T x) const noexcept
+            {
+                return x < m_low || x > m_high;
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires has_lanes<T>
+            {
+                return x < detail::lanes<T>(m_low) || x > detail::lanes<T>(m_high);
+            }
+
+        private:
+
+            T m_low;
+            T m_high;
+        };
+
+        /// Keeps what equals itself: all but NaN.
+        template <class T>
+        struct compare_itself
+        {
+            bool operator()(T x) const noexcept
+            {
+                return x == x;
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires has_lanes<T>
+            {
+                return x == x;
+            }
+        };
+
+        /// |x| > t, for two tensors.
+        struct beyond
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return exactly_less(t, x) || exactly_less(x, negated(t));
+            }
+        };
+
         template <class X>
         consteval bool require_numbers()
         {
@@ -427,6 +514,77 @@ namespace xmask::inline XMASK_ABI
         {
             using element = std::remove_cv_t<value_type_t<X>>;
             return detail::make_element_mask(std::forward<X>(x), detail::compare_between<element>(lo, hi));
+        }
+    }
+
+    /// Keeps x < lo or x > hi, for numbers lo and hi; NaN is dropped, and a NaN bound keeps nothing on its side. As exact
+    /// as keep_above.
+    ///
+    ///     auto m = xmask::keep_outside(x, -3, 3);
+    template <class X, class L, class H>
+        requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
+    auto keep_outside(X&& x, L lo, H hi)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            return detail::make_element_mask(std::forward<X>(x), detail::compare_outside<element>(lo, hi));
+        }
+    }
+
+    /// Keeps |x| > t, as magnitude pruning does; t a number, or a tensor that broadcasts into x. NaN is dropped. The
+    /// magnitude of the lowest integer is right, too. As exact as keep_above.
+    ///
+    ///     auto m = xmask::keep_magnitude_above(weights, 0.01);
+    template <class X, class T>
+    auto keep_magnitude_above(X&& x, T&& t)
+    {
+        if constexpr (expression<T>)
+        {
+            return detail::make_threshold<detail::beyond>("keep_magnitude_above", std::forward<X>(x), std::forward<T>(t));
+        }
+        else
+        {
+            static_assert(std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor.");
+            return keep_outside(std::forward<X>(x), detail::negated(t), t);
+        }
+    }
+
+    /// Keeps value - tolerance <= x <= value + tolerance, with bounds computed in long double; nothing where the
+    /// tolerance is negative or anything is NaN.
+    ///
+    ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
+    template <class X, class V, class T>
+        requires(std::is_arithmetic_v<V> && std::is_arithmetic_v<T>)
+    auto keep_close_to(X&& x, V value, T tolerance)
+    {
+        const auto middle = static_cast<long double>(value);
+        const auto radius = static_cast<long double>(tolerance);
+        return keep_between(std::forward<X>(x), middle - radius, middle + radius);
+    }
+
+    /// Keeps all but NaN and the infinities; every integer.
+    ///
+    ///     auto m = xmask::keep_finite(x);
+    template <class X>
+    auto keep_finite(X&& x)
+    {
+        using element = std::remove_cv_t<value_type_t<X>>;
+        return keep_between(
+            std::forward<X>(x), std::numeric_limits<element>::lowest(), std::numeric_limits<element>::max()
+        );
+    }
+
+    /// Keeps all but NaN; every integer.
+    ///
+    ///     auto m = xmask::keep_not_nan(x);
+    template <class X>
+    auto keep_not_nan(X&& x)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            return detail::make_element_mask(std::forward<X>(x), detail::compare_itself<element>());
         }
     }
 }
