@@ -56,6 +56,37 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     REQUIRE(count_kept(keep_none(x.shape())) == 0);
     REQUIRE(unsqueeze(keep_all(3), 0).dimension() == 2);
 
+    REQUIRE(count_kept(keep_ranges({0, 1}, {2, 3}, 3)) == 4);
+    REQUIRE(count_kept(keep_packed({0, 1, 3}, 3)) == 3);
+    REQUIRE(segment_ids({0, 1, 3}).size() == 3);
+    REQUIRE(count_kept(keep_points({{0, 1}}, {2, 3})) == 1);
+    REQUIRE(count_kept(drop_points({{0, 1}}, {2, 3})) == 5);
+    REQUIRE(count_kept(keep_outside(x, -1, 2)) == 3);
+    REQUIRE(count_kept(keep_magnitude_above(x, 2)) == 3);
+    REQUIRE(count_kept(keep_close_to(x, 0, 1)) == 2);
+    REQUIRE(count_kept(keep_finite(x)) == 6);
+    REQUIRE(count_kept(keep_not_nan(x)) == 6);
+    REQUIRE(count_kept(keep_top_k(x, 1)) == 2);
+    REQUIRE(count_kept(keep_largest<size_by::magnitude>(x, 0.5)) == 3);
+    REQUIRE(count_kept(keep_n_of_m(x, 1, 3)) == 2);
+    REQUIRE(count_kept(keep_random(x.shape(), 1, 5)) == 6);
+    REQUIRE(any_kept(keep_all(3)));
+    REQUIRE_FALSE(all_kept(keep_none(3)));
+    REQUIRE(count_kept(keep_where(b), 1).size() == 2);
+    REQUIRE(runs_of(keep_all(3), 0).size() == 1);
+    REQUIRE(first_kept(keep_last({2}, 3))(0) == 1);
+    REQUIRE(last_kept(keep_last({2}, 3))(0) == 2);
+    REQUIRE(lengths_of(keep_lengths({2}, 3))(0) == 2);
+    REQUIRE(empty_rows(keep_none({2, 3})).size() == 2);
+    REQUIRE(*positions_of(keep_last({2}, 3)).begin() == 1);
+    REQUIRE(additive<float>(keep_all(3))(0) == 0.f);
+    bitmask packed = unpackbits(packbits(keep_where(b)), 3);
+    REQUIRE(packed == bitmask(keep_where(b)));
+    packed &= keep_none({2, 3});
+    packed |= keep_where(b);
+    packed ^= keep_where(b);
+    REQUIRE(packed != bitmask(keep_where(b)));
+
     const auto m = !(keep_above(x, 0) && keep_lengths({2, 3}, 3)) ^ (keep_all(3) || keep_none(3));
     const bitmask stored = m;
     oracle::require_words(stored, {0, 0, 0, 1, 0, 1});

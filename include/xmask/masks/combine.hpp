@@ -15,7 +15,7 @@
 #include "../core/shape.hpp"
 
 /// @file
-/// Masks from masks: && || ! ^ and unsqueeze; and the two masks that need nothing, keep_all and keep_none.
+/// Masks from masks: && || ! ^, unsqueeze and shift; and the two masks that need nothing, keep_all and keep_none.
 
 namespace xmask::inline XMASK_ABI
 {
@@ -446,6 +446,125 @@ namespace xmask::inline XMASK_ABI
             bool m_last;
         };
 
+        /// A row moved along its columns; what comes in from outside is dropped.
+        template <row_cursor C>
+        class shift_cursor
+        {
+        public:
+
+            shift_cursor(C cursor, std::ptrdiff_t by, std::size_t n)
+                : m_cursor(std::move(cursor))
+                , m_right(by > 0 ? static_cast<std::size_t>(by) : 0)
+                , m_left(by < 0 ? std::size_t(0) - static_cast<std::size_t>(by) : 0)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const
+            {
+                const std::size_t hidden = m_right > c ? m_right - c : 0;
+                const std::size_t from = std::max(c, m_right) - m_right + m_left;
+                if (hidden >= word_columns || from >= m_columns)
+                {
+                    return 0;
+                }
+                return m_cursor.word(from) << hidden & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                const std::size_t from = c - m_right + m_left;
+                return c >= m_right && from < m_columns && detail::kept(m_cursor, from);
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return moved(m_cursor.extent());
+            }
+
+            [[nodiscard]] column_range solid() const
+            {
+                return moved(detail::solid(m_cursor));
+            }
+
+        private:
+
+            [[nodiscard]] column_range moved(column_range range) const
+            {
+                const auto to = [&](std::size_t c) {
+                    return std::min(m_left != 0 ? std::max(c, m_left) - m_left : c + m_right, m_columns);
+                };
+                return range.size() == 0 ? column_range() : column_range{to(range.begin), to(range.end)};
+            }
+
+            C m_cursor;
+            std::size_t m_right;
+            std::size_t m_left;
+            std::size_t m_columns;
+        };
+
+        template <class Rows>
+        class shift_rows
+        {
+        public:
+
+            shift_rows(Rows rows, std::ptrdiff_t by, std::size_t n)
+                : m_rows(std::move(rows))
+                , m_by(by)
+                , m_columns(n)
+            {
+            }
+
+            auto row(std::size_t r) const
+            {
+                return shift_cursor<typename Rows::cursor>(m_rows.row(r), m_by, m_columns);
+            }
+
+        private:
+
+            Rows m_rows;
+            std::ptrdiff_t m_by;
+            std::size_t m_columns;
+        };
+
+        template <class CTM>
+        class shift_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+
+        public:
+
+            using shape_type = typename mask_type::inner_shape_type;
+
+            template <class M>
+            shift_rule(M&& m, std::ptrdiff_t by)
+                : m_mask(std::forward<M>(m))
+                , m_by(std::clamp(by, -columns(), columns()))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_mask.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows = mask_rows<mask_type>;
+                return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
+            }
+
+        private:
+
+            [[nodiscard]] std::ptrdiff_t columns() const
+            {
+                return static_cast<std::ptrdiff_t>(columns_of(shape()));
+            }
+
+            CTM m_mask;
+            std::ptrdiff_t m_by;
+        };
+
         /// Every row alike: all kept, or none.
         template <class S>
         class constant_rule
@@ -545,6 +664,20 @@ namespace xmask::inline XMASK_ABI
             }
             using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
             return mask(rule(std::forward<M>(m), static_cast<std::size_t>(axis < 0 ? axis + rank : axis)));
+        }
+    }
+
+    /// The mask moved along its last axis, to the right where `by` is positive: column c keeps what column c - by kept.
+    /// What comes in from outside of the row is dropped. A word costs one of the mask's own.
+    ///
+    ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
+    ///     auto targets = xmask::shift(inputs, -1);                  // of next-token prediction
+    template <class M>
+    auto shift(M&& m, std::ptrdiff_t by)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return mask(detail::shift_rule<detail::closure_t<M>>(std::forward<M>(m), by));
         }
     }
 
