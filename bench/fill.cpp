@@ -71,6 +71,15 @@ namespace bench
 
     void register_fill()
     {
+        for (const size& s : short_rows())
+        {
+            add("masked_fill/lengths/50%/" + std::string(s.name),
+                [=](benchmark::State& state, const std::string& name) { fill<from_lengths>(state, name, s, 0.5); });
+            add("masked_fill/bool array/50%/" + std::string(s.name),
+                [=](benchmark::State& state, const std::string& name) { fill<from_booleans>(state, name, s, 0.5); });
+            add("masked_fill/threshold/50%/" + std::string(s.name),
+                [=](benchmark::State& state, const std::string& name) { fill<from_threshold>(state, name, s, 0.5); });
+        }
         for (const size& s : {l2(), dram()})
         {
             add_fill<from_lengths>(s);

@@ -351,6 +351,18 @@ namespace xmask::inline XMASK_ABI::detail
             const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece))) & bit) == bit;
             return xsimd::batch_bool_cast<lane_t<T>>(chosen);
         }
+#if defined(__AVX2__)
+        else if constexpr (sizeof(T) == 1 && register_bytes<T> == 32)
+        {
+            // Each lane gets the byte of the word that holds its bit.
+            const auto byte_of_lane = _mm256_setr_epi8(
+                0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3
+            );
+            const auto bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
+            const auto bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits >> k)), byte_of_lane);
+            return lane_mask<T>(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit));
+        }
+#endif
         else
         {
             return batch::batch_bool_type::from_mask(bits >> k & first_bits(n));
@@ -3271,6 +3283,11 @@ namespace xmask::inline XMASK_ABI
             return m_rule;
         }
 
+        Rule& rule() noexcept
+        {
+            return m_rule;
+        }
+
         /// The cursor of one row: word(c) and extent().
         XMASK_INLINE auto row(std::size_t r) const
         {
@@ -4143,34 +4160,352 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/masks/ask.hpp ====
+// ==== xmask/masks/additive.hpp ====
 
-#include <algorithm>
-#include <cstddef>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 /// @file
-/// Questions to a mask: how much does it keep?
+/// A mask as numbers to add to scores: 0 where it keeps, minus infinity where it drops.
 
 namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
+        template <class T>
+        struct to_additive
+        {
+            T operator()(bool kept) const noexcept
+            {
+                return kept ? T(0) : -std::numeric_limits<T>::infinity();
+            }
+        };
+    }
+
+    /// 0 where the mask keeps, minus infinity where it drops: what PyTorch calls a float mask. A lazy expression of T,
+    /// a real type, with the mask's shape. Where a row keeps nothing, a softmax of scores plus it is NaN.
+    ///
+    ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
+    template <class T, class M>
+    auto additive(M&& m)
+    {
+        static_assert(std::is_floating_point_v<T>, "xmask: an additive mask is of a real type, which has an infinity.");
+        if constexpr (detail::require_mask<M>())
+        {
+            using expression = xt::xfunction<detail::to_additive<T>, detail::closure_t<M>>;
+            return expression(detail::to_additive<T>(), std::forward<M>(m));
+        }
+    }
+}
+
+// ==== xmask/masks/ask.hpp ====
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <vector>
+
+// ==== xmask/core/axes.hpp ====
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <ranges>
+#include <vector>
+
+/// @file
+/// The axes of a reduction: which go, which stay, and where a row's sum belongs.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Axes as a reduction takes them: one number, or a container of numbers.
+    template <class A>
+    concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+    /// The result's shape, and the result's offset for each row of the operand.
+    class kept_axes
+    {
+    public:
+
+        /// Throws std::out_of_range for an axis that the shape does not have, std::invalid_argument for one named twice.
+        template <class S, axes_argument A>
+        kept_axes(const char* function, const S& shape, const A& axes)
+        {
+            require_rank(shape.size());
+            std::array<bool, max_rank> reduced{};
+            if constexpr (std::integral<A>)
+            {
+                mark(function, reduced, axes, shape.size());
+            }
+            else
+            {
+                for (const auto axis : axes)
+                {
+                    mark(function, reduced, axis, shape.size());
+                }
+            }
+            std::array<std::ptrdiff_t, max_rank> strides{};
+            std::vector<std::size_t> kept;
+            for (std::size_t axis = shape.size(); axis-- > 0;)
+            {
+                if (!reduced[axis])
+                {
+                    strides[axis] = static_cast<std::ptrdiff_t>(m_size);
+                    m_size *= static_cast<std::size_t>(shape[axis]);
+                    kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
+                }
+            }
+            m_shape = any_shape(kept.begin(), kept.end());
+            m_keeps_last = shape.size() != 0 && !reduced[shape.size() - 1];
+            m_offsets = row_offsets(shape, shape, strides);
+        }
+
+        /// The shape of the result.
+        [[nodiscard]] const any_shape& shape() const noexcept
+        {
+            return m_shape;
+        }
+
+        /// The number of elements of the result.
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_size;
+        }
+
+        /// Whether the columns of a row stay apart.
+        [[nodiscard]] bool keeps_last() const noexcept
+        {
+            return m_keeps_last;
+        }
+
+        /// Where row r of the operand goes.
+        [[nodiscard]] std::size_t offset(std::size_t r) const noexcept
+        {
+            return static_cast<std::size_t>(m_offsets(r));
+        }
+
+    private:
+
+        template <class I>
+        static void mark(const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank)
+        {
+            const auto count = static_cast<std::ptrdiff_t>(rank);
+            if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
+            {
+                throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
+            }
+            const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
+            const auto at = static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+            if (reduced[at]) [[unlikely]]
+            {
+                throw_invalid(function, "axis ", at, " is named twice");
+            }
+            reduced[at] = true;
+        }
+
+        any_shape m_shape;
+        row_offsets m_offsets;
+        std::size_t m_size = 1;
+        bool m_keeps_last = false;
+    };
+}
+
+/// @file
+/// Questions to a mask: how much does it keep, of which rows, and where?
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// Calls f(c, bits) for each word of a row's extent, in order, until f says true; a range of columns that the
+        /// cursor knows to be kept is handed over at once, as whole(range). Whether f or whole said true.
+        template <row_cursor C, class F, class G>
+        bool any_word(const C& cursor, std::size_t n, F&& f, G&& whole)
+        {
+            const column_range kept = cursor.extent();
+            const column_range solid = intersection(detail::solid(cursor), {0, n});
+            const std::size_t end = std::min(kept.end, n);
+            std::size_t c = kept.begin;
+            while (c < end)
+            {
+                if (c >= solid.begin && c < solid.end)
+                {
+                    if (whole(column_range{c, solid.end}))
+                    {
+                        return true;
+                    }
+                    c = solid.end;
+                    continue;
+                }
+                // Up to the solid range, where that comes next.
+                const std::size_t stop = c < solid.begin && solid.size() != 0 ? std::min(end, solid.begin) : end;
+                const std::size_t count = std::min(word_columns, stop - c);
+                if (f(c, cursor.word(c) & first_bits(count)))
+                {
+                    return true;
+                }
+                c += count;
+            }
+            return false;
+        }
+
         /// How many columns a row keeps; only its extent is looked at.
         template <row_cursor C>
         std::size_t count_row(const C& cursor, std::size_t n)
         {
-            const column_range kept = cursor.extent();
             std::size_t count = 0;
-            for (std::size_t c = kept.begin; c < kept.end && c < n; c += word_columns)
-            {
-                count += count_bits(cursor.word(c));
-            }
+            any_word(
+                cursor, n,
+                [&](std::size_t /*c*/, word_t bits) {
+                    count += count_bits(bits);
+                    return false;
+                },
+                [&](column_range all) {
+                    count += all.size();
+                    return false;
+                }
+            );
             return count;
+        }
+
+        /// Whether a row keeps anything.
+        template <row_cursor C>
+        bool any_in_row(const C& cursor, std::size_t n)
+        {
+            return any_word(
+                cursor, n, [](std::size_t /*c*/, word_t bits) { return bits != 0; }, [](column_range) { return true; }
+            );
+        }
+
+        /// Calls f(cursor, columns) for each row of a mask, or for its flat row, until f says true; whether it did.
+        template <class M, class F>
+        bool any_row(const M& m, F&& f)
+        {
+            const std::size_t n = columns_of(m.shape());
+            const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
+            const mask_rows<M> rows(m, m.shape());
+            if (row_count != 0 && worth_flat(rows.form(), n))
+            {
+                return f(rows.flat(), row_count * n);
+            }
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                if (f(rows.row(r), n))
+                {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        /// The number of kept elements at each position of the axes that stay.
+        template <class M>
+        std::vector<std::size_t> count_along(const M& m, const kept_axes& axes)
+        {
+            std::vector<std::size_t> counts(axes.size());
+            const std::size_t n = columns_of(m.shape());
+            const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
+            const mask_rows<M> rows(m, m.shape());
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                const auto cursor = rows.row(r);
+                std::size_t* at = counts.data() + axes.offset(r);
+                if (!axes.keeps_last())
+                {
+                    *at += count_row(cursor, n);
+                    continue;
+                }
+                any_word(
+                    cursor, n,
+                    [&](std::size_t c, word_t bits) {
+                        for (; bits != 0; bits &= bits - 1)
+                        {
+                            ++at[c + lowest_bit(bits)];
+                        }
+                        return false;
+                    },
+                    [&](column_range all) {
+                        std::for_each(at + all.begin, at + all.end, [](std::size_t& count) { ++count; });
+                        return false;
+                    }
+                );
+            }
+            return counts;
+        }
+
+        /// An array over the axes that stay, of f(number kept there).
+        template <class T, class M, class A, class F>
+        xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f)
+        {
+            const kept_axes kept(function, m.shape(), axes);
+            const auto counts = count_along(m, kept);
+            auto result = xt::xarray<T>::from_shape(kept.shape());
+            std::transform(counts.begin(), counts.end(), result.data(), f);
+            return result;
+        }
+
+        /// The leading axes of a mask: one position for each row.
+        template <class S>
+        any_shape leading_axes(const S& shape)
+        {
+            return any_shape(shape.begin(), shape.size() == 0 ? shape.end() : shape.end() - 1);
+        }
+
+        /// An array with f(cursor, row number) for each row of a mask.
+        template <class T, class M, class F>
+        xt::xarray<T> ask_rows(const M& m, F&& f)
+        {
+            auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
+            const mask_rows<M> rows(m, m.shape());
+            for (std::size_t r = 0; r < result.size(); ++r)
+            {
+                result.data()[r] = f(rows.row(r), r);
+            }
+            return result;
+        }
+
+        /// The longest runs of kept columns in a row, in order.
+        template <row_cursor C>
+        std::vector<column_range> runs_in_row(const C& cursor, std::size_t n)
+        {
+            std::vector<column_range> runs;
+            const auto add = [&](std::size_t begin, std::size_t end) {
+                if (!runs.empty() && runs.back().end == begin)
+                {
+                    runs.back().end = end;
+                    return;
+                }
+                runs.push_back({begin, end});
+            };
+            any_word(
+                cursor, n,
+                [&](std::size_t c, word_t bits) {
+                    while (bits != 0)
+                    {
+                        const std::size_t begin = lowest_bit(bits);
+                        const word_t holes = ~bits & ~first_bits(begin);
+                        const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
+                        add(c + begin, c + end);
+                        bits &= ~first_bits(end);
+                    }
+                    return false;
+                },
+                [&](column_range all) {
+                    add(all.begin, all.end);
+                    return false;
+                }
+            );
+            return runs;
         }
     }
 
-    /// The number of elements that the mask keeps. Looks at each row's extent only, 64 columns at a time.
+    /// The number of elements that the mask keeps. Looks at each row's extent only, 64 columns at a time, and not at
+    /// all where the mask knows a range to be kept whole.
     ///
     ///     std::size_t tokens = xmask::count_kept(xmask::keep_lengths({3, 1}, 4));    // 4
     template <class M>
@@ -4179,19 +4514,31 @@ namespace xmask::inline XMASK_ABI
         std::size_t count = 0;
         if constexpr (detail::require_mask<M>())
         {
-            const std::size_t n = detail::columns_of(m.shape());
-            const std::size_t row_count = n == 0 ? 0 : detail::rows_of(m.shape());
-            const detail::mask_rows<M> rows(m, m.shape());
-            if (row_count != 0 && detail::worth_flat(rows.form(), n))
-            {
-                return detail::count_row(rows.flat(), row_count * n);
-            }
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                count += detail::count_row(rows.row(r), n);
-            }
+            detail::any_row(m, [&](const auto& cursor, std::size_t n) {
+                count += detail::count_row(cursor, n);
+                return false;
+            });
         }
         return count;
+    }
+
+    /// The numbers of kept elements along `axes` (a number or a list, negative ones counted from the end), one for each
+    /// position of the axes that stay. Throws std::out_of_range for an axis that the mask does not have.
+    ///
+    ///     xt::xarray<std::size_t> lengths = xmask::count_kept(m, -1);
+    template <class M, detail::axes_argument A>
+    auto count_kept(const M& m, const A& axes)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return detail::ask_along<std::size_t>("count_kept", m, axes, std::identity());
+        }
+    }
+
+    template <class M>
+    auto count_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes)
+    {
+        return count_kept(m, std::vector<std::ptrdiff_t>(axes));
     }
 
     /// The share of elements that the mask keeps, 0 to 1; NaN for a mask without elements.
@@ -4208,11 +4555,198 @@ namespace xmask::inline XMASK_ABI
         }
         return share;
     }
+
+    /// Whether the mask keeps anything; stops at the first element that is kept.
+    ///
+    ///     if (!xmask::any_kept(m)) { return; }
+    template <class M>
+    bool any_kept(const M& m)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return detail::any_row(m, [](const auto& cursor, std::size_t n) { return detail::any_in_row(cursor, n); });
+        }
+        return false;
+    }
+
+    /// The same along `axes`, for each position of the axes that stay.
+    ///
+    ///     xt::xarray<bool> answered = xmask::any_kept(m, -1);
+    template <class M, detail::axes_argument A>
+    auto any_kept(const M& m, const A& axes)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return detail::ask_along<bool>("any_kept", m, axes, [](std::size_t count) { return count != 0; });
+        }
+    }
+
+    template <class M>
+    auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes)
+    {
+        return any_kept(m, std::vector<std::ptrdiff_t>(axes));
+    }
+
+    /// Whether the mask keeps everything; stops at the first row that drops something. True for a mask without elements.
+    template <class M>
+    bool all_kept(const M& m)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return !detail::any_row(m, [](const auto& cursor, std::size_t n) {
+                return detail::count_row(cursor, n) != n;
+            });
+        }
+        return false;
+    }
+
+    /// The same along `axes`, for each position of the axes that stay.
+    template <class M, detail::axes_argument A>
+    auto all_kept(const M& m, const A& axes)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const detail::kept_axes kept("all_kept", m.shape(), axes);
+            const std::size_t each = kept.size() == 0 ? 0 : m.size() / kept.size();
+            return detail::ask_along<bool>("all_kept", m, axes, [each](std::size_t count) { return count == each; });
+        }
+    }
+
+    template <class M>
+    auto all_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes)
+    {
+        return all_kept(m, std::vector<std::ptrdiff_t>(axes));
+    }
+
+    /// The runs of kept columns in one row, in order: [begin, end) of each. Rows are numbered in row-major order of the
+    /// leading axes; throws std::out_of_range for a row that the mask does not have.
+    ///
+    ///     auto runs = xmask::runs_of(xmask::drop_indices({2}, 5), 0);    // [0, 2), [3, 5)
+    template <class M>
+    std::vector<column_range> runs_of(const M& m, std::size_t row)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t rows = detail::rows_of(m.shape());
+            if (row >= rows) [[unlikely]]
+            {
+                detail::throw_out_of_range("runs_of", "row ", row, " is outside of [0, ", rows, ")");
+            }
+            return detail::runs_in_row(m.row(row), detail::columns_of(m.shape()));
+        }
+        return {};
+    }
+
+    /// The first column that each row keeps, or -1 where it keeps none; an array of the leading axes.
+    ///
+    ///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
+    template <class M>
+    auto first_kept(const M& m)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t n = detail::columns_of(m.shape());
+            return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
+                std::size_t first = n;
+                const bool any = detail::any_word(
+                    cursor, n,
+                    [&](std::size_t c, word_t bits) {
+                        first = bits != 0 ? c + lowest_bit(bits) : n;
+                        return bits != 0;
+                    },
+                    [&](column_range all) {
+                        first = all.begin;
+                        return true;
+                    }
+                );
+                return any ? static_cast<std::ptrdiff_t>(first) : -1;
+            });
+        }
+    }
+
+    /// The last column that each row keeps, or -1 where it keeps none; an array of the leading axes.
+    ///
+    ///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
+    template <class M>
+    auto last_kept(const M& m)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t n = detail::columns_of(m.shape());
+            return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
+                // Backwards from the extent's end, word by word.
+                const column_range kept = cursor.extent();
+                std::size_t end = std::min(kept.end, n);
+                while (end > kept.begin)
+                {
+                    const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
+                    const word_t bits = cursor.word(c) & first_bits(end - c);
+                    if (bits != 0)
+                    {
+                        return static_cast<std::ptrdiff_t>(c + static_cast<std::size_t>(std::bit_width(bits)) - 1);
+                    }
+                    end = c;
+                }
+                return std::ptrdiff_t(-1);
+            });
+        }
+    }
+
+    /// The length of each row, where a row keeps its first columns only: keep_lengths backwards. An array of the leading
+    /// axes. Throws std::invalid_argument, naming the row and its first column that does not fit, where one does not.
+    ///
+    ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(m);
+    template <class M>
+    auto lengths_of(const M& m)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t n = detail::columns_of(m.shape());
+            return detail::ask_rows<std::size_t>(m, [n](const auto& cursor, std::size_t r) {
+                const auto runs = detail::runs_in_row(cursor, n);
+                if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]]
+                {
+                    const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
+                    detail::throw_invalid(
+                        "lengths_of", "row ", r, " keeps column ", at, " behind one that it drops; expected rows that "
+                        "keep their first columns only"
+                    );
+                }
+                return runs.empty() ? std::size_t(0) : runs[0].end;
+            });
+        }
+    }
+
+    /// The numbers of the rows that keep nothing, in row-major order of the leading axes.
+    ///
+    ///     for (std::size_t r : xmask::empty_rows(m)) { ... }
+    template <class M>
+    std::vector<std::size_t> empty_rows(const M& m)
+    {
+        std::vector<std::size_t> empty;
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t n = detail::columns_of(m.shape());
+            const detail::mask_rows<M> rows(m, m.shape());
+            for (std::size_t r = 0; r < detail::rows_of(m.shape()); ++r)
+            {
+                if (!detail::any_in_row(rows.row(r), n))
+                {
+                    empty.push_back(r);
+                }
+            }
+        }
+        return empty;
+    }
 }
 
 // ==== xmask/masks/bitmask.hpp ====
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 /// @file
@@ -4280,9 +4814,40 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
+            /// Rows of words as they are stored; the bits past a row's end are 0.
+            bitmask_rule(any_shape shape, std::vector<word_t> words)
+                : m_shape(std::move(shape))
+                , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
+                , m_words(std::move(words))
+            {
+            }
+
+            /// Combines each word with another mask's, which broadcasts into this one.
+            template <class M, class F>
+            void combine(const char* function, const M& other, F&& f)
+            {
+                require_broadcast(function, "a mask", other.shape(), m_shape);
+                const mask_rows<M> rows(other, m_shape);
+                word_t* to = m_words.data();
+                for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r)
+                {
+                    const auto cursor = rows.row(r);
+                    for (std::size_t w = 0; w < m_row_words; ++w, ++to)
+                    {
+                        *to = f(*to, cursor.word(w * word_columns));
+                    }
+                }
+            }
+
             [[nodiscard]] const shape_type& shape() const noexcept
             {
                 return m_shape;
+            }
+
+            /// All words, row by row.
+            [[nodiscard]] const std::vector<word_t>& words() const noexcept
+            {
+                return m_words;
             }
 
             [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept
@@ -4314,6 +4879,143 @@ namespace xmask::inline XMASK_ABI
     ///
     ///     xmask::bitmask kept = xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, n);
     using bitmask = mask<detail::bitmask_rule>;
+
+    namespace detail
+    {
+        template <class M, class F>
+        bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f)
+        {
+            if constexpr (require_mask<M>())
+            {
+                to.rule().combine(function, m, f);
+            }
+            return to;
+        }
+    }
+
+    /// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In place.
+    ///
+    ///     xmask::bitmask kept = xmask::keep_lengths(lengths, n);
+    ///     kept &= xmask::drop_tokens(tokens, {0});
+    template <class M>
+    bitmask& operator&=(bitmask& to, const M& m)
+    {
+        return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
+    }
+
+    /// Keeps what m keeps, too. Otherwise as &=.
+    template <class M>
+    bitmask& operator|=(bitmask& to, const M& m)
+    {
+        return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
+    }
+
+    /// Keeps what exactly one of both keeps. Otherwise as &=.
+    template <class M>
+    bitmask& operator^=(bitmask& to, const M& m)
+    {
+        return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
+    }
+
+    /// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+    inline bool operator==(const bitmask& a, const bitmask& b)
+    {
+        return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
+    }
+
+    inline bool operator!=(const bitmask& a, const bitmask& b)
+    {
+        return !(a == b);
+    }
+
+    /// Which bit of a byte comes first, as NumPy's packbits names it.
+    enum class bit_order
+    {
+        big,    ///< the first element is the highest bit
+        little  ///< the first element is the lowest bit
+    };
+
+    namespace detail
+    {
+        constexpr std::uint8_t reversed(std::uint8_t byte) noexcept
+        {
+            unsigned bits = byte;
+            bits = (bits & 0x0f) << 4 | bits >> 4;
+            bits = (bits & 0x33) << 2 | (bits >> 2 & 0x33);
+            bits = (bits & 0x55) << 1 | (bits >> 1 & 0x55);
+            return static_cast<std::uint8_t>(bits);
+        }
+
+        constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept
+        {
+            return order == bit_order::big ? reversed(byte) : byte;
+        }
+    }
+
+    /// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1, bitorder=...) gives
+    /// them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank 0 gives one byte.
+    ///
+    ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(m);
+    template <class M>
+    auto packbits(const M& m, bit_order order = bit_order::big)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t n = detail::columns_of(m.shape());
+            const std::size_t bytes = (n + 7) / 8;
+            auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
+            shape.resize(std::max<std::size_t>(shape.size(), 1));
+            shape.back() = bytes;
+            auto result = xt::xarray<std::uint8_t>::from_shape(shape);
+            const detail::mask_rows<M> rows(m, m.shape());
+            std::uint8_t* to = result.data();
+            for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r)
+            {
+                const auto cursor = rows.row(r);
+                for (std::size_t b = 0; b < bytes; ++b)
+                {
+                    const word_t word = cursor.word(b / 8 * word_columns);
+                    *to++ = detail::ordered(static_cast<std::uint8_t>(word >> b % 8 * 8), order);
+                }
+            }
+            return result;
+        }
+    }
+
+    /// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
+    ///
+    /// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked at. Throws
+    /// std::invalid_argument where the last axis is of another extent.
+    ///
+    ///     xmask::bitmask m = xmask::unpackbits(bytes, n);
+    template <expression E>
+    bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big)
+    {
+        static_assert(std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::uint8_t>, "xmask: packed bits are std::uint8_t.");
+        const std::size_t row_bytes = (n + 7) / 8;
+        if (bytes.dimension() == 0 || detail::columns_of(bytes.shape()) != row_bytes) [[unlikely]]
+        {
+            detail::throw_invalid(
+                "unpackbits", "bytes of shape ", detail::tuple_text(bytes.shape()), "; ", n, " columns are ", row_bytes,
+                " bytes along the last axis"
+            );
+        }
+        auto shape = detail::any_shape(bytes.shape().begin(), bytes.shape().end());
+        shape.back() = n;
+        const std::size_t row_words = (n + word_columns - 1) / word_columns;
+        std::vector<word_t> words(detail::rows_of(shape) * row_words);
+        auto from = bytes.template begin<xt::layout_type::row_major>();
+        for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(shape)); ++r)
+        {
+            word_t* row = words.data() + r * row_words;
+            for (std::size_t b = 0; b < row_bytes; ++b, ++from)
+            {
+                row[b / 8] |= word_t(detail::ordered(*from, order)) << b % 8 * 8;
+            }
+            row[row_words - 1] &= first_bits(n - (row_words - 1) * word_columns);
+        }
+        return bitmask(detail::bitmask_rule(std::move(shape), std::move(words)));
+    }
 }
 
 // ==== xmask/masks/boolean.hpp ====
@@ -4331,7 +5033,7 @@ namespace xmask::inline XMASK_ABI
 #include <utility>
 
 /// @file
-/// Masks from masks: && || ! ^ and unsqueeze; and the two masks that need nothing, keep_all and keep_none.
+/// Masks from masks: && || ! ^, unsqueeze and shift; and the two masks that need nothing, keep_all and keep_none.
 
 namespace xmask::inline XMASK_ABI
 {
@@ -4762,6 +5464,125 @@ namespace xmask::inline XMASK_ABI
             bool m_last;
         };
 
+        /// A row moved along its columns; what comes in from outside is dropped.
+        template <row_cursor C>
+        class shift_cursor
+        {
+        public:
+
+            shift_cursor(C cursor, std::ptrdiff_t by, std::size_t n)
+                : m_cursor(std::move(cursor))
+                , m_right(by > 0 ? static_cast<std::size_t>(by) : 0)
+                , m_left(by < 0 ? std::size_t(0) - static_cast<std::size_t>(by) : 0)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const
+            {
+                const std::size_t hidden = m_right > c ? m_right - c : 0;
+                const std::size_t from = std::max(c, m_right) - m_right + m_left;
+                if (hidden >= word_columns || from >= m_columns)
+                {
+                    return 0;
+                }
+                return m_cursor.word(from) << hidden & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                const std::size_t from = c - m_right + m_left;
+                return c >= m_right && from < m_columns && detail::kept(m_cursor, from);
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return moved(m_cursor.extent());
+            }
+
+            [[nodiscard]] column_range solid() const
+            {
+                return moved(detail::solid(m_cursor));
+            }
+
+        private:
+
+            [[nodiscard]] column_range moved(column_range range) const
+            {
+                const auto to = [&](std::size_t c) {
+                    return std::min(m_left != 0 ? std::max(c, m_left) - m_left : c + m_right, m_columns);
+                };
+                return range.size() == 0 ? column_range() : column_range{to(range.begin), to(range.end)};
+            }
+
+            C m_cursor;
+            std::size_t m_right;
+            std::size_t m_left;
+            std::size_t m_columns;
+        };
+
+        template <class Rows>
+        class shift_rows
+        {
+        public:
+
+            shift_rows(Rows rows, std::ptrdiff_t by, std::size_t n)
+                : m_rows(std::move(rows))
+                , m_by(by)
+                , m_columns(n)
+            {
+            }
+
+            auto row(std::size_t r) const
+            {
+                return shift_cursor<typename Rows::cursor>(m_rows.row(r), m_by, m_columns);
+            }
+
+        private:
+
+            Rows m_rows;
+            std::ptrdiff_t m_by;
+            std::size_t m_columns;
+        };
+
+        template <class CTM>
+        class shift_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+
+        public:
+
+            using shape_type = typename mask_type::inner_shape_type;
+
+            template <class M>
+            shift_rule(M&& m, std::ptrdiff_t by)
+                : m_mask(std::forward<M>(m))
+                , m_by(std::clamp(by, -columns(), columns()))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_mask.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows = mask_rows<mask_type>;
+                return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
+            }
+
+        private:
+
+            [[nodiscard]] std::ptrdiff_t columns() const
+            {
+                return static_cast<std::ptrdiff_t>(columns_of(shape()));
+            }
+
+            CTM m_mask;
+            std::ptrdiff_t m_by;
+        };
+
         /// Every row alike: all kept, or none.
         template <class S>
         class constant_rule
@@ -4861,6 +5682,20 @@ namespace xmask::inline XMASK_ABI
             }
             using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
             return mask(rule(std::forward<M>(m), static_cast<std::size_t>(axis < 0 ? axis + rank : axis)));
+        }
+    }
+
+    /// The mask moved along its last axis, to the right where `by` is positive: column c keeps what column c - by kept.
+    /// What comes in from outside of the row is dropped. A word costs one of the mask's own.
+    ///
+    ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
+    ///     auto targets = xmask::shift(inputs, -1);                  // of next-token prediction
+    template <class M>
+    auto shift(M&& m, std::ptrdiff_t by)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return mask(detail::shift_rule<detail::closure_t<M>>(std::forward<M>(m), by));
         }
     }
 
@@ -5125,12 +5960,18 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/masks/indices.hpp ====
+// ==== xmask/masks/id_set.hpp ====
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
+#include <limits>
+#include <ranges>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -5215,6 +6056,785 @@ namespace xmask::inline XMASK_ABI::detail
         return row_offsets(table.shape(), table.strides(), axes);
     }
 }
+
+/// @file
+/// Sets of integer ids, and how a block of tokens is looked up in one.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The value as T, if T can hold it.
+        template <class T, class U>
+        constexpr bool fits(U value) noexcept
+        {
+            // Promoted, because std::in_range refuses characters.
+            return std::cmp_greater_equal(+value, +std::numeric_limits<T>::min())
+                   && std::cmp_less_equal(+value, +std::numeric_limits<T>::max());
+        }
+
+        /// Sorted ids of the tokens' own type, each once. Ids that the type can't hold are in no token, and left out.
+        template <class T, class I>
+        std::vector<T> sorted_ids(const I& ids)
+        {
+            std::vector<T> sorted;
+            if constexpr (requires { ids.size(); })
+            {
+                sorted.reserve(ids.size());
+            }
+            for (const auto id : ids)
+            {
+                if (fits<T>(id))
+                {
+                    sorted.push_back(static_cast<T>(id));
+                }
+            }
+            std::sort(sorted.begin(), sorted.end());
+            sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+            return sorted;
+        }
+
+        /// Few ids: each register is compared with every one of them.
+        template <class T>
+        class compared_ids
+        {
+        public:
+
+            /// Beyond this many, looking each element up is faster.
+            static constexpr std::size_t most = 8;
+
+            explicit compared_ids(const std::vector<T>& ids) noexcept
+                : m_count(ids.size())
+            {
+                std::copy(ids.begin(), ids.end(), m_ids.begin());
+            }
+
+            bool operator()(T token) const noexcept
+            {
+                bool found = false;
+                for (std::size_t k = 0; k < m_count; ++k)
+                {
+                    found |= m_ids[k] == token;
+                }
+                return found;
+            }
+
+            template <class Block, class Count>
+            XMASK_INLINE word_t block(const Block& tokens, Count count) const
+            {
+                word_t bits = 0;
+                if constexpr (has_lanes<T>)
+                {
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        bits |= bits_from_mask(compare(load_register<full>(tokens, k, count - k))) << k;
+                    });
+                    return bits & first_bits(count);
+                }
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    bits |= word_t((*this)(tokens.at(k))) << k;
+                }
+                return bits;
+            }
+
+        private:
+
+            XMASK_INLINE auto compare(const lanes<T>& tokens) const noexcept
+                requires has_lanes<T>
+            {
+                auto found = tokens == lanes<T>(m_ids[0]);
+                for (std::size_t k = 1; k < m_count; ++k)
+                {
+                    found = found || tokens == lanes<T>(m_ids[k]);
+                }
+                return found;
+            }
+
+            std::array<T, most> m_ids{};
+            std::size_t m_count;
+        };
+
+        /// Few ids in the slots of a table that one register holds: a token's hash says which slot's id it is compared
+        /// with, so that it costs the same for one id as for all. Slots left over repeat an id.
+        template <class T>
+        class slotted_ids
+        {
+        public:
+
+#if defined(__AVX512F__)
+            static constexpr std::size_t bytes = 64;
+            static constexpr std::size_t slots = 16;
+            static constexpr std::size_t most = 10;
+#elif defined(__AVX2__)
+            static constexpr std::size_t bytes = 32;
+            static constexpr std::size_t slots = 8;
+            static constexpr std::size_t most = 7;
+#else
+            static constexpr std::size_t bytes = 0;
+            static constexpr std::size_t slots = 2;
+            static constexpr std::size_t most = 0;
+#endif
+            static constexpr bool available = [] {
+                if constexpr (has_lanes<T> && sizeof(T) >= 4)
+                {
+                    return register_bytes<T> == bytes;
+                }
+                return false;
+            }();
+
+            /// Looks for a multiplier that gives each id a slot of its own; found() says whether there is one.
+            explicit slotted_ids(const std::vector<T>& ids) noexcept
+            {
+                if (!available || ids.empty() || ids.size() > most || !all_fit(ids))
+                {
+                    return;
+                }
+                for (std::size_t tries = 0; tries < 64 && !m_found; ++tries)
+                {
+                    m_factor += 0x9e3779b8u;  // odd numbers, each as good as the last
+                    word_t taken = 0;
+                    m_found = std::all_of(ids.begin(), ids.end(), [&](T id) {
+                        const word_t slot = word_t(1) << slot_of(id);
+                        return (std::exchange(taken, taken | slot) & slot) == 0;
+                    });
+                }
+                if (m_found)
+                {
+                    m_ids.fill(ids[0]);
+                    for (const T id : ids)
+                    {
+                        m_ids[slot_of(id)] = id;
+                    }
+                    if constexpr (halves != 0)
+                    {
+                        std::transform(m_ids.begin(), m_ids.end(), m_low.begin(), [](T id) {
+                            return static_cast<std::int32_t>(id);
+                        });
+                    }
+                }
+            }
+
+            [[nodiscard]] bool found() const noexcept
+            {
+                return m_found;
+            }
+
+            XMASK_INLINE bool operator()(T token) const noexcept
+            {
+                return m_ids[slot_of(token)] == token;
+            }
+
+#if defined(__AVX2__)
+            template <class Block, class Count>
+            XMASK_INLINE word_t block(const Block& tokens, Count count) const
+                requires available
+            {
+#if !defined(__AVX512F__)
+                if constexpr (sizeof(T) == 8)
+                {
+                    if constexpr (std::is_same_v<Count, whole_word>)
+                    {
+                        return half(tokens, 0) | half(tokens, word_columns / 2) << word_columns / 2;
+                    }
+                    else
+                    {
+                        word_t bits = 0;
+                        for (std::size_t k = 0; k < count; ++k)
+                        {
+                            bits |= word_t((*this)(tokens.at(k))) << k;
+                        }
+                        return bits;
+                    }
+                }
+                else
+#endif
+                {
+                    word_t bits = 0;
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto x = load_register<full>(tokens, k, count - k);
+                        bits |= static_cast<word_t>(compare(x.data)) << k;
+                    });
+                    return bits & first_bits(count);
+                }
+            }
+#endif
+
+        private:
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+            static constexpr std::size_t halves = sizeof(T) == 8 ? slots : 0;
+#else
+            static constexpr std::size_t halves = 0;
+#endif
+            static constexpr int product_shift = 33 - std::bit_width(slots);
+
+            // The lower halves of larger tokens decide: registers multiply those.
+            std::size_t slot_of(T id) const noexcept
+            {
+                return (static_cast<std::uint32_t>(id) * m_factor) >> product_shift;
+            }
+
+            /// Whether registers can hold the ids; AVX2 moves 32-bit lanes about, and larger ids don't fit.
+            static bool all_fit(const std::vector<T>& ids) noexcept
+            {
+                return halves == 0 || std::all_of(ids.begin(), ids.end(), [](T id) { return fits<std::int32_t>(id); });
+            }
+
+#if defined(__AVX512F__)
+            XMASK_INLINE unsigned compare(__m512i x) const noexcept
+            {
+                if constexpr (sizeof(T) == 8)
+                {
+                    const auto factor = _mm512_set1_epi64(m_factor);
+                    const auto slot = _mm512_srli_epi64(_mm512_mul_epu32(x, factor), product_shift);
+                    const auto id = _mm512_permutex2var_epi64(
+                        _mm512_loadu_si512(m_ids.data()), slot, _mm512_loadu_si512(m_ids.data() + 8)
+                    );
+                    return _mm512_cmpeq_epi64_mask(x, id);
+                }
+                else
+                {
+                    const auto factor = _mm512_set1_epi32(static_cast<int>(m_factor));
+                    const auto slot = _mm512_srli_epi32(_mm512_mullo_epi32(x, factor), product_shift);
+                    return _mm512_cmpeq_epi32_mask(x, _mm512_permutexvar_epi32(slot, _mm512_loadu_si512(m_ids.data())));
+                }
+            }
+#elif defined(__AVX2__)
+            XMASK_INLINE static __m256i load(const void* from) noexcept
+            {
+                return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+            }
+
+            XMASK_INLINE __m256i slots_of(__m256i x) const noexcept
+            {
+                const auto factor = _mm256_set1_epi32(static_cast<int>(m_factor));
+                return _mm256_srli_epi32(_mm256_mullo_epi32(x, factor), product_shift);
+            }
+
+            XMASK_INLINE unsigned compare(__m256i x) const noexcept
+            {
+                const auto id = _mm256_permutevar8x32_epi32(load(m_ids.data()), slots_of(x));
+                return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, id))));
+            }
+
+            /// Eight tokens of 64 bits, their halves apart, in the order 0 1 4 5 2 3 6 7.
+            XMASK_INLINE __m256i compare(__m256i a, __m256i b) const noexcept
+            {
+                const auto x = _mm256_castsi256_ps(a);
+                const auto y = _mm256_castsi256_ps(b);
+                const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
+                const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
+                const auto id = _mm256_permutevar8x32_epi32(load(m_low.data()), slots_of(low));
+                // All ids fit into 32 bits: their upper halves repeat the sign.
+                const auto sign = _mm256_srai_epi32(low, 31);
+                return _mm256_and_si256(_mm256_cmpeq_epi32(low, id), _mm256_cmpeq_epi32(high, sign));
+            }
+
+            /// 32 tokens of 64 bits.
+            template <class Block>
+            XMASK_INLINE word_t half(const Block& tokens, std::size_t k) const
+            {
+                const auto eight = [&](std::size_t i) XMASK_INLINE_LAMBDA {
+                    return compare(tokens.load(k + 8 * i).data, tokens.load(k + 8 * i + 4).data);
+                };
+                const auto found = _mm256_packs_epi16(
+                    _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
+                );
+                // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
+                const auto pairs = _mm256_setr_epi8(
+                    0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7,
+                    14, 15
+                );
+                const auto in_order = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(found, 0xd8), pairs);
+                return static_cast<std::uint32_t>(_mm256_movemask_epi8(in_order));
+            }
+#endif
+
+            std::array<T, slots> m_ids{};
+            std::array<std::int32_t, std::max<std::size_t>(halves, 1)> m_low{};
+            std::uint32_t m_factor = 1;
+            bool m_found = false;
+        };
+
+        /// Many ids that lie close together: a byte for each value from the lowest to the highest, which is quicker to
+        /// read than a bit.
+        template <class T>
+        class byte_table
+        {
+            using unsigned_t = std::make_unsigned_t<T>;
+
+        public:
+
+            /// Whether a table of these is soon made, and stays in a cache.
+            static bool suits(const std::vector<T>& sorted) noexcept
+            {
+                constexpr std::size_t first_level = std::size_t(1) << 15;
+                constexpr std::size_t second_level = std::size_t(1) << 18;
+                const auto range = distance(sorted.front(), sorted.back());
+                return range < first_level || (range < second_level && range / 256 < sorted.size());
+            }
+
+            byte_table() = default;
+
+            explicit byte_table(const std::vector<T>& sorted)
+                : m_low(sorted.front())
+                , m_bytes(static_cast<std::size_t>(distance(m_low, sorted.back())) + 1)
+            {
+                // One more, for the tokens beyond; and up to a power of two, so that one test tells which are.
+                m_bytes.resize(std::bit_ceil(m_bytes.size()) + 1);
+                for (const T id : sorted)
+                {
+                    m_bytes[distance(m_low, id)] = 1;
+                }
+            }
+
+            bool operator()(T token) const noexcept
+            {
+                return m_bytes[std::min<std::size_t>(distance(m_low, token), values())] != 0;
+            }
+
+            template <class Block, class Count>
+            word_t block(const Block& tokens, Count count) const
+            {
+                if constexpr (std::is_same_v<Count, whole_word>)
+                {
+                    return all_within(tokens) ? whole<true>(tokens) : whole<false>(tokens);
+                }
+                else
+                {
+                    word_t bits = 0;
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        bits |= word_t((*this)(tokens.at(k))) << k;
+                    }
+                    return bits;
+                }
+            }
+
+        private:
+
+            /// How far a value lies above another; values below wrap to beyond any table.
+            static unsigned_t distance(T low, T value) noexcept
+            {
+                return static_cast<unsigned_t>(static_cast<unsigned_t>(value) - static_cast<unsigned_t>(low));
+            }
+
+            [[nodiscard]] std::size_t values() const noexcept
+            {
+                return m_bytes.size() - 1;
+            }
+
+            template <class Block>
+            [[nodiscard]] bool all_within(const Block& tokens) const
+            {
+                if (values() - 1 >= std::numeric_limits<unsigned_t>::max())
+                {
+                    return true;
+                }
+                const auto beyond = static_cast<unsigned_t>(~static_cast<unsigned_t>(values() - 1));
+                if constexpr (has_lanes<T>)
+                {
+                    auto any = lanes<unsigned_t>(unsigned_t(0));
+                    const auto low = lanes<T>(m_low);
+                    for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+                        any |= xsimd::bitwise_cast<unsigned_t>(tokens.load(k) - low);
+                    });
+                    return bits_from_mask((any & lanes<unsigned_t>(beyond)) != lanes<unsigned_t>(unsigned_t(0))) == 0;
+                }
+                else
+                {
+                    unsigned_t any = 0;
+                    for (std::size_t k = 0; k < word_columns; ++k)
+                    {
+                        any = static_cast<unsigned_t>(any | distance(m_low, tokens.at(k)));
+                    }
+                    return (any & beyond) == 0;
+                }
+            }
+
+            template <bool Within, class Block>
+            [[nodiscard]] word_t whole(const Block& tokens) const
+            {
+                const auto* const bytes = m_bytes.data();
+                const std::size_t last = values();
+                // Where the byte of the value 0 would be. Addresses wrap as distances do where they are as wide, and
+                // need no subtraction then.
+                const auto zero = reinterpret_cast<std::uintptr_t>(bytes) - static_cast<std::uintptr_t>(m_low);
+                const auto byte = [&](std::size_t k) XMASK_INLINE_LAMBDA {
+                    const T token = tokens.at(k);
+                    if constexpr (Within && sizeof(T) == sizeof(std::uintptr_t))
+                    {
+                        return *reinterpret_cast<const std::uint8_t*>(zero + static_cast<std::uintptr_t>(token));
+                    }
+                    else if constexpr (Within)
+                    {
+                        return bytes[distance(m_low, token)];
+                    }
+                    else
+                    {
+                        return bytes[std::min<std::size_t>(distance(m_low, token), last)];
+                    }
+                };
+                word_t bits = 0;
+                for (std::size_t first = 0; first < word_columns; first += 8)
+                {
+                    // Doubled and added, highest column first: an instruction each.
+                    word_t eight = 0;
+                    for (std::size_t k = 8; k-- > 0;)
+                    {
+                        eight = eight + eight + byte(first + k);
+                    }
+                    bits |= eight << first;
+                }
+                return bits;
+            }
+
+            T m_low{};
+            std::vector<std::uint8_t> m_bytes;
+        };
+
+        /// Many ids far apart: a hash table with at least as many free places as ids, searched onwards from where an id
+        /// belongs.
+        template <class T>
+        class hash_table
+        {
+            using unsigned_t = std::make_unsigned_t<T>;
+
+        public:
+
+            hash_table() = default;
+
+            explicit hash_table(const std::vector<T>& sorted)
+                : m_free(missing_from(sorted))
+                , m_mask(std::bit_ceil(4 * sorted.size()) - 1)
+                , m_shift(static_cast<unsigned>(64 - std::countr_one(m_mask)))
+                , m_places(m_mask + 1, m_free)
+            {
+                for (const T id : sorted)
+                {
+                    std::size_t at = place_of(id);
+                    while (m_places[at] != m_free)
+                    {
+                        at = (at + 1) & m_mask;
+                    }
+                    m_places[at] = id;
+                }
+            }
+
+            bool operator()(T token) const noexcept
+            {
+                std::size_t at = place_of(token);
+                while (m_places[at] != token && m_places[at] != m_free)
+                {
+                    at = (at + 1) & m_mask;
+                }
+                return m_places[at] == token && token != m_free;
+            }
+
+            template <class Block, class Count>
+            word_t block(const Block& tokens, Count count) const
+            {
+                word_t bits = 0;
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    bits |= word_t((*this)(tokens.at(k))) << k;
+                }
+                return bits;
+            }
+
+        private:
+
+            /// A value that is no id, to mark places that are free. Ids too many to leave one would be close together.
+            static T missing_from(const std::vector<T>& sorted) noexcept
+            {
+                T value = sorted.front();
+                for (const T id : sorted)
+                {
+                    if (id != value)
+                    {
+                        break;
+                    }
+                    value = static_cast<T>(static_cast<unsigned_t>(value) + 1u);
+                }
+                return value;
+            }
+
+            [[nodiscard]] std::size_t place_of(T value) const noexcept
+            {
+                const auto key = std::uint64_t(static_cast<unsigned_t>(value));
+                return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> m_shift);
+            }
+
+            T m_free{};
+            std::size_t m_mask = 0;
+            unsigned m_shift = 0;
+            std::vector<T> m_places;
+        };
+
+        /// Looks tokens up among ids of their own type, in the way that suits the ids' number and range.
+        template <class T>
+        class id_lookup
+        {
+        public:
+
+            explicit id_lookup(const std::vector<T>& sorted)
+                : m_slotted(sorted)
+                , m_compared(sorted.size() <= compared_ids<T>::most ? sorted : std::vector<T>())
+                , m_way(way_for(sorted, m_slotted.found()))
+            {
+                if (m_way == way::bytes)
+                {
+                    m_bytes = byte_table<T>(sorted);
+                }
+                else if (m_way == way::hash)
+                {
+                    m_hash = hash_table<T>(sorted);
+                }
+            }
+
+            bool operator()(T token) const noexcept
+            {
+                switch (m_way)
+                {
+                    case way::slotted:
+                        return m_slotted(token);
+                    case way::compared:
+                        return m_compared(token);
+                    case way::bytes:
+                        return m_bytes(token);
+                    case way::hash:
+                        return m_hash(token);
+                    default:
+                        return false;
+                }
+            }
+
+            /// Answers a block of a row.
+            template <class Block, class Count>
+            XMASK_INLINE word_t block(const Block& tokens, Count count) const
+            {
+                if constexpr (slotted_ids<T>::available)
+                {
+                    if (m_way == way::slotted) [[likely]]
+                    {
+                        return m_slotted.block(tokens, count);
+                    }
+                }
+                else if (m_way == way::compared) [[likely]]
+                {
+                    return m_compared.block(tokens, count);
+                }
+                return block_otherwise(tokens, count);
+            }
+
+        private:
+
+            enum class way
+            {
+                none,
+                slotted,
+                compared,
+                bytes,
+                hash
+            };
+
+            static way way_for(const std::vector<T>& sorted, bool slotted) noexcept
+            {
+                if (sorted.empty())
+                {
+                    return way::none;
+                }
+                if (slotted)
+                {
+                    return way::slotted;
+                }
+                if (sorted.size() <= compared_ids<T>::most)
+                {
+                    return way::compared;
+                }
+                return byte_table<T>::suits(sorted) ? way::bytes : way::hash;
+            }
+
+            // Out of line: it takes long enough for a call, and the operation's loop stays small.
+            template <class Block, class Count>
+            [[gnu::noinline]] word_t block_otherwise(const Block& tokens, Count count) const
+            {
+                switch (m_way)
+                {
+                    case way::compared:
+                        return m_compared.block(tokens, count);
+                    case way::bytes:
+                        return m_bytes.block(tokens, count);
+                    case way::hash:
+                        return m_hash.block(tokens, count);
+                    default:
+                        return 0;
+                }
+            }
+
+            slotted_ids<T> m_slotted;
+            compared_ids<T> m_compared;
+            byte_table<T> m_bytes;
+            hash_table<T> m_hash;
+            way m_way;
+        };
+    }
+
+    /// A set of integer ids, built once and used often: stop words, special tokens, a vocabulary.
+    ///
+    /// T: the ids' type, deduced. Token builders take one wherever they take ids; they hold an lvalue by reference and
+    /// move an rvalue in. Ids are compared with tokens of any integer type as numbers: -1 is not 2^64 - 1. Tokens of
+    /// the ids' own type use the set as it stands; for those of another type a mask converts it when it is made.
+    /// Few ids are compared in registers, many are looked up in a table of bytes over their range, or by their hashes
+    /// where that is wide.
+    ///
+    ///     const xmask::id_set<std::int64_t> stop({1, 2, 3});
+    ///     auto m = xmask::keep_tokens(tokens, stop);
+    ///     stop.contains(7);    // false
+    template <std::integral T>
+        requires(!std::same_as<T, bool>)
+    class id_set
+    {
+    public:
+
+        using value_type = T;
+
+        id_set(std::initializer_list<T> ids)
+            : id_set(detail::sorted_ids<T>(ids), 0)
+        {
+        }
+
+        /// From a standard container, a tensor or a lazy expression of integers, which is copied. Duplicates count
+        /// once; ids that T can't hold are left out.
+        template <class C>
+            requires(detail::holds_integers<C>())
+        explicit id_set(const C& ids)
+            : id_set(detail::sorted_ids<T>(ids), 0)
+        {
+        }
+
+        /// How many different ids there are.
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_ids.size();
+        }
+
+        /// Whether a number of any integer type is among the ids; costs a look-up.
+        template <std::integral U>
+        [[nodiscard]] bool contains(U id) const noexcept
+        {
+            return detail::fits<T>(id) && m_lookup(static_cast<T>(id));
+        }
+
+        /// The ids, in ascending order.
+        [[nodiscard]] auto begin() const noexcept
+        {
+            return m_ids.begin();
+        }
+
+        [[nodiscard]] auto end() const noexcept
+        {
+            return m_ids.end();
+        }
+
+        /// How masks look tokens up.
+        [[nodiscard]] XMASK_INLINE const detail::id_lookup<T>& lookup() const noexcept
+        {
+            return m_lookup;
+        }
+
+    private:
+
+        id_set(std::vector<T> sorted, int /*sorted already*/)
+            : m_ids(std::move(sorted))
+            , m_lookup(m_ids)
+        {
+        }
+
+        std::vector<T> m_ids;
+        detail::id_lookup<T> m_lookup;
+    };
+
+    template <expression C>
+    explicit id_set(const C&) -> id_set<std::remove_cv_t<value_type_t<C>>>;
+
+    template <detail::number_range C>
+    explicit id_set(const C&) -> id_set<std::ranges::range_value_t<C>>;
+
+    namespace detail
+    {
+        /// Whether I can stand for the ids of a token builder: a set, list or container of integers, or one integer.
+        template <class I>
+        consteval bool holds_ids()
+        {
+            using ids = std::remove_cvref_t<I>;
+            return holds_integers<ids>() || (std::integral<ids> && !std::same_as<ids, bool>);
+        }
+
+        /// The test of a token of type T against a set: the user's own, by reference or moved in, or one made here.
+        template <class T, class CTI>
+        class id_test
+        {
+        public:
+
+            template <class I>
+            explicit id_test(I&& ids)
+                : m_ids(std::forward<I>(ids))
+            {
+            }
+
+            [[nodiscard]] const id_set<T>& ids() const noexcept
+            {
+                return m_ids;
+            }
+
+            bool operator()(T token) const noexcept
+            {
+                return ids().lookup()(token);
+            }
+
+            /// Answers a block of a row.
+            template <class Block, class Count>
+            XMASK_INLINE word_t block(const Block& tokens, Count count) const
+            {
+                return ids().lookup().block(tokens, count);
+            }
+
+        private:
+
+            CTI m_ids;
+        };
+
+        template <class T, class I>
+        auto make_id_test(I&& ids)
+        {
+            if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>)
+            {
+                using closure = std::conditional_t<std::is_lvalue_reference_v<I>, const id_set<T>&, id_set<T>>;
+                return id_test<T, closure>(std::forward<I>(ids));
+            }
+            else if constexpr (std::integral<std::remove_cvref_t<I>>)
+            {
+                return id_test<T, id_set<T>>(id_set<T>(std::array{ids}));
+            }
+            else
+            {
+                return id_test<T, id_set<T>>(id_set<T>(ids));
+            }
+        }
+    }
+}
+
+// ==== xmask/masks/indices.hpp ====
+
+#include <algorithm>
+#include <bit>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+#include <vector>
 
 /// @file
 /// Masks from lists of positions in a row.
@@ -5385,6 +7005,115 @@ namespace xmask::inline XMASK_ABI
             std::vector<std::size_t> m_ends;
         };
 
+        /// Elements at listed positions; memory in proportion to the list.
+        template <class S>
+        class points_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            /// `table` has one position a row: an index for each axis of the mask.
+            template <class E>
+            points_rule(const char* name, const E& table, S shape)
+                : m_shape(std::move(shape))
+            {
+                if (table.dimension() != 2 || columns_of(table.shape()) != m_shape.size()) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "points of shape ", tuple_text(table.shape()), "; a mask of shape ", tuple_text(m_shape),
+                        " expects (points, ", m_shape.size(), ")"
+                    );
+                }
+                std::vector<point> points;
+                points.reserve(rows_of(table.shape()));
+                auto it = table.template begin<xt::layout_type::row_major>();
+                for (std::size_t i = 0; i < rows_of(table.shape()); ++i)
+                {
+                    points.push_back(checked(name, it, i));
+                }
+                std::sort(points.begin(), points.end());
+                for (const auto& [row, column] : points)
+                {
+                    append(row, column);
+                }
+                m_ends.push_back(m_words.size());
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] sparse_cursor row(std::size_t r) const noexcept
+            {
+                const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
+                if (at == m_rows.end() || *at != r)
+                {
+                    return {nullptr, nullptr};
+                }
+                const std::size_t* ends = m_ends.data() + (at - m_rows.begin());
+                return {m_words.data() + ends[0], m_words.data() + ends[1]};
+            }
+
+        private:
+
+            struct point
+            {
+                std::size_t row;
+                std::size_t column;
+
+                friend auto operator<=>(const point&, const point&) = default;
+            };
+
+            template <class It>
+            point checked(const char* name, It& it, std::size_t i) const
+            {
+                point at{0, 0};
+                for (std::size_t axis = 0; axis < m_shape.size(); ++axis, ++it)
+                {
+                    const auto index = *it;
+                    const std::size_t extent = m_shape[axis];
+                    if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, extent)) [[unlikely]]
+                    {
+                        throw_out_of_range(
+                            name, "index ", +index, " along axis ", axis, " of point ", i, " is outside of [0, ", extent, ")"
+                        );
+                    }
+                    if (axis + 1 == m_shape.size())
+                    {
+                        at.column = static_cast<std::size_t>(index);
+                    }
+                    else
+                    {
+                        at.row = at.row * extent + static_cast<std::size_t>(index);
+                    }
+                }
+                return at;
+            }
+
+            void append(std::size_t row, std::size_t column)
+            {
+                const std::size_t number = column / word_columns;
+                const bool new_row = m_rows.empty() || m_rows.back() != row;
+                if (new_row)
+                {
+                    m_rows.push_back(row);
+                    m_ends.push_back(m_words.size());
+                }
+                if (new_row || m_words.back().number != number)
+                {
+                    m_words.push_back({number, 0});
+                }
+                m_words.back().bits |= word_t(1) << column % word_columns;
+            }
+
+            S m_shape;
+            std::vector<sparse_word> m_words;
+            std::vector<std::size_t> m_rows;
+            std::vector<std::size_t> m_ends;
+        };
+
         template <class I>
         consteval bool require_indices()
         {
@@ -5406,6 +7135,100 @@ namespace xmask::inline XMASK_ABI
                 return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
             }
         }
+    }
+
+    namespace detail
+    {
+        template <class P, class S>
+        auto make_points(const char* name, P&& points, const S& shape)
+        {
+            constexpr bool integers = expression<P> && holds_integers<P>();
+            static_assert(integers, "xmask: points are a 2-D tensor of integers, one position a row, or a list of lists.");
+            if constexpr (integers)
+            {
+                decltype(auto) table = hold(std::forward<P>(points));
+                auto owned = to_shape(shape);
+                return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
+            }
+        }
+
+        /// A list of positions as a table; throws where they are not of one rank.
+        template <class T>
+        xt::xtensor<T, 2> table_of(const char* name, std::initializer_list<std::initializer_list<T>> points, std::size_t rank)
+        {
+            auto table = xt::xtensor<T, 2>::from_shape({points.size(), rank});
+            auto to = table.begin();
+            for (const auto& point : points)
+            {
+                if (point.size() != rank) [[unlikely]]
+                {
+                    throw_invalid(name, "a point of ", point.size(), " indices; a mask of rank ", rank, " expects as many");
+                }
+                to = std::copy(point.begin(), point.end(), to);
+            }
+            return table;
+        }
+    }
+
+    /// Keeps the elements at listed positions.
+    ///
+    /// points: a tensor of integers of shape (points, rank), or a list of lists: one index for each axis, from 0 on, in
+    /// any order, duplicates allowed. shape: the mask's shape, or a number for 1-D.
+    /// Throws std::out_of_range for an index outside of its axis, naming point, axis and value; std::invalid_argument
+    /// where points are not of the mask's rank. Memory is that of the points; a row costs a search among them.
+    ///
+    ///     auto m = xmask::keep_points({{0, 1}, {1, 3}}, {2, 4});
+    ///     // 0 1 0 0
+    ///     // 0 0 0 1
+    template <class P, class S>
+    auto keep_points(P&& points, const S& shape)
+    {
+        return detail::make_points("keep_points", std::forward<P>(points), shape);
+    }
+
+    template <class P>
+    auto keep_points(P&& points, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_points("keep_points", std::forward<P>(points), shape);
+    }
+
+    template <std::integral T, class S>
+    auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape)
+    {
+        const auto owned = detail::to_shape(shape);
+        return detail::make_points("keep_points", detail::table_of("keep_points", points, owned.size()), owned);
+    }
+
+    template <std::integral T>
+    auto keep_points(std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_points("keep_points", detail::table_of("keep_points", points, shape.size()), shape);
+    }
+
+    /// Drops the elements at listed positions and keeps all others. Otherwise as keep_points.
+    template <class P, class S>
+    auto drop_points(P&& points, const S& shape)
+    {
+        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+    }
+
+    template <class P>
+    auto drop_points(P&& points, std::initializer_list<std::size_t> shape)
+    {
+        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+    }
+
+    template <std::integral T, class S>
+    auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape)
+    {
+        const auto owned = detail::to_shape(shape);
+        return !detail::make_points("drop_points", detail::table_of("drop_points", points, owned.size()), owned);
+    }
+
+    template <std::integral T>
+    auto drop_points(std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape)
+    {
+        return !detail::make_points("drop_points", detail::table_of("drop_points", points, shape.size()), shape);
     }
 
     /// Keeps the listed columns of each row.
@@ -5468,323 +7291,17 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/masks/lengths.hpp ====
+// ==== xmask/masks/largest.hpp ====
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
+#include <functional>
 #include <limits>
-#include <initializer_list>
+#include <type_traits>
 #include <utility>
-
-/// @file
-/// Masks of padded sequences: each row keeps its first, or its last, few columns.
-
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// Which end of a row is padded.
-        enum class padding
-        {
-            right,
-            left
-        };
-
-        template <class CTL, padding Side>
-        class lengths_rule
-        {
-            using table = std::decay_t<CTL>;
-
-        public:
-
-            using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
-
-            template <class L>
-            lengths_rule(const char* name, L&& lengths, std::size_t n)
-                : m_lengths(std::forward<L>(lengths))
-                , m_shape(append_axis(m_lengths.shape(), n))
-                , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
-            {
-                if (!all_within(n)) [[unlikely]]
-                {
-                    throw_outside(name, n);
-                }
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
-            {
-                // Clamped, because the caller's tensor may have changed since it was checked.
-                const std::size_t n = m_shape[m_shape.size() - 1];
-                const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
-                return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
-            }
-
-        private:
-
-            const auto* data() const noexcept
-            {
-                return m_lengths.data() + static_cast<std::ptrdiff_t>(m_lengths.data_offset());
-            }
-
-            auto at(std::size_t r) const noexcept
-            {
-                return data()[m_offsets(r)];
-            }
-
-            /// Looks at all of them, so that the compiler may compare many at a time.
-            [[nodiscard]] bool all_within(std::size_t n) const noexcept
-            {
-                const std::size_t rows = rows_of(m_shape);
-                bool within = true;
-                if (m_offsets.uniform(1))
-                {
-                    for (const auto* at = data(); at != data() + rows; ++at)
-                    {
-                        within &= is_within(*at, n);
-                    }
-                    return within;
-                }
-                for (std::size_t r = 0; r < rows; ++r)
-                {
-                    within &= is_within(at(r), n);
-                }
-                return within;
-            }
-
-            template <class T>
-            static bool is_within(T length, std::size_t n) noexcept
-            {
-                // In T itself, whose registers hold the most.
-                const T longest = static_cast<T>(std::min<std::uintmax_t>(n, std::numeric_limits<T>::max()));
-                if constexpr (std::is_signed_v<T>)
-                {
-                    return (length >= 0) & (length <= longest);
-                }
-                else
-                {
-                    return length <= longest;
-                }
-            }
-
-            XMASK_COLD void throw_outside(const char* name, std::size_t n) const
-            {
-                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
-                {
-                    if (const auto length = at(r); !is_within(length, n))
-                    {
-                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
-                    }
-                }
-            }
-
-            CTL m_lengths;
-            shape_type m_shape;
-            row_offsets m_offsets;
-        };
-
-        template <class L>
-        consteval bool require_lengths()
-        {
-            constexpr bool integers = holds_integers<L>();
-            static_assert(
-                integers, "xmask: lengths are integers, one a row: a tensor of them, a standard container, or a list."
-            );
-            return integers;
-        }
-
-        template <padding Side, class L>
-        auto make_lengths(const char* name, L&& lengths, std::size_t n)
-        {
-            if constexpr (require_lengths<L>())
-            {
-                using rule = lengths_rule<held_t<L>, Side>;
-                return mask(rule(name, hold(std::forward<L>(lengths)), n));
-            }
-        }
-    }
-
-    /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
-    ///
-    /// lengths: integers of any rank, a tensor, lazy expression, standard container or list. The mask's shape is
-    /// lengths.shape + [n]. A tensor is held by reference if it is an lvalue.
-    /// Throws std::out_of_range, naming the row and the value, for a length below 0 or beyond n.
-    /// A word costs a shift; nothing is allocated for a tensor of lengths.
-    ///
-    ///     xt::xtensor<int, 1> lengths = {2, 4};
-    ///     auto m = xmask::keep_lengths(lengths, 4);
-    ///     // 1 1 0 0
-    ///     // 1 1 1 1
-    template <class L>
-    auto keep_lengths(L&& lengths, std::size_t n)
-    {
-        return detail::make_lengths<detail::padding::right>("keep_lengths", std::forward<L>(lengths), n);
-    }
-
-    template <std::integral T>
-    auto keep_lengths(std::initializer_list<T> lengths, std::size_t n)
-    {
-        return keep_lengths(detail::hold(lengths), n);
-    }
-
-    /// Keeps the last lengths[...] of n columns in each row: a batch padded on the left. Otherwise as keep_lengths.
-    ///
-    ///     auto m = xmask::keep_last({2, 4}, 4);
-    ///     // 0 0 1 1
-    ///     // 1 1 1 1
-    template <class L>
-    auto keep_last(L&& lengths, std::size_t n)
-    {
-        return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
-    }
-
-    template <std::integral T>
-    auto keep_last(std::initializer_list<T> lengths, std::size_t n)
-    {
-        return keep_last(detail::hold(lengths), n);
-    }
-}
-
-// ==== xmask/masks/text.hpp ====
-
-#include <algorithm>
-#include <cstddef>
-#include <ostream>
-#include <string>
 #include <vector>
-
-/// @file
-/// A mask as a picture in text.
-
-namespace xmask::inline XMASK_ABI
-{
-    /// How large a picture may be, in characters and lines. A larger mask is folded: a character then stands for a tile.
-    struct text_options
-    {
-        std::size_t width = 80;
-        std::size_t height = 40;
-    };
-
-    namespace detail
-    {
-        /// How many columns of [begin, end) a row keeps.
-        template <row_cursor C>
-        std::size_t count_columns(const C& cursor, std::size_t begin, std::size_t end)
-        {
-            std::size_t count = 0;
-            for (std::size_t c = begin; c < end; c += word_columns)
-            {
-                count += count_bits(cursor.word(c) & first_bits(end - c));
-            }
-            return count;
-        }
-
-        /// Draws a mask tile by tile.
-        template <mask_expression M>
-        class text_picture
-        {
-        public:
-
-            text_picture(const M& m, const text_options& options)
-                : m_masks(m, m.shape())
-                , m_rows(rows_of(m.shape()))
-                , m_columns(columns_of(m.shape()))
-                , m_matrix_rows(m.dimension() > 2 ? static_cast<std::size_t>(m.shape()[m.dimension() - 2]) : m_rows)
-                , m_tile_rows(tile(m_rows, options.height))
-                , m_tile_columns(tile(m_columns, options.width))
-            {
-            }
-
-            [[nodiscard]] std::string text() const
-            {
-                std::string out;
-                if (m_rows == 0 || m_columns == 0)
-                {
-                    return out;
-                }
-                for (std::size_t r = 0; r < m_rows; r += m_tile_rows)
-                {
-                    // Matrices of a stack stand apart, as long as each line is one row.
-                    if (r != 0 && m_tile_rows == 1 && r % m_matrix_rows == 0)
-                    {
-                        out += '\n';
-                    }
-                    draw_line(out, r, std::min(r + m_tile_rows, m_rows));
-                }
-                if (m_tile_rows > 1 || m_tile_columns > 1)
-                {
-                    out += "(a character is " + std::to_string(m_tile_rows) + " x " + std::to_string(m_tile_columns)
-                           + " elements: █ all kept, ▒ some, · none)\n";
-                }
-                return out;
-            }
-
-        private:
-
-            static std::size_t tile(std::size_t extent, std::size_t characters)
-            {
-                const std::size_t room = std::max<std::size_t>(characters, 1);
-                return std::max<std::size_t>((extent + room - 1) / room, 1);
-            }
-
-            void draw_line(std::string& out, std::size_t first, std::size_t last) const
-            {
-                std::vector<std::size_t> kept((m_columns + m_tile_columns - 1) / m_tile_columns);
-                for (std::size_t r = first; r < last; ++r)
-                {
-                    const auto cursor = m_masks.row(r);
-                    for (std::size_t t = 0; t < kept.size(); ++t)
-                    {
-                        const std::size_t begin = t * m_tile_columns;
-                        kept[t] += count_columns(cursor, begin, std::min(begin + m_tile_columns, m_columns));
-                    }
-                }
-                for (std::size_t t = 0; t < kept.size(); ++t)
-                {
-                    const std::size_t columns = std::min(m_tile_columns, m_columns - t * m_tile_columns);
-                    out += kept[t] == 0 ? "·" : kept[t] == columns * (last - first) ? "█" : "▒";
-                }
-                out += '\n';
-            }
-
-            mask_rows<M> m_masks;
-            std::size_t m_rows;
-            std::size_t m_columns;
-            std::size_t m_matrix_rows;
-            std::size_t m_tile_rows;
-            std::size_t m_tile_columns;
-        };
-    }
-
-    /// The mask as lines of characters, UTF-8: █ kept, · dropped. A mask of more columns or rows than fit is folded, and
-    /// ▒ stands for a tile that is kept in part. Leading axes follow one another, matrices a blank line apart.
-    ///
-    ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
-    ///     // ███·
-    ///     // █···
-    template <class M>
-    std::string to_string(const M& m, const text_options& options = {})
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            return detail::text_picture<M>(m, options).text();
-        }
-    }
-
-    /// Draws the mask, as to_string does.
-    template <class M>
-        requires mask_expression<M>
-    std::ostream& operator<<(std::ostream& out, const M& m)
-    {
-        return out << to_string(m);
-    }
-}
 
 // ==== xmask/masks/threshold.hpp ====
 
@@ -6094,6 +7611,93 @@ namespace xmask::inline XMASK_ABI
             T m_high;
         };
 
+        /// -t exactly, in a type that holds it; long double holds any integer of 64 bits where it is the wider one.
+        template <class T>
+        constexpr auto negated(T t) noexcept
+        {
+            if constexpr (std::floating_point<T>)
+            {
+                return -t;
+            }
+            else if constexpr (std::unsigned_integral<T>)
+            {
+                return -static_cast<long double>(t);
+            }
+            else
+            {
+                // The lowest has no opposite; any element lies beyond either.
+                return t == std::numeric_limits<T>::min() ? std::numeric_limits<T>::max() : static_cast<T>(-t);
+            }
+        }
+
+        /// Keeps x < lo or x > hi, both brought to T; NaN is neither.
+        template <class T>
+        class compare_outside
+        {
+        public:
+
+            template <class U, class V>
+            compare_outside(U lo, V hi)
+            {
+                constexpr T least = std::numeric_limits<T>::lowest();
+                constexpr T most = std::numeric_limits<T>::max();
+                if constexpr (std::integral<T>)
+                {
+                    if (exactly_less(most, lo) || exactly_less(hi, least))
+                    {
+                        m_low = most;
+                        m_high = static_cast<T>(most - 1);
+                        return;
+                    }
+                }
+                // What does not compare keeps nothing on its side.
+                m_low = lo == lo ? rounded_up<T>(lo) : (std::integral<T> ? least : -std::numeric_limits<T>::infinity());
+                m_high = hi == hi ? rounded_down<T>(hi) : (std::integral<T> ? most : std::numeric_limits<T>::infinity());
+            }
+
+            bool operator()(T x) const noexcept
+            {
+                return x < m_low || x > m_high;
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires has_lanes<T>
+            {
+                return x < detail::lanes<T>(m_low) || x > detail::lanes<T>(m_high);
+            }
+
+        private:
+
+            T m_low;
+            T m_high;
+        };
+
+        /// Keeps what equals itself: all but NaN.
+        template <class T>
+        struct compare_itself
+        {
+            bool operator()(T x) const noexcept
+            {
+                return x == x;
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires has_lanes<T>
+            {
+                return x == x;
+            }
+        };
+
+        /// |x| > t, for two tensors.
+        struct beyond
+        {
+            template <class T, class U>
+            static constexpr bool test(T x, U t) noexcept
+            {
+                return exactly_less(t, x) || exactly_less(x, negated(t));
+            }
+        };
+
         template <class X>
         consteval bool require_numbers()
         {
@@ -6208,9 +7812,750 @@ namespace xmask::inline XMASK_ABI
             return detail::make_element_mask(std::forward<X>(x), detail::compare_between<element>(lo, hi));
         }
     }
+
+    /// Keeps x < lo or x > hi, for numbers lo and hi; NaN is dropped, and a NaN bound keeps nothing on its side. As exact
+    /// as keep_above.
+    ///
+    ///     auto m = xmask::keep_outside(x, -3, 3);
+    template <class X, class L, class H>
+        requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
+    auto keep_outside(X&& x, L lo, H hi)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            return detail::make_element_mask(std::forward<X>(x), detail::compare_outside<element>(lo, hi));
+        }
+    }
+
+    /// Keeps |x| > t, as magnitude pruning does; t a number, or a tensor that broadcasts into x. NaN is dropped. The
+    /// magnitude of the lowest integer is right, too. As exact as keep_above.
+    ///
+    ///     auto m = xmask::keep_magnitude_above(weights, 0.01);
+    template <class X, class T>
+    auto keep_magnitude_above(X&& x, T&& t)
+    {
+        if constexpr (expression<T>)
+        {
+            return detail::make_threshold<detail::beyond>("keep_magnitude_above", std::forward<X>(x), std::forward<T>(t));
+        }
+        else
+        {
+            static_assert(std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor.");
+            return keep_outside(std::forward<X>(x), detail::negated(t), t);
+        }
+    }
+
+    /// Keeps value - tolerance <= x <= value + tolerance, with bounds computed in long double; nothing where the
+    /// tolerance is negative or anything is NaN.
+    ///
+    ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
+    template <class X, class V, class T>
+        requires(std::is_arithmetic_v<V> && std::is_arithmetic_v<T>)
+    auto keep_close_to(X&& x, V value, T tolerance)
+    {
+        const auto middle = static_cast<long double>(value);
+        const auto radius = static_cast<long double>(tolerance);
+        return keep_between(std::forward<X>(x), middle - radius, middle + radius);
+    }
+
+    /// Keeps all but NaN and the infinities; every integer.
+    ///
+    ///     auto m = xmask::keep_finite(x);
+    template <class X>
+    auto keep_finite(X&& x)
+    {
+        using element = std::remove_cv_t<value_type_t<X>>;
+        return keep_between(
+            std::forward<X>(x), std::numeric_limits<element>::lowest(), std::numeric_limits<element>::max()
+        );
+    }
+
+    /// Keeps all but NaN; every integer.
+    ///
+    ///     auto m = xmask::keep_not_nan(x);
+    template <class X>
+    auto keep_not_nan(X&& x)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            return detail::make_element_mask(std::forward<X>(x), detail::compare_itself<element>());
+        }
+    }
 }
 
-// ==== xmask/masks/tokens.hpp ====
+/// @file
+/// Masks that keep the largest elements: of each row, of a whole tensor, of groups. NaN comes after every number, and of
+/// equal elements the first ones are kept.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// What makes an element large.
+    enum class size_by
+    {
+        value,     ///< x
+        magnitude  ///< |x|, as pruning goes by
+    };
+
+    namespace detail
+    {
+        /// What elements of T are ordered by; magnitudes of integers are unsigned, which hold that of the lowest, too.
+        template <class T, size_by By>
+        using size_key = typename std::conditional_t<
+            By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+
+        template <size_by By, class T>
+        XMASK_INLINE size_key<T, By> key_of(T x) noexcept
+        {
+            if constexpr (By == size_by::value || std::unsigned_integral<T> || std::same_as<T, bool>)
+            {
+                return x;
+            }
+            else if constexpr (std::signed_integral<T>)
+            {
+                using key = size_key<T, By>;
+                return static_cast<key>(x < 0 ? key(0) - static_cast<key>(x) : static_cast<key>(x));
+            }
+            else
+            {
+                return std::abs(x);
+            }
+        }
+
+        /// Whether registers of T give their keys.
+        template <class T, size_by By>
+        inline constexpr bool keys_in_registers = has_lanes<T> && !std::same_as<T, bool>
+                                                  && (By == size_by::value || std::floating_point<T>);
+
+        template <size_by By, class V>
+        XMASK_INLINE V keys_of(const V& x) noexcept
+        {
+            if constexpr (By == size_by::magnitude)
+            {
+                return xsimd::abs(x);
+            }
+            else
+            {
+                return x;
+            }
+        }
+
+        /// Where a cut goes through elements: those with larger keys are kept, and the first few of those at the cut.
+        template <class T, size_by By>
+        struct size_cut
+        {
+            size_key<T, By> key = std::numeric_limits<size_key<T, By>>::max();
+            bool among_nan = false;  ///< every number is kept, and the cut goes through the NaN
+            std::size_t tie_end = 0; ///< elements at the cut are kept before this column (or flat position)
+
+            /// The cut that keeps k of the elements, which are given by their keys; called again for the ties' positions.
+            static size_cut through(std::vector<T>& elements, std::size_t k)
+            {
+                size_cut cut;
+                if (k == 0)
+                {
+                    return cut;
+                }
+                std::vector<size_key<T, By>> keys;
+                keys.reserve(elements.size());
+                for (const T x : elements)
+                {
+                    if (x == x)
+                    {
+                        keys.push_back(key_of<By>(x));
+                    }
+                }
+                std::size_t ties = k;
+                if (k > keys.size())
+                {
+                    cut.among_nan = true;
+                    ties -= keys.size();
+                }
+                else
+                {
+                    const auto at = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
+                    std::nth_element(keys.begin(), at, keys.end(), std::greater<>());
+                    cut.key = *at;
+                    ties -= static_cast<std::size_t>(
+                        std::count_if(keys.begin(), keys.end(), [&](auto key) { return key > cut.key; })
+                    );
+                }
+                for (std::size_t i = 0; i < elements.size(); ++i)
+                {
+                    if (cut.at(elements[i]) && --ties == 0)
+                    {
+                        cut.tie_end = i + 1;
+                        break;
+                    }
+                }
+                return cut;
+            }
+
+            [[nodiscard]] bool above(T x) const noexcept
+            {
+                return among_nan ? x == x : key_of<By>(x) > key;
+            }
+
+            [[nodiscard]] bool at(T x) const noexcept
+            {
+                return among_nan ? x != x : key_of<By>(x) == key;
+            }
+        };
+
+        /// The two tests of a cut, for element_cursor.
+        template <class T, size_by By>
+        struct above_cut
+        {
+            size_cut<T, By> cut;
+
+            bool operator()(T x) const noexcept
+            {
+                return cut.above(x);
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires keys_in_registers<T, By>
+            {
+                return cut.among_nan ? x == x : keys_of<By>(x) > detail::lanes<T>(cut.key);
+            }
+        };
+
+        template <class T, size_by By>
+        struct at_cut
+        {
+            size_cut<T, By> cut;
+
+            bool operator()(T x) const noexcept
+            {
+                return cut.at(x);
+            }
+
+            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+                requires keys_in_registers<T, By>
+            {
+                return cut.among_nan ? x != x : keys_of<By>(x) == detail::lanes<T>(cut.key);
+            }
+        };
+
+        template <class T, size_by By, class Row>
+        class cut_cursor
+        {
+        public:
+
+            cut_cursor(const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end, const Row& row, std::size_t n)
+                : m_above(above, row, n)
+                , m_at(at, row, n)
+                , m_tie_end(tie_end)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                const word_t bits = m_above.word(c);
+                return c < m_tie_end ? bits | (m_at.word(c) & first_bits(m_tie_end - c)) : bits;
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_above.extent();
+            }
+
+        private:
+
+            element_cursor<above_cut<T, By>, Row> m_above;
+            element_cursor<at_cut<T, By>, Row> m_at;
+            std::size_t m_tie_end;
+        };
+
+        /// Reads a row of numbers.
+        template <class T, class Row>
+        void append_row(Row row, std::size_t n, std::vector<T>& to)
+        {
+            for_each_block(row, n, [&](std::size_t c, std::size_t count) {
+                const auto block = row.read(c, count, first_bits(count));
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    to.push_back(block.at(k));
+                }
+            });
+        }
+
+        /// Keeps what lies above a cut: one cut for each row, or one through the whole tensor.
+        template <class CTX, size_by By>
+        class cut_rule
+        {
+            using operand_type = std::decay_t<CTX>;
+            using T = std::remove_cv_t<value_type_t<operand_type>>;
+            using operand_rows = decltype(make_operand<T>(
+                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+            ));
+
+            struct two_tests
+            {
+                above_cut<T, By> above;
+                at_cut<T, By> at;
+            };
+
+            class cut_rows
+            {
+            public:
+
+                cut_rows(const cut_rule& rule)
+                    : m_rule(&rule)
+                    , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+                    , m_columns(columns_of(rule.shape()))
+                {
+                }
+
+                XMASK_INLINE auto row(std::size_t r) const
+                {
+                    const auto& cuts = m_rule->m_cuts;
+                    const two_tests& tests = cuts[m_rule->m_whole ? 0 : r];
+                    // A cut through everything counts its ties along all rows.
+                    const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
+                    const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
+                    return cut_cursor<T, By, row_t<operand_rows>>(
+                        tests.above, tests.at, tie_end, m_operand.row(r), m_columns
+                    );
+                }
+
+            private:
+
+                const cut_rule* m_rule;
+                operand_rows m_operand;
+                std::size_t m_columns;
+            };
+
+        public:
+
+            using shape_type = typename operand_type::inner_shape_type;
+
+            /// Keeps k of each row, or of everything.
+            template <class X>
+            cut_rule(X&& x, std::size_t k, bool whole)
+                : m_operand(std::forward<X>(x))
+                , m_whole(whole)
+            {
+                const std::size_t n = columns_of(shape());
+                const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
+                const auto operand = make_operand<T>(m_operand, shape());
+                std::vector<T> elements;
+                for (std::size_t r = 0; r < row_count; ++r)
+                {
+                    append_row(operand.row(r), n, elements);
+                    if (!whole)
+                    {
+                        cut(elements, k);
+                    }
+                }
+                if (whole)
+                {
+                    cut(elements, k);
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_operand.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return cut_rows(*this);
+            }
+
+        private:
+
+            void cut(std::vector<T>& elements, std::size_t k)
+            {
+                const auto through = size_cut<T, By>::through(elements, k);
+                m_cuts.push_back({{through}, {through}});
+                elements.clear();
+            }
+
+            CTX m_operand;
+            std::vector<two_tests> m_cuts;
+            bool m_whole;
+        };
+
+        /// Keeps n of each group of m columns: an element is kept if fewer than n of its group come before it in size.
+        template <class Row, size_by By>
+        class group_cursor
+        {
+            using T = typename block_t<Row>::value_type;
+
+        public:
+
+            group_cursor(Row row, std::size_t kept, std::size_t group, std::size_t columns)
+                : m_row(std::move(row))
+                , m_kept(kept)
+                , m_group(group)
+                , m_columns(columns)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const
+            {
+                word_t bits = 0;
+                const std::size_t end = std::min(c + word_columns, m_columns);
+                for (std::size_t first = c - c % m_group; first < end; first += m_group)
+                {
+                    for (std::size_t k = std::max(c, first); k < std::min(first + m_group, end); ++k)
+                    {
+                        bits |= word_t(kept(k)) << (k - c);
+                    }
+                }
+                return bits;
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                const std::size_t first = c - c % m_group;
+                const T x = read_one(m_row, c);
+                std::size_t before = 0;
+                for (std::size_t k = first; k < first + m_group; ++k)
+                {
+                    before += k != c && precedes(read_one(m_row, k), k, x, c) ? 1u : 0u;
+                }
+                return before < m_kept;
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_kept == 0 ? 0 : m_columns};
+            }
+
+        private:
+
+            static bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept
+            {
+                if (a != a || b != b)
+                {
+                    return a == a || (b != b && i < j);
+                }
+                const auto x = key_of<By>(a);
+                const auto y = key_of<By>(b);
+                return x > y || (x == y && i < j);
+            }
+
+            mutable Row m_row;
+            std::size_t m_kept;
+            std::size_t m_group;
+            std::size_t m_columns;
+        };
+
+        template <class CTX, size_by By>
+        class group_rule
+        {
+            using operand_type = std::decay_t<CTX>;
+            using T = std::remove_cv_t<value_type_t<operand_type>>;
+            using operand_rows = decltype(make_operand<T>(
+                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+            ));
+
+            class group_rows
+            {
+            public:
+
+                explicit group_rows(const group_rule& rule)
+                    : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+                    , m_kept(rule.m_kept)
+                    , m_group(rule.m_group)
+                    , m_columns(columns_of(rule.shape()))
+                {
+                }
+
+                auto row(std::size_t r) const
+                {
+                    return group_cursor<row_t<operand_rows>, By>(m_operand.row(r), m_kept, m_group, m_columns);
+                }
+
+            private:
+
+                operand_rows m_operand;
+                std::size_t m_kept;
+                std::size_t m_group;
+                std::size_t m_columns;
+            };
+
+        public:
+
+            using shape_type = typename operand_type::inner_shape_type;
+
+            template <class X>
+            group_rule(X&& x, std::size_t n, std::size_t m)
+                : m_operand(std::forward<X>(x))
+                , m_kept(n)
+                , m_group(m)
+            {
+                const std::size_t columns = columns_of(shape());
+                if (n > m || m == 0 || columns % m != 0) [[unlikely]]
+                {
+                    throw_invalid(
+                        "keep_n_of_m", n, " of every ", m, " in rows of ", columns,
+                        "; expected at most the group's size, and rows of whole groups"
+                    );
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_operand.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return group_rows(*this);
+            }
+
+        private:
+
+            CTX m_operand;
+            std::size_t m_kept;
+            std::size_t m_group;
+        };
+    }
+
+    /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude.
+    ///
+    /// x: a tensor or lazy expression of numbers, whose shape is the mask's; the elements are to stay as they are while
+    /// the mask is used. Throws std::out_of_range for k beyond the row's length. To build it takes linear time on average
+    /// and memory for a row; a word costs a comparison a register.
+    ///
+    ///     auto m = xmask::keep_top_k(xt::xtensor<float, 1>{0.1f, 0.7f, 0.7f, 0.2f}, 2);    // 0 1 1 0
+    template <size_by By = size_by::value, class X>
+    auto keep_top_k(X&& x, std::size_t k)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            const std::size_t n = detail::columns_of(x.shape());
+            if (k > n) [[unlikely]]
+            {
+                detail::throw_out_of_range("keep_top_k", "k ", k, " is outside of [0, ", n, "], the length of a row");
+            }
+            return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, false));
+        }
+    }
+
+    /// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number. Throws
+    /// std::invalid_argument for a fraction outside of [0, 1]. Takes memory for all elements while it is built. Otherwise
+    /// as keep_top_k.
+    ///
+    ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.1);    // prunes nine out of ten
+    template <size_by By = size_by::value, class X>
+    auto keep_largest(X&& x, double fraction)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            if (!(fraction >= 0 && fraction <= 1)) [[unlikely]]
+            {
+                detail::throw_invalid("keep_largest", "fraction ", fraction, " is outside of [0, 1]");
+            }
+            const auto k = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
+            return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
+        }
+    }
+
+    /// Keeps the n largest of every m neighbouring elements of a row: structured sparsity, 2 of 4 by magnitude as
+    /// processors take it. Throws std::invalid_argument for n beyond m, or rows that are not whole groups. An element
+    /// costs m comparisons, each time it is asked.
+    ///
+    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);
+    template <size_by By = size_by::value, class X>
+    auto keep_n_of_m(X&& x, std::size_t n, std::size_t m)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
+        }
+    }
+}
+
+// ==== xmask/masks/lengths.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <initializer_list>
+#include <utility>
+
+/// @file
+/// Masks of padded sequences: each row keeps its first, or its last, few columns.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// Which end of a row is padded.
+        enum class padding
+        {
+            right,
+            left
+        };
+
+        template <class CTL, padding Side>
+        class lengths_rule
+        {
+            using table = std::decay_t<CTL>;
+
+        public:
+
+            using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+
+            template <class L>
+            lengths_rule(const char* name, L&& lengths, std::size_t n)
+                : m_lengths(std::forward<L>(lengths))
+                , m_shape(append_axis(m_lengths.shape(), n))
+                , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
+            {
+                if (!all_within(n)) [[unlikely]]
+                {
+                    throw_outside(name, n);
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
+            {
+                // Clamped, because the caller's tensor may have changed since it was checked.
+                const std::size_t n = m_shape[m_shape.size() - 1];
+                const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
+                return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
+            }
+
+        private:
+
+            const auto* data() const noexcept
+            {
+                return m_lengths.data() + static_cast<std::ptrdiff_t>(m_lengths.data_offset());
+            }
+
+            auto at(std::size_t r) const noexcept
+            {
+                return data()[m_offsets(r)];
+            }
+
+            /// Looks at all of them, so that the compiler may compare many at a time.
+            [[nodiscard]] bool all_within(std::size_t n) const noexcept
+            {
+                const std::size_t rows = rows_of(m_shape);
+                bool within = true;
+                if (m_offsets.uniform(1))
+                {
+                    for (const auto* at = data(); at != data() + rows; ++at)
+                    {
+                        within &= is_within(*at, n);
+                    }
+                    return within;
+                }
+                for (std::size_t r = 0; r < rows; ++r)
+                {
+                    within &= is_within(at(r), n);
+                }
+                return within;
+            }
+
+            template <class T>
+            static bool is_within(T length, std::size_t n) noexcept
+            {
+                // In T itself, whose registers hold the most.
+                const T longest = static_cast<T>(std::min<std::uintmax_t>(n, std::numeric_limits<T>::max()));
+                if constexpr (std::is_signed_v<T>)
+                {
+                    return (length >= 0) & (length <= longest);
+                }
+                else
+                {
+                    return length <= longest;
+                }
+            }
+
+            XMASK_COLD void throw_outside(const char* name, std::size_t n) const
+            {
+                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
+                {
+                    if (const auto length = at(r); !is_within(length, n))
+                    {
+                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
+                    }
+                }
+            }
+
+            CTL m_lengths;
+            shape_type m_shape;
+            row_offsets m_offsets;
+        };
+
+        template <class L>
+        consteval bool require_lengths()
+        {
+            constexpr bool integers = holds_integers<L>();
+            static_assert(
+                integers, "xmask: lengths are integers, one a row: a tensor of them, a standard container, or a list."
+            );
+            return integers;
+        }
+
+        template <padding Side, class L>
+        auto make_lengths(const char* name, L&& lengths, std::size_t n)
+        {
+            if constexpr (require_lengths<L>())
+            {
+                using rule = lengths_rule<held_t<L>, Side>;
+                return mask(rule(name, hold(std::forward<L>(lengths)), n));
+            }
+        }
+    }
+
+    /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
+    ///
+    /// lengths: integers of any rank, a tensor, lazy expression, standard container or list. The mask's shape is
+    /// lengths.shape + [n]. A tensor is held by reference if it is an lvalue.
+    /// Throws std::out_of_range, naming the row and the value, for a length below 0 or beyond n.
+    /// A word costs a shift; nothing is allocated for a tensor of lengths.
+    ///
+    ///     xt::xtensor<int, 1> lengths = {2, 4};
+    ///     auto m = xmask::keep_lengths(lengths, 4);
+    ///     // 1 1 0 0
+    ///     // 1 1 1 1
+    template <class L>
+    auto keep_lengths(L&& lengths, std::size_t n)
+    {
+        return detail::make_lengths<detail::padding::right>("keep_lengths", std::forward<L>(lengths), n);
+    }
+
+    template <std::integral T>
+    auto keep_lengths(std::initializer_list<T> lengths, std::size_t n)
+    {
+        return keep_lengths(detail::hold(lengths), n);
+    }
+
+    /// Keeps the last lengths[...] of n columns in each row: a batch padded on the left. Otherwise as keep_lengths.
+    ///
+    ///     auto m = xmask::keep_last({2, 4}, 4);
+    ///     // 0 0 1 1
+    ///     // 1 1 1 1
+    template <class L>
+    auto keep_last(L&& lengths, std::size_t n)
+    {
+        return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+    }
+
+    template <std::integral T>
+    auto keep_last(std::initializer_list<T> lengths, std::size_t n)
+    {
+        return keep_last(detail::hold(lengths), n);
+    }
+}
+
+// ==== xmask/masks/patterns.hpp ====
 
 #include <algorithm>
 #include <array>
@@ -6218,238 +8563,1801 @@ namespace xmask::inline XMASK_ABI
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 /// @file
-/// Masks from token ids: padding, special tokens, a vocabulary to keep.
+/// Masks of attention, whose rows are queries and whose columns are keys: causal, windows, prefixes, segments, chunks;
+/// and the mask of any function of the indices.
 
 namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// Few ids: each register is compared with every one of them.
-        template <class T>
-        class few_ids
+        /// Farther than any row or column; an offset that is added to a column never needs to be more.
+        inline constexpr std::size_t far_away = std::numeric_limits<std::size_t>::max() / 4 + 1;
+
+        /// offset + count, at most far_away from 0.
+        [[nodiscard]] constexpr std::ptrdiff_t add_far(std::ptrdiff_t offset, std::size_t count) noexcept
+        {
+            const auto value = static_cast<std::size_t>(offset);
+            if (offset < 0 && count < 0 - value)
+            {
+                return -static_cast<std::ptrdiff_t>(std::min(0 - value - count, far_away));
+            }
+            const std::size_t sum = offset < 0 ? value + count : std::min(value, far_away) + std::min(count, far_away);
+            return static_cast<std::ptrdiff_t>(std::min(sum, far_away));
+        }
+
+        /// offset - count. ~x is -x - 1, which no x overflows.
+        [[nodiscard]] constexpr std::ptrdiff_t subtract_far(std::ptrdiff_t offset, std::size_t count) noexcept
+        {
+            return ~add_far(~offset, count);
+        }
+
+        /// Keys [i + begin, i + end) of query i.
+        class window_pattern
         {
         public:
 
-            /// Beyond this many, looking each element up is faster.
-            static constexpr std::size_t most = 8;
-
-            explicit few_ids(const std::vector<T>& ids) noexcept
-                : m_count(ids.size())
+            constexpr window_pattern(std::ptrdiff_t begin, std::ptrdiff_t end) noexcept
+                : m_begin(begin)
+                , m_end(end)
             {
-                std::copy(ids.begin(), ids.end(), m_ids.begin());
             }
 
-            bool operator()(T token) const noexcept
+            [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return std::find(m_ids.begin(), m_ids.begin() + static_cast<std::ptrdiff_t>(m_count), token)
-                       != m_ids.begin() + static_cast<std::ptrdiff_t>(m_count);
-            }
-
-            XMASK_INLINE auto lanes(const detail::lanes<T>& tokens) const noexcept
-                requires has_lanes<T>
-            {
-                auto found = tokens == detail::lanes<T>(m_ids[0]);
-                for (std::size_t k = 1; k < m_count; ++k)
-                {
-                    found = found || tokens == detail::lanes<T>(m_ids[k]);
-                }
-                return found;
+                return {column(i, m_begin, n), column(i, m_end, n)};
             }
 
         private:
 
-            std::array<T, most> m_ids{};
-            std::size_t m_count;
-        };
-
-        /// Many ids: a bit for each value between the lowest and the highest where that is small, a sorted search in
-        /// the blocks that hold any otherwise.
-        template <class T>
-        class many_ids
-        {
-            using unsigned_t = std::make_unsigned_t<T>;
-
-        public:
-
-            explicit many_ids(std::vector<T> sorted)
-                : m_low(sorted.front())
+            static constexpr std::size_t column(std::size_t i, std::ptrdiff_t offset, std::size_t n) noexcept
             {
-                const auto range = offset(sorted.back());
-                // A bit a value is fastest while the table stays in the cache, or costs no more than the list.
-                const auto limit = std::max<std::size_t>(largest_table_bits, sorted.size() * 64);
-                m_table_bits = range < limit ? static_cast<std::size_t>(range) + 1 : 0;
-                if (m_table_bits == 0)
-                {
-                    m_sorted = std::move(sorted);
-                    return;
-                }
-                m_table.resize((m_table_bits + word_columns - 1) / word_columns);
-                for (const T id : sorted)
-                {
-                    m_table[offset(id) / word_columns] |= word_t(1) << offset(id) % word_columns;
-                }
+                const std::ptrdiff_t c = static_cast<std::ptrdiff_t>(i) + offset;
+                return std::min(static_cast<std::size_t>(std::max<std::ptrdiff_t>(c, 0)), n);
             }
 
-            XMASK_INLINE bool operator()(T token) const noexcept
+            std::ptrdiff_t m_begin;
+            std::ptrdiff_t m_end;
+        };
+
+        /// Causal, or before the prefix.
+        class prefix_pattern
+        {
+        public:
+
+            explicit constexpr prefix_pattern(std::size_t prefix) noexcept
+                : m_prefix(prefix)
             {
-                if (m_table_bits == 0) [[unlikely]]
-                {
-                    return std::binary_search(m_sorted.begin(), m_sorted.end(), token);
-                }
-                const unsigned_t at = offset(token);
-                const bool inside = at < m_table_bits;
-                const std::size_t safe = inside ? static_cast<std::size_t>(at) : 0;
-                return inside & ((m_table[safe / word_columns] >> safe % word_columns & 1) != 0);
+            }
+
+            [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
+            {
+                return {0, std::min(std::max(i + 1, m_prefix), n)};
             }
 
         private:
 
-            static constexpr std::size_t largest_table_bits = std::size_t(1) << 22;
-
-            /// How far a value lies above the lowest id; values below wrap to beyond the table.
-            unsigned_t offset(T value) const noexcept
-            {
-                return static_cast<unsigned_t>(static_cast<unsigned_t>(value) - static_cast<unsigned_t>(m_low));
-            }
-
-            T m_low;
-            std::size_t m_table_bits = 0;
-            std::vector<word_t> m_table;
-            std::vector<T> m_sorted;
+            std::size_t m_prefix;
         };
 
-        /// Whichever of the two fits the number of ids; no ids at all find nothing.
-        template <class T>
-        class id_lookup
+        /// Causal within chunks.
+        class chunk_pattern
         {
         public:
 
-            explicit id_lookup(std::vector<T> sorted)
-                : m_few(sorted.size() <= few_ids<T>::most ? sorted : std::vector<T>())
-                , m_many(sorted.size() <= few_ids<T>::most ? std::vector<T>{T()} : sorted)
-                , m_kind(sorted.empty() ? kind::none : sorted.size() <= few_ids<T>::most ? kind::few : kind::many)
+            explicit constexpr chunk_pattern(std::size_t chunk) noexcept
+                : m_chunk(chunk)
             {
             }
 
-            bool operator()(T token) const noexcept
+            [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return m_kind == kind::few ? m_few(token) : m_kind == kind::many && m_many(token);
+                return {std::min(i - i % m_chunk, n), std::min(i + 1, n)};
             }
 
-            /// Answers a block of a row.
-            template <class Block, class Count>
-            XMASK_INLINE word_t block(const Block& tokens, Count count) const
+        private:
+
+            std::size_t m_chunk;
+        };
+
+        /// A query's row is one range, which Pattern knows.
+        template <class Pattern>
+        class pattern_rule
+        {
+        public:
+
+            using shape_type = std::array<std::size_t, 2>;
+
+            pattern_rule(std::size_t q, std::size_t k, Pattern pattern) noexcept
+                : m_shape{q, k}
+                , m_pattern(pattern)
             {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
+            {
+                return range_cursor(m_pattern(r, m_shape[1]));
+            }
+
+        private:
+
+            shape_type m_shape;
+            Pattern m_pattern;
+        };
+
+        template <class P>
+        concept prefix_number = std::integral<P> && !std::same_as<P, bool>;
+
+        /// Throws std::out_of_range for a prefix outside of [0, k].
+        template <class P, class... Where>
+        void require_prefix_within(P prefix, std::size_t k, const Where&... where)
+        {
+            if (std::cmp_less(+prefix, 0) || std::cmp_greater(+prefix, k)) [[unlikely]]
+            {
+                throw_out_of_range("keep_prefix", "prefix ", +prefix, where..., " is outside of [0, ", k, "]");
+            }
+        }
+
+        /// A prefix for each of a batch.
+        template <class CTP>
+        class prefix_rule
+        {
+            using table = std::decay_t<CTP>;
+
+        public:
+
+            using shape_type =
+                typename one_more_axis<typename one_more_axis<typename table::inner_shape_type>::type>::type;
+
+            template <class P>
+            prefix_rule(std::size_t q, std::size_t k, P&& prefix)
+                : m_prefix(std::forward<P>(prefix))
+                , m_shape(append_axis(append_axis(m_prefix.shape(), q), k))
+                , m_offsets(table_offsets(m_prefix, m_prefix.dimension()))
+                , m_queries(q)
+                , m_keys(k)
+            {
+                for (std::size_t batch = 0; batch < m_prefix.size(); ++batch)
+                {
+                    require_prefix_within(at(batch), k, " at position ", batch);
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
+            {
+                // The pattern clamps, because the caller's tensor may have changed since it was checked.
+                const std::size_t batch = r / m_queries;
+                const prefix_pattern pattern(static_cast<std::size_t>(at(batch)));
+                return range_cursor(pattern(r - batch * m_queries, m_keys));
+            }
+
+        private:
+
+            auto at(std::size_t batch) const noexcept
+            {
+                return m_prefix.data()[static_cast<std::ptrdiff_t>(m_prefix.data_offset()) + m_offsets(batch)];
+            }
+
+            CTP m_prefix;
+            shape_type m_shape;
+            row_offsets m_offsets;
+            std::size_t m_queries;
+            std::size_t m_keys;
+        };
+
+        template <class P>
+        consteval bool require_prefix()
+        {
+            constexpr bool integers = holds_integers<P>();
+            static_assert(
+                integers, "xmask: a prefix is an integer, or integers, one for each of a batch: a tensor of them, a "
+                          "standard container, or a list."
+            );
+            return integers;
+        }
+
+        /// A query's keys of the same segment: one range, or those columns of it whose id is that of its first.
+        template <class T>
+        class segment_cursor
+        {
+        public:
+
+            segment_cursor(column_range range, const T* keys) noexcept
+                : m_range(range)
+                , m_keys(keys)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept
+            {
+                const word_t bits = range_word(m_range, c);
+                if (m_keys == nullptr || bits == 0) [[likely]]
+                {
+                    return bits;
+                }
+                // What lies past the range may be past the row.
+                return c + word_columns <= m_range.end ? equal(c, whole_word()) : equal(c, m_range.end - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const noexcept
+            {
+                return c >= m_range.begin && c < m_range.end
+                       && (m_keys == nullptr || m_keys[c] == m_keys[m_range.begin]);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_range;
+            }
+
+            [[nodiscard]] column_range solid() const noexcept
+            {
+                return m_keys == nullptr ? m_range : column_range();
+            }
+
+        private:
+
+            template <class Count>
+            XMASK_INLINE word_t equal(std::size_t c, Count count) const noexcept
+            {
+                const T id = m_keys[m_range.begin];
                 word_t bits = 0;
-                if (m_kind == kind::few)
+                if constexpr (has_lanes<T>)
                 {
-                    if constexpr (has_lanes<T>)
-                    {
-                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            bits |= bits_from_mask(m_few.lanes(load_register<full>(tokens, k, count - k))) << k;
-                        });
-                        return bits & first_bits(count);
-                    }
+                    const memory_block<T> block(m_keys + c);
+                    const auto ids = lanes<T>(id);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        bits |= bits_from_mask(load_register<full>(block, k, count - k) == ids) << k;
+                    });
                 }
-                if (m_kind == kind::many)
+                else
                 {
                     for (std::size_t k = 0; k < count; ++k)
                     {
-                        bits |= word_t(m_many(tokens.at(k))) << k;
+                        bits |= word_t(m_keys[c + k] == id) << k;
                     }
+                }
+                return bits & first_bits(count);
+            }
+
+            column_range m_range;
+            const T* m_keys;
+        };
+
+        /// Keys of one id: from the first to past the last, and whether other ids lie between them.
+        template <class T>
+        struct segment
+        {
+            T id;
+            column_range range;
+            bool mixed;
+        };
+
+        /// The segments of one row of ids, ordered by id.
+        template <class T>
+        void find_segments(const T* ids, std::size_t n, std::vector<segment<T>>& segments)
+        {
+            segments.clear();
+            for (std::size_t c = 0; c < n;)
+            {
+                const std::size_t begin = c;
+                for (++c; c < n && ids[c] == ids[begin]; ++c)
+                {
+                }
+                segments.push_back({ids[begin], {begin, c}, false});
+            }
+            const auto before = [](const segment<T>& a, const segment<T>& b) {
+                return a.id < b.id || (a.id == b.id && a.range.begin < b.range.begin);
+            };
+            if (!std::is_sorted(segments.begin(), segments.end(), before))
+            {
+                std::sort(segments.begin(), segments.end(), before);
+            }
+            std::size_t count = 0;
+            for (const segment<T>& next : segments)
+            {
+                if (count != 0 && segments[count - 1].id == next.id)
+                {
+                    segments[count - 1].range.end = next.range.end;
+                    segments[count - 1].mixed = true;
+                    continue;
+                }
+                segments[count++] = next;
+            }
+            segments.erase(segments.begin() + static_cast<std::ptrdiff_t>(count), segments.end());
+        }
+
+        /// Found once for each query, so that a row costs one look. The ids are copied: ranges that were found must not
+        /// be those of other ids.
+        template <class S, class T>
+        class segment_rule
+        {
+            /// keys is where the ids of a mixed segment's row begin.
+            struct found
+            {
+                column_range range;
+                std::size_t keys;
+            };
+
+            static constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
+
+        public:
+
+            using shape_type = S;
+
+            template <class Q, class K>
+            segment_rule(const Q& q_segments, const K& k_segments)
+                : m_shape(append_axis(q_segments.shape(), columns_of(k_segments.shape())))
+            {
+                const std::size_t q = columns_of(q_segments.shape());
+                const std::size_t k = columns_of(k_segments.shape());
+                std::vector<T> keys(
+                    k_segments.template begin<xt::layout_type::row_major>(),
+                    k_segments.template end<xt::layout_type::row_major>()
+                );
+                m_found.reserve(q_segments.size());
+                std::vector<segment<T>> segments;
+                bool mixed = false;
+                auto id = q_segments.template begin<xt::layout_type::row_major>();
+                for (std::size_t batch = 0; m_found.size() < q_segments.size(); ++batch)
+                {
+                    find_segments(keys.data() + batch * k, k, segments);
+                    for (std::size_t i = 0; i < q; ++i, ++id)
+                    {
+                        m_found.push_back(find(segments, *id, batch * k));
+                        mixed |= m_found.back().keys != whole;
+                    }
+                }
+                if (mixed)
+                {
+                    m_keys = std::move(keys);
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE segment_cursor<T> row(std::size_t r) const noexcept
+            {
+                const found& at = m_found[r];
+                return segment_cursor<T>(at.range, at.keys == whole ? nullptr : m_keys.data() + at.keys);
+            }
+
+        private:
+
+            /// Ids are compared by value, whatever their two types.
+            template <class I>
+            static found find(const std::vector<segment<T>>& segments, I id, std::size_t keys)
+            {
+                const auto at = std::partition_point(segments.begin(), segments.end(), [&](const segment<T>& s) {
+                    return std::cmp_less(+s.id, +id);
+                });
+                if (at == segments.end() || !std::cmp_equal(+at->id, +id))
+                {
+                    return {{}, whole};
+                }
+                return {at->range, at->mixed ? keys : whole};
+            }
+
+            shape_type m_shape;
+            std::vector<found> m_found;
+            std::vector<T> m_keys;
+        };
+
+        template <class Q, class K>
+        consteval bool require_segments()
+        {
+            constexpr bool integers = holds_integers<Q>() && holds_integers<K>();
+            static_assert(
+                integers, "xmask: segments are integers, one for each query and each key: tensors of them, standard "
+                          "containers, or lists."
+            );
+            return integers;
+        }
+
+        template <class Q, class K>
+        auto make_segments(const Q& q_segments, const K& k_segments)
+        {
+            const auto& a = q_segments.shape();
+            const auto& b = k_segments.shape();
+            if (a.size() == 0 || a.size() != b.size() || !std::equal(a.begin(), a.end() - 1, b.begin())) [[unlikely]]
+            {
+                throw_invalid(
+                    "keep_same_segment", "q_segments has shape ", tuple_text(a), " and k_segments has shape ",
+                    tuple_text(b), "; expected (..., q) and (..., k), equal but for the last axis"
+                );
+            }
+            using shape = typename one_more_axis<typename Q::inner_shape_type>::type;
+            return mask(segment_rule<shape, std::remove_cv_t<value_type_t<K>>>(q_segments, k_segments));
+        }
+
+        /// Keys begin, begin + step, ... before end.
+        class dilated_cursor
+        {
+        public:
+
+            /// comb: bits 0, step, 2 * step, ... of a word.
+            dilated_cursor(column_range range, std::size_t step, word_t comb) noexcept
+                : m_range(range)
+                , m_step(step)
+                , m_comb(comb)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept
+            {
+                // How far the next key, kept or not, lies ahead.
+                const std::size_t past = c > m_range.begin ? (c - m_range.begin) % m_step : 0;
+                const std::size_t ahead = c < m_range.begin ? m_range.begin - c : past == 0 ? 0 : m_step - past;
+                const word_t bits = ahead < word_columns ? m_comb << ahead : 0;
+                return bits & first_bits(std::max(m_range.end, c) - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const noexcept
+            {
+                return c >= m_range.begin && c < m_range.end && (c - m_range.begin) % m_step == 0;
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_range;
+            }
+
+            [[nodiscard]] column_range solid() const noexcept
+            {
+                return m_step == 1 || m_range.size() == 1 ? m_range : column_range();
+            }
+
+        private:
+
+            column_range m_range;
+            std::size_t m_step;
+            word_t m_comb;
+        };
+
+        class dilated_rule
+        {
+        public:
+
+            using shape_type = std::array<std::size_t, 2>;
+
+            dilated_rule(std::size_t q, std::size_t k, std::size_t left, std::size_t step)
+                : m_shape{q, k}
+                , m_left(left)
+                , m_step(step)
+            {
+                if (step == 0) [[unlikely]]
+                {
+                    throw_invalid("keep_dilated", "step 0; expected 1 or more");
+                }
+                for (std::size_t bit = 0; bit < word_columns; bit += std::min(step, word_columns))
+                {
+                    m_comb |= word_t(1) << bit;
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept
+            {
+                const std::size_t n = m_shape[1];
+                const std::size_t begin = i - std::min(m_left, i / m_step) * m_step;
+                if (begin >= n)
+                {
+                    return dilated_cursor({n, n}, m_step, m_comb);
+                }
+                const std::size_t end = i < n ? i + 1 : n - (n - 1 - begin) % m_step;
+                return dilated_cursor({begin, end}, m_step, m_comb);
+            }
+
+        private:
+
+            shape_type m_shape;
+            std::size_t m_left;
+            std::size_t m_step;
+            word_t m_comb = 0;
+        };
+
+        /// Whether F answers for the indices of a shape of type S.
+        template <class F, class S>
+        struct takes_indices : std::is_invocable_r<bool, const F&, const S&>
+        {
+        };
+
+        template <class F, std::size_t N>
+        struct takes_indices<F, std::array<std::size_t, N>>
+        {
+            static constexpr bool value = []<std::size_t... I>(std::index_sequence<I...>) {
+                return std::is_invocable_r_v<bool, const F&, decltype(I)...>;
+            }(std::make_index_sequence<N>());
+        };
+
+        template <class F, class S>
+        consteval bool require_indices()
+        {
+            constexpr bool takes = takes_indices<F, S>::value;
+            static_assert(
+                takes, "xmask: keep_if calls f(i, j, ...) with one std::size_t for each axis of the shape, and f "
+                       "returns bool; where the number of axes is known at run time only, f takes one container of "
+                       "indices."
+            );
+            return takes;
+        }
+
+        /// One row of a function: the indices of its leading axes are known, the last one runs.
+        template <class F, class S>
+        class function_cursor
+        {
+        public:
+
+            function_cursor(const F& f, S index, std::size_t n)
+                : m_function(&f)
+                , m_index(std::move(index))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return c + word_columns <= m_columns ? ask(c, whole_word()) : ask(c, m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                S index = m_index;
+                return call(index, c);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_columns};
+            }
+
+        private:
+
+            template <class Count>
+            XMASK_INLINE word_t ask(std::size_t c, Count count) const
+            {
+                // Answers first, bits then: a compiler may ask for many columns at a time.
+                S index = m_index;
+                std::array<bool, word_columns> answers;
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    answers[k] = call(index, c + k);
+                }
+                const memory_block<bool> block(answers.data());
+                word_t bits = 0;
+                for_each_register<bool>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = load_register<full>(block, k, count - k);
+                    bits |= bits_from_mask(x != lanes<bool>(0)) << k;
+                });
+                return bits & first_bits(count);
+            }
+
+            XMASK_INLINE bool call(S& index, std::size_t c) const
+            {
+                // A shape of rank 0 is one row of one column, and has no index.
+                if (index.size() != 0)
+                {
+                    index[index.size() - 1] = c;
+                }
+                if constexpr (requires { std::tuple_size<S>::value; })
+                {
+                    return static_cast<bool>(std::apply(*m_function, std::as_const(index)));
+                }
+                else
+                {
+                    return static_cast<bool>((*m_function)(std::as_const(index)));
+                }
+            }
+
+            const F* m_function;
+            S m_index;
+            std::size_t m_columns;
+        };
+
+        template <class S, class F>
+        class function_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            template <class G>
+            function_rule(S shape, G&& f)
+                : m_shape(std::move(shape))
+                , m_function(std::forward<G>(f))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto row(std::size_t r) const
+            {
+                S index = m_shape;
+                for (std::size_t axis = index.size(); axis-- > 1;)
+                {
+                    index[axis - 1] = r % m_shape[axis - 1];
+                    r /= m_shape[axis - 1];
+                }
+                return function_cursor<F, S>(m_function, std::move(index), columns_of(m_shape));
+            }
+
+        private:
+
+            S m_shape;
+            F m_function;
+        };
+
+        template <class S, class F>
+        auto make_function(S shape, F&& f)
+        {
+            if constexpr (require_indices<std::decay_t<F>, S>())
+            {
+                return mask(function_rule<S, std::decay_t<F>>(std::move(shape), std::forward<F>(f)));
+            }
+        }
+    }
+
+    /// Keeps key j for query i where j <= i + offset: no query sees what comes after it.
+    ///
+    /// The mask's shape is (q, k). With offset 0 the first query sees the first key only, as with PyTorch's is_causal;
+    /// with k - q, the number of earlier keys in a cache, the last query sees all keys, as in FlashAttention. Both have
+    /// a name: keep_causal_top_left, keep_causal_bottom_right.
+    /// Nothing is stored; a row is one range, and a word costs a shift.
+    ///
+    ///     auto m = xmask::keep_causal(2, 3, 1);
+    ///     // 1 1 0
+    ///     // 1 1 1
+    inline auto keep_causal(std::size_t q, std::size_t k, std::ptrdiff_t offset = 0)
+    {
+        const auto begin = -static_cast<std::ptrdiff_t>(detail::far_away);
+        return mask(detail::pattern_rule(q, k, detail::window_pattern(begin, detail::add_far(offset, 1))));
+    }
+
+    /// keep_causal(q, k, 0): query i sees keys 0 to i.
+    inline auto keep_causal_top_left(std::size_t q, std::size_t k)
+    {
+        return keep_causal(q, k, 0);
+    }
+
+    /// keep_causal(q, k, k - q): the queries are the last q of k tokens, as with a cache of keys and values. Where
+    /// there are more queries than keys, the first of them see nothing.
+    ///
+    ///     auto m = xmask::keep_causal_bottom_right(2, 4);
+    ///     // 1 1 1 0
+    ///     // 1 1 1 1
+    inline auto keep_causal_bottom_right(std::size_t q, std::size_t k)
+    {
+        return keep_causal(q, k, static_cast<std::ptrdiff_t>(k) - static_cast<std::ptrdiff_t>(q));
+    }
+
+    /// Keeps keys i + offset - left to i + offset + right, both included, for query i: attention in a sliding window.
+    ///
+    /// The mask's shape is (q, k). A window of 0 and 0 is one key; a count beyond the keys sets no limit.
+    /// FlashAttention's window_size of (left, right) is this with an offset of k - q. Nothing is stored; a row is one
+    /// range, and a word costs two shifts.
+    ///
+    ///     auto m = xmask::keep_window(3, 4, 1, 0);
+    ///     // 1 0 0 0
+    ///     // 1 1 0 0
+    ///     // 0 1 1 0
+    inline auto keep_window(
+        std::size_t q, std::size_t k, std::size_t left, std::size_t right, std::ptrdiff_t offset = 0
+    )
+    {
+        const auto begin = detail::subtract_far(offset, left);
+        const auto end = detail::add_far(detail::add_far(offset, right), 1);
+        return mask(detail::pattern_rule(q, k, detail::window_pattern(begin, end)));
+    }
+
+    /// Keeps key j for query i where j <= i or j < prefix: every query sees the whole prefix, and beyond it is causal.
+    ///
+    /// prefix: an integer, for a mask of shape (q, k); or integers of any rank, a tensor, lazy expression, standard
+    /// container or list, for one of shape prefix.shape + [q, k]. A tensor is held by reference if it is an lvalue.
+    /// Throws std::out_of_range, naming the value and its position, for a prefix below 0 or beyond k.
+    /// A row is one range, and a word costs a shift.
+    ///
+    ///     auto m = xmask::keep_prefix(3, 3, 2);
+    ///     // 1 1 0
+    ///     // 1 1 0
+    ///     // 1 1 1
+    template <class P>
+    auto keep_prefix(std::size_t q, std::size_t k, P&& prefix)
+    {
+        if constexpr (detail::prefix_number<std::decay_t<P>>)
+        {
+            detail::require_prefix_within(prefix, k);
+            return mask(detail::pattern_rule(q, k, detail::prefix_pattern(static_cast<std::size_t>(prefix))));
+        }
+        else if constexpr (detail::require_prefix<P>())
+        {
+            using rule = detail::prefix_rule<detail::held_t<P>>;
+            return mask(rule(q, k, detail::hold(std::forward<P>(prefix))));
+        }
+    }
+
+    template <std::integral T>
+    auto keep_prefix(std::size_t q, std::size_t k, std::initializer_list<T> prefix)
+    {
+        return keep_prefix(q, k, detail::hold(prefix));
+    }
+
+    /// Keeps the keys whose segment is the query's: attention within each of several sequences packed into one.
+    ///
+    /// q_segments, k_segments: integer ids of shapes (..., q) and (..., k), tensors, lazy expressions, standard
+    /// containers or lists, whose types may differ. The mask's shape is (..., q, k). The ids are looked at and copied
+    /// here; the mask does not follow a tensor that changes later.
+    /// Throws std::invalid_argument where the shapes differ in more than the last axis.
+    /// Memory for one range a query. Where the keys of a segment lie side by side, as in sorted ids, a row is that
+    /// range, and a word costs two shifts; otherwise it compares the ids between the segment's first and last key.
+    ///
+    ///     auto m = xmask::keep_same_segment({0, 0, 1}, {0, 0, 1}) && xmask::keep_causal(3, 3);
+    ///     // 1 0 0
+    ///     // 1 1 0
+    ///     // 0 0 1
+    template <class Q, class K>
+    auto keep_same_segment(const Q& q_segments, const K& k_segments)
+    {
+        if constexpr (detail::require_segments<Q, K>())
+        {
+            const auto& queries = detail::hold(q_segments);
+            const auto& keys = detail::hold(k_segments);
+            return detail::make_segments(queries, keys);
+        }
+    }
+
+    template <std::integral T, std::integral U>
+    auto keep_same_segment(std::initializer_list<T> q_segments, std::initializer_list<U> k_segments)
+    {
+        return keep_same_segment(detail::hold(q_segments), detail::hold(k_segments));
+    }
+
+    /// Keeps key j for query i where j <= i and both are in the same chunk of `chunk` tokens: causal within chunks.
+    ///
+    /// The mask's shape is (q, k). Throws std::invalid_argument for a chunk of 0. Nothing is stored; a row is one
+    /// range, which costs a division, and a word costs two shifts.
+    ///
+    ///     auto m = xmask::keep_chunked(3, 3, 2);
+    ///     // 1 0 0
+    ///     // 1 1 0
+    ///     // 0 0 1
+    inline auto keep_chunked(std::size_t q, std::size_t k, std::size_t chunk)
+    {
+        if (chunk == 0) [[unlikely]]
+        {
+            detail::throw_invalid("keep_chunked", "chunk 0; expected 1 or more");
+        }
+        return mask(detail::pattern_rule(q, k, detail::chunk_pattern(chunk)));
+    }
+
+    /// Keeps keys i, i - step, i - 2 * step, ... down to i - left * step for query i: a dilated window.
+    ///
+    /// The mask's shape is (q, k). Throws std::invalid_argument for a step of 0. Nothing is stored; a word costs a
+    /// division and two shifts.
+    ///
+    ///     auto m = xmask::keep_dilated(4, 4, 1, 2);
+    ///     // 1 0 0 0
+    ///     // 0 1 0 0
+    ///     // 1 0 1 0
+    ///     // 0 1 0 1
+    inline auto keep_dilated(std::size_t q, std::size_t k, std::size_t left, std::size_t step)
+    {
+        return mask(detail::dilated_rule(q, k, left, step));
+    }
+
+    /// Keeps the elements for whose indices f is true.
+    ///
+    /// shape: a number (one axis), a list, or a shape. f(i, j, ...) takes a std::size_t for each axis and returns bool;
+    /// for a shape whose number of axes is known at run time only, as that of an xt::xarray, f(index) takes one
+    /// container of indices. f is copied or moved in. It may be called in any order, any number of times, by several
+    /// threads at once. Every element costs a call; nothing is stored.
+    ///
+    ///     auto m = xmask::keep_if({2, 3}, [](std::size_t i, std::size_t j) { return (i + j) % 2 == 0; });
+    ///     // 1 0 1
+    ///     // 0 1 0
+    template <class S, class F>
+    auto keep_if(const S& shape, F&& f)
+    {
+        return detail::make_function(detail::to_shape(shape), std::forward<F>(f));
+    }
+
+    template <std::size_t N, class F>
+    auto keep_if(const std::size_t (&shape)[N], F&& f)
+    {
+        return detail::make_function(std::to_array(shape), std::forward<F>(f));
+    }
+}
+
+// ==== xmask/masks/positions.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+/// @file
+/// The positions that a mask keeps, one by one.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The flat positions of what a mask keeps, in order: a range to loop over.
+        template <class CTM>
+        class kept_positions
+        {
+            using mask_type = std::decay_t<CTM>;
+            using rows_type = mask_rows<mask_type>;
+
+        public:
+
+            class iterator
+            {
+            public:
+
+                using value_type = std::size_t;
+                using difference_type = std::ptrdiff_t;
+                using iterator_category = std::input_iterator_tag;
+
+                iterator(const rows_type& rows, std::size_t row_count, std::size_t n)
+                    : m_rows(std::addressof(rows))
+                    , m_row_count(row_count)
+                    , m_columns(n)
+                {
+                    if (m_row_count != 0)
+                    {
+                        m_bits = word();
+                    }
+                    skip_empty();
+                }
+
+                std::size_t operator*() const noexcept
+                {
+                    return m_row * m_columns + m_column + lowest_bit(m_bits);
+                }
+
+                iterator& operator++()
+                {
+                    m_bits &= m_bits - 1;
+                    skip_empty();
+                    return *this;
+                }
+
+                void operator++(int)
+                {
+                    ++*this;
+                }
+
+                bool operator==(std::default_sentinel_t) const noexcept
+                {
+                    return m_row == m_row_count;
+                }
+
+            private:
+
+                [[nodiscard]] word_t word() const
+                {
+                    return m_rows->row(m_row).word(m_column) & first_bits(m_columns - m_column);
+                }
+
+                void skip_empty()
+                {
+                    while (m_bits == 0 && m_row != m_row_count)
+                    {
+                        m_column += word_columns;
+                        if (m_column >= m_columns)
+                        {
+                            m_column = 0;
+                            ++m_row;
+                        }
+                        m_bits = m_row == m_row_count ? 0 : word();
+                    }
+                }
+
+                const rows_type* m_rows;
+                std::size_t m_row_count;
+                std::size_t m_columns;
+                std::size_t m_row = 0;
+                std::size_t m_column = 0;
+                word_t m_bits = 0;
+            };
+
+            template <class M>
+            explicit kept_positions(M&& m)
+                : m_mask(std::forward<M>(m))
+                , m_rows(m_mask, m_mask.shape())
+            {
+            }
+
+            // The rows look into the mask.
+            kept_positions(const kept_positions&) = delete;
+            kept_positions& operator=(const kept_positions&) = delete;
+
+            [[nodiscard]] iterator begin() const
+            {
+                const std::size_t n = columns_of(m_mask.shape());
+                return {m_rows, n == 0 ? 0 : rows_of(m_mask.shape()), n};
+            }
+
+            [[nodiscard]] std::default_sentinel_t end() const noexcept
+            {
+                return {};
+            }
+
+        private:
+
+            CTM m_mask;
+            rows_type m_rows;
+        };
+    }
+
+    /// The flat row-major positions of what the mask keeps, in order: a range for a loop. Nothing is allocated; each word
+    /// is asked for once.
+    ///
+    ///     for (std::size_t i : xmask::positions_of(m)) { visit(x.flat(i)); }
+    template <class M>
+    auto positions_of(M&& m)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
+        }
+    }
+}
+
+// ==== xmask/masks/random.hpp ====
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
+
+/// @file
+/// Random masks: each element is a pure function of a seed and its position.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The increment of SplitMix64: 2^64 divided by the golden ratio.
+        inline constexpr std::uint64_t golden_gamma = 0x9e3779b97f4a7c15;
+
+        /// The output function of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators,
+        /// 2014; constants by D. Stafford): every input gives its own output, and all bits depend on all.
+        constexpr std::uint64_t scrambled(std::uint64_t x) noexcept
+        {
+            x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+            x = (x ^ x >> 27) * 0x94d049bb133111eb;
+            return x ^ x >> 31;
+        }
+
+        /// A stream of 32-bit numbers for each row of a seed, of which any can be had at any time: the numbers of
+        /// SplitMix64, in halves, that starts at the row's key.
+        class row_stream
+        {
+        public:
+
+            constexpr row_stream(std::uint64_t seed, std::size_t row) noexcept
+                : m_key(scrambled(scrambled(seed + golden_gamma) + (row + 1) * golden_gamma))
+            {
+            }
+
+            /// Numbers 2 * pair (the low half) and 2 * pair + 1.
+            [[nodiscard]] constexpr std::uint64_t pair(std::size_t pair) const noexcept
+            {
+                return scrambled(m_key + (pair + 1) * golden_gamma);
+            }
+
+        private:
+
+            std::uint64_t m_key;
+        };
+
+        /// Keeps each column of a row whose number lies below a limit out of 2^32.
+        class random_cursor
+        {
+        public:
+
+            random_cursor(row_stream stream, std::uint64_t limit, std::size_t n) noexcept
+                : m_stream(stream)
+                , m_limit(limit)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                const word_t bits = even_word(c / 2);
+                const word_t odd = c % 2 == 0 ? bits : bits >> 1 | word_t(kept(c + word_columns - 1)) << (word_columns - 1);
+                return odd & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const noexcept
+            {
+                return (m_stream.pair(c / 2) >> c % 2 * 32 & 0xffffffff) < m_limit;
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_limit == 0 ? 0 : m_columns};
+            }
+
+        private:
+
+            /// The word from column 2 * pair on.
+            [[nodiscard]] word_t even_word(std::size_t pair) const noexcept
+            {
+                word_t bits = 0;
+                for (std::size_t k = 0; k < word_columns / 2; ++k)
+                {
+                    const std::uint64_t numbers = m_stream.pair(pair + k);
+                    bits |= word_t((numbers & 0xffffffff) < m_limit) << 2 * k | word_t(numbers >> 32 < m_limit) << (2 * k + 1);
                 }
                 return bits;
             }
 
-        private:
-
-            enum class kind
-            {
-                none,
-                few,
-                many
-            };
-
-            few_ids<T> m_few;
-            many_ids<T> m_many;
-            kind m_kind;
+            row_stream m_stream;
+            std::uint64_t m_limit;
+            std::size_t m_columns;
         };
 
-        /// Sorted ids of the tokens' own type, each once. Ids that the type can't hold are in no token, and left out.
-        template <class T, class I>
-        std::vector<T> ids_of(const I& ids)
+        template <class S>
+        class random_rule
         {
-            std::vector<T> sorted;
-            for (const auto id : ids)
+        public:
+
+            using shape_type = S;
+
+            random_rule(S shape, double probability, std::uint64_t seed)
+                : m_shape(std::move(shape))
+                , m_seed(seed)
             {
-                // Promoted, because std::in_range refuses characters.
-                if (std::cmp_greater_equal(+id, +std::numeric_limits<T>::min())
-                    && std::cmp_less_equal(+id, +std::numeric_limits<T>::max()))
+                if (!(probability >= 0 && probability <= 1)) [[unlikely]]
                 {
-                    sorted.push_back(static_cast<T>(id));
+                    throw_invalid("keep_random", "probability ", probability, " is outside of [0, 1]");
+                }
+                m_limit = static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] random_cursor row(std::size_t r) const noexcept
+            {
+                return {row_stream(m_seed, r), m_limit, columns_of(m_shape)};
+            }
+
+        private:
+
+            S m_shape;
+            std::uint64_t m_seed;
+            std::uint64_t m_limit = 0;
+        };
+    }
+
+    /// Keeps each element with a probability, independently of all others.
+    ///
+    /// shape: the mask's shape, or a number for 1-D. probability: of being kept, 0 to 1, to the nearest 2^-32. An element
+    /// depends on the seed, the number of its row and its column only: not on the extents, on other elements, on the
+    /// order in which they are asked for, or on the machine. Another mask needs another seed.
+    /// Throws std::invalid_argument for a probability outside of [0, 1]. Costs two multiplications for two elements,
+    /// each time it is asked: a mask that is used often is worth a bitmask.
+    ///
+    ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
+    template <class S>
+    auto keep_random(const S& shape, double probability, std::uint64_t seed)
+    {
+        auto owned = detail::to_shape(shape);
+        return mask(detail::random_rule<decltype(owned)>(std::move(owned), probability, seed));
+    }
+
+    inline auto keep_random(std::initializer_list<std::size_t> shape, double probability, std::uint64_t seed)
+    {
+        auto owned = detail::to_shape(shape);
+        return mask(detail::random_rule<decltype(owned)>(std::move(owned), probability, seed));
+    }
+}
+
+// ==== xmask/masks/ranges.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Masks that keep one range of each row, and those of batches packed end to end.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        template <class CTB, class CTE>
+        class ranges_rule
+        {
+            using table = std::decay_t<CTB>;
+
+        public:
+
+            using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+
+            template <class B, class E>
+            ranges_rule(B&& begin, E&& end, std::size_t n)
+                : m_begin(std::forward<B>(begin))
+                , m_end(std::forward<E>(end))
+                , m_shape(append_axis(m_begin.shape(), n))
+            {
+                require_same_shape("keep_ranges", "begin", m_begin.shape(), "end", m_end.shape());
+                m_begin_offsets = table_offsets(m_begin, m_begin.dimension());
+                m_end_offsets = table_offsets(m_end, m_end.dimension());
+                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
+                {
+                    const auto first = at(m_begin, m_begin_offsets, r);
+                    const auto last = at(m_end, m_end_offsets, r);
+                    if (std::cmp_less(+first, 0) || std::cmp_less(+last, +first) || std::cmp_greater(+last, n)) [[unlikely]]
+                    {
+                        throw_out_of_range(
+                            "keep_ranges", "the range [", +first, ", ", +last, ") of row ", r, " is not within [0, ", n, ")"
+                        );
+                    }
                 }
             }
-            std::sort(sorted.begin(), sorted.end());
-            sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-            return sorted;
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
+            {
+                // Clamped, because the caller's tensors may have changed since they were checked.
+                const std::size_t n = m_shape[m_shape.size() - 1];
+                const std::size_t end = std::min(static_cast<std::size_t>(at(m_end, m_end_offsets, r)), n);
+                return range_cursor({std::min(static_cast<std::size_t>(at(m_begin, m_begin_offsets, r)), end), end});
+            }
+
+        private:
+
+            template <class E>
+            static auto at(const E& e, const row_offsets& offsets, std::size_t r) noexcept
+            {
+                return e.data()[static_cast<std::ptrdiff_t>(e.data_offset()) + offsets(r)];
+            }
+
+            CTB m_begin;
+            CTE m_end;
+            shape_type m_shape;
+            row_offsets m_begin_offsets;
+            row_offsets m_end_offsets;
+        };
+
+        template <class T>
+        consteval bool require_boundaries()
+        {
+            constexpr bool integers = holds_integers<T>();
+            static_assert(
+                integers, "xmask: boundaries are integers: a tensor of them, a standard container, or a list."
+            );
+            return integers;
         }
 
-        template <class X, class I>
+        /// The lengths between cumulative ones, checked.
+        template <class C>
+        xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative)
+        {
+            const auto& table = cumulative;
+            if (table.dimension() != 1 || table.size() == 0 || table(0) != 0) [[unlikely]]
+            {
+                throw_invalid(
+                    name, "cumulative lengths of shape ", tuple_text(table.shape()),
+                    "; expected one axis with 0 first, then the end of each sequence"
+                );
+            }
+            auto lengths = xt::xtensor<std::size_t, 1>::from_shape({table.size() - 1});
+            for (std::size_t i = 0; i < lengths.size(); ++i)
+            {
+                if (std::cmp_less(+table(i + 1), +table(i))) [[unlikely]]
+                {
+                    throw_out_of_range(
+                        name, "cumulative length ", +table(i + 1), " at position ", i + 1, " is below the one before it, ",
+                        +table(i)
+                    );
+                }
+                lengths(i) = static_cast<std::size_t>(table(i + 1)) - static_cast<std::size_t>(table(i));
+            }
+            return lengths;
+        }
+    }
+
+    /// Keeps columns [begin, end) of n in each row.
+    ///
+    /// begin, end: integers of one shape and any rank: tensors, lazy expressions, standard containers or lists. The
+    /// mask's shape is begin.shape + [n]. Tensors are held by reference if they are lvalues.
+    /// Throws std::out_of_range, naming the row, unless 0 <= begin <= end <= n; std::invalid_argument where the shapes
+    /// differ. A word costs two shifts.
+    ///
+    ///     auto m = xmask::keep_ranges({0, 1}, {2, 4}, 4);
+    ///     // 1 1 0 0
+    ///     // 0 1 1 1
+    template <class B, class E>
+    auto keep_ranges(B&& begin, E&& end, std::size_t n)
+    {
+        if constexpr (detail::require_boundaries<B>() && detail::require_boundaries<E>())
+        {
+            using rule = detail::ranges_rule<detail::held_t<B>, detail::held_t<E>>;
+            return mask(rule(detail::hold(std::forward<B>(begin)), detail::hold(std::forward<E>(end)), n));
+        }
+    }
+
+    template <std::integral T, std::integral U>
+    auto keep_ranges(std::initializer_list<T> begin, std::initializer_list<U> end, std::size_t n)
+    {
+        return keep_ranges(detail::hold(begin), detail::hold(end), n);
+    }
+
+    /// The padded batch of sequences that are packed end to end: row i keeps its first cumulative[i + 1] - cumulative[i]
+    /// of n columns. cumulative: integers, 0 first, then the end of each sequence (cu_seqlens of variable-length
+    /// attention).
+    /// Throws std::invalid_argument where it does not begin with 0, std::out_of_range where it falls, or where a sequence
+    /// is longer than n. Memory for one length a row.
+    ///
+    ///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);    // keep_lengths({2, 1, 4}, 4)
+    template <class C>
+    auto keep_packed(C&& cumulative, std::size_t n)
+    {
+        if constexpr (detail::require_boundaries<C>())
+        {
+            decltype(auto) table = detail::hold(std::forward<C>(cumulative));
+            return detail::make_lengths<detail::padding::right>(
+                "keep_packed", detail::lengths_between("keep_packed", table), n
+            );
+        }
+    }
+
+    template <std::integral T>
+    auto keep_packed(std::initializer_list<T> cumulative, std::size_t n)
+    {
+        return keep_packed(detail::hold(cumulative), n);
+    }
+
+    /// The number of its sequence for each token of a packed batch, an array of cumulative.back() elements:
+    /// keep_same_segment makes the mask of attention within sequences from it. Otherwise as keep_packed.
+    ///
+    ///     auto ids = xmask::segment_ids({0, 2, 3, 7});    // 0 0 1 2 2 2 2
+    template <class C>
+    auto segment_ids(C&& cumulative)
+    {
+        if constexpr (detail::require_boundaries<C>())
+        {
+            decltype(auto) table = detail::hold(std::forward<C>(cumulative));
+            const auto lengths = detail::lengths_between("segment_ids", table);
+            auto ids = xt::xtensor<std::size_t, 1>::from_shape({static_cast<std::size_t>(table(lengths.size()))});
+            std::size_t* to = ids.data();
+            for (std::size_t i = 0; i < lengths.size(); ++i)
+            {
+                to = std::fill_n(to, lengths(i), i);
+            }
+            return ids;
+        }
+    }
+
+    template <std::integral T>
+    auto segment_ids(std::initializer_list<T> cumulative)
+    {
+        return segment_ids(detail::hold(cumulative));
+    }
+}
+
+// ==== xmask/masks/text.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <ostream>
+#include <string>
+#include <vector>
+
+/// @file
+/// A mask as a picture in text.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// How large a picture may be, in characters and lines. A larger mask is folded: a character then stands for a tile.
+    struct text_options
+    {
+        std::size_t width = 80;
+        std::size_t height = 40;
+    };
+
+    namespace detail
+    {
+        /// How many columns of [begin, end) a row keeps.
+        template <row_cursor C>
+        std::size_t count_columns(const C& cursor, std::size_t begin, std::size_t end)
+        {
+            std::size_t count = 0;
+            for (std::size_t c = begin; c < end; c += word_columns)
+            {
+                count += count_bits(cursor.word(c) & first_bits(end - c));
+            }
+            return count;
+        }
+
+        /// Draws a mask tile by tile.
+        template <mask_expression M>
+        class text_picture
+        {
+        public:
+
+            text_picture(const M& m, const text_options& options)
+                : m_masks(m, m.shape())
+                , m_rows(rows_of(m.shape()))
+                , m_columns(columns_of(m.shape()))
+                , m_matrix_rows(m.dimension() > 2 ? static_cast<std::size_t>(m.shape()[m.dimension() - 2]) : m_rows)
+                , m_tile_rows(tile(m_rows, options.height))
+                , m_tile_columns(tile(m_columns, options.width))
+            {
+            }
+
+            [[nodiscard]] std::string text() const
+            {
+                std::string out;
+                if (m_rows == 0 || m_columns == 0)
+                {
+                    return out;
+                }
+                for (std::size_t r = 0; r < m_rows; r += m_tile_rows)
+                {
+                    // Matrices of a stack stand apart, as long as each line is one row.
+                    if (r != 0 && m_tile_rows == 1 && r % m_matrix_rows == 0)
+                    {
+                        out += '\n';
+                    }
+                    draw_line(out, r, std::min(r + m_tile_rows, m_rows));
+                }
+                if (m_tile_rows > 1 || m_tile_columns > 1)
+                {
+                    out += "(a character is " + std::to_string(m_tile_rows) + " x " + std::to_string(m_tile_columns)
+                           + " elements: █ all kept, ▒ some, · none)\n";
+                }
+                return out;
+            }
+
+        private:
+
+            static std::size_t tile(std::size_t extent, std::size_t characters)
+            {
+                const std::size_t room = std::max<std::size_t>(characters, 1);
+                return std::max<std::size_t>((extent + room - 1) / room, 1);
+            }
+
+            void draw_line(std::string& out, std::size_t first, std::size_t last) const
+            {
+                std::vector<std::size_t> kept((m_columns + m_tile_columns - 1) / m_tile_columns);
+                for (std::size_t r = first; r < last; ++r)
+                {
+                    const auto cursor = m_masks.row(r);
+                    for (std::size_t t = 0; t < kept.size(); ++t)
+                    {
+                        const std::size_t begin = t * m_tile_columns;
+                        kept[t] += count_columns(cursor, begin, std::min(begin + m_tile_columns, m_columns));
+                    }
+                }
+                for (std::size_t t = 0; t < kept.size(); ++t)
+                {
+                    const std::size_t columns = std::min(m_tile_columns, m_columns - t * m_tile_columns);
+                    out += kept[t] == 0 ? "·" : kept[t] == columns * (last - first) ? "█" : "▒";
+                }
+                out += '\n';
+            }
+
+            mask_rows<M> m_masks;
+            std::size_t m_rows;
+            std::size_t m_columns;
+            std::size_t m_matrix_rows;
+            std::size_t m_tile_rows;
+            std::size_t m_tile_columns;
+        };
+    }
+
+    /// The mask as lines of characters, UTF-8: █ kept, · dropped. A mask of more columns or rows than fit is folded, and
+    /// ▒ stands for a tile that is kept in part. Leading axes follow one another, matrices a blank line apart.
+    ///
+    ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
+    ///     // ███·
+    ///     // █···
+    template <class M>
+    std::string to_string(const M& m, const text_options& options = {})
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return detail::text_picture<M>(m, options).text();
+        }
+    }
+
+    /// Draws the mask, as to_string does.
+    template <class M>
+        requires mask_expression<M>
+    std::ostream& operator<<(std::ostream& out, const M& m)
+    {
+        return out << to_string(m);
+    }
+}
+
+// ==== xmask/masks/tokens.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Masks from token ids: padding, special tokens, a vocabulary to keep; sequences up to their end marker; spans between
+/// markers.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        template <class X, class... I>
         consteval bool require_tokens()
         {
-            constexpr bool integers = expression<X> && !mask_expression<X> && holds_integers<X>() && holds_integers<I>();
+            constexpr bool integers = expression<X> && !mask_expression<X> && holds_integers<X>()
+                                      && (holds_ids<I>() && ...);
             static_assert(integers, "xmask: tokens are a tensor of integers, and ids a list or container of integers.");
             return integers;
         }
 
+        /// The type of a tensor's tokens.
+        template <class X>
+        using token_t = std::remove_cv_t<value_type_t<X>>;
+
         template <class X, class I>
-        auto make_tokens(X&& tokens, const I& ids)
+        auto make_tokens(X&& tokens, I&& ids)
         {
             if constexpr (require_tokens<X, I>())
             {
-                using token = std::remove_cv_t<value_type_t<X>>;
-                return make_element_mask(std::forward<X>(tokens), id_lookup<token>(ids_of<token>(ids)));
+                return make_element_mask(std::forward<X>(tokens), make_id_test<token_t<X>>(std::forward<I>(ids)));
+            }
+        }
+
+        /// Calls f(block, count) with the columns [c, c + 64) of a row, or as many as there are.
+        template <class Row, class F>
+        XMASK_INLINE auto with_block(Row& row, std::size_t c, std::size_t n, F&& f)
+        {
+            const std::size_t count = std::min(n - c, word_columns);
+            row.prepare(c, c + count);
+            const auto block = row.read(c, count, first_bits(count));
+            return count == word_columns ? f(block, whole_word()) : f(block, count);
+        }
+
+        /// Gives each row's cursor, which is made of the tokens' row and whatever Finder knows.
+        template <class Finder, class Rows>
+        class marked_rows
+        {
+        public:
+
+            marked_rows(const Finder& finder, Rows rows, std::size_t n)
+                : m_finder(&finder)
+                , m_rows(std::move(rows))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] auto row(std::size_t r) const
+            {
+                return m_finder->cursor(m_rows.row(r), m_columns);
+            }
+
+        private:
+
+            const Finder* m_finder;
+            Rows m_rows;
+            std::size_t m_columns;
+        };
+
+        /// Rows that markers among the tokens divide; a Finder has cursor(row, columns).
+        template <class CTX, class Finder>
+        class marked_rule
+        {
+            using operand_type = std::decay_t<CTX>;
+
+        public:
+
+            using shape_type = typename operand_type::inner_shape_type;
+
+            template <class X>
+            marked_rule(X&& tokens, Finder finder)
+                : m_tokens(std::forward<X>(tokens))
+                , m_finder(std::move(finder))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_tokens.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                auto tokens = make_operand<token_t<operand_type>>(m_tokens, shape());
+                return marked_rows<Finder, decltype(tokens)>(m_finder, std::move(tokens), columns_of(shape()));
+            }
+
+        private:
+
+            CTX m_tokens;
+            Finder m_finder;
+        };
+
+        template <class X, class Finder>
+        auto make_marked(X&& tokens, Finder finder)
+        {
+            return mask(marked_rule<closure_t<X>, Finder>(std::forward<X>(tokens), std::move(finder)));
+        }
+
+        /// Keeps a row up to and with its first marker.
+        template <class Test>
+        class through_first
+        {
+        public:
+
+            explicit through_first(Test test)
+                : m_test(std::move(test))
+            {
+            }
+
+            template <class Row>
+            [[nodiscard]] range_cursor cursor(Row row, std::size_t n) const
+            {
+                for (std::size_t c = 0; c < n; c += word_columns)
+                {
+                    const word_t found = with_block(row, c, n, [&](const auto& block, auto count) XMASK_INLINE_LAMBDA {
+                        return m_test.block(block, count);
+                    });
+                    if (found != 0)
+                    {
+                        return range_cursor({0, c + lowest_bit(found) + 1});
+                    }
+                }
+                return range_cursor({0, n});
+            }
+
+        private:
+
+            Test m_test;
+        };
+
+        /// A row that keeps what lies between markers. It remembers how far it has read, so that words asked in order
+        /// cost one pass; one that lies before starts anew.
+        template <class Begin, class End, class Row>
+        class between_cursor
+        {
+        public:
+
+            between_cursor(const Begin& begin, const End& end, Row row, std::size_t n)
+                : m_begin(&begin)
+                , m_end(&end)
+                , m_row(std::move(row))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const
+            {
+                if (c < m_next)
+                {
+                    m_next = 0;
+                    m_inside = false;
+                }
+                while (m_next < c)
+                {
+                    read(std::min(c, m_next + word_columns));
+                }
+                return read(std::min(m_columns, c + word_columns));
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_columns};
+            }
+
+        private:
+
+            /// The word of the columns from the next one up to `stop`, at most 64.
+            word_t read(std::size_t stop) const
+            {
+                word_t begins = 0;
+                word_t ends = 0;
+                with_block(m_row, m_next, stop, [&](const auto& block, auto count) XMASK_INLINE_LAMBDA {
+                    begins = m_begin->block(block, count);
+                    ends = m_end->block(block, count);
+                    return 0;
+                });
+                // What an addition carries runs on from each begin up to the next end.
+                const word_t between = ~ends;
+                const word_t from = (begins | word_t(m_inside)) & between;
+                const word_t reached = (((from + between) ^ between) | from) & between;
+                const std::size_t count = stop - m_next;
+                m_inside = (reached >> (count - 1) & 1) != 0;
+                m_next = stop;
+                return reached & ~begins & first_bits(count);
+            }
+
+            const Begin* m_begin;
+            const End* m_end;
+            mutable Row m_row;  // a row over anything but memory keeps a buffer
+            std::size_t m_columns;
+            mutable std::size_t m_next = 0;
+            mutable bool m_inside = false;
+        };
+
+        /// Keeps what lies between begin and end markers.
+        template <class Begin, class End>
+        class between_markers
+        {
+        public:
+
+            between_markers(const char* name, Begin begin, End end)
+                : m_begin(std::move(begin))
+                , m_end(std::move(end))
+            {
+                for (const auto id : m_begin.ids())
+                {
+                    if (m_end(id)) [[unlikely]]
+                    {
+                        throw_invalid(
+                            name, "id ", +id, " is among the begin markers and among the end markers; an id marks a "
+                            "begin or an end, not both"
+                        );
+                    }
+                }
+            }
+
+            template <class Row>
+            [[nodiscard]] auto cursor(Row row, std::size_t n) const
+            {
+                return between_cursor<Begin, End, Row>(m_begin, m_end, std::move(row), n);
+            }
+
+        private:
+
+            Begin m_begin;
+            End m_end;
+        };
+
+        template <class X, class I>
+        auto make_through_first(X&& tokens, I&& ids)
+        {
+            if constexpr (require_tokens<X, I>())
+            {
+                auto test = make_id_test<token_t<X>>(std::forward<I>(ids));
+                return make_marked(std::forward<X>(tokens), through_first<decltype(test)>(std::move(test)));
+            }
+        }
+
+        template <class X, class B, class E>
+        auto make_between_markers(X&& tokens, B&& begin, E&& end)
+        {
+            if constexpr (require_tokens<X, B, E>())
+            {
+                auto begins = make_id_test<token_t<X>>(std::forward<B>(begin));
+                auto ends = make_id_test<token_t<X>>(std::forward<E>(end));
+                using finder = between_markers<decltype(begins), decltype(ends)>;
+                return make_marked(
+                    std::forward<X>(tokens), finder("keep_between_markers", std::move(begins), std::move(ends))
+                );
             }
         }
     }
 
     /// Keeps the tokens that are among `ids`.
     ///
-    /// tokens: a tensor or lazy expression of integers, whose shape is the mask's. ids: a list, container or tensor of
-    /// integers, copied once. Compared in the tokens' own type; an id that it can't hold is in no token.
-    /// Up to 8 ids are compared a register at a time; more are looked up in a table of bits, or by a sorted search
-    /// where the ids are few and far between.
+    /// tokens: a tensor or lazy expression of integers, whose shape is the mask's; an lvalue is held by reference.
+    /// ids: one id, a list, container or tensor of integers, which is copied, or an id_set, which is held by reference
+    /// if it is an lvalue. Tokens and ids are compared as numbers: an id that the tokens' type can't hold is in none.
+    /// Up to about 8 ids cost about as much as copying the tokens; more cost three instructions a token, one of them a
+    /// look into a table.
     ///
     ///     auto m = xmask::keep_tokens(tokens, {101, 102});
     template <class X, class I>
-    auto keep_tokens(X&& tokens, const I& ids)
+    auto keep_tokens(X&& tokens, I&& ids)
     {
-        return detail::make_tokens(std::forward<X>(tokens), ids);
+        return detail::make_tokens(std::forward<X>(tokens), std::forward<I>(ids));
     }
 
     template <class X, std::integral T>
     auto keep_tokens(X&& tokens, std::initializer_list<T> ids)
     {
-        return detail::make_tokens(std::forward<X>(tokens), detail::hold(ids));
+        return detail::make_tokens(std::forward<X>(tokens), ids);
     }
 
     /// Drops the tokens that are among `ids`, and keeps all others. Otherwise as keep_tokens.
     ///
     ///     auto m = xmask::drop_tokens(tokens, {0});    // padding
     template <class X, class I>
-    auto drop_tokens(X&& tokens, const I& ids)
+    auto drop_tokens(X&& tokens, I&& ids)
     {
-        return !detail::make_tokens(std::forward<X>(tokens), ids);
+        return !detail::make_tokens(std::forward<X>(tokens), std::forward<I>(ids));
     }
 
     template <class X, std::integral T>
     auto drop_tokens(X&& tokens, std::initializer_list<T> ids)
     {
-        return !detail::make_tokens(std::forward<X>(tokens), detail::hold(ids));
+        return !detail::make_tokens(std::forward<X>(tokens), ids);
+    }
+
+    /// Keeps each row up to and with the first of its tokens that is among `ids`; the whole row where none is.
+    ///
+    /// tokens and ids: as keep_tokens takes them. Each row is read once, up to its first marker, when an operation
+    /// comes to it; the words after that cost a shift.
+    ///
+    ///     const xt::xtensor<int, 1> tokens = {5, 6, 2, 0, 2};
+    ///     auto m = xmask::keep_through_first(tokens, 2);
+    ///     // 1 1 1 0 0
+    template <class X, class I>
+    auto keep_through_first(X&& tokens, I&& ids)
+    {
+        return detail::make_through_first(std::forward<X>(tokens), std::forward<I>(ids));
+    }
+
+    template <class X, std::integral T>
+    auto keep_through_first(X&& tokens, std::initializer_list<T> ids)
+    {
+        return detail::make_through_first(std::forward<X>(tokens), ids);
+    }
+
+    /// Keeps what lies after a begin marker and before the next end marker; a span without an end goes on to the row's
+    /// end. No marker is kept, wherever it stands: a begin inside of a span, or an end outside of one, is only dropped.
+    ///
+    /// tokens: as keep_tokens takes them. begin, end: one id, a list, container, tensor or id_set.
+    /// Throws std::invalid_argument, naming the id, if a token could be a begin and an end.
+    /// Words in the order of the columns cost two look-ups a token; one asked out of order reads its row anew.
+    ///
+    ///     const xt::xtensor<int, 1> tokens = {7, 1, 5, 6, 2, 8, 1, 9};
+    ///     auto m = xmask::keep_between_markers(tokens, 1, 2);
+    ///     // 0 0 1 1 0 0 0 1
+    template <class X, class B, class E>
+    auto keep_between_markers(X&& tokens, B&& begin, E&& end)
+    {
+        return detail::make_between_markers(std::forward<X>(tokens), std::forward<B>(begin), std::forward<E>(end));
+    }
+
+    template <class X, std::integral T, std::integral U>
+    auto keep_between_markers(X&& tokens, std::initializer_list<T> begin, std::initializer_list<U> end)
+    {
+        return detail::make_between_markers(std::forward<X>(tokens), begin, end);
     }
 }
 
@@ -7768,112 +11676,6 @@ namespace xmask::inline XMASK_ABI
 #include <initializer_list>
 #include <type_traits>
 #include <vector>
-
-// ==== xmask/reduce/axes.hpp ====
-
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <initializer_list>
-#include <ranges>
-#include <vector>
-
-/// @file
-/// The axes of a reduction: which go, which stay, and where a row's sum belongs.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// Axes as a reduction takes them: one number, or a container of numbers.
-    template <class A>
-    concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
-
-    /// The result's shape, and the result's offset for each row of the operand.
-    class kept_axes
-    {
-    public:
-
-        /// Throws std::out_of_range for an axis that the shape does not have, std::invalid_argument for one named twice.
-        template <class S, axes_argument A>
-        kept_axes(const char* function, const S& shape, const A& axes)
-        {
-            require_rank(shape.size());
-            std::array<bool, max_rank> reduced{};
-            if constexpr (std::integral<A>)
-            {
-                mark(function, reduced, axes, shape.size());
-            }
-            else
-            {
-                for (const auto axis : axes)
-                {
-                    mark(function, reduced, axis, shape.size());
-                }
-            }
-            std::array<std::ptrdiff_t, max_rank> strides{};
-            std::vector<std::size_t> kept;
-            for (std::size_t axis = shape.size(); axis-- > 0;)
-            {
-                if (!reduced[axis])
-                {
-                    strides[axis] = static_cast<std::ptrdiff_t>(m_size);
-                    m_size *= static_cast<std::size_t>(shape[axis]);
-                    kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
-                }
-            }
-            m_shape = any_shape(kept.begin(), kept.end());
-            m_keeps_last = shape.size() != 0 && !reduced[shape.size() - 1];
-            m_offsets = row_offsets(shape, shape, strides);
-        }
-
-        /// The shape of the result.
-        [[nodiscard]] const any_shape& shape() const noexcept
-        {
-            return m_shape;
-        }
-
-        /// The number of elements of the result.
-        [[nodiscard]] std::size_t size() const noexcept
-        {
-            return m_size;
-        }
-
-        /// Whether the columns of a row stay apart.
-        [[nodiscard]] bool keeps_last() const noexcept
-        {
-            return m_keeps_last;
-        }
-
-        /// Where row r of the operand goes.
-        [[nodiscard]] std::size_t offset(std::size_t r) const noexcept
-        {
-            return static_cast<std::size_t>(m_offsets(r));
-        }
-
-    private:
-
-        template <class I>
-        static void mark(const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank)
-        {
-            const auto count = static_cast<std::ptrdiff_t>(rank);
-            if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
-            {
-                throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
-            }
-            const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
-            const auto at = static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
-            if (reduced[at]) [[unlikely]]
-            {
-                throw_invalid(function, "axis ", at, " is named twice");
-            }
-            reduced[at] = true;
-        }
-
-        any_shape m_shape;
-        row_offsets m_offsets;
-        std::size_t m_size = 1;
-        bool m_keeps_last = false;
-    };
-}
 
 /// @file
 /// Sums and means over what a mask keeps: of everything, or along axes.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <set>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -140,6 +141,8 @@ TEST_CASE("ids come in containers, lists and tensors", "[tokens]")
     const xt::xtensor<char, 1> text = {'a', 'b', 'c'};
     require_word(xmask::keep_tokens(text, {'b', 'z'}), {0, 1, 0});
     require_word(xmask::drop_tokens(text, {97}), {0, 1, 1});
+    const xt::xtensor<wchar_t, 1> wide = {L'a', L'b', L'c'};
+    require_word(xmask::keep_tokens(wide, {98}), {0, 1, 0});
 }
 
 TEST_CASE("ids are copied, tokens are held by reference or moved in", "[tokens]")
@@ -155,4 +158,122 @@ TEST_CASE("ids are copied, tokens are held by reference or moved in", "[tokens]"
     };
     oracle::require_words(make(), {0, 1, 1});
     oracle::require_words(xmask::keep_tokens(tokens + 1, {3}), {1, 1});
+}
+
+TEST_CASE("an id_set holds each id once", "[tokens]")
+{
+    const xmask::id_set stop({3, 1, 2, 3});
+    STATIC_REQUIRE(std::is_same_v<decltype(stop), const xmask::id_set<int>>);
+    REQUIRE(stop.size() == 3);
+    REQUIRE(stop.contains(3));
+    REQUIRE_FALSE(stop.contains(4));
+    REQUIRE_FALSE(stop.contains((std::int64_t(1) << 32) + 1));
+    REQUIRE(std::vector<int>(stop.begin(), stop.end()) == std::vector<int>{1, 2, 3});
+    const xmask::id_set none(std::vector<short>{});
+    REQUIRE(none.size() == 0);
+    REQUIRE_FALSE(none.contains(0));
+    const xmask::id_set far(xt::xtensor<std::int64_t, 1>{-1, 16777217, std::int64_t(1) << 60});
+    STATIC_REQUIRE(std::is_same_v<decltype(far), const xmask::id_set<std::int64_t>>);
+    REQUIRE_FALSE(far.contains(~std::uint64_t(0)));
+    REQUIRE_FALSE(far.contains(16777216));
+    REQUIRE(far.contains(std::uint64_t(1) << 60));
+    const xmask::id_set<std::int8_t> small(std::vector<int>{300, 44});
+    REQUIRE(small.size() == 1);
+}
+
+TEST_CASE("tokens of any type meet an id_set of another", "[tokens]")
+{
+    const xmask::id_set<std::int64_t> ids({-1, 44, 300, 16777217});
+    const xt::xtensor<std::int8_t, 1> bytes = {44, -1, 0};
+    require_word(xmask::keep_tokens(bytes, ids), {1, 1, 0});
+    const xt::xtensor<std::uint64_t, 1> large = {~std::uint64_t(0), 16777216, 16777217, 300};
+    require_word(xmask::keep_tokens(large, ids), {0, 0, 1, 1});
+    require_word(xmask::drop_tokens(large, ids), {1, 1, 0, 0});
+    const xt::xtensor<int, 1> tokens = {300, 301};
+    require_word(xmask::keep_tokens(tokens, 300), {1, 0});
+}
+
+TEST_CASE("an id_set is held by reference or moved in", "[tokens]")
+{
+    const auto tokens = oracle::random<int>({2, 70}, 6);
+    std::vector<int> ids;
+    for (int id = -7; id < 9; ++id)
+    {
+        ids.push_back(id * id);
+    }
+    auto set = xmask::id_set<int>(ids);
+    const auto by_reference = xmask::keep_tokens(tokens, set);
+    oracle::require_words(by_reference, among(tokens, ids));
+    const auto temporary = xmask::keep_tokens(tokens, xmask::id_set<int>(ids));
+    oracle::require_words(temporary, among(tokens, ids));
+    const auto copy = set;
+    const auto moved = xmask::drop_tokens(tokens, std::move(set));
+    oracle::require_words(moved, among(tokens, ids, false));
+    oracle::require_words(xmask::keep_tokens(tokens, copy), among(tokens, ids));
+}
+
+TEST_CASE("tokens inside and outside of a table of ids", "[tokens]")
+{
+    // All of a word within the table's range, some beyond, some below; ids that need a wider table, or hashes.
+    for (const std::int64_t step : {1, 3, 50, 3000, 1 << 20})
+    {
+        std::vector<std::int64_t> ids;
+        for (std::int64_t k = 0; k < 1000; ++k)
+        {
+            ids.push_back((k - 100) * step);
+        }
+        const std::set<std::int64_t> lookup(ids.begin(), ids.end());
+        for (const std::int64_t spread : {0, 60, 100000})
+        {
+            xt::xtensor<std::int64_t, 2> tokens = xt::zeros<std::int64_t>({2, 4097});
+            std::vector<char> expected;
+            std::int64_t at = 7;
+            for (auto& token : tokens)
+            {
+                at = (at * 131 + 17) % 100003;
+                token = ids[static_cast<std::size_t>(at) % 1000] + (spread == 0 ? 0 : at % spread) - spread / 2;
+                expected.push_back(lookup.count(token) != 0);
+            }
+            CAPTURE(step, spread);
+            const auto m = xmask::keep_tokens(tokens, ids);
+            REQUIRE(oracle::elements(xt::xtensor<bool, 2>(m)) == expected);
+        }
+    }
+}
+
+TEST_CASE("a table of ids near the ends of the tokens' type", "[tokens]")
+{
+    // Distances from the lowest id wrap around: tokens below it must not be taken for some beyond the highest.
+    xt::xtensor<std::int8_t, 1> tokens = xt::zeros<std::int8_t>({512});
+    for (std::size_t k = 0; k < 512; ++k)
+    {
+        tokens(k) = static_cast<std::int8_t>(static_cast<std::uint8_t>(k));
+    }
+    for (const int low : {-128, -100, -20, 10, 100, 112})
+    {
+        std::vector<int> ids;
+        for (int id = low; id < 128; id += id == 126 ? 1 : 1 + (id & 1))
+        {
+            ids.push_back(id);
+        }
+        CAPTURE(low);
+        oracle::require_words(xmask::keep_tokens(tokens, ids), among(tokens, ids));
+        const auto shift = std::numeric_limits<std::int64_t>::max() - 127;
+        const xt::xtensor<std::int64_t, 1> wide = xt::cast<std::int64_t>(tokens) + shift;
+        std::vector<std::int64_t> wide_ids;
+        for (const int id : ids)
+        {
+            wide_ids.push_back(shift + id);
+        }
+        oracle::require_words(xmask::keep_tokens(wide, wide_ids), among(wide, wide_ids));
+    }
+    xt::xtensor<std::int32_t, 1> ends = xt::zeros<std::int32_t>({64});
+    std::vector<std::int32_t> last;
+    for (std::int32_t k = 0; k < 64; ++k)
+    {
+        ends(static_cast<std::size_t>(k)) = k % 2 == 0 ? std::numeric_limits<std::int32_t>::max() - k
+                                                       : std::numeric_limits<std::int32_t>::min() + k / 2;
+        last.push_back(std::numeric_limits<std::int32_t>::max() - k / 3);
+    }
+    oracle::require_words(xmask::keep_tokens(ends, last), among(ends, last));
 }

@@ -65,9 +65,9 @@ TEMPLATE_TEST_CASE(
 {
     using T = TestType;
     std::mt19937_64 generator(1);
-    // 8 ids are the most that are compared one by one; 9 and more go to a table of bits, or to a sorted search where
-    // they lie far apart.
-    for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 2, 7, 8, 9, 10, 100})
+    // Up to 10 ids are compared in registers; more go to a table of bytes, or to one of hashes where they lie far
+    // apart.
+    for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 2, 5, 7, 8, 9, 10, 100, 1000})
     {
         for (const bool far : {false, true})
         {

@@ -81,6 +81,18 @@ namespace xmask::inline XMASK_ABI::detail
             const auto chosen = (xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece))) & bit) == bit;
             return xsimd::batch_bool_cast<lane_t<T>>(chosen);
         }
+#if defined(__AVX2__)
+        else if constexpr (sizeof(T) == 1 && register_bytes<T> == 32)
+        {
+            // Each lane gets the byte of the word that holds its bit.
+            const auto byte_of_lane = _mm256_setr_epi8(
+                0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3
+            );
+            const auto bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
+            const auto bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits >> k)), byte_of_lane);
+            return lane_mask<T>(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit));
+        }
+#endif
         else
         {
             return batch::batch_bool_type::from_mask(bits >> k & first_bits(n));
