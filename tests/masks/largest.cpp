@@ -138,3 +138,17 @@ TEST_CASE("What can't be the largest is refused", "[largest]")
     REQUIRE_THROWS_AS(xmask::keep_n_of_m(x, 4, 3), std::invalid_argument);
     REQUIRE_THROWS_AS(xmask::keep_n_of_m(x, 0, 0), std::invalid_argument);
 }
+
+TEST_CASE("The largest are those that PyTorch keeps", "[largest]")
+{
+    const auto rows = oracle::reference<float>("keep_top_k_per_row", "w");
+    oracle::require_words(
+        xmask::keep_top_k<size_by::magnitude>(rows, 7),
+        oracle::elements(oracle::reference<bool>("keep_top_k_per_row", "mask"))
+    );
+    const auto groups = oracle::reference<float>("keep_2_of_4", "w");
+    oracle::require_words(
+        xmask::keep_n_of_m<size_by::magnitude>(groups, 2, 4),
+        oracle::elements(oracle::reference<bool>("keep_2_of_4", "mask"))
+    );
+}

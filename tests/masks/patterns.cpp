@@ -336,3 +336,14 @@ TEST_CASE("scores outside of a pattern are filled", "[patterns]")
         REQUIRE(same);
     }
 }
+
+TEST_CASE("Patterns are those that PyTorch makes", "[patterns]")
+{
+    const auto mask_of = [](const char* name) { return oracle::elements(oracle::reference<bool>(name, "mask")); };
+    oracle::require_words(xmask::keep_causal(70, 70), mask_of("keep_causal"));
+    oracle::require_words(xmask::keep_window(70, 70, 8, 0), mask_of("keep_window"));
+    oracle::require_words(xmask::keep_window(70, 70, 4, 4), mask_of("keep_band"));
+    oracle::require_words(xmask::keep_prefix(70, 70, 12), mask_of("keep_prefix_lm"));
+    const auto segments = oracle::reference<std::int64_t>("keep_same_segment", "segments");
+    oracle::require_words(xmask::keep_same_segment(segments, segments), mask_of("keep_same_segment"));
+}

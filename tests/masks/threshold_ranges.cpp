@@ -130,3 +130,11 @@ TEST_CASE("Comparisons of lazy operands", "[threshold]")
     oracle::require_mask(xmask::keep_magnitude_above(x - 1.f, 2.5), oracle::elements(xt::xarray<bool>(xt::abs(x - 1.f) > 2.5f)));
     oracle::require_mask(xmask::keep_finite(1.f / (x - x)), std::vector<char>(x.size()));
 }
+
+TEST_CASE("Magnitudes are compared as PyTorch compares them", "[threshold]")
+{
+    const auto x = oracle::reference<float>("keep_magnitude_above", "x");
+    oracle::require_words(
+        xmask::keep_magnitude_above(x, 0.8f), oracle::elements(oracle::reference<bool>("keep_magnitude_above", "mask"))
+    );
+}
