@@ -88,12 +88,23 @@ TEST_CASE("bitmasks are combined in place", "[bitmask]")
         const auto row = oracle::random<bool>({n}, 3);
         xmask::bitmask kept = xmask::keep_where(a);
         const xmask::bitmask copy = kept;
+        // By loops: xtensor computes broadcast booleans wrong with XTENSOR_USE_XSIMD.
+        auto expected = oracle::elements(a);
+        const auto combine = [&](const xt::xarray<bool>& other, auto&& f) {
+            for (std::size_t i = 0; i < expected.size(); ++i)
+            {
+                expected[i] = f(expected[i] != 0, other.flat(i % other.size()));
+            }
+        };
         kept &= xmask::keep_where(b);
-        REQUIRE(oracle::elements(kept) == oracle::elements(xt::xarray<bool>(a && b)));
+        combine(b, [](bool u, bool v) { return u && v; });
+        REQUIRE(oracle::elements(kept) == expected);
         kept |= xmask::keep_where(row);
-        REQUIRE(oracle::elements(kept) == oracle::elements(xt::xarray<bool>((a && b) || row)));
+        combine(row, [](bool u, bool v) { return u || v; });
+        REQUIRE(oracle::elements(kept) == expected);
         kept ^= !xmask::keep_where(a);
-        REQUIRE(oracle::elements(kept) == oracle::elements(xt::xarray<bool>(xt::not_equal(((a && b) || row), !a))));
+        combine(a, [](bool u, bool v) { return u != !v; });
+        REQUIRE(oracle::elements(kept) == expected);
         oracle::require_words(kept, oracle::elements(kept));
         REQUIRE(oracle::elements(copy) == oracle::elements(a));
         xmask::bitmask same = !copy;
