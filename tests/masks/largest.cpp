@@ -31,10 +31,15 @@ namespace
     {
         std::vector<std::size_t> order(last - first);
         std::iota(order.begin(), order.end(), first);
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
+        std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
             const auto a = size_of<By>(all[i]);
             const auto b = size_of<By>(all[j]);
-            return a > b || (a == a && b != b);
+            if (a > b || b > a)
+            {
+                return a > b;
+            }
+            const bool number = a == a;
+            return number == (b == b) ? i < j : number;
         });
         return order;
     }
