@@ -5631,7 +5631,9 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
-    /// Keeps what both masks keep. The masks broadcast together as NumPy does; std::invalid_argument otherwise.
+    /// Keeps what both masks keep. The masks broadcast together as NumPy does; std::invalid_argument otherwise. A mask with
+    /// a name is held by reference, as xtensor's expressions hold theirs: what a function returns must not refer to its
+    /// local masks (std::move them in).
     ///
     ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
     template <class A, class B>
