@@ -27,9 +27,10 @@ namespace
             values.insert(values.end(), {limits::infinity(), -limits::infinity(), limits::quiet_NaN(), T(-0.), T(0.5)});
         }
         // Longer than a word.
-        while (values.size() < 150)
+        for (std::size_t i = 0; values.size() < 150; ++i)
         {
-            values.push_back(values[values.size() - 13]);
+            const T again = values[i];
+            values.push_back(again);
         }
         auto x = xt::xarray<T>::from_shape({values.size()});
         std::ranges::copy(values, x.begin());
