@@ -6622,10 +6622,6 @@ namespace xmask::inline XMASK_ABI
                         return m_slotted.block(tokens, count);
                     }
                 }
-                else if (m_way == way::compared) [[likely]]
-                {
-                    return m_compared.block(tokens, count);
-                }
                 return block_otherwise(tokens, count);
             }
 
