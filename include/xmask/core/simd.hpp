@@ -287,6 +287,20 @@ namespace xmask::inline XMASK_ABI::detail
 #endif
     }
 
+    /// The larger of x and a limit; NaN where x is NaN. (Which operand xsimd's max gives for NaN changed in xsimd 14.)
+    XMASK_INLINE lanes<float> at_least(const lanes<float>& limit, const lanes<float>& x) noexcept
+    {
+#if defined(__AVX512F__)
+        return lanes<float>(_mm512_max_ps(limit, x));
+#elif defined(__AVX__)
+        return lanes<float>(_mm256_max_ps(limit, x));
+#elif XMASK_X86
+        return lanes<float>(_mm_max_ps(limit, x));
+#else
+        return xsimd::select(x < limit, limit, x);
+#endif
+    }
+
     /// The two halves of a register of floats, each float exactly as a double.
     XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept
     {

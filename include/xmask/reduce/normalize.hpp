@@ -1,0 +1,367 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "../core/error.hpp"
+#include "../core/mask.hpp"
+#include "row_map.hpp"
+
+/// @file
+/// Normalization along an axis by what a mask keeps: to norm 1, or to mean 0 and variance 1; and the gradients.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Options of masked_normalize.
+    struct normalize_options
+    {
+        double p = 2;        ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
+        double eps = 1e-12;  ///< the least that is divided by
+    };
+
+    /// Options of masked_standardize.
+    struct standardize_options
+    {
+        double eps = 1e-5;   ///< added to the variance
+    };
+
+    namespace detail
+    {
+        template <class V>
+        XMASK_INLINE V absolute(const V& x) noexcept
+        {
+            using std::abs;
+            return abs(x);
+        }
+
+        template <class V>
+        XMASK_INLINE V power(const V& x, double p) noexcept
+        {
+            using std::pow;
+            if constexpr (std::is_arithmetic_v<V>)
+            {
+                return pow(x, static_cast<V>(p));
+            }
+            else
+            {
+                return pow(x, V(static_cast<typename V::value_type>(p)));
+            }
+        }
+
+        /// The norm of a line, taken of elements over the largest, so that no power overflows.
+        template <class T>
+        struct norm_terms
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::largest;
+            static constexpr std::size_t fact_count = 2;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            normalize_options options;
+
+            /// The largest, so that it may be divided by.
+            static T settle(T largest) noexcept
+            {
+                return std::clamp(largest, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+            }
+
+            template <class V>
+            XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept
+            {
+                const V ratio = absolute(x) * (V(1) / largest);
+                if (options.p == 2)
+                {
+                    return ratio * ratio;
+                }
+                return options.p == 1 || std::isinf(options.p) ? ratio : power(ratio, options.p);
+            }
+
+            /// 1 / max(norm, eps), and whether the norm counts.
+            [[nodiscard]] std::pair<double, bool> inverse_norm(T largest, double sum) const noexcept
+            {
+                const double scale = std::isinf(options.p) ? (sum == sum ? 1 : sum) : std::pow(sum, 1 / options.p);
+                const double norm = static_cast<double>(largest) * scale;
+                // NaN is kept, as it is by the elements.
+                return norm < options.eps ? std::pair(1 / options.eps, false) : std::pair(1 / norm, true);
+            }
+        };
+
+        /// x / max(norm, eps).
+        template <class T>
+        struct normalize_function : norm_terms<T>
+        {
+            static constexpr std::size_t sums = 1;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x) noexcept
+            {
+                return absolute(x);
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE V term(const V& largest, const V& x) const noexcept
+            {
+                return this->power_term(largest, x);
+            }
+
+            std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) const noexcept
+            {
+                return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return x * facts[0];
+            }
+        };
+
+        /// (g - sum(g y) sign(x) |y|^(p - 1)) / norm, of y = x / norm; g / eps where eps is larger.
+        template <class T>
+        struct normalize_gradient_function : norm_terms<T>
+        {
+            static constexpr std::size_t sums = 2;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
+            {
+                return absolute(x);
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE V term(const V& largest, const V& x, const V& g) const noexcept
+            {
+                if constexpr (I == 0)
+                {
+                    return this->power_term(largest, x);
+                }
+                else
+                {
+                    return x * g;
+                }
+            }
+
+            std::array<T, 2> facts(T largest, const std::array<double, 2>& total, std::size_t /*count*/) const noexcept
+            {
+                const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
+                return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
+            }
+
+            template <class V>
+            XMASK_INLINE V map(const std::array<V, 2>& facts, const V& x, const V& g) const noexcept
+            {
+                const V y = x * facts[0];
+                if (this->options.p == 2)
+                {
+                    return (g - facts[1] * y) * facts[0];
+                }
+                const V size = absolute(y);
+                const V slope = this->options.p == 1 ? V(1) : power(size, this->options.p - 1);
+                return (g - facts[1] * sign_of(x) * slope) * facts[0];
+            }
+
+        private:
+
+            template <class V>
+            XMASK_INLINE static V sign_of(const V& x) noexcept
+            {
+                if constexpr (std::is_arithmetic_v<V>)
+                {
+                    return x == 0 ? V(0) : std::copysign(V(1), x);
+                }
+                else
+                {
+                    return xsimd::sign(x);
+                }
+            }
+        };
+
+        /// (x - mean) / sqrt(variance + eps).
+        template <class T>
+        struct standardize_function
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::mean;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 2;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            standardize_options options;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x) noexcept
+            {
+                return x;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& mean, const V& x) noexcept
+            {
+                return (x - mean) * (x - mean);
+            }
+
+            std::array<T, 2> facts(T mean, const std::array<double, 1>& total, std::size_t count) const noexcept
+            {
+                return {mean, static_cast<T>(1 / std::sqrt(total[0] / static_cast<double>(count) + options.eps))};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return (x - facts[0]) * facts[1];
+            }
+        };
+
+        /// (g - mean(g) - y mean(g y)) / sqrt(variance + eps), of the standardized y.
+        template <class T>
+        struct standardize_gradient_function
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::mean;
+            static constexpr std::size_t sums = 3;
+            static constexpr std::size_t fact_count = 4;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            standardize_options options;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
+            {
+                return x;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& mean, const V& x, const V& g) noexcept
+            {
+                const V difference = x - mean;
+                return I == 0 ? difference * difference : I == 1 ? g : difference * g;
+            }
+
+            std::array<T, 4> facts(T mean, const std::array<double, 3>& total, std::size_t count) const noexcept
+            {
+                const auto n = static_cast<double>(count);
+                const double inverse = 1 / std::sqrt(total[0] / n + options.eps);
+                return {mean, static_cast<T>(inverse), static_cast<T>(total[1] / n), static_cast<T>(total[2] / n * inverse)};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 4>& facts, const V& x, const V& g) noexcept
+            {
+                const V y = (x - facts[0]) * facts[1];
+                return (g - facts[2] - y * facts[3]) * facts[1];
+            }
+        };
+
+        /// Throws std::invalid_argument for a norm that is none.
+        inline void require_norm(const char* function, const normalize_options& options, bool differentiable)
+        {
+            if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]]
+            {
+                throw_invalid(
+                    function, "p ", options.p, differentiable ? "; expected a finite number from 1 on" : "; expected a number from 1 on"
+                );
+            }
+            if (!(options.eps >= 0)) [[unlikely]]
+            {
+                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
+            }
+        }
+
+        inline void require_eps(const char* function, const standardize_options& options)
+        {
+            if (!(options.eps >= 0)) [[unlikely]]
+            {
+                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
+            }
+        }
+    }
+
+    /// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
+    ///
+    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m broadcasts into x. axis:
+    /// counts from the end where negative. options: p, 2 unless said, and eps, 1e-12. No power overflows. Lazy. Where
+    /// nothing is kept the result is 0.
+    /// Throws std::invalid_argument where the mask does not fit, for p below 1 and eps below 0; std::out_of_range for an
+    /// axis that x does not have. x is read three times, while in the cache.
+    ///
+    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
+    ///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
+    template <class X, class M>
+    auto masked_normalize(X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            detail::require_norm("masked_normalize", options, false);
+            return detail::make_row_mapped(
+                "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
+    /// p is finite. Otherwise as masked_normalize.
+    ///
+    ///     xt::xtensor<float, 1> gradient = xmask::masked_normalize_gradient(x, upstream, m);
+    template <class X, class G, class M>
+    auto masked_normalize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
+        {
+            detail::require_norm("masked_normalize_gradient", options, true);
+            return detail::make_row_mapped(
+                "masked_normalize_gradient", detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
+                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
+            );
+        }
+    }
+
+    /// (x - mean) / sqrt(variance + eps) along an axis, mean and variance of what the mask keeps; 0 where it drops. What
+    /// layer norm (Ba, Kiros and Hinton, 2016) does before its scale and shift: `gamma * masked_standardize(x, m) + beta`.
+    ///
+    /// The variance is that of the kept elements themselves (divided by their number). options: eps, 1e-5 unless said.
+    /// Otherwise as masked_normalize.
+    ///
+    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 5.f};
+    ///     xt::xtensor<float, 1> y = xmask::masked_standardize(x, xmask::drop_indices({1}, 3), -1, {.eps = 0});    // -1, 0, 1
+    template <class X, class M>
+    auto masked_standardize(X&& x, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            detail::require_eps("masked_standardize", options);
+            return detail::make_row_mapped(
+                "masked_standardize", detail::standardize_function<detail::real_of<X>>{options}, axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The gradient by x of masked_standardize(x, m, axis, options), given the gradient by its result; 0 where the mask
+    /// drops. Otherwise as masked_standardize.
+    ///
+    ///     xt::xtensor<float, 1> gradient = xmask::masked_standardize_gradient(x, upstream, m);
+    template <class X, class G, class M>
+    auto masked_standardize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
+        {
+            detail::require_eps("masked_standardize_gradient", options);
+            return detail::make_row_mapped(
+                "masked_standardize_gradient", detail::standardize_gradient_function<detail::real_of<X, G>>{options}, axis,
+                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
+            );
+        }
+    }
+}

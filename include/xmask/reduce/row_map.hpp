@@ -1,0 +1,1101 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "../core/axes.hpp"
+#include "../core/lazy.hpp"
+#include "../core/mask.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/row.hpp"
+#include "../core/shape.hpp"
+#include "../core/write.hpp"
+#include "accumulate.hpp"
+
+/// @file
+/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and their gradients.
+///
+/// A function F says how. Along the axis, over what is kept, first a shift is taken (F::shift_by: the largest, which settle()
+/// may correct, or the mean, of first(x...)), then F::sums sums of term<i>(shift, x...). facts(shift, sums, count) makes of
+/// them the few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and
+/// map take numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
+/// assigned by itself holds its terms in the result until their sum is known, so that none is computed twice.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        enum class shift_kind
+        {
+            none,
+            largest,
+            mean
+        };
+
+        /// The numbers with which F maps an element.
+        template <class F>
+        using facts_of = std::array<typename F::value_type, F::fact_count>;
+
+        /// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
+        template <std::size_t N, class F>
+        XMASK_INLINE void for_each_index(F&& f)
+        {
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                (f(std::integral_constant<std::size_t, I>()), ...);
+            }(std::make_index_sequence<N>());
+        }
+
+        // ---- One element after another: an element that is asked for alone, and types without registers ------------
+
+        /// The shift and the sums of one line of elements.
+        template <class F>
+        class line_facts
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            explicit line_facts(const F& f) noexcept
+                : m_function(&f)
+            {
+            }
+
+            template <class... V>
+            void add_to_shift(const V&... x)
+            {
+                ++m_count;
+                if constexpr (F::shift_by == shift_kind::largest)
+                {
+                    m_largest = std::max(m_largest, m_function->first(x...));
+                }
+                else if constexpr (F::shift_by == shift_kind::mean)
+                {
+                    m_total += static_cast<double>(m_function->first(x...));
+                }
+            }
+
+            /// After the last element was added to the shift.
+            void finish_shift() noexcept
+            {
+                if constexpr (F::shift_by == shift_kind::largest)
+                {
+                    m_shift = m_function->settle(m_largest);
+                }
+                else if (m_count != 0)
+                {
+                    m_shift = static_cast<T>(m_total / static_cast<double>(m_count));
+                }
+            }
+
+            template <class... V>
+            void add_terms(const V&... x)
+            {
+                for_each_index<F::sums>([&](auto i) {
+                    m_sums[i] += static_cast<double>(m_function->template term<i>(m_shift, x...));
+                });
+            }
+
+            [[nodiscard]] facts_of<F> facts() const
+            {
+                return m_function->facts(m_shift, m_sums, m_count);
+            }
+
+        private:
+
+            const F* m_function;
+            T m_shift = T(0);
+            T m_largest = -std::numeric_limits<T>::infinity();
+            double m_total = 0;
+            std::array<double, F::sums> m_sums{};
+            std::size_t m_count = 0;
+        };
+
+        /// The facts of a line; visit(f) calls f(x...) with what it keeps, in order.
+        template <class F, class Visit>
+        facts_of<F> facts_of_line(const F& f, Visit&& visit)
+        {
+            line_facts<F> line(f);
+            visit([&](const auto&... x) { line.add_to_shift(x...); });
+            line.finish_shift();
+            visit([&](const auto&... x) { line.add_terms(x...); });
+            return line.facts();
+        }
+
+        // ---- Row after row, by registers -------------------------------------------------------------------------------
+
+        /// The blocks of several operands at the same columns.
+        template <class... Block>
+        class block_tuple
+        {
+        public:
+
+            explicit block_tuple(Block... blocks)
+                : m_blocks(blocks...)
+            {
+            }
+
+            /// f of the elements at k.
+            template <class G>
+            XMASK_INLINE auto at(std::size_t k, G&& f) const
+            {
+                return std::apply([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
+            }
+
+            /// f of the registers from k on.
+            template <bool Full, class G>
+            XMASK_INLINE auto load(std::size_t k, std::size_t count, G&& f) const
+            {
+                return std::apply(
+                    [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
+                    m_blocks
+                );
+            }
+
+        private:
+
+            std::tuple<Block...> m_blocks;
+        };
+
+        /// One row of several operands under a mask.
+        template <class Cursor, class... Row>
+        class masked_row
+        {
+        public:
+
+            masked_row(Cursor cursor, Row... rows)
+                : m_cursor(std::move(cursor))
+                , m_rows(std::move(rows)...)
+            {
+            }
+
+            [[nodiscard]] const Cursor& cursor() const noexcept
+            {
+                return m_cursor;
+            }
+
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return prepare_all(m_rows, c, end);
+            }
+
+            XMASK_INLINE block_tuple<block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                return std::apply(
+                    [&](auto&... row) XMASK_INLINE_LAMBDA {
+                        return block_tuple<block_t<Row>...>(row.read(c, count, bits)...);
+                    },
+                    m_rows
+                );
+            }
+
+        private:
+
+            Cursor m_cursor;
+            std::tuple<Row...> m_rows;
+        };
+
+        template <class Masks, class... Rows>
+        class masked_rows
+        {
+        public:
+
+            masked_rows(Masks masks, Rows... rows)
+                : m_masks(std::move(masks))
+                , m_rows(std::move(rows)...)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return std::apply(
+                    [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                        return masked_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
+                    },
+                    m_rows
+                );
+            }
+
+        private:
+
+            Masks m_masks;
+            std::tuple<Rows...> m_rows;
+        };
+
+        template <class T, class S, class M, class... X>
+        auto make_masked_rows(const S& shape, const M& m, const X&... x)
+        {
+            return masked_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
+                mask_rows<M>(m, shape), make_operand<T>(x, shape)...
+            );
+        }
+
+        /// Adds g(x...) of what a block keeps.
+        template <bool Exact, class T, class Blocks, class Count, class G>
+        XMASK_INLINE void add_kept(register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g)
+        {
+            if (bits == ~word_t(0))
+            {
+                add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    return blocks.template load<full>(k, count - k, g);
+                });
+                return;
+            }
+            add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                return zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, g));
+            });
+        }
+
+        template <class T>
+        struct row_shift
+        {
+            T value;
+            std::size_t count;
+        };
+
+        template <class F, class Row>
+        row_shift<typename F::value_type> shift_of_row(const F& f, Row row)
+        {
+            using T = typename F::value_type;
+            std::size_t kept = 0;
+            [[maybe_unused]] const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                if constexpr (F::shift_by != shift_kind::none)
+                {
+                    return f.first(x...);
+                }
+            };
+            if constexpr (F::shift_by == shift_kind::largest)
+            {
+                const auto lowest = lanes<T>(-std::numeric_limits<T>::infinity());
+                std::array<lanes<T>, 2> largest{lowest, lowest};
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    const bool all = bits == ~word_t(0);
+                    kept += count_bits(bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = blocks.template load<full>(k, count - k, first);
+                        if (!full || !all)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(bits, k), x, lowest);
+                        }
+                        // Whether NaN is passed over or not: it shows in the sums.
+                        auto& to = largest[k / lane_count<T> % 2];
+                        to = xsimd::max(x, to);
+                    });
+                });
+                return {f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1]))), kept};
+            }
+            else if constexpr (F::shift_by == shift_kind::mean)
+            {
+                register_sum<T> sum;
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    kept += count_bits(bits);
+                    add_kept<true>(sum, row.read(c, count, bits), count, bits, first);
+                });
+                return {kept == 0 ? T(0) : static_cast<T>(sum.total() / static_cast<double>(kept)), kept};
+            }
+            else
+            {
+                return {T(0), 0};
+            }
+        }
+
+        template <class F, class Row>
+        facts_of<F> facts_of_row(const F& f, Row row)
+        {
+            using T = typename F::value_type;
+            if constexpr (sums_in_registers<T>)
+            {
+                const auto shift = shift_of_row(f, row);
+                const auto wide = lanes<T>(shift.value);
+                std::array<register_sum<T>, F::sums> sums;
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
+                        add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                            return f.template term<i>(wide, x...);
+                        });
+                    });
+                });
+                std::array<double, F::sums> totals;
+                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+                return f.facts(shift.value, totals, shift.count);
+            }
+            else
+            {
+                return facts_of_line(f, [&](auto&& visit) {
+                    auto walked = row;
+                    for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
+                        const auto blocks = walked.read(c, count, bits);
+                        for (; bits != 0; bits &= bits - 1)
+                        {
+                            blocks.at(lowest_bit(bits), visit);
+                        }
+                    });
+                });
+            }
+        }
+
+        /// Multiplies [first, last) by a factor.
+        template <class T>
+        void scale_columns(T* first, T* last, T factor) noexcept
+        {
+            const auto wide = lanes<T>(factor);
+            constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+            for (; last - first >= n; first += n)
+            {
+                store_lanes(first, load_lanes(first) * wide);
+            }
+            for (; first != last; ++first)
+            {
+                *first *= factor;
+            }
+        }
+
+        /// Writes a row whose terms are kept in the result until their sum is known.
+        template <class F, class Row>
+        void write_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            const column_range kept = row.cursor().extent();
+            const auto shift = shift_of_row(f, row);
+            const auto wide = lanes<T>(shift.value);
+            register_sum<T> sum;
+            fill_columns(to, to + std::min(kept.begin, n), F::outside);
+            walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                if (bits == 0)
+                {
+                    fill_columns(to + c, to + c + count, T(0));
+                    return;
+                }
+                const auto blocks = row.read(c, count, bits);
+                const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
+                    store_register<full, false>(to + c + k, y, count - k);
+                    return y;
+                };
+                const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
+                if (bits == ~word_t(0))
+                {
+                    add_block<T, false>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return store(k, full, blocks.template load<full>(k, count - k, term));
+                    });
+                    return;
+                }
+                add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
+                });
+            });
+            const std::size_t end = std::max(kept.begin, std::min(kept.end, n));
+            const std::array<double, 1> total{sum.total()};
+            const T factor = f.facts(shift.value, total, shift.count)[1];
+            scale_columns(to + std::min(kept.begin, n), to + end, factor);
+            fill_columns(to + end, to + n, F::outside);
+        }
+
+        // ---- Along another axis than the last: a table, column by column -----------------------------------------------
+
+        /// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis left out.
+        struct row_axis
+        {
+            std::size_t extent = 1;   ///< of the axis
+            std::size_t inner = 1;    ///< rows between two elements of a line
+            bool last = true;         ///< lines are rows
+
+            template <class S>
+            row_axis(const S& shape, std::size_t axis)
+                : last(axis + 1 >= shape.size())
+            {
+                if (axis + 1 < shape.size())
+                {
+                    extent = static_cast<std::size_t>(shape[axis]);
+                    for (std::size_t i = shape.size() - 1; i-- > axis + 1;)
+                    {
+                        inner *= static_cast<std::size_t>(shape[i]);
+                    }
+                }
+            }
+
+            /// The row of lines that row r belongs to.
+            [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept
+            {
+                return r / (extent * inner) * inner + r % inner;
+            }
+
+            /// The row at position i of a row of lines.
+            [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept
+            {
+                return (line_row / inner * extent + i) * inner + line_row % inner;
+            }
+        };
+
+        /// The lines through the columns of a row, side by side; each row of the axis is added to all of them.
+        template <class F>
+        class line_row
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            line_row(const F& f, std::size_t n)
+                : m_function(&f)
+                , m_shift(padded(n), F::shift_by == shift_kind::largest ? -std::numeric_limits<T>::infinity() : T(0))
+                , m_total(F::shift_by == shift_kind::mean ? padded(n) : 0)
+                , m_count(F::shift_by == shift_kind::none ? 0 : padded(n))
+            {
+                m_sums.fill(std::vector<double>(padded(n)));
+            }
+
+            template <class Row>
+            void add_to_shift(Row row)
+            {
+                if constexpr (F::shift_by != shift_kind::none)
+                {
+                    const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function->first(x...); };
+                    for_each_kept_register(row, first, [&](std::size_t c, word_t bits, std::size_t k, const lanes<T>& x) {
+                        add(m_count.data() + c, zero_unless<T>(bits, k, lanes<T>(T(1))));
+                        if constexpr (F::shift_by == shift_kind::largest)
+                        {
+                            T* to = m_shift.data() + c;
+                            const auto before = load_lanes(to);
+                            store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
+                        }
+                        else
+                        {
+                            add(m_total.data() + c, zero_unless<T>(bits, k, x));
+                        }
+                    });
+                }
+            }
+
+            void finish_shift()
+            {
+                for (std::size_t c = 0; c < m_count.size(); ++c)
+                {
+                    if constexpr (F::shift_by == shift_kind::largest)
+                    {
+                        m_shift[c] = m_function->settle(m_shift[c]);
+                    }
+                    else
+                    {
+                        m_shift[c] = m_count[c] == 0 ? T(0) : static_cast<T>(m_total[c] / m_count[c]);
+                    }
+                }
+            }
+
+            template <class Row>
+            void add_terms(Row row)
+            {
+                for_each_index<F::sums>([&](auto i) {
+                    // The shift is one more operand, read from where the columns are.
+                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        const auto blocks = row.read(c, count, bits);
+                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            const auto shift = load_lanes(m_shift.data() + c + k);
+                            const auto term = blocks.template load<full>(k, count - k, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                                return m_function->template term<i>(shift, x...);
+                            });
+                            add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
+                        });
+                    });
+                });
+            }
+
+            [[nodiscard]] facts_of<F> facts(std::size_t c) const
+            {
+                std::array<double, F::sums> sums;
+                std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
+                return m_function->facts(m_shift[c], sums, m_count.empty() ? 0 : static_cast<std::size_t>(m_count[c]));
+            }
+
+        private:
+
+            /// Registers are loaded and stored whole, also at the last few columns.
+            static std::size_t padded(std::size_t n) noexcept
+            {
+                return n + word_columns;
+            }
+
+            static void add(double* to, const lanes<T>& x)
+            {
+                if constexpr (std::is_same_v<T, float>)
+                {
+                    const auto wide = widen(x);
+                    store_lanes(to, load_lanes(to) + wide[0]);
+                    store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
+                }
+                else
+                {
+                    store_lanes(to, load_lanes(to) + x);
+                }
+            }
+
+            /// Calls g(column, bits, k, register) for each register of first(x...); k is its place among the bits.
+            template <class Row, class First, class G>
+            static void for_each_kept_register(Row& row, First&& first, G&& g)
+            {
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        g(c + k, bits, k, blocks.template load<full>(k, count - k, first));
+                    });
+                });
+            }
+
+            const F* m_function;
+            std::vector<T> m_shift;
+            std::vector<double> m_total;
+            std::vector<double> m_count;
+            std::array<std::vector<double>, F::sums> m_sums;
+        };
+
+        /// The same for types without registers.
+        template <class F>
+            requires(!sums_in_registers<typename F::value_type>)
+        class line_row<F>
+        {
+        public:
+
+            line_row(const F& f, std::size_t n)
+                : m_lines(n, line_facts<F>(f))
+            {
+            }
+
+            template <class Row>
+            void add_to_shift(Row row)
+            {
+                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
+            }
+
+            void finish_shift()
+            {
+                std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
+            }
+
+            template <class Row>
+            void add_terms(Row row)
+            {
+                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
+            }
+
+            [[nodiscard]] facts_of<F> facts(std::size_t c) const
+            {
+                return m_lines[c].facts();
+            }
+
+        private:
+
+            template <class Row, class G>
+            static void for_each_kept(Row& row, G&& g)
+            {
+                for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+                    const auto blocks = row.read(c, count, bits);
+                    for (; bits != 0; bits &= bits - 1)
+                    {
+                        const std::size_t k = lowest_bit(bits);
+                        blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
+                    }
+                });
+            }
+
+            std::vector<line_facts<F>> m_lines;
+        };
+
+        /// The facts of all lines of an axis that is not the last. Holds as many numbers as there are lines, a few times.
+        template <class F>
+        class facts_table
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            template <class Rows>
+            facts_table(const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n)
+                : m_columns(n)
+            {
+                const std::size_t line_rows = row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
+                m_size = line_rows * n;
+                if (m_size == 0)
+                {
+                    return;
+                }
+                m_values.resize(F::fact_count * m_size + word_columns);  // registers are loaded whole
+                for (std::size_t l = 0; l < line_rows; ++l)
+                {
+                    line_row<F> lines(f, n);
+                    for (std::size_t i = 0; i < axis.extent; ++i)
+                    {
+                        lines.add_to_shift(rows.row(axis.row(l, i)));
+                    }
+                    lines.finish_shift();
+                    for (std::size_t i = 0; i < axis.extent; ++i)
+                    {
+                        lines.add_terms(rows.row(axis.row(l, i)));
+                    }
+                    for (std::size_t c = 0; c < n; ++c)
+                    {
+                        const auto facts = lines.facts(c);
+                        for (std::size_t i = 0; i < F::fact_count; ++i)
+                        {
+                            m_values[i * m_size + l * n + c] = facts[i];
+                        }
+                    }
+                }
+            }
+
+            /// Where the first facts of a row of lines begin; the next ones lie size() further on.
+            [[nodiscard]] const T* row(std::size_t line_row) const noexcept
+            {
+                return m_values.data() + line_row * m_columns;
+            }
+
+            [[nodiscard]] std::size_t size() const noexcept
+            {
+                return m_size;
+            }
+
+        private:
+
+            std::size_t m_columns;
+            std::size_t m_size = 0;
+            std::vector<T> m_values;
+        };
+
+        // ---- The result ------------------------------------------------------------------------------------------------
+
+        /// The facts of a row of the result: the same for all columns, or some for each.
+        template <class F>
+        class row_facts
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            explicit row_facts(const facts_of<F>& facts)
+                : m_facts(facts)
+            {
+            }
+
+            row_facts(const T* table, std::size_t size)
+                : m_table(table)
+                , m_size(size)
+            {
+            }
+
+            XMASK_INLINE facts_of<F> at(std::size_t c) const
+            {
+                if (m_table == nullptr) [[likely]]
+                {
+                    return m_facts;
+                }
+                facts_of<F> facts;
+                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA { facts[i] = m_table[i * m_size + c]; });
+                return facts;
+            }
+
+            XMASK_INLINE auto load(std::size_t c) const
+            {
+                std::array<lanes<T>, F::fact_count> facts;
+                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
+                    facts[i] = m_table == nullptr ? lanes<T>(m_facts[i]) : load_lanes(m_table + i * m_size + c);
+                });
+                return facts;
+            }
+
+        private:
+
+            facts_of<F> m_facts{};
+            const T* m_table = nullptr;
+            std::size_t m_size = 0;
+        };
+
+        /// 64 elements of the result.
+        template <class F, class Blocks>
+        class mapped_block
+        {
+        public:
+
+            using value_type = typename F::value_type;
+            static constexpr bool in_registers = sums_in_registers<value_type>;
+
+            mapped_block(const F& f, const row_facts<F>& facts, const Blocks& operands, std::size_t c, word_t bits)
+                : m_function(f)
+                , m_facts(facts)
+                , m_operands(operands)
+                , m_column(c)
+                , m_bits(bits)
+            {
+            }
+
+            XMASK_INLINE value_type at(std::size_t k) const
+            {
+                return (m_bits >> k & 1) == 0
+                           ? F::outside
+                           : m_operands.at(k, [&](const auto&... x) { return m_function.map(m_facts.at(m_column + k), x...); });
+            }
+
+            XMASK_INLINE lanes<value_type> load(std::size_t k) const
+                requires in_registers
+            {
+                return load<true>(k, 0);
+            }
+
+            XMASK_INLINE lanes<value_type> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return load<false>(k, count);
+            }
+
+        private:
+
+            template <bool Full>
+            XMASK_INLINE lanes<value_type> load(std::size_t k, std::size_t count) const
+            {
+                const auto facts = m_facts.load(m_column + k);
+                const auto y = m_operands.template load<Full>(
+                    k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.map(facts, x...); }
+                );
+                return xsimd::select(mask_from_bits<value_type>(m_bits, k), y, lanes<value_type>(F::outside));
+            }
+
+            F m_function;
+            row_facts<F> m_facts;
+            Blocks m_operands;
+            std::size_t m_column;
+            word_t m_bits;
+        };
+
+        /// One row of the result, to be written or to be read by a larger expression.
+        template <class F, class Row>
+        class mapped_row
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            mapped_row(const F& f, const row_facts<F>& facts, Row row)
+                : m_function(f)
+                , m_facts(facts)
+                , m_row(std::move(row))
+            {
+            }
+
+            [[nodiscard]] const auto& cursor() const noexcept
+            {
+                return m_row.cursor();
+            }
+
+            [[nodiscard]] T outside() const noexcept
+            {
+                return F::outside;
+            }
+
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_row.prepare(c, end);
+            }
+
+            XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits)
+            {
+                const word_t kept = m_row.cursor().word(c);
+                const auto operands = m_row.read(c, count, kept & bits);
+                return mapped_block<F, std::remove_const_t<decltype(operands)>>(m_function, m_facts, operands, c, kept);
+            }
+
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+            {
+                if (bits == 0)
+                {
+                    fill_columns<Streaming>(to, to + count, F::outside);
+                    return;
+                }
+                const auto operands = m_row.read(c, count, bits);
+                const mapped_block<F, std::remove_const_t<decltype(operands)>> mapped(m_function, m_facts, operands, c, bits);
+                store_block<Streaming>(to, mapped, count);
+            }
+
+        private:
+
+            F m_function;
+            row_facts<F> m_facts;
+            Row m_row;
+        };
+
+        /// The rows of the result, broadcast to a shape. What is summed along the axis is so in the result's own shape.
+        template <class F, class OwnRows, class Rows>
+        class mapped_rows
+        {
+        public:
+
+            template <class Own, class S>
+            mapped_rows(const F& f, const Own& own_shape, OwnRows own, const row_axis& axis, const S& shape, Rows rows)
+                : m_function(f)
+                , m_own(std::move(own))
+                , m_rows(std::move(rows))
+                , m_axis(axis)
+                , m_numbers(row_numbers(shape, own_shape))
+                , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
+                , m_one_column(columns_of(own_shape) == 1)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                using row_type = row_t<Rows>;
+                return mapped_row<F, row_type>(m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::none;
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return row(0);
+            }
+
+        private:
+
+            [[nodiscard]] row_facts<F> facts(std::size_t own_row) const
+            {
+                if (m_axis.last)
+                {
+                    return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
+                }
+                const row_facts<F> facts(m_table.row(m_axis.line_row(own_row)), m_table.size());
+                return m_one_column ? row_facts<F>(facts.at(0)) : facts;
+            }
+
+            F m_function;
+            OwnRows m_own;
+            Rows m_rows;
+            row_axis m_axis;
+            row_offsets m_numbers;
+            facts_table<F> m_table;
+            bool m_one_column;
+        };
+    }
+
+    /// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax, masked_normalize, ...), not
+    /// yet computed. An ordinary lazy xtensor expression: what is assigned goes row by row. A single element costs the whole
+    /// line along the axis.
+    template <class F, class CTM, class... CTX>
+    class row_mapped;
+}
+
+template <class F, class CTM, class CTX, class... CTY>
+struct xt::xiterable_inner_types<xmask::row_mapped<F, CTM, CTX, CTY...>>
+{
+    using inner_shape_type = typename std::decay_t<CTX>::inner_shape_type;
+    using const_stepper = xt::xindexed_stepper<xmask::row_mapped<F, CTM, CTX, CTY...>, true>;
+    using stepper = const_stepper;
+};
+
+template <class F, class CTM, class... CTX>
+struct xt::xcontainer_inner_types<xmask::row_mapped<F, CTM, CTX...>>
+{
+    using reference = typename F::value_type;
+    using const_reference = typename F::value_type;
+    using size_type = std::size_t;
+};
+
+namespace xmask::inline XMASK_ABI
+{
+    template <class F, class CTM, class... CTX>
+    class row_mapped : public detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>
+    {
+        using base = detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>;
+
+    public:
+
+        using typename base::const_stepper;
+        using typename base::inner_shape_type;
+        using typename base::size_type;
+        using typename base::value_type;
+
+        /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
+        template <class M, class... X>
+        row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
+            : m_function(f)
+            , m_mask(std::forward<M>(m))
+            , m_operands(std::forward<X>(operands)...)
+            , m_axis(axis)
+            , m_name(name)
+        {
+            std::apply(
+                [&](const auto&, const auto&... rest) {
+                    (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()), ...);
+                },
+                m_operands
+            );
+            detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
+        }
+
+        using base::shape;
+
+        const inner_shape_type& shape() const noexcept
+        {
+            return std::get<0>(m_operands).shape();
+        }
+
+        template <class It>
+        value_type element(It first, It last) const
+        {
+            // As xtensor does: surplus leading indices are ignored, missing ones count as 0.
+            xt::svector<std::size_t, 8> index(shape().size(), 0);
+            for (std::size_t axis = index.size(); axis-- > 0 && last != first;)
+            {
+                index[axis] = static_cast<std::size_t>(*--last);
+            }
+            const auto kept = [&](const auto& at) { return m_mask.element(at.begin(), at.end()); };
+            if (!kept(index))
+            {
+                return F::outside;
+            }
+            const auto visit_at = [&](const auto& at, auto&& visit) {
+                return std::apply(
+                    [&](const auto&... x) { return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...); }, m_operands
+                );
+            };
+            const auto facts = detail::facts_of_line(m_function, [&](auto&& visit) {
+                auto at = index;
+                const std::size_t extent = at.empty() ? 1 : static_cast<std::size_t>(shape()[m_axis]);
+                for (std::size_t i = 0; i < extent; ++i)
+                {
+                    if (!at.empty())
+                    {
+                        at[m_axis] = i;
+                    }
+                    if (kept(at))
+                    {
+                        visit_at(at, visit);
+                    }
+                }
+            });
+            return visit_at(index, [&](const auto&... x) { return m_function.map(facts, x...); });
+        }
+
+        value_type data_element(size_type i) const
+        {
+            return detail::at_flat_index(shape(), i, [&](const auto& index) { return element(index.begin(), index.end()); });
+        }
+
+        template <class S>
+        const_stepper stepper_begin(const S& walked) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension());
+        }
+
+        template <class S>
+        const_stepper stepper_end(const S& walked, xt::layout_type /*l*/) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension(), true);
+        }
+
+        /// xtensor calls it when this expression stands alone on the right-hand side.
+        template <class E>
+        void assign_to(xt::xexpression<E>& to) const
+        {
+            auto& result = to.derived_cast();
+            detail::resize_or_check(m_name, "the result", result, shape());
+            if constexpr (F::keeps_terms && detail::sums_in_registers<value_type>)
+            {
+                detail::row_writer<value_type, E> writer(result);
+                if (detail::row_axis(shape(), m_axis).last && writer.in_place())
+                {
+                    const auto rows = masked_rows(shape());
+                    const std::size_t n = detail::columns_of(shape());
+                    const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
+                    for (std::size_t r = 0; r < row_count; ++r)
+                    {
+                        writer.seek(r);
+                        detail::write_terms(m_function, rows.row(r), writer.block(0), n);
+                    }
+                    return;
+                }
+            }
+            detail::write_rows<value_type>(rows(result.shape()), result);
+        }
+
+        /// What a walk over `walked`, into which this broadcasts, reads.
+        template <class S>
+        auto rows(const S& walked) const
+        {
+            auto own = masked_rows(shape());
+            auto broadcast = masked_rows(walked);
+            return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
+                m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked, std::move(broadcast)
+            );
+        }
+
+    private:
+
+        template <class S>
+        auto masked_rows(const S& walked) const
+        {
+            return std::apply(
+                [&](const auto&... x) { return detail::make_masked_rows<value_type>(walked, m_mask, x...); }, m_operands
+            );
+        }
+
+        F m_function;
+        CTM m_mask;
+        std::tuple<CTX...> m_operands;
+        std::size_t m_axis;
+        const char* m_name;
+    };
+
+    namespace detail
+    {
+        template <class F, class CTM, class... CTX>
+        struct row_maker<row_mapped<F, CTM, CTX...>>
+        {
+            template <class S>
+            static auto make(const row_mapped<F, CTM, CTX...>& e, const S& shape)
+            {
+                return e.rows(shape);
+            }
+        };
+
+        template <class... X>
+        consteval bool require_real_tensors()
+        {
+            constexpr bool real = ([] {
+                if constexpr (expression<X> && !mask_expression<X>)
+                {
+                    return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
+                }
+                else
+                {
+                    return false;
+                }
+            }() && ...);
+            static_assert(
+                real, "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
+            );
+            return real;
+        }
+
+        template <class... X>
+        using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
+
+        template <class F, class M, class... X>
+        auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands)
+        {
+            const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
+            return row_mapped<F, closure_t<M>, closure_t<X>...>(
+                name, f, rank == 0 && axis == -1 ? 0 : axis_number(name, axis, rank), std::forward<M>(m),
+                std::forward<X>(operands)...
+            );
+        }
+    }
+}

@@ -1,0 +1,187 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include <xmask/masks/boolean.hpp>
+#include <xmask/masks/combine.hpp>
+#include <xmask/masks/indices.hpp>
+#include <xmask/reduce/normalize.hpp>
+
+#include "support/lines.hpp"
+#include "support/oracle.hpp"
+
+using Catch::Matchers::Message;
+
+namespace
+{
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+
+    auto normalize(double p, double eps = 1e-12)
+    {
+        return [=](const std::vector<char>& kept, const std::vector<double>& x) {
+            double norm = 0;
+            for (std::size_t i = 0; i < x.size(); ++i)
+            {
+                const double size = kept[i] ? std::abs(x[i]) : 0;
+                norm = std::isinf(p) ? std::fmax(norm, size) : norm + (kept[i] ? std::pow(size, p) : 0);
+            }
+            norm = std::fmax(std::isinf(p) ? norm : std::pow(norm, 1 / p), eps);
+            std::vector<double> y(x.size());
+            for (std::size_t i = 0; i < x.size(); ++i)
+            {
+                y[i] = kept[i] ? x[i] / norm : 0;
+            }
+            return y;
+        };
+    }
+
+    std::vector<double> standardize(const std::vector<char>& kept, const std::vector<double>& x)
+    {
+        double count = 0;
+        double mean = 0;
+        double variance = 0;
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            count += kept[i];
+            mean += kept[i] ? x[i] : 0;
+        }
+        mean /= count;
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            variance += kept[i] ? (x[i] - mean) * (x[i] - mean) : 0;
+        }
+        std::vector<double> y(x.size());
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            y[i] = kept[i] ? (x[i] - mean) / std::sqrt(variance / count + 1e-5) : 0;
+        }
+        return y;
+    }
+}
+
+TEMPLATE_TEST_CASE("normalize agrees with PyTorch", "[normalize][reference]", float, double)
+{
+    const xt::xarray<TestType> x = oracle::reference<float>("masked_normalize", "x");
+    const auto m = xmask::keep_where(oracle::reference<bool>("masked_normalize", "mask"));
+    const double close = std::is_same_v<TestType, float> ? 1e-5 : 1e-12;
+    REQUIRE(oracle::close(
+        xt::xarray<TestType>(xmask::masked_normalize(x, m)), oracle::reference<double>("masked_normalize", "y"), close
+    ));
+}
+
+TEST_CASE("the examples of normalize's comments", "[normalize]")
+{
+    const xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
+    const xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));
+    REQUIRE(oracle::close(y, xt::xtensor<float, 1>({0.6f, 0.f, 0.8f}), 1e-7));
+    const xt::xtensor<float, 1> z = {3.f, 9.f, 5.f};
+    const xt::xtensor<float, 1> s = xmask::masked_standardize(z, xmask::drop_indices({1}, 3), -1, {.eps = 0});
+    REQUIRE(s == xt::xtensor<float, 1>({-1.f, 0.f, 1.f}));
+}
+
+TEST_CASE("each norm along each axis, in each layout", "[normalize]")
+{
+    const auto x = oracle::random<float>({3, 4, 67});
+    const auto kept = oracle::random<bool>({3, 4, 67}, 2);
+    const auto m = xmask::keep_where(kept);
+    for (const std::size_t axis : {0u, 1u, 2u})
+    {
+        const auto along = static_cast<std::ptrdiff_t>(axis);
+        for (const double p : {1., 2., 3., 1.5, infinity})
+        {
+            CAPTURE(axis, p);
+            const xt::xarray<float> y = xmask::masked_normalize(x, m, along, {.p = p});
+            REQUIRE(oracle::close(y, lines::map(axis, kept, normalize(p), x), 1e-6));
+        }
+        oracle::for_each_layout(x, [&](const auto& e, const char* layout) {
+            CAPTURE(axis, layout);
+            REQUIRE(oracle::close(xt::xarray<float>(xmask::masked_standardize(e, m, along)), lines::map(axis, kept, standardize, x), 2e-5));
+        });
+        REQUIRE(oracle::close(xmask::masked_standardize(x, m, along), lines::map(axis, kept, standardize, x), 2e-5));
+        REQUIRE(oracle::close(xmask::masked_normalize(x, m, along), lines::map(axis, kept, normalize(2), x), 1e-6));
+    }
+}
+
+TEST_CASE("normalize of rows of any length, all, some and nothing kept", "[normalize]")
+{
+    for (const std::size_t n : oracle::columns)
+    {
+        CAPTURE(n);
+        const auto x = oracle::random<double>({4, n});
+        for (const auto& kept : {oracle::random<bool>({4, n}, 3), xt::xarray<bool>(xt::ones<bool>({std::size_t(4), n}))})
+        {
+            const auto m = xmask::keep_where(kept);
+            REQUIRE(oracle::close(xt::xarray<double>(xmask::masked_normalize(x, m)), lines::map(1, kept, normalize(2), x), 1e-14));
+            REQUIRE(oracle::close(xt::xarray<double>(xmask::masked_standardize(x, m)), lines::map(1, kept, standardize, x), 1e-11));
+        }
+        const xt::xarray<double> nothing = xmask::masked_normalize(x, xmask::keep_none({4, n}));
+        const xt::xarray<double> at_all = xmask::masked_standardize(x, xmask::keep_none({4, n}));
+        REQUIRE(std::all_of(nothing.begin(), nothing.end(), [](double y) { return y == 0; }));
+        REQUIRE(std::all_of(at_all.begin(), at_all.end(), [](double y) { return y == 0; }));
+    }
+}
+
+TEST_CASE("normalize at the ends of its numbers", "[normalize]")
+{
+    const float inf = std::numeric_limits<float>::infinity();
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const auto all = xmask::keep_all(2);
+    const auto of = [&](float a, float b, const xmask::normalize_options& options = {}) {
+        const xt::xtensor<float, 1> x = {a, b};
+        return xt::xtensor<float, 1>(xmask::masked_normalize(x, all, -1, options));
+    };
+    REQUIRE(oracle::close(of(3e38f, 3e38f), xt::xtensor<float, 1>({0.70710678f, 0.70710678f}), 1e-6));
+    REQUIRE(oracle::close(of(3e-30f, 4e-30f, {.eps = 0}), xt::xtensor<float, 1>({0.6f, 0.8f}), 1e-6));
+    REQUIRE(of(0.f, 0.f) == xt::xtensor<float, 1>({0.f, 0.f}));
+    REQUIRE(std::isnan(of(nan, 1.f)(1)));
+    REQUIRE(std::isnan(of(1.f, nan, {.p = infinity})(0)));
+    REQUIRE(of(inf, 1.f)(1) == 0.f);
+    REQUIRE(of(2e-13f, 0.f)(0) == 2e-13f / 1e-12f);
+}
+
+TEST_CASE("normalize's gradients are those of central differences", "[normalize]")
+{
+    const auto x = oracle::random<double>({3, 2, 9});
+    const auto kept = oracle::random<bool>({3, 2, 9}, 4);
+    const auto m = xmask::keep_where(kept);
+    const auto up = oracle::random<double>({3, 2, 9}, 6);
+    for (const std::ptrdiff_t axis : {0, 2})
+    {
+        for (const double p : {1., 2., 3.})
+        {
+            CAPTURE(axis, p);
+            const xt::xarray<double> gradient = xmask::masked_normalize_gradient(x, up, m, axis, {.p = p});
+            REQUIRE(oracle::close(gradient, lines::numeric_gradient(x, up, [&](const auto& at) {
+                return xt::xarray<double>(xmask::masked_normalize(at, m, axis, {.p = p}));
+            }), 1e-7));
+        }
+        const xt::xarray<double> gradient = xmask::masked_standardize_gradient(x, up, m, axis);
+        REQUIRE(oracle::close(gradient, lines::numeric_gradient(x, up, [&](const auto& at) {
+            return xt::xarray<double>(xmask::masked_standardize(at, m, axis));
+        }), 2e-4));
+    }
+    // Where eps is divided by, it does not depend on x.
+    const xt::xtensor<double, 1> tiny = {1e-13, 0.};
+    const xt::xtensor<double, 1> g = {1., 2.};
+    REQUIRE(xt::xtensor<double, 1>(xmask::masked_normalize_gradient(tiny, g, xmask::keep_all(2))) == xt::xtensor<double, 1>({1e12, 2e12}));
+}
+
+TEST_CASE("normalize refuses what is no norm", "[normalize]")
+{
+    const xt::xtensor<float, 1> x = {1.f, 2.f};
+    const auto m = xmask::keep_all(2);
+    REQUIRE_THROWS_MATCHES(
+        xmask::masked_normalize(x, m, -1, {.p = 0.5}), std::invalid_argument,
+        Message("xmask::masked_normalize: p 0.5; expected a number from 1 on")
+    );
+    REQUIRE_THROWS_AS(xmask::masked_normalize(x, m, -1, {.eps = -1}), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_normalize_gradient(x, x, m, -1, {.p = infinity}), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_standardize(x, m, -1, {.eps = -1}), std::invalid_argument);
+}
