@@ -557,6 +557,20 @@ namespace xmask::inline XMASK_ABI::detail
 #endif
     }
 
+    /// The larger of x and a limit; NaN where x is NaN. (Which operand xsimd's max gives for NaN changed in xsimd 14.)
+    XMASK_INLINE lanes<float> at_least(const lanes<float>& limit, const lanes<float>& x) noexcept
+    {
+#if defined(__AVX512F__)
+        return lanes<float>(_mm512_max_ps(limit, x));
+#elif defined(__AVX__)
+        return lanes<float>(_mm256_max_ps(limit, x));
+#elif XMASK_X86
+        return lanes<float>(_mm_max_ps(limit, x));
+#else
+        return xsimd::select(x < limit, limit, x);
+#endif
+    }
+
     /// The two halves of a register of floats, each float exactly as a double.
     XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept
     {
@@ -4216,6 +4230,7 @@ namespace xmask::inline XMASK_ABI
 #include <cstddef>
 #include <initializer_list>
 #include <ranges>
+#include <utility>
 #include <vector>
 
 /// @file
@@ -4226,6 +4241,19 @@ namespace xmask::inline XMASK_ABI::detail
     /// Axes as a reduction takes them: one number, or a container of numbers.
     template <class A>
     concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+    /// The number of an axis, which may count from the end. Throws std::out_of_range for one that there is not.
+    template <class I>
+    std::size_t axis_number(const char* function, I axis, std::size_t rank)
+    {
+        const auto count = static_cast<std::ptrdiff_t>(rank);
+        if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
+        {
+            throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
+        }
+        const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
+        return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+    }
 
     /// The result's shape, and the result's offset for each row of the operand.
     class kept_axes
@@ -4294,13 +4322,7 @@ namespace xmask::inline XMASK_ABI::detail
         template <class I>
         static void mark(const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank)
         {
-            const auto count = static_cast<std::ptrdiff_t>(rank);
-            if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
-            {
-                throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
-            }
-            const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
-            const auto at = static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+            const std::size_t at = axis_number(function, axis, rank);
             if (reduced[at]) [[unlikely]]
             {
                 throw_invalid(function, "axis ", at, " is named twice");
@@ -11663,6 +11685,1757 @@ namespace xmask::inline XMASK_ABI
     loss masked_cross_entropy(const P& prediction, const Q& target, const M& m, G&& gradient)
     {
         return detail::class_loss(prediction, target, m, gradient);
+    }
+}
+
+// ==== xmask/reduce/normalize.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/reduce/row_map.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and their gradients.
+///
+/// A function F says how. Along the axis, over what is kept, first a shift is taken (F::shift_by: the largest, which settle()
+/// may correct, or the mean, of first(x...)), then F::sums sums of term<i>(shift, x...). facts(shift, sums, count) makes of
+/// them the few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and
+/// map take numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
+/// assigned by itself holds its terms in the result until their sum is known, so that none is computed twice.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        enum class shift_kind
+        {
+            none,
+            largest,
+            mean
+        };
+
+        /// The numbers with which F maps an element.
+        template <class F>
+        using facts_of = std::array<typename F::value_type, F::fact_count>;
+
+        /// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
+        template <std::size_t N, class F>
+        XMASK_INLINE void for_each_index(F&& f)
+        {
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                (f(std::integral_constant<std::size_t, I>()), ...);
+            }(std::make_index_sequence<N>());
+        }
+
+        // ---- One element after another: an element that is asked for alone, and types without registers ------------
+
+        /// The shift and the sums of one line of elements.
+        template <class F>
+        class line_facts
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            explicit line_facts(const F& f) noexcept
+                : m_function(&f)
+            {
+            }
+
+            template <class... V>
+            void add_to_shift(const V&... x)
+            {
+                ++m_count;
+                if constexpr (F::shift_by == shift_kind::largest)
+                {
+                    m_largest = std::max(m_largest, m_function->first(x...));
+                }
+                else if constexpr (F::shift_by == shift_kind::mean)
+                {
+                    m_total += static_cast<double>(m_function->first(x...));
+                }
+            }
+
+            /// After the last element was added to the shift.
+            void finish_shift() noexcept
+            {
+                if constexpr (F::shift_by == shift_kind::largest)
+                {
+                    m_shift = m_function->settle(m_largest);
+                }
+                else if (m_count != 0)
+                {
+                    m_shift = static_cast<T>(m_total / static_cast<double>(m_count));
+                }
+            }
+
+            template <class... V>
+            void add_terms(const V&... x)
+            {
+                for_each_index<F::sums>([&](auto i) {
+                    m_sums[i] += static_cast<double>(m_function->template term<i>(m_shift, x...));
+                });
+            }
+
+            [[nodiscard]] facts_of<F> facts() const
+            {
+                return m_function->facts(m_shift, m_sums, m_count);
+            }
+
+        private:
+
+            const F* m_function;
+            T m_shift = T(0);
+            T m_largest = -std::numeric_limits<T>::infinity();
+            double m_total = 0;
+            std::array<double, F::sums> m_sums{};
+            std::size_t m_count = 0;
+        };
+
+        /// The facts of a line; visit(f) calls f(x...) with what it keeps, in order.
+        template <class F, class Visit>
+        facts_of<F> facts_of_line(const F& f, Visit&& visit)
+        {
+            line_facts<F> line(f);
+            visit([&](const auto&... x) { line.add_to_shift(x...); });
+            line.finish_shift();
+            visit([&](const auto&... x) { line.add_terms(x...); });
+            return line.facts();
+        }
+
+        // ---- Row after row, by registers -------------------------------------------------------------------------------
+
+        /// The blocks of several operands at the same columns.
+        template <class... Block>
+        class block_tuple
+        {
+        public:
+
+            explicit block_tuple(Block... blocks)
+                : m_blocks(blocks...)
+            {
+            }
+
+            /// f of the elements at k.
+            template <class G>
+            XMASK_INLINE auto at(std::size_t k, G&& f) const
+            {
+                return std::apply([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
+            }
+
+            /// f of the registers from k on.
+            template <bool Full, class G>
+            XMASK_INLINE auto load(std::size_t k, std::size_t count, G&& f) const
+            {
+                return std::apply(
+                    [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
+                    m_blocks
+                );
+            }
+
+        private:
+
+            std::tuple<Block...> m_blocks;
+        };
+
+        /// One row of several operands under a mask.
+        template <class Cursor, class... Row>
+        class masked_row
+        {
+        public:
+
+            masked_row(Cursor cursor, Row... rows)
+                : m_cursor(std::move(cursor))
+                , m_rows(std::move(rows)...)
+            {
+            }
+
+            [[nodiscard]] const Cursor& cursor() const noexcept
+            {
+                return m_cursor;
+            }
+
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return prepare_all(m_rows, c, end);
+            }
+
+            XMASK_INLINE block_tuple<block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                return std::apply(
+                    [&](auto&... row) XMASK_INLINE_LAMBDA {
+                        return block_tuple<block_t<Row>...>(row.read(c, count, bits)...);
+                    },
+                    m_rows
+                );
+            }
+
+        private:
+
+            Cursor m_cursor;
+            std::tuple<Row...> m_rows;
+        };
+
+        template <class Masks, class... Rows>
+        class masked_rows
+        {
+        public:
+
+            masked_rows(Masks masks, Rows... rows)
+                : m_masks(std::move(masks))
+                , m_rows(std::move(rows)...)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return std::apply(
+                    [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                        return masked_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
+                    },
+                    m_rows
+                );
+            }
+
+        private:
+
+            Masks m_masks;
+            std::tuple<Rows...> m_rows;
+        };
+
+        template <class T, class S, class M, class... X>
+        auto make_masked_rows(const S& shape, const M& m, const X&... x)
+        {
+            return masked_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
+                mask_rows<M>(m, shape), make_operand<T>(x, shape)...
+            );
+        }
+
+        /// Adds g(x...) of what a block keeps.
+        template <bool Exact, class T, class Blocks, class Count, class G>
+        XMASK_INLINE void add_kept(register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g)
+        {
+            if (bits == ~word_t(0))
+            {
+                add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    return blocks.template load<full>(k, count - k, g);
+                });
+                return;
+            }
+            add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                return zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, g));
+            });
+        }
+
+        template <class T>
+        struct row_shift
+        {
+            T value;
+            std::size_t count;
+        };
+
+        template <class F, class Row>
+        row_shift<typename F::value_type> shift_of_row(const F& f, Row row)
+        {
+            using T = typename F::value_type;
+            std::size_t kept = 0;
+            [[maybe_unused]] const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                if constexpr (F::shift_by != shift_kind::none)
+                {
+                    return f.first(x...);
+                }
+            };
+            if constexpr (F::shift_by == shift_kind::largest)
+            {
+                const auto lowest = lanes<T>(-std::numeric_limits<T>::infinity());
+                std::array<lanes<T>, 2> largest{lowest, lowest};
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    const bool all = bits == ~word_t(0);
+                    kept += count_bits(bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = blocks.template load<full>(k, count - k, first);
+                        if (!full || !all)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(bits, k), x, lowest);
+                        }
+                        // Whether NaN is passed over or not: it shows in the sums.
+                        auto& to = largest[k / lane_count<T> % 2];
+                        to = xsimd::max(x, to);
+                    });
+                });
+                return {f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1]))), kept};
+            }
+            else if constexpr (F::shift_by == shift_kind::mean)
+            {
+                register_sum<T> sum;
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    kept += count_bits(bits);
+                    add_kept<true>(sum, row.read(c, count, bits), count, bits, first);
+                });
+                return {kept == 0 ? T(0) : static_cast<T>(sum.total() / static_cast<double>(kept)), kept};
+            }
+            else
+            {
+                return {T(0), 0};
+            }
+        }
+
+        template <class F, class Row>
+        facts_of<F> facts_of_row(const F& f, Row row)
+        {
+            using T = typename F::value_type;
+            if constexpr (sums_in_registers<T>)
+            {
+                const auto shift = shift_of_row(f, row);
+                const auto wide = lanes<T>(shift.value);
+                std::array<register_sum<T>, F::sums> sums;
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
+                        add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                            return f.template term<i>(wide, x...);
+                        });
+                    });
+                });
+                std::array<double, F::sums> totals;
+                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+                return f.facts(shift.value, totals, shift.count);
+            }
+            else
+            {
+                return facts_of_line(f, [&](auto&& visit) {
+                    auto walked = row;
+                    for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
+                        const auto blocks = walked.read(c, count, bits);
+                        for (; bits != 0; bits &= bits - 1)
+                        {
+                            blocks.at(lowest_bit(bits), visit);
+                        }
+                    });
+                });
+            }
+        }
+
+        /// Multiplies [first, last) by a factor.
+        template <class T>
+        void scale_columns(T* first, T* last, T factor) noexcept
+        {
+            const auto wide = lanes<T>(factor);
+            constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+            for (; last - first >= n; first += n)
+            {
+                store_lanes(first, load_lanes(first) * wide);
+            }
+            for (; first != last; ++first)
+            {
+                *first *= factor;
+            }
+        }
+
+        /// Writes a row whose terms are kept in the result until their sum is known.
+        template <class F, class Row>
+        void write_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            const column_range kept = row.cursor().extent();
+            const auto shift = shift_of_row(f, row);
+            const auto wide = lanes<T>(shift.value);
+            register_sum<T> sum;
+            fill_columns(to, to + std::min(kept.begin, n), F::outside);
+            walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                if (bits == 0)
+                {
+                    fill_columns(to + c, to + c + count, T(0));
+                    return;
+                }
+                const auto blocks = row.read(c, count, bits);
+                const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
+                    store_register<full, false>(to + c + k, y, count - k);
+                    return y;
+                };
+                const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
+                if (bits == ~word_t(0))
+                {
+                    add_block<T, false>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return store(k, full, blocks.template load<full>(k, count - k, term));
+                    });
+                    return;
+                }
+                add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
+                });
+            });
+            const std::size_t end = std::max(kept.begin, std::min(kept.end, n));
+            const std::array<double, 1> total{sum.total()};
+            const T factor = f.facts(shift.value, total, shift.count)[1];
+            scale_columns(to + std::min(kept.begin, n), to + end, factor);
+            fill_columns(to + end, to + n, F::outside);
+        }
+
+        // ---- Along another axis than the last: a table, column by column -----------------------------------------------
+
+        /// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis left out.
+        struct row_axis
+        {
+            std::size_t extent = 1;   ///< of the axis
+            std::size_t inner = 1;    ///< rows between two elements of a line
+            bool last = true;         ///< lines are rows
+
+            template <class S>
+            row_axis(const S& shape, std::size_t axis)
+                : last(axis + 1 >= shape.size())
+            {
+                if (axis + 1 < shape.size())
+                {
+                    extent = static_cast<std::size_t>(shape[axis]);
+                    for (std::size_t i = shape.size() - 1; i-- > axis + 1;)
+                    {
+                        inner *= static_cast<std::size_t>(shape[i]);
+                    }
+                }
+            }
+
+            /// The row of lines that row r belongs to.
+            [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept
+            {
+                return r / (extent * inner) * inner + r % inner;
+            }
+
+            /// The row at position i of a row of lines.
+            [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept
+            {
+                return (line_row / inner * extent + i) * inner + line_row % inner;
+            }
+        };
+
+        /// The lines through the columns of a row, side by side; each row of the axis is added to all of them.
+        template <class F>
+        class line_row
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            line_row(const F& f, std::size_t n)
+                : m_function(&f)
+                , m_shift(padded(n), F::shift_by == shift_kind::largest ? -std::numeric_limits<T>::infinity() : T(0))
+                , m_total(F::shift_by == shift_kind::mean ? padded(n) : 0)
+                , m_count(F::shift_by == shift_kind::none ? 0 : padded(n))
+            {
+                m_sums.fill(std::vector<double>(padded(n)));
+            }
+
+            template <class Row>
+            void add_to_shift(Row row)
+            {
+                if constexpr (F::shift_by != shift_kind::none)
+                {
+                    const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function->first(x...); };
+                    for_each_kept_register(row, first, [&](std::size_t c, word_t bits, std::size_t k, const lanes<T>& x) {
+                        add(m_count.data() + c, zero_unless<T>(bits, k, lanes<T>(T(1))));
+                        if constexpr (F::shift_by == shift_kind::largest)
+                        {
+                            T* to = m_shift.data() + c;
+                            const auto before = load_lanes(to);
+                            store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
+                        }
+                        else
+                        {
+                            add(m_total.data() + c, zero_unless<T>(bits, k, x));
+                        }
+                    });
+                }
+            }
+
+            void finish_shift()
+            {
+                for (std::size_t c = 0; c < m_count.size(); ++c)
+                {
+                    if constexpr (F::shift_by == shift_kind::largest)
+                    {
+                        m_shift[c] = m_function->settle(m_shift[c]);
+                    }
+                    else
+                    {
+                        m_shift[c] = m_count[c] == 0 ? T(0) : static_cast<T>(m_total[c] / m_count[c]);
+                    }
+                }
+            }
+
+            template <class Row>
+            void add_terms(Row row)
+            {
+                for_each_index<F::sums>([&](auto i) {
+                    // The shift is one more operand, read from where the columns are.
+                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        const auto blocks = row.read(c, count, bits);
+                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            const auto shift = load_lanes(m_shift.data() + c + k);
+                            const auto term = blocks.template load<full>(k, count - k, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                                return m_function->template term<i>(shift, x...);
+                            });
+                            add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
+                        });
+                    });
+                });
+            }
+
+            [[nodiscard]] facts_of<F> facts(std::size_t c) const
+            {
+                std::array<double, F::sums> sums;
+                std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
+                return m_function->facts(m_shift[c], sums, m_count.empty() ? 0 : static_cast<std::size_t>(m_count[c]));
+            }
+
+        private:
+
+            /// Registers are loaded and stored whole, also at the last few columns.
+            static std::size_t padded(std::size_t n) noexcept
+            {
+                return n + word_columns;
+            }
+
+            static void add(double* to, const lanes<T>& x)
+            {
+                if constexpr (std::is_same_v<T, float>)
+                {
+                    const auto wide = widen(x);
+                    store_lanes(to, load_lanes(to) + wide[0]);
+                    store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
+                }
+                else
+                {
+                    store_lanes(to, load_lanes(to) + x);
+                }
+            }
+
+            /// Calls g(column, bits, k, register) for each register of first(x...); k is its place among the bits.
+            template <class Row, class First, class G>
+            static void for_each_kept_register(Row& row, First&& first, G&& g)
+            {
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        g(c + k, bits, k, blocks.template load<full>(k, count - k, first));
+                    });
+                });
+            }
+
+            const F* m_function;
+            std::vector<T> m_shift;
+            std::vector<double> m_total;
+            std::vector<double> m_count;
+            std::array<std::vector<double>, F::sums> m_sums;
+        };
+
+        /// The same for types without registers.
+        template <class F>
+            requires(!sums_in_registers<typename F::value_type>)
+        class line_row<F>
+        {
+        public:
+
+            line_row(const F& f, std::size_t n)
+                : m_lines(n, line_facts<F>(f))
+            {
+            }
+
+            template <class Row>
+            void add_to_shift(Row row)
+            {
+                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
+            }
+
+            void finish_shift()
+            {
+                std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
+            }
+
+            template <class Row>
+            void add_terms(Row row)
+            {
+                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
+            }
+
+            [[nodiscard]] facts_of<F> facts(std::size_t c) const
+            {
+                return m_lines[c].facts();
+            }
+
+        private:
+
+            template <class Row, class G>
+            static void for_each_kept(Row& row, G&& g)
+            {
+                for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+                    const auto blocks = row.read(c, count, bits);
+                    for (; bits != 0; bits &= bits - 1)
+                    {
+                        const std::size_t k = lowest_bit(bits);
+                        blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
+                    }
+                });
+            }
+
+            std::vector<line_facts<F>> m_lines;
+        };
+
+        /// The facts of all lines of an axis that is not the last. Holds as many numbers as there are lines, a few times.
+        template <class F>
+        class facts_table
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            template <class Rows>
+            facts_table(const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n)
+                : m_columns(n)
+            {
+                const std::size_t line_rows = row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
+                m_size = line_rows * n;
+                if (m_size == 0)
+                {
+                    return;
+                }
+                m_values.resize(F::fact_count * m_size + word_columns);  // registers are loaded whole
+                for (std::size_t l = 0; l < line_rows; ++l)
+                {
+                    line_row<F> lines(f, n);
+                    for (std::size_t i = 0; i < axis.extent; ++i)
+                    {
+                        lines.add_to_shift(rows.row(axis.row(l, i)));
+                    }
+                    lines.finish_shift();
+                    for (std::size_t i = 0; i < axis.extent; ++i)
+                    {
+                        lines.add_terms(rows.row(axis.row(l, i)));
+                    }
+                    for (std::size_t c = 0; c < n; ++c)
+                    {
+                        const auto facts = lines.facts(c);
+                        for (std::size_t i = 0; i < F::fact_count; ++i)
+                        {
+                            m_values[i * m_size + l * n + c] = facts[i];
+                        }
+                    }
+                }
+            }
+
+            /// Where the first facts of a row of lines begin; the next ones lie size() further on.
+            [[nodiscard]] const T* row(std::size_t line_row) const noexcept
+            {
+                return m_values.data() + line_row * m_columns;
+            }
+
+            [[nodiscard]] std::size_t size() const noexcept
+            {
+                return m_size;
+            }
+
+        private:
+
+            std::size_t m_columns;
+            std::size_t m_size = 0;
+            std::vector<T> m_values;
+        };
+
+        // ---- The result ------------------------------------------------------------------------------------------------
+
+        /// The facts of a row of the result: the same for all columns, or some for each.
+        template <class F>
+        class row_facts
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            explicit row_facts(const facts_of<F>& facts)
+                : m_facts(facts)
+            {
+            }
+
+            row_facts(const T* table, std::size_t size)
+                : m_table(table)
+                , m_size(size)
+            {
+            }
+
+            XMASK_INLINE facts_of<F> at(std::size_t c) const
+            {
+                if (m_table == nullptr) [[likely]]
+                {
+                    return m_facts;
+                }
+                facts_of<F> facts;
+                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA { facts[i] = m_table[i * m_size + c]; });
+                return facts;
+            }
+
+            XMASK_INLINE auto load(std::size_t c) const
+            {
+                std::array<lanes<T>, F::fact_count> facts;
+                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
+                    facts[i] = m_table == nullptr ? lanes<T>(m_facts[i]) : load_lanes(m_table + i * m_size + c);
+                });
+                return facts;
+            }
+
+        private:
+
+            facts_of<F> m_facts{};
+            const T* m_table = nullptr;
+            std::size_t m_size = 0;
+        };
+
+        /// 64 elements of the result.
+        template <class F, class Blocks>
+        class mapped_block
+        {
+        public:
+
+            using value_type = typename F::value_type;
+            static constexpr bool in_registers = sums_in_registers<value_type>;
+
+            mapped_block(const F& f, const row_facts<F>& facts, const Blocks& operands, std::size_t c, word_t bits)
+                : m_function(f)
+                , m_facts(facts)
+                , m_operands(operands)
+                , m_column(c)
+                , m_bits(bits)
+            {
+            }
+
+            XMASK_INLINE value_type at(std::size_t k) const
+            {
+                return (m_bits >> k & 1) == 0
+                           ? F::outside
+                           : m_operands.at(k, [&](const auto&... x) { return m_function.map(m_facts.at(m_column + k), x...); });
+            }
+
+            XMASK_INLINE lanes<value_type> load(std::size_t k) const
+                requires in_registers
+            {
+                return load<true>(k, 0);
+            }
+
+            XMASK_INLINE lanes<value_type> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return load<false>(k, count);
+            }
+
+        private:
+
+            template <bool Full>
+            XMASK_INLINE lanes<value_type> load(std::size_t k, std::size_t count) const
+            {
+                const auto facts = m_facts.load(m_column + k);
+                const auto y = m_operands.template load<Full>(
+                    k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.map(facts, x...); }
+                );
+                return xsimd::select(mask_from_bits<value_type>(m_bits, k), y, lanes<value_type>(F::outside));
+            }
+
+            F m_function;
+            row_facts<F> m_facts;
+            Blocks m_operands;
+            std::size_t m_column;
+            word_t m_bits;
+        };
+
+        /// One row of the result, to be written or to be read by a larger expression.
+        template <class F, class Row>
+        class mapped_row
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            mapped_row(const F& f, const row_facts<F>& facts, Row row)
+                : m_function(f)
+                , m_facts(facts)
+                , m_row(std::move(row))
+            {
+            }
+
+            [[nodiscard]] const auto& cursor() const noexcept
+            {
+                return m_row.cursor();
+            }
+
+            [[nodiscard]] T outside() const noexcept
+            {
+                return F::outside;
+            }
+
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_row.prepare(c, end);
+            }
+
+            XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits)
+            {
+                const word_t kept = m_row.cursor().word(c);
+                const auto operands = m_row.read(c, count, kept & bits);
+                return mapped_block<F, std::remove_const_t<decltype(operands)>>(m_function, m_facts, operands, c, kept);
+            }
+
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+            {
+                if (bits == 0)
+                {
+                    fill_columns<Streaming>(to, to + count, F::outside);
+                    return;
+                }
+                const auto operands = m_row.read(c, count, bits);
+                const mapped_block<F, std::remove_const_t<decltype(operands)>> mapped(m_function, m_facts, operands, c, bits);
+                store_block<Streaming>(to, mapped, count);
+            }
+
+        private:
+
+            F m_function;
+            row_facts<F> m_facts;
+            Row m_row;
+        };
+
+        /// The rows of the result, broadcast to a shape. What is summed along the axis is so in the result's own shape.
+        template <class F, class OwnRows, class Rows>
+        class mapped_rows
+        {
+        public:
+
+            template <class Own, class S>
+            mapped_rows(const F& f, const Own& own_shape, OwnRows own, const row_axis& axis, const S& shape, Rows rows)
+                : m_function(f)
+                , m_own(std::move(own))
+                , m_rows(std::move(rows))
+                , m_axis(axis)
+                , m_numbers(row_numbers(shape, own_shape))
+                , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
+                , m_one_column(columns_of(own_shape) == 1)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                using row_type = row_t<Rows>;
+                return mapped_row<F, row_type>(m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::none;
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return row(0);
+            }
+
+        private:
+
+            [[nodiscard]] row_facts<F> facts(std::size_t own_row) const
+            {
+                if (m_axis.last)
+                {
+                    return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
+                }
+                const row_facts<F> facts(m_table.row(m_axis.line_row(own_row)), m_table.size());
+                return m_one_column ? row_facts<F>(facts.at(0)) : facts;
+            }
+
+            F m_function;
+            OwnRows m_own;
+            Rows m_rows;
+            row_axis m_axis;
+            row_offsets m_numbers;
+            facts_table<F> m_table;
+            bool m_one_column;
+        };
+    }
+
+    /// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax, masked_normalize, ...), not
+    /// yet computed. An ordinary lazy xtensor expression: what is assigned goes row by row. A single element costs the whole
+    /// line along the axis.
+    template <class F, class CTM, class... CTX>
+    class row_mapped;
+}
+
+template <class F, class CTM, class CTX, class... CTY>
+struct xt::xiterable_inner_types<xmask::row_mapped<F, CTM, CTX, CTY...>>
+{
+    using inner_shape_type = typename std::decay_t<CTX>::inner_shape_type;
+    using const_stepper = xt::xindexed_stepper<xmask::row_mapped<F, CTM, CTX, CTY...>, true>;
+    using stepper = const_stepper;
+};
+
+template <class F, class CTM, class... CTX>
+struct xt::xcontainer_inner_types<xmask::row_mapped<F, CTM, CTX...>>
+{
+    using reference = typename F::value_type;
+    using const_reference = typename F::value_type;
+    using size_type = std::size_t;
+};
+
+namespace xmask::inline XMASK_ABI
+{
+    template <class F, class CTM, class... CTX>
+    class row_mapped : public detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>
+    {
+        using base = detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>;
+
+    public:
+
+        using typename base::const_stepper;
+        using typename base::inner_shape_type;
+        using typename base::size_type;
+        using typename base::value_type;
+
+        /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
+        template <class M, class... X>
+        row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
+            : m_function(f)
+            , m_mask(std::forward<M>(m))
+            , m_operands(std::forward<X>(operands)...)
+            , m_axis(axis)
+            , m_name(name)
+        {
+            std::apply(
+                [&](const auto&, const auto&... rest) {
+                    (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()), ...);
+                },
+                m_operands
+            );
+            detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
+        }
+
+        using base::shape;
+
+        const inner_shape_type& shape() const noexcept
+        {
+            return std::get<0>(m_operands).shape();
+        }
+
+        template <class It>
+        value_type element(It first, It last) const
+        {
+            // As xtensor does: surplus leading indices are ignored, missing ones count as 0.
+            xt::svector<std::size_t, 8> index(shape().size(), 0);
+            for (std::size_t axis = index.size(); axis-- > 0 && last != first;)
+            {
+                index[axis] = static_cast<std::size_t>(*--last);
+            }
+            const auto kept = [&](const auto& at) { return m_mask.element(at.begin(), at.end()); };
+            if (!kept(index))
+            {
+                return F::outside;
+            }
+            const auto visit_at = [&](const auto& at, auto&& visit) {
+                return std::apply(
+                    [&](const auto&... x) { return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...); }, m_operands
+                );
+            };
+            const auto facts = detail::facts_of_line(m_function, [&](auto&& visit) {
+                auto at = index;
+                const std::size_t extent = at.empty() ? 1 : static_cast<std::size_t>(shape()[m_axis]);
+                for (std::size_t i = 0; i < extent; ++i)
+                {
+                    if (!at.empty())
+                    {
+                        at[m_axis] = i;
+                    }
+                    if (kept(at))
+                    {
+                        visit_at(at, visit);
+                    }
+                }
+            });
+            return visit_at(index, [&](const auto&... x) { return m_function.map(facts, x...); });
+        }
+
+        value_type data_element(size_type i) const
+        {
+            return detail::at_flat_index(shape(), i, [&](const auto& index) { return element(index.begin(), index.end()); });
+        }
+
+        template <class S>
+        const_stepper stepper_begin(const S& walked) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension());
+        }
+
+        template <class S>
+        const_stepper stepper_end(const S& walked, xt::layout_type /*l*/) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension(), true);
+        }
+
+        /// xtensor calls it when this expression stands alone on the right-hand side.
+        template <class E>
+        void assign_to(xt::xexpression<E>& to) const
+        {
+            auto& result = to.derived_cast();
+            detail::resize_or_check(m_name, "the result", result, shape());
+            if constexpr (F::keeps_terms && detail::sums_in_registers<value_type>)
+            {
+                detail::row_writer<value_type, E> writer(result);
+                if (detail::row_axis(shape(), m_axis).last && writer.in_place())
+                {
+                    const auto rows = masked_rows(shape());
+                    const std::size_t n = detail::columns_of(shape());
+                    const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
+                    for (std::size_t r = 0; r < row_count; ++r)
+                    {
+                        writer.seek(r);
+                        detail::write_terms(m_function, rows.row(r), writer.block(0), n);
+                    }
+                    return;
+                }
+            }
+            detail::write_rows<value_type>(rows(result.shape()), result);
+        }
+
+        /// What a walk over `walked`, into which this broadcasts, reads.
+        template <class S>
+        auto rows(const S& walked) const
+        {
+            auto own = masked_rows(shape());
+            auto broadcast = masked_rows(walked);
+            return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
+                m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked, std::move(broadcast)
+            );
+        }
+
+    private:
+
+        template <class S>
+        auto masked_rows(const S& walked) const
+        {
+            return std::apply(
+                [&](const auto&... x) { return detail::make_masked_rows<value_type>(walked, m_mask, x...); }, m_operands
+            );
+        }
+
+        F m_function;
+        CTM m_mask;
+        std::tuple<CTX...> m_operands;
+        std::size_t m_axis;
+        const char* m_name;
+    };
+
+    namespace detail
+    {
+        template <class F, class CTM, class... CTX>
+        struct row_maker<row_mapped<F, CTM, CTX...>>
+        {
+            template <class S>
+            static auto make(const row_mapped<F, CTM, CTX...>& e, const S& shape)
+            {
+                return e.rows(shape);
+            }
+        };
+
+        template <class... X>
+        consteval bool require_real_tensors()
+        {
+            constexpr bool real = ([] {
+                if constexpr (expression<X> && !mask_expression<X>)
+                {
+                    return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
+                }
+                else
+                {
+                    return false;
+                }
+            }() && ...);
+            static_assert(
+                real, "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
+            );
+            return real;
+        }
+
+        template <class... X>
+        using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
+
+        template <class F, class M, class... X>
+        auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands)
+        {
+            const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
+            return row_mapped<F, closure_t<M>, closure_t<X>...>(
+                name, f, rank == 0 && axis == -1 ? 0 : axis_number(name, axis, rank), std::forward<M>(m),
+                std::forward<X>(operands)...
+            );
+        }
+    }
+}
+
+/// @file
+/// Normalization along an axis by what a mask keeps: to norm 1, or to mean 0 and variance 1; and the gradients.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Options of masked_normalize.
+    struct normalize_options
+    {
+        double p = 2;        ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
+        double eps = 1e-12;  ///< the least that is divided by
+    };
+
+    /// Options of masked_standardize.
+    struct standardize_options
+    {
+        double eps = 1e-5;   ///< added to the variance
+    };
+
+    namespace detail
+    {
+        template <class V>
+        XMASK_INLINE V absolute(const V& x) noexcept
+        {
+            using std::abs;
+            return abs(x);
+        }
+
+        template <class V>
+        XMASK_INLINE V power(const V& x, double p) noexcept
+        {
+            using std::pow;
+            if constexpr (std::is_arithmetic_v<V>)
+            {
+                return pow(x, static_cast<V>(p));
+            }
+            else
+            {
+                return pow(x, V(static_cast<typename V::value_type>(p)));
+            }
+        }
+
+        /// The norm of a line, taken of elements over the largest, so that no power overflows.
+        template <class T>
+        struct norm_terms
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::largest;
+            static constexpr std::size_t fact_count = 2;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            normalize_options options;
+
+            /// The largest, so that it may be divided by.
+            static T settle(T largest) noexcept
+            {
+                return std::clamp(largest, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+            }
+
+            template <class V>
+            XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept
+            {
+                const V ratio = absolute(x) * (V(1) / largest);
+                if (options.p == 2)
+                {
+                    return ratio * ratio;
+                }
+                return options.p == 1 || std::isinf(options.p) ? ratio : power(ratio, options.p);
+            }
+
+            /// 1 / max(norm, eps), and whether the norm counts.
+            [[nodiscard]] std::pair<double, bool> inverse_norm(T largest, double sum) const noexcept
+            {
+                const double scale = std::isinf(options.p) ? (sum == sum ? 1 : sum) : std::pow(sum, 1 / options.p);
+                const double norm = static_cast<double>(largest) * scale;
+                // NaN is kept, as it is by the elements.
+                return norm < options.eps ? std::pair(1 / options.eps, false) : std::pair(1 / norm, true);
+            }
+        };
+
+        /// x / max(norm, eps).
+        template <class T>
+        struct normalize_function : norm_terms<T>
+        {
+            static constexpr std::size_t sums = 1;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x) noexcept
+            {
+                return absolute(x);
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE V term(const V& largest, const V& x) const noexcept
+            {
+                return this->power_term(largest, x);
+            }
+
+            std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) const noexcept
+            {
+                return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return x * facts[0];
+            }
+        };
+
+        /// (g - sum(g y) sign(x) |y|^(p - 1)) / norm, of y = x / norm; g / eps where eps is larger.
+        template <class T>
+        struct normalize_gradient_function : norm_terms<T>
+        {
+            static constexpr std::size_t sums = 2;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
+            {
+                return absolute(x);
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE V term(const V& largest, const V& x, const V& g) const noexcept
+            {
+                if constexpr (I == 0)
+                {
+                    return this->power_term(largest, x);
+                }
+                else
+                {
+                    return x * g;
+                }
+            }
+
+            std::array<T, 2> facts(T largest, const std::array<double, 2>& total, std::size_t /*count*/) const noexcept
+            {
+                const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
+                return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
+            }
+
+            template <class V>
+            XMASK_INLINE V map(const std::array<V, 2>& facts, const V& x, const V& g) const noexcept
+            {
+                const V y = x * facts[0];
+                if (this->options.p == 2)
+                {
+                    return (g - facts[1] * y) * facts[0];
+                }
+                const V size = absolute(y);
+                const V slope = this->options.p == 1 ? V(1) : power(size, this->options.p - 1);
+                return (g - facts[1] * sign_of(x) * slope) * facts[0];
+            }
+
+        private:
+
+            template <class V>
+            XMASK_INLINE static V sign_of(const V& x) noexcept
+            {
+                if constexpr (std::is_arithmetic_v<V>)
+                {
+                    return x == 0 ? V(0) : std::copysign(V(1), x);
+                }
+                else
+                {
+                    return xsimd::sign(x);
+                }
+            }
+        };
+
+        /// (x - mean) / sqrt(variance + eps).
+        template <class T>
+        struct standardize_function
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::mean;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 2;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            standardize_options options;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x) noexcept
+            {
+                return x;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& mean, const V& x) noexcept
+            {
+                return (x - mean) * (x - mean);
+            }
+
+            std::array<T, 2> facts(T mean, const std::array<double, 1>& total, std::size_t count) const noexcept
+            {
+                return {mean, static_cast<T>(1 / std::sqrt(total[0] / static_cast<double>(count) + options.eps))};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return (x - facts[0]) * facts[1];
+            }
+        };
+
+        /// (g - mean(g) - y mean(g y)) / sqrt(variance + eps), of the standardized y.
+        template <class T>
+        struct standardize_gradient_function
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::mean;
+            static constexpr std::size_t sums = 3;
+            static constexpr std::size_t fact_count = 4;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            standardize_options options;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
+            {
+                return x;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& mean, const V& x, const V& g) noexcept
+            {
+                const V difference = x - mean;
+                return I == 0 ? difference * difference : I == 1 ? g : difference * g;
+            }
+
+            std::array<T, 4> facts(T mean, const std::array<double, 3>& total, std::size_t count) const noexcept
+            {
+                const auto n = static_cast<double>(count);
+                const double inverse = 1 / std::sqrt(total[0] / n + options.eps);
+                return {mean, static_cast<T>(inverse), static_cast<T>(total[1] / n), static_cast<T>(total[2] / n * inverse)};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 4>& facts, const V& x, const V& g) noexcept
+            {
+                const V y = (x - facts[0]) * facts[1];
+                return (g - facts[2] - y * facts[3]) * facts[1];
+            }
+        };
+
+        /// Throws std::invalid_argument for a norm that is none.
+        inline void require_norm(const char* function, const normalize_options& options, bool differentiable)
+        {
+            if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]]
+            {
+                throw_invalid(
+                    function, "p ", options.p, differentiable ? "; expected a finite number from 1 on" : "; expected a number from 1 on"
+                );
+            }
+            if (!(options.eps >= 0)) [[unlikely]]
+            {
+                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
+            }
+        }
+
+        inline void require_eps(const char* function, const standardize_options& options)
+        {
+            if (!(options.eps >= 0)) [[unlikely]]
+            {
+                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
+            }
+        }
+    }
+
+    /// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
+    ///
+    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m broadcasts into x. axis:
+    /// counts from the end where negative. options: p, 2 unless said, and eps, 1e-12. No power overflows. Lazy. Where
+    /// nothing is kept the result is 0.
+    /// Throws std::invalid_argument where the mask does not fit, for p below 1 and eps below 0; std::out_of_range for an
+    /// axis that x does not have. x is read three times, while in the cache.
+    ///
+    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
+    ///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
+    template <class X, class M>
+    auto masked_normalize(X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            detail::require_norm("masked_normalize", options, false);
+            return detail::make_row_mapped(
+                "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
+    /// p is finite. Otherwise as masked_normalize.
+    ///
+    ///     xt::xtensor<float, 1> gradient = xmask::masked_normalize_gradient(x, upstream, m);
+    template <class X, class G, class M>
+    auto masked_normalize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
+        {
+            detail::require_norm("masked_normalize_gradient", options, true);
+            return detail::make_row_mapped(
+                "masked_normalize_gradient", detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
+                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
+            );
+        }
+    }
+
+    /// (x - mean) / sqrt(variance + eps) along an axis, mean and variance of what the mask keeps; 0 where it drops. What
+    /// layer norm (Ba, Kiros and Hinton, 2016) does before its scale and shift: `gamma * masked_standardize(x, m) + beta`.
+    ///
+    /// The variance is that of the kept elements themselves (divided by their number). options: eps, 1e-5 unless said.
+    /// Otherwise as masked_normalize.
+    ///
+    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 5.f};
+    ///     xt::xtensor<float, 1> y = xmask::masked_standardize(x, xmask::drop_indices({1}, 3), -1, {.eps = 0});    // -1, 0, 1
+    template <class X, class M>
+    auto masked_standardize(X&& x, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            detail::require_eps("masked_standardize", options);
+            return detail::make_row_mapped(
+                "masked_standardize", detail::standardize_function<detail::real_of<X>>{options}, axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The gradient by x of masked_standardize(x, m, axis, options), given the gradient by its result; 0 where the mask
+    /// drops. Otherwise as masked_standardize.
+    ///
+    ///     xt::xtensor<float, 1> gradient = xmask::masked_standardize_gradient(x, upstream, m);
+    template <class X, class G, class M>
+    auto masked_standardize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
+        {
+            detail::require_eps("masked_standardize_gradient", options);
+            return detail::make_row_mapped(
+                "masked_standardize_gradient", detail::standardize_gradient_function<detail::real_of<X, G>>{options}, axis,
+                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
+            );
+        }
+    }
+}
+
+// ==== xmask/reduce/softmax.hpp ====
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+// ==== xmask/reduce/exp.hpp ====
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+/// @file
+/// The exponential of what a softmax leaves after its shift: numbers up to 0.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp where the processor multiplies and adds in one step and
+    /// 1.6 ulp elsewhere, exactly 1 at 0, and exactly 0 below -87.7, where exp leaves the normal floats. NaN stays NaN.
+    ///
+    /// exp(x) = 2^n exp(r) with |r| <= log(2) / 2: log(2) is subtracted n times in two parts (Cody and Waite, Software
+    /// Manual for the Elementary Functions, 1980), and the rest is a polynomial of degree 6, fitted to the least relative
+    /// error (Remez) with 1 + r + r^2 / 2 kept exact. It takes 5/6 of the time of xsimd's exp, which is for all x.
+    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
+    {
+        using batch = lanes<float>;
+        // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its lowest bits.
+        const auto rounder = batch(12582912.f + 127.f);
+        // At the least n, -127, those bits are 0, and so is the factor that they make.
+        const auto bounded = at_least(batch(-88.0297f), x);
+        const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
+        const auto n = shifted - rounder;
+        const auto r = xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), bounded));
+        auto p = xsimd::fma(batch(0.00140614226761f), r, batch(0.00837905903569f));
+        p = xsimd::fma(p, r, batch(0.0416647733151f));
+        p = xsimd::fma(p, r, batch(0.166663648087f));
+        p = xsimd::fma(p, r, batch(0.5f));
+        p = xsimd::fma(p, r, batch(1.f));
+        p = xsimd::fma(p, r, batch(1.f));
+        return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
+    }
+
+    XMASK_INLINE lanes<double> exp_nonpositive(const lanes<double>& x) noexcept
+    {
+        return xsimd::exp(x);
+    }
+
+    template <class T>
+        requires std::is_floating_point_v<T>
+    XMASK_INLINE T exp_nonpositive(T x) noexcept
+    {
+        return std::exp(x);
+    }
+}
+
+/// @file
+/// Softmax, log_softmax and softmin over what a mask keeps, and their gradients.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// What all of the family share: elements shifted by the largest, so that no exponential overflows.
+        template <class T, bool Negative>
+        struct exp_terms
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::largest;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 2;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x) noexcept
+            {
+                if constexpr (Negative)
+                {
+                    return -x;
+                }
+                else
+                {
+                    return x;
+                }
+            }
+
+            /// Where all that is kept is -inf, it stays so, and no difference of infinities is taken.
+            static T settle(T largest) noexcept
+            {
+                return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& largest, const V& x) noexcept
+            {
+                return exp_nonpositive(first(x) - largest);
+            }
+        };
+
+        /// exp(x - largest) / sum.
+        template <class T, bool Negative = false>
+        struct softmax_function : exp_terms<T, Negative>
+        {
+            static constexpr bool keeps_terms = true;
+            static constexpr T outside = T(0);
+
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            {
+                return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return softmax_function::template term<0>(facts[0], x) * facts[1];
+            }
+        };
+
+        /// (x - largest) - log(sum).
+        template <class T>
+        struct log_softmax_function : exp_terms<T, false>
+        {
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = -std::numeric_limits<T>::infinity();
+
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            {
+                return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return (x - facts[0]) - facts[1];
+            }
+        };
+
+        /// y (g - sum(y g)), of y = softmax(x) and the gradient g by y.
+        template <class T>
+        struct softmax_gradient_function
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::none;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 1;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& /*shift*/, const V& y, const V& g) noexcept
+            {
+                return y * g;
+            }
+
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            {
+                return {static_cast<T>(total[0])};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
+            {
+                return y * (g - facts[0]);
+            }
+        };
+
+        /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
+        template <class T>
+        struct log_softmax_gradient_function
+        {
+            using value_type = T;
+
+            static constexpr shift_kind shift_by = shift_kind::none;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 1;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept
+            {
+                return g;
+            }
+
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            {
+                return {static_cast<T>(total[0])};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
+            {
+                return g - exp_nonpositive(y) * facts[0];
+            }
+        };
+    }
+
+    /// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
+    ///
+    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f * scores + bias` is
+    /// scaled and shifted on the way. m broadcasts into x. axis: counts from the end where negative. Lazy: assign it, or go
+    /// on with it. Where nothing is kept, or nothing but -inf, the result is 0, never NaN; NaN that is kept makes its
+    /// line NaN. Elements below 6e-39 of the largest may become 0.
+    /// Throws std::invalid_argument where the mask does not fit, std::out_of_range for an axis that x does not have.
+    /// Along the last axis a row is read twice, while in the cache, and each exponential is computed once; along another
+    /// axis, or inside of a larger expression, twice, and another axis takes memory for its lines.
+    ///
+    ///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
+    ///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
+    ///     // 0.5 0.5 0
+    ///     // 0   0   0
+    template <class X, class M>
+    auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The same in place: x becomes its softmax. x is any assignable tensor or view.
+    ///
+    ///     xmask::masked_softmax_inplace(scores, xmask::keep_causal(8, 8));
+    template <class X, class M>
+    void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            // Each row is read before it is written.
+            xt::noalias(x) = masked_softmax(x, m, axis);
+        }
+    }
+
+    /// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
+    ///
+    ///     auto weights = xmask::masked_softmin(distances, m);
+    template <class X, class M>
+    auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise as masked_softmax.
+    ///
+    ///     xt::xtensor<float, 2> log_p = xmask::masked_log_softmax(scores, m);
+    template <class X, class M>
+    auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
+    /// mask drops. That of masked_softmin is its negative. Lazy; tensors of one shape; otherwise as masked_softmax.
+    ///
+    ///     xt::xtensor<float, 2> gradient = xmask::masked_softmax_gradient(p, upstream, m);
+    template <class Y, class G, class M>
+    auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
+                std::forward<Y>(y), std::forward<G>(upstream)
+            );
+        }
+    }
+
+    /// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream - exp(y) sum(upstream), 0
+    /// where the mask drops. Otherwise as masked_softmax_gradient.
+    ///
+    ///     xt::xtensor<float, 2> gradient = xmask::masked_log_softmax_gradient(log_p, upstream, m);
+    template <class Y, class G, class M>
+    auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_log_softmax_gradient", detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
+                std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            );
+        }
     }
 }
 

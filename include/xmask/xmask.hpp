@@ -26,5 +26,7 @@
 #include "reduce/cross_entropy.hpp"
 #include "reduce/loss.hpp"
 #include "reduce/mse.hpp"
+#include "reduce/normalize.hpp"
+#include "reduce/softmax.hpp"
 #include "reduce/sum.hpp"
 #include "version.hpp"
