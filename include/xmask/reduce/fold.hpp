@@ -1,0 +1,524 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "../core/axes.hpp"
+#include "../core/block.hpp"
+#include "../core/mask.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/row.hpp"
+#include "../core/simd.hpp"
+#include "accumulate.hpp"
+#include "element_sum.hpp"
+#include "options.hpp"
+
+/// @file
+/// The walk that all reductions share: over everything, along rows, or column by column, once over what is kept.
+///
+/// A fold of elements of T is a small struct:
+///
+///     using state = ...;                           // what one position of the result holds
+///     state start() const;                         // of nothing
+///     void add(state&, T) const;                   // one element
+///     void merge(state&, const state&) const;      // what another row holds
+///     static constexpr bool in_registers = ...;    // whether it offers what follows
+///     using registers = ...;                       // the state of lanes that fold a row together
+///     registers start_registers() const;
+///     void add(registers&, const lanes<T>&) const;
+///     state total(const registers&) const;
+///     lanes<T> neutral() const;                    // lanes that add nothing
+///     void add_columns(state*, const lanes<T>&) const;    // each lane to its own state
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Folds the blocks of rows into one state. Words that are kept whole go to several registers in turn, so that none
+    /// waits for the last.
+    template <class T, class Fold>
+    class row_fold
+    {
+        static constexpr std::size_t register_count = 4;
+
+        struct nothing
+        {
+        };
+
+        static auto start_registers(const Fold& fold)
+        {
+            if constexpr (Fold::in_registers)
+            {
+                const auto one = fold.start_registers();
+                return std::array<std::decay_t<decltype(one)>, register_count>{one, one, one, one};
+            }
+            else
+            {
+                return nothing();
+            }
+        }
+
+    public:
+
+        explicit row_fold(const Fold& fold)
+            : m_fold(fold)
+            , m_registers(start_registers(fold))
+            , m_state(fold.start())
+        {
+        }
+
+        template <class Block, class Count>
+        XMASK_INLINE void add(const Block& block, Count count, word_t bits)
+        {
+            m_count += count_bits(bits);
+            if constexpr (Fold::in_registers)
+            {
+                constexpr bool whole = std::is_same_v<Count, whole_word>;
+                const bool all = bits == first_bits(count);
+                const auto neutral = m_fold.neutral();
+                const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = block.template value_register<full>(k, count - k);
+                        if constexpr (select || !full)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                        }
+                        m_fold.add(m_registers[whole ? k / lane_count<T> % register_count : 0], x);
+                    });
+                };
+                all ? add_all(std::false_type()) : add_all(std::true_type());
+            }
+            else
+            {
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    m_fold.add(m_state, block.value(lowest_bit(bits)));
+                }
+            }
+        }
+
+        [[nodiscard]] std::size_t count() const noexcept
+        {
+            return m_count;
+        }
+
+        [[nodiscard]] auto total() const
+        {
+            auto state = m_state;
+            if constexpr (Fold::in_registers)
+            {
+                for (const auto& one : m_registers)
+                {
+                    m_fold.merge(state, m_fold.total(one));
+                }
+            }
+            return state;
+        }
+
+    private:
+
+        Fold m_fold;
+        decltype(start_registers(std::declval<const Fold&>())) m_registers;
+        typename Fold::state m_state;
+        std::size_t m_count = 0;
+    };
+
+    /// A plain sum, of terms as masked_terms adds them.
+    template <class T>
+    struct sum_fold
+    {
+        using state = sum_t<T>;
+        static constexpr bool in_registers = sums_in_registers<T>;
+
+        [[nodiscard]] state start() const noexcept
+        {
+            return 0;
+        }
+
+        void add(state& to, T x) const noexcept
+        {
+            to += static_cast<state>(x);
+        }
+
+        void merge(state& to, state other) const noexcept
+        {
+            to += other;
+        }
+
+        [[nodiscard]] auto neutral() const noexcept
+        {
+            return lanes<T>(T(0));
+        }
+
+        XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept
+        {
+            if constexpr (std::is_same_v<T, float>)
+            {
+                const auto wide = widen(x);
+                store_lanes(to, load_lanes(to) + wide[0]);
+                store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
+            }
+            else
+            {
+                store_lanes(to, load_lanes(to) + x);
+            }
+        }
+    };
+
+    /// Folds a row's blocks by the sums that everything else uses.
+    template <class T>
+    class row_fold<T, sum_fold<T>>
+    {
+    public:
+
+        explicit row_fold(const sum_fold<T>& /*fold*/)
+        {
+        }
+
+        template <class Row, class Block, class Count>
+        XMASK_INLINE void add_terms(const Row& row, const Block& block, Count count, word_t bits)
+        {
+            row.add(m_sum, block, count, bits);
+        }
+
+        [[nodiscard]] std::size_t count() const noexcept
+        {
+            return static_cast<std::size_t>(m_sum.total().weight);
+        }
+
+        [[nodiscard]] sum_t<T> total() const noexcept
+        {
+            return m_sum.total().sum;
+        }
+
+    private:
+
+        term_sum<T> m_sum;
+    };
+
+    /// Folds what a row keeps.
+    template <class T, class Fold, class Row>
+    XMASK_INLINE void fold_row(row_fold<T, Fold>& fold, Row& row)
+    {
+        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            const auto block = row.read(c, count, bits);
+            if constexpr (requires { fold.add_terms(row, block, count, bits); })
+            {
+                fold.add_terms(row, block, count, bits);
+            }
+            else
+            {
+                fold.add(block, count, bits);
+            }
+        });
+    }
+
+    /// A state and how many elements it is of.
+    template <class State>
+    struct folded
+    {
+        State state;
+        std::size_t count;
+    };
+
+    /// Folds everything that is kept, in the order of rows.
+    template <class T, class Fold, class S, class Rows>
+    folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Rows& rows)
+    {
+        row_fold<T, Fold> all(fold);
+        const std::size_t n = columns_of(shape);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        if (row_count != 0 && worth_flat(rows.form(), n))
+        {
+            auto row = rows.flat_row();
+            fold_row(all, row);
+            return {all.total(), all.count()};
+        }
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            auto row = rows.row(r);
+            fold_row(all, row);
+        }
+        return {all.total(), all.count()};
+    }
+
+    /// The states of all positions of the axes that stay, and how many elements each is of.
+    template <class State>
+    class folded_axes
+    {
+    public:
+
+        /// Where not `counted`, nobody asks for the counts of columns.
+        folded_axes(const kept_axes& axes, std::size_t n, const State& start, bool counted)
+            : m_columns(n)
+            , m_counted(counted)
+            // Whole registers may be loaded and stored at the last columns.
+            , m_states(axes.size() + word_columns, start)
+            , m_counts(axes.size())
+            , m_whole(axes.keeps_last() && n != 0 ? axes.size() / n : 0)
+        {
+        }
+
+        [[nodiscard]] State* states(std::size_t at) noexcept
+        {
+            return m_states.data() + at;
+        }
+
+        [[nodiscard]] const State& state(std::size_t i) const noexcept
+        {
+            return m_states[i];
+        }
+
+        [[nodiscard]] std::size_t count(std::size_t i) const noexcept
+        {
+            return m_counts[i] + (m_whole.empty() ? 0 : m_whole[i / m_columns]);
+        }
+
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_counts.size();
+        }
+
+        void add_count(std::size_t at, std::size_t count) noexcept
+        {
+            m_counts[at] += count;
+        }
+
+        /// Where the columns of a row are to be counted; nowhere for a row that is kept whole, which costs one addition.
+        template <class Cursor>
+        std::size_t* column_counts(std::size_t at, const Cursor& cursor)
+        {
+            if (!m_counted)
+            {
+                return nullptr;
+            }
+            const column_range all = solid(cursor);
+            if (all.begin == 0 && all.end >= m_columns)
+            {
+                ++m_whole[at / m_columns];
+                return nullptr;
+            }
+            return m_counts.data() + at;
+        }
+
+    private:
+
+        std::size_t m_columns;
+        bool m_counted;
+        std::vector<State> m_states;
+        std::vector<std::size_t> m_counts;
+        std::vector<std::size_t> m_whole;
+    };
+
+    inline void count_columns(std::size_t* counts, word_t bits) noexcept
+    {
+        if (bits == ~word_t(0))
+        {
+            std::for_each(counts, counts + word_columns, [](std::size_t& count) { ++count; });
+            return;
+        }
+        for (; bits != 0; bits &= bits - 1)
+        {
+            ++counts[lowest_bit(bits)];
+        }
+    }
+
+    /// Folds what a row keeps, each column by itself; counts it, too, where there are counts.
+    template <class T, class Fold, class Row>
+    void fold_columns(const Fold& fold, Row& row, typename Fold::state* states, std::size_t* counts)
+    {
+        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            if (counts != nullptr)
+            {
+                count_columns(counts + c, bits);
+            }
+            const auto block = row.read(c, count, bits);
+            auto* to = states + c;
+            if constexpr (Fold::in_registers)
+            {
+                const auto neutral = fold.neutral();
+                const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = block.template value_register<full>(k, count - k);
+                        if constexpr (select || !full)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                        }
+                        fold.add_columns(to + k, x);
+                    });
+                };
+                bits == first_bits(count) ? add_all(std::false_type()) : add_all(std::true_type());
+            }
+            else
+            {
+                if (bits == ~word_t(0))
+                {
+                    for (std::size_t k = 0; k < word_columns; ++k)
+                    {
+                        fold.add(to[k], block.value(k));
+                    }
+                    return;
+                }
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    const std::size_t k = lowest_bit(bits);
+                    fold.add(to[k], block.value(k));
+                }
+            }
+        });
+    }
+
+    /// Rows that do not depend on where they go.
+    template <class Rows>
+    struct plain_rows
+    {
+        Rows rows;
+
+        XMASK_INLINE auto row(std::size_t r, std::size_t /*at*/) const
+        {
+            return rows.row(r);
+        }
+
+        XMASK_INLINE auto columns(std::size_t r, std::size_t /*at*/) const
+        {
+            return rows.row(r);
+        }
+    };
+
+    /// Folds along axes: each row into its position, or, where the last axis stays, column by column. `rows` gives the
+    /// terms of row r that go to position `at`: as row(r, at), or as columns(r, at).
+    template <class T, class Fold, class S, class Rows>
+    folded_axes<typename Fold::state> fold_along(
+        const Fold& fold, const S& shape, const kept_axes& axes, const Rows& rows, bool counted = true
+    )
+    {
+        const std::size_t n = columns_of(shape);
+        folded_axes<typename Fold::state> result(axes, n, fold.start(), counted);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            const std::size_t at = axes.offset(r);
+            if (axes.keeps_last())
+            {
+                auto row = rows.columns(r, at);
+                fold_columns<T>(fold, row, result.states(at), result.column_counts(at, row.cursor()));
+                continue;
+            }
+            auto row = rows.row(r, at);
+            row_fold<T, Fold> one(fold);
+            fold_row(one, row);
+            result.add_count(at, one.count());
+            fold.merge(*result.states(at), one.total());
+        }
+        return result;
+    }
+
+    /// The elements of x under a mask, row by row, as terms of type T.
+    template <class T, class X, class M>
+    auto masked_rows(const char* function, const X& x, const M& m)
+    {
+        const auto& shape = x.shape();
+        require_broadcast(function, "a mask", m.shape(), shape);
+        return make_terms<T>(identity(), columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape));
+    }
+
+    /// A function of an element and of a shift, with the shift of one position.
+    template <class F, class T>
+    struct shifted
+    {
+        T shift;
+
+        template <class V>
+        XMASK_INLINE V value(const V& x) const
+        {
+            return F().value(x, V(shift));
+        }
+    };
+
+    /// The terms F(x, shift), where each position of the axes that stay has a shift of its own.
+    template <class T, class F, class Masks, class Rows>
+    class shifted_rows
+    {
+    public:
+
+        shifted_rows(Masks masks, Rows rows, const std::vector<T>& shifts)
+            : m_masks(std::move(masks))
+            , m_rows(std::move(rows))
+            , m_shifts(shifts.data())
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r, std::size_t at) const
+        {
+            using function = shifted<F, T>;
+            return masked_terms<T, false, function, row_t<Masks>, row_t<Rows>>(
+                function{m_shifts[at]}, m_masks.row(r), m_rows.row(r)
+            );
+        }
+
+        XMASK_INLINE auto columns(std::size_t r, std::size_t at) const
+        {
+            return masked_terms<T, false, F, row_t<Masks>, row_t<Rows>, memory_row<T>>(
+                F(), m_masks.row(r), m_rows.row(r), memory_row<T>(m_shifts + at, 1, nullptr)
+            );
+        }
+
+    private:
+
+        Masks m_masks;
+        Rows m_rows;
+        const T* m_shifts;
+    };
+
+    /// The sums of F(x, shift) along axes; `shifts` has one for each position.
+    template <class T, class F, class X, class M>
+    auto sum_shifted(const X& x, const M& m, const kept_axes& axes, const std::vector<T>& shifts)
+    {
+        const auto& shape = x.shape();
+        auto operand = make_operand<T>(x, shape);
+        using rows = shifted_rows<T, F, mask_rows<M>, decltype(operand)>;
+        return fold_along<T>(sum_fold<T>(), shape, axes, rows(mask_rows<M>(m, shape), std::move(operand), shifts), false);
+    }
+
+    /// A result with f(i) at each position i of the axes that stay.
+    template <class R, class F>
+    xt::xarray<R> make_result(const kept_axes& axes, bool keep_axes, F&& f)
+    {
+        auto result = xt::xarray<R>::from_shape(keep_axes ? axes.full_shape() : axes.shape());
+        for (std::size_t i = 0; i < axes.size(); ++i)
+        {
+            result.data()[i] = f(i);
+        }
+        return result;
+    }
+
+    /// Folds everything to one number of type R; where nothing is kept, what the options say.
+    template <class R, class X, class M, class Fold>
+    R fold_to_number(const char* function, const X& x, const M& m, const Fold& fold, const reduce_options& options)
+    {
+        const auto total = fold_all<element_t<X>>(fold, x.shape(), masked_rows<element_t<X>>(function, x, m));
+        const auto result = static_cast<R>(total.state);
+        return total.count != 0 ? result : when_nothing_kept<R>(function, options.empty, result);
+    }
+
+    /// The same along axes.
+    template <class R, class X, class M, class Fold>
+    xt::xarray<R> fold_to_axes(
+        const char* function, const X& x, const M& m, const axes_list& axes, const Fold& fold, const reduce_options& options
+    )
+    {
+        const kept_axes kept(function, x.shape(), axes);
+        using rows = decltype(masked_rows<element_t<X>>(function, x, m));
+        const auto all = fold_along<element_t<X>>(
+            fold, x.shape(), kept, plain_rows<rows>{masked_rows<element_t<X>>(function, x, m)}, options.empty.has_value()
+        );
+        return make_result<R>(kept, options.keep_axes, [&](std::size_t i) {
+            const auto result = static_cast<R>(all.state(i));
+            return !options.empty || all.count(i) != 0 ? result : when_nothing_kept<R>(function, options.empty, result);
+        });
+    }
+}
