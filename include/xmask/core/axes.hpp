@@ -21,7 +21,8 @@ namespace xmask::inline XMASK_ABI::detail
 {
     /// Axes as a reduction takes them: one number, or a container of numbers.
     template <class A>
-    concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+    concept axes_argument = (std::integral<A> && !std::same_as<A, bool>)
+                            || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
 
     /// The axes that go, as the caller named them.
     class axes_list

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "../core/simd.hpp"
 #include "accumulate.hpp"
 #include "fold.hpp"
+#include "gradient.hpp"
 #include "options.hpp"
 
 /// @file
@@ -295,8 +297,8 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             using element = detail::element_t<X>;
-            return detail::fold_to_number<element>(
-                "masked_max", x, m, detail::extreme_fold<element, detail::extreme::largest>(),
+            return detail::fold_elements<element>(
+                "masked_max", detail::extreme_fold<element, detail::extreme::largest>(), x, m,
                 detail::to_options<reduce_options>(options)
             );
         }
@@ -306,18 +308,25 @@ namespace xmask::inline XMASK_ABI
     /// features) this is max pooling.
     ///
     ///     xt::xarray<float> pooled = xmask::masked_max(x, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
-    template <class X, class M, class O = reduce_options>
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
-    auto masked_max(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_max(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
             using element = detail::element_t<X>;
-            return detail::fold_to_axes<element>(
-                "masked_max", x, m, axes, detail::extreme_fold<element, detail::extreme::largest>(),
+            return detail::fold_elements<element>(
+                "masked_max", detail::extreme_fold<element, detail::extreme::largest>(), x, m, axes,
                 detail::to_options<reduce_options>(options)
             );
         }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_max(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_max(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// The smallest element that the mask keeps, +infinity (of integers: the highest) where that is nothing. Otherwise as
@@ -331,8 +340,8 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             using element = detail::element_t<X>;
-            return detail::fold_to_number<element>(
-                "masked_min", x, m, detail::extreme_fold<element, detail::extreme::smallest>(),
+            return detail::fold_elements<element>(
+                "masked_min", detail::extreme_fold<element, detail::extreme::smallest>(), x, m,
                 detail::to_options<reduce_options>(options)
             );
         }
@@ -341,18 +350,25 @@ namespace xmask::inline XMASK_ABI
     /// The smallest elements along `axes`, one for each position of the axes that stay.
     ///
     ///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
-    template <class X, class M, class O = reduce_options>
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
-    auto masked_min(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_min(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
             using element = detail::element_t<X>;
-            return detail::fold_to_axes<element>(
-                "masked_min", x, m, axes, detail::extreme_fold<element, detail::extreme::smallest>(),
+            return detail::fold_elements<element>(
+                "masked_min", detail::extreme_fold<element, detail::extreme::smallest>(), x, m, axes,
                 detail::to_options<reduce_options>(options)
             );
         }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_min(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_min(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// The flat row-major position of the largest element that the mask keeps: of the first NaN, if there is one, or of
@@ -367,7 +383,8 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::place<detail::extreme::largest>(
-                "masked_argmax", x, m, detail::to_options<reduce_options>(options)
+                "masked_argmax", x, m,
+                detail::to_options<reduce_options>(options)
             );
         }
         return 0;
@@ -377,16 +394,24 @@ namespace xmask::inline XMASK_ABI
     /// position among them.
     ///
     ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(logits, m, -1);
-    template <class X, class M, class O = reduce_options>
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
-    auto masked_argmax(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_argmax(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::place_along<detail::extreme::largest>(
-                "masked_argmax", x, m, axes, detail::to_options<reduce_options>(options)
+                "masked_argmax", x, m, axes,
+                detail::to_options<reduce_options>(options)
             );
         }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_argmax(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_argmax(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// The flat row-major position of the smallest element that the mask keeps. Otherwise as masked_argmax.
@@ -397,21 +422,147 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::place<detail::extreme::smallest>(
-                "masked_argmin", x, m, detail::to_options<reduce_options>(options)
+                "masked_argmin", x, m,
+                detail::to_options<reduce_options>(options)
             );
         }
         return 0;
     }
 
     /// The same along `axes`.
-    template <class X, class M, class O = reduce_options>
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
-    auto masked_argmin(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_argmin(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::place_along<detail::extreme::smallest>(
-                "masked_argmin", x, m, axes, detail::to_options<reduce_options>(options)
+                "masked_argmin", x, m, axes,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_argmin(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_argmin(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        struct equal_to_extreme
+        {
+            template <class A>
+            A operator()(const A& x, const A& extreme) const
+            {
+                return x == extreme ? A(1) : A(0);
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& x, const B& extreme) const
+            {
+                using lane = typename B::value_type;
+                return xsimd::select(x == extreme, B(lane(1)), B(lane(0)));
+            }
+        };
+
+        /// a where x is the extreme.
+        struct share_of_extreme
+        {
+            template <class A>
+            A operator()(const A& x, const A& extreme, const A& a) const
+            {
+                return x == extreme ? a : A(0);
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& x, const B& extreme, const B& a) const
+            {
+                return xsimd::select(x == extreme, a, B(typename B::value_type(0)));
+            }
+        };
+
+        template <extreme Which, class X, class M, class U>
+        auto extreme_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream)
+        {
+            using element = element_t<X>;
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            const auto best = fold_elements<element>(
+                function, extreme_fold<element, Which>(), x, m, names, reduce_options{std::nullopt, true}
+            );
+            const auto tie = lazy_function(equal_to_extreme(), x, best);
+            const auto ties = fold_elements<element>(function, sum_fold<element>(), tie, m, names, reduce_options());
+            const auto share = at_positions<element>(axes, [&](std::size_t i) {
+                return ties.data()[i] == 0 ? element(0) : u.data()[i] / ties.data()[i];
+            });
+            return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_max(x, m, axes) by x: u at the largest, shared evenly by elements
+    /// that tie, as of torch.amax; 0 elsewhere and where the mask drops. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. Three passes over what is kept.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_max_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of max pooling
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_max_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::largest>("masked_max_gradient", x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_max_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_max_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_max(x, m), over everything.
+    template <class X, class M>
+    auto masked_max_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::largest>(
+                "masked_max_gradient", x, m, detail::every_axis(x.dimension()), upstream
+            );
+        }
+    }
+
+    /// The same of masked_min.
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_min_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::smallest>("masked_min_gradient", x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_min_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_min_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    template <class X, class M>
+    auto masked_min_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::smallest>(
+                "masked_min_gradient", x, m, detail::every_axis(x.dimension()), upstream
             );
         }
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <numeric>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -417,13 +418,13 @@ namespace xmask::inline XMASK_ABI::detail
         return result;
     }
 
-    /// The elements of x under a mask, row by row, as terms of type T.
-    template <class T, class X, class M>
-    auto masked_rows(const char* function, const X& x, const M& m)
+    /// f of the elements of x under a mask, row by row, as terms of type T.
+    template <class T, class X, class M, class F = identity>
+    auto masked_rows(const char* function, const X& x, const M& m, const F& f = {})
     {
         const auto& shape = x.shape();
         require_broadcast(function, "a mask", m.shape(), shape);
-        return make_terms<T>(identity(), columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape));
+        return make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape));
     }
 
     /// A function of an element and of a shift, with the shift of one position.
@@ -496,29 +497,100 @@ namespace xmask::inline XMASK_ABI::detail
         return result;
     }
 
-    /// Folds everything to one number of type R; where nothing is kept, what the options say.
-    template <class R, class X, class M, class Fold>
-    R fold_to_number(const char* function, const X& x, const M& m, const Fold& fold, const reduce_options& options)
+    /// How many elements of `shape` a mask keeps at each position of the axes that stay.
+    template <class S, class M>
+    std::vector<std::size_t> count_rows(const S& shape, const M& m, const kept_axes& axes)
     {
-        const auto total = fold_all<element_t<X>>(fold, x.shape(), masked_rows<element_t<X>>(function, x, m));
-        const auto result = static_cast<R>(total.state);
+        const std::size_t n = columns_of(shape);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        folded_axes<char> counted(axes, n, 0, true);
+        const mask_rows<M> rows(m, shape);
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            const auto cursor = rows.row(r);
+            const std::size_t at = axes.offset(r);
+            std::size_t* columns = axes.keeps_last() ? counted.column_counts(at, cursor) : nullptr;
+            if (axes.keeps_last() && columns == nullptr)
+            {
+                continue;
+            }
+            const column_range kept = cursor.extent();
+            for (std::size_t c = kept.begin; c < kept.end; c += word_columns)
+            {
+                const word_t bits = cursor.word(c) & first_bits(kept.end - c);
+                if (columns != nullptr)
+                {
+                    count_columns(columns + c, bits);
+                }
+                else
+                {
+                    counted.add_count(at, count_bits(bits));
+                }
+            }
+        }
+        std::vector<std::size_t> counts(axes.size());
+        for (std::size_t i = 0; i < counts.size(); ++i)
+        {
+            counts[i] = counted.count(i);
+        }
+        return counts;
+    }
+
+    /// Every axis of a tensor.
+    inline axes_list every_axis(std::size_t rank)
+    {
+        std::vector<std::ptrdiff_t> axes(rank);
+        std::iota(axes.begin(), axes.end(), std::ptrdiff_t(0));
+        return axes_list(axes);
+    }
+
+    /// Folds all rows of terms of T to finish(state), of type R; where nothing is kept, to what the options say.
+    template <class R, class T, class Fold, class S, class Rows, class F>
+    R fold_to_number(
+        const char* function, const Fold& fold, const S& shape, const Rows& rows, const reduce_options& options, F&& finish
+    )
+    {
+        const auto total = fold_all<T>(fold, shape, rows);
+        const R result = finish(total.state);
         return total.count != 0 ? result : when_nothing_kept<R>(function, options.empty, result);
     }
 
     /// The same along axes.
-    template <class R, class X, class M, class Fold>
+    template <class R, class T, class Fold, class S, class Rows, class F>
     xt::xarray<R> fold_to_axes(
-        const char* function, const X& x, const M& m, const axes_list& axes, const Fold& fold, const reduce_options& options
+        const char* function, const Fold& fold, const S& shape, Rows rows, const kept_axes& axes,
+        const reduce_options& options, F&& finish
     )
     {
-        const kept_axes kept(function, x.shape(), axes);
-        using rows = decltype(masked_rows<element_t<X>>(function, x, m));
-        const auto all = fold_along<element_t<X>>(
-            fold, x.shape(), kept, plain_rows<rows>{masked_rows<element_t<X>>(function, x, m)}, options.empty.has_value()
-        );
-        return make_result<R>(kept, options.keep_axes, [&](std::size_t i) {
-            const auto result = static_cast<R>(all.state(i));
+        const auto all = fold_along<T>(fold, shape, axes, plain_rows<Rows>{std::move(rows)}, options.empty.has_value());
+        return make_result<R>(axes, options.keep_axes, [&](std::size_t i) {
+            const R result = finish(all.state(i));
             return !options.empty || all.count(i) != 0 ? result : when_nothing_kept<R>(function, options.empty, result);
         });
+    }
+
+    /// Folds the elements that a mask keeps to one number of type R.
+    template <class R, class Fold, class X, class M>
+    R fold_elements(const char* function, const Fold& fold, const X& x, const M& m, const reduce_options& options)
+    {
+        using element = element_t<X>;
+        return fold_to_number<R, element>(
+            function, fold, x.shape(), masked_rows<element>(function, x, m), options,
+            [](auto state) { return static_cast<R>(state); }
+        );
+    }
+
+    /// The same along axes.
+    template <class R, class Fold, class X, class M>
+    xt::xarray<R> fold_elements(
+        const char* function, const Fold& fold, const X& x, const M& m, const axes_list& axes, const reduce_options& options
+    )
+    {
+        using element = element_t<X>;
+        const kept_axes kept(function, x.shape(), axes);
+        return fold_to_axes<R, element>(
+            function, fold, x.shape(), masked_rows<element>(function, x, m), kept, options,
+            [](auto state) { return static_cast<R>(state); }
+        );
     }
 }

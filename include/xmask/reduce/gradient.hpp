@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <numeric>
 #include <type_traits>
 #include <utility>
 
@@ -54,15 +53,6 @@ namespace xmask::inline XMASK_ABI::detail
     auto lazy_function(const F& f, const E&... e)
     {
         return xt::xfunction<F, const E&...>(f, e...);
-    }
-
-    /// Every axis of a shape.
-    template <class S>
-    kept_axes all_axes(const char* function, const S& shape)
-    {
-        std::vector<std::ptrdiff_t> axes(shape.size());
-        std::iota(axes.begin(), axes.end(), std::ptrdiff_t(0));
-        return kept_axes(function, shape, axes);
     }
 
     /// The gradient of what the reduction feeds, as it broadcasts into the operand. It has the result's shape, with or

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <type_traits>
 #include <vector>
@@ -157,9 +158,9 @@ namespace xmask::inline XMASK_ABI
     /// The variances along `axes`, one for each position of the axes that stay.
     ///
     ///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
-    template <class X, class M, class O = var_options>
+    template <class X, class M, detail::axes_argument A, class O = var_options>
         requires detail::options_argument<O, var_options>
-    auto masked_var(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_var(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
@@ -171,6 +172,13 @@ namespace xmask::inline XMASK_ABI
                 return all[i].template var_as<result>("masked_var", chosen);
             });
         }
+    }
+
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_var(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_var(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// The standard deviation of what the mask keeps: the root of masked_var.
@@ -189,9 +197,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// The standard deviations along `axes`, one for each position of the axes that stay.
-    template <class X, class M, class O = var_options>
+    template <class X, class M, detail::axes_argument A, class O = var_options>
         requires detail::options_argument<O, var_options>
-    auto masked_std(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_std(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
@@ -203,6 +211,13 @@ namespace xmask::inline XMASK_ABI
                 return all[i].template std_as<result>("masked_std", chosen);
             });
         }
+    }
+
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_std(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_std(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// The mean and the variance of what the mask keeps, for the price of the variance.
@@ -227,9 +242,9 @@ namespace xmask::inline XMASK_ABI
     /// The means and variances along `axes`: the statistics of a batch norm, where all axes but that of the channels go.
     ///
     ///     auto [mean, var] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
-    template <class X, class M, class O = var_options>
+    template <class X, class M, detail::axes_argument A, class O = var_options>
         requires detail::options_argument<O, var_options>
-    auto masked_mean_var(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_mean_var(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
@@ -243,6 +258,13 @@ namespace xmask::inline XMASK_ABI
                 detail::make_result<result>(kept, chosen.keep_axes, mean), detail::make_result<result>(kept, chosen.keep_axes, var)
             };
         }
+    }
+
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_mean_var(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_mean_var(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// Options of masked_standardize: what is added to the variance, and the variance's correction.
@@ -260,8 +282,8 @@ namespace xmask::inline XMASK_ABI
     /// the variance counts as 0. Throws as masked_var.
     ///
     ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
-    template <class X, class M>
-    auto masked_standardize(const X& x, const M& m, const detail::axes_list& axes, const standardize_options& options = {})
+    template <class X, class M, detail::axes_argument A>
+    auto masked_standardize(const X& x, const M& m, const A& axes, const standardize_options& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
@@ -277,47 +299,62 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
+    template <class X, class M>
+    auto masked_standardize(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const standardize_options& options = {})
+    {
+        return masked_standardize(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
     namespace detail
     {
-        template <class X, class M>
+        template <class X, class M, class U>
         auto var_gradient(
-            const X& x, const M& m, const kept_axes& axes, const xt::xarray<element_t<X>>& upstream,
-            const var_options& options, bool root
+            const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, const var_options& options,
+            bool root
         )
         {
             using element = element_t<X>;
-            const auto all = moments_along(root ? "masked_std_gradient" : "masked_var_gradient", x, m, axes);
+            using wide = wide_t<element>;
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            const auto all = moments_along(function, x, m, axes);
             const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
             const auto scale = at_positions<element>(axes, [&](std::size_t i) {
                 const double free = all[i].count - options.correction;
-                const auto u = static_cast<wide_t<element>>(upstream.data()[i]);
                 if (free <= 0 || all[i].squares == 0)
                 {
-                    return wide_t<element>(0);
+                    return wide(0);
                 }
-                return root ? u / (free * std::sqrt(all[i].squares / free)) : 2 * u / free;
+                return static_cast<wide>(u.data()[i]) * (root ? 1 / (free * std::sqrt(all[i].squares / free)) : 2 / wide(free));
             });
             return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
         }
     }
 
-    /// The gradient of the sum over `upstream` times masked_var(x, m, axes, options) by x: 2 u (x - mean) / (number kept -
+    /// The gradient of the sum of `upstream` times masked_var(x, m, axes, options) by x: 2 u (x - mean) / (number kept -
     /// correction) where the mask keeps, 0 where it drops or where there is no variance. An array of x's shape and type.
     ///
-    /// upstream: an array of the result's shape, with or without the axes that went. Throws std::invalid_argument where
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
     /// it has another. Three passes over what is kept.
     ///
     ///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, -1, upstream);
-    template <class X, class M, class U, class O = var_options>
+    template <class X, class M, detail::axes_argument A, class U, class O = var_options>
         requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
-    auto masked_var_gradient(const X& x, const M& m, const detail::axes_list& axes, const U& upstream, const O& options = {})
+    auto masked_var_gradient(const X& x, const M& m, const A& axes, const U& upstream, const O& options = {})
     {
         if constexpr (detail::require_differentiable<X, M>())
         {
-            const detail::kept_axes kept("masked_var_gradient", x.shape(), axes);
-            const auto u = detail::upstream_of<detail::element_t<X>>("masked_var_gradient", upstream, kept);
-            return detail::var_gradient(x, m, kept, u, detail::to_options<var_options>(options), false);
+            return detail::var_gradient(
+                "masked_var_gradient", x, m, axes, upstream, detail::to_options<var_options>(options), false
+            );
         }
+    }
+
+    template <class X, class M, class U, class O = var_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+    auto masked_var_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream, const O& options = {})
+    {
+        return masked_var_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
     }
 
     /// The gradient of `upstream` times masked_var(x, m, options), over everything.
@@ -327,25 +364,33 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_differentiable<X, M>())
         {
-            const auto kept = detail::all_axes("masked_var_gradient", x.shape());
-            const auto u = detail::upstream_of<detail::element_t<X>>("masked_var_gradient", upstream, kept);
-            return detail::var_gradient(x, m, kept, u, detail::to_options<var_options>(options), false);
+            return detail::var_gradient(
+                "masked_var_gradient", x, m, detail::every_axis(x.dimension()), upstream,
+                detail::to_options<var_options>(options), false
+            );
         }
     }
 
     /// The same of masked_std: u (x - mean) / ((number kept - correction) std), 0 where all that is kept is equal.
     ///
     ///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, -1, upstream);
-    template <class X, class M, class U, class O = var_options>
+    template <class X, class M, detail::axes_argument A, class U, class O = var_options>
         requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
-    auto masked_std_gradient(const X& x, const M& m, const detail::axes_list& axes, const U& upstream, const O& options = {})
+    auto masked_std_gradient(const X& x, const M& m, const A& axes, const U& upstream, const O& options = {})
     {
         if constexpr (detail::require_differentiable<X, M>())
         {
-            const detail::kept_axes kept("masked_std_gradient", x.shape(), axes);
-            const auto u = detail::upstream_of<detail::element_t<X>>("masked_std_gradient", upstream, kept);
-            return detail::var_gradient(x, m, kept, u, detail::to_options<var_options>(options), true);
+            return detail::var_gradient(
+                "masked_std_gradient", x, m, axes, upstream, detail::to_options<var_options>(options), true
+            );
         }
+    }
+
+    template <class X, class M, class U, class O = var_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+    auto masked_std_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream, const O& options = {})
+    {
+        return masked_std_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
     }
 
     template <class X, class M, class O = var_options>
@@ -354,9 +399,10 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_differentiable<X, M>())
         {
-            const auto kept = detail::all_axes("masked_std_gradient", x.shape());
-            const auto u = detail::upstream_of<detail::element_t<X>>("masked_std_gradient", upstream, kept);
-            return detail::var_gradient(x, m, kept, u, detail::to_options<var_options>(options), true);
+            return detail::var_gradient(
+                "masked_std_gradient", x, m, detail::every_axis(x.dimension()), upstream,
+                detail::to_options<var_options>(options), true
+            );
         }
     }
 }

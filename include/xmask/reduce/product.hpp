@@ -4,13 +4,16 @@
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #include "../core/axes.hpp"
 #include "../core/simd.hpp"
 #include "accumulate.hpp"
 #include "fold.hpp"
+#include "gradient.hpp"
 #include "options.hpp"
 
 /// @file
@@ -120,8 +123,9 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             using element = detail::element_t<X>;
-            return detail::fold_to_number<detail::sum_result_t<element>>(
-                "masked_prod", x, m, detail::product_fold<element>(), detail::to_options<reduce_options>(options)
+            return detail::fold_elements<detail::sum_result_t<element>>(
+                "masked_prod", detail::product_fold<element>(), x, m,
+                detail::to_options<reduce_options>(options)
             );
         }
     }
@@ -129,16 +133,113 @@ namespace xmask::inline XMASK_ABI
     /// The products along `axes`, one for each position of the axes that stay.
     ///
     ///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
-    template <class X, class M, class O = reduce_options>
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
-    auto masked_prod(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_prod(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_reducible<X, M>())
         {
             using element = detail::element_t<X>;
-            return detail::fold_to_axes<detail::sum_result_t<element>>(
-                "masked_prod", x, m, axes, detail::product_fold<element>(), detail::to_options<reduce_options>(options)
+            return detail::fold_elements<detail::sum_result_t<element>>(
+                "masked_prod", detail::product_fold<element>(), x, m, axes,
+                detail::to_options<reduce_options>(options)
             );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_prod(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_prod(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// x where it is not 0, else 1.
+        struct factor_or_one
+        {
+            template <class A>
+            A operator()(const A& x) const
+            {
+                return x == A(0) ? A(1) : x;
+            }
+        };
+
+        struct is_zero
+        {
+            template <class A>
+            A operator()(const A& x) const
+            {
+                return x == A(0) ? A(1) : A(0);
+            }
+        };
+
+        /// The product of the others: product / x, or at a single 0 the product of all others.
+        struct product_of_others
+        {
+            template <class A>
+            A operator()(const A& x, const A& product, const A& at_zero) const
+            {
+                return x == A(0) ? at_zero : product / x;
+            }
+        };
+
+        template <class X, class M, class U>
+        auto product_gradient(const X& x, const M& m, const axes_list& names, const U& upstream)
+        {
+            using element = element_t<X>;
+            const char* function = "masked_prod_gradient";
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            const reduce_options options;
+            const auto factors = lazy_function(factor_or_one(), x);
+            const auto zero = lazy_function(is_zero(), x);
+            const auto product = fold_elements<sum_t<element>>(function, product_fold<element>(), factors, m, names, options);
+            const auto zeros = fold_elements<sum_t<element>>(function, sum_fold<element>(), zero, m, names, options);
+            const auto of_zeros = [&](sum_t<element> wanted) {
+                return at_positions<element>(axes, [&](std::size_t i) {
+                    const auto all = static_cast<sum_t<element>>(u.data()[i]) * product.data()[i];
+                    return zeros.data()[i] == wanted ? all : sum_t<element>(0);
+                });
+            };
+            const auto without_zero = of_zeros(0);
+            const auto with_one_zero = of_zeros(1);
+            return fill_kept<element>(x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of the others that are
+    /// kept, right where some of them are 0, too; 0 where the mask drops. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. Three passes over what is kept.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_prod_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::product_gradient(x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_prod_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_prod_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_prod(x, m), over everything.
+    template <class X, class M>
+    auto masked_prod_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::product_gradient(x, m, detail::every_axis(x.dimension()), upstream);
         }
     }
 }

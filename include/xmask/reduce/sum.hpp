@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "../core/row.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
+#include "gradient.hpp"
 #include "loss.hpp"
 #include "options.hpp"
 
@@ -121,9 +123,9 @@ namespace xmask::inline XMASK_ABI
     /// axes that stay. Throws std::out_of_range for an axis that x does not have. Otherwise as above.
     ///
     ///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
-    template <class X, class M, class O = reduce_options>
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
-    auto masked_sum(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_sum(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_summable<X, M>())
         {
@@ -139,6 +141,13 @@ namespace xmask::inline XMASK_ABI
                            : detail::when_nothing_kept<result>("masked_sum", chosen.empty, sum);
             });
         }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_sum(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_sum(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// The mean of what the mask keeps, or the mean by real weights. Where nothing is kept (or the weights sum to 0):
@@ -165,9 +174,9 @@ namespace xmask::inline XMASK_ABI
     /// this is mean pooling: the features of a token that is dropped are not read.
     ///
     ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
-    template <class X, class M, class O = reduce_options>
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
-    auto masked_mean(const X& x, const M& m, const detail::axes_list& axes, const O& options = {})
+    auto masked_mean(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_summable<X, M>())
         {
@@ -181,6 +190,98 @@ namespace xmask::inline XMASK_ABI
                            ? static_cast<result>(static_cast<detail::wide_t<element>>(sums.sum[i]) / sums.weight[i])
                            : detail::when_nothing_kept<result>("masked_mean", chosen.empty);
             });
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_mean(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// u at each position, or u / number kept.
+        template <class X, class M, class U>
+        auto sum_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, bool mean)
+        {
+            using element = element_t<X>;
+            const kept_axes axes(function, x.shape(), names);
+            require_broadcast(function, "a mask", m.shape(), x.shape());
+            auto u = upstream_of<element>(function, upstream, axes);
+            if (mean)
+            {
+                const auto counts = count_rows(x.shape(), m, axes);
+                for (std::size_t i = 0; i < axes.size(); ++i)
+                {
+                    u.data()[i] = counts[i] == 0 ? element(0) : u.data()[i] / static_cast<element>(counts[i]);
+                }
+            }
+            return fill_kept<element>(x.shape(), u, m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps, 0 where it drops.
+    /// An array of x's shape and type; only x's shape is looked at.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_sum_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_sum_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_sum_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_sum(x, m), over everything.
+    template <class X, class M>
+    auto masked_sum_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_sum_gradient", x, m, detail::every_axis(x.dimension()), upstream, false);
+        }
+    }
+
+    /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_mean_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of pooling
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_mean_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_mean_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    template <class X, class M>
+    auto masked_mean_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_mean_gradient", x, m, detail::every_axis(x.dimension()), upstream, true);
         }
     }
 }
