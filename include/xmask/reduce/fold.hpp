@@ -247,6 +247,63 @@ namespace xmask::inline XMASK_ABI::detail
         return {all.total(), all.count()};
     }
 
+    /// Counts the set bits of many words, column by column. The counts are held bit by bit: a word is added to 64 of them
+    /// by carries, as by hand, and two steps are enough on average.
+    class column_counts
+    {
+        static constexpr std::size_t digits = 8;
+        using counter = std::array<word_t, digits>;
+
+    public:
+
+        explicit column_counts(std::size_t columns)
+            : m_counters(columns == 0 ? 0 : columns / word_columns + 2)
+            , m_counts(columns)
+        {
+        }
+
+        /// Adds bit k to column at + k.
+        void add(std::size_t at, word_t bits)
+        {
+            const std::size_t shift = at % word_columns;
+            add_word(at / word_columns, bits << shift);
+            if (shift != 0)
+            {
+                add_word(at / word_columns + 1, bits >> (word_columns - shift));
+            }
+        }
+
+        [[nodiscard]] std::size_t count(std::size_t column) const noexcept
+        {
+            std::size_t count = m_counts[column];
+            const auto& held = m_counters[column / word_columns];
+            for (std::size_t digit = 0; digit < digits; ++digit)
+            {
+                count += static_cast<std::size_t>(held[digit] >> column % word_columns & 1) << digit;
+            }
+            return count;
+        }
+
+    private:
+
+        void add_word(std::size_t i, word_t bits)
+        {
+            for (std::size_t digit = 0; bits != 0 && digit < digits; ++digit)
+            {
+                const word_t carry = m_counters[i][digit] & bits;
+                m_counters[i][digit] ^= bits;
+                bits = carry;
+            }
+            for (; bits != 0; bits &= bits - 1)
+            {
+                m_counts[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
+            }
+        }
+
+        std::vector<counter> m_counters;
+        std::vector<std::size_t> m_counts;
+    };
+
     /// The states of all positions of the axes that stay, and how many elements each is of.
     template <class State>
     class folded_axes
@@ -256,11 +313,12 @@ namespace xmask::inline XMASK_ABI::detail
         /// Where not `counted`, nobody asks for the counts of columns.
         folded_axes(const kept_axes& axes, std::size_t n, const State& start, bool counted)
             : m_columns(n)
+            , m_by_column(axes.keeps_last())
             , m_counted(counted)
             // Whole registers may be loaded and stored at the last columns.
             , m_states(axes.size() + word_columns, start)
-            , m_counts(axes.size())
-            , m_whole(axes.keeps_last() && n != 0 ? axes.size() / n : 0)
+            , m_counts(m_by_column ? (n == 0 ? 0 : axes.size() / n) : axes.size())
+            , m_column_counts(m_by_column && counted ? axes.size() : 0)
         {
         }
 
@@ -276,12 +334,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         [[nodiscard]] std::size_t count(std::size_t i) const noexcept
         {
-            return m_counts[i] + (m_whole.empty() ? 0 : m_whole[i / m_columns]);
-        }
-
-        [[nodiscard]] std::size_t size() const noexcept
-        {
-            return m_counts.size();
+            return m_by_column ? m_counts[i / m_columns] + m_column_counts.count(i) : m_counts[i];
         }
 
         void add_count(std::size_t at, std::size_t count) noexcept
@@ -289,56 +342,46 @@ namespace xmask::inline XMASK_ABI::detail
             m_counts[at] += count;
         }
 
-        /// Where the columns of a row are to be counted; nowhere for a row that is kept whole, which costs one addition.
+        /// Whether the columns of a row are to be counted one by one; a row that is kept whole costs one addition.
         template <class Cursor>
-        std::size_t* column_counts(std::size_t at, const Cursor& cursor)
+        bool counts_columns(std::size_t at, const Cursor& cursor)
         {
-            if (!m_counted)
+            const column_range all = m_counted ? solid(cursor) : column_range();
+            if (m_counted && all.begin == 0 && all.end >= m_columns)
             {
-                return nullptr;
+                ++m_counts[at / m_columns];
+                return false;
             }
-            const column_range all = solid(cursor);
-            if (all.begin == 0 && all.end >= m_columns)
-            {
-                ++m_whole[at / m_columns];
-                return nullptr;
-            }
-            return m_counts.data() + at;
+            return m_counted;
+        }
+
+        void add_columns(std::size_t at, word_t bits)
+        {
+            m_column_counts.add(at, bits);
         }
 
     private:
 
         std::size_t m_columns;
+        bool m_by_column;
         bool m_counted;
         std::vector<State> m_states;
-        std::vector<std::size_t> m_counts;
-        std::vector<std::size_t> m_whole;
+        std::vector<std::size_t> m_counts;    // of positions, or of rows kept whole
+        column_counts m_column_counts;
     };
 
-    inline void count_columns(std::size_t* counts, word_t bits) noexcept
-    {
-        if (bits == ~word_t(0))
-        {
-            std::for_each(counts, counts + word_columns, [](std::size_t& count) { ++count; });
-            return;
-        }
-        for (; bits != 0; bits &= bits - 1)
-        {
-            ++counts[lowest_bit(bits)];
-        }
-    }
-
-    /// Folds what a row keeps, each column by itself; counts it, too, where there are counts.
+    /// Folds what a row keeps, each column by itself.
     template <class T, class Fold, class Row>
-    void fold_columns(const Fold& fold, Row& row, typename Fold::state* states, std::size_t* counts)
+    void fold_columns(const Fold& fold, Row& row, folded_axes<typename Fold::state>& result, std::size_t at)
     {
+        const bool counted = result.counts_columns(at, row.cursor());
         for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            if (counts != nullptr)
+            if (counted)
             {
-                count_columns(counts + c, bits);
+                result.add_columns(at + c, bits);
             }
             const auto block = row.read(c, count, bits);
-            auto* to = states + c;
+            auto* to = result.states(at + c);
             if constexpr (Fold::in_registers)
             {
                 const auto neutral = fold.neutral();
@@ -406,7 +449,7 @@ namespace xmask::inline XMASK_ABI::detail
             if (axes.keeps_last())
             {
                 auto row = rows.columns(r, at);
-                fold_columns<T>(fold, row, result.states(at), result.column_counts(at, row.cursor()));
+                fold_columns<T>(fold, row, result, at);
                 continue;
             }
             auto row = rows.row(r, at);
@@ -509,8 +552,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             const auto cursor = rows.row(r);
             const std::size_t at = axes.offset(r);
-            std::size_t* columns = axes.keeps_last() ? counted.column_counts(at, cursor) : nullptr;
-            if (axes.keeps_last() && columns == nullptr)
+            if (axes.keeps_last() && !counted.counts_columns(at, cursor))
             {
                 continue;
             }
@@ -518,14 +560,7 @@ namespace xmask::inline XMASK_ABI::detail
             for (std::size_t c = kept.begin; c < kept.end; c += word_columns)
             {
                 const word_t bits = cursor.word(c) & first_bits(kept.end - c);
-                if (columns != nullptr)
-                {
-                    count_columns(columns + c, bits);
-                }
-                else
-                {
-                    counted.add_count(at, count_bits(bits));
-                }
+                axes.keeps_last() ? counted.add_columns(at + c, bits) : counted.add_count(at, count_bits(bits));
             }
         }
         std::vector<std::size_t> counts(axes.size());

@@ -80,7 +80,7 @@ namespace xmask::inline XMASK_ABI
                 return std::numeric_limits<R>::quiet_NaN();
             }
             throw std::domain_error(message(
-                function, "nothing is kept, so there is no result", *empty == when_empty::nan ? " (an integer has no NaN)" : ""
+                function, "nothing is kept, so there is no result", *empty == when_empty::nan ? ", and no integer is NaN" : ""
             ));
         }
 
