@@ -57,7 +57,7 @@ namespace
     }
 }
 
-TEMPLATE_TEST_CASE("The largest and the smallest over every choice of axes", "[extreme]", float, double, long double, std::int8_t, std::uint16_t, std::int32_t, std::int64_t, bool)
+TEMPLATE_TEST_CASE("The largest and the smallest over every choice of axes", "[extreme]", float, long double, std::int8_t, std::uint16_t, std::int64_t, bool)
 {
     groups::require_reduction<TestType>(max_of, largest<TestType>, 0.);
     groups::require_reduction<TestType>(min_of, smallest<TestType>, 0.);
@@ -82,7 +82,7 @@ TEMPLATE_TEST_CASE("The places of the largest and the smallest", "[extreme]", fl
 TEST_CASE("Extremes of any layout", "[extreme]")
 {
     groups::require_layouts<float>(max_of, largest<float>, 0.);
-    groups::require_layouts<std::int8_t>(min_of, smallest<std::int8_t>, 0.);
+    groups::require_layouts<std::int32_t>(min_of, smallest<std::int32_t>, 0.);
     groups::require_layouts<double>(
         [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_argmax(x, m, axes...); }, place_of_largest, 0.
     );
@@ -136,10 +136,10 @@ TEMPLATE_TEST_CASE("NaN that is kept is the extreme, wherever it stands", "[extr
 TEST_CASE("Extremes of infinities and of the types' ends", "[extreme]")
 {
     const float infinity = std::numeric_limits<float>::infinity();
-    const xt::xarray<float> x = {-infinity, -infinity, -infinity};
+    const xt::xarray<float> x = {{-infinity, -infinity, -infinity}};
     const auto m = xmask::keep_lengths({2}, 3);
-    REQUIRE(xmask::masked_max(x, m, 1 - 1)(0) == -infinity);
-    REQUIRE(xmask::masked_argmax(x, xmask::keep_last({2}, 3), -1)() == 1);
+    REQUIRE(xmask::masked_max(x, m, 1)(0) == -infinity);
+    REQUIRE(xmask::masked_argmax(x, xmask::keep_last({2}, 3), -1)(0) == 1);
     const xt::xarray<std::int8_t> low = {-128, -128};
     REQUIRE(xmask::masked_argmax(low, xmask::keep_all(2)) == 0);
     REQUIRE(xmask::masked_max(low, xmask::keep_all(2)) == -128);
