@@ -84,7 +84,8 @@ TEST_CASE("Extremes of any layout", "[extreme]")
     groups::require_layouts<float>(max_of, largest<float>, 0.);
     groups::require_layouts<std::int32_t>(min_of, smallest<std::int32_t>, 0.);
     groups::require_layouts<double>(
-        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_argmax(x, m, axes...); }, place_of_largest, 0.
+        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_argmax(x, m, axes..., xmask::when_empty::zero); },
+        [](const groups::group& kept) { return kept.values.empty() ? 0. : place_of_largest(kept); }, 0.
     );
 }
 
