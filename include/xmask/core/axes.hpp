@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -38,7 +37,10 @@ namespace xmask::inline XMASK_ABI::detail
             }
             else
             {
-                std::ranges::for_each(axes, [this](auto axis) { add(axis); });
+                for (const auto axis : axes)
+                {
+                    add(axis);
+                }
             }
         }
 

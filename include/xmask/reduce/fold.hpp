@@ -72,8 +72,8 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        template <class Block, class Count>
-        XMASK_INLINE void add(const Block& block, Count count, word_t bits)
+        template <class Row, class Block, class Count>
+        XMASK_INLINE void add(const Row& /*row*/, const Block& block, Count count, word_t bits)
         {
             m_count += count_bits(bits);
             if constexpr (Fold::in_registers)
@@ -181,7 +181,7 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
         template <class Row, class Block, class Count>
-        XMASK_INLINE void add_terms(const Row& row, const Block& block, Count count, word_t bits)
+        XMASK_INLINE void add(const Row& row, const Block& block, Count count, word_t bits)
         {
             row.add(m_sum, block, count, bits);
         }
@@ -206,15 +206,7 @@ namespace xmask::inline XMASK_ABI::detail
     XMASK_INLINE void fold_row(row_fold<T, Fold>& fold, Row& row)
     {
         for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            const auto block = row.read(c, count, bits);
-            if constexpr (requires { fold.add_terms(row, block, count, bits); })
-            {
-                fold.add_terms(row, block, count, bits);
-            }
-            else
-            {
-                fold.add(block, count, bits);
-            }
+            fold.add(row, row.read(c, count, bits), count, bits);
         });
     }
 
