@@ -95,8 +95,7 @@ namespace xmask::inline XMASK_ABI
                 detail::extreme_fold<result, detail::extreme::largest>(), x.shape(), kept,
                 detail::plain_rows<rows>{detail::masked_rows<result>("masked_logsumexp", x, m)}, chosen.empty.has_value()
             );
-            // Room for whole registers at the last columns.
-            std::vector<result> shifts(kept.size() + word_columns);
+            std::vector<result> shifts(kept.size());
             for (std::size_t i = 0; i < kept.size(); ++i)
             {
                 shifts[i] = detail::shift_of(largest.state(i));

@@ -103,8 +103,7 @@ namespace xmask::inline XMASK_ABI
             using element = element_t<X>;
             using wide = wide_t<element>;
             const auto sums = sum_along<element>(function, x, m, axes, true);
-            // Room for whole registers at the last columns.
-            std::vector<wide> means(axes.size() + word_columns);
+            std::vector<wide> means(axes.size());
             for (std::size_t i = 0; i < axes.size(); ++i)
             {
                 means[i] = sums.weight[i] > 0 ? static_cast<wide>(sums.sum[i]) / sums.weight[i] : wide(0);
