@@ -94,6 +94,15 @@ namespace xmask::inline XMASK_ABI
                 to.value = further(to.value, x);
             }
 
+            XMASK_INLINE void join(registers& to, const registers& other) const noexcept
+            {
+                if constexpr (real)
+                {
+                    to.nan = to.nan | other.nan;
+                }
+                to.value = further(to.value, other.value);
+            }
+
             [[nodiscard]] state total(const registers& from) const noexcept
             {
                 if constexpr (real)

@@ -33,6 +33,7 @@
 ///     using registers = ...;                       // the state of lanes that fold a row together
 ///     registers start_registers() const;
 ///     void add(registers&, const lanes<T>&) const;
+///     void join(registers&, const registers&) const;
 ///     state total(const registers&) const;
 ///     lanes<T> neutral() const;                    // lanes that add nothing
 ///     void add_columns(state*, const lanes<T>&) const;    // each lane to its own state
@@ -112,10 +113,12 @@ namespace xmask::inline XMASK_ABI::detail
             auto state = m_state;
             if constexpr (Fold::in_registers)
             {
-                for (const auto& one : m_registers)
+                auto all = m_registers[0];
+                for (std::size_t i = 1; i < register_count; ++i)
                 {
-                    m_fold.merge(state, m_fold.total(one));
+                    m_fold.join(all, m_registers[i]);
                 }
+                m_fold.merge(state, m_fold.total(all));
             }
             return state;
         }

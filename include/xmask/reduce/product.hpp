@@ -76,6 +76,12 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
+            XMASK_INLINE void join(registers& to, const registers& other) const noexcept
+            {
+                to.products[0] *= other.products[0];
+                to.products[1] *= other.products[1];
+            }
+
             [[nodiscard]] double total(const registers& from) const noexcept
             {
                 std::array<double, lane_count<double>> each;
