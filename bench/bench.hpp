@@ -40,6 +40,7 @@ namespace bench
     void register_tokens();
     void register_ask();
     void register_losses();
+    void register_reductions();
     void register_latency();
 
     // ---- Results ----------------------------------------------------------------------------------------------------

@@ -173,6 +173,7 @@ int main(int argc, char** argv)
     bench::register_tokens();
     bench::register_ask();
     bench::register_losses();
+    bench::register_reductions();
     bench::register_latency();
     benchmark::RunSpecifiedBenchmarks();
     bench::print_table(machine_readable ? stderr : stdout);

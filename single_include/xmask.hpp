@@ -598,6 +598,23 @@ namespace xmask::inline XMASK_ABI::detail
         };
 #endif
     }
+
+    /// As many floats as a register holds doubles, each exactly as a double.
+    XMASK_INLINE lanes<double> load_widened(const float* from) noexcept
+    {
+#if defined(__AVX512F__)
+        return lanes<double>(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
+#elif defined(__AVX__)
+        return lanes<double>(_mm256_cvtps_pd(_mm_loadu_ps(from)));
+#else
+        std::array<double, lane_count<double>> wide;
+        for (std::size_t k = 0; k < lane_count<double>; ++k)
+        {
+            wide[k] = static_cast<double>(from[k]);
+        }
+        return lanes<double>::load_unaligned(wide.data());
+#endif
+    }
 }
 
 /// @file
@@ -1396,6 +1413,7 @@ namespace xmask::inline XMASK_ABI::detail
 // ==== xmask/core/row.hpp ====
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -1565,6 +1583,11 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
+        [[nodiscard]] XMASK_INLINE const T* data() const noexcept
+        {
+            return m_first;
+        }
+
         XMASK_INLINE T at(std::size_t k) const noexcept
         {
             return m_first[k];
@@ -1585,6 +1608,41 @@ namespace xmask::inline XMASK_ABI::detail
     private:
 
         const T* m_first;
+    };
+
+    /// A block of floats that lie side by side, as doubles.
+    class widened_block
+    {
+    public:
+
+        using value_type = double;
+        static constexpr bool in_registers = has_lanes<double>;
+
+        explicit widened_block(const float* first) noexcept
+            : m_first(first)
+        {
+        }
+
+        XMASK_INLINE double at(std::size_t k) const noexcept
+        {
+            return static_cast<double>(m_first[k]);
+        }
+
+        XMASK_INLINE lanes<double> load(std::size_t k) const noexcept
+        {
+            return load_widened(m_first + k);
+        }
+
+        XMASK_INLINE lanes<double> load_first(std::size_t k, std::size_t count) const noexcept
+        {
+            std::array<float, lane_count<double>> buffer{};
+            std::copy_n(m_first + k, count, buffer.begin());
+            return load_widened(buffer.data());
+        }
+
+    private:
+
+        const float* m_first;
     };
 
     /// How many elements of a strided row are gathered at once.
@@ -1628,6 +1686,11 @@ namespace xmask::inline XMASK_ABI::detail
         // Out of line, so that the loops around a contiguous row keep nothing for it.
         [[gnu::noinline]] static void gather(T* to, const T* from, std::ptrdiff_t stride, std::size_t count) noexcept
         {
+            if (stride == 0)
+            {
+                std::fill_n(to, count, *from);
+                return;
+            }
             for (std::size_t k = 0; k < count; ++k)
             {
                 to[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
@@ -2088,6 +2151,62 @@ namespace xmask::inline XMASK_ABI::detail
         Rows m_rows;
     };
 
+    /// Reads rows of floats in memory as doubles.
+    template <class Row>
+    class widened_row
+    {
+    public:
+
+        explicit widened_row(Row row)
+            : m_row(std::move(row))
+        {
+        }
+
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return m_row.prepare(c, end);
+        }
+
+        XMASK_INLINE widened_block read(std::size_t c, std::size_t count, word_t bits)
+        {
+            return widened_block(m_row.read(c, count, bits).data());
+        }
+
+    private:
+
+        Row m_row;
+    };
+
+    template <class Rows>
+    class widened_rows
+    {
+    public:
+
+        explicit widened_rows(Rows rows)
+            : m_rows(std::move(rows))
+        {
+        }
+
+        XMASK_INLINE widened_row<row_t<Rows>> row(std::size_t r) const
+        {
+            return widened_row<row_t<Rows>>(m_rows.row(r));
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return widened_row<flat_row_t<Rows>>(m_rows.flat_row());
+        }
+
+    private:
+
+        Rows m_rows;
+    };
+
     template <class E, class S>
     auto make_rows(const E& e, const S& shape);
 
@@ -2154,6 +2273,10 @@ namespace xmask::inline XMASK_ABI::detail
         if constexpr (direct && std::same_as<typename block::value_type, T>)
         {
             return make_rows(e, shape);
+        }
+        else if constexpr (has_lanes<double> && std::same_as<T, double> && std::same_as<block, memory_block<float>>)
+        {
+            return widened_rows<rows>(make_rows(e, shape));
         }
         else
         {
@@ -4229,6 +4352,7 @@ namespace xmask::inline XMASK_ABI
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <limits>
 #include <ranges>
 #include <utility>
 #include <vector>
@@ -4240,7 +4364,62 @@ namespace xmask::inline XMASK_ABI::detail
 {
     /// Axes as a reduction takes them: one number, or a container of numbers.
     template <class A>
-    concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+    concept axes_argument = (std::integral<A> && !std::same_as<A, bool>)
+                            || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+    /// The axes that go, as the caller named them.
+    class axes_list
+    {
+    public:
+
+        template <axes_argument A>
+        axes_list(const A& axes)
+        {
+            if constexpr (std::integral<A>)
+            {
+                add(axes);
+            }
+            else
+            {
+                for (const auto axis : axes)
+                {
+                    add(axis);
+                }
+            }
+        }
+
+        axes_list(std::initializer_list<std::ptrdiff_t> axes)
+            : m_axes(axes.begin(), axes.end())
+        {
+        }
+
+        [[nodiscard]] auto begin() const noexcept
+        {
+            return m_axes.begin();
+        }
+
+        [[nodiscard]] auto end() const noexcept
+        {
+            return m_axes.end();
+        }
+
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_axes.size();
+        }
+
+    private:
+
+        template <class I>
+        void add(I axis)
+        {
+            // What is too large for any tensor must not turn negative.
+            constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
+            m_axes.push_back(std::cmp_greater(axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
+        }
+
+        xt::svector<std::ptrdiff_t, 4> m_axes;
+    };
 
     /// The number of an axis, which may count from the end. Throws std::out_of_range for one that there is not.
     template <class I>
@@ -4265,31 +4444,33 @@ namespace xmask::inline XMASK_ABI::detail
         kept_axes(const char* function, const S& shape, const A& axes)
         {
             require_rank(shape.size());
-            std::array<bool, max_rank> reduced{};
             if constexpr (std::integral<A>)
             {
-                mark(function, reduced, axes, shape.size());
+                mark(function, m_reduced, axes, shape.size());
             }
             else
             {
                 for (const auto axis : axes)
                 {
-                    mark(function, reduced, axis, shape.size());
+                    mark(function, m_reduced, axis, shape.size());
                 }
             }
             std::array<std::ptrdiff_t, max_rank> strides{};
             std::vector<std::size_t> kept;
+            m_full_shape = any_shape(shape.begin(), shape.end());
             for (std::size_t axis = shape.size(); axis-- > 0;)
             {
-                if (!reduced[axis])
+                if (m_reduced[axis])
                 {
-                    strides[axis] = static_cast<std::ptrdiff_t>(m_size);
-                    m_size *= static_cast<std::size_t>(shape[axis]);
-                    kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
+                    m_full_shape[axis] = 1;
+                    continue;
                 }
+                strides[axis] = static_cast<std::ptrdiff_t>(m_size);
+                m_size *= static_cast<std::size_t>(shape[axis]);
+                kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
             }
             m_shape = any_shape(kept.begin(), kept.end());
-            m_keeps_last = shape.size() != 0 && !reduced[shape.size() - 1];
+            m_keeps_last = shape.size() != 0 && !m_reduced[shape.size() - 1];
             m_offsets = row_offsets(shape, shape, strides);
         }
 
@@ -4297,6 +4478,18 @@ namespace xmask::inline XMASK_ABI::detail
         [[nodiscard]] const any_shape& shape() const noexcept
         {
             return m_shape;
+        }
+
+        /// The shape of the operand, with 1 in place of the axes that go: it broadcasts into the operand.
+        [[nodiscard]] const any_shape& full_shape() const noexcept
+        {
+            return m_full_shape;
+        }
+
+        /// Whether this axis of the operand goes.
+        [[nodiscard]] bool reduces(std::size_t axis) const noexcept
+        {
+            return m_reduced[axis];
         }
 
         /// The number of elements of the result.
@@ -4330,7 +4523,9 @@ namespace xmask::inline XMASK_ABI::detail
             reduced[at] = true;
         }
 
+        std::array<bool, max_rank> m_reduced{};
         any_shape m_shape;
+        any_shape m_full_shape;
         row_offsets m_offsets;
         std::size_t m_size = 1;
         bool m_keeps_last = false;
@@ -4489,6 +4684,44 @@ namespace xmask::inline XMASK_ABI
                 result.data()[r] = f(rows.row(r), r);
             }
             return result;
+        }
+
+        /// The first column that a row keeps, or -1.
+        template <row_cursor C>
+        std::ptrdiff_t first_in_row(const C& cursor, std::size_t n)
+        {
+            std::size_t first = n;
+            const bool any = any_word(
+                cursor, n,
+                [&](std::size_t c, word_t bits) {
+                    first = bits != 0 ? c + lowest_bit(bits) : n;
+                    return bits != 0;
+                },
+                [&](column_range all) {
+                    first = all.begin;
+                    return true;
+                }
+            );
+            return any ? static_cast<std::ptrdiff_t>(first) : -1;
+        }
+
+        /// The last column that a row keeps, or -1: backwards from the extent's end, word by word.
+        template <row_cursor C>
+        std::ptrdiff_t last_in_row(const C& cursor, std::size_t n)
+        {
+            const column_range kept = cursor.extent();
+            std::size_t end = std::min(kept.end, n);
+            while (end > kept.begin)
+            {
+                const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
+                const word_t bits = cursor.word(c) & first_bits(end - c);
+                if (bits != 0)
+                {
+                    return static_cast<std::ptrdiff_t>(c + static_cast<std::size_t>(std::bit_width(bits)) - 1);
+                }
+                end = c;
+            }
+            return -1;
         }
 
         /// The longest runs of kept columns in a row, in order.
@@ -4669,19 +4902,7 @@ namespace xmask::inline XMASK_ABI
         {
             const std::size_t n = detail::columns_of(m.shape());
             return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-                std::size_t first = n;
-                const bool any = detail::any_word(
-                    cursor, n,
-                    [&](std::size_t c, word_t bits) {
-                        first = bits != 0 ? c + lowest_bit(bits) : n;
-                        return bits != 0;
-                    },
-                    [&](column_range all) {
-                        first = all.begin;
-                        return true;
-                    }
-                );
-                return any ? static_cast<std::ptrdiff_t>(first) : -1;
+                return detail::first_in_row(cursor, n);
             });
         }
     }
@@ -4696,20 +4917,7 @@ namespace xmask::inline XMASK_ABI
         {
             const std::size_t n = detail::columns_of(m.shape());
             return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-                // Backwards from the extent's end, word by word.
-                const column_range kept = cursor.extent();
-                std::size_t end = std::min(kept.end, n);
-                while (end > kept.begin)
-                {
-                    const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
-                    const word_t bits = cursor.word(c) & first_bits(end - c);
-                    if (bits != 0)
-                    {
-                        return static_cast<std::ptrdiff_t>(c + static_cast<std::size_t>(std::bit_width(bits)) - 1);
-                    }
-                    end = c;
-                }
-                return std::ptrdiff_t(-1);
+                return detail::last_in_row(cursor, n);
             });
         }
     }
@@ -11688,6 +11896,2789 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/reduce/cumulative.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <vector>
+
+// ==== xmask/reduce/fold.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <numeric>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// ==== xmask/reduce/options.hpp ====
+
+#include <concepts>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+
+/// @file
+/// What all reductions share: their options, their results' types, and what they are where nothing is kept.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral element (sum, norm 0;
+    /// product 1; max -infinity, min +infinity, of integers their lowest and highest; logsumexp -infinity; any false, all
+    /// true), or NaN where there is none. An integer has no NaN: it throws std::domain_error instead.
+    ///
+    ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
+    ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
+    struct reduce_options
+    {
+        std::optional<when_empty> empty = std::nullopt;
+        bool keep_axes = false;    ///< reduced axes stay, with extent 1; a number has none
+    };
+
+    namespace detail
+    {
+        /// Options in full, or only what happens where nothing is kept.
+        template <class O, class Options>
+        concept options_argument = std::same_as<O, Options> || std::same_as<O, when_empty>;
+
+        template <class Options, class O>
+        Options to_options(const O& options)
+        {
+            if constexpr (std::same_as<O, Options>)
+            {
+                return options;
+            }
+            else
+            {
+                Options all;
+                all.empty = options;
+                return all;
+            }
+        }
+
+        /// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow theirs.
+        template <class T>
+        using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
+
+        /// The type of a mean and of whatever else is a real number: a real operand's own, double for integers.
+        template <class T>
+        using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
+
+        /// The type in which real results are computed.
+        template <class T>
+        using wide_t = std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
+
+        /// The result where nothing is kept: `neutral`, unless `empty` asks for something else.
+        template <class R>
+        R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neutral)
+        {
+            if (!empty)
+            {
+                return neutral;
+            }
+            if (*empty == when_empty::zero)
+            {
+                return R(0);
+            }
+            if (*empty == when_empty::nan && std::is_floating_point_v<R>)
+            {
+                return std::numeric_limits<R>::quiet_NaN();
+            }
+            throw std::domain_error(message(
+                function, "nothing is kept, so there is no result", *empty == when_empty::nan ? ", and no integer is NaN" : ""
+            ));
+        }
+
+        /// The same for reductions without a neutral element.
+        template <class R>
+        R when_nothing_kept(const char* function, std::optional<when_empty> empty)
+        {
+            return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
+        }
+
+        template <class E>
+        consteval bool holds_numbers()
+        {
+            if constexpr (expression<E>)
+            {
+                return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        /// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
+        template <class X, class M>
+        consteval bool require_reducible()
+        {
+            constexpr bool numbers = holds_numbers<X>();
+            static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
+            if constexpr (numbers)
+            {
+                return require_mask<M>();
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        template <class E>
+        using element_t = std::remove_cv_t<value_type_t<E>>;
+    }
+}
+
+/// @file
+/// The walk that all reductions share: over everything, along rows, or column by column, once over what is kept.
+///
+/// A fold of elements of T is a small struct:
+///
+///     using state = ...;                           // what one position of the result holds
+///     state start() const;                         // of nothing
+///     void add(state&, T) const;                   // one element
+///     void merge(state&, const state&) const;      // what another row holds
+///     static constexpr bool in_registers = ...;    // whether it offers what follows
+///     using registers = ...;                       // the state of lanes that fold a row together
+///     registers start_registers() const;
+///     void add(registers&, const lanes<T>&) const;
+///     void join(registers&, const registers&) const;
+///     state total(const registers&) const;
+///     lanes<T> neutral() const;                    // lanes that add nothing
+///     void add_columns(state*, const lanes<T>&) const;    // each lane to its own state
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Folds the blocks of rows into one state. Words that are kept whole go to several registers in turn, so that none
+    /// waits for the last.
+    template <class T, class Fold>
+    class row_fold
+    {
+        static constexpr std::size_t register_count = 4;
+
+        struct nothing
+        {
+        };
+
+        static auto start_registers(const Fold& fold)
+        {
+            if constexpr (Fold::in_registers)
+            {
+                const auto one = fold.start_registers();
+                return std::array<std::decay_t<decltype(one)>, register_count>{one, one, one, one};
+            }
+            else
+            {
+                return nothing();
+            }
+        }
+
+    public:
+
+        explicit row_fold(const Fold& fold)
+            : m_fold(fold)
+            , m_registers(start_registers(fold))
+            , m_state(fold.start())
+        {
+        }
+
+        template <class Row, class Block, class Count>
+        XMASK_INLINE void add(const Row& /*row*/, const Block& block, Count count, word_t bits)
+        {
+            m_count += count_bits(bits);
+            if constexpr (Fold::in_registers)
+            {
+                constexpr bool whole = std::is_same_v<Count, whole_word>;
+                const bool all = bits == first_bits(count);
+                const auto neutral = m_fold.neutral();
+                const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = block.template value_register<full>(k, count - k);
+                        if constexpr (select || !full)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                        }
+                        m_fold.add(m_registers[whole ? k / lane_count<T> % register_count : 0], x);
+                    });
+                };
+                all ? add_all(std::false_type()) : add_all(std::true_type());
+            }
+            else
+            {
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    m_fold.add(m_state, block.value(lowest_bit(bits)));
+                }
+            }
+        }
+
+        [[nodiscard]] std::size_t count() const noexcept
+        {
+            return m_count;
+        }
+
+        [[nodiscard]] auto total() const
+        {
+            auto state = m_state;
+            if constexpr (Fold::in_registers)
+            {
+                auto all = m_registers[0];
+                for (std::size_t i = 1; i < register_count; ++i)
+                {
+                    m_fold.join(all, m_registers[i]);
+                }
+                m_fold.merge(state, m_fold.total(all));
+            }
+            return state;
+        }
+
+    private:
+
+        Fold m_fold;
+        decltype(start_registers(std::declval<const Fold&>())) m_registers;
+        typename Fold::state m_state;
+        std::size_t m_count = 0;
+    };
+
+    /// A plain sum, of terms as masked_terms adds them.
+    template <class T>
+    struct sum_fold
+    {
+        using state = sum_t<T>;
+        static constexpr bool in_registers = sums_in_registers<T>;
+
+        [[nodiscard]] state start() const noexcept
+        {
+            return 0;
+        }
+
+        void add(state& to, T x) const noexcept
+        {
+            to += static_cast<state>(x);
+        }
+
+        void merge(state& to, state other) const noexcept
+        {
+            to += other;
+        }
+
+        [[nodiscard]] auto neutral() const noexcept
+        {
+            return lanes<T>(T(0));
+        }
+
+        XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept
+        {
+            if constexpr (std::is_same_v<T, float>)
+            {
+                const auto wide = widen(x);
+                store_lanes(to, load_lanes(to) + wide[0]);
+                store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
+            }
+            else
+            {
+                store_lanes(to, load_lanes(to) + x);
+            }
+        }
+    };
+
+    /// Folds a row's blocks by the sums that everything else uses.
+    template <class T>
+    class row_fold<T, sum_fold<T>>
+    {
+    public:
+
+        explicit row_fold(const sum_fold<T>& /*fold*/)
+        {
+        }
+
+        template <class Row, class Block, class Count>
+        XMASK_INLINE void add(const Row& row, const Block& block, Count count, word_t bits)
+        {
+            row.add(m_sum, block, count, bits);
+        }
+
+        [[nodiscard]] std::size_t count() const noexcept
+        {
+            return static_cast<std::size_t>(m_sum.total().weight);
+        }
+
+        [[nodiscard]] sum_t<T> total() const noexcept
+        {
+            return m_sum.total().sum;
+        }
+
+    private:
+
+        term_sum<T> m_sum;
+    };
+
+    /// Folds what a row keeps.
+    template <class T, class Fold, class Row>
+    XMASK_INLINE void fold_row(row_fold<T, Fold>& fold, Row& row)
+    {
+        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            fold.add(row, row.read(c, count, bits), count, bits);
+        });
+    }
+
+    /// A state and how many elements it is of.
+    template <class State>
+    struct folded
+    {
+        State state;
+        std::size_t count;
+    };
+
+    /// Folds everything that is kept, in the order of rows.
+    template <class T, class Fold, class S, class Rows>
+    folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Rows& rows)
+    {
+        row_fold<T, Fold> all(fold);
+        const std::size_t n = columns_of(shape);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        if (row_count != 0 && worth_flat(rows.form(), n))
+        {
+            auto row = rows.flat_row();
+            fold_row(all, row);
+            return {all.total(), all.count()};
+        }
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            auto row = rows.row(r);
+            fold_row(all, row);
+        }
+        return {all.total(), all.count()};
+    }
+
+    /// Counts the set bits of many words, column by column. The counts are held bit by bit: a word is added to 64 of them
+    /// by carries, as by hand, and two steps are enough on average.
+    class column_counts
+    {
+        static constexpr std::size_t digits = 8;
+        using counter = std::array<word_t, digits>;
+
+    public:
+
+        explicit column_counts(std::size_t columns)
+            : m_counters(columns == 0 ? 0 : columns / word_columns + 2)
+            , m_counts(columns)
+        {
+        }
+
+        /// Adds bit k to column at + k.
+        void add(std::size_t at, word_t bits)
+        {
+            const std::size_t shift = at % word_columns;
+            add_word(at / word_columns, bits << shift);
+            if (shift != 0)
+            {
+                add_word(at / word_columns + 1, bits >> (word_columns - shift));
+            }
+        }
+
+        [[nodiscard]] std::size_t count(std::size_t column) const noexcept
+        {
+            std::size_t count = m_counts[column];
+            const auto& held = m_counters[column / word_columns];
+            for (std::size_t digit = 0; digit < digits; ++digit)
+            {
+                count += static_cast<std::size_t>(held[digit] >> column % word_columns & 1) << digit;
+            }
+            return count;
+        }
+
+    private:
+
+        void add_word(std::size_t i, word_t bits)
+        {
+            for (std::size_t digit = 0; bits != 0 && digit < digits; ++digit)
+            {
+                const word_t carry = m_counters[i][digit] & bits;
+                m_counters[i][digit] ^= bits;
+                bits = carry;
+            }
+            for (; bits != 0; bits &= bits - 1)
+            {
+                m_counts[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
+            }
+        }
+
+        std::vector<counter> m_counters;
+        std::vector<std::size_t> m_counts;
+    };
+
+    /// The states of all positions of the axes that stay, and how many elements each is of.
+    template <class State>
+    class folded_axes
+    {
+    public:
+
+        /// Where not `counted`, nobody asks for the counts of columns.
+        folded_axes(const kept_axes& axes, std::size_t n, const State& start, bool counted)
+            : m_columns(n)
+            , m_by_column(axes.keeps_last())
+            , m_counted(counted)
+            // Whole registers may be loaded and stored at the last columns.
+            , m_states(axes.size() + word_columns, start)
+            , m_counts(m_by_column ? (n == 0 ? 0 : axes.size() / n) : axes.size())
+            , m_column_counts(m_by_column && counted ? axes.size() : 0)
+        {
+        }
+
+        [[nodiscard]] State* states(std::size_t at) noexcept
+        {
+            return m_states.data() + at;
+        }
+
+        [[nodiscard]] const State& state(std::size_t i) const noexcept
+        {
+            return m_states[i];
+        }
+
+        [[nodiscard]] std::size_t count(std::size_t i) const noexcept
+        {
+            return m_by_column ? m_counts[i / m_columns] + m_column_counts.count(i) : m_counts[i];
+        }
+
+        void add_count(std::size_t at, std::size_t count) noexcept
+        {
+            m_counts[at] += count;
+        }
+
+        /// Whether the columns of a row are to be counted one by one; a row that is kept whole costs one addition.
+        template <class Cursor>
+        bool counts_columns(std::size_t at, const Cursor& cursor)
+        {
+            const column_range all = m_counted ? solid(cursor) : column_range();
+            if (m_counted && all.begin == 0 && all.end >= m_columns)
+            {
+                ++m_counts[at / m_columns];
+                return false;
+            }
+            return m_counted;
+        }
+
+        void add_columns(std::size_t at, word_t bits)
+        {
+            m_column_counts.add(at, bits);
+        }
+
+    private:
+
+        std::size_t m_columns;
+        bool m_by_column;
+        bool m_counted;
+        std::vector<State> m_states;
+        std::vector<std::size_t> m_counts;    // of positions, or of rows kept whole
+        column_counts m_column_counts;
+    };
+
+    /// Folds what a row keeps, each column by itself.
+    template <class T, class Fold, class Row>
+    void fold_columns(const Fold& fold, Row& row, folded_axes<typename Fold::state>& result, std::size_t at)
+    {
+        const bool counted = result.counts_columns(at, row.cursor());
+        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            if (counted)
+            {
+                result.add_columns(at + c, bits);
+            }
+            const auto block = row.read(c, count, bits);
+            auto* to = result.states(at + c);
+            if constexpr (Fold::in_registers)
+            {
+                const auto neutral = fold.neutral();
+                const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = block.template value_register<full>(k, count - k);
+                        if constexpr (select || !full)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                        }
+                        fold.add_columns(to + k, x);
+                    });
+                };
+                bits == first_bits(count) ? add_all(std::false_type()) : add_all(std::true_type());
+            }
+            else
+            {
+                if (bits == ~word_t(0))
+                {
+                    for (std::size_t k = 0; k < word_columns; ++k)
+                    {
+                        fold.add(to[k], block.value(k));
+                    }
+                    return;
+                }
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    const std::size_t k = lowest_bit(bits);
+                    fold.add(to[k], block.value(k));
+                }
+            }
+        });
+    }
+
+    /// Rows that do not depend on where they go.
+    template <class Rows>
+    struct plain_rows
+    {
+        Rows rows;
+
+        XMASK_INLINE auto row(std::size_t r, std::size_t /*at*/) const
+        {
+            return rows.row(r);
+        }
+
+        XMASK_INLINE auto columns(std::size_t r, std::size_t /*at*/) const
+        {
+            return rows.row(r);
+        }
+    };
+
+    /// Folds along axes: each row into its position, or, where the last axis stays, column by column. `rows` gives the
+    /// terms of row r that go to position `at`: as row(r, at), or as columns(r, at).
+    template <class T, class Fold, class S, class Rows>
+    folded_axes<typename Fold::state> fold_along(
+        const Fold& fold, const S& shape, const kept_axes& axes, const Rows& rows, bool counted = true
+    )
+    {
+        const std::size_t n = columns_of(shape);
+        folded_axes<typename Fold::state> result(axes, n, fold.start(), counted);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            const std::size_t at = axes.offset(r);
+            if (axes.keeps_last())
+            {
+                auto row = rows.columns(r, at);
+                fold_columns<T>(fold, row, result, at);
+                continue;
+            }
+            auto row = rows.row(r, at);
+            row_fold<T, Fold> one(fold);
+            fold_row(one, row);
+            result.add_count(at, one.count());
+            fold.merge(*result.states(at), one.total());
+        }
+        return result;
+    }
+
+    /// f of the elements of x under a mask, row by row, as terms of type T.
+    template <class T, class X, class M, class F = identity>
+    auto masked_rows(const char* function, const X& x, const M& m, const F& f = {})
+    {
+        const auto& shape = x.shape();
+        require_broadcast(function, "a mask", m.shape(), shape);
+        return make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape));
+    }
+
+    /// A function of an element and of a shift, with the shift of one position.
+    template <class F, class T>
+    struct shifted
+    {
+        T shift;
+
+        template <class V>
+        XMASK_INLINE V value(const V& x) const
+        {
+            return F().value(x, V(shift));
+        }
+    };
+
+    /// The terms F(x, shift), where each position of the axes that stay has a shift of its own.
+    template <class T, class F, class Masks, class Rows>
+    class shifted_rows
+    {
+    public:
+
+        shifted_rows(Masks masks, Rows rows, const std::vector<T>& shifts)
+            : m_masks(std::move(masks))
+            , m_rows(std::move(rows))
+            , m_shifts(shifts.data())
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r, std::size_t at) const
+        {
+            using function = shifted<F, T>;
+            return masked_terms<T, false, function, row_t<Masks>, row_t<Rows>>(
+                function{m_shifts[at]}, m_masks.row(r), m_rows.row(r)
+            );
+        }
+
+        XMASK_INLINE auto columns(std::size_t r, std::size_t at) const
+        {
+            return masked_terms<T, false, F, row_t<Masks>, row_t<Rows>, memory_row<T>>(
+                F(), m_masks.row(r), m_rows.row(r), memory_row<T>(m_shifts + at, 1, nullptr)
+            );
+        }
+
+    private:
+
+        Masks m_masks;
+        Rows m_rows;
+        const T* m_shifts;
+    };
+
+    /// The sums of F(x, shift) along axes; `shifts` has one for each position.
+    template <class T, class F, class X, class M>
+    auto sum_shifted(const X& x, const M& m, const kept_axes& axes, const std::vector<T>& shifts)
+    {
+        const auto& shape = x.shape();
+        auto operand = make_operand<T>(x, shape);
+        using rows = shifted_rows<T, F, mask_rows<M>, decltype(operand)>;
+        return fold_along<T>(sum_fold<T>(), shape, axes, rows(mask_rows<M>(m, shape), std::move(operand), shifts), false);
+    }
+
+    /// A result with f(i) at each position i of the axes that stay.
+    template <class R, class F>
+    xt::xarray<R> make_result(const kept_axes& axes, bool keep_axes, F&& f)
+    {
+        auto result = xt::xarray<R>::from_shape(keep_axes ? axes.full_shape() : axes.shape());
+        for (std::size_t i = 0; i < axes.size(); ++i)
+        {
+            result.data()[i] = f(i);
+        }
+        return result;
+    }
+
+    /// How many elements of `shape` a mask keeps at each position of the axes that stay.
+    template <class S, class M>
+    std::vector<std::size_t> count_rows(const S& shape, const M& m, const kept_axes& axes)
+    {
+        const std::size_t n = columns_of(shape);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        folded_axes<char> counted(axes, n, 0, true);
+        const mask_rows<M> rows(m, shape);
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            const auto cursor = rows.row(r);
+            const std::size_t at = axes.offset(r);
+            if (axes.keeps_last() && !counted.counts_columns(at, cursor))
+            {
+                continue;
+            }
+            const column_range kept = cursor.extent();
+            for (std::size_t c = kept.begin; c < kept.end; c += word_columns)
+            {
+                const word_t bits = cursor.word(c) & first_bits(kept.end - c);
+                axes.keeps_last() ? counted.add_columns(at + c, bits) : counted.add_count(at, count_bits(bits));
+            }
+        }
+        std::vector<std::size_t> counts(axes.size());
+        for (std::size_t i = 0; i < counts.size(); ++i)
+        {
+            counts[i] = counted.count(i);
+        }
+        return counts;
+    }
+
+    /// Every axis of a tensor.
+    inline axes_list every_axis(std::size_t rank)
+    {
+        std::vector<std::ptrdiff_t> axes(rank);
+        std::iota(axes.begin(), axes.end(), std::ptrdiff_t(0));
+        return axes_list(axes);
+    }
+
+    /// Folds all rows of terms of T to finish(state), of type R; where nothing is kept, to what the options say.
+    template <class R, class T, class Fold, class S, class Rows, class F>
+    R fold_to_number(
+        const char* function, const Fold& fold, const S& shape, const Rows& rows, const reduce_options& options, F&& finish
+    )
+    {
+        const auto total = fold_all<T>(fold, shape, rows);
+        const R result = finish(total.state);
+        return total.count != 0 ? result : when_nothing_kept<R>(function, options.empty, result);
+    }
+
+    /// The same along axes.
+    template <class R, class T, class Fold, class S, class Rows, class F>
+    xt::xarray<R> fold_to_axes(
+        const char* function, const Fold& fold, const S& shape, Rows rows, const kept_axes& axes,
+        const reduce_options& options, F&& finish
+    )
+    {
+        const auto all = fold_along<T>(fold, shape, axes, plain_rows<Rows>{std::move(rows)}, options.empty.has_value());
+        return make_result<R>(axes, options.keep_axes, [&](std::size_t i) {
+            const R result = finish(all.state(i));
+            return !options.empty || all.count(i) != 0 ? result : when_nothing_kept<R>(function, options.empty, result);
+        });
+    }
+
+    /// Folds the elements that a mask keeps to one number of type R.
+    template <class R, class Fold, class X, class M>
+    R fold_elements(const char* function, const Fold& fold, const X& x, const M& m, const reduce_options& options)
+    {
+        using element = element_t<X>;
+        return fold_to_number<R, element>(
+            function, fold, x.shape(), masked_rows<element>(function, x, m), options,
+            [](auto state) { return static_cast<R>(state); }
+        );
+    }
+
+    /// The same along axes.
+    template <class R, class Fold, class X, class M>
+    xt::xarray<R> fold_elements(
+        const char* function, const Fold& fold, const X& x, const M& m, const axes_list& axes, const reduce_options& options
+    )
+    {
+        using element = element_t<X>;
+        const kept_axes kept(function, x.shape(), axes);
+        return fold_to_axes<R, element>(
+            function, fold, x.shape(), masked_rows<element>(function, x, m), kept, options,
+            [](auto state) { return static_cast<R>(state); }
+        );
+    }
+}
+
+// ==== xmask/reduce/product.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <initializer_list>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+// ==== xmask/reduce/gradient.hpp ====
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Gradients of reductions: a function of each element, and of numbers that its position among the axes that stay has.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    template <class X, class M>
+    consteval bool require_differentiable()
+    {
+        if constexpr (require_reducible<X, M>())
+        {
+            constexpr bool real = std::is_floating_point_v<element_t<X>>;
+            static_assert(real, "xmask: a gradient is by a tensor of real numbers; convert integers first.");
+            return real;
+        }
+        else
+        {
+            return false;
+        }
+    }
+
+    /// e, broadcast to `shape`, where the mask keeps, 0 elsewhere; only what is kept is computed.
+    template <class R, class S, class E, class M>
+    xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m)
+    {
+        auto result = xt::xarray<R>::from_shape(shape);
+        auto operand = make_operand<R>(e, shape);
+        write_rows<R>(
+            fill_rows<R, decltype(operand), mask_rows<M>>(std::move(operand), mask_rows<M>(m, shape), R(0)), result
+        );
+        return result;
+    }
+
+    /// A lazy function of expressions that outlive it.
+    template <class F, class... E>
+    auto lazy_function(const F& f, const E&... e)
+    {
+        return xt::xfunction<F, const E&...>(f, e...);
+    }
+
+    /// The gradient of what the reduction feeds, as it broadcasts into the operand. It has the result's shape, with or
+    /// without the axes that went.
+    template <class R, class U>
+    xt::xarray<R> upstream_of(const char* function, const U& upstream, const kept_axes& axes)
+    {
+        if constexpr (std::is_arithmetic_v<U>)
+        {
+            auto all = xt::xarray<R>::from_shape(axes.full_shape());
+            all.fill(static_cast<R>(upstream));
+            return all;
+        }
+        else
+        {
+            if (!equal_shapes(upstream.shape(), axes.shape()) && !equal_shapes(upstream.shape(), axes.full_shape())) [[unlikely]]
+            {
+                throw_invalid(
+                    function, "the upstream gradient has shape ", tuple_text(upstream.shape()), "; expected ",
+                    tuple_text(axes.shape()), " or ", tuple_text(axes.full_shape())
+                );
+            }
+            xt::xarray<R> all = upstream;
+            all.reshape(axes.full_shape());
+            return all;
+        }
+    }
+
+    /// One number for each position of the axes that stay, as it broadcasts into the operand.
+    template <class R, class F>
+    xt::xarray<R> at_positions(const kept_axes& axes, F&& f)
+    {
+        return make_result<R>(axes, true, [&](std::size_t i) { return static_cast<R>(f(i)); });
+    }
+
+    /// What stands for an upstream gradient: an array over the axes that stay.
+    template <class U>
+    concept upstream_argument = expression<U> && !mask_expression<U>;
+}
+
+/// @file
+/// Products of what a mask keeps.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// Multiplies in double, or in 64-bit integers, which wrap around.
+        template <class T>
+        struct product_fold
+        {
+            using state = sum_t<T>;
+            static constexpr bool in_registers = sums_in_registers<T>;
+
+            struct registers
+            {
+                std::array<lanes<double>, 2> products;
+            };
+
+            [[nodiscard]] state start() const noexcept
+            {
+                return 1;
+            }
+
+            void add(state& to, T x) const noexcept
+            {
+                merge(to, static_cast<state>(x));
+            }
+
+            void merge(state& to, state other) const noexcept
+            {
+                if constexpr (std::is_same_v<state, std::int64_t>)
+                {
+                    to = static_cast<state>(static_cast<std::uint64_t>(to) * static_cast<std::uint64_t>(other));
+                }
+                else
+                {
+                    to *= other;
+                }
+            }
+
+            [[nodiscard]] registers start_registers() const noexcept
+            {
+                return {{lanes<double>(1.), lanes<double>(1.)}};
+            }
+
+            XMASK_INLINE void add(registers& to, const lanes<T>& x) const noexcept
+            {
+                if constexpr (std::is_same_v<T, float>)
+                {
+                    const auto wide = widen(x);
+                    to.products[0] *= wide[0];
+                    to.products[1] *= wide[1];
+                }
+                else
+                {
+                    to.products[0] *= x;
+                }
+            }
+
+            XMASK_INLINE void join(registers& to, const registers& other) const noexcept
+            {
+                to.products[0] *= other.products[0];
+                to.products[1] *= other.products[1];
+            }
+
+            [[nodiscard]] double total(const registers& from) const noexcept
+            {
+                std::array<double, lane_count<double>> each;
+                store_lanes(each.data(), from.products[0] * from.products[1]);
+                double product = 1;
+                for (const double one : each)
+                {
+                    product *= one;
+                }
+                return product;
+            }
+
+            [[nodiscard]] auto neutral() const noexcept
+            {
+                return lanes<T>(T(1));
+            }
+
+            XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept
+            {
+                if constexpr (std::is_same_v<T, float>)
+                {
+                    const auto wide = widen(x);
+                    store_lanes(to, load_lanes(to) * wide[0]);
+                    store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) * wide[1]);
+                }
+                else
+                {
+                    store_lanes(to, load_lanes(to) * x);
+                }
+            }
+        };
+    }
+
+    /// The product of what the mask keeps, 1 where that is nothing.
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and bool, which wrap
+    /// around; real elements are multiplied in double. Throws std::invalid_argument where the mask does not broadcast
+    /// into x. One pass over what is kept.
+    ///
+    ///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_prod(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            return detail::fold_elements<detail::sum_result_t<element>>(
+                "masked_prod", detail::product_fold<element>(), x, m,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    /// The products along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_prod(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            return detail::fold_elements<detail::sum_result_t<element>>(
+                "masked_prod", detail::product_fold<element>(), x, m, axes,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_prod(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_prod(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// x where it is not 0, else 1.
+        struct factor_or_one
+        {
+            template <class A>
+            A operator()(const A& x) const
+            {
+                return x == A(0) ? A(1) : x;
+            }
+        };
+
+        struct is_zero
+        {
+            template <class A>
+            A operator()(const A& x) const
+            {
+                return x == A(0) ? A(1) : A(0);
+            }
+        };
+
+        /// The product of the others: product / x, or at a single 0 the product of all others.
+        struct product_of_others
+        {
+            template <class A>
+            A operator()(const A& x, const A& product, const A& at_zero) const
+            {
+                return x == A(0) ? at_zero : product / x;
+            }
+        };
+
+        template <class X, class M, class U>
+        auto product_gradient(const X& x, const M& m, const axes_list& names, const U& upstream)
+        {
+            using element = element_t<X>;
+            const char* function = "masked_prod_gradient";
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            const reduce_options options;
+            const auto factors = lazy_function(factor_or_one(), x);
+            const auto zero = lazy_function(is_zero(), x);
+            const auto product = fold_elements<sum_t<element>>(function, product_fold<element>(), factors, m, names, options);
+            const auto zeros = fold_elements<sum_t<element>>(function, sum_fold<element>(), zero, m, names, options);
+            const auto of_zeros = [&](sum_t<element> wanted) {
+                return at_positions<element>(axes, [&](std::size_t i) {
+                    const auto all = static_cast<sum_t<element>>(u.data()[i]) * product.data()[i];
+                    return zeros.data()[i] == wanted ? all : sum_t<element>(0);
+                });
+            };
+            const auto without_zero = of_zeros(0);
+            const auto with_one_zero = of_zeros(1);
+            return fill_kept<element>(x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of the others that are
+    /// kept, right where some of them are 0, too; 0 where the mask drops. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. Three passes over what is kept.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_prod_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::product_gradient(x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_prod_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_prod_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_prod(x, m), over everything.
+    template <class X, class M>
+    auto masked_prod_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::product_gradient(x, m, detail::every_axis(x.dimension()), upstream);
+        }
+    }
+}
+
+/// @file
+/// Running sums and products of what a mask keeps.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// Writes the state after each column of one row: of one state that goes along the row, or of each column's own.
+        template <bool Along, class R, class Fold, class Row>
+        void accumulate_row(const Fold& fold, Row& row, typename Fold::state* states, R* to, std::size_t n)
+        {
+            for_each_block(row, n, [&](std::size_t c, auto count) {
+                const word_t bits = row.cursor().word(c) & first_bits(count);
+                auto* state = Along ? states : states + c;
+                if (bits == 0)
+                {
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        to[c + k] = static_cast<R>(state[Along ? 0 : k]);
+                    }
+                    return;
+                }
+                const auto block = row.read(c, count, bits);
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    auto& one = state[Along ? 0 : k];
+                    if ((bits >> k & 1) != 0)
+                    {
+                        fold.add(one, block.value(k));
+                    }
+                    to[c + k] = static_cast<R>(one);
+                }
+            });
+        }
+
+        template <class Fold, class X, class M, class A>
+        auto accumulate_along(const char* function, const Fold& fold, const X& x, const M& m, A axis)
+        {
+            using element = element_t<X>;
+            using result_type = sum_result_t<element>;
+            const kept_axes axes(function, x.shape(), axis);
+            const auto rows = masked_rows<element>(function, x, m);
+            auto result = xt::xarray<result_type>::from_shape(x.shape());
+            std::vector<typename Fold::state> states(axes.size(), fold.start());
+            const std::size_t n = columns_of(x.shape());
+            const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+            // In the order of rows, each position meets its elements in the order of the axis.
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                auto row = rows.row(r);
+                auto* at = states.data() + axes.offset(r);
+                result_type* to = result.data() + r * n;
+                axes.keeps_last() ? accumulate_row<false>(fold, row, at, to, n) : accumulate_row<true>(fold, row, at, to, n);
+            }
+            return result;
+        }
+    }
+
+    /// The running sums of x along one axis, of what the mask keeps: what it drops adds nothing, and the sum so far stands
+    /// there, as in a running sum of multiply(x, m).
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns an array of x's shape and type, of 64-bit integers for integers
+    /// and bool; real elements are added in double. Throws std::invalid_argument where the mask does not broadcast into x,
+    /// std::out_of_range for an axis that x does not have. One pass.
+    ///
+    ///     xt::xarray<std::int64_t> position = xmask::masked_cumsum(xt::ones_like(tokens), m, -1) - 1;
+    template <class X, class M, std::integral A>
+    auto masked_cumsum(const X& x, const M& m, A axis)
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::accumulate_along("masked_cumsum", detail::sum_fold<detail::element_t<X>>(), x, m, axis);
+        }
+    }
+
+    /// The running products of x along one axis, of what the mask keeps: what it drops changes nothing, and the product so
+    /// far (1 at first) stands there. Otherwise as masked_cumsum.
+    ///
+    ///     xt::xarray<float> survival = xmask::masked_cumprod(1.f - hazard, m, -1);
+    template <class X, class M, std::integral A>
+    auto masked_cumprod(const X& x, const M& m, A axis)
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::accumulate_along("masked_cumprod", detail::product_fold<detail::element_t<X>>(), x, m, axis);
+        }
+    }
+}
+
+// ==== xmask/reduce/extreme.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// The largest and the smallest of what a mask keeps, and where they stand.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        enum class extreme
+        {
+            largest,
+            smallest
+        };
+
+        template <class T>
+        constexpr bool is_nan(T x) noexcept
+        {
+            return std::is_floating_point_v<T> && x != x;
+        }
+
+        /// Keeps the extreme of what it sees; NaN is more extreme than any number, as in PyTorch.
+        template <class T, extreme Which>
+        struct extreme_fold
+        {
+            using state = lane_t<T>;
+            static constexpr bool in_registers = has_lanes<T>;
+            static constexpr bool real = std::is_floating_point_v<T>;
+
+            /// Lanes of a row; NaN is looked for on the side.
+            struct registers
+            {
+                lanes<T> value;
+                lane_mask<T> nan;
+            };
+
+            [[nodiscard]] static constexpr state start() noexcept
+            {
+                using limits = std::numeric_limits<T>;
+                if constexpr (real)
+                {
+                    return Which == extreme::largest ? -limits::infinity() : limits::infinity();
+                }
+                else
+                {
+                    return Which == extreme::largest ? limits::lowest() : limits::max();
+                }
+            }
+
+            /// Whether a takes the place of b.
+            [[nodiscard]] static constexpr bool beats(state a, state b) noexcept
+            {
+                const bool beyond = Which == extreme::largest ? a > b : a < b;
+                return beyond || (is_nan(a) && !is_nan(b));
+            }
+
+            void add(state& to, T x) const noexcept
+            {
+                merge(to, static_cast<state>(x));
+            }
+
+            void merge(state& to, state other) const noexcept
+            {
+                to = beats(other, to) ? other : to;
+            }
+
+            [[nodiscard]] registers start_registers() const noexcept
+            {
+                return {neutral(), lane_mask<T>(false)};
+            }
+
+            XMASK_INLINE void add(registers& to, const lanes<T>& x) const noexcept
+            {
+                if constexpr (real)
+                {
+                    to.nan = to.nan | (x != x);
+                }
+                to.value = further(to.value, x);
+            }
+
+            XMASK_INLINE void join(registers& to, const registers& other) const noexcept
+            {
+                if constexpr (real)
+                {
+                    to.nan = to.nan | other.nan;
+                }
+                to.value = further(to.value, other.value);
+            }
+
+            [[nodiscard]] state total(const registers& from) const noexcept
+            {
+                if constexpr (real)
+                {
+                    if (xsimd::any(from.nan))
+                    {
+                        return std::numeric_limits<T>::quiet_NaN();
+                    }
+                }
+                std::array<state, lane_count<T>> each;
+                from.value.store_unaligned(each.data());
+                state best = start();
+                for (const state one : each)
+                {
+                    merge(best, one);
+                }
+                return best;
+            }
+
+            [[nodiscard]] auto neutral() const noexcept
+            {
+                return lanes<T>(start());
+            }
+
+            XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept
+            {
+                const auto before = lanes<T>::load_unaligned(to);
+                if constexpr (real)
+                {
+                    const auto beyond = Which == extreme::largest ? x > before : x < before;
+                    xsimd::select(beyond | (x != x), x, before).store_unaligned(to);
+                }
+                else
+                {
+                    further(before, x).store_unaligned(to);
+                }
+            }
+
+        private:
+
+            XMASK_INLINE static lanes<T> further(const lanes<T>& a, const lanes<T>& b) noexcept
+            {
+                return Which == extreme::largest ? xsimd::max(a, b) : xsimd::min(a, b);
+            }
+        };
+
+        /// An extreme and its flat position among the axes that go.
+        template <class State>
+        struct placed
+        {
+            State value;
+            std::size_t at = none;
+
+            static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+        };
+
+        /// The first column at which a row keeps `value`, or NaN where that is NaN.
+        template <class T, class Row>
+        std::size_t find_kept(Row& row, T value)
+        {
+            std::size_t found = placed<T>::none;
+            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                if (found != placed<T>::none)
+                {
+                    return;
+                }
+                const auto block = row.read(c, count, bits);
+                word_t equal = 0;
+                if constexpr (has_lanes<T>)
+                {
+                    const auto wanted = lanes<T>(static_cast<lane_t<T>>(value));
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto x = block.template value_register<full>(k, count - k);
+                        equal |= bits_from_mask(is_nan(value) ? x != x : x == wanted) << k;
+                    });
+                    equal &= bits;
+                }
+                else
+                {
+                    for (word_t rest = bits; rest != 0; rest &= rest - 1)
+                    {
+                        const T x = block.value(lowest_bit(rest));
+                        equal |= (is_nan(value) ? is_nan(x) : x == value) ? rest & (~rest + 1) : 0;
+                    }
+                }
+                if (equal != 0)
+                {
+                    found = c + lowest_bit(equal);
+                }
+            });
+            return found;
+        }
+
+        /// Takes the extreme of a row, whose columns begin at flat position `first`, where it beats what there is.
+        template <class T, extreme Which, class Rows>
+        void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::size_t first)
+        {
+            using fold = extreme_fold<T, Which>;
+            row_fold<T, fold> all{fold()};
+            auto row = rows.row(r);
+            fold_row(all, row);
+            const auto value = all.total();
+            if (all.count() != 0 && (best.at == best.none || fold::beats(value, best.value)))
+            {
+                auto again = rows.row(r);
+                best = {value, first + find_kept(again, static_cast<T>(value))};
+            }
+        }
+
+        /// The same of each column, all of which have flat position `at`.
+        template <class T, extreme Which, class Row>
+        void place_columns(placed<lane_t<T>>* best, Row& row, std::size_t at)
+        {
+            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
+                const auto block = row.read(c, count, bits);
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    const std::size_t k = lowest_bit(bits);
+                    const auto value = static_cast<lane_t<T>>(block.value(k));
+                    auto& to = best[c + k];
+                    if (to.at == to.none || extreme_fold<T, Which>::beats(value, to.value))
+                    {
+                        to = {value, at};
+                    }
+                }
+            });
+        }
+
+        /// The flat position, among the axes that go, of each row's first column.
+        template <class S>
+        row_offsets reduced_positions(const S& shape, const kept_axes& axes)
+        {
+            std::array<std::ptrdiff_t, max_rank> strides{};
+            std::ptrdiff_t stride = 1;
+            for (std::size_t axis = shape.size(); axis-- > 0;)
+            {
+                if (axes.reduces(axis))
+                {
+                    strides[axis] = stride;
+                    stride *= static_cast<std::ptrdiff_t>(shape[axis]);
+                }
+            }
+            return row_offsets(shape, shape, strides);
+        }
+
+        template <extreme Which, class X, class M>
+        std::size_t place(const char* function, const X& x, const M& m, const reduce_options& options)
+        {
+            using element = element_t<X>;
+            const auto rows = masked_rows<element>(function, x, m);
+            const std::size_t n = columns_of(x.shape());
+            const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+            placed<lane_t<element>> best{};
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                place_row<element, Which>(best, rows, r, r * n);
+            }
+            return best.at != best.none ? best.at : when_nothing_kept<std::size_t>(function, options.empty);
+        }
+
+        template <extreme Which, class X, class M>
+        xt::xarray<std::size_t> place_along(
+            const char* function, const X& x, const M& m, const axes_list& axes, const reduce_options& options
+        )
+        {
+            using element = element_t<X>;
+            const kept_axes kept(function, x.shape(), axes);
+            const auto rows = masked_rows<element>(function, x, m);
+            const auto positions = reduced_positions(x.shape(), kept);
+            std::vector<placed<lane_t<element>>> best(kept.size());
+            const std::size_t n = columns_of(x.shape());
+            const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                const auto first = static_cast<std::size_t>(positions(r));
+                if (kept.keeps_last())
+                {
+                    auto row = rows.row(r);
+                    place_columns<element, Which>(best.data() + kept.offset(r), row, first);
+                    continue;
+                }
+                place_row<element, Which>(best[kept.offset(r)], rows, r, first);
+            }
+            return make_result<std::size_t>(kept, options.keep_axes, [&](std::size_t i) {
+                return best[i].at != best[i].none ? best[i].at : when_nothing_kept<std::size_t>(function, options.empty);
+            });
+        }
+    }
+
+    /// The largest element that the mask keeps, -infinity (of integers: the lowest) where that is nothing. NaN that is
+    /// kept is the result.
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type. Throws std::invalid_argument where the mask does not
+    /// broadcast into x. One pass over what is kept.
+    ///
+    ///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_max(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            return detail::fold_elements<element>(
+                "masked_max", detail::extreme_fold<element, detail::extreme::largest>(), x, m,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    /// The largest elements along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens,
+    /// features) this is max pooling.
+    ///
+    ///     xt::xarray<float> pooled = xmask::masked_max(x, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_max(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            return detail::fold_elements<element>(
+                "masked_max", detail::extreme_fold<element, detail::extreme::largest>(), x, m, axes,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_max(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_max(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The smallest element that the mask keeps, +infinity (of integers: the highest) where that is nothing. Otherwise as
+    /// masked_max.
+    ///
+    ///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_min(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            return detail::fold_elements<element>(
+                "masked_min", detail::extreme_fold<element, detail::extreme::smallest>(), x, m,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    /// The smallest elements along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_min(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            return detail::fold_elements<element>(
+                "masked_min", detail::extreme_fold<element, detail::extreme::smallest>(), x, m, axes,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_min(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_min(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The flat row-major position of the largest element that the mask keeps: of the first NaN, if there is one, or of
+    /// the first of several. Where nothing is kept there is no position: throws std::domain_error, or gives 0 for
+    /// when_empty::zero. Otherwise as masked_max; rows that hold a new largest are read twice.
+    ///
+    ///     std::size_t where = xmask::masked_argmax(x, m);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    std::size_t masked_argmax(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::place<detail::extreme::largest>(
+                "masked_argmax", x, m,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+        return 0;
+    }
+
+    /// The index along the axis that goes, for each position of the axes that stay; where several go, the flat row-major
+    /// position among them.
+    ///
+    ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(logits, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_argmax(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::place_along<detail::extreme::largest>(
+                "masked_argmax", x, m, axes,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_argmax(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_argmax(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The flat row-major position of the smallest element that the mask keeps. Otherwise as masked_argmax.
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    std::size_t masked_argmin(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::place<detail::extreme::smallest>(
+                "masked_argmin", x, m,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+        return 0;
+    }
+
+    /// The same along `axes`.
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_argmin(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::place_along<detail::extreme::smallest>(
+                "masked_argmin", x, m, axes,
+                detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_argmin(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_argmin(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        struct equal_to_extreme
+        {
+            template <class A>
+            A operator()(const A& x, const A& extreme) const
+            {
+                return x == extreme ? A(1) : A(0);
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& x, const B& extreme) const
+            {
+                using lane = typename B::value_type;
+                return xsimd::select(x == extreme, B(lane(1)), B(lane(0)));
+            }
+        };
+
+        /// a where x is the extreme.
+        struct share_of_extreme
+        {
+            template <class A>
+            A operator()(const A& x, const A& extreme, const A& a) const
+            {
+                return x == extreme ? a : A(0);
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& x, const B& extreme, const B& a) const
+            {
+                return xsimd::select(x == extreme, a, B(typename B::value_type(0)));
+            }
+        };
+
+        template <extreme Which, class X, class M, class U>
+        auto extreme_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream)
+        {
+            using element = element_t<X>;
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            const auto best = fold_elements<element>(
+                function, extreme_fold<element, Which>(), x, m, names, reduce_options{std::nullopt, true}
+            );
+            const auto tie = lazy_function(equal_to_extreme(), x, best);
+            const auto ties = fold_elements<element>(function, sum_fold<element>(), tie, m, names, reduce_options());
+            const auto share = at_positions<element>(axes, [&](std::size_t i) {
+                return ties.data()[i] == 0 ? element(0) : u.data()[i] / ties.data()[i];
+            });
+            return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_max(x, m, axes) by x: u at the largest, shared evenly by elements
+    /// that tie, as of torch.amax; 0 elsewhere and where the mask drops. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. Three passes over what is kept.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_max_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of max pooling
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_max_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::largest>("masked_max_gradient", x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_max_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_max_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_max(x, m), over everything.
+    template <class X, class M>
+    auto masked_max_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::largest>(
+                "masked_max_gradient", x, m, detail::every_axis(x.dimension()), upstream
+            );
+        }
+    }
+
+    /// The same of masked_min.
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_min_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::smallest>("masked_min_gradient", x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_min_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_min_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    template <class X, class M>
+    auto masked_min_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::extreme_gradient<detail::extreme::smallest>(
+                "masked_min_gradient", x, m, detail::every_axis(x.dimension()), upstream
+            );
+        }
+    }
+}
+
+// ==== xmask/reduce/logical.hpp ====
+
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// Whether any, or all, of what a mask keeps is true.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// 1 where x is not 0; NaN is not.
+        struct truth
+        {
+            template <class V>
+            XMASK_INLINE V value(const V& x) const
+            {
+                if constexpr (std::is_arithmetic_v<V>)
+                {
+                    return static_cast<V>(x != V(0));
+                }
+                else
+                {
+                    using lane = typename V::value_type;
+                    return xsimd::select(x != V(lane(0)), V(lane(1)), V(lane(0)));
+                }
+            }
+        };
+
+        /// Any is the largest truth, all the smallest; of nothing, these lie below 0 and above 1.
+        template <extreme Which, class X, class M>
+        bool fold_truths(const char* function, const X& x, const M& m, const reduce_options& options)
+        {
+            using element = element_t<X>;
+            return fold_to_number<bool, element>(
+                function, extreme_fold<element, Which>(), x.shape(), masked_rows<element>(function, x, m, truth()), options,
+                [](auto state) { return state > 0; }
+            );
+        }
+
+        template <extreme Which, class X, class M>
+        xt::xarray<bool> fold_truths(
+            const char* function, const X& x, const M& m, const axes_list& axes, const reduce_options& options
+        )
+        {
+            using element = element_t<X>;
+            const kept_axes kept(function, x.shape(), axes);
+            return fold_to_axes<bool, element>(
+                function, extreme_fold<element, Which>(), x.shape(), masked_rows<element>(function, x, m, truth()), kept, options,
+                [](auto state) { return state > 0; }
+            );
+        }
+    }
+
+    /// Whether any element that the mask keeps is true (not 0; NaN is true). False where nothing is kept.
+    ///
+    /// x: a tensor or lazy expression of numbers or bool. Throws std::invalid_argument where the mask does not broadcast
+    /// into x. One pass over what is kept.
+    ///
+    ///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    bool masked_any(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::fold_truths<detail::extreme::largest>(
+                "masked_any", x, m, detail::to_options<reduce_options>(options)
+            );
+        }
+        return false;
+    }
+
+    /// The same along `axes`, for each position of the axes that stay.
+    ///
+    ///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_any(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::fold_truths<detail::extreme::largest>(
+                "masked_any", x, m, axes, detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_any(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_any(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// Whether all elements that the mask keeps are true (not 0; NaN is true). True where nothing is kept. Otherwise as
+    /// masked_any.
+    ///
+    ///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    bool masked_all(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::fold_truths<detail::extreme::smallest>(
+                "masked_all", x, m, detail::to_options<reduce_options>(options)
+            );
+        }
+        return false;
+    }
+
+    /// The same along `axes`, for each position of the axes that stay.
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_all(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            return detail::fold_truths<detail::extreme::smallest>(
+                "masked_all", x, m, axes, detail::to_options<reduce_options>(options)
+            );
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_all(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_all(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+}
+
+// ==== xmask/reduce/logsumexp.hpp ====
+
+#include <cmath>
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// The logarithm of the sum of exponentials of what a mask keeps.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        struct exp_of_difference
+        {
+            template <class V>
+            XMASK_INLINE V value(const V& x, const V& shift) const
+            {
+                using std::exp;
+                return exp(x - shift);
+            }
+        };
+
+        /// By how much exponents are shifted, given the largest: not by an infinity, whose difference from itself is NaN.
+        template <class T>
+        T shift_of(T largest) noexcept
+        {
+            return std::isfinite(largest) ? largest : T(0);
+        }
+
+        /// log(sum of exp(x - shift)) + shift; NaN where NaN is kept.
+        template <class R>
+        R shifted_log(R largest, double sum)
+        {
+            return is_nan(largest) ? largest
+                                   : static_cast<R>(std::log(static_cast<wide_t<R>>(sum)) + static_cast<wide_t<R>>(shift_of(largest)));
+        }
+    }
+
+    /// log(sum of exp(x)) of what the mask keeps, -infinity where that is nothing. Shifted by the largest, so that it does
+    /// not overflow.
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Throws std::invalid_argument
+    /// where the mask does not broadcast into x. Two passes over what is kept.
+    ///
+    ///     float energy = xmask::masked_logsumexp(logits, m);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_logsumexp(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            const auto rows = detail::masked_rows<result>("masked_logsumexp", x, m);
+            const auto largest = detail::fold_all<result>(
+                detail::extreme_fold<result, detail::extreme::largest>(), x.shape(), rows
+            );
+            const detail::shifted<detail::exp_of_difference, result> exp{detail::shift_of(largest.state)};
+            const auto total = detail::element_sum<result>("masked_logsumexp", exp, m, detail::no_gradient(), x);
+            const auto log = detail::shifted_log(largest.state, static_cast<double>(total.sum));
+            return largest.count != 0
+                       ? log
+                       : detail::when_nothing_kept<result>(
+                           "masked_logsumexp", detail::to_options<reduce_options>(options).empty, log
+                       );
+        }
+    }
+
+    /// The same along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_logsumexp(logits, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_logsumexp(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            const auto chosen = detail::to_options<reduce_options>(options);
+            const detail::kept_axes kept("masked_logsumexp", x.shape(), axes);
+            using rows = decltype(detail::masked_rows<result>("", x, m));
+            const auto largest = detail::fold_along<result>(
+                detail::extreme_fold<result, detail::extreme::largest>(), x.shape(), kept,
+                detail::plain_rows<rows>{detail::masked_rows<result>("masked_logsumexp", x, m)}, chosen.empty.has_value()
+            );
+            std::vector<result> shifts(kept.size());
+            for (std::size_t i = 0; i < kept.size(); ++i)
+            {
+                shifts[i] = detail::shift_of(largest.state(i));
+            }
+            const auto sums = detail::sum_shifted<result, detail::exp_of_difference>(x, m, kept, shifts);
+            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
+                const auto log = detail::shifted_log(largest.state(i), static_cast<double>(sums.state(i)));
+                return !chosen.empty || largest.count(i) != 0
+                           ? log
+                           : detail::when_nothing_kept<result>("masked_logsumexp", chosen.empty, log);
+            });
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_logsumexp(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_logsumexp(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// a * exp(x - shift).
+        struct scaled_exp
+        {
+            template <class A>
+            A operator()(const A& x, const A& shift, const A& scale) const
+            {
+                using std::exp;
+                return scale * exp(x - shift);
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& x, const B& shift, const B& scale) const
+            {
+                return scale * xsimd::exp(x - shift);
+            }
+        };
+
+        template <class X, class M, class U>
+        auto logsumexp_gradient(const X& x, const M& m, const axes_list& names, const U& upstream)
+        {
+            using element = element_t<X>;
+            const kept_axes axes("masked_logsumexp_gradient", x.shape(), names);
+            const auto u = upstream_of<element>("masked_logsumexp_gradient", upstream, axes);
+            auto shift = masked_logsumexp(x, m, names, reduce_options{std::nullopt, true});
+            for (auto& one : shift)
+            {
+                // Of infinities there is no difference; PyTorch takes 0 here.
+                one = std::isinf(one) ? element(0) : one;
+            }
+            return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, u), m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_logsumexp(x, m, axes) by x: u times the softmax where the mask
+    /// keeps, 0 where it drops. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. Three passes over what is kept.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(logits, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_logsumexp_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::logsumexp_gradient(x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_logsumexp_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_logsumexp_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_logsumexp(x, m), over everything.
+    template <class X, class M>
+    auto masked_logsumexp_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::logsumexp_gradient(x, m, detail::every_axis(x.dimension()), upstream);
+        }
+    }
+}
+
+// ==== xmask/reduce/moments.hpp ====
+
+#include <cmath>
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+// ==== xmask/reduce/sum.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Sums and means over what a mask keeps: of everything, or along axes.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        template <class X, class M>
+        consteval bool require_summable()
+        {
+            constexpr bool numbers = holds_numbers<X>();
+            static_assert(numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers.");
+            if constexpr (numbers && require_mask_or_weights<M>())
+            {
+                constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
+                static_assert(weighable, "xmask: real weights go with a tensor of real numbers; convert the tensor first.");
+                return weighable;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        /// The sum and the weight at each position of the axes that stay.
+        template <class T>
+        struct axis_sums
+        {
+            std::vector<sum_t<T>> sum;
+            std::vector<double> weight;
+        };
+
+        template <class T, class Rows, class S>
+        folded_axes<sum_t<T>> sum_rows(const S& shape, const kept_axes& axes, Rows rows, bool counted)
+        {
+            return fold_along<T>(sum_fold<T>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
+        }
+
+        /// Sums along axes, and their weights where asked for.
+        template <class T, class X, class M>
+        axis_sums<T> sum_along(const char* function, const X& x, const M& m, const kept_axes& axes, bool weighed)
+        {
+            const auto& shape = x.shape();
+            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+            axis_sums<T> result{std::vector<sum_t<T>>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)};
+            if constexpr (mask_expression<M>)
+            {
+                const auto sums = sum_rows<T>(shape, axes, masked_rows<T>(function, x, m), weighed);
+                for (std::size_t i = 0; i < axes.size(); ++i)
+                {
+                    result.sum[i] = sums.state(i);
+                    if (weighed)
+                    {
+                        result.weight[i] = static_cast<double>(sums.count(i));
+                    }
+                }
+            }
+            else
+            {
+                const whole_rows all(shape);
+                const std::size_t n = columns_of(shape);
+                const auto sums = sum_rows<T>(
+                    shape, axes, make_terms<T>(weighted<identity>(), n, all, make_operand<T>(m, shape), make_operand<T>(x, shape)),
+                    false
+                );
+                std::copy_n(&sums.state(0), axes.size(), result.sum.begin());
+                if (weighed)
+                {
+                    const auto weights = sum_rows<T>(shape, axes, make_terms<T>(identity(), n, all, make_operand<T>(m, shape)), false);
+                    std::copy_n(&weights.state(0), axes.size(), result.weight.begin());
+                }
+            }
+            return result;
+        }
+    }
+
+    /// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights.
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and bool. Real
+    /// elements are added in double: for floats of any number the error is below 1e-7 of the sum of their magnitudes.
+    /// Throws std::invalid_argument where the mask does not broadcast into x. One pass over what is kept.
+    ///
+    ///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_sum(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using result = detail::sum_result_t<element>;
+            const auto total = detail::element_sum<element>("masked_sum", detail::identity(), m, detail::no_gradient(), x);
+            return total.weight != 0
+                       ? static_cast<result>(total.sum)
+                       : detail::when_nothing_kept<result>(
+                           "masked_sum", detail::to_options<reduce_options>(options).empty, static_cast<result>(total.sum)
+                       );
+        }
+    }
+
+    /// The sums along `axes` (a number or a list, negative ones counted from the end), one for each position of the
+    /// axes that stay. Throws std::out_of_range for an axis that x does not have. Otherwise as above.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_sum(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using result = detail::sum_result_t<element>;
+            const auto chosen = detail::to_options<reduce_options>(options);
+            const detail::kept_axes kept("masked_sum", x.shape(), axes);
+            const auto sums = detail::sum_along<element>("masked_sum", x, m, kept, chosen.empty.has_value());
+            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
+                const auto sum = static_cast<result>(sums.sum[i]);
+                return sums.weight.empty() || sums.weight[i] != 0
+                           ? sum
+                           : detail::when_nothing_kept<result>("masked_sum", chosen.empty, sum);
+            });
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_sum(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_sum(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The mean of what the mask keeps, or the mean by real weights. Where nothing is kept (or the weights sum to 0):
+    /// NaN, 0, or std::domain_error, as the options say. Returns x's type, or double for integers. Otherwise as
+    /// masked_sum.
+    ///
+    ///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using result = detail::mean_result_t<element>;
+            const auto total = detail::element_sum<element>("masked_mean", detail::identity(), m, detail::no_gradient(), x);
+            return total.weight != 0
+                       ? static_cast<result>(static_cast<detail::wide_t<element>>(total.sum) / total.weight)
+                       : detail::when_nothing_kept<result>("masked_mean", detail::to_options<reduce_options>(options).empty);
+        }
+    }
+
+    /// The means along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens, features)
+    /// this is mean pooling: the features of a token that is dropped are not read.
+    ///
+    ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_summable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using result = detail::mean_result_t<element>;
+            const auto chosen = detail::to_options<reduce_options>(options);
+            const detail::kept_axes kept("masked_mean", x.shape(), axes);
+            const auto sums = detail::sum_along<element>("masked_mean", x, m, kept, true);
+            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
+                return sums.weight[i] != 0
+                           ? static_cast<result>(static_cast<detail::wide_t<element>>(sums.sum[i]) / sums.weight[i])
+                           : detail::when_nothing_kept<result>("masked_mean", chosen.empty);
+            });
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_mean(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// u at each position, or u / number kept.
+        template <class X, class M, class U>
+        auto sum_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, bool mean)
+        {
+            using element = element_t<X>;
+            const kept_axes axes(function, x.shape(), names);
+            require_broadcast(function, "a mask", m.shape(), x.shape());
+            auto u = upstream_of<element>(function, upstream, axes);
+            if (mean)
+            {
+                const auto counts = count_rows(x.shape(), m, axes);
+                for (std::size_t i = 0; i < axes.size(); ++i)
+                {
+                    u.data()[i] = counts[i] == 0 ? element(0) : u.data()[i] / static_cast<element>(counts[i]);
+                }
+            }
+            return fill_kept<element>(x.shape(), u, m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps, 0 where it drops.
+    /// An array of x's shape and type; only x's shape is looked at.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_sum_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_sum_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_sum_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_sum(x, m), over everything.
+    template <class X, class M>
+    auto masked_sum_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_sum_gradient", x, m, detail::every_axis(x.dimension()), upstream, false);
+        }
+    }
+
+    /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_mean_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of pooling
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_mean_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_mean_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    template <class X, class M>
+    auto masked_mean_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_mean_gradient", x, m, detail::every_axis(x.dimension()), upstream, true);
+        }
+    }
+}
+
+/// @file
+/// Variances and standard deviations of what a mask keeps, and tensors standardized by them.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Options of a variance. It is the sum of squared differences from the mean over (number kept - correction): 1 gives
+    /// the unbiased estimate, as in PyTorch, 0 the mean of squares, as NumPy and normalization layers take it. Where no
+    /// more elements than the correction are kept there is no variance, and `empty` says what stands there.
+    struct var_options
+    {
+        std::optional<when_empty> empty = std::nullopt;
+        bool keep_axes = false;
+        double correction = 1;
+    };
+
+    /// A mean and a variance, or arrays of them.
+    template <class T>
+    struct mean_and_var
+    {
+        T mean;
+        T var;
+    };
+
+    namespace detail
+    {
+        struct squared_difference
+        {
+            template <class V>
+            XMASK_INLINE V value(const V& x, const V& mean) const
+            {
+                const V difference = x - mean;
+                return difference * difference;
+            }
+        };
+
+        /// The number, mean and sum of squared differences of what is kept, in two passes: nothing cancels.
+        template <class V>
+        struct moments
+        {
+            double count;
+            V mean;
+            V squares;
+
+            /// Whether there is a variance.
+            [[nodiscard]] bool varies(double correction) const noexcept
+            {
+                return count > correction;
+            }
+
+            template <class R>
+            R mean_as(const char* function, std::optional<when_empty> empty) const
+            {
+                return count > 0 ? static_cast<R>(mean) : when_nothing_kept<R>(function, empty);
+            }
+
+            template <class R>
+            R var_as(const char* function, const var_options& options) const
+            {
+                return varies(options.correction) ? static_cast<R>(squares / (count - options.correction))
+                                                  : when_nothing_kept<R>(function, options.empty);
+            }
+
+            template <class R>
+            R std_as(const char* function, const var_options& options) const
+            {
+                return varies(options.correction) ? static_cast<R>(std::sqrt(squares / (count - options.correction)))
+                                                  : when_nothing_kept<R>(function, options.empty);
+            }
+        };
+
+        template <class X, class M>
+        auto moments_of(const char* function, const X& x, const M& m)
+        {
+            using element = element_t<X>;
+            using wide = wide_t<element>;
+            const auto total = element_sum<element>(function, identity(), m, no_gradient(), x);
+            const auto mean = total.weight > 0 ? static_cast<wide>(total.sum) / total.weight : wide(0);
+            const auto squares = element_sum<wide>(function, shifted<squared_difference, wide>{mean}, m, no_gradient(), x);
+            return moments<wide>{total.weight, mean, squares.sum};
+        }
+
+        template <class X, class M>
+        auto moments_along(const char* function, const X& x, const M& m, const kept_axes& axes)
+        {
+            using element = element_t<X>;
+            using wide = wide_t<element>;
+            const auto sums = sum_along<element>(function, x, m, axes, true);
+            std::vector<wide> means(axes.size());
+            for (std::size_t i = 0; i < axes.size(); ++i)
+            {
+                means[i] = sums.weight[i] > 0 ? static_cast<wide>(sums.sum[i]) / sums.weight[i] : wide(0);
+            }
+            const auto squares = sum_shifted<wide, squared_difference>(x, m, axes, means);
+            std::vector<moments<wide>> all(axes.size());
+            for (std::size_t i = 0; i < axes.size(); ++i)
+            {
+                all[i] = {sums.weight[i], means[i], squares.state(i)};
+            }
+            return all;
+        }
+
+        /// (x - shift) * scale.
+        struct standardized
+        {
+            template <class A, class B, class C>
+            auto operator()(const A& x, const B& shift, const C& scale) const
+            {
+                return (x - shift) * scale;
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& x, const B& shift, const B& scale) const
+            {
+                return (x - shift) * scale;
+            }
+        };
+    }
+
+    /// The variance of what the mask keeps, by default with the correction 1 (unbiased).
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Computed in double in two
+    /// passes over what is kept, the mean first, so that nothing cancels. Where nothing is kept, or no more than the
+    /// correction: NaN, 0, or std::domain_error, as the options say. Throws std::invalid_argument where the mask does not
+    /// broadcast into x.
+    ///
+    ///     float spread = xmask::masked_var(x, m, {.correction = 0});
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_var(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            return detail::moments_of("masked_var", x, m)
+                .template var_as<result>("masked_var", detail::to_options<var_options>(options));
+        }
+    }
+
+    /// The variances along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_var(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            const auto chosen = detail::to_options<var_options>(options);
+            const detail::kept_axes kept("masked_var", x.shape(), axes);
+            const auto all = detail::moments_along("masked_var", x, m, kept);
+            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
+                return all[i].template var_as<result>("masked_var", chosen);
+            });
+        }
+    }
+
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_var(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_var(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The standard deviation of what the mask keeps: the root of masked_var.
+    ///
+    ///     float deviation = xmask::masked_std(x, m);
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_std(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            return detail::moments_of("masked_std", x, m)
+                .template std_as<result>("masked_std", detail::to_options<var_options>(options));
+        }
+    }
+
+    /// The standard deviations along `axes`, one for each position of the axes that stay.
+    template <class X, class M, detail::axes_argument A, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_std(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            const auto chosen = detail::to_options<var_options>(options);
+            const detail::kept_axes kept("masked_std", x.shape(), axes);
+            const auto all = detail::moments_along("masked_std", x, m, kept);
+            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
+                return all[i].template std_as<result>("masked_std", chosen);
+            });
+        }
+    }
+
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_std(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_std(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The mean and the variance of what the mask keeps, for the price of the variance.
+    ///
+    ///     auto [mean, var] = xmask::masked_mean_var(x, m);
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_mean_var(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            const auto chosen = detail::to_options<var_options>(options);
+            const auto all = detail::moments_of("masked_mean_var", x, m);
+            return mean_and_var<result>{
+                all.template mean_as<result>("masked_mean_var", chosen.empty),
+                all.template var_as<result>("masked_mean_var", chosen)
+            };
+        }
+    }
+
+    /// The means and variances along `axes`: the statistics of a batch norm, where all axes but that of the channels go.
+    ///
+    ///     auto [mean, var] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
+    template <class X, class M, detail::axes_argument A, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_mean_var(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            const auto chosen = detail::to_options<var_options>(options);
+            const detail::kept_axes kept("masked_mean_var", x.shape(), axes);
+            const auto all = detail::moments_along("masked_mean_var", x, m, kept);
+            const auto mean = [&](std::size_t i) { return all[i].template mean_as<result>("masked_mean_var", chosen.empty); };
+            const auto var = [&](std::size_t i) { return all[i].template var_as<result>("masked_mean_var", chosen); };
+            return mean_and_var<xt::xarray<result>>{
+                detail::make_result<result>(kept, chosen.keep_axes, mean), detail::make_result<result>(kept, chosen.keep_axes, var)
+            };
+        }
+    }
+
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_mean_var(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_mean_var(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// Options of masked_standardize: what is added to the variance, and the variance's correction.
+    struct standardize_options
+    {
+        double eps = 1e-5;
+        double correction = 0;
+    };
+
+    /// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of what it keeps along `axes`;
+    /// 0 where it drops. Along the features this is a layer norm, along all axes but the channels' a batch norm, without
+    /// their weights.
+    ///
+    /// Returns an array of x's shape and type, double for integers. Where no more elements than the correction are kept,
+    /// the variance counts as 0. Throws as masked_var.
+    ///
+    ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
+    template <class X, class M, detail::axes_argument A>
+    auto masked_standardize(const X& x, const M& m, const A& axes, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            const detail::kept_axes kept("masked_standardize", x.shape(), axes);
+            const auto all = detail::moments_along("masked_standardize", x, m, kept);
+            const auto mean = detail::at_positions<result>(kept, [&](std::size_t i) { return all[i].mean; });
+            const auto scale = detail::at_positions<result>(kept, [&](std::size_t i) {
+                const double free = all[i].count - options.correction;
+                return 1 / std::sqrt((free > 0 ? all[i].squares / free : 0) + options.eps);
+            });
+            return detail::fill_kept<result>(x.shape(), detail::lazy_function(detail::standardized(), x, mean, scale), m);
+        }
+    }
+
+    template <class X, class M>
+    auto masked_standardize(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const standardize_options& options = {})
+    {
+        return masked_standardize(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// (g - mean of g - y * mean of g y) * scale, of y = (x - mean of x) * scale; the means first.
+        struct standardized_slope
+        {
+            template <class V>
+            XMASK_INLINE V operator()(const V& g, const V& x, const V& mean, const V& scale, const V& mean_g, const V& mean_gy) const
+            {
+                return (g - mean_g - (x - mean) * scale * mean_gy) * scale;
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& g, const B& x, const B& mean, const B& scale, const B& mean_g, const B& mean_gy) const
+            {
+                return (*this)(g, x, mean, scale, mean_g, mean_gy);
+            }
+        };
+    }
+
+    /// The gradient by x of masked_standardize(x, m, axes, options), given the gradient by its result, of x's shape; 0 where
+    /// the mask drops. An array of x's shape and type. Four passes over what is kept.
+    ///
+    /// Throws std::invalid_argument where shapes do not fit.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_standardize_gradient(const X& x, const M& m, const A& axes, const U& upstream, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            constexpr const char* name = "masked_standardize_gradient";
+            detail::require_same_shape(name, "the tensor", x.shape(), "the upstream gradient", upstream.shape());
+            const detail::kept_axes kept(name, x.shape(), axes);
+            const auto all = detail::moments_along(name, x, m, kept);
+            // The mean over what is kept by the variance's own divisor: its slope by the mean is 0.
+            const auto free = [&](std::size_t i) { return all[i].count - options.correction; };
+            const auto mean = detail::at_positions<element>(kept, [&](std::size_t i) { return all[i].mean; });
+            const auto scale = detail::at_positions<element>(kept, [&](std::size_t i) {
+                return 1 / std::sqrt((free(i) > 0 ? all[i].squares / free(i) : 0) + options.eps);
+            });
+            const auto y = detail::lazy_function(detail::standardized(), x, mean, scale);
+            const auto sums = detail::sum_along<element>(name, upstream, m, kept, true);
+            const auto products = detail::sum_along<element>(name, upstream * y, m, kept, false);
+            const auto mean_g = detail::at_positions<element>(kept, [&](std::size_t i) {
+                return all[i].count > 0 ? sums.sum[i] / all[i].count : 0;
+            });
+            const auto mean_gy = detail::at_positions<element>(kept, [&](std::size_t i) {
+                return free(i) > 0 ? products.sum[i] / free(i) : 0;
+            });
+            return detail::fill_kept<element>(
+                x.shape(), detail::lazy_function(detail::standardized_slope(), upstream, x, mean, scale, mean_g, mean_gy), m
+            );
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_standardize_gradient(
+        const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream, const standardize_options& options = {}
+    )
+    {
+        return masked_standardize_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
+    }
+
+    namespace detail
+    {
+        template <class X, class M, class U>
+        auto var_gradient(
+            const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, const var_options& options,
+            bool root
+        )
+        {
+            using element = element_t<X>;
+            using wide = wide_t<element>;
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            const auto all = moments_along(function, x, m, axes);
+            const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
+            const auto scale = at_positions<element>(axes, [&](std::size_t i) {
+                const double free = all[i].count - options.correction;
+                if (free <= 0 || all[i].squares == 0)
+                {
+                    return wide(0);
+                }
+                return static_cast<wide>(u.data()[i]) * (root ? 1 / (free * std::sqrt(all[i].squares / free)) : 2 / wide(free));
+            });
+            return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_var(x, m, axes, options) by x: 2 u (x - mean) / (number kept -
+    /// correction) where the mask keeps, 0 where it drops or where there is no variance. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. Three passes over what is kept.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U, class O = var_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+    auto masked_var_gradient(const X& x, const M& m, const A& axes, const U& upstream, const O& options = {})
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::var_gradient(
+                "masked_var_gradient", x, m, axes, upstream, detail::to_options<var_options>(options), false
+            );
+        }
+    }
+
+    template <class X, class M, class U, class O = var_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+    auto masked_var_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream, const O& options = {})
+    {
+        return masked_var_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
+    }
+
+    /// The gradient of `upstream` times masked_var(x, m, options), over everything.
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_var_gradient(const X& x, const M& m, double upstream = 1, const O& options = {})
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::var_gradient(
+                "masked_var_gradient", x, m, detail::every_axis(x.dimension()), upstream,
+                detail::to_options<var_options>(options), false
+            );
+        }
+    }
+
+    /// The same of masked_std: u (x - mean) / ((number kept - correction) std), 0 where all that is kept is equal.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U, class O = var_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+    auto masked_std_gradient(const X& x, const M& m, const A& axes, const U& upstream, const O& options = {})
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::var_gradient(
+                "masked_std_gradient", x, m, axes, upstream, detail::to_options<var_options>(options), true
+            );
+        }
+    }
+
+    template <class X, class M, class U, class O = var_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+    auto masked_std_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream, const O& options = {})
+    {
+        return masked_std_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
+    }
+
+    template <class X, class M, class O = var_options>
+        requires detail::options_argument<O, var_options>
+    auto masked_std_gradient(const X& x, const M& m, double upstream = 1, const O& options = {})
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::var_gradient(
+                "masked_std_gradient", x, m, detail::every_axis(x.dimension()), upstream,
+                detail::to_options<var_options>(options), true
+            );
+        }
+    }
+}
+
 // ==== xmask/reduce/normalize.hpp ====
 
 #include <algorithm>
@@ -11713,26 +14704,24 @@ namespace xmask::inline XMASK_ABI
 /// @file
 /// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and their gradients.
 ///
-/// A function F says how. Along the axis, over what is kept, first a shift is taken (F::shift_by: the largest, which settle()
-/// may correct, or the mean, of first(x...)), then F::sums sums of term<i>(shift, x...). facts(shift, sums, count) makes of
-/// them the few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and
-/// map take numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
+/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is found, where F::shifts, and
+/// settle() makes the shift of it; then F::sums sums of term<i>(shift, x...) are taken. facts(shift, sums) makes of them the
+/// few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and map take
+/// numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
 /// assigned by itself holds its terms in the result until their sum is known, so that none is computed twice.
 
 namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        enum class shift_kind
-        {
-            none,
-            largest,
-            mean
-        };
-
         /// The numbers with which F maps an element.
         template <class F>
         using facts_of = std::array<typename F::value_type, F::fact_count>;
+
+        /// The shift of nothing.
+        template <class F>
+        inline constexpr auto first_shift = F::shifts ? -std::numeric_limits<typename F::value_type>::infinity()
+                                                      : typename F::value_type(0);
 
         /// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
         template <std::size_t N, class F>
@@ -11761,27 +14750,18 @@ namespace xmask::inline XMASK_ABI
             template <class... V>
             void add_to_shift(const V&... x)
             {
-                ++m_count;
-                if constexpr (F::shift_by == shift_kind::largest)
+                if constexpr (F::shifts)
                 {
-                    m_largest = std::max(m_largest, m_function->first(x...));
-                }
-                else if constexpr (F::shift_by == shift_kind::mean)
-                {
-                    m_total += static_cast<double>(m_function->first(x...));
+                    m_shift = std::max(m_shift, m_function->first(x...));
                 }
             }
 
             /// After the last element was added to the shift.
             void finish_shift() noexcept
             {
-                if constexpr (F::shift_by == shift_kind::largest)
+                if constexpr (F::shifts)
                 {
-                    m_shift = m_function->settle(m_largest);
-                }
-                else if (m_count != 0)
-                {
-                    m_shift = static_cast<T>(m_total / static_cast<double>(m_count));
+                    m_shift = m_function->settle(m_shift);
                 }
             }
 
@@ -11795,17 +14775,14 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] facts_of<F> facts() const
             {
-                return m_function->facts(m_shift, m_sums, m_count);
+                return m_function->facts(m_shift, m_sums);
             }
 
         private:
 
             const F* m_function;
-            T m_shift = T(0);
-            T m_largest = -std::numeric_limits<T>::infinity();
-            double m_total = 0;
+            T m_shift = first_shift<F>;
             std::array<double, F::sums> m_sums{};
-            std::size_t m_count = 0;
         };
 
         /// The facts of a line; visit(f) calls f(x...) with what it keeps, in order.
@@ -11943,32 +14920,18 @@ namespace xmask::inline XMASK_ABI
             });
         }
 
-        template <class T>
-        struct row_shift
-        {
-            T value;
-            std::size_t count;
-        };
-
         template <class F, class Row>
-        row_shift<typename F::value_type> shift_of_row(const F& f, Row row)
+        typename F::value_type shift_of_row(const F& f, Row row)
         {
             using T = typename F::value_type;
-            std::size_t kept = 0;
-            [[maybe_unused]] const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                if constexpr (F::shift_by != shift_kind::none)
-                {
-                    return f.first(x...);
-                }
-            };
-            if constexpr (F::shift_by == shift_kind::largest)
+            if constexpr (F::shifts)
             {
-                const auto lowest = lanes<T>(-std::numeric_limits<T>::infinity());
+                const auto lowest = lanes<T>(first_shift<F>);
                 std::array<lanes<T>, 2> largest{lowest, lowest};
+                const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
                 for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     const auto blocks = row.read(c, count, bits);
                     const bool all = bits == ~word_t(0);
-                    kept += count_bits(bits);
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         auto x = blocks.template load<full>(k, count - k, first);
                         if (!full || !all)
@@ -11980,20 +14943,11 @@ namespace xmask::inline XMASK_ABI
                         to = xsimd::max(x, to);
                     });
                 });
-                return {f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1]))), kept};
-            }
-            else if constexpr (F::shift_by == shift_kind::mean)
-            {
-                register_sum<T> sum;
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    kept += count_bits(bits);
-                    add_kept<true>(sum, row.read(c, count, bits), count, bits, first);
-                });
-                return {kept == 0 ? T(0) : static_cast<T>(sum.total() / static_cast<double>(kept)), kept};
+                return f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1])));
             }
             else
             {
-                return {T(0), 0};
+                return T(0);
             }
         }
 
@@ -12003,8 +14957,8 @@ namespace xmask::inline XMASK_ABI
             using T = typename F::value_type;
             if constexpr (sums_in_registers<T>)
             {
-                const auto shift = shift_of_row(f, row);
-                const auto wide = lanes<T>(shift.value);
+                const T shift = shift_of_row(f, row);
+                const auto wide = lanes<T>(shift);
                 std::array<register_sum<T>, F::sums> sums;
                 for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     const auto blocks = row.read(c, count, bits);
@@ -12016,7 +14970,7 @@ namespace xmask::inline XMASK_ABI
                 });
                 std::array<double, F::sums> totals;
                 std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return f.facts(shift.value, totals, shift.count);
+                return f.facts(shift, totals);
             }
             else
             {
@@ -12055,8 +15009,8 @@ namespace xmask::inline XMASK_ABI
         {
             using T = typename F::value_type;
             const column_range kept = row.cursor().extent();
-            const auto shift = shift_of_row(f, row);
-            const auto wide = lanes<T>(shift.value);
+            const T shift = shift_of_row(f, row);
+            const auto wide = lanes<T>(shift);
             register_sum<T> sum;
             fill_columns(to, to + std::min(kept.begin, n), F::outside);
             walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
@@ -12084,7 +15038,7 @@ namespace xmask::inline XMASK_ABI
             });
             const std::size_t end = std::max(kept.begin, std::min(kept.end, n));
             const std::array<double, 1> total{sum.total()};
-            const T factor = f.facts(shift.value, total, shift.count)[1];
+            const T factor = f.facts(shift, total)[1];
             scale_columns(to + std::min(kept.begin, n), to + end, factor);
             fill_columns(to + end, to + n, F::outside);
         }
@@ -12135,9 +15089,7 @@ namespace xmask::inline XMASK_ABI
 
             line_row(const F& f, std::size_t n)
                 : m_function(&f)
-                , m_shift(padded(n), F::shift_by == shift_kind::largest ? -std::numeric_limits<T>::infinity() : T(0))
-                , m_total(F::shift_by == shift_kind::mean ? padded(n) : 0)
-                , m_count(F::shift_by == shift_kind::none ? 0 : padded(n))
+                , m_shift(padded(n), first_shift<F>)
             {
                 m_sums.fill(std::vector<double>(padded(n)));
             }
@@ -12145,37 +15097,26 @@ namespace xmask::inline XMASK_ABI
             template <class Row>
             void add_to_shift(Row row)
             {
-                if constexpr (F::shift_by != shift_kind::none)
+                if constexpr (F::shifts)
                 {
                     const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function->first(x...); };
-                    for_each_kept_register(row, first, [&](std::size_t c, word_t bits, std::size_t k, const lanes<T>& x) {
-                        add(m_count.data() + c, zero_unless<T>(bits, k, lanes<T>(T(1))));
-                        if constexpr (F::shift_by == shift_kind::largest)
-                        {
-                            T* to = m_shift.data() + c;
+                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        const auto blocks = row.read(c, count, bits);
+                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            T* to = m_shift.data() + c + k;
                             const auto before = load_lanes(to);
+                            const auto x = blocks.template load<full>(k, count - k, first);
                             store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
-                        }
-                        else
-                        {
-                            add(m_total.data() + c, zero_unless<T>(bits, k, x));
-                        }
+                        });
                     });
                 }
             }
 
             void finish_shift()
             {
-                for (std::size_t c = 0; c < m_count.size(); ++c)
+                if constexpr (F::shifts)
                 {
-                    if constexpr (F::shift_by == shift_kind::largest)
-                    {
-                        m_shift[c] = m_function->settle(m_shift[c]);
-                    }
-                    else
-                    {
-                        m_shift[c] = m_count[c] == 0 ? T(0) : static_cast<T>(m_total[c] / m_count[c]);
-                    }
+                    std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) { return m_function->settle(largest); });
                 }
             }
 
@@ -12201,7 +15142,7 @@ namespace xmask::inline XMASK_ABI
             {
                 std::array<double, F::sums> sums;
                 std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
-                return m_function->facts(m_shift[c], sums, m_count.empty() ? 0 : static_cast<std::size_t>(m_count[c]));
+                return m_function->facts(m_shift[c], sums);
             }
 
         private:
@@ -12226,22 +15167,8 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
-            /// Calls g(column, bits, k, register) for each register of first(x...); k is its place among the bits.
-            template <class Row, class First, class G>
-            static void for_each_kept_register(Row& row, First&& first, G&& g)
-            {
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        g(c + k, bits, k, blocks.template load<full>(k, count - k, first));
-                    });
-                });
-            }
-
             const F* m_function;
             std::vector<T> m_shift;
-            std::vector<double> m_total;
-            std::vector<double> m_count;
             std::array<std::vector<double>, F::sums> m_sums;
         };
 
@@ -12790,7 +15717,8 @@ namespace xmask::inline XMASK_ABI
 }
 
 /// @file
-/// Normalization along an axis by what a mask keeps: to norm 1, or to mean 0 and variance 1; and the gradients.
+/// Tensors divided by the norm of what a mask keeps along an axis, and the gradient. (masked_standardize, to mean 0 and
+/// variance 1, is with the moments.)
 
 namespace xmask::inline XMASK_ABI
 {
@@ -12799,12 +15727,6 @@ namespace xmask::inline XMASK_ABI
     {
         double p = 2;        ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
         double eps = 1e-12;  ///< the least that is divided by
-    };
-
-    /// Options of masked_standardize.
-    struct standardize_options
-    {
-        double eps = 1e-5;   ///< added to the variance
     };
 
     namespace detail
@@ -12836,7 +15758,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::largest;
+            static constexpr bool shifts = true;
             static constexpr std::size_t fact_count = 2;
             static constexpr bool keeps_terms = false;
             static constexpr T outside = T(0);
@@ -12888,7 +15810,7 @@ namespace xmask::inline XMASK_ABI
                 return this->power_term(largest, x);
             }
 
-            std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) const noexcept
+            std::array<T, 2> facts(T largest, const std::array<double, 1>& total) const noexcept
             {
                 return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
             }
@@ -12925,7 +15847,7 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
-            std::array<T, 2> facts(T largest, const std::array<double, 2>& total, std::size_t /*count*/) const noexcept
+            std::array<T, 2> facts(T largest, const std::array<double, 2>& total) const noexcept
             {
                 const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
                 return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
@@ -12960,86 +15882,6 @@ namespace xmask::inline XMASK_ABI
             }
         };
 
-        /// (x - mean) / sqrt(variance + eps).
-        template <class T>
-        struct standardize_function
-        {
-            using value_type = T;
-
-            static constexpr shift_kind shift_by = shift_kind::mean;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 2;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            standardize_options options;
-
-            template <class V>
-            XMASK_INLINE static V first(const V& x) noexcept
-            {
-                return x;
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& mean, const V& x) noexcept
-            {
-                return (x - mean) * (x - mean);
-            }
-
-            std::array<T, 2> facts(T mean, const std::array<double, 1>& total, std::size_t count) const noexcept
-            {
-                return {mean, static_cast<T>(1 / std::sqrt(total[0] / static_cast<double>(count) + options.eps))};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return (x - facts[0]) * facts[1];
-            }
-        };
-
-        /// (g - mean(g) - y mean(g y)) / sqrt(variance + eps), of the standardized y.
-        template <class T>
-        struct standardize_gradient_function
-        {
-            using value_type = T;
-
-            static constexpr shift_kind shift_by = shift_kind::mean;
-            static constexpr std::size_t sums = 3;
-            static constexpr std::size_t fact_count = 4;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            standardize_options options;
-
-            template <class V>
-            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
-            {
-                return x;
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& mean, const V& x, const V& g) noexcept
-            {
-                const V difference = x - mean;
-                return I == 0 ? difference * difference : I == 1 ? g : difference * g;
-            }
-
-            std::array<T, 4> facts(T mean, const std::array<double, 3>& total, std::size_t count) const noexcept
-            {
-                const auto n = static_cast<double>(count);
-                const double inverse = 1 / std::sqrt(total[0] / n + options.eps);
-                return {mean, static_cast<T>(inverse), static_cast<T>(total[1] / n), static_cast<T>(total[2] / n * inverse)};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 4>& facts, const V& x, const V& g) noexcept
-            {
-                const V y = (x - facts[0]) * facts[1];
-                return (g - facts[2] - y * facts[3]) * facts[1];
-            }
-        };
-
         /// Throws std::invalid_argument for a norm that is none.
         inline void require_norm(const char* function, const normalize_options& options, bool differentiable)
         {
@@ -13049,14 +15891,6 @@ namespace xmask::inline XMASK_ABI
                     function, "p ", options.p, differentiable ? "; expected a finite number from 1 on" : "; expected a number from 1 on"
                 );
             }
-            if (!(options.eps >= 0)) [[unlikely]]
-            {
-                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
-            }
-        }
-
-        inline void require_eps(const char* function, const standardize_options& options)
-        {
             if (!(options.eps >= 0)) [[unlikely]]
             {
                 throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
@@ -13098,43 +15932,6 @@ namespace xmask::inline XMASK_ABI
             detail::require_norm("masked_normalize_gradient", options, true);
             return detail::make_row_mapped(
                 "masked_normalize_gradient", detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
-                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
-            );
-        }
-    }
-
-    /// (x - mean) / sqrt(variance + eps) along an axis, mean and variance of what the mask keeps; 0 where it drops. What
-    /// layer norm (Ba, Kiros and Hinton, 2016) does before its scale and shift: `gamma * masked_standardize(x, m) + beta`.
-    ///
-    /// The variance is that of the kept elements themselves (divided by their number). options: eps, 1e-5 unless said.
-    /// Otherwise as masked_normalize.
-    ///
-    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 5.f};
-    ///     xt::xtensor<float, 1> y = xmask::masked_standardize(x, xmask::drop_indices({1}, 3), -1, {.eps = 0});    // -1, 0, 1
-    template <class X, class M>
-    auto masked_standardize(X&& x, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            detail::require_eps("masked_standardize", options);
-            return detail::make_row_mapped(
-                "masked_standardize", detail::standardize_function<detail::real_of<X>>{options}, axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
-    }
-
-    /// The gradient by x of masked_standardize(x, m, axis, options), given the gradient by its result; 0 where the mask
-    /// drops. Otherwise as masked_standardize.
-    ///
-    ///     xt::xtensor<float, 1> gradient = xmask::masked_standardize_gradient(x, upstream, m);
-    template <class X, class G, class M>
-    auto masked_standardize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
-        {
-            detail::require_eps("masked_standardize_gradient", options);
-            return detail::make_row_mapped(
-                "masked_standardize_gradient", detail::standardize_gradient_function<detail::real_of<X, G>>{options}, axis,
                 std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
             );
         }
@@ -13211,7 +16008,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::largest;
+            static constexpr bool shifts = true;
             static constexpr std::size_t sums = 1;
             static constexpr std::size_t fact_count = 2;
 
@@ -13248,7 +16045,7 @@ namespace xmask::inline XMASK_ABI
             static constexpr bool keeps_terms = true;
             static constexpr T outside = T(0);
 
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
             {
                 return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
             }
@@ -13267,7 +16064,7 @@ namespace xmask::inline XMASK_ABI
             static constexpr bool keeps_terms = false;
             static constexpr T outside = -std::numeric_limits<T>::infinity();
 
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
             {
                 return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
             }
@@ -13285,7 +16082,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::none;
+            static constexpr bool shifts = false;
             static constexpr std::size_t sums = 1;
             static constexpr std::size_t fact_count = 1;
             static constexpr bool keeps_terms = false;
@@ -13297,7 +16094,7 @@ namespace xmask::inline XMASK_ABI
                 return y * g;
             }
 
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
             {
                 return {static_cast<T>(total[0])};
             }
@@ -13315,7 +16112,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::none;
+            static constexpr bool shifts = false;
             static constexpr std::size_t sums = 1;
             static constexpr std::size_t fact_count = 1;
             static constexpr bool keeps_terms = false;
@@ -13327,7 +16124,7 @@ namespace xmask::inline XMASK_ABI
                 return g;
             }
 
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
             {
                 return {static_cast<T>(total[0])};
             }
@@ -13439,232 +16236,642 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/reduce/sum.hpp ====
+// ==== xmask/reduce/norm.hpp ====
 
-#include <algorithm>
-#include <concepts>
+#include <cmath>
 #include <cstddef>
 #include <initializer_list>
+#include <limits>
+#include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 /// @file
-/// Sums and means over what a mask keeps: of everything, or along axes.
+/// Norms of what a mask keeps, of any order.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Options of a norm. Its order p: 2 for the Euclidean norm, 1 for the sum of magnitudes, infinity for the largest
+    /// magnitude, -infinity for the smallest, 0 for the number of elements that are not 0, or any other number.
+    struct norm_options
+    {
+        std::optional<when_empty> empty = std::nullopt;
+        bool keep_axes = false;
+        double p = 2;
+    };
+
+    namespace detail
+    {
+        struct magnitude
+        {
+            template <class V>
+            XMASK_INLINE V value(const V& x) const
+            {
+                using std::abs;
+                return abs(x);
+            }
+        };
+
+        struct square
+        {
+            template <class V>
+            XMASK_INLINE V value(const V& x) const
+            {
+                return x * x;
+            }
+        };
+
+        /// |x|^p, or for p = 0 whether x is not 0.
+        struct magnitude_power
+        {
+            double p;
+
+            template <class V>
+            V value(const V& x) const
+            {
+                using std::abs;
+                using std::pow;
+                if (p == 0)
+                {
+                    if constexpr (std::is_floating_point_v<V>)
+                    {
+                        return x != 0 ? V(1) : V(0);
+                    }
+                    else
+                    {
+                        return xsimd::select(x != V(0.), V(1.), V(0.));
+                    }
+                }
+                return pow(abs(x), V(p));
+            }
+        };
+
+        /// Calls visit(fold, function, finish) with what computes the norm of order p.
+        template <class T, class F>
+        auto with_norm(const char* function, double p, F&& visit)
+        {
+            constexpr double infinity = std::numeric_limits<double>::infinity();
+            const auto same = [](T state) { return state; };
+            if (std::isnan(p)) [[unlikely]]
+            {
+                throw_invalid(function, "the order p is NaN; expected a number or infinity");
+            }
+            if (p == infinity)
+            {
+                // Of no magnitude, 0 is the largest.
+                return visit(extreme_fold<T, extreme::largest>(), magnitude(), [](T state) { return state < 0 ? T(0) : state; });
+            }
+            if (p == -infinity)
+            {
+                return visit(extreme_fold<T, extreme::smallest>(), magnitude(), same);
+            }
+            if (p == 1)
+            {
+                return visit(sum_fold<T>(), magnitude(), same);
+            }
+            if (p == 2)
+            {
+                return visit(sum_fold<T>(), square(), [](T state) { return std::sqrt(state); });
+            }
+            return visit(sum_fold<T>(), magnitude_power{p}, [p](T state) {
+                return p == 0 ? state : std::pow(state, static_cast<T>(1 / p));
+            });
+        }
+
+        inline reduce_options without_order(const norm_options& options)
+        {
+            return {options.empty, options.keep_axes};
+        }
+    }
+
+    /// The norm of what the mask keeps: (sum of |x|^p)^(1/p), p = 2 unless the options say otherwise; 0 where nothing is
+    /// kept (+infinity where p is negative).
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers; computed in double. Throws
+    /// std::invalid_argument where the mask does not broadcast into x, or p is NaN. One pass over what is kept.
+    ///
+    ///     float length = xmask::masked_norm(x, m);
+    ///     float largest = xmask::masked_norm(x, m, {.p = std::numeric_limits<double>::infinity()});
+    template <class X, class M, class O = norm_options>
+        requires detail::options_argument<O, norm_options>
+    auto masked_norm(const X& x, const M& m, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            using wide = detail::wide_t<detail::element_t<X>>;
+            const auto chosen = detail::to_options<norm_options>(options);
+            return detail::with_norm<wide>("masked_norm", chosen.p, [&](const auto& fold, const auto& f, const auto& finish) {
+                return detail::fold_to_number<result, wide>(
+                    "masked_norm", fold, x.shape(), detail::masked_rows<wide>("masked_norm", x, m, f),
+                    detail::without_order(chosen), [&](wide state) { return static_cast<result>(finish(state)); }
+                );
+            });
+        }
+    }
+
+    /// The norms along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.keep_axes = true, .p = 1});
+    template <class X, class M, detail::axes_argument A, class O = norm_options>
+        requires detail::options_argument<O, norm_options>
+    auto masked_norm(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using result = detail::mean_result_t<detail::element_t<X>>;
+            using wide = detail::wide_t<detail::element_t<X>>;
+            const auto chosen = detail::to_options<norm_options>(options);
+            const detail::kept_axes kept("masked_norm", x.shape(), axes);
+            return detail::with_norm<wide>("masked_norm", chosen.p, [&](const auto& fold, const auto& f, const auto& finish) {
+                return detail::fold_to_axes<result, wide>(
+                    "masked_norm", fold, x.shape(), detail::masked_rows<wide>("masked_norm", x, m, f), kept,
+                    detail::without_order(chosen), [&](wide state) { return static_cast<result>(finish(state)); }
+                );
+            });
+        }
+    }
+
+    template <class X, class M, class O = norm_options>
+        requires detail::options_argument<O, norm_options>
+    auto masked_norm(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_norm(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// a * sign(x) |x|^(p - 1), 0 where x or a is 0.
+        struct norm_slope
+        {
+            double p;
+
+            template <class A, class B>
+            A operator()(const A& x, const B& a) const
+            {
+                using std::abs;
+                using std::pow;
+                if (x == A(0) || a == B(0))
+                {
+                    return A(0);
+                }
+                const auto size = static_cast<A>(p == 2 ? abs(x) : pow(abs(x), static_cast<A>(p - 1)));
+                return x < A(0) ? -a * size : a * size;
+            }
+        };
+
+        /// a * sign(x) where |x| is the extreme magnitude.
+        struct extreme_slope
+        {
+            template <class A>
+            A operator()(const A& x, const A& a, const A& extreme) const
+            {
+                using std::abs;
+                return abs(x) == extreme && x != A(0) ? (x < A(0) ? -a : a) : A(0);
+            }
+        };
+
+        /// 1 where |x| is the extreme magnitude.
+        struct extreme_tie
+        {
+            template <class A>
+            A operator()(const A& x, const A& extreme) const
+            {
+                using std::abs;
+                return abs(x) == extreme ? A(1) : A(0);
+            }
+        };
+
+        template <class X, class M, class U>
+        auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upstream, double p)
+        {
+            using element = element_t<X>;
+            using wide = wide_t<element>;
+            const char* function = "masked_norm_gradient";
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            const auto norm = masked_norm(x, m, names, norm_options{std::nullopt, true, p});
+            if (std::isinf(p))
+            {
+                const auto ties = masked_sum(lazy_function(extreme_tie(), x, norm), m, names);
+                const auto a = at_positions<element>(axes, [&](std::size_t i) {
+                    return ties.data()[i] == 0 ? element(0) : u.data()[i] / ties.data()[i];
+                });
+                return fill_kept<element>(x.shape(), lazy_function(extreme_slope(), x, a, norm), m);
+            }
+            const auto a = at_positions<element>(axes, [&](std::size_t i) {
+                const auto length = static_cast<wide>(norm.data()[i]);
+                return length == 0 || std::isinf(length) || p == 0
+                           ? wide(0)
+                           : static_cast<wide>(u.data()[i]) * std::pow(length, static_cast<wide>(1 - p));
+            });
+            return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, a), m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_norm(x, m, axes, options) by x: u sign(x) (|x| / norm)^(p - 1)
+    /// where the mask keeps, 0 where it drops and where x is 0. Of p = infinity, elements that tie share it evenly. An array
+    /// of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U, class O = norm_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, norm_options>)
+    auto masked_norm_gradient(const X& x, const M& m, const A& axes, const U& upstream, const O& options = {})
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::norm_gradient(x, m, axes, upstream, detail::to_options<norm_options>(options).p);
+        }
+    }
+
+    template <class X, class M, class U, class O = norm_options>
+        requires(detail::upstream_argument<U> && detail::options_argument<O, norm_options>)
+    auto masked_norm_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream, const O& options = {})
+    {
+        return masked_norm_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
+    }
+
+    /// The gradient of `upstream` times masked_norm(x, m, options), over everything.
+    template <class X, class M, class O = norm_options>
+        requires detail::options_argument<O, norm_options>
+    auto masked_norm_gradient(const X& x, const M& m, double upstream = 1, const O& options = {})
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::norm_gradient(
+                x, m, detail::every_axis(x.dimension()), upstream, detail::to_options<norm_options>(options).p
+            );
+        }
+    }
+}
+
+// ==== xmask/reduce/pool.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+/// @file
+/// Pooling: of the kept tokens of (..., tokens, features), one vector of features, under a mask of (..., tokens).
 
 namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// The type of a sum: a real operand's own, 64 bits for integers, which would overflow theirs.
-        template <class T>
-        using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
-
-        /// The type of a mean: a real operand's own, double for integers.
-        template <class T>
-        using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
-
+        /// The tokens' axes of x: all but its last. Throws std::invalid_argument unless there are tokens and features, and
+        /// the mask broadcasts into the tokens.
         template <class X, class M>
-        consteval bool require_summable()
+        any_shape token_shape(const char* function, const X& x, const M& m)
         {
-            constexpr bool numbers = [] {
-                if constexpr (expression<X>)
-                {
-                    return std::is_arithmetic_v<std::remove_cv_t<value_type_t<X>>>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
-            static_assert(numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers.");
-            if constexpr (numbers && require_mask_or_weights<M>())
+            if (x.dimension() < 2) [[unlikely]]
             {
-                constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
-                static_assert(weighable, "xmask: real weights go with a tensor of real numbers; convert the tensor first.");
-                return weighable;
+                throw_invalid(function, "x has shape ", tuple_text(x.shape()), "; expected (..., tokens, features)");
             }
-            else
+            any_shape tokens(x.shape().begin(), x.shape().end() - 1);
+            if (!broadcasts_to(m.shape(), tokens)) [[unlikely]]
             {
-                return false;
+                throw_invalid(
+                    function, "a mask of shape ", tuple_text(m.shape()), " does not broadcast into the tokens of shape ",
+                    tuple_text(tokens), ", those of x without its last axis, the features"
+                );
             }
+            return tokens;
         }
 
-        /// The sum and the weight at each position of the axes that stay.
-        template <class T>
-        struct axis_sums
+        /// Copies the features of one token of each row, which `choose` finds by the row's cursor; -1 means none.
+        template <class X, class M, class F>
+        auto take_tokens(const char* function, const X& x, const M& m, const reduce_options& options, F&& choose)
         {
-            std::vector<sum_t<T>> sum;
-            std::vector<double> weight;
-        };
-
-        template <class T, class Terms>
-        void add_columns(Terms& row, sum_t<T>* sum, double* weight)
-        {
-            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
-                const auto terms = row.read(c, count, bits);
-                if (bits == ~word_t(0))
-                {
-                    for (std::size_t k = 0; k < word_columns; ++k)
-                    {
-                        sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
-                        weight[c + k] += 1;
-                    }
-                    return;
-                }
-                for (; bits != 0; bits &= bits - 1)
-                {
-                    const std::size_t k = lowest_bit(bits);
-                    sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
-                    weight[c + k] += 1;
-                }
-            });
-        }
-
-        /// Adds what a row keeps to its position, or, where the last axis stays, column by column.
-        template <class T, class S, class Rows>
-        axis_sums<T> sum_along(const S& shape, const kept_axes& axes, const Rows& rows)
-        {
-            axis_sums<T> result{std::vector<sum_t<T>>(axes.size()), std::vector<double>(axes.size())};
-            const std::size_t n = columns_of(shape);
-            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            for (std::size_t r = 0; r < row_count; ++r)
+            using element = element_t<X>;
+            const any_shape tokens = token_shape(function, x, m);
+            const std::size_t features = columns_of(x.shape());
+            const std::size_t each = columns_of(tokens);
+            any_shape shape(x.shape().begin(), x.shape().end() - 1);
+            shape.back() = options.keep_axes ? 1 : features;
+            if (options.keep_axes)
             {
-                auto row = rows.row(r);
-                const std::size_t at = axes.offset(r);
-                if (axes.keeps_last())
+                shape.push_back(features);
+            }
+            auto result = xt::xarray<element>::from_shape(shape);
+            const mask_rows<M> masks(m, tokens);
+            const auto rows = make_operand<element>(x, x.shape());
+            const std::size_t batch = rows_of(tokens);
+            for (std::size_t b = 0; features != 0 && b < batch; ++b)
+            {
+                element* to = result.data() + b * features;
+                const auto token = each == 0 ? std::ptrdiff_t(-1) : choose(masks.row(b), each);
+                if (token < 0)
                 {
-                    add_columns<T>(row, result.sum.data() + at, result.weight.data() + at);
+                    std::fill_n(to, features, when_nothing_kept<element>(function, options.empty));
                     continue;
                 }
-                term_sum<T> sum;
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    row.add(sum, row.read(c, count, bits), count, bits);
+                auto row = rows.row(b * each + static_cast<std::size_t>(token));
+                for_each_block(row, features, [&](std::size_t c, auto count) {
+                    store_block<false>(to + c, row.read(c, count, first_bits(count)), count);
                 });
-                const auto total = sum.total();
-                result.sum[at] += total.sum;
-                result.weight[at] += total.weight;
-            }
-            return result;
-        }
-
-        template <class T, class X, class M>
-        axis_sums<T> sum_along(const char* function, const X& x, const M& m, const kept_axes& axes)
-        {
-            const auto& shape = x.shape();
-            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
-            if constexpr (mask_expression<M>)
-            {
-                return sum_along<T>(
-                    shape, axes, make_terms<T>(identity(), columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape))
-                );
-            }
-            else
-            {
-                const whole_rows all(shape);
-                auto result = sum_along<T>(
-                    shape, axes,
-                    make_terms<T>(weighted<identity>(), columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape))
-                );
-                const auto weight = sum_along<T>(shape, axes, make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape)));
-                result.weight.assign(weight.sum.begin(), weight.sum.end());
-                return result;
-            }
-        }
-
-        template <class T, class X, class M, class A>
-        auto masked_sum_along(const X& x, const M& m, const A& axes)
-        {
-            const kept_axes kept("masked_sum", x.shape(), axes);
-            const auto sums = sum_along<T>("masked_sum", x, m, kept);
-            auto result = xt::xarray<sum_result_t<T>>::from_shape(kept.shape());
-            std::ranges::transform(sums.sum, result.data(), [](auto sum) { return static_cast<sum_result_t<T>>(sum); });
-            return result;
-        }
-
-        template <class T, class X, class M, class A>
-        auto masked_mean_along(const X& x, const M& m, const A& axes, when_empty empty)
-        {
-            const kept_axes kept("masked_mean", x.shape(), axes);
-            const auto sums = sum_along<T>("masked_mean", x, m, kept);
-            auto result = xt::xarray<mean_result_t<T>>::from_shape(kept.shape());
-            for (std::size_t i = 0; i < kept.size(); ++i)
-            {
-                const double mean = mean_of("masked_mean", static_cast<double>(sums.sum[i]), sums.weight[i], empty);
-                result.data()[i] = static_cast<mean_result_t<T>>(mean);
             }
             return result;
         }
     }
 
-    /// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights.
+    /// Mean pooling: the mean of the features of the tokens that the mask keeps; masked_mean over the tokens' axis.
     ///
-    /// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and bool. Real
-    /// elements are added in double: for floats of any number the error is below 1e-7 of the sum of their magnitudes.
-    /// Throws std::invalid_argument where the mask does not broadcast into x. One pass over what is kept.
+    /// x: (..., tokens, features), numbers; m: a mask that broadcasts into (..., tokens). Returns (..., features), or with
+    /// keep_axes (..., 1, features). Where no token is kept: NaN, 0, or std::domain_error, as the options say. Throws
+    /// std::invalid_argument where shapes do not fit. One pass over the kept tokens; those dropped are not read.
     ///
-    ///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
-    template <class X, class M>
-    auto masked_sum(const X& x, const M& m)
+    ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, tokens));
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean_pool(const X& x, const M& m, const O& options = {})
     {
-        if constexpr (detail::require_summable<X, M>())
+        if constexpr (detail::require_reducible<X, M>())
         {
-            using element = std::remove_cv_t<value_type_t<X>>;
-            const auto total = detail::element_sum<element>("masked_sum", detail::identity(), m, detail::no_gradient(), x);
-            return static_cast<detail::sum_result_t<element>>(total.sum);
+            detail::token_shape("masked_mean_pool", x, m);
+            return masked_mean(x, unsqueeze(m, -1), -2, options);
         }
     }
 
-    /// The sums along `axes` (a number or a list, negative ones counted from the end), one for each position of the
-    /// axes that stay. Throws std::out_of_range for an axis that x does not have. Otherwise as above.
+    /// Max pooling: the largest of each feature over the tokens that the mask keeps; masked_max over the tokens' axis.
+    /// -infinity (of integers: the lowest) where no token is kept, unless the options say otherwise. Otherwise as
+    /// masked_mean_pool.
     ///
-    ///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
-    template <class X, class M, detail::axes_argument A>
-    auto masked_sum(const X& x, const M& m, const A& axes)
+    ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_max_pool(const X& x, const M& m, const O& options = {})
     {
-        if constexpr (detail::require_summable<X, M>())
+        if constexpr (detail::require_reducible<X, M>())
         {
-            return detail::masked_sum_along<std::remove_cv_t<value_type_t<X>>>(x, m, axes);
+            detail::token_shape("masked_max_pool", x, m);
+            return masked_max(x, unsqueeze(m, -1), -2, options);
         }
     }
 
-    template <class X, class M>
-    auto masked_sum(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes)
-    {
-        return masked_sum(x, m, std::vector<std::ptrdiff_t>(axes));
-    }
-
-    /// The mean of what the mask keeps, or the mean by real weights. Where nothing is kept (or the weights sum to 0):
-    /// NaN, 0, or std::domain_error, as `empty` says. Returns x's type, or double for integers. Otherwise as masked_sum.
+    /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token, also of sequences that
+    /// are padded on the left. Only these are read. Where no token is kept: NaN (of integers std::domain_error), 0, or
+    /// std::domain_error, as the options say. Otherwise as masked_mean_pool.
     ///
-    ///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
-    template <class X, class M>
-    auto masked_mean(const X& x, const M& m, when_empty empty = when_empty::nan)
+    ///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_first_token(const X& x, const M& m, const O& options = {})
     {
-        if constexpr (detail::require_summable<X, M>())
+        if constexpr (detail::require_reducible<X, M>())
         {
-            using element = std::remove_cv_t<value_type_t<X>>;
-            const auto total = detail::element_sum<element>("masked_mean", detail::identity(), m, detail::no_gradient(), x);
-            const double mean = detail::mean_of("masked_mean", static_cast<double>(total.sum), total.weight, empty);
-            return static_cast<detail::mean_result_t<element>>(mean);
+            return detail::take_tokens(
+                "masked_first_token", x, m, detail::to_options<reduce_options>(options),
+                [](const auto& cursor, std::size_t n) { return detail::first_in_row(cursor, n); }
+            );
         }
     }
 
-    /// The means along `axes`, one for each position of the axes that stay.
+    /// The features of the last token that the mask keeps, as decoders are pooled, whichever side is padded. Otherwise as
+    /// masked_first_token.
     ///
-    ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
-    template <class X, class M, detail::axes_argument A>
-    auto masked_mean(const X& x, const M& m, const A& axes, when_empty empty = when_empty::nan)
+    ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, tokens));
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_last_token(const X& x, const M& m, const O& options = {})
     {
-        if constexpr (detail::require_summable<X, M>())
+        if constexpr (detail::require_reducible<X, M>())
         {
-            return detail::masked_mean_along<std::remove_cv_t<value_type_t<X>>>(x, m, axes, empty);
+            return detail::take_tokens(
+                "masked_last_token", x, m, detail::to_options<reduce_options>(options),
+                [](const auto& cursor, std::size_t n) { return detail::last_in_row(cursor, n); }
+            );
+        }
+    }
+}
+
+// ==== xmask/reduce/quantile.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// Medians and quantiles of what a mask keeps.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// What is kept, side by side for each position of the axes that stay.
+        template <class T>
+        class kept_elements
+        {
+            using value = lane_t<T>;
+
+        public:
+
+            template <class X, class M>
+            kept_elements(const char* function, const X& x, const M& m, const kept_axes& axes)
+                : m_begins(axes.size() + 1)
+            {
+                const auto rows = masked_rows<T>(function, x, m);
+                const auto counts = count_rows(x.shape(), m, axes);
+                std::partial_sum(counts.begin(), counts.end(), m_begins.begin() + 1);
+                m_values.resize(m_begins.back());
+                std::vector<std::size_t> next(m_begins.begin(), m_begins.end() - 1);
+                const std::size_t n = columns_of(x.shape());
+                const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+                for (std::size_t r = 0; r < row_count; ++r)
+                {
+                    auto row = rows.row(r);
+                    std::size_t* to = next.data() + axes.offset(r);
+                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
+                        const auto block = row.read(c, count, bits);
+                        for (; bits != 0; bits &= bits - 1)
+                        {
+                            const std::size_t k = lowest_bit(bits);
+                            m_values[to[axes.keeps_last() ? c + k : 0]++] = static_cast<value>(block.value(k));
+                        }
+                    });
+                }
+            }
+
+            /// Those of position i, in any order.
+            [[nodiscard]] std::span<value> at(std::size_t i)
+            {
+                return {m_values.data() + m_begins[i], m_begins[i + 1] - m_begins[i]};
+            }
+
+        private:
+
+            std::vector<std::size_t> m_begins;
+            std::vector<value> m_values;
+        };
+
+        template <class T>
+        bool holds_nan(std::span<T> values)
+        {
+            return std::ranges::any_of(values, [](T x) { return is_nan(x); });
+        }
+
+        /// The element of rank k, as if the values were sorted; they are reordered.
+        template <class T>
+        T of_rank(std::span<T> values, std::size_t k)
+        {
+            std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(k));
+            return values[k];
+        }
+
+        template <class R, class T>
+        R median_of(const char* function, std::span<T> values, const reduce_options& options)
+        {
+            if (values.empty())
+            {
+                return when_nothing_kept<R>(function, options.empty);
+            }
+            if constexpr (std::is_floating_point_v<R>)
+            {
+                if (holds_nan(values))
+                {
+                    return std::numeric_limits<R>::quiet_NaN();
+                }
+            }
+            return static_cast<R>(of_rank(values, (values.size() - 1) / 2));
+        }
+
+        template <class R, class T>
+        R quantile_of(const char* function, std::span<T> values, double q, const reduce_options& options)
+        {
+            using wide = wide_t<R>;
+            if (values.empty())
+            {
+                return when_nothing_kept<R>(function, options.empty);
+            }
+            if (holds_nan(values))
+            {
+                return std::numeric_limits<R>::quiet_NaN();
+            }
+            const double rank = q * static_cast<double>(values.size() - 1);
+            const auto below = static_cast<std::size_t>(rank);
+            const auto share = static_cast<wide>(rank - static_cast<double>(below));
+            const auto low = static_cast<wide>(of_rank(values, below));
+            if (share == 0)
+            {
+                return static_cast<R>(low);
+            }
+            // What stands behind rank k is not smaller.
+            const auto high = static_cast<wide>(*std::ranges::min_element(values.subspan(below + 1)));
+            return static_cast<R>(low == high ? low : low + share * (high - low));
+        }
+
+        inline void require_share(const char* function, double q)
+        {
+            if (!(q >= 0 && q <= 1)) [[unlikely]]
+            {
+                throw_out_of_range(function, "q is ", q, "; expected a share in [0, 1]");
+            }
         }
     }
 
-    template <class X, class M>
-    auto masked_mean(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, when_empty empty = when_empty::nan)
+    /// The median of what the mask keeps: of an even number of elements the lower of the middle two, as torch.median has
+    /// it, so that it is one of them. NaN that is kept is the result.
+    ///
+    /// x: a tensor or lazy expression of numbers. Returns x's type. Where nothing is kept: NaN (of integers
+    /// std::domain_error), 0, or std::domain_error, as the options say. Throws std::invalid_argument where the mask does
+    /// not broadcast into x. What is kept is copied; then the time is in proportion to it.
+    ///
+    ///     float middle = xmask::masked_median(x, m);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_median(const X& x, const M& m, const O& options = {})
     {
-        return masked_mean(x, m, std::vector<std::ptrdiff_t>(axes), empty);
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            const detail::kept_axes none("masked_median", x.shape(), detail::every_axis(x.dimension()));
+            detail::kept_elements<element> kept("masked_median", x, m, none);
+            return detail::median_of<element>("masked_median", kept.at(0), detail::to_options<reduce_options>(options));
+        }
+    }
+
+    /// The medians along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_median(const X& x, const M& m, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            const auto chosen = detail::to_options<reduce_options>(options);
+            const detail::kept_axes stay("masked_median", x.shape(), axes);
+            detail::kept_elements<element> kept("masked_median", x, m, stay);
+            return detail::make_result<element>(stay, chosen.keep_axes, [&](std::size_t i) {
+                return detail::median_of<element>("masked_median", kept.at(i), chosen);
+            });
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_median(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_median(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The quantile q of what the mask keeps, 0 <= q <= 1: the element of rank q (number kept - 1), or, between two ranks,
+    /// on the line between their elements, as torch.quantile and NumPy have it. NaN that is kept is the result.
+    ///
+    /// Returns x's type, or double for integers. Throws std::out_of_range for another q. Where nothing is kept: NaN, 0, or
+    /// std::domain_error, as the options say. Otherwise as masked_median.
+    ///
+    ///     float ninth = xmask::masked_quantile(x, m, 0.9);
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_quantile(const X& x, const M& m, double q, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using result = detail::mean_result_t<element>;
+            detail::require_share("masked_quantile", q);
+            const detail::kept_axes none("masked_quantile", x.shape(), detail::every_axis(x.dimension()));
+            detail::kept_elements<element> kept("masked_quantile", x, m, none);
+            return detail::quantile_of<result>("masked_quantile", kept.at(0), q, detail::to_options<reduce_options>(options));
+        }
+    }
+
+    /// The quantiles q along `axes`, one for each position of the axes that stay.
+    ///
+    ///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_quantile(const X& x, const M& m, double q, const A& axes, const O& options = {})
+    {
+        if constexpr (detail::require_reducible<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using result = detail::mean_result_t<element>;
+            detail::require_share("masked_quantile", q);
+            const auto chosen = detail::to_options<reduce_options>(options);
+            const detail::kept_axes stay("masked_quantile", x.shape(), axes);
+            detail::kept_elements<element> kept("masked_quantile", x, m, stay);
+            return detail::make_result<result>(stay, chosen.keep_axes, [&](std::size_t i) {
+                return detail::quantile_of<result>("masked_quantile", kept.at(i), q, chosen);
+            });
+        }
+    }
+
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_quantile(const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
+    {
+        return masked_quantile(x, m, q, std::vector<std::ptrdiff_t>(axes), options);
     }
 }
 

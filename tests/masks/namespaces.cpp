@@ -125,3 +125,42 @@ TEST_CASE("with xtensor's namespace open, too, no operation on masks is ambiguou
     REQUIRE(any(m));
     REQUIRE_FALSE(all(m));
 }
+
+TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[namespaces]")
+{
+    const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
+    const auto m = keep_lengths({1, 2}, 3);
+    REQUIRE(masked_mean(x, m, when_empty::zero) == masked_sum(x, m) / 3);
+    REQUIRE(masked_prod(x, m) == 12.f);
+    REQUIRE(masked_max(x, m) == 3.f);
+    REQUIRE(masked_min(x, m, reduce_options{.keep_axes = true}) == -4.f);
+    REQUIRE(masked_argmax(x, m) == 3);
+    REQUIRE(masked_argmin(x, m) == 4);
+    REQUIRE(masked_var(x, m, var_options{.correction = 0}) > 0.f);
+    REQUIRE(masked_std(x, m) > 0.f);
+    const mean_and_var<float> moments = masked_mean_var(x, m);
+    REQUIRE(moments.var == masked_var(x, m));
+    REQUIRE(masked_standardize(x, m, 1, standardize_options{.eps = 1}).size() == 6);
+    REQUIRE(masked_norm(x, m, norm_options{.p = 1}) == 8.f);
+    REQUIRE(masked_logsumexp(x, m) > 3.f);
+    REQUIRE(masked_median(x, m) == -1.f);
+    REQUIRE(masked_quantile(x, m, 1) == 3.f);
+    REQUIRE(masked_cumsum(x, m, 1)(1, 2) == -1.f);
+    REQUIRE(masked_cumprod(x, m, 1)(1, 2) == -12.f);
+    REQUIRE(masked_any(x, m));
+    REQUIRE(masked_all(x, m));
+    const auto tokens = keep_lengths(xtensor<int, 0>(1), 2);
+    REQUIRE(masked_mean_pool(x, tokens)(2) == 2.f);
+    REQUIRE(masked_max_pool(x, tokens)(2) == 2.f);
+    REQUIRE(masked_first_token(x, tokens)(2) == 2.f);
+    REQUIRE(masked_last_token(x, tokens)(2) == 2.f);
+    REQUIRE(masked_sum_gradient(x, m)(0, 0) == 1.f);
+    REQUIRE(masked_mean_gradient(x, m, 3)(0, 0) == 1.f);
+    REQUIRE(masked_prod_gradient(x, m)(0, 0) == -12.f);
+    REQUIRE(masked_max_gradient(x, m)(1, 0) == 1.f);
+    REQUIRE(masked_min_gradient(x, m)(1, 1) == 1.f);
+    REQUIRE(masked_var_gradient(x, m)(0, 1) == 0.f);
+    REQUIRE(masked_std_gradient(x, m)(0, 1) == 0.f);
+    REQUIRE(masked_norm_gradient(x, m, 1, norm_options{.p = 1})(0, 0) == -1.f);
+    REQUIRE(masked_logsumexp_gradient(x, m)(0, 1) == 0.f);
+}

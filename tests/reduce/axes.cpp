@@ -11,6 +11,7 @@
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
+#include <xmask/masks/patterns.hpp>
 #include <xmask/reduce/sum.hpp>
 
 namespace
@@ -180,6 +181,53 @@ TEST_CASE("The mean along axes where nothing is kept", "[axes]")
     REQUIRE_THROWS_WITH(xmask::masked_mean(x, m, 1, xmask::when_empty::raise), ContainsSubstring("nothing is kept"));
     REQUIRE(oracle::elements(xmask::masked_mean(x, m, 0, xmask::when_empty::raise)) == std::vector<float>{1.f, 2.f});
     REQUIRE(oracle::elements(xmask::masked_sum(x, m, 1)) == std::vector<float>{3.f, 0.f});
+}
+
+TEST_CASE("Options of sums and means", "[axes]")
+{
+    using xmask::when_empty;
+    const xt::xtensor<float, 2> x = {{1.f, 2.f}, {3.f, 4.f}};
+    const auto m = xmask::keep_lengths({2, 0}, 2);
+    const auto mean = xmask::masked_mean(x, m, 1, {.empty = when_empty::zero, .keep_axes = true});
+    REQUIRE(shape_t(mean.shape().begin(), mean.shape().end()) == shape_t{2, 1});
+    REQUIRE(oracle::elements(mean) == std::vector<float>{1.5f, 0.f});
+    const auto sum = xmask::masked_sum(x, m, {0, 1}, {.keep_axes = true});
+    REQUIRE(shape_t(sum.shape().begin(), sum.shape().end()) == shape_t{1, 1});
+    // What is kept broadcasts back.
+    const xt::xarray<float> centred = x - xmask::masked_mean(x, m, -1, {.empty = when_empty::zero, .keep_axes = true});
+    REQUIRE(oracle::elements(centred) == std::vector<float>{-0.5f, 0.5f, 3.f, 4.f});
+    // A sum of nothing is 0, unless asked otherwise.
+    REQUIRE(std::isnan(xmask::masked_sum(x, m, 1, when_empty::nan)(1)));
+    REQUIRE_THROWS_AS(xmask::masked_sum(x, m, 1, {.empty = when_empty::raise}), std::domain_error);
+    REQUIRE_THROWS_AS(xmask::masked_sum(x, xmask::keep_none({2, 2}), when_empty::raise), std::domain_error);
+    REQUIRE_THROWS_AS(xmask::masked_mean(x, xmask::keep_none({2, 2}), {.empty = when_empty::raise}), std::domain_error);
+    REQUIRE(xmask::masked_mean(x, xmask::keep_none({2, 2}), {.empty = when_empty::zero}) == 0.f);
+}
+
+TEST_CASE("Means along leading axes count each column by itself", "[axes]")
+{
+    // More rows than one byte counts, under words that begin anywhere.
+    const std::size_t rows = 700;
+    for (const std::size_t n : {5u, 64u, 100u})
+    {
+        const auto x = oracle::random<double>({2, rows, n}, 1);
+        const auto kept = oracle::random<bool>({2, rows, n}, 5);
+        const naive expected(x, weights_of(kept, {2, rows, n}), {1});
+        auto means = expected.sum;
+        for (std::size_t i = 0; i < means.size(); ++i)
+        {
+            means[i] /= expected.weight[i];
+        }
+        REQUIRE(is(xmask::masked_mean(x, xmask::keep_where(kept), 1), expected.shape, means, 1e-13));
+        const auto windows = xmask::keep_window(rows, n, 300, 600);
+        const xt::xarray<bool> inside = windows;
+        const naive through(x, weights_of(inside, {2, rows, n}), {1});
+        for (std::size_t i = 0; i < means.size(); ++i)
+        {
+            means[i] = through.sum[i] / through.weight[i];
+        }
+        REQUIRE(is(xmask::masked_mean(x, windows, 1), through.shape, means, 1e-13));
+    }
 }
 
 TEST_CASE("Sums along axes by real weights", "[axes]")

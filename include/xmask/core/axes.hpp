@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <limits>
 #include <ranges>
 #include <utility>
 #include <vector>
@@ -20,7 +21,62 @@ namespace xmask::inline XMASK_ABI::detail
 {
     /// Axes as a reduction takes them: one number, or a container of numbers.
     template <class A>
-    concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+    concept axes_argument = (std::integral<A> && !std::same_as<A, bool>)
+                            || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+    /// The axes that go, as the caller named them.
+    class axes_list
+    {
+    public:
+
+        template <axes_argument A>
+        axes_list(const A& axes)
+        {
+            if constexpr (std::integral<A>)
+            {
+                add(axes);
+            }
+            else
+            {
+                for (const auto axis : axes)
+                {
+                    add(axis);
+                }
+            }
+        }
+
+        axes_list(std::initializer_list<std::ptrdiff_t> axes)
+            : m_axes(axes.begin(), axes.end())
+        {
+        }
+
+        [[nodiscard]] auto begin() const noexcept
+        {
+            return m_axes.begin();
+        }
+
+        [[nodiscard]] auto end() const noexcept
+        {
+            return m_axes.end();
+        }
+
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_axes.size();
+        }
+
+    private:
+
+        template <class I>
+        void add(I axis)
+        {
+            // What is too large for any tensor must not turn negative.
+            constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
+            m_axes.push_back(std::cmp_greater(axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
+        }
+
+        xt::svector<std::ptrdiff_t, 4> m_axes;
+    };
 
     /// The number of an axis, which may count from the end. Throws std::out_of_range for one that there is not.
     template <class I>
@@ -45,31 +101,33 @@ namespace xmask::inline XMASK_ABI::detail
         kept_axes(const char* function, const S& shape, const A& axes)
         {
             require_rank(shape.size());
-            std::array<bool, max_rank> reduced{};
             if constexpr (std::integral<A>)
             {
-                mark(function, reduced, axes, shape.size());
+                mark(function, m_reduced, axes, shape.size());
             }
             else
             {
                 for (const auto axis : axes)
                 {
-                    mark(function, reduced, axis, shape.size());
+                    mark(function, m_reduced, axis, shape.size());
                 }
             }
             std::array<std::ptrdiff_t, max_rank> strides{};
             std::vector<std::size_t> kept;
+            m_full_shape = any_shape(shape.begin(), shape.end());
             for (std::size_t axis = shape.size(); axis-- > 0;)
             {
-                if (!reduced[axis])
+                if (m_reduced[axis])
                 {
-                    strides[axis] = static_cast<std::ptrdiff_t>(m_size);
-                    m_size *= static_cast<std::size_t>(shape[axis]);
-                    kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
+                    m_full_shape[axis] = 1;
+                    continue;
                 }
+                strides[axis] = static_cast<std::ptrdiff_t>(m_size);
+                m_size *= static_cast<std::size_t>(shape[axis]);
+                kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
             }
             m_shape = any_shape(kept.begin(), kept.end());
-            m_keeps_last = shape.size() != 0 && !reduced[shape.size() - 1];
+            m_keeps_last = shape.size() != 0 && !m_reduced[shape.size() - 1];
             m_offsets = row_offsets(shape, shape, strides);
         }
 
@@ -77,6 +135,18 @@ namespace xmask::inline XMASK_ABI::detail
         [[nodiscard]] const any_shape& shape() const noexcept
         {
             return m_shape;
+        }
+
+        /// The shape of the operand, with 1 in place of the axes that go: it broadcasts into the operand.
+        [[nodiscard]] const any_shape& full_shape() const noexcept
+        {
+            return m_full_shape;
+        }
+
+        /// Whether this axis of the operand goes.
+        [[nodiscard]] bool reduces(std::size_t axis) const noexcept
+        {
+            return m_reduced[axis];
         }
 
         /// The number of elements of the result.
@@ -110,7 +180,9 @@ namespace xmask::inline XMASK_ABI::detail
             reduced[at] = true;
         }
 
+        std::array<bool, max_rank> m_reduced{};
         any_shape m_shape;
+        any_shape m_full_shape;
         row_offsets m_offsets;
         std::size_t m_size = 1;
         bool m_keeps_last = false;

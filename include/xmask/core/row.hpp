@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -64,6 +65,11 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
+        [[nodiscard]] XMASK_INLINE const T* data() const noexcept
+        {
+            return m_first;
+        }
+
         XMASK_INLINE T at(std::size_t k) const noexcept
         {
             return m_first[k];
@@ -84,6 +90,41 @@ namespace xmask::inline XMASK_ABI::detail
     private:
 
         const T* m_first;
+    };
+
+    /// A block of floats that lie side by side, as doubles.
+    class widened_block
+    {
+    public:
+
+        using value_type = double;
+        static constexpr bool in_registers = has_lanes<double>;
+
+        explicit widened_block(const float* first) noexcept
+            : m_first(first)
+        {
+        }
+
+        XMASK_INLINE double at(std::size_t k) const noexcept
+        {
+            return static_cast<double>(m_first[k]);
+        }
+
+        XMASK_INLINE lanes<double> load(std::size_t k) const noexcept
+        {
+            return load_widened(m_first + k);
+        }
+
+        XMASK_INLINE lanes<double> load_first(std::size_t k, std::size_t count) const noexcept
+        {
+            std::array<float, lane_count<double>> buffer{};
+            std::copy_n(m_first + k, count, buffer.begin());
+            return load_widened(buffer.data());
+        }
+
+    private:
+
+        const float* m_first;
     };
 
     /// How many elements of a strided row are gathered at once.
@@ -127,6 +168,11 @@ namespace xmask::inline XMASK_ABI::detail
         // Out of line, so that the loops around a contiguous row keep nothing for it.
         [[gnu::noinline]] static void gather(T* to, const T* from, std::ptrdiff_t stride, std::size_t count) noexcept
         {
+            if (stride == 0)
+            {
+                std::fill_n(to, count, *from);
+                return;
+            }
             for (std::size_t k = 0; k < count; ++k)
             {
                 to[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
@@ -587,6 +633,62 @@ namespace xmask::inline XMASK_ABI::detail
         Rows m_rows;
     };
 
+    /// Reads rows of floats in memory as doubles.
+    template <class Row>
+    class widened_row
+    {
+    public:
+
+        explicit widened_row(Row row)
+            : m_row(std::move(row))
+        {
+        }
+
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+        {
+            return m_row.prepare(c, end);
+        }
+
+        XMASK_INLINE widened_block read(std::size_t c, std::size_t count, word_t bits)
+        {
+            return widened_block(m_row.read(c, count, bits).data());
+        }
+
+    private:
+
+        Row m_row;
+    };
+
+    template <class Rows>
+    class widened_rows
+    {
+    public:
+
+        explicit widened_rows(Rows rows)
+            : m_rows(std::move(rows))
+        {
+        }
+
+        XMASK_INLINE widened_row<row_t<Rows>> row(std::size_t r) const
+        {
+            return widened_row<row_t<Rows>>(m_rows.row(r));
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return m_rows.form();
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return widened_row<flat_row_t<Rows>>(m_rows.flat_row());
+        }
+
+    private:
+
+        Rows m_rows;
+    };
+
     template <class E, class S>
     auto make_rows(const E& e, const S& shape);
 
@@ -653,6 +755,10 @@ namespace xmask::inline XMASK_ABI::detail
         if constexpr (direct && std::same_as<typename block::value_type, T>)
         {
             return make_rows(e, shape);
+        }
+        else if constexpr (has_lanes<double> && std::same_as<T, double> && std::same_as<block, memory_block<float>>)
+        {
+            return widened_rows<rows>(make_rows(e, shape));
         }
         else
         {

@@ -328,4 +328,21 @@ namespace xmask::inline XMASK_ABI::detail
         };
 #endif
     }
+
+    /// As many floats as a register holds doubles, each exactly as a double.
+    XMASK_INLINE lanes<double> load_widened(const float* from) noexcept
+    {
+#if defined(__AVX512F__)
+        return lanes<double>(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
+#elif defined(__AVX__)
+        return lanes<double>(_mm256_cvtps_pd(_mm_loadu_ps(from)));
+#else
+        std::array<double, lane_count<double>> wide;
+        for (std::size_t k = 0; k < lane_count<double>; ++k)
+        {
+            wide[k] = static_cast<double>(from[k]);
+        }
+        return lanes<double>::load_unaligned(wide.data());
+#endif
+    }
 }

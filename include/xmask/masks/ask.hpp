@@ -170,6 +170,44 @@ namespace xmask::inline XMASK_ABI
             return result;
         }
 
+        /// The first column that a row keeps, or -1.
+        template <row_cursor C>
+        std::ptrdiff_t first_in_row(const C& cursor, std::size_t n)
+        {
+            std::size_t first = n;
+            const bool any = any_word(
+                cursor, n,
+                [&](std::size_t c, word_t bits) {
+                    first = bits != 0 ? c + lowest_bit(bits) : n;
+                    return bits != 0;
+                },
+                [&](column_range all) {
+                    first = all.begin;
+                    return true;
+                }
+            );
+            return any ? static_cast<std::ptrdiff_t>(first) : -1;
+        }
+
+        /// The last column that a row keeps, or -1: backwards from the extent's end, word by word.
+        template <row_cursor C>
+        std::ptrdiff_t last_in_row(const C& cursor, std::size_t n)
+        {
+            const column_range kept = cursor.extent();
+            std::size_t end = std::min(kept.end, n);
+            while (end > kept.begin)
+            {
+                const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
+                const word_t bits = cursor.word(c) & first_bits(end - c);
+                if (bits != 0)
+                {
+                    return static_cast<std::ptrdiff_t>(c + static_cast<std::size_t>(std::bit_width(bits)) - 1);
+                }
+                end = c;
+            }
+            return -1;
+        }
+
         /// The longest runs of kept columns in a row, in order.
         template <row_cursor C>
         std::vector<column_range> runs_in_row(const C& cursor, std::size_t n)
@@ -348,19 +386,7 @@ namespace xmask::inline XMASK_ABI
         {
             const std::size_t n = detail::columns_of(m.shape());
             return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-                std::size_t first = n;
-                const bool any = detail::any_word(
-                    cursor, n,
-                    [&](std::size_t c, word_t bits) {
-                        first = bits != 0 ? c + lowest_bit(bits) : n;
-                        return bits != 0;
-                    },
-                    [&](column_range all) {
-                        first = all.begin;
-                        return true;
-                    }
-                );
-                return any ? static_cast<std::ptrdiff_t>(first) : -1;
+                return detail::first_in_row(cursor, n);
             });
         }
     }
@@ -375,20 +401,7 @@ namespace xmask::inline XMASK_ABI
         {
             const std::size_t n = detail::columns_of(m.shape());
             return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-                // Backwards from the extent's end, word by word.
-                const column_range kept = cursor.extent();
-                std::size_t end = std::min(kept.end, n);
-                while (end > kept.begin)
-                {
-                    const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
-                    const word_t bits = cursor.word(c) & first_bits(end - c);
-                    if (bits != 0)
-                    {
-                        return static_cast<std::ptrdiff_t>(c + static_cast<std::size_t>(std::bit_width(bits)) - 1);
-                    }
-                    end = c;
-                }
-                return std::ptrdiff_t(-1);
+                return detail::last_in_row(cursor, n);
             });
         }
     }

@@ -15,7 +15,8 @@
 #include "row_map.hpp"
 
 /// @file
-/// Normalization along an axis by what a mask keeps: to norm 1, or to mean 0 and variance 1; and the gradients.
+/// Tensors divided by the norm of what a mask keeps along an axis, and the gradient. (masked_standardize, to mean 0 and
+/// variance 1, is with the moments.)
 
 namespace xmask::inline XMASK_ABI
 {
@@ -24,12 +25,6 @@ namespace xmask::inline XMASK_ABI
     {
         double p = 2;        ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
         double eps = 1e-12;  ///< the least that is divided by
-    };
-
-    /// Options of masked_standardize.
-    struct standardize_options
-    {
-        double eps = 1e-5;   ///< added to the variance
     };
 
     namespace detail
@@ -61,7 +56,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::largest;
+            static constexpr bool shifts = true;
             static constexpr std::size_t fact_count = 2;
             static constexpr bool keeps_terms = false;
             static constexpr T outside = T(0);
@@ -113,7 +108,7 @@ namespace xmask::inline XMASK_ABI
                 return this->power_term(largest, x);
             }
 
-            std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) const noexcept
+            std::array<T, 2> facts(T largest, const std::array<double, 1>& total) const noexcept
             {
                 return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
             }
@@ -150,7 +145,7 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
-            std::array<T, 2> facts(T largest, const std::array<double, 2>& total, std::size_t /*count*/) const noexcept
+            std::array<T, 2> facts(T largest, const std::array<double, 2>& total) const noexcept
             {
                 const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
                 return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
@@ -185,86 +180,6 @@ namespace xmask::inline XMASK_ABI
             }
         };
 
-        /// (x - mean) / sqrt(variance + eps).
-        template <class T>
-        struct standardize_function
-        {
-            using value_type = T;
-
-            static constexpr shift_kind shift_by = shift_kind::mean;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 2;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            standardize_options options;
-
-            template <class V>
-            XMASK_INLINE static V first(const V& x) noexcept
-            {
-                return x;
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& mean, const V& x) noexcept
-            {
-                return (x - mean) * (x - mean);
-            }
-
-            std::array<T, 2> facts(T mean, const std::array<double, 1>& total, std::size_t count) const noexcept
-            {
-                return {mean, static_cast<T>(1 / std::sqrt(total[0] / static_cast<double>(count) + options.eps))};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return (x - facts[0]) * facts[1];
-            }
-        };
-
-        /// (g - mean(g) - y mean(g y)) / sqrt(variance + eps), of the standardized y.
-        template <class T>
-        struct standardize_gradient_function
-        {
-            using value_type = T;
-
-            static constexpr shift_kind shift_by = shift_kind::mean;
-            static constexpr std::size_t sums = 3;
-            static constexpr std::size_t fact_count = 4;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            standardize_options options;
-
-            template <class V>
-            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
-            {
-                return x;
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& mean, const V& x, const V& g) noexcept
-            {
-                const V difference = x - mean;
-                return I == 0 ? difference * difference : I == 1 ? g : difference * g;
-            }
-
-            std::array<T, 4> facts(T mean, const std::array<double, 3>& total, std::size_t count) const noexcept
-            {
-                const auto n = static_cast<double>(count);
-                const double inverse = 1 / std::sqrt(total[0] / n + options.eps);
-                return {mean, static_cast<T>(inverse), static_cast<T>(total[1] / n), static_cast<T>(total[2] / n * inverse)};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 4>& facts, const V& x, const V& g) noexcept
-            {
-                const V y = (x - facts[0]) * facts[1];
-                return (g - facts[2] - y * facts[3]) * facts[1];
-            }
-        };
-
         /// Throws std::invalid_argument for a norm that is none.
         inline void require_norm(const char* function, const normalize_options& options, bool differentiable)
         {
@@ -274,14 +189,6 @@ namespace xmask::inline XMASK_ABI
                     function, "p ", options.p, differentiable ? "; expected a finite number from 1 on" : "; expected a number from 1 on"
                 );
             }
-            if (!(options.eps >= 0)) [[unlikely]]
-            {
-                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
-            }
-        }
-
-        inline void require_eps(const char* function, const standardize_options& options)
-        {
             if (!(options.eps >= 0)) [[unlikely]]
             {
                 throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
@@ -323,43 +230,6 @@ namespace xmask::inline XMASK_ABI
             detail::require_norm("masked_normalize_gradient", options, true);
             return detail::make_row_mapped(
                 "masked_normalize_gradient", detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
-                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
-            );
-        }
-    }
-
-    /// (x - mean) / sqrt(variance + eps) along an axis, mean and variance of what the mask keeps; 0 where it drops. What
-    /// layer norm (Ba, Kiros and Hinton, 2016) does before its scale and shift: `gamma * masked_standardize(x, m) + beta`.
-    ///
-    /// The variance is that of the kept elements themselves (divided by their number). options: eps, 1e-5 unless said.
-    /// Otherwise as masked_normalize.
-    ///
-    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 5.f};
-    ///     xt::xtensor<float, 1> y = xmask::masked_standardize(x, xmask::drop_indices({1}, 3), -1, {.eps = 0});    // -1, 0, 1
-    template <class X, class M>
-    auto masked_standardize(X&& x, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            detail::require_eps("masked_standardize", options);
-            return detail::make_row_mapped(
-                "masked_standardize", detail::standardize_function<detail::real_of<X>>{options}, axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
-    }
-
-    /// The gradient by x of masked_standardize(x, m, axis, options), given the gradient by its result; 0 where the mask
-    /// drops. Otherwise as masked_standardize.
-    ///
-    ///     xt::xtensor<float, 1> gradient = xmask::masked_standardize_gradient(x, upstream, m);
-    template <class X, class G, class M>
-    auto masked_standardize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const standardize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
-        {
-            detail::require_eps("masked_standardize_gradient", options);
-            return detail::make_row_mapped(
-                "masked_standardize_gradient", detail::standardize_gradient_function<detail::real_of<X, G>>{options}, axis,
                 std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
             );
         }

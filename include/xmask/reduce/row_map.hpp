@@ -24,26 +24,24 @@
 /// @file
 /// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and their gradients.
 ///
-/// A function F says how. Along the axis, over what is kept, first a shift is taken (F::shift_by: the largest, which settle()
-/// may correct, or the mean, of first(x...)), then F::sums sums of term<i>(shift, x...). facts(shift, sums, count) makes of
-/// them the few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and
-/// map take numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
+/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is found, where F::shifts, and
+/// settle() makes the shift of it; then F::sums sums of term<i>(shift, x...) are taken. facts(shift, sums) makes of them the
+/// few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and map take
+/// numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
 /// assigned by itself holds its terms in the result until their sum is known, so that none is computed twice.
 
 namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        enum class shift_kind
-        {
-            none,
-            largest,
-            mean
-        };
-
         /// The numbers with which F maps an element.
         template <class F>
         using facts_of = std::array<typename F::value_type, F::fact_count>;
+
+        /// The shift of nothing.
+        template <class F>
+        inline constexpr auto first_shift = F::shifts ? -std::numeric_limits<typename F::value_type>::infinity()
+                                                      : typename F::value_type(0);
 
         /// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
         template <std::size_t N, class F>
@@ -72,27 +70,18 @@ namespace xmask::inline XMASK_ABI
             template <class... V>
             void add_to_shift(const V&... x)
             {
-                ++m_count;
-                if constexpr (F::shift_by == shift_kind::largest)
+                if constexpr (F::shifts)
                 {
-                    m_largest = std::max(m_largest, m_function->first(x...));
-                }
-                else if constexpr (F::shift_by == shift_kind::mean)
-                {
-                    m_total += static_cast<double>(m_function->first(x...));
+                    m_shift = std::max(m_shift, m_function->first(x...));
                 }
             }
 
             /// After the last element was added to the shift.
             void finish_shift() noexcept
             {
-                if constexpr (F::shift_by == shift_kind::largest)
+                if constexpr (F::shifts)
                 {
-                    m_shift = m_function->settle(m_largest);
-                }
-                else if (m_count != 0)
-                {
-                    m_shift = static_cast<T>(m_total / static_cast<double>(m_count));
+                    m_shift = m_function->settle(m_shift);
                 }
             }
 
@@ -106,17 +95,14 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] facts_of<F> facts() const
             {
-                return m_function->facts(m_shift, m_sums, m_count);
+                return m_function->facts(m_shift, m_sums);
             }
 
         private:
 
             const F* m_function;
-            T m_shift = T(0);
-            T m_largest = -std::numeric_limits<T>::infinity();
-            double m_total = 0;
+            T m_shift = first_shift<F>;
             std::array<double, F::sums> m_sums{};
-            std::size_t m_count = 0;
         };
 
         /// The facts of a line; visit(f) calls f(x...) with what it keeps, in order.
@@ -254,32 +240,18 @@ namespace xmask::inline XMASK_ABI
             });
         }
 
-        template <class T>
-        struct row_shift
-        {
-            T value;
-            std::size_t count;
-        };
-
         template <class F, class Row>
-        row_shift<typename F::value_type> shift_of_row(const F& f, Row row)
+        typename F::value_type shift_of_row(const F& f, Row row)
         {
             using T = typename F::value_type;
-            std::size_t kept = 0;
-            [[maybe_unused]] const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                if constexpr (F::shift_by != shift_kind::none)
-                {
-                    return f.first(x...);
-                }
-            };
-            if constexpr (F::shift_by == shift_kind::largest)
+            if constexpr (F::shifts)
             {
-                const auto lowest = lanes<T>(-std::numeric_limits<T>::infinity());
+                const auto lowest = lanes<T>(first_shift<F>);
                 std::array<lanes<T>, 2> largest{lowest, lowest};
+                const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
                 for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     const auto blocks = row.read(c, count, bits);
                     const bool all = bits == ~word_t(0);
-                    kept += count_bits(bits);
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         auto x = blocks.template load<full>(k, count - k, first);
                         if (!full || !all)
@@ -291,20 +263,11 @@ namespace xmask::inline XMASK_ABI
                         to = xsimd::max(x, to);
                     });
                 });
-                return {f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1]))), kept};
-            }
-            else if constexpr (F::shift_by == shift_kind::mean)
-            {
-                register_sum<T> sum;
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    kept += count_bits(bits);
-                    add_kept<true>(sum, row.read(c, count, bits), count, bits, first);
-                });
-                return {kept == 0 ? T(0) : static_cast<T>(sum.total() / static_cast<double>(kept)), kept};
+                return f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1])));
             }
             else
             {
-                return {T(0), 0};
+                return T(0);
             }
         }
 
@@ -314,8 +277,8 @@ namespace xmask::inline XMASK_ABI
             using T = typename F::value_type;
             if constexpr (sums_in_registers<T>)
             {
-                const auto shift = shift_of_row(f, row);
-                const auto wide = lanes<T>(shift.value);
+                const T shift = shift_of_row(f, row);
+                const auto wide = lanes<T>(shift);
                 std::array<register_sum<T>, F::sums> sums;
                 for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     const auto blocks = row.read(c, count, bits);
@@ -327,7 +290,7 @@ namespace xmask::inline XMASK_ABI
                 });
                 std::array<double, F::sums> totals;
                 std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return f.facts(shift.value, totals, shift.count);
+                return f.facts(shift, totals);
             }
             else
             {
@@ -366,8 +329,8 @@ namespace xmask::inline XMASK_ABI
         {
             using T = typename F::value_type;
             const column_range kept = row.cursor().extent();
-            const auto shift = shift_of_row(f, row);
-            const auto wide = lanes<T>(shift.value);
+            const T shift = shift_of_row(f, row);
+            const auto wide = lanes<T>(shift);
             register_sum<T> sum;
             fill_columns(to, to + std::min(kept.begin, n), F::outside);
             walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
@@ -395,7 +358,7 @@ namespace xmask::inline XMASK_ABI
             });
             const std::size_t end = std::max(kept.begin, std::min(kept.end, n));
             const std::array<double, 1> total{sum.total()};
-            const T factor = f.facts(shift.value, total, shift.count)[1];
+            const T factor = f.facts(shift, total)[1];
             scale_columns(to + std::min(kept.begin, n), to + end, factor);
             fill_columns(to + end, to + n, F::outside);
         }
@@ -446,9 +409,7 @@ namespace xmask::inline XMASK_ABI
 
             line_row(const F& f, std::size_t n)
                 : m_function(&f)
-                , m_shift(padded(n), F::shift_by == shift_kind::largest ? -std::numeric_limits<T>::infinity() : T(0))
-                , m_total(F::shift_by == shift_kind::mean ? padded(n) : 0)
-                , m_count(F::shift_by == shift_kind::none ? 0 : padded(n))
+                , m_shift(padded(n), first_shift<F>)
             {
                 m_sums.fill(std::vector<double>(padded(n)));
             }
@@ -456,37 +417,26 @@ namespace xmask::inline XMASK_ABI
             template <class Row>
             void add_to_shift(Row row)
             {
-                if constexpr (F::shift_by != shift_kind::none)
+                if constexpr (F::shifts)
                 {
                     const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function->first(x...); };
-                    for_each_kept_register(row, first, [&](std::size_t c, word_t bits, std::size_t k, const lanes<T>& x) {
-                        add(m_count.data() + c, zero_unless<T>(bits, k, lanes<T>(T(1))));
-                        if constexpr (F::shift_by == shift_kind::largest)
-                        {
-                            T* to = m_shift.data() + c;
+                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        const auto blocks = row.read(c, count, bits);
+                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            T* to = m_shift.data() + c + k;
                             const auto before = load_lanes(to);
+                            const auto x = blocks.template load<full>(k, count - k, first);
                             store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
-                        }
-                        else
-                        {
-                            add(m_total.data() + c, zero_unless<T>(bits, k, x));
-                        }
+                        });
                     });
                 }
             }
 
             void finish_shift()
             {
-                for (std::size_t c = 0; c < m_count.size(); ++c)
+                if constexpr (F::shifts)
                 {
-                    if constexpr (F::shift_by == shift_kind::largest)
-                    {
-                        m_shift[c] = m_function->settle(m_shift[c]);
-                    }
-                    else
-                    {
-                        m_shift[c] = m_count[c] == 0 ? T(0) : static_cast<T>(m_total[c] / m_count[c]);
-                    }
+                    std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) { return m_function->settle(largest); });
                 }
             }
 
@@ -512,7 +462,7 @@ namespace xmask::inline XMASK_ABI
             {
                 std::array<double, F::sums> sums;
                 std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
-                return m_function->facts(m_shift[c], sums, m_count.empty() ? 0 : static_cast<std::size_t>(m_count[c]));
+                return m_function->facts(m_shift[c], sums);
             }
 
         private:
@@ -537,22 +487,8 @@ namespace xmask::inline XMASK_ABI
                 }
             }
 
-            /// Calls g(column, bits, k, register) for each register of first(x...); k is its place among the bits.
-            template <class Row, class First, class G>
-            static void for_each_kept_register(Row& row, First&& first, G&& g)
-            {
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        g(c + k, bits, k, blocks.template load<full>(k, count - k, first));
-                    });
-                });
-            }
-
             const F* m_function;
             std::vector<T> m_shift;
-            std::vector<double> m_total;
-            std::vector<double> m_count;
             std::array<std::vector<double>, F::sums> m_sums;
         };
 

@@ -25,7 +25,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::largest;
+            static constexpr bool shifts = true;
             static constexpr std::size_t sums = 1;
             static constexpr std::size_t fact_count = 2;
 
@@ -62,7 +62,7 @@ namespace xmask::inline XMASK_ABI
             static constexpr bool keeps_terms = true;
             static constexpr T outside = T(0);
 
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
             {
                 return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
             }
@@ -81,7 +81,7 @@ namespace xmask::inline XMASK_ABI
             static constexpr bool keeps_terms = false;
             static constexpr T outside = -std::numeric_limits<T>::infinity();
 
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
             {
                 return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
             }
@@ -99,7 +99,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::none;
+            static constexpr bool shifts = false;
             static constexpr std::size_t sums = 1;
             static constexpr std::size_t fact_count = 1;
             static constexpr bool keeps_terms = false;
@@ -111,7 +111,7 @@ namespace xmask::inline XMASK_ABI
                 return y * g;
             }
 
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
             {
                 return {static_cast<T>(total[0])};
             }
@@ -129,7 +129,7 @@ namespace xmask::inline XMASK_ABI
         {
             using value_type = T;
 
-            static constexpr shift_kind shift_by = shift_kind::none;
+            static constexpr bool shifts = false;
             static constexpr std::size_t sums = 1;
             static constexpr std::size_t fact_count = 1;
             static constexpr bool keeps_terms = false;
@@ -141,7 +141,7 @@ namespace xmask::inline XMASK_ABI
                 return g;
             }
 
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total, std::size_t /*count*/) noexcept
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
             {
                 return {static_cast<T>(total[0])};
             }

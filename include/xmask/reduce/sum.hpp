@@ -3,10 +3,10 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "../core/axes.hpp"
@@ -14,7 +14,10 @@
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
 #include "element_sum.hpp"
+#include "fold.hpp"
+#include "gradient.hpp"
 #include "loss.hpp"
+#include "options.hpp"
 
 /// @file
 /// Sums and means over what a mask keeps: of everything, or along axes.
@@ -23,27 +26,10 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// The type of a sum: a real operand's own, 64 bits for integers, which would overflow theirs.
-        template <class T>
-        using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
-
-        /// The type of a mean: a real operand's own, double for integers.
-        template <class T>
-        using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
-
         template <class X, class M>
         consteval bool require_summable()
         {
-            constexpr bool numbers = [] {
-                if constexpr (expression<X>)
-                {
-                    return std::is_arithmetic_v<std::remove_cv_t<value_type_t<X>>>;
-                }
-                else
-                {
-                    return false;
-                }
-            }();
+            constexpr bool numbers = holds_numbers<X>();
             static_assert(numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers.");
             if constexpr (numbers && require_mask_or_weights<M>())
             {
@@ -65,100 +51,45 @@ namespace xmask::inline XMASK_ABI
             std::vector<double> weight;
         };
 
-        template <class T, class Terms>
-        void add_columns(Terms& row, sum_t<T>* sum, double* weight)
+        template <class T, class Rows, class S>
+        folded_axes<sum_t<T>> sum_rows(const S& shape, const kept_axes& axes, Rows rows, bool counted)
         {
-            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
-                const auto terms = row.read(c, count, bits);
-                if (bits == ~word_t(0))
-                {
-                    for (std::size_t k = 0; k < word_columns; ++k)
-                    {
-                        sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
-                        weight[c + k] += 1;
-                    }
-                    return;
-                }
-                for (; bits != 0; bits &= bits - 1)
-                {
-                    const std::size_t k = lowest_bit(bits);
-                    sum[c + k] += static_cast<sum_t<T>>(terms.value(k));
-                    weight[c + k] += 1;
-                }
-            });
+            return fold_along<T>(sum_fold<T>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
         }
 
-        /// Adds what a row keeps to its position, or, where the last axis stays, column by column.
-        template <class T, class S, class Rows>
-        axis_sums<T> sum_along(const S& shape, const kept_axes& axes, const Rows& rows)
-        {
-            axis_sums<T> result{std::vector<sum_t<T>>(axes.size()), std::vector<double>(axes.size())};
-            const std::size_t n = columns_of(shape);
-            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                auto row = rows.row(r);
-                const std::size_t at = axes.offset(r);
-                if (axes.keeps_last())
-                {
-                    add_columns<T>(row, result.sum.data() + at, result.weight.data() + at);
-                    continue;
-                }
-                term_sum<T> sum;
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    row.add(sum, row.read(c, count, bits), count, bits);
-                });
-                const auto total = sum.total();
-                result.sum[at] += total.sum;
-                result.weight[at] += total.weight;
-            }
-            return result;
-        }
-
+        /// Sums along axes, and their weights where asked for.
         template <class T, class X, class M>
-        axis_sums<T> sum_along(const char* function, const X& x, const M& m, const kept_axes& axes)
+        axis_sums<T> sum_along(const char* function, const X& x, const M& m, const kept_axes& axes, bool weighed)
         {
             const auto& shape = x.shape();
             require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+            axis_sums<T> result{std::vector<sum_t<T>>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)};
             if constexpr (mask_expression<M>)
             {
-                return sum_along<T>(
-                    shape, axes, make_terms<T>(identity(), columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape))
-                );
+                const auto sums = sum_rows<T>(shape, axes, masked_rows<T>(function, x, m), weighed);
+                for (std::size_t i = 0; i < axes.size(); ++i)
+                {
+                    result.sum[i] = sums.state(i);
+                    if (weighed)
+                    {
+                        result.weight[i] = static_cast<double>(sums.count(i));
+                    }
+                }
             }
             else
             {
                 const whole_rows all(shape);
-                auto result = sum_along<T>(
-                    shape, axes,
-                    make_terms<T>(weighted<identity>(), columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape))
+                const std::size_t n = columns_of(shape);
+                const auto sums = sum_rows<T>(
+                    shape, axes, make_terms<T>(weighted<identity>(), n, all, make_operand<T>(m, shape), make_operand<T>(x, shape)),
+                    false
                 );
-                const auto weight = sum_along<T>(shape, axes, make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape)));
-                result.weight.assign(weight.sum.begin(), weight.sum.end());
-                return result;
-            }
-        }
-
-        template <class T, class X, class M, class A>
-        auto masked_sum_along(const X& x, const M& m, const A& axes)
-        {
-            const kept_axes kept("masked_sum", x.shape(), axes);
-            const auto sums = sum_along<T>("masked_sum", x, m, kept);
-            auto result = xt::xarray<sum_result_t<T>>::from_shape(kept.shape());
-            std::ranges::transform(sums.sum, result.data(), [](auto sum) { return static_cast<sum_result_t<T>>(sum); });
-            return result;
-        }
-
-        template <class T, class X, class M, class A>
-        auto masked_mean_along(const X& x, const M& m, const A& axes, when_empty empty)
-        {
-            const kept_axes kept("masked_mean", x.shape(), axes);
-            const auto sums = sum_along<T>("masked_mean", x, m, kept);
-            auto result = xt::xarray<mean_result_t<T>>::from_shape(kept.shape());
-            for (std::size_t i = 0; i < kept.size(); ++i)
-            {
-                const double mean = mean_of("masked_mean", static_cast<double>(sums.sum[i]), sums.weight[i], empty);
-                result.data()[i] = static_cast<mean_result_t<T>>(mean);
+                std::copy_n(&sums.state(0), axes.size(), result.sum.begin());
+                if (weighed)
+                {
+                    const auto weights = sum_rows<T>(shape, axes, make_terms<T>(identity(), n, all, make_operand<T>(m, shape)), false);
+                    std::copy_n(&weights.state(0), axes.size(), result.weight.begin());
+                }
             }
             return result;
         }
@@ -171,14 +102,20 @@ namespace xmask::inline XMASK_ABI
     /// Throws std::invalid_argument where the mask does not broadcast into x. One pass over what is kept.
     ///
     ///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
-    template <class X, class M>
-    auto masked_sum(const X& x, const M& m)
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_sum(const X& x, const M& m, const O& options = {})
     {
         if constexpr (detail::require_summable<X, M>())
         {
-            using element = std::remove_cv_t<value_type_t<X>>;
+            using element = detail::element_t<X>;
+            using result = detail::sum_result_t<element>;
             const auto total = detail::element_sum<element>("masked_sum", detail::identity(), m, detail::no_gradient(), x);
-            return static_cast<detail::sum_result_t<element>>(total.sum);
+            return total.weight != 0
+                       ? static_cast<result>(total.sum)
+                       : detail::when_nothing_kept<result>(
+                           "masked_sum", detail::to_options<reduce_options>(options).empty, static_cast<result>(total.sum)
+                       );
         }
     }
 
@@ -186,52 +123,165 @@ namespace xmask::inline XMASK_ABI
     /// axes that stay. Throws std::out_of_range for an axis that x does not have. Otherwise as above.
     ///
     ///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
-    template <class X, class M, detail::axes_argument A>
-    auto masked_sum(const X& x, const M& m, const A& axes)
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_sum(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_summable<X, M>())
         {
-            return detail::masked_sum_along<std::remove_cv_t<value_type_t<X>>>(x, m, axes);
+            using element = detail::element_t<X>;
+            using result = detail::sum_result_t<element>;
+            const auto chosen = detail::to_options<reduce_options>(options);
+            const detail::kept_axes kept("masked_sum", x.shape(), axes);
+            const auto sums = detail::sum_along<element>("masked_sum", x, m, kept, chosen.empty.has_value());
+            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
+                const auto sum = static_cast<result>(sums.sum[i]);
+                return sums.weight.empty() || sums.weight[i] != 0
+                           ? sum
+                           : detail::when_nothing_kept<result>("masked_sum", chosen.empty, sum);
+            });
         }
     }
 
-    template <class X, class M>
-    auto masked_sum(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes)
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_sum(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
     {
-        return masked_sum(x, m, std::vector<std::ptrdiff_t>(axes));
+        return masked_sum(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     /// The mean of what the mask keeps, or the mean by real weights. Where nothing is kept (or the weights sum to 0):
-    /// NaN, 0, or std::domain_error, as `empty` says. Returns x's type, or double for integers. Otherwise as masked_sum.
+    /// NaN, 0, or std::domain_error, as the options say. Returns x's type, or double for integers. Otherwise as
+    /// masked_sum.
     ///
     ///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
-    template <class X, class M>
-    auto masked_mean(const X& x, const M& m, when_empty empty = when_empty::nan)
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean(const X& x, const M& m, const O& options = {})
     {
         if constexpr (detail::require_summable<X, M>())
         {
-            using element = std::remove_cv_t<value_type_t<X>>;
+            using element = detail::element_t<X>;
+            using result = detail::mean_result_t<element>;
             const auto total = detail::element_sum<element>("masked_mean", detail::identity(), m, detail::no_gradient(), x);
-            const double mean = detail::mean_of("masked_mean", static_cast<double>(total.sum), total.weight, empty);
-            return static_cast<detail::mean_result_t<element>>(mean);
+            return total.weight != 0
+                       ? static_cast<result>(static_cast<detail::wide_t<element>>(total.sum) / total.weight)
+                       : detail::when_nothing_kept<result>("masked_mean", detail::to_options<reduce_options>(options).empty);
         }
     }
 
-    /// The means along `axes`, one for each position of the axes that stay.
+    /// The means along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens, features)
+    /// this is mean pooling: the features of a token that is dropped are not read.
     ///
     ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
-    template <class X, class M, detail::axes_argument A>
-    auto masked_mean(const X& x, const M& m, const A& axes, when_empty empty = when_empty::nan)
+    template <class X, class M, detail::axes_argument A, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean(const X& x, const M& m, const A& axes, const O& options = {})
     {
         if constexpr (detail::require_summable<X, M>())
         {
-            return detail::masked_mean_along<std::remove_cv_t<value_type_t<X>>>(x, m, axes, empty);
+            using element = detail::element_t<X>;
+            using result = detail::mean_result_t<element>;
+            const auto chosen = detail::to_options<reduce_options>(options);
+            const detail::kept_axes kept("masked_mean", x.shape(), axes);
+            const auto sums = detail::sum_along<element>("masked_mean", x, m, kept, true);
+            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
+                return sums.weight[i] != 0
+                           ? static_cast<result>(static_cast<detail::wide_t<element>>(sums.sum[i]) / sums.weight[i])
+                           : detail::when_nothing_kept<result>("masked_mean", chosen.empty);
+            });
         }
     }
 
-    template <class X, class M>
-    auto masked_mean(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, when_empty empty = when_empty::nan)
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto masked_mean(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
     {
-        return masked_mean(x, m, std::vector<std::ptrdiff_t>(axes), empty);
+        return masked_mean(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// u at each position, or u / number kept.
+        template <class X, class M, class U>
+        auto sum_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, bool mean)
+        {
+            using element = element_t<X>;
+            const kept_axes axes(function, x.shape(), names);
+            require_broadcast(function, "a mask", m.shape(), x.shape());
+            auto u = upstream_of<element>(function, upstream, axes);
+            if (mean)
+            {
+                const auto counts = count_rows(x.shape(), m, axes);
+                for (std::size_t i = 0; i < axes.size(); ++i)
+                {
+                    u.data()[i] = counts[i] == 0 ? element(0) : u.data()[i] / static_cast<element>(counts[i]);
+                }
+            }
+            return fill_kept<element>(x.shape(), u, m);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps, 0 where it drops.
+    /// An array of x's shape and type; only x's shape is looked at.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_sum_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_sum_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_sum_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_sum(x, m), over everything.
+    template <class X, class M>
+    auto masked_sum_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_sum_gradient", x, m, detail::every_axis(x.dimension()), upstream, false);
+        }
+    }
+
+    /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_mean_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of pooling
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_mean_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_mean_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    template <class X, class M>
+    auto masked_mean_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::sum_gradient("masked_mean_gradient", x, m, detail::every_axis(x.dimension()), upstream, true);
+        }
     }
 }
