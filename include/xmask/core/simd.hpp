@@ -288,7 +288,7 @@ namespace xmask::inline XMASK_ABI::detail
     }
 
     /// The larger of x and a limit; NaN where x is NaN. (Which operand xsimd's max gives for NaN changed in xsimd 14.)
-    XMASK_INLINE lanes<float> at_least(const lanes<float>& limit, const lanes<float>& x) noexcept
+    XMASK_INLINE lanes<float> max_or_nan(const lanes<float>& limit, const lanes<float>& x) noexcept
     {
 #if defined(__AVX512F__)
         return lanes<float>(_mm512_max_ps(limit, x));

@@ -26,7 +26,7 @@ namespace xmask::inline XMASK_ABI::detail
         // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its lowest bits.
         const auto rounder = batch(12582912.f + 127.f);
         // At the least n, -127, those bits are 0, and so is the factor that they make.
-        const auto bounded = at_least(batch(-88.0297f), x);
+        const auto bounded = max_or_nan(batch(-88.0297f), x);
         const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
         const auto n = shifted - rounder;
         const auto r = xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), bounded));

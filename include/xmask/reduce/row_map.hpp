@@ -153,11 +153,11 @@ namespace xmask::inline XMASK_ABI
 
         /// One row of several operands under a mask.
         template <class Cursor, class... Row>
-        class masked_row
+        class gated_row
         {
         public:
 
-            masked_row(Cursor cursor, Row... rows)
+            gated_row(Cursor cursor, Row... rows)
                 : m_cursor(std::move(cursor))
                 , m_rows(std::move(rows)...)
             {
@@ -190,11 +190,11 @@ namespace xmask::inline XMASK_ABI
         };
 
         template <class Masks, class... Rows>
-        class masked_rows
+        class gated_rows
         {
         public:
 
-            masked_rows(Masks masks, Rows... rows)
+            gated_rows(Masks masks, Rows... rows)
                 : m_masks(std::move(masks))
                 , m_rows(std::move(rows)...)
             {
@@ -204,7 +204,7 @@ namespace xmask::inline XMASK_ABI
             {
                 return std::apply(
                     [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                        return masked_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
+                        return gated_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
                     },
                     m_rows
                 );
@@ -217,9 +217,9 @@ namespace xmask::inline XMASK_ABI
         };
 
         template <class T, class S, class M, class... X>
-        auto make_masked_rows(const S& shape, const M& m, const X&... x)
+        auto make_gated_rows(const S& shape, const M& m, const X&... x)
         {
-            return masked_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
+            return gated_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
                 mask_rows<M>(m, shape), make_operand<T>(x, shape)...
             );
         }
@@ -948,7 +948,7 @@ namespace xmask::inline XMASK_ABI
                 detail::row_writer<value_type, E> writer(result);
                 if (detail::row_axis(shape(), m_axis).last && writer.in_place())
                 {
-                    const auto rows = masked_rows(shape());
+                    const auto rows = gated_rows(shape());
                     const std::size_t n = detail::columns_of(shape());
                     const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
                     for (std::size_t r = 0; r < row_count; ++r)
@@ -966,8 +966,8 @@ namespace xmask::inline XMASK_ABI
         template <class S>
         auto rows(const S& walked) const
         {
-            auto own = masked_rows(shape());
-            auto broadcast = masked_rows(walked);
+            auto own = gated_rows(shape());
+            auto broadcast = gated_rows(walked);
             return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
                 m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked, std::move(broadcast)
             );
@@ -976,10 +976,10 @@ namespace xmask::inline XMASK_ABI
     private:
 
         template <class S>
-        auto masked_rows(const S& walked) const
+        auto gated_rows(const S& walked) const
         {
             return std::apply(
-                [&](const auto&... x) { return detail::make_masked_rows<value_type>(walked, m_mask, x...); }, m_operands
+                [&](const auto&... x) { return detail::make_gated_rows<value_type>(walked, m_mask, x...); }, m_operands
             );
         }
 
