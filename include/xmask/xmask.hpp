@@ -6,6 +6,9 @@
 /// All of xmask.
 
 #include "apply/masked_fill.hpp"
+#include "apply/masked_replace.hpp"
+#include "apply/masked_scatter.hpp"
+#include "apply/masked_select.hpp"
 #include "apply/multiply.hpp"
 #include "masks/additive.hpp"
 #include "masks/ask.hpp"
@@ -23,8 +26,13 @@
 #include "masks/text.hpp"
 #include "masks/threshold.hpp"
 #include "masks/tokens.hpp"
+#include "reduce/binary.hpp"
 #include "reduce/cross_entropy.hpp"
+#include "reduce/distribution.hpp"
+#include "reduce/element_loss.hpp"
 #include "reduce/loss.hpp"
 #include "reduce/mse.hpp"
+#include "reduce/regression.hpp"
 #include "reduce/sum.hpp"
+#include "reduce/weighted.hpp"
 #include "version.hpp"
