@@ -11,21 +11,17 @@
 
 // ==== xmask/apply/masked_fill.hpp ====
 
-#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/mask.hpp ====
+
 #include <cstddef>
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/applied.hpp ====
+// ==== xmask/core/assign.hpp ====
 
-#include <algorithm>
-#include <cstddef>
-#include <type_traits>
-#include <utility>
-
-// ==== xmask/core/block.hpp ====
-
-#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -57,6 +53,13 @@
 #define XMASK_INLINE inline
 #define XMASK_INLINE_LAMBDA
 #endif
+
+// ==== xmask/core/block.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
 
 // ==== xmask/core/cursor.hpp ====
 
@@ -518,6 +521,82 @@ namespace xmask::inline XMASK_ABI::detail
                 to[k] = static_cast<T>(buffer[k]);
             }
         }
+    }
+
+    /// Whether the processor can move the chosen lanes of a register of T together.
+    template <class T>
+    inline constexpr bool has_compress = [] {
+        if constexpr (has_lanes<T>)
+        {
+#if defined(__AVX512VBMI2__)
+            return register_bytes<T> == 64;
+#elif defined(__AVX512F__)
+            return register_bytes<T> == 64 && sizeof(T) >= 4;
+#elif defined(__AVX2__)
+            return register_bytes<T> == 32 && sizeof(T) >= 4;
+#endif
+        }
+        return false;
+    }();
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    /// For each choice of 8 lanes, their numbers in order, one a byte.
+    inline constexpr auto chosen_lane_numbers = [] {
+        std::array<std::uint64_t, 256> numbers{};
+        for (std::uint64_t bits = 0; bits < 256; ++bits)
+        {
+            unsigned to = 0;
+            for (std::uint64_t lane = 0; lane < 8; ++lane)
+            {
+                if ((bits >> lane & 1) != 0)
+                {
+                    numbers[bits] |= lane << 8 * to++;
+                }
+            }
+        }
+        return numbers;
+    }();
+#endif
+
+    /// The lanes whose bits (the lowest lane_count<T>) are set, in order, in the first lanes; the others hold anything.
+    template <class T>
+    XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, [[maybe_unused]] word_t bits) noexcept
+        requires has_compress<T>
+    {
+#if defined(__AVX512F__)
+        const auto from = __builtin_bit_cast(__m512i, x.data);
+        if constexpr (sizeof(T) == 8)
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi64(static_cast<__mmask8>(bits), from)));
+        }
+        else if constexpr (sizeof(T) == 4)
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), from)));
+        }
+#if defined(__AVX512VBMI2__)
+        else if constexpr (sizeof(T) == 2)
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi16(static_cast<__mmask32>(bits), from)));
+        }
+        else
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi8(static_cast<__mmask64>(bits), from)));
+        }
+#endif
+#elif defined(__AVX2__)
+        if constexpr (sizeof(T) == 8)
+        {
+            // Each lane is two of 32 bits.
+            bits = (bits | bits << 2) & 0x33;
+            bits = (bits | bits << 1) & 0x55;
+            bits |= bits << 1;
+        }
+        const auto numbers = _mm_cvtsi64_si128(static_cast<long long>(chosen_lane_numbers[bits & 0xff]));
+        const auto moved = _mm256_permutevar8x32_epi32(__builtin_bit_cast(__m256i, x.data), _mm256_cvtepu8_epi32(numbers));
+        return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
+#else
+        return x;
+#endif
     }
 
     /// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
@@ -1352,18 +1431,6 @@ namespace xmask::inline XMASK_ABI::detail
         return visit(index);
     }
 }
-
-// ==== xmask/core/mask.hpp ====
-
-#include <cstddef>
-#include <type_traits>
-#include <utility>
-
-// ==== xmask/core/assign.hpp ====
-
-#include <cstddef>
-#include <type_traits>
-#include <utility>
 
 // ==== xmask/core/range_cursor.hpp ====
 
@@ -2268,8 +2335,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using rows = decltype(make_rows(e, shape));
         using block = block_t<row_t<rows>>;
-        // In scalar loops too a block of memory of the right type needs no copy.
-        constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>>;
+        // In scalar loops too a block of memory, or one value, of the right type needs no copy.
+        constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>>
+                                || std::same_as<block, scalar_row<T>>;
         if constexpr (direct && std::same_as<typename block::value_type, T>)
         {
             return make_rows(e, shape);
@@ -3504,6 +3572,20 @@ namespace xmask::inline XMASK_ABI
     mask(Rule) -> mask<Rule>;
 }
 
+// ==== xmask/apply/choice.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/applied.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
 /// @file
 /// A tensor with a mask applied: a lazy expression that assigns itself row by row, 64 columns at a time.
 
@@ -3511,7 +3593,51 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// Walks an applied expression by walking its operand and its mask.
+        /// Whether an operation chooses between its operand and another one.
+        template <class Op>
+        concept chooses = requires(const Op& op) { op.other(); };
+
+        /// Stands for the stepper of an operand that there is not.
+        struct no_stepper
+        {
+            void step(std::size_t /*axis*/, std::size_t /*n*/) noexcept
+            {
+            }
+
+            void step_back(std::size_t /*axis*/, std::size_t /*n*/) noexcept
+            {
+            }
+
+            void reset(std::size_t /*axis*/) noexcept
+            {
+            }
+
+            void reset_back(std::size_t /*axis*/) noexcept
+            {
+            }
+
+            void to_begin() noexcept
+            {
+            }
+
+            void to_end(xt::layout_type /*l*/) noexcept
+            {
+            }
+        };
+
+        template <class Op>
+        struct other_stepper
+        {
+            using type = no_stepper;
+        };
+
+        template <chooses Op>
+        struct other_stepper<Op>
+        {
+            using type = typename std::decay_t<decltype(std::declval<const Op&>().other())>::const_stepper;
+        };
+
+        /// Walks an applied expression by walking its operands and its mask.
         template <class A>
         class applied_stepper
         {
@@ -3525,55 +3651,70 @@ namespace xmask::inline XMASK_ABI
             using shape_type = typename A::shape_type;
             using operand_stepper = typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper;
             using gate_stepper = typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper;
+            using other_stepper = typename detail::other_stepper<A>::type;
 
             applied_stepper() = default;
 
-            applied_stepper(const A* applied, operand_stepper operand, gate_stepper gate)
+            applied_stepper(const A* applied, operand_stepper operand, gate_stepper gate, other_stepper other)
                 : m_applied(applied)
                 , m_operand(operand)
                 , m_gate(gate)
+                , m_other(other)
             {
             }
 
             reference operator*() const
             {
-                return m_applied->combine([this] { return *m_operand; }, *m_gate);
+                if constexpr (chooses<A>)
+                {
+                    return m_applied->combine([this] { return *m_operand; }, *m_gate, [this] { return *m_other; });
+                }
+                else
+                {
+                    return m_applied->combine([this] { return *m_operand; }, *m_gate);
+                }
             }
 
             void step(size_type axis, size_type n = 1)
             {
                 m_operand.step(axis, n);
                 m_gate.step(axis, n);
+                m_other.step(axis, n);
             }
 
             void step_back(size_type axis, size_type n = 1)
             {
                 m_operand.step_back(axis, n);
                 m_gate.step_back(axis, n);
+                m_other.step_back(axis, n);
             }
 
             void reset(size_type axis)
             {
                 m_operand.reset(axis);
                 m_gate.reset(axis);
+                m_other.reset(axis);
             }
 
             void reset_back(size_type axis)
             {
                 m_operand.reset_back(axis);
                 m_gate.reset_back(axis);
+                m_other.reset_back(axis);
             }
 
             void to_begin()
             {
                 m_operand.to_begin();
                 m_gate.to_begin();
+                m_other.to_begin();
             }
 
             void to_end(xt::layout_type l)
             {
                 m_operand.to_end(l);
                 m_gate.to_end(l);
+                m_other.to_end(l);
             }
 
         private:
@@ -3581,13 +3722,15 @@ namespace xmask::inline XMASK_ABI
             const A* m_applied = nullptr;
             operand_stepper m_operand;
             gate_stepper m_gate;
+            [[no_unique_address]] other_stepper m_other;
         };
     }
 
     /// A tensor with a mask (or real weights) applied, not yet computed. An ordinary lazy xtensor expression; alone
     /// on the right of an assignment it is one pass by words, inside a larger expression xtensor walks it.
     ///
-    /// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape), and name().
+    /// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape), and name(). One that chooses
+    /// between two operands also has other(), and combine(get, gate value, get other).
     template <class Op>
     class applied;
 }
@@ -3642,9 +3785,15 @@ namespace xmask::inline XMASK_ABI
         template <class It>
         value_type element(It first, It last) const
         {
-            return m_op.combine(
-                [&] { return m_op.operand().element(first, last); }, m_op.gate().element(first, last)
-            );
+            const auto get = [&] { return m_op.operand().element(first, last); };
+            if constexpr (detail::chooses<Op>)
+            {
+                return m_op.combine(get, m_op.gate().element(first, last), [&] { return m_op.other().element(first, last); });
+            }
+            else
+            {
+                return m_op.combine(get, m_op.gate().element(first, last));
+            }
         }
 
         value_type data_element(size_type i) const
@@ -3657,13 +3806,15 @@ namespace xmask::inline XMASK_ABI
         template <class S>
         const_stepper stepper_begin(const S& walked) const noexcept
         {
-            return {&m_op, m_op.operand().stepper_begin(walked), m_op.gate().stepper_begin(walked)};
+            const auto begin = [&](const auto& e) { return e.stepper_begin(walked); };
+            return {&m_op, begin(m_op.operand()), begin(m_op.gate()), stepper_of_other(begin)};
         }
 
         template <class S>
         const_stepper stepper_end(const S& walked, xt::layout_type l) const noexcept
         {
-            return {&m_op, m_op.operand().stepper_end(walked, l), m_op.gate().stepper_end(walked, l)};
+            const auto end = [&](const auto& e) { return e.stepper_end(walked, l); };
+            return {&m_op, end(m_op.operand()), end(m_op.gate()), stepper_of_other(end)};
         }
 
         /// The fast row walk; xtensor calls it when this expression stands alone on the right-hand side.
@@ -3676,6 +3827,19 @@ namespace xmask::inline XMASK_ABI
         }
 
     private:
+
+        template <class F>
+        auto stepper_of_other(F&& make) const
+        {
+            if constexpr (detail::chooses<Op>)
+            {
+                return make(m_op.other());
+            }
+            else
+            {
+                return detail::no_stepper();
+            }
+        }
 
         Op m_op;
     };
@@ -3696,327 +3860,463 @@ namespace xmask::inline XMASK_ABI
 }
 
 /// @file
-/// masked_fill and masked_fill_inplace: what is dropped becomes a value.
+/// The choice between two operands: one where the mask keeps, the other, a tensor or one value, where it drops.
 
-namespace xmask::inline XMASK_ABI
+namespace xmask::inline XMASK_ABI::detail
 {
-    namespace detail
+    template <class Rows>
+    struct is_scalar_row : std::false_type
     {
-        /// 64 elements of a masked_fill inside a larger expression.
-        template <class T, class Block>
-        class fill_block
+    };
+
+    template <class T>
+    struct is_scalar_row<scalar_row<T>> : std::true_type
+    {
+    };
+
+    /// 64 elements of a choice inside a larger expression.
+    template <class T, class Block, class Other>
+    class choice_block
+    {
+    public:
+
+        using value_type = T;
+        static constexpr bool in_registers = has_lanes<T>;
+
+        choice_block(const Block& operand, const Other& other, word_t bits)
+            : m_operand(operand)
+            , m_other(other)
+            , m_bits(bits)
         {
-        public:
-
-            using value_type = T;
-            static constexpr bool in_registers = has_lanes<T>;
-
-            fill_block(const Block& operand, word_t bits, const T& value)
-                : m_operand(operand)
-                , m_bits(bits)
-                , m_value(value)
-            {
-            }
-
-            XMASK_INLINE T at(std::size_t k) const
-            {
-                return (m_bits >> k & 1) != 0 ? m_operand.at(k) : m_value;
-            }
-
-            XMASK_INLINE lanes<T> load(std::size_t k) const
-                requires in_registers
-            {
-                return fill(k, m_operand.load(k));
-            }
-
-            XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
-                requires in_registers
-            {
-                return fill(k, m_operand.load_first(k, count));
-            }
-
-        private:
-
-            XMASK_INLINE lanes<T> fill(std::size_t k, const lanes<T>& x) const
-                requires in_registers
-            {
-                return xsimd::select(mask_from_bits<T>(m_bits, k), x, lanes<T>(static_cast<lane_t<T>>(m_value)));
-            }
-
-            Block m_operand;
-            word_t m_bits;
-            T m_value;
-        };
-
-        /// One row of masked_fill: a word of ones is copied, a word of zeros filled, any other selects lanes.
-        template <class T, class Row, class Cursor>
-        class fill_row
-        {
-        public:
-
-            fill_row(Row operand, Cursor cursor, const T& value)
-                : m_operand(std::move(operand))
-                , m_cursor(std::move(cursor))
-                , m_value(value)
-            {
-            }
-
-            [[nodiscard]] const Cursor& cursor() const noexcept
-            {
-                return m_cursor;
-            }
-
-            [[nodiscard]] const T& outside() const noexcept
-            {
-                return m_value;
-            }
-
-            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
-            {
-                return m_operand.prepare(c, end);
-            }
-
-            /// Columns [c, c + count) to a larger expression, which looks at those in `bits`.
-            XMASK_INLINE fill_block<T, block_t<Row>> read(std::size_t c, std::size_t count, word_t bits)
-            {
-                const word_t kept = m_cursor.word(c);
-                return {m_operand.read(c, count, kept & bits), kept, m_value};
-            }
-
-            /// Columns [c, c + count) to `to`.
-            template <bool Streaming, class Count>
-            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
-            {
-                if (bits == 0)
-                {
-                    fill_columns<Streaming>(to, to + count, m_value);
-                    return;
-                }
-                const auto block = m_operand.read(c, count, bits);
-                if constexpr (!has_lanes<T>)
-                {
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        to[k] = (bits >> k & 1) != 0 ? block.at(k) : m_value;
-                    }
-                }
-                else if (bits == first_bits(count))
-                {
-                    store_block<Streaming>(to, block, count);
-                }
-                else
-                {
-                    const auto value = lanes<T>(static_cast<lane_t<T>>(m_value));
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(block, k, count - k);
-                        const auto y = xsimd::select(mask_from_bits<T>(bits, k), x, value);
-                        store_register<full, Streaming>(to + k, y, count - k);
-                    });
-                }
-            }
-
-        private:
-
-            Row m_operand;
-            Cursor m_cursor;
-            T m_value;
-        };
-
-        template <class T, class Rows, class MaskRows>
-        class fill_rows
-        {
-        public:
-
-            fill_rows(Rows operand, MaskRows masks, const T& value)
-                : m_operand(std::move(operand))
-                , m_masks(std::move(masks))
-                , m_value(value)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return fill_row<T, row_t<Rows>, row_t<MaskRows>>(m_operand.row(r), m_masks.row(r), m_value);
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return std::min(m_operand.form(), m_masks.form());
-            }
-
-            XMASK_INLINE auto flat_row() const
-            {
-                return fill_row<T, flat_row_t<Rows>, decltype(m_masks.flat())>(
-                    m_operand.flat_row(), m_masks.flat(), m_value
-                );
-            }
-
-        private:
-
-            Rows m_operand;
-            MaskRows m_masks;
-            T m_value;
-        };
-
-        /// masked_fill as an expression.
-        template <class CTX, class CTM>
-        class fill_op
-        {
-        public:
-
-            using operand_type = std::decay_t<CTX>;
-            using mask_type = std::decay_t<CTM>;
-            using value_type = std::remove_cv_t<value_type_t<operand_type>>;
-            using shape_type = typename operand_type::inner_shape_type;
-
-            template <class X, class M>
-            fill_op(const char* name, X&& x, M&& m, const value_type& value)
-                : m_operand(std::forward<X>(x))
-                , m_mask(std::forward<M>(m))
-                , m_value(value)
-                , m_name(name)
-            {
-                require_broadcast(name, "a mask", m_mask.shape(), m_operand.shape());
-            }
-
-            [[nodiscard]] const char* name() const noexcept
-            {
-                return m_name;
-            }
-
-            [[nodiscard]] const operand_type& operand() const noexcept
-            {
-                return m_operand;
-            }
-
-            [[nodiscard]] const mask_type& gate() const noexcept
-            {
-                return m_mask;
-            }
-
-            template <class Get>
-            value_type combine(Get&& get, bool kept) const
-            {
-                return kept ? static_cast<value_type>(get()) : m_value;
-            }
-
-            template <class S>
-            auto rows(const S& shape) const
-            {
-                auto operand = make_operand<value_type>(m_operand, shape);
-                return fill_rows<value_type, decltype(operand), mask_rows<mask_type>>(
-                    std::move(operand), mask_rows<mask_type>(m_mask, shape), m_value
-                );
-            }
-
-        private:
-
-            CTX m_operand;
-            CTM m_mask;
-            value_type m_value;
-            const char* m_name;
-        };
-
-        template <class X, class M, class T>
-        auto make_fill(const char* name, X&& x, M&& m, const T& value)
-        {
-            using op = fill_op<closure_t<X>, closure_t<M>>;
-            return applied<op>(op(name, std::forward<X>(x), std::forward<M>(m), static_cast<typename op::value_type>(value)));
         }
 
-        /// Writes `value` where a bit is set.
-        template <class T>
-        void select_dropped(T* to, std::size_t count, word_t dropped, const T& value)
+        XMASK_INLINE T at(std::size_t k) const
         {
-            if constexpr (has_lanes<T>)
+            return (m_bits >> k & 1) != 0 ? m_operand.at(k) : m_other.at(k);
+        }
+
+        XMASK_INLINE lanes<T> load(std::size_t k) const
+            requires in_registers
+        {
+            return xsimd::select(mask_from_bits<T>(m_bits, k), m_operand.load(k), m_other.load(k));
+        }
+
+        XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
+            requires in_registers
+        {
+            return xsimd::select(mask_from_bits<T>(m_bits, k), m_operand.load_first(k, count), m_other.load_first(k, count));
+        }
+
+    private:
+
+        Block m_operand;
+        Other m_other;
+        word_t m_bits;
+    };
+
+    /// The words of a cursor, with nothing said of where they are 0: there is something to be read there, too.
+    template <class Cursor>
+    class whole_extent
+    {
+    public:
+
+        whole_extent(Cursor cursor, std::size_t n)
+            : m_cursor(std::move(cursor))
+            , m_columns(n)
+        {
+        }
+
+        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+        {
+            return m_cursor.word(c);
+        }
+
+        [[nodiscard]] XMASK_INLINE column_range extent() const noexcept
+        {
+            return {0, m_columns};
+        }
+
+        [[nodiscard]] XMASK_INLINE column_range solid() const
+        {
+            return detail::solid(m_cursor);
+        }
+
+    private:
+
+        Cursor m_cursor;
+        std::size_t m_columns;
+    };
+
+    /// One row of a choice: a word of ones is copied from the operand, a word of zeros from the other, any other selects
+    /// lanes. What is not chosen is not looked at. Where the other is one value, what lies outside of the cursor's extent
+    /// is only filled.
+    template <class T, class Row, class Other, class Cursor>
+    class choice_row
+    {
+        static constexpr bool fills = is_scalar_row<Other>::value;
+
+    public:
+
+        choice_row(Row operand, Other other, Cursor cursor)
+            : m_operand(std::move(operand))
+            , m_other(std::move(other))
+            , m_cursor(std::move(cursor))
+        {
+        }
+
+        [[nodiscard]] const Cursor& cursor() const noexcept
+        {
+            return m_cursor;
+        }
+
+        [[nodiscard]] T outside() const noexcept
+        {
+            if constexpr (fills)
             {
-                const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
-                for_each_register<T>(count, [&](std::size_t k, auto full) {
-                    const auto chosen = mask_from_bits<T>(dropped, k);
-                    if constexpr (full)
-                    {
-                        store_lanes(to + k, xsimd::select(chosen, wide, load_lanes(to + k)));
-                    }
-                    else
-                    {
-                        store_first_lanes(to + k, xsimd::select(chosen, wide, load_first_lanes(to + k, count - k)), count - k);
-                    }
-                });
+                return m_other.at(0);
             }
             else
             {
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    to[k] = (dropped >> k & 1) != 0 ? value : to[k];
-                }
+                return T();
             }
         }
 
-        /// Overwrites what a row's cursor drops; what is kept is neither read nor written where a whole word is kept.
-        template <class T, class C>
-        void fill_dropped(T* row, std::size_t n, const C& cursor, const T& value)
+        XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
         {
-            const column_range kept = cursor.extent();
-            const column_range solid = detail::solid(cursor);
-            fill_columns(row, row + std::min(kept.begin, n), value);
-            std::size_t c = kept.begin;
-            while (c < kept.end)
-            {
-                if (c >= solid.begin && c < solid.end)
-                {
-                    c = solid.end;
-                    continue;
-                }
-                const std::size_t count = std::min(word_columns, n - c);
-                const word_t dropped = ~cursor.word(c) & first_bits(count);
-                if (dropped == first_bits(count))
-                {
-                    fill_columns(row + c, row + c + count, value);
-                }
-                else if (dropped != 0)
-                {
-                    select_dropped(row + c, count, dropped, value);
-                }
-                c += count;
-            }
-            if (c < n)
-            {
-                fill_columns(row + c, row + n, value);
-            }
+            return m_other.prepare(c, m_operand.prepare(c, end));
         }
 
-        template <class E, class M, class T>
-        void fill_inplace(const char* name, E& x, const M& m, const T& value)
+        /// Columns [c, c + count) to a larger expression, which looks at those in `bits`.
+        XMASK_INLINE choice_block<T, block_t<Row>, block_t<Other>> read(std::size_t c, std::size_t count, word_t bits)
         {
-            require_broadcast(name, "a mask", m.shape(), x.shape());
-            const std::size_t n = columns_of(x.shape());
-            const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-            const mask_rows<M> masks(m, x.shape());
-            row_writer<T, E> writer(x);
-            if (row_count != 0 && writer.flat(n) && worth_flat(masks.form(), n))
+            const word_t kept = m_cursor.word(c);
+            return {m_operand.read(c, count, kept & bits), m_other.read(c, count, ~kept & bits), kept};
+        }
+
+        /// Columns [c, c + count) to `to`.
+        template <bool Streaming, class Count>
+        XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+        {
+            if (bits == 0)
             {
-                writer.seek(0);
-                fill_dropped(writer.block(0), row_count * n, masks.flat(), value);
+                if constexpr (fills)
+                {
+                    fill_columns<Streaming>(to, to + count, m_other.at(0));
+                }
+                else
+                {
+                    store_block<Streaming>(to, m_other.read(c, count, first_bits(count)), count);
+                }
                 return;
             }
-            for (std::size_t r = 0; r < row_count; ++r)
+            const auto kept = m_operand.read(c, count, bits);
+            if constexpr (!has_lanes<T>)
             {
-                writer.seek(r);
-                const auto cursor = masks.row(r);
-                if (writer.in_place())
+                const auto other = m_other.read(c, count, ~bits & first_bits(count));
+                for (std::size_t k = 0; k < count; ++k)
                 {
-                    fill_dropped(writer.block(0), n, cursor, value);
+                    to[k] = (bits >> k & 1) != 0 ? kept.at(k) : other.at(k);
+                }
+            }
+            else if (bits == first_bits(count))
+            {
+                store_block<Streaming>(to, kept, count);
+            }
+            else
+            {
+                const auto other = m_other.read(c, count, ~bits & first_bits(count));
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = load_register<full>(kept, k, count - k);
+                    const auto y = load_register<full>(other, k, count - k);
+                    store_register<full, Streaming>(to + k, xsimd::select(mask_from_bits<T>(bits, k), x, y), count - k);
+                });
+            }
+        }
+
+    private:
+
+        Row m_operand;
+        Other m_other;
+        Cursor m_cursor;
+    };
+
+    template <class T, class Rows, class Others, class MaskRows>
+    class choice_rows
+    {
+        static constexpr bool fills = is_scalar_row<Others>::value;
+
+    public:
+
+        choice_rows(Rows operand, Others other, MaskRows masks, std::size_t row_count, std::size_t n)
+            : m_operand(std::move(operand))
+            , m_other(std::move(other))
+            , m_masks(std::move(masks))
+            , m_row_count(row_count)
+            , m_columns(n)
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return make(m_operand.row(r), m_other.row(r), m_masks.row(r), m_columns);
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return std::min({m_operand.form(), m_other.form(), m_masks.form()});
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return make(m_operand.flat_row(), m_other.flat_row(), m_masks.flat(), m_row_count * m_columns);
+        }
+
+    private:
+
+        template <class Row, class Other, class Cursor>
+        XMASK_INLINE static auto make(Row operand, Other other, Cursor cursor, [[maybe_unused]] std::size_t n)
+        {
+            if constexpr (fills)
+            {
+                return choice_row<T, Row, Other, Cursor>(std::move(operand), std::move(other), std::move(cursor));
+            }
+            else
+            {
+                using whole = whole_extent<Cursor>;
+                return choice_row<T, Row, Other, whole>(std::move(operand), std::move(other), whole(std::move(cursor), n));
+            }
+        }
+
+        Rows m_operand;
+        Others m_other;
+        MaskRows m_masks;
+        std::size_t m_row_count;
+        std::size_t m_columns;
+    };
+
+    /// A choice as an expression.
+    template <class CTX, class CTM, class CTY>
+    class choice_op
+    {
+    public:
+
+        using operand_type = std::decay_t<CTX>;
+        using mask_type = std::decay_t<CTM>;
+        using other_type = std::decay_t<CTY>;
+        using value_type = std::remove_cv_t<value_type_t<operand_type>>;
+        using shape_type = typename operand_type::inner_shape_type;
+
+        template <class X, class M, class Y>
+        choice_op(const char* name, X&& x, M&& m, Y&& y)
+            : m_operand(std::forward<X>(x))
+            , m_mask(std::forward<M>(m))
+            , m_other(std::forward<Y>(y))
+            , m_name(name)
+        {
+            require_broadcast(name, "a mask", m_mask.shape(), m_operand.shape());
+            require_broadcast(name, "a replacement", m_other.shape(), m_operand.shape());
+        }
+
+        [[nodiscard]] const char* name() const noexcept
+        {
+            return m_name;
+        }
+
+        [[nodiscard]] const operand_type& operand() const noexcept
+        {
+            return m_operand;
+        }
+
+        [[nodiscard]] const mask_type& gate() const noexcept
+        {
+            return m_mask;
+        }
+
+        [[nodiscard]] const other_type& other() const noexcept
+        {
+            return m_other;
+        }
+
+        template <class Get, class GetOther>
+        value_type combine(Get&& get, bool kept, GetOther&& get_other) const
+        {
+            return kept ? static_cast<value_type>(get()) : static_cast<value_type>(get_other());
+        }
+
+        template <class S>
+        auto rows(const S& shape) const
+        {
+            auto operand = make_operand<value_type>(m_operand, shape);
+            auto other = make_operand<value_type>(m_other, shape);
+            using masks = mask_rows<mask_type>;
+            return choice_rows<value_type, decltype(operand), decltype(other), masks>(
+                std::move(operand), std::move(other), masks(m_mask, shape), rows_of(shape), columns_of(shape)
+            );
+        }
+
+    private:
+
+        CTX m_operand;
+        CTM m_mask;
+        CTY m_other;
+        const char* m_name;
+    };
+
+    template <class X, class M, class Y>
+    auto make_choice(const char* name, X&& x, M&& m, Y&& y)
+    {
+        using op = choice_op<closure_t<X>, closure_t<M>, closure_t<Y>>;
+        return applied<op>(op(name, std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)));
+    }
+
+    /// A choice whose other operand is one value, converted to x's element type.
+    template <class X, class M, class T>
+    auto make_fill(const char* name, X&& x, M&& m, const T& value)
+    {
+        using element = std::remove_cv_t<value_type_t<X>>;
+        return make_choice(name, std::forward<X>(x), std::forward<M>(m), xt::xscalar<element>(static_cast<element>(value)));
+    }
+
+    /// Writes columns [c, end) of the other operand to `to`, where column c is.
+    template <class T, class Other>
+    void write_other(T* to, Other& other, std::size_t c, std::size_t end)
+    {
+        if constexpr (is_scalar_row<Other>::value)
+        {
+            fill_columns(to, to + (end - c), other.at(0));
+        }
+        else
+        {
+            for (std::size_t at = c; at < end; at += word_columns)
+            {
+                const std::size_t count = std::min(word_columns, end - at);
+                other.prepare(at, at + count);
+                store_block<false>(to + (at - c), other.read(at, count, first_bits(count)), count);
+            }
+        }
+    }
+
+    /// Writes a block of the other operand where a bit is set.
+    template <class T, class Block>
+    void select_dropped(T* to, std::size_t count, word_t dropped, const Block& other)
+    {
+        if constexpr (has_lanes<T>)
+        {
+            for_each_register<T>(count, [&](std::size_t k, auto full) {
+                const auto chosen = mask_from_bits<T>(dropped, k);
+                const auto y = load_register<full>(other, k, count - k);
+                if constexpr (full)
+                {
+                    store_lanes(to + k, xsimd::select(chosen, y, load_lanes(to + k)));
+                }
+                else
+                {
+                    store_first_lanes(to + k, xsimd::select(chosen, y, load_first_lanes(to + k, count - k)), count - k);
+                }
+            });
+        }
+        else
+        {
+            for (std::size_t k = 0; k < count; ++k)
+            {
+                to[k] = (dropped >> k & 1) != 0 ? other.at(k) : to[k];
+            }
+        }
+    }
+
+    /// Overwrites what a row's cursor drops; what is kept is neither read nor written where a whole word is kept.
+    template <class T, class Other, class C>
+    void replace_dropped(T* row, std::size_t n, const C& cursor, Other other)
+    {
+        const column_range kept = cursor.extent();
+        const column_range solid = detail::solid(cursor);
+        std::size_t c = std::min(kept.begin, n);
+        write_other(row, other, 0, c);
+        while (c < kept.end)
+        {
+            if (c >= solid.begin && c < solid.end)
+            {
+                c = solid.end;
+                continue;
+            }
+            const std::size_t count = std::min(word_columns, n - c);
+            const word_t dropped = ~cursor.word(c) & first_bits(count);
+            if (dropped == first_bits(count))
+            {
+                write_other(row + c, other, c, c + count);
+            }
+            else if (dropped != 0)
+            {
+                other.prepare(c, c + count);
+                select_dropped(row + c, count, dropped, other.read(c, count, dropped));
+            }
+            c += count;
+        }
+        if (c < n)
+        {
+            write_other(row + c, other, c, n);
+        }
+    }
+
+    /// Gives what the mask drops of x the other operand's elements.
+    template <class E, class M, class Y>
+    void replace_inplace(const char* name, E& x, const M& m, const Y& y)
+    {
+        using T = std::remove_cv_t<value_type_t<E>>;
+        require_broadcast(name, "a mask", m.shape(), x.shape());
+        require_broadcast(name, "a replacement", y.shape(), x.shape());
+        const std::size_t n = columns_of(x.shape());
+        const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+        const mask_rows<M> masks(m, x.shape());
+        const auto others = make_operand<T>(y, x.shape());
+        row_writer<T, E> writer(x);
+        if (row_count != 0 && writer.flat(n) && worth_flat(std::min(masks.form(), others.form()), n))
+        {
+            writer.seek(0);
+            replace_dropped(writer.block(0), row_count * n, masks.flat(), others.flat_row());
+            return;
+        }
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            writer.seek(r);
+            const auto cursor = masks.row(r);
+            auto other = others.row(r);
+            if (writer.in_place())
+            {
+                replace_dropped(writer.block(0), n, cursor, std::move(other));
+                continue;
+            }
+            for (std::size_t c = 0; c < n; c += word_columns)
+            {
+                const std::size_t count = std::min(word_columns, n - c);
+                word_t dropped = ~cursor.word(c) & first_bits(count);
+                if (dropped == 0)
+                {
                     continue;
                 }
-                for (std::size_t c = 0; c < n; c += word_columns)
+                other.prepare(c, c + count);
+                const auto block = other.read(c, count, dropped);
+                for (; dropped != 0; dropped &= dropped - 1)
                 {
-                    const std::size_t count = std::min(word_columns, n - c);
-                    writer.write(c, ~cursor.word(c) & first_bits(count), value);
+                    const std::size_t k = lowest_bit(dropped);
+                    writer.write(c + k, 1, block.at(k));
                 }
             }
         }
     }
 
+    template <class E, class M, class T>
+    void fill_inplace(const char* name, E& x, const M& m, const T& value)
+    {
+        replace_inplace(name, x, m, xt::xscalar<T>(value));
+    }
+}
+
+/// @file
+/// masked_fill and masked_fill_inplace: what is dropped becomes a value.
+
+namespace xmask::inline XMASK_ABI
+{
     /// x where the mask keeps, `value` where it drops; lazy, with x's shape and element type.
     ///
     /// The mask broadcasts into x, as NumPy does, and never enlarges it. What is dropped is not seen: NaN there stays
@@ -4052,289 +4352,77 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/apply/multiply.hpp ====
+// ==== xmask/apply/masked_replace.hpp ====
 
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// masked_replace and masked_replace_inplace: what is dropped becomes another tensor's.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        template <class Y>
+        consteval bool require_replacement()
+        {
+            constexpr bool tensor = expression<Y> && !mask_expression<Y>;
+            static_assert(
+                tensor, "xmask: masked_replace takes what is dropped from a tensor; for one value write xmask::masked_fill."
+            );
+            return tensor;
+        }
+    }
+
+    /// x where the mask keeps, y where it drops; lazy, with x's shape and element type.
+    ///
+    /// x, y: tensors or lazy expressions of any element type; y's elements are converted to x's type. The mask and y
+    /// broadcast into x and never enlarge it: std::invalid_argument otherwise. What is not chosen is not seen on either
+    /// side, and a lazy operand is not computed there. One pass, no temporary.
+    ///
+    ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), x_before);
+    ///     xt::noalias(h) = xmask::masked_replace(h_new, xmask::keep_lengths(lengths, n), h_old);
+    template <class X, class M, class Y>
+    auto masked_replace(X&& x, M&& m, Y&& y)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() && detail::require_replacement<Y>())
+        {
+            return detail::make_choice("masked_replace", std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y));
+        }
+    }
+
+    /// Overwrites what the mask drops with y; takes the time to write that. x is any assignable tensor or view. y may
+    /// read x at the place that is written, and nowhere else.
+    ///
+    /// Throws std::invalid_argument where shapes do not fit, before anything is written.
+    ///
+    ///     xmask::masked_replace_inplace(x, xmask::keep_finite(x), xt::zeros_like(x));
+    template <class X, class M, class Y>
+    void masked_replace_inplace(X&& x, const M& m, const Y& y)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() && detail::require_replacement<Y>())
+        {
+            detail::replace_inplace("masked_replace_inplace", x, m, y);
+        }
+    }
+}
+
+// ==== xmask/apply/masked_scatter.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/apply/masked_select.hpp ====
+
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
-
-/// @file
-/// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.
-
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// 64 products inside a larger expression.
-        template <class T, class Block, class WeightBlock>
-        class product_block
-        {
-        public:
-
-            using value_type = T;
-            static constexpr bool in_registers = has_lanes<T>;
-
-            product_block(const Block& operand, const WeightBlock& weights)
-                : m_operand(operand)
-                , m_weights(weights)
-            {
-            }
-
-            XMASK_INLINE T at(std::size_t k) const
-            {
-                return m_operand.at(k) * m_weights.at(k);
-            }
-
-            XMASK_INLINE lanes<T> load(std::size_t k) const
-                requires in_registers
-            {
-                return m_operand.load(k) * m_weights.load(k);
-            }
-
-            XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
-                requires in_registers
-            {
-                return m_operand.load_first(k, count) * m_weights.load_first(k, count);
-            }
-
-        private:
-
-            Block m_operand;
-            WeightBlock m_weights;
-        };
-
-        /// One row of a product with real weights; nothing is skipped.
-        template <class T, class Row, class WeightRow>
-        class product_row
-        {
-        public:
-
-            product_row(Row operand, WeightRow weights, std::size_t n)
-                : m_operand(std::move(operand))
-                , m_weights(std::move(weights))
-                , m_columns(n)
-            {
-            }
-
-            [[nodiscard]] range_cursor cursor() const noexcept
-            {
-                return range_cursor({0, m_columns});
-            }
-
-            [[nodiscard]] T outside() const noexcept
-            {
-                return T();
-            }
-
-            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
-            {
-                return m_weights.prepare(c, m_operand.prepare(c, end));
-            }
-
-            XMASK_INLINE product_block<T, block_t<Row>, block_t<WeightRow>> read(std::size_t c, std::size_t count, word_t bits)
-            {
-                return {m_operand.read(c, count, bits), m_weights.read(c, count, bits)};
-            }
-
-            template <bool Streaming, class Count>
-            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
-            {
-                store_block<Streaming>(to, read(c, count, bits), count);
-            }
-
-        private:
-
-            Row m_operand;
-            WeightRow m_weights;
-            std::size_t m_columns;
-        };
-
-        template <class T, class Rows, class WeightRows>
-        class product_rows
-        {
-        public:
-
-            product_rows(Rows operand, WeightRows weights, std::size_t row_count, std::size_t n)
-                : m_operand(std::move(operand))
-                , m_weights(std::move(weights))
-                , m_row_count(row_count)
-                , m_columns(n)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return product_row<T, row_t<Rows>, row_t<WeightRows>>(m_operand.row(r), m_weights.row(r), m_columns);
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return std::min(m_operand.form(), m_weights.form());
-            }
-
-            XMASK_INLINE auto flat_row() const
-            {
-                return product_row<T, flat_row_t<Rows>, flat_row_t<WeightRows>>(
-                    m_operand.flat_row(), m_weights.flat_row(), m_row_count * m_columns
-                );
-            }
-
-        private:
-
-            Rows m_operand;
-            WeightRows m_weights;
-            std::size_t m_row_count;
-            std::size_t m_columns;
-        };
-
-        /// A product with real weights as an expression.
-        template <class CTX, class CTW>
-        class product_op
-        {
-        public:
-
-            using operand_type = std::decay_t<CTX>;
-            using weights_type = std::decay_t<CTW>;
-            using value_type = std::remove_cv_t<value_type_t<operand_type>>;
-            using shape_type = typename operand_type::inner_shape_type;
-
-            template <class X, class W>
-            product_op(X&& x, W&& weights)
-                : m_operand(std::forward<X>(x))
-                , m_weights(std::forward<W>(weights))
-            {
-                require_broadcast(name(), "weights", m_weights.shape(), m_operand.shape());
-            }
-
-            [[nodiscard]] const char* name() const noexcept
-            {
-                return "multiply";
-            }
-
-            [[nodiscard]] const operand_type& operand() const noexcept
-            {
-                return m_operand;
-            }
-
-            [[nodiscard]] const weights_type& gate() const noexcept
-            {
-                return m_weights;
-            }
-
-            template <class Get>
-            value_type combine(Get&& get, value_type_t<weights_type> weight) const
-            {
-                return static_cast<value_type>(get()) * static_cast<value_type>(weight);
-            }
-
-            template <class S>
-            auto rows(const S& shape) const
-            {
-                auto operand = make_operand<value_type>(m_operand, shape);
-                auto weights = make_operand<value_type>(m_weights, shape);
-                return product_rows<value_type, decltype(operand), decltype(weights)>(
-                    std::move(operand), std::move(weights), rows_of(shape), columns_of(shape)
-                );
-            }
-
-        private:
-
-            CTX m_operand;
-            CTW m_weights;
-        };
-    }
-
-    /// x times a mask: x where it keeps, +0 where it drops, whatever x holds there (NaN and infinity too). Or x times
-    /// real weights (a soft mask, a gate): the true product, in x's element type. Lazy, with x's shape.
-    ///
-    /// The mask, or the weights, broadcast into x and never enlarge it: std::invalid_argument otherwise. One pass, no
-    /// temporary.
-    ///
-    ///     xt::noalias(y) = xmask::multiply(weight, xmask::keep_above(weight, 0.1f));    // pruned
-    ///     xt::noalias(y) = xmask::multiply(x, gate);                                    // gated
-    template <class X, class M>
-    auto multiply(X&& x, M&& m)
-    {
-        if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>())
-        {
-            if constexpr (mask_expression<M>)
-            {
-                return detail::make_fill("multiply", std::forward<X>(x), std::forward<M>(m), value_type_t<X>());
-            }
-            else
-            {
-                static_assert(
-                    std::is_floating_point_v<value_type_t<X>>,
-                    "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
-                );
-                using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
-                return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
-            }
-        }
-    }
-
-    /// x = multiply(x, m) in place. With a mask only what is dropped is written, so it takes the time of that.
-    ///
-    /// Throws std::invalid_argument where the shapes do not fit, before anything is written.
-    ///
-    ///     xmask::multiply_inplace(weight, xmask::keep_above(weight, 0.1f));
-    template <class X, class M>
-    void multiply_inplace(X&& x, const M& m)
-    {
-        if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>())
-        {
-            using element = std::remove_cv_t<value_type_t<X>>;
-            if constexpr (mask_expression<M>)
-            {
-                detail::fill_inplace("multiply_inplace", x, m, element());
-            }
-            else
-            {
-                const auto product = multiply(x, m);
-                detail::write_rows<element>(product.op().rows(x.shape()), x);
-            }
-        }
-    }
-}
-
-// ==== xmask/masks/additive.hpp ====
-
-#include <limits>
-#include <type_traits>
-#include <utility>
-
-/// @file
-/// A mask as numbers to add to scores: 0 where it keeps, minus infinity where it drops.
-
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        template <class T>
-        struct to_additive
-        {
-            T operator()(bool kept) const noexcept
-            {
-                return kept ? T(0) : -std::numeric_limits<T>::infinity();
-            }
-        };
-    }
-
-    /// 0 where the mask keeps, minus infinity where it drops: what PyTorch calls a float mask. A lazy expression of T,
-    /// a real type, with the mask's shape. Where a row keeps nothing, a softmax of scores plus it is NaN.
-    ///
-    ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
-    template <class T, class M>
-    auto additive(M&& m)
-    {
-        static_assert(std::is_floating_point_v<T>, "xmask: an additive mask is of a real type, which has an infinity.");
-        if constexpr (detail::require_mask<M>())
-        {
-            using expression = xt::xfunction<detail::to_additive<T>, detail::closure_t<M>>;
-            return expression(detail::to_additive<T>(), std::forward<M>(m));
-        }
-    }
-}
 
 // ==== xmask/masks/ask.hpp ====
 
@@ -4967,6 +5055,611 @@ namespace xmask::inline XMASK_ABI
             }
         }
         return empty;
+    }
+}
+
+/// @file
+/// masked_select: what is kept, without gaps.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// How many elements of `shape` a mask keeps that broadcasts into it.
+        template <class S, class MaskRows>
+        std::size_t count_rows(const S& shape, const MaskRows& masks)
+        {
+            const std::size_t n = columns_of(shape);
+            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+            if (row_count != 0 && worth_flat(masks.form(), n))
+            {
+                return count_row(masks.flat(), row_count * n);
+            }
+            std::size_t count = 0;
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                count += count_row(masks.row(r), n);
+            }
+            return count;
+        }
+
+        /// Writes the elements of a block whose bits are set to `to`, and nothing past `end`; gives the place behind them.
+        template <class T, class Block, class Count>
+        XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits)
+        {
+            if (bits == first_bits(count))
+            {
+                store_block<false>(to, block, count);
+                return to + count;
+            }
+            if constexpr (has_compress<T>)
+            {
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const word_t chosen = bits >> k & first_bits(lane_count<T>);
+                    const std::size_t chosen_count = count_bits(chosen);
+                    const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
+                    if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>))
+                    {
+                        // What lies behind the chosen ones is overwritten by the next.
+                        store_lanes(to, packed);
+                    }
+                    else
+                    {
+                        store_first_lanes(to, packed, chosen_count);
+                    }
+                    to += chosen_count;
+                });
+            }
+            else
+            {
+                for (; bits != 0; bits &= bits - 1)
+                {
+                    *to++ = block.at(lowest_bit(bits));
+                }
+            }
+            return to;
+        }
+
+        /// One row of an operand and of a mask.
+        template <class Row, class Cursor>
+        class gated_row
+        {
+        public:
+
+            gated_row(Row operand, Cursor cursor)
+                : m_operand(std::move(operand))
+                , m_cursor(std::move(cursor))
+            {
+            }
+
+            [[nodiscard]] const Cursor& cursor() const noexcept
+            {
+                return m_cursor;
+            }
+
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_operand.prepare(c, end);
+            }
+
+            XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits)
+            {
+                return m_operand.read(c, count, bits);
+            }
+
+        private:
+
+            Row m_operand;
+            Cursor m_cursor;
+        };
+
+        template <class T, class X, class M>
+        auto select_kept(const char* function, const X& x, const M& m)
+        {
+            const auto& shape = x.shape();
+            require_broadcast(function, "a mask", m.shape(), shape);
+            const std::size_t n = columns_of(shape);
+            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+            const mask_rows<M> masks(m, shape);
+            const auto operand = make_operand<T>(x, shape);
+            auto result = xt::xtensor<T, 1>::from_shape({count_rows(shape, masks)});
+            T* to = result.data();
+            T* const end = to + result.size();
+            const auto select = [&](auto row) {
+                const column_range kept = row.cursor().extent();
+                walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    if (bits != 0)
+                    {
+                        to = compress_block(to, end, row.read(c, count, bits), count, bits);
+                    }
+                });
+            };
+            if (row_count != 0 && worth_flat(std::min(masks.form(), operand.form()), n))
+            {
+                select(gated_row(operand.flat_row(), masks.flat()));
+                return result;
+            }
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                select(gated_row(operand.row(r), masks.row(r)));
+            }
+            return result;
+        }
+    }
+
+    /// What the mask keeps of x, in row-major order, as a 1-D xtensor of x's element type.
+    ///
+    /// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into x and never enlarges it:
+    /// std::invalid_argument otherwise. The mask is asked twice, for the count and for the elements; x is read once, and
+    /// only where something is kept. masked_scatter is its inverse, and gives its gradient:
+    /// masked_scatter(zeros, m, gradient of the result).
+    ///
+    ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
+    template <class X, class M>
+    auto masked_select(const X& x, const M& m)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>())
+        {
+            return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
+        }
+    }
+}
+
+/// @file
+/// masked_scatter and masked_scatter_inplace: what is kept takes the elements of a list, in order.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// A container of E's shape type and elements of T, row-major.
+        template <class T, class E, class S = typename std::decay_t<E>::shape_type>
+        struct row_major_copy
+        {
+            using type = xt::xarray<T, xt::layout_type::row_major>;
+        };
+
+        template <class T, class E, class S>
+            requires requires { std::tuple_size<S>::value; }
+        struct row_major_copy<T, E, S>
+        {
+            using type = xt::xtensor<T, std::tuple_size<S>::value, xt::layout_type::row_major>;
+        };
+
+        template <class T, class E>
+        using row_major_copy_t = typename row_major_copy<T, E>::type;
+
+        /// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so.
+        template <class T, class E, class F>
+        void with_elements(const E& e, F&& f)
+        {
+            if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>)
+            {
+                const memory_rows<T> rows(e, e.shape());
+                if (rows.form() == flat_form::direct)
+                {
+                    f(e.data() + e.data_offset());
+                    return;
+                }
+            }
+            row_major_copy_t<T, E> copy;
+            resize_or_check("masked_scatter", "a copy of the source", copy, e.shape());
+            assign_rows(copy, e);
+            f(std::as_const(copy).data());
+        }
+
+        /// Gives the columns of a row whose bits are set the elements of `from`, in order; returns the place behind them.
+        template <class T>
+        const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from)
+        {
+            if (bits == first_bits(count))
+            {
+                std::copy_n(from, count, to);
+                return from + count;
+            }
+            for (; bits != 0; bits &= bits - 1)
+            {
+                to[lowest_bit(bits)] = *from++;
+            }
+            return from;
+        }
+
+        /// Gives what a row's cursor keeps the elements of `from`, in order; returns the place behind them.
+        template <class T, class C>
+        const T* scatter_row(T* row, std::size_t n, const C& cursor, const T* from)
+        {
+            any_word(
+                cursor, n,
+                [&](std::size_t c, word_t bits) {
+                    from = scatter_word(row + c, std::min(word_columns, n - c), bits, from);
+                    return false;
+                },
+                [&](column_range all) {
+                    std::copy_n(from, all.size(), row + all.begin);
+                    from += all.size();
+                    return false;
+                }
+            );
+            return from;
+        }
+
+        template <class E, class MaskRows, class T>
+        void scatter_rows(E& x, const MaskRows& masks, const T* from)
+        {
+            const std::size_t n = columns_of(x.shape());
+            const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+            row_writer<T, E> writer(x);
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                writer.seek(r);
+                const auto cursor = masks.row(r);
+                if (writer.in_place())
+                {
+                    from = scatter_row(writer.block(0), n, cursor, from);
+                    continue;
+                }
+                for (std::size_t c = 0; c < n; c += word_columns)
+                {
+                    for (word_t bits = cursor.word(c) & first_bits(n - c); bits != 0; bits &= bits - 1)
+                    {
+                        writer.write(c + lowest_bit(bits), 1, *from++);
+                    }
+                }
+            }
+        }
+
+        /// Throws std::invalid_argument unless the mask fits x, and the source has an element for each that is kept.
+        template <class S, class M, class Source>
+        void require_source(const char* function, const S& shape, const M& m, const Source& source)
+        {
+            require_broadcast(function, "a mask", m.shape(), shape);
+            const std::size_t count = count_rows(shape, mask_rows<M>(m, shape));
+            if (source.size() < count) [[unlikely]]
+            {
+                throw_invalid(
+                    function, "the source has ", source.size(), " elements, and the mask keeps ", count,
+                    "; expected at least one for each"
+                );
+            }
+        }
+
+        template <class E, class M, class Source>
+        void scatter_into(E& x, const M& m, const Source& source)
+        {
+            using T = std::remove_cv_t<value_type_t<E>>;
+            const mask_rows<M> masks(m, x.shape());
+            with_elements<T>(source, [&](const T* from) { scatter_rows(x, masks, from); });
+        }
+
+        template <class Source>
+        consteval bool require_scattered()
+        {
+            constexpr bool tensor = expression<Source> && !mask_expression<Source>;
+            static_assert(tensor, "xmask: masked_scatter takes the elements to write from a tensor, as its third argument.");
+            return tensor;
+        }
+    }
+
+    /// x, where what the mask keeps is replaced by the elements of `source`, in row-major order: the first of them goes
+    /// to the first position that is kept. A new row-major container of x's shape and element type.
+    ///
+    /// x: a tensor or lazy expression of any element type. source: one of any shape with at least as many elements as
+    /// the mask keeps, the rest of which is not used; converted to x's element type. Throws std::invalid_argument where
+    /// it has fewer, or where the mask does not broadcast into x. masked_select is its inverse.
+    ///
+    ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
+    ///     auto embedded = xmask::masked_scatter(text, xmask::unsqueeze(is_image, -1), image_features);
+    template <class X, class M, class Source>
+    auto masked_scatter(const X& x, const M& m, const Source& source)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() && detail::require_scattered<Source>())
+        {
+            detail::require_source("masked_scatter", x.shape(), m, source);
+            detail::row_major_copy_t<std::remove_cv_t<value_type_t<X>>, X> result;
+            detail::resize_or_check("masked_scatter", "the result", result, x.shape());
+            detail::assign_rows(result, x);
+            detail::scatter_into(result, m, source);
+            return result;
+        }
+    }
+
+    /// The same in place; writes only what is kept. x is any assignable tensor or view; source must not lie in its memory.
+    ///
+    /// Throws as masked_scatter, before anything is written.
+    ///
+    ///     xmask::masked_scatter_inplace(x, m, source);
+    template <class X, class M, class Source>
+    void masked_scatter_inplace(X&& x, const M& m, const Source& source)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() && detail::require_scattered<Source>())
+        {
+            detail::require_source("masked_scatter_inplace", x.shape(), m, source);
+            detail::scatter_into(x, m, source);
+        }
+    }
+}
+
+// ==== xmask/apply/multiply.hpp ====
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// 64 products inside a larger expression.
+        template <class T, class Block, class WeightBlock>
+        class product_block
+        {
+        public:
+
+            using value_type = T;
+            static constexpr bool in_registers = has_lanes<T>;
+
+            product_block(const Block& operand, const WeightBlock& weights)
+                : m_operand(operand)
+                , m_weights(weights)
+            {
+            }
+
+            XMASK_INLINE T at(std::size_t k) const
+            {
+                return m_operand.at(k) * m_weights.at(k);
+            }
+
+            XMASK_INLINE lanes<T> load(std::size_t k) const
+                requires in_registers
+            {
+                return m_operand.load(k) * m_weights.load(k);
+            }
+
+            XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return m_operand.load_first(k, count) * m_weights.load_first(k, count);
+            }
+
+        private:
+
+            Block m_operand;
+            WeightBlock m_weights;
+        };
+
+        /// One row of a product with real weights; nothing is skipped.
+        template <class T, class Row, class WeightRow>
+        class product_row
+        {
+        public:
+
+            product_row(Row operand, WeightRow weights, std::size_t n)
+                : m_operand(std::move(operand))
+                , m_weights(std::move(weights))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] range_cursor cursor() const noexcept
+            {
+                return range_cursor({0, m_columns});
+            }
+
+            [[nodiscard]] T outside() const noexcept
+            {
+                return T();
+            }
+
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_weights.prepare(c, m_operand.prepare(c, end));
+            }
+
+            XMASK_INLINE product_block<T, block_t<Row>, block_t<WeightRow>> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                return {m_operand.read(c, count, bits), m_weights.read(c, count, bits)};
+            }
+
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+            {
+                store_block<Streaming>(to, read(c, count, bits), count);
+            }
+
+        private:
+
+            Row m_operand;
+            WeightRow m_weights;
+            std::size_t m_columns;
+        };
+
+        template <class T, class Rows, class WeightRows>
+        class product_rows
+        {
+        public:
+
+            product_rows(Rows operand, WeightRows weights, std::size_t row_count, std::size_t n)
+                : m_operand(std::move(operand))
+                , m_weights(std::move(weights))
+                , m_row_count(row_count)
+                , m_columns(n)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return product_row<T, row_t<Rows>, row_t<WeightRows>>(m_operand.row(r), m_weights.row(r), m_columns);
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_operand.form(), m_weights.form());
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return product_row<T, flat_row_t<Rows>, flat_row_t<WeightRows>>(
+                    m_operand.flat_row(), m_weights.flat_row(), m_row_count * m_columns
+                );
+            }
+
+        private:
+
+            Rows m_operand;
+            WeightRows m_weights;
+            std::size_t m_row_count;
+            std::size_t m_columns;
+        };
+
+        /// A product with real weights as an expression.
+        template <class CTX, class CTW>
+        class product_op
+        {
+        public:
+
+            using operand_type = std::decay_t<CTX>;
+            using weights_type = std::decay_t<CTW>;
+            using value_type = std::remove_cv_t<value_type_t<operand_type>>;
+            using shape_type = typename operand_type::inner_shape_type;
+
+            template <class X, class W>
+            product_op(X&& x, W&& weights)
+                : m_operand(std::forward<X>(x))
+                , m_weights(std::forward<W>(weights))
+            {
+                require_broadcast(name(), "weights", m_weights.shape(), m_operand.shape());
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return "multiply";
+            }
+
+            [[nodiscard]] const operand_type& operand() const noexcept
+            {
+                return m_operand;
+            }
+
+            [[nodiscard]] const weights_type& gate() const noexcept
+            {
+                return m_weights;
+            }
+
+            template <class Get>
+            value_type combine(Get&& get, value_type_t<weights_type> weight) const
+            {
+                return static_cast<value_type>(get()) * static_cast<value_type>(weight);
+            }
+
+            template <class S>
+            auto rows(const S& shape) const
+            {
+                auto operand = make_operand<value_type>(m_operand, shape);
+                auto weights = make_operand<value_type>(m_weights, shape);
+                return product_rows<value_type, decltype(operand), decltype(weights)>(
+                    std::move(operand), std::move(weights), rows_of(shape), columns_of(shape)
+                );
+            }
+
+        private:
+
+            CTX m_operand;
+            CTW m_weights;
+        };
+    }
+
+    /// x times a mask: x where it keeps, +0 where it drops, whatever x holds there (NaN and infinity too). Or x times
+    /// real weights (a soft mask, a gate): the true product, in x's element type. Lazy, with x's shape.
+    ///
+    /// The mask, or the weights, broadcast into x and never enlarge it: std::invalid_argument otherwise. One pass, no
+    /// temporary.
+    ///
+    ///     xt::noalias(y) = xmask::multiply(weight, xmask::keep_above(weight, 0.1f));    // pruned
+    ///     xt::noalias(y) = xmask::multiply(x, gate);                                    // gated
+    template <class X, class M>
+    auto multiply(X&& x, M&& m)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>())
+        {
+            if constexpr (mask_expression<M>)
+            {
+                return detail::make_fill("multiply", std::forward<X>(x), std::forward<M>(m), value_type_t<X>());
+            }
+            else
+            {
+                static_assert(
+                    std::is_floating_point_v<value_type_t<X>>,
+                    "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
+                );
+                using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
+                return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
+            }
+        }
+    }
+
+    /// x = multiply(x, m) in place. With a mask only what is dropped is written, so it takes the time of that.
+    ///
+    /// Throws std::invalid_argument where the shapes do not fit, before anything is written.
+    ///
+    ///     xmask::multiply_inplace(weight, xmask::keep_above(weight, 0.1f));
+    template <class X, class M>
+    void multiply_inplace(X&& x, const M& m)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>())
+        {
+            using element = std::remove_cv_t<value_type_t<X>>;
+            if constexpr (mask_expression<M>)
+            {
+                detail::fill_inplace("multiply_inplace", x, m, element());
+            }
+            else
+            {
+                const auto product = multiply(x, m);
+                detail::write_rows<element>(product.op().rows(x.shape()), x);
+            }
+        }
+    }
+}
+
+// ==== xmask/masks/additive.hpp ====
+
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// A mask as numbers to add to scores: 0 where it keeps, minus infinity where it drops.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        template <class T>
+        struct to_additive
+        {
+            T operator()(bool kept) const noexcept
+            {
+                return kept ? T(0) : -std::numeric_limits<T>::infinity();
+            }
+        };
+    }
+
+    /// 0 where the mask keeps, minus infinity where it drops: what PyTorch calls a float mask. A lazy expression of T,
+    /// a real type, with the mask's shape. Where a row keeps nothing, a softmax of scores plus it is NaN.
+    ///
+    ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
+    template <class T, class M>
+    auto additive(M&& m)
+    {
+        static_assert(std::is_floating_point_v<T>, "xmask: an additive mask is of a real type, which has an infinity.");
+        if constexpr (detail::require_mask<M>())
+        {
+            using expression = xt::xfunction<detail::to_additive<T>, detail::closure_t<M>>;
+            return expression(detail::to_additive<T>(), std::forward<M>(m));
+        }
     }
 }
 
@@ -10589,13 +11282,23 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/reduce/cross_entropy.hpp ====
+// ==== xmask/reduce/binary.hpp ====
 
-#include <algorithm>
 #include <cmath>
+
+// ==== xmask/reduce/element_loss.hpp ====
+
 #include <concepts>
 #include <cstddef>
-#include <limits>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/reduce/element_sum.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -10747,14 +11450,6 @@ namespace xmask::inline XMASK_ABI::detail
     }
 }
 
-// ==== xmask/reduce/element_sum.hpp ====
-
-#include <algorithm>
-#include <cstddef>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
 // ==== xmask/reduce/loss.hpp ====
 
 #include <limits>
@@ -10888,10 +11583,177 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/reduce/weighted.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// What counts in a loss, and how much: a mask and weights together.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// A mask whose kept elements have weights; made by weighted() and balanced().
+    template <class CTM, class CTW>
+    class weighted_mask
+    {
+    public:
+
+        template <class M, class W>
+        weighted_mask(M&& m, W&& weights)
+            : m_mask(std::forward<M>(m))
+            , m_weights(std::forward<W>(weights))
+        {
+        }
+
+        [[nodiscard]] const std::decay_t<CTM>& mask() const& noexcept
+        {
+            return m_mask;
+        }
+
+        [[nodiscard]] CTM&& mask() && noexcept
+        {
+            return static_cast<CTM&&>(m_mask);
+        }
+
+        [[nodiscard]] const std::decay_t<CTW>& weights() const& noexcept
+        {
+            return m_weights;
+        }
+
+        [[nodiscard]] CTW&& weights() && noexcept
+        {
+            return static_cast<CTW&&>(m_weights);
+        }
+
+    private:
+
+        CTM m_mask;
+        CTW m_weights;
+    };
+
+    namespace detail
+    {
+        template <class T>
+        struct is_weighted_mask : std::false_type
+        {
+        };
+
+        template <class CTM, class CTW>
+        struct is_weighted_mask<weighted_mask<CTM, CTW>> : std::true_type
+        {
+        };
+    }
+
+    /// Whether M is a mask with weights.
+    template <class M>
+    concept weighted_mask_expression = detail::is_weighted_mask<std::remove_cvref_t<M>>::value;
+
+    namespace detail
+    {
+        template <class M, class W>
+        auto make_weighted(M&& m, W&& weights)
+        {
+            return weighted_mask<closure_t<M>, closure_t<W>>(std::forward<M>(m), std::forward<W>(weights));
+        }
+
+        template <class W>
+        consteval bool require_weights()
+        {
+            static_assert(weight_expression<W>, "xmask: weights are a tensor (or lazy expression) of real numbers.");
+            return weight_expression<W>;
+        }
+
+        /// Fails to compile, with one sentence, where what counts in a loss is not said by a mask or weights.
+        template <class M>
+        consteval bool require_counted()
+        {
+            if constexpr (weighted_mask_expression<M>)
+            {
+                return true;
+            }
+            else
+            {
+                return require_mask_or_weights<M>();
+            }
+        }
+    }
+
+    /// What a loss counts: what the mask keeps, each element by its weight. What is dropped is not seen, neither there
+    /// nor in the weights.
+    ///
+    /// weights: real numbers, a tensor or a lazy expression. Both broadcast into the operand. The loss's weight is the
+    /// sum of the weights that are kept. Lvalues are held by reference.
+    ///
+    ///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();
+    template <class M, class W>
+    auto weighted(M&& m, W&& weights)
+    {
+        if constexpr (detail::require_mask<M>() && detail::require_weights<W>())
+        {
+            return detail::make_weighted(std::forward<M>(m), std::forward<W>(weights));
+        }
+    }
+
+    /// A mask each of whose rows weighs 1 in all, however much it keeps: the loss's mean is then the mean of its rows'
+    /// means, and so is the mean of several losses added up. Rows that keep nothing do not count. With `axes` (a number
+    /// or a list, negative ones counted from the end), what is kept along them weighs 1.
+    ///
+    /// Holds one number a row. Throws as count_kept does.
+    ///
+    ///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m), gradient);
+    ///     double mean_of_means = l.mean();
+    template <class M, detail::axes_argument A>
+    auto balanced(M&& m, const A& axes)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const auto counts = count_kept(m, axes);
+            // The mask's shape with 1 along the axes.
+            std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
+            const auto reduce = [&](auto axis) {
+                const auto from_end = static_cast<std::ptrdiff_t>(shape.size());
+                const auto at = static_cast<std::ptrdiff_t>(axis);
+                shape[static_cast<std::size_t>(at < 0 ? at + from_end : at)] = 1;
+            };
+            if constexpr (std::integral<A>)
+            {
+                reduce(axes);
+            }
+            else
+            {
+                std::ranges::for_each(axes, reduce);
+            }
+            auto weights = xt::xarray<double>::from_shape(shape);
+            std::ranges::transform(counts, weights.data(), [](std::size_t count) {
+                return count == 0 ? 0. : 1. / static_cast<double>(count);
+            });
+            return detail::make_weighted(std::forward<M>(m), std::move(weights));
+        }
+    }
+
+    template <class M>
+    auto balanced(M&& m, std::initializer_list<std::ptrdiff_t> axes)
+    {
+        return balanced(std::forward<M>(m), std::vector<std::ptrdiff_t>(axes));
+    }
+
+    template <class M>
+    auto balanced(M&& m)
+    {
+        return balanced(std::forward<M>(m), -1);
+    }
+}
+
 /// @file
 /// The sum of an element-wise function over what a mask keeps, or times real weights; with its derivative in the same
-/// pass. A function F has `value(x...)`, and for a gradient `derivative(x...)` by its first argument; both take numbers
-/// and registers of them.
+/// pass. A function F has `value(x...)`, and for a gradient `derivative(x...)` by its first argument; both take numbers,
+/// and, to be fast, registers of them.
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -10912,17 +11774,34 @@ namespace xmask::inline XMASK_ABI::detail
         F function;
 
         template <class W, class... V>
-        XMASK_INLINE auto value(const W& w, const V&... x) const
+            requires requires(const F& f, const V&... x) { f.value(x...); }
+        XMASK_INLINE W value(const W& w, const V&... x) const
         {
-            return w * function.value(x...);
+            return w * static_cast<W>(function.value(x...));
         }
 
         template <class W, class... V>
-        XMASK_INLINE auto derivative(const W& w, const V&... x) const
+        XMASK_INLINE W derivative(const W& w, const V&... x) const
         {
-            return w * function.derivative(x...);
+            return w * static_cast<W>(function.derivative(x...));
         }
     };
+
+    /// Whether F takes and gives registers of T. A function of plain numbers is called for one element at a time.
+    template <class F, class T, class... Row>
+    consteval bool takes_registers()
+    {
+        if constexpr (sums_in_registers<T>)
+        {
+            return requires(const F& f, const lanes<T>& x) {
+                { f.value((static_cast<void>(sizeof(Row)), x)...) } -> std::convertible_to<lanes<T>>;
+            };
+        }
+        else
+        {
+            return false;
+        }
+    }
 
     /// Whether the terms of F are elements as they are, so that nothing but their sum may round.
     template <class F>
@@ -10987,6 +11866,8 @@ namespace xmask::inline XMASK_ABI::detail
     template <class T, bool Exact, class F, class Cursor, class... Row>
     class masked_terms
     {
+        static constexpr bool in_registers = takes_registers<F, T, Row...>();
+
     public:
 
         masked_terms(const F& function, Cursor cursor, Row... rows)
@@ -11014,12 +11895,14 @@ namespace xmask::inline XMASK_ABI::detail
 
             T value(std::size_t k) const
             {
-                return std::apply([&](const auto&... x) { return m_function->value(x.at(k)...); }, m_operands);
+                return std::apply([&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); }, m_operands);
             }
 
             T derivative(std::size_t k) const
             {
-                return std::apply([&](const auto&... x) { return m_function->derivative(x.at(k)...); }, m_operands);
+                return std::apply(
+                    [&](const auto&... x) { return static_cast<T>(m_function->derivative(x.at(k)...)); }, m_operands
+                );
             }
 
             template <bool Full>
@@ -11065,7 +11948,7 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE void add(term_sum<T>& sum, const block& terms, Count count, word_t bits) const
         {
             sum.add_count(count_bits(bits));
-            if constexpr (sums_in_registers<T>)
+            if constexpr (in_registers)
             {
                 // Where all is kept, only a partial register needs selection: it holds 0 past its end, which the
                 // function need not map to 0.
@@ -11108,7 +11991,7 @@ namespace xmask::inline XMASK_ABI::detail
         template <bool Streaming, class Count>
         XMASK_INLINE void write_derivative(T* to, const block& terms, Count count, word_t bits, T scale) const
         {
-            if constexpr (sums_in_registers<T>)
+            if constexpr (in_registers)
             {
                 const auto factor = lanes<T>(scale);
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
@@ -11337,13 +12220,43 @@ namespace xmask::inline XMASK_ABI::detail
         return term_rows<T, F, Masks, Rows...>(f, n, std::move(masks), std::move(rows)...);
     }
 
-    /// Sums f over what `m` keeps of the operands, or times the weights `m`, and writes the gradient if asked to. All
+    /// Throws std::invalid_argument unless what counts fits into the operand.
+    template <class M, class S>
+    void require_counted_shape(const char* function, const M& m, const S& shape)
+    {
+        if constexpr (weighted_mask_expression<M>)
+        {
+            require_broadcast(function, "a mask", m.mask().shape(), shape);
+            require_broadcast(function, "weights", m.weights().shape(), shape);
+        }
+        else
+        {
+            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+        }
+    }
+
+    /// The same sum, of f times weights.
+    template <class T, class F, class S, class Masks, class W, class G, class... X>
+    weighted_sum<T> sum_by_weights(const F& f, const S& shape, const Masks& masks, const W& weights, G&& gradient, const X&... x)
+    {
+        const std::size_t n = columns_of(shape);
+        auto result = sum_terms<T>(
+            shape, gradient, make_terms<T>(weighted<F>{f}, n, masks, make_operand<T>(weights, shape), make_operand<T>(x, shape)...)
+        );
+        const auto weight = sum_terms<T>(
+            shape, no_gradient(), make_terms<T>(identity(), n, masks, make_operand<T>(weights, shape))
+        );
+        result.weight = static_cast<double>(weight.sum);
+        return result;
+    }
+
+    /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient if asked to. All
     /// operands have one shape, into which m broadcasts.
     template <class T, class F, class M, class G, class X, class... Y>
     weighted_sum<T> element_sum(const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y)
     {
         const auto& shape = x.shape();
-        require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+        require_counted_shape(function, m, shape);
         if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
         {
             resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
@@ -11355,54 +12268,46 @@ namespace xmask::inline XMASK_ABI::detail
                 make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
             );
         }
+        else if constexpr (weighted_mask_expression<M>)
+        {
+            using mask_type = std::decay_t<decltype(m.mask())>;
+            return sum_by_weights<T>(f, shape, mask_rows<mask_type>(m.mask(), shape), m.weights(), gradient, x, y...);
+        }
         else
         {
-            const whole_rows all(shape);
-            auto result = sum_terms<T>(
-                shape, gradient,
-                make_terms<T>(
-                    weighted<F>{f}, columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
-                )
-            );
-            const auto weight = sum_terms<T>(
-                shape, no_gradient(), make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape))
-            );
-            result.weight = static_cast<double>(weight.sum);
-            return result;
+            return sum_by_weights<T>(f, shape, whole_rows(shape), m, gradient, x, y...);
         }
     }
 }
 
-// ==== xmask/reduce/mse.hpp ====
-
-#include <type_traits>
-#include <utility>
-
 /// @file
-/// Element-wise losses: the mean squared error, and the sum of any lazy expression.
+/// Element-wise losses: a struct of named options with a value and a derivative becomes a loss, with its gradient, for
+/// any mask, weights, layout and type.
 
 namespace xmask::inline XMASK_ABI
 {
+    /// A number as V, which is a number or a register of them: what the function of a loss multiplies with.
+    template <class V>
+    XMASK_INLINE V constant(double x)
+    {
+        if constexpr (std::is_arithmetic_v<V>)
+        {
+            return static_cast<V>(x);
+        }
+        else
+        {
+            return V(static_cast<typename V::value_type>(x));
+        }
+    }
+
+    /// What a loss is made of: value(p, t), and derivative(p, t) by p for a gradient.
+    template <class F, class T>
+    concept element_function = requires(const F& f, const T& x) {
+        { f.value(x, x) } -> std::convertible_to<T>;
+    };
+
     namespace detail
     {
-        /// (p - t)^2, and 2 (p - t) by p.
-        struct squared_error
-        {
-            template <class V>
-            XMASK_INLINE V value(const V& p, const V& t) const
-            {
-                const V difference = p - t;
-                return difference * difference;
-            }
-
-            template <class V>
-            XMASK_INLINE V derivative(const V& p, const V& t) const
-            {
-                const V difference = p - t;
-                return difference + difference;
-            }
-        };
-
         template <class T>
         loss to_loss(const weighted_sum<T>& total) noexcept
         {
@@ -11414,7 +12319,7 @@ namespace xmask::inline XMASK_ABI
         {
             if constexpr (expression<E>)
             {
-                return std::is_floating_point_v<value_type_t<E>>;
+                return std::is_floating_point_v<std::remove_cv_t<value_type_t<E>>>;
             }
             else
             {
@@ -11422,58 +12327,245 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        template <class... E>
-        consteval bool require_real()
+        template <class E>
+        consteval bool is_numbers()
         {
-            constexpr bool real = (is_real<E>() && ...);
-            static_assert(real, "xmask: a loss takes tensors (or lazy expressions) of real numbers; convert integers first.");
-            return real;
+            if constexpr (expression<E> && !mask_expression<E>)
+            {
+                return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
+            }
+            else
+            {
+                return false;
+            }
         }
 
-        /// A loss of two tensors, by a function of two numbers and its derivative.
-        template <class F, class P, class Q, class M, class G>
-        loss element_loss(const char* function, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient)
+        template <class P, class... Q>
+        consteval bool require_real()
         {
-            if constexpr (require_real<P, Q>() && require_mask_or_weights<M>())
+            constexpr bool fits = is_real<P>() && (is_numbers<Q>() && ...);
+            static_assert(
+                fits, "xmask: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers; "
+                      "convert an integer prediction first."
+            );
+            return fits;
+        }
+
+        /// The type that a loss is computed in: that of its real operands.
+        template <class P, class Q>
+        using loss_element_t = std::conditional_t<
+            std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>,
+            std::common_type_t<value_type_t<P>, value_type_t<Q>>,
+            std::remove_cv_t<value_type_t<P>>>;
+
+        template <class F, class T, class G>
+        consteval bool require_function()
+        {
+            constexpr bool derives = std::is_same_v<std::decay_t<G>, no_gradient> || requires(const F& f, const T& x) {
+                { f.derivative(x, x) } -> std::convertible_to<T>;
+            };
+            static_assert(
+                element_function<F, T> && derives,
+                "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
+                "`derivative(p, t) const`, of numbers."
+            );
+            return element_function<F, T> && derives;
+        }
+
+        template <class G>
+        consteval bool require_gradient()
+        {
+            constexpr bool fits = requires { typename gradient_traits<std::remove_reference_t<G>>::container; }
+                                  && expression<typename gradient_traits<std::remove_reference_t<G>>::container>;
+            static_assert(fits, "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor).");
+            return fits;
+        }
+
+        /// Lets a function refuse its options.
+        template <class F>
+        void check_options(const char* function, const F& f)
+        {
+            if constexpr (requires { f.check(function); })
             {
-                using element = std::common_type_t<value_type_t<P>, value_type_t<Q>>;
-                require_same_shape(function, "the prediction", prediction.shape(), "the target", target.shape());
-                return to_loss(element_sum<element>(function, f, m, gradient, prediction, target));
+                f.check(function);
+            }
+        }
+
+        template <class F, class P, class Q, class M, class G>
+        loss sum_of_elements(const char* name, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient)
+        {
+            if constexpr (require_real<P, Q>() && require_counted<M>())
+            {
+                using element = loss_element_t<P, Q>;
+                if constexpr (require_function<F, element, G>())
+                {
+                    check_options(name, f);
+                    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
+                    return to_loss(element_sum<element>(name, f, m, gradient, prediction, target));
+                }
+            }
+            return {};
+        }
+
+        /// The value of a loss as a function of xtensor's.
+        template <class T, class F>
+        struct value_functor
+        {
+            F function;
+
+            template <class P, class Q>
+            T operator()(const P& p, const Q& t) const
+            {
+                return static_cast<T>(function.value(static_cast<T>(p), static_cast<T>(t)));
+            }
+
+            template <class V>
+                requires(takes_registers<F, T, V, V>())
+            XMASK_INLINE V simd_apply(const V& p, const V& t) const
+            {
+                return function.value(p, t);
+            }
+        };
+
+        template <class F, class P, class Q, class M>
+        auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m)
+        {
+            if constexpr (require_real<P, Q>() && require_counted<M>())
+            {
+                using element = loss_element_t<P, Q>;
+                if constexpr (require_function<F, element, no_gradient>())
+                {
+                    check_options(name, f);
+                    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
+                    require_counted_shape(name, m, prediction.shape());
+                    using functor = value_functor<element, F>;
+                    auto values = xt::xfunction<functor, closure_t<P>, closure_t<Q>>(
+                        functor{f}, std::forward<P>(prediction), std::forward<Q>(target)
+                    );
+                    if constexpr (weighted_mask_expression<M>)
+                    {
+                        return multiply(
+                            multiply(std::move(values), std::forward<M>(m).weights()), std::forward<M>(m).mask()
+                        );
+                    }
+                    else
+                    {
+                        return multiply(std::move(values), std::forward<M>(m));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A loss of two tensors, made of a function F(p, t) of two numbers and its derivative by the first. F is also the
+    /// loss's options: a struct of named fields, with
+    ///
+    ///     template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
+    ///     template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
+    ///     void check(const char* name) const;                               // if it is there: throws for bad options
+    ///
+    /// Registers take + - * /, comparisons, and xsimd's functions, which take numbers too: xsimd::exp, xsimd::abs,
+    /// xsimd::select(condition, a, b). A function of plain numbers (double value(double, double) const) works as well,
+    /// one element at a time.
+    ///
+    /// All losses are called alike, (prediction, target, what counts, options, gradient), of which the last two may be
+    /// left out:
+    ///
+    ///     xmask::masked_huber(p, t, m);
+    ///     xmask::masked_huber(p, t, m, {.delta = 0.5});
+    ///     xmask::masked_huber(p, t, m, gradient);
+    ///     xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
+    ///
+    /// prediction: a tensor or lazy expression of real numbers. target: one of numbers, of the same shape. What counts:
+    /// a mask that broadcasts into it, real weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that
+    /// is given the prediction's shape and the gradient of the sum by the prediction, 0 where the mask drops; or
+    /// scaled(tensor, factor). Computed in the type of its real operands, summed in double. One pass over what is kept;
+    /// what is dropped is not read. Throws std::invalid_argument where shapes or options do not fit, before anything is
+    /// written.
+    ///
+    /// Reductions: the sum (loss::sum), the mean over what is kept (loss::mean()), the mean of rows' means
+    /// (balanced(m)), none (each).
+    ///
+    /// A loss of your own, here sqrt(1 + (p - t)^2 / s^2) - 1 (Charbonnier et al., Deterministic edge-preserving
+    /// regularization in computed imaging, 1997; the case alpha = 1 of Barron, A general and adaptive robust loss
+    /// function, 2019):
+    ///
+    ///     struct charbonnier_loss
+    ///     {
+    ///         double scale = 1;
+    ///
+    ///         template <class V>
+    ///         V value(const V& p, const V& t) const
+    ///         {
+    ///             const V u = (p - t) / xmask::constant<V>(scale);
+    ///             return u * u / (xsimd::sqrt(u * u + V(1)) + V(1));    // the same, and exact for small u
+    ///         }
+    ///
+    ///         template <class V>
+    ///         V derivative(const V& p, const V& t) const
+    ///         {
+    ///             const V u = (p - t) / xmask::constant<V>(scale);
+    ///             return u / (xsimd::sqrt(u * u + V(1)) * xmask::constant<V>(scale));
+    ///         }
+    ///     };
+    ///     inline constexpr xmask::element_loss<charbonnier_loss> masked_charbonnier("masked_charbonnier");
+    ///     double mean = masked_charbonnier(p, t, m, {.scale = 0.1}, gradient).mean();
+    template <class F>
+    class element_loss
+    {
+    public:
+
+        /// `name` is how errors name it.
+        constexpr explicit element_loss(const char* name) noexcept
+            : m_name(name)
+        {
+        }
+
+        template <class P, class Q, class M>
+        loss operator()(const P& prediction, const Q& target, const M& m, const F& options = {}) const
+        {
+            return detail::sum_of_elements(m_name, options, prediction, target, m, detail::no_gradient());
+        }
+
+        template <class P, class Q, class M, class G>
+            requires(!std::same_as<std::remove_cvref_t<G>, F>)
+        loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const
+        {
+            return (*this)(prediction, target, m, F{}, std::forward<G>(gradient));
+        }
+
+        template <class P, class Q, class M, class G>
+        loss operator()(const P& prediction, const Q& target, const M& m, const F& options, G&& gradient) const
+        {
+            if constexpr (detail::require_gradient<G>())
+            {
+                return detail::sum_of_elements(m_name, options, prediction, target, m, gradient);
             }
             else
             {
                 return {};
             }
         }
-    }
 
-    /// The squared error (p - t)^2, summed over what the mask keeps.
-    ///
-    /// prediction, target: real tensors or lazy expressions of one shape. m: a mask that broadcasts into it, or real
-    /// weights; then the loss's weight is their sum. Throws std::invalid_argument where shapes do not fit.
-    /// One pass over what is kept; what is dropped is not read.
-    ///
-    ///     xmask::loss l = xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n));
-    ///     double mean = l.mean();
-    template <class P, class Q, class M>
-    loss masked_mse(const P& prediction, const Q& target, const M& m)
-    {
-        return detail::element_loss(
-            "masked_mse", detail::squared_error(), prediction, target, m, detail::no_gradient()
-        );
-    }
+        /// The losses of single elements, 0 where the mask drops, or times their weights: a lazy tensor of the
+        /// prediction's shape. With masked_sum and masked_mean, a loss of each row, or along any axes.
+        ///
+        ///     xt::xarray<float> losses = xmask::masked_mse.each(p, t, m);
+        ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
+        template <class P, class Q, class M>
+        auto each(P&& prediction, Q&& target, M&& m, const F& options = {}) const
+        {
+            return detail::each_element(
+                m_name, options, std::forward<P>(prediction), std::forward<Q>(target), std::forward<M>(m)
+            );
+        }
 
-    /// The same, and the gradient of the sum by the prediction, 2 (p - t), in the same pass: 0 where the mask drops.
-    /// `gradient`: a tensor that is given the prediction's shape, or scaled(tensor, factor).
-    ///
-    ///     xmask::masked_mse(prediction, target, m, gradient);
-    template <class P, class Q, class M, class G>
-    loss masked_mse(const P& prediction, const Q& target, const M& m, G&& gradient)
-    {
-        return detail::element_loss("masked_mse", detail::squared_error(), prediction, target, m, gradient);
-    }
+    private:
 
-    /// A loss of your own: the sum of a lazy expression over what the mask keeps, or times real weights.
+        const char* m_name;
+    };
+
+    /// A loss of your own: the sum of a lazy expression over what the mask keeps, or by weights.
     ///
     /// Only what is kept is computed. Throws std::invalid_argument where the mask does not broadcast into e.
     ///
@@ -11481,9 +12573,9 @@ namespace xmask::inline XMASK_ABI
     template <class E, class M>
     loss masked_loss(const E& e, const M& m)
     {
-        if constexpr (detail::require_real<E>() && detail::require_mask_or_weights<M>())
+        if constexpr (detail::require_real<E>() && detail::require_counted<M>())
         {
-            using element = value_type_t<E>;
+            using element = std::remove_cv_t<value_type_t<E>>;
             return detail::to_loss(
                 detail::element_sum<element>("masked_loss", detail::identity(), m, detail::no_gradient(), e)
             );
@@ -11493,317 +12585,2105 @@ namespace xmask::inline XMASK_ABI
             return {};
         }
     }
+
+    /// A loss of your own by its function, as element_loss describes it; with a last argument, its gradient.
+    ///
+    ///     xmask::loss l = xmask::masked_loss(charbonnier_loss{.scale = 0.1}, p, t, m, gradient);
+    template <class F, class P, class Q, class M>
+    loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m)
+    {
+        return element_loss<F>("masked_loss")(prediction, target, m, function);
+    }
+
+    template <class F, class P, class Q, class M, class G>
+    loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m, G&& gradient)
+    {
+        return element_loss<F>("masked_loss")(prediction, target, m, function, std::forward<G>(gradient));
+    }
+}
+
+// ==== xmask/reduce/exp.hpp ====
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+/// @file
+/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; and x to the power of a number.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp where the processor multiplies and adds in one step and
+    /// 1.6 ulp elsewhere, exactly 1 at 0, and exactly 0 below -87.7, where exp leaves the normal floats. NaN stays NaN.
+    ///
+    /// exp(x) = 2^n exp(r) with |r| <= log(2) / 2: log(2) is subtracted n times in two parts (Cody and Waite, Software
+    /// Manual for the Elementary Functions, 1980), and the rest is a polynomial of degree 6, fitted to the least relative
+    /// error (Remez) with 1 + r + r^2 / 2 kept exact. It takes 5/6 of the time of xsimd's exp, which is for all x.
+    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
+    {
+        using batch = lanes<float>;
+        // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its lowest bits.
+        const auto rounder = batch(12582912.f + 127.f);
+        // At the least n, -127, those bits are 0, and so is the factor that they make.
+        const auto bounded = max_or_nan(batch(-88.0297f), x);
+        const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
+        const auto n = shifted - rounder;
+        const auto r = xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), bounded));
+        auto p = xsimd::fma(batch(0.00140614226761f), r, batch(0.00837905903569f));
+        p = xsimd::fma(p, r, batch(0.0416647733151f));
+        p = xsimd::fma(p, r, batch(0.166663648087f));
+        p = xsimd::fma(p, r, batch(0.5f));
+        p = xsimd::fma(p, r, batch(1.f));
+        p = xsimd::fma(p, r, batch(1.f));
+        return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
+    }
+
+    XMASK_INLINE lanes<double> exp_nonpositive(const lanes<double>& x) noexcept
+    {
+        return xsimd::exp(x);
+    }
+
+    template <class T>
+        requires std::is_floating_point_v<T>
+    XMASK_INLINE T exp_nonpositive(T x) noexcept
+    {
+        return std::exp(x);
+    }
+
+    /// x to the power of a number; x is 0 or more.
+    template <class V>
+    XMASK_INLINE V power(const V& x, double exponent) noexcept
+    {
+        // By far the most usual ones, and exact.
+        if (exponent == 2)
+        {
+            return x * x;
+        }
+        if (exponent == 1)
+        {
+            return x;
+        }
+        if constexpr (std::is_arithmetic_v<V>)
+        {
+            return std::pow(x, static_cast<V>(exponent));
+        }
+        else
+        {
+            return xsimd::pow(x, V(static_cast<typename V::value_type>(exponent)));
+        }
+    }
 }
 
 /// @file
-/// Cross entropy of logits with a class for each position.
+/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss.
 
 namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// The largest of n logits; NaN is passed over here and shows in the sum of exponentials.
-        template <class T, class Row>
-        T largest(Row& row, std::size_t n)
+        /// What losses of a logit x are made of. Nothing overflows, and nothing is a difference of nearly equal numbers.
+        template <class V>
+        struct logistic
         {
-            T best = -std::numeric_limits<T>::infinity();
-            if constexpr (sums_in_registers<T>)
+            V yes;           ///< 1 / (1 + exp(-x)), the probability of yes
+            V no;            ///< 1 - yes
+            V log_of_yes;    ///< -log(yes) = log(1 + exp(-x))
+            V log_of_no;     ///< -log(no) = log(1 + exp(x))
+
+            XMASK_INLINE explicit logistic(const V& x)
             {
-                auto wide = lanes<T>(best);
-                for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
-                    const auto block = row.read(c, count, first_bits(count));
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        auto x = load_register<full>(block, k, count - k);
-                        if constexpr (!full)
+                const V zero(0);
+                const V one(1);
+                const V small = xsimd::exp(-xsimd::abs(x));
+                const V likely = one / (one + small);
+                const V unlikely = small * likely;
+                const auto positive = x > zero;
+                const V rest = xsimd::log1p(small);
+                yes = xsimd::select(positive, likely, unlikely);
+                no = xsimd::select(positive, unlikely, likely);
+                log_of_yes = rest + xsimd::select(positive, zero, -x);
+                log_of_no = rest + xsimd::select(positive, x, zero);
+            }
+        };
+    }
+
+    /// -(t log p + (1 - t) log(1 - p)) of a probability p; logarithms are at least -100.
+    struct bce_loss
+    {
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const V least(-100);
+            const V log_yes = xsimd::log(p);
+            const V log_no = xsimd::log1p(-p);
+            return -(t * xsimd::select(log_yes < least, least, log_yes)
+                     + (V(1) - t) * xsimd::select(log_no < least, least, log_no));
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            const V least(constant<V>(1e-12));
+            const V spread = (V(1) - p) * p;
+            return (p - t) / xsimd::select(spread < least, least, spread);
+        }
+    };
+
+    /// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)).
+    struct bce_with_logits_loss
+    {
+        double pos_weight = 1;
+
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const detail::logistic<V> y(p);
+            return constant<V>(pos_weight) * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            const detail::logistic<V> y(p);
+            return (V(1) - t) * y.yes - constant<V>(pos_weight) * t * y.no;
+        }
+    };
+
+    /// Binary cross entropy with logits, times (1 - y_t)^gamma and alpha_t.
+    struct focal_with_logits_loss
+    {
+        double alpha = 0.25;
+        double gamma = 2;
+
+        void check(const char* name) const
+        {
+            if (!(alpha >= 0 && alpha <= 1) && alpha != -1) [[unlikely]]
+            {
+                detail::throw_invalid(name, "alpha is ", alpha, "; expected 0 to 1, or -1 for none");
+            }
+            if (!(gamma >= 0)) [[unlikely]]
+            {
+                detail::throw_invalid(name, "gamma is ", gamma, "; expected 0 or more");
+            }
+        }
+
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const detail::logistic<V> y(p);
+            return weight(t) * detail::power(missed(y, t), gamma) * entropy(y, t);
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            const V zero(0);
+            const V one(1);
+            const detail::logistic<V> y(p);
+            const V s = missed(y, t);
+            const V slope = (one - t) * y.yes - t * y.no;
+            // The derivative of log s; where s underflows, so does what it multiplies.
+            const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
+            return weight(t) * detail::power(s, gamma) * (slope + constant<V>(gamma) * entropy(y, t) * rate);
+        }
+
+    private:
+
+        template <class V>
+        XMASK_INLINE static V missed(const detail::logistic<V>& y, const V& t)
+        {
+            return t * y.no + (V(1) - t) * y.yes;
+        }
+
+        template <class V>
+        XMASK_INLINE static V entropy(const detail::logistic<V>& y, const V& t)
+        {
+            return t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+        }
+
+        template <class V>
+        XMASK_INLINE V weight(const V& t) const
+        {
+            return alpha < 0 ? V(1) : V(constant<V>(alpha) * t + constant<V>(1 - alpha) * (V(1) - t));
+        }
+    };
+
+    /// max(0, margin - t p), t being -1 or 1.
+    struct hinge_loss
+    {
+        double margin = 1;
+
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const V short_of = constant<V>(margin) - t * p;
+            return xsimd::select(short_of < V(0), V(0), short_of);
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            return xsimd::select(constant<V>(margin) - t * p > V(0), -t, V(0));
+        }
+    };
+
+    /// Binary cross entropy of probabilities, as PyTorch's binary_cross_entropy: -(t log p + (1 - t) log(1 - p)), the
+    /// logarithms being at least -100; gradient (p - t) / max(p (1 - p), 1e-12). Probabilities outside of [0, 1] give
+    /// NaN. With logits at hand, masked_bce_with_logits is more accurate. element_loss says what the arguments are.
+    ///
+    ///     double mean = xmask::masked_bce(probability, label, m).mean();
+    inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
+
+    /// Binary cross entropy of logits, as PyTorch's binary_cross_entropy_with_logits: with y = 1 / (1 + exp(-p)),
+    /// -(pos_weight t log y + (1 - t) log(1 - y)), computed so that no logit overflows. Options: pos_weight = 1, of
+    /// positive targets. element_loss says what the arguments are.
+    ///
+    ///     double mean = xmask::masked_bce_with_logits(logits, label, m, {.pos_weight = 3}, gradient).mean();
+    inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits");
+
+    /// The focal loss of logits, as torchvision's sigmoid_focal_loss: with y = 1 / (1 + exp(-p)) and
+    /// y_t = t y + (1 - t) (1 - y), binary cross entropy times (1 - y_t)^gamma times alpha t + (1 - alpha) (1 - t) (Lin
+    /// et al., Focal loss for dense object detection, 2017). Options: alpha = 0.25, 0 to 1, or -1 for no such factor;
+    /// gamma = 2, 0 or more. element_loss says what the arguments are.
+    ///
+    ///     double mean = xmask::masked_focal_with_logits(logits, label, m, {.alpha = -1, .gamma = 2}).mean();
+    inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits("masked_focal_with_logits");
+
+    /// The hinge loss max(0, margin - t p), as Keras' and torchmetrics'; targets are -1 and 1. Options: margin = 1.
+    /// element_loss says what the arguments are.
+    ///
+    ///     double mean = xmask::masked_hinge(score, sign, m).mean();
+    inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
+}
+
+// ==== xmask/reduce/cross_entropy.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// ==== xmask/reduce/positions.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// The positions of a class loss: which count, how much, and which class each has.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Rows of weights that are all 1.
+    class unit_weights
+    {
+    public:
+
+        [[nodiscard]] XMASK_INLINE scalar_row<double> row(std::size_t /*r*/) const noexcept
+        {
+            return scalar_row<double>(1.);
+        }
+    };
+
+    /// The positions of a target's shape, in order.
+    template <class Masks, class Weights, class Targets>
+    class class_positions
+    {
+    public:
+
+        template <class S>
+        class_positions(const S& shape, Masks masks, Weights weights, Targets targets, std::optional<std::int64_t> ignored)
+            : m_masks(std::move(masks))
+            , m_weights(std::move(weights))
+            , m_targets(std::move(targets))
+            , m_columns(columns_of(shape))
+            , m_rows(m_columns == 0 ? 0 : rows_of(shape))
+            , m_ignored(ignored)
+        {
+        }
+
+        /// Calls counted(position, target, weight) and dropped(position); the target of a dropped one is not looked at.
+        template <class Counted, class Dropped>
+        void for_each(Counted&& counted, Dropped&& dropped) const
+        {
+            for (std::size_t r = 0; r < m_rows; ++r)
+            {
+                const auto cursor = m_masks.row(r);
+                auto weights = m_weights.row(r);
+                auto target = m_targets.row(r);
+                for_each_block(target, m_columns, [&](std::size_t c, std::size_t count) {
+                    const word_t bits = cursor.word(c) & first_bits(count);
+                    const auto targets = target.read(c, count, bits);
+                    for (std::size_t k = 0; k < count; ++k)
+                    {
+                        const std::size_t position = r * m_columns + c + k;
+                        if ((bits >> k & 1) != 0 && !is_ignored(targets.at(k)))
                         {
-                            x = xsimd::select(mask_from_bits<T>(first_bits(count - k), 0), x, lanes<T>(best));
+                            counted(position, targets.at(k), static_cast<double>(read_one(weights, c + k)));
                         }
-                        wide = xsimd::max(wide, x);
-                    });
+                        else
+                        {
+                            dropped(position);
+                        }
+                    }
                 });
-                return xsimd::reduce_max(wide);
+            }
+        }
+
+    private:
+
+        template <class I>
+        [[nodiscard]] bool is_ignored(I target) const noexcept
+        {
+            return m_ignored.has_value() && std::cmp_equal(target, *m_ignored);
+        }
+
+        Masks m_masks;
+        Weights m_weights;
+        Targets m_targets;
+        std::size_t m_columns;
+        std::size_t m_rows;
+        std::optional<std::int64_t> m_ignored;
+    };
+
+    template <class S, class Masks, class Weights, class Q>
+    auto make_class_positions(const S& shape, Masks masks, Weights weights, const Q& target, std::optional<std::int64_t> ignored)
+    {
+        auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, shape);
+        return class_positions<Masks, Weights, decltype(targets)>(
+            shape, std::move(masks), std::move(weights), std::move(targets), ignored
+        );
+    }
+
+    template <class W, class S>
+    auto weight_rows(const W& weights, const S& shape)
+    {
+        return make_operand<std::remove_cv_t<value_type_t<W>>>(weights, shape);
+    }
+
+    /// The positions that m counts: a mask, weights, or both.
+    template <class M, class Q>
+    auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored)
+    {
+        const auto& shape = target.shape();
+        if constexpr (mask_expression<M>)
+        {
+            return make_class_positions(shape, mask_rows<M>(m, shape), unit_weights(), target, ignored);
+        }
+        else if constexpr (weighted_mask_expression<M>)
+        {
+            using mask_type = std::decay_t<decltype(m.mask())>;
+            return make_class_positions(
+                shape, mask_rows<mask_type>(m.mask(), shape), weight_rows(m.weights(), shape), target, ignored
+            );
+        }
+        else
+        {
+            return make_class_positions(shape, whole_rows(shape), weight_rows(m, shape), target, ignored);
+        }
+    }
+
+    /// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes behind it.
+    template <class P, class Q, class M>
+    void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m)
+    {
+        const auto& shape = prediction.shape();
+        if (shape.size() != target.dimension() + 1
+            || !std::equal(target.shape().begin(), target.shape().end(), shape.begin(), [](auto a, auto b) {
+                   return static_cast<std::size_t>(a) == static_cast<std::size_t>(b);
+               })) [[unlikely]]
+        {
+            throw_invalid(
+                function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
+                tuple_text(target.shape()), "; expected the target's shape and one last axis of classes"
+            );
+        }
+        require_counted_shape(function, m, target.shape());
+    }
+
+    /// Throws std::out_of_range for a counted position whose target is no class, or one that `has_class(position, target)`
+    /// denies.
+    template <class Positions, class S, class Has>
+    void require_targets(const char* function, const Positions& positions, const S& shape, std::size_t classes, Has&& has_class)
+    {
+        positions.for_each(
+            [&](std::size_t position, auto target, double /*weight*/) {
+                const bool outside = std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes);
+                if (outside || !has_class(position, static_cast<std::size_t>(target))) [[unlikely]]
+                {
+                    at_flat_index(shape, position, [&](const auto& index) {
+                        if (outside)
+                        {
+                            throw_out_of_range(function, "target ", +target, " at ", tuple_text(index), " is outside of [0, ", classes, ")");
+                        }
+                        throw_out_of_range(
+                            function, "target ", +target, " at ", tuple_text(index), " is a class that the mask over classes drops"
+                        );
+                    });
+                }
+            },
+            [](std::size_t) {}
+        );
+    }
+
+    template <class P, class Q>
+    consteval bool require_classes()
+    {
+        constexpr bool fits = [] {
+            if constexpr (expression<P> && expression<Q> && !mask_expression<Q>)
+            {
+                using target = std::remove_cv_t<value_type_t<Q>>;
+                return std::is_floating_point_v<std::remove_cv_t<value_type_t<P>>> && std::integral<target>
+                       && !std::same_as<target, bool>;
             }
             else
             {
-                for_each_block(row, n, [&](std::size_t c, std::size_t count) {
-                    const auto block = row.read(c, count, first_bits(count));
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        best = std::max(best, block.at(k));
-                    }
-                });
-                return best;
+                return false;
             }
+        }();
+        static_assert(fits, "xmask: cross entropy takes a prediction of real logits and a target of integer classes.");
+        return fits;
+    }
+}
+
+// ==== xmask/reduce/row_map.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and their gradients.
+///
+/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is found, where F::shifts, and
+/// settle() makes the shift of it; then F::sums sums of term<i>(shift, x...) are taken. facts(shift, sums) makes of them the
+/// few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and map take
+/// numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
+/// assigned by itself holds its terms in the result until their sum is known, so that none is computed twice.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The numbers with which F maps an element.
+        template <class F>
+        using facts_of = std::array<typename F::value_type, F::fact_count>;
+
+        /// The shift of nothing.
+        template <class F>
+        inline constexpr auto first_shift = F::shifts ? -std::numeric_limits<typename F::value_type>::infinity()
+                                                      : typename F::value_type(0);
+
+        /// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
+        template <std::size_t N, class F>
+        XMASK_INLINE void for_each_index(F&& f)
+        {
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                (f(std::integral_constant<std::size_t, I>()), ...);
+            }(std::make_index_sequence<N>());
         }
 
-        /// exp(x - shift), added up in double.
-        template <class T>
-        struct shifted_exp
+        /// The shift of a line and the sums of its terms.
+        template <class F>
+        struct line_sums
         {
-            T shift;
-
-            template <class V>
-            XMASK_INLINE V value(const V& x) const
-            {
-                using std::exp;
-                return exp(x - V(shift));
-            }
+            typename F::value_type shift;
+            std::array<double, F::sums> sums;
         };
 
-        template <class T, class Row>
-        double sum_of_exp(const Row& row, std::size_t n, T shift)
-        {
-            masked_terms<T, false, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
-            term_sum<T> sum;
-            for_each_kept_block(terms, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                terms.add(sum, terms.read(c, count, bits), count, bits);
-            });
-            return static_cast<double>(sum.total().sum);
-        }
+        // ---- One element after another: an element that is asked for alone, and types without registers ------------
 
-        /// Writes scale * (softmax - one at the target).
-        template <class T, class Row, class Writer>
-        void write_softmax(Row& row, Writer& writer, std::size_t n, T shift, T factor, std::size_t target, T scale)
+        /// The shift and the sums of one line of elements.
+        template <class F>
+        class line_facts
         {
-            const shifted_exp<T> exp{shift};
-            for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
-                const auto block = row.read(c, count, first_bits(count));
-                T* to = writer.block(c);
-                if constexpr (sums_in_registers<T>)
-                {
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(block, k, count - k);
-                        store_register<full, false>(to + k, exp.value(x) * lanes<T>(factor), count - k);
-                    });
-                }
-                else
-                {
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        to[k] = exp.value(block.at(k)) * factor;
-                    }
-                }
-                if (target - c < count)
-                {
-                    to[target - c] -= scale;
-                }
-                writer.commit(c, count);
-            });
-        }
+            using T = typename F::value_type;
 
-        template <class T, class Writer>
-        void write_zeros(Writer& writer, std::size_t n)
-        {
-            for (std::size_t c = 0; c < n; c += word_columns)
+        public:
+
+            explicit line_facts(const F& f) noexcept
+                : m_function(&f)
             {
-                const std::size_t count = std::min(word_columns, n - c);
-                T* to = writer.block(c);
-                fill_columns(to, to + count, T(0));
-                writer.commit(c, count);
             }
+
+            template <class... V>
+            void add_to_shift(const V&... x)
+            {
+                if constexpr (F::shifts)
+                {
+                    m_shift = std::max(m_shift, m_function->first(x...));
+                }
+            }
+
+            /// After the last element was added to the shift.
+            void finish_shift() noexcept
+            {
+                if constexpr (F::shifts)
+                {
+                    m_shift = m_function->settle(m_shift);
+                }
+            }
+
+            template <class... V>
+            void add_terms(const V&... x)
+            {
+                for_each_index<F::sums>([&](auto i) {
+                    m_sums[i] += static_cast<double>(m_function->template term<i>(m_shift, x...));
+                });
+            }
+
+            [[nodiscard]] line_sums<F> total() const noexcept
+            {
+                return {m_shift, m_sums};
+            }
+
+            [[nodiscard]] facts_of<F> facts() const
+            {
+                return m_function->facts(m_shift, m_sums);
+            }
+
+        private:
+
+            const F* m_function;
+            T m_shift = first_shift<F>;
+            std::array<double, F::sums> m_sums{};
+        };
+
+        /// The shift and sums of a line; visit(f) calls f(x...) with what it keeps, in order.
+        template <class F, class Visit>
+        line_sums<F> sums_of_line(const F& f, Visit&& visit)
+        {
+            line_facts<F> line(f);
+            visit([&](const auto&... x) { line.add_to_shift(x...); });
+            line.finish_shift();
+            visit([&](const auto&... x) { line.add_terms(x...); });
+            return line.total();
         }
 
-        /// One row of positions under a mask: which count; each counts once.
-        template <class Cursor>
-        class mask_gate
+        // ---- Row after row, by registers -------------------------------------------------------------------------------
+
+        /// The blocks of several operands at the same columns.
+        template <class... Block>
+        class block_tuple
         {
         public:
 
-            explicit mask_gate(Cursor cursor)
+            explicit block_tuple(Block... blocks)
+                : m_blocks(blocks...)
+            {
+            }
+
+            /// f of the elements at k.
+            template <class G>
+            XMASK_INLINE auto at(std::size_t k, G&& f) const
+            {
+                return std::apply([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
+            }
+
+            /// f of the registers from k on.
+            template <bool Full, class G>
+            XMASK_INLINE auto load(std::size_t k, std::size_t count, G&& f) const
+            {
+                return std::apply(
+                    [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
+                    m_blocks
+                );
+            }
+
+        private:
+
+            std::tuple<Block...> m_blocks;
+        };
+
+        /// One row of several operands under a mask.
+        template <class Cursor, class... Row>
+        class bundle_row
+        {
+        public:
+
+            bundle_row(Cursor cursor, Row... rows)
                 : m_cursor(std::move(cursor))
+                , m_rows(std::move(rows)...)
             {
             }
 
-            [[nodiscard]] word_t bits(std::size_t c, std::size_t count)
+            [[nodiscard]] const Cursor& cursor() const noexcept
             {
-                return m_cursor.word(c) & first_bits(count);
+                return m_cursor;
             }
 
-            [[nodiscard]] static double weight(std::size_t /*c*/) noexcept
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
             {
-                return 1;
+                return prepare_all(m_rows, c, end);
+            }
+
+            XMASK_INLINE block_tuple<block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
+            {
+                return std::apply(
+                    [&](auto&... row) XMASK_INLINE_LAMBDA {
+                        return block_tuple<block_t<Row>...>(row.read(c, count, bits)...);
+                    },
+                    m_rows
+                );
             }
 
         private:
 
             Cursor m_cursor;
+            std::tuple<Row...> m_rows;
         };
 
-        /// One row of positions under real weights: all count, each by its weight.
-        template <class Row>
-        class weight_gate
+        template <class Masks, class... Rows>
+        class bundle_rows
         {
         public:
 
-            explicit weight_gate(Row row)
-                : m_row(std::move(row))
+            bundle_rows(Masks masks, Rows... rows)
+                : m_masks(std::move(masks))
+                , m_rows(std::move(rows)...)
             {
             }
 
-            [[nodiscard]] static word_t bits(std::size_t /*c*/, std::size_t count) noexcept
+            XMASK_INLINE auto row(std::size_t r) const
             {
-                return first_bits(count);
-            }
-
-            [[nodiscard]] double weight(std::size_t c)
-            {
-                return static_cast<double>(read_one(m_row, c));
+                return std::apply(
+                    [&](const auto&... rows) XMASK_INLINE_LAMBDA {
+                        return bundle_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
+                    },
+                    m_rows
+                );
             }
 
         private:
 
-            Row m_row;
+            Masks m_masks;
+            std::tuple<Rows...> m_rows;
         };
 
-        /// The positions of a class loss: which count, how much, and which class each has.
-        template <class Gates, class Targets>
-        class positions
+        template <class T, class S, class M, class... X>
+        auto make_bundle_rows(const S& shape, const M& m, const X&... x)
         {
-        public:
+            return bundle_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
+                mask_rows<M>(m, shape), make_operand<T>(x, shape)...
+            );
+        }
+
+        /// Adds g(x...) of what a block keeps.
+        template <bool Exact, class T, class Blocks, class Count, class G>
+        XMASK_INLINE void add_kept(register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g)
+        {
+            if (bits == ~word_t(0))
+            {
+                add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    return blocks.template load<full>(k, count - k, g);
+                });
+                return;
+            }
+            add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                return zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, g));
+            });
+        }
+
+        template <class F, class Row>
+        typename F::value_type shift_of_row(const F& f, Row row)
+        {
+            using T = typename F::value_type;
+            if constexpr (F::shifts)
+            {
+                const auto lowest = lanes<T>(first_shift<F>);
+                std::array<lanes<T>, 2> largest{lowest, lowest};
+                const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    const bool all = bits == ~word_t(0);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        auto x = blocks.template load<full>(k, count - k, first);
+                        if (!full || !all)
+                        {
+                            x = xsimd::select(mask_from_bits<T>(bits, k), x, lowest);
+                        }
+                        // Whether NaN is passed over or not: it shows in the sums.
+                        auto& to = largest[k / lane_count<T> % 2];
+                        to = xsimd::max(x, to);
+                    });
+                });
+                return f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1])));
+            }
+            else
+            {
+                return T(0);
+            }
+        }
+
+        template <class F, class Row>
+        line_sums<F> sums_of_row(const F& f, Row row)
+        {
+            using T = typename F::value_type;
+            if constexpr (sums_in_registers<T>)
+            {
+                const T shift = shift_of_row(f, row);
+                const auto wide = lanes<T>(shift);
+                std::array<register_sum<T>, F::sums> sums;
+                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.read(c, count, bits);
+                    for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
+                        add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                            return f.template term<i>(wide, x...);
+                        });
+                    });
+                });
+                std::array<double, F::sums> totals;
+                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+                return {shift, totals};
+            }
+            else
+            {
+                return sums_of_line(f, [&](auto&& visit) {
+                    auto walked = row;
+                    for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
+                        const auto blocks = walked.read(c, count, bits);
+                        for (; bits != 0; bits &= bits - 1)
+                        {
+                            blocks.at(lowest_bit(bits), visit);
+                        }
+                    });
+                });
+            }
+        }
+
+        template <class F, class Row>
+        facts_of<F> facts_of_row(const F& f, Row row)
+        {
+            const auto total = sums_of_row(f, std::move(row));
+            return f.facts(total.shift, total.sums);
+        }
+
+        /// Multiplies [first, last) by a factor.
+        template <class T>
+        void scale_columns(T* first, T* last, T factor) noexcept
+        {
+            if constexpr (has_lanes<T>)
+            {
+                const auto wide = lanes<T>(factor);
+                constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+                for (; last - first >= n; first += n)
+                {
+                    store_lanes(first, load_lanes(first) * wide);
+                }
+            }
+            for (; first != last; ++first)
+            {
+                *first *= factor;
+            }
+        }
+
+        /// The same, while term<0> of each kept element is written to a row of n columns, 0 where nothing is kept.
+        template <class F, class Row>
+        line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            const column_range kept = row.cursor().extent();
+            if constexpr (!sums_in_registers<T>)
+            {
+                const auto line = sums_of_row(f, row);
+                fill_columns(to, to + n, T(0));
+                for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+                    const auto blocks = row.read(c, count, bits);
+                    for (; bits != 0; bits &= bits - 1)
+                    {
+                        const std::size_t k = lowest_bit(bits);
+                        to[c + k] = blocks.at(k, [&](const auto&... x) { return f.template term<0>(line.shift, x...); });
+                    }
+                });
+                return line;
+            }
+            else
+            {
+                const T shift = shift_of_row(f, row);
+                const auto wide = lanes<T>(shift);
+                std::array<register_sum<T>, F::sums> sums;
+                const std::size_t begin = std::min(kept.begin, n);
+                const std::size_t end = std::max(begin, std::min(kept.end, n));
+                fill_columns(to, to + begin, T(0));
+                walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    if (bits == 0)
+                    {
+                        fill_columns(to + c, to + c + count, T(0));
+                        return;
+                    }
+                    const auto blocks = row.read(c, count, bits);
+                    const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
+                    const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
+                        store_register<full, false>(to + c + k, y, count - k);
+                        return y;
+                    };
+                    if (bits == ~word_t(0))
+                    {
+                        add_block<T, false>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            return store(k, full, blocks.template load<full>(k, count - k, term));
+                        });
+                    }
+                    else
+                    {
+                        add_block<T, true>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
+                        });
+                    }
+                    for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+                        add_kept<false>(sums[i + 1], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                            return f.template term<i + 1>(wide, x...);
+                        });
+                    });
+                });
+                fill_columns(to + end, to + n, T(0));
+                std::array<double, F::sums> totals;
+                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+                return {shift, totals};
+            }
+        }
+
+        /// Writes a row whose terms are kept in the result until their sum is known.
+        template <class F, class Row>
+        void write_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        {
+            const column_range kept = row.cursor().extent();
+            const auto total = store_terms(f, std::move(row), to, n);
+            const auto facts = f.facts(total.shift, total.sums);
+            const std::size_t begin = std::min(kept.begin, n);
+            scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
+        }
+
+        // ---- Along another axis than the last: a table, column by column -----------------------------------------------
+
+        /// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis left out.
+        struct row_axis
+        {
+            std::size_t extent = 1;   ///< of the axis
+            std::size_t inner = 1;    ///< rows between two elements of a line
+            bool last = true;         ///< lines are rows
 
             template <class S>
-            positions(const S& shape, Gates gates, Targets targets)
-                : m_gates(std::move(gates))
-                , m_targets(std::move(targets))
-                , m_columns(columns_of(shape))
-                , m_rows(m_columns == 0 ? 0 : rows_of(shape))
+            row_axis(const S& shape, std::size_t axis)
+                : last(axis + 1 >= shape.size())
             {
+                if (axis + 1 < shape.size())
+                {
+                    extent = static_cast<std::size_t>(shape[axis]);
+                    for (std::size_t i = shape.size() - 1; i-- > axis + 1;)
+                    {
+                        inner *= static_cast<std::size_t>(shape[i]);
+                    }
+                }
             }
 
-            /// Calls counted(position, target, weight) and dropped(position), in order.
-            template <class Counted, class Dropped>
-            void for_each(Counted&& counted, Dropped&& dropped) const
+            /// The row of lines that row r belongs to.
+            [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept
             {
-                for (std::size_t r = 0; r < m_rows; ++r)
+                return r / (extent * inner) * inner + r % inner;
+            }
+
+            /// The row at position i of a row of lines.
+            [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept
+            {
+                return (line_row / inner * extent + i) * inner + line_row % inner;
+            }
+        };
+
+        /// The lines through the columns of a row, side by side; each row of the axis is added to all of them.
+        template <class F>
+        class line_row
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            line_row(const F& f, std::size_t n)
+                : m_function(&f)
+                , m_shift(padded(n), first_shift<F>)
+            {
+                m_sums.fill(std::vector<double>(padded(n)));
+            }
+
+            template <class Row>
+            void add_to_shift(Row row)
+            {
+                if constexpr (F::shifts)
                 {
-                    auto gate = gate_of(m_gates.row(r));
-                    auto target = m_targets.row(r);
-                    for_each_block(target, m_columns, [&](std::size_t c, std::size_t count) {
-                        const word_t bits = gate.bits(c, count);
-                        const auto targets = target.read(c, count, bits);
-                        for (std::size_t k = 0; k < count; ++k)
-                        {
-                            const std::size_t position = r * m_columns + c + k;
-                            (bits >> k & 1) != 0 ? counted(position, targets.at(k), gate.weight(c + k))
-                                                 : dropped(position);
-                        }
+                    const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function->first(x...); };
+                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        const auto blocks = row.read(c, count, bits);
+                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            T* to = m_shift.data() + c + k;
+                            const auto before = load_lanes(to);
+                            const auto x = blocks.template load<full>(k, count - k, first);
+                            store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
+                        });
                     });
                 }
             }
 
-        private:
+            void finish_shift()
+            {
+                if constexpr (F::shifts)
+                {
+                    std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) { return m_function->settle(largest); });
+                }
+            }
 
             template <class Row>
-            static auto gate_of(Row row)
+            void add_terms(Row row)
             {
-                if constexpr (row_cursor<Row>)
+                for_each_index<F::sums>([&](auto i) {
+                    // The shift is one more operand, read from where the columns are.
+                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        const auto blocks = row.read(c, count, bits);
+                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            const auto shift = load_lanes(m_shift.data() + c + k);
+                            const auto term = blocks.template load<full>(k, count - k, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                                return m_function->template term<i>(shift, x...);
+                            });
+                            add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
+                        });
+                    });
+                });
+            }
+
+            [[nodiscard]] facts_of<F> facts(std::size_t c) const
+            {
+                std::array<double, F::sums> sums;
+                std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
+                return m_function->facts(m_shift[c], sums);
+            }
+
+        private:
+
+            /// Registers are loaded and stored whole, also at the last few columns.
+            static std::size_t padded(std::size_t n) noexcept
+            {
+                return n + word_columns;
+            }
+
+            static void add(double* to, const lanes<T>& x)
+            {
+                if constexpr (std::is_same_v<T, float>)
                 {
-                    return mask_gate<Row>(std::move(row));
+                    const auto wide = widen(x);
+                    store_lanes(to, load_lanes(to) + wide[0]);
+                    store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
                 }
                 else
                 {
-                    return weight_gate<Row>(std::move(row));
+                    store_lanes(to, load_lanes(to) + x);
                 }
             }
 
-            Gates m_gates;
-            Targets m_targets;
-            std::size_t m_columns;
-            std::size_t m_rows;
+            const F* m_function;
+            std::vector<T> m_shift;
+            std::array<std::vector<double>, F::sums> m_sums;
         };
 
-        template <class M, class Q>
-        auto make_positions(const M& m, const Q& target)
+        /// The same for types without registers.
+        template <class F>
+            requires(!sums_in_registers<typename F::value_type>)
+        class line_row<F>
         {
-            auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, target.shape());
-            if constexpr (mask_expression<M>)
-            {
-                using gates = mask_rows<M>;
-                return positions<gates, decltype(targets)>(target.shape(), gates(m, target.shape()), std::move(targets));
-            }
-            else
-            {
-                auto gates = make_operand<std::remove_cv_t<value_type_t<M>>>(m, target.shape());
-                return positions<decltype(gates), decltype(targets)>(
-                    target.shape(), std::move(gates), std::move(targets)
-                );
-            }
-        }
+        public:
 
-        template <class P, class Q, class M>
-        void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m)
-        {
-            const auto& shape = prediction.shape();
-            if (shape.size() != target.dimension() + 1
-                || !std::equal(target.shape().begin(), target.shape().end(), shape.begin(), [](auto a, auto b) {
-                       return static_cast<std::size_t>(a) == static_cast<std::size_t>(b);
-                   })) [[unlikely]]
+            line_row(const F& f, std::size_t n)
+                : m_lines(n, line_facts<F>(f))
             {
-                throw_invalid(
-                    function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
-                    tuple_text(target.shape()), "; expected the target's shape and one last axis of classes"
-                );
             }
-            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), target.shape());
-        }
 
-        template <class Positions, class S>
-        void require_targets(const char* function, const Positions& positions, const S& shape, std::size_t classes)
-        {
-            positions.for_each(
-                [&](std::size_t position, auto target, double /*weight*/) {
-                    if (std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes)) [[unlikely]]
+            template <class Row>
+            void add_to_shift(Row row)
+            {
+                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
+            }
+
+            void finish_shift()
+            {
+                std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
+            }
+
+            template <class Row>
+            void add_terms(Row row)
+            {
+                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
+            }
+
+            [[nodiscard]] facts_of<F> facts(std::size_t c) const
+            {
+                return m_lines[c].facts();
+            }
+
+        private:
+
+            template <class Row, class G>
+            static void for_each_kept(Row& row, G&& g)
+            {
+                for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+                    const auto blocks = row.read(c, count, bits);
+                    for (; bits != 0; bits &= bits - 1)
                     {
-                        at_flat_index(shape, position, [&](const auto& index) {
-                            throw_out_of_range(
-                                function, "target ", +target, " at ", tuple_text(index), " is outside of [0, ", classes, ")"
-                            );
-                        });
+                        const std::size_t k = lowest_bit(bits);
+                        blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
                     }
+                });
+            }
+
+            std::vector<line_facts<F>> m_lines;
+        };
+
+        /// The facts of all lines of an axis that is not the last. Holds as many numbers as there are lines, a few times.
+        template <class F>
+        class facts_table
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            template <class Rows>
+            facts_table(const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n)
+                : m_columns(n)
+            {
+                const std::size_t line_rows = row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
+                m_size = line_rows * n;
+                if (m_size == 0)
+                {
+                    return;
+                }
+                m_values.resize(F::fact_count * m_size + word_columns);  // registers are loaded whole
+                for (std::size_t l = 0; l < line_rows; ++l)
+                {
+                    line_row<F> lines(f, n);
+                    for (std::size_t i = 0; i < axis.extent; ++i)
+                    {
+                        lines.add_to_shift(rows.row(axis.row(l, i)));
+                    }
+                    lines.finish_shift();
+                    for (std::size_t i = 0; i < axis.extent; ++i)
+                    {
+                        lines.add_terms(rows.row(axis.row(l, i)));
+                    }
+                    for (std::size_t c = 0; c < n; ++c)
+                    {
+                        const auto facts = lines.facts(c);
+                        for (std::size_t i = 0; i < F::fact_count; ++i)
+                        {
+                            m_values[i * m_size + l * n + c] = facts[i];
+                        }
+                    }
+                }
+            }
+
+            /// Where the first facts of a row of lines begin; the next ones lie size() further on.
+            [[nodiscard]] const T* row(std::size_t line_row) const noexcept
+            {
+                return m_values.data() + line_row * m_columns;
+            }
+
+            [[nodiscard]] std::size_t size() const noexcept
+            {
+                return m_size;
+            }
+
+        private:
+
+            std::size_t m_columns;
+            std::size_t m_size = 0;
+            std::vector<T> m_values;
+        };
+
+        // ---- The result ------------------------------------------------------------------------------------------------
+
+        /// The facts of a row of the result: the same for all columns, or some for each.
+        template <class F>
+        class row_facts
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            explicit row_facts(const facts_of<F>& facts)
+                : m_facts(facts)
+            {
+            }
+
+            row_facts(const T* table, std::size_t size)
+                : m_table(table)
+                , m_size(size)
+            {
+            }
+
+            XMASK_INLINE facts_of<F> at(std::size_t c) const
+            {
+                if (m_table == nullptr) [[likely]]
+                {
+                    return m_facts;
+                }
+                facts_of<F> facts;
+                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA { facts[i] = m_table[i * m_size + c]; });
+                return facts;
+            }
+
+            XMASK_INLINE auto load(std::size_t c) const
+            {
+                std::array<lanes<T>, F::fact_count> facts;
+                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
+                    facts[i] = m_table == nullptr ? lanes<T>(m_facts[i]) : load_lanes(m_table + i * m_size + c);
+                });
+                return facts;
+            }
+
+        private:
+
+            facts_of<F> m_facts{};
+            const T* m_table = nullptr;
+            std::size_t m_size = 0;
+        };
+
+        /// 64 elements of the result.
+        template <class F, class Blocks>
+        class mapped_block
+        {
+        public:
+
+            using value_type = typename F::value_type;
+            static constexpr bool in_registers = sums_in_registers<value_type>;
+
+            mapped_block(const F& f, const row_facts<F>& facts, const Blocks& operands, std::size_t c, word_t bits)
+                : m_function(f)
+                , m_facts(facts)
+                , m_operands(operands)
+                , m_column(c)
+                , m_bits(bits)
+            {
+            }
+
+            XMASK_INLINE value_type at(std::size_t k) const
+            {
+                return (m_bits >> k & 1) == 0
+                           ? F::outside
+                           : m_operands.at(k, [&](const auto&... x) { return m_function.map(m_facts.at(m_column + k), x...); });
+            }
+
+            XMASK_INLINE lanes<value_type> load(std::size_t k) const
+                requires in_registers
+            {
+                return load<true>(k, 0);
+            }
+
+            XMASK_INLINE lanes<value_type> load_first(std::size_t k, std::size_t count) const
+                requires in_registers
+            {
+                return load<false>(k, count);
+            }
+
+        private:
+
+            template <bool Full>
+            XMASK_INLINE lanes<value_type> load(std::size_t k, std::size_t count) const
+            {
+                const auto facts = m_facts.load(m_column + k);
+                const auto y = m_operands.template load<Full>(
+                    k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.map(facts, x...); }
+                );
+                return xsimd::select(mask_from_bits<value_type>(m_bits, k), y, lanes<value_type>(F::outside));
+            }
+
+            F m_function;
+            row_facts<F> m_facts;
+            Blocks m_operands;
+            std::size_t m_column;
+            word_t m_bits;
+        };
+
+        /// One row of the result, to be written or to be read by a larger expression.
+        template <class F, class Row>
+        class mapped_row
+        {
+            using T = typename F::value_type;
+
+        public:
+
+            mapped_row(const F& f, const row_facts<F>& facts, Row row)
+                : m_function(f)
+                , m_facts(facts)
+                , m_row(std::move(row))
+            {
+            }
+
+            [[nodiscard]] const auto& cursor() const noexcept
+            {
+                return m_row.cursor();
+            }
+
+            [[nodiscard]] T outside() const noexcept
+            {
+                return F::outside;
+            }
+
+            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
+            {
+                return m_row.prepare(c, end);
+            }
+
+            XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits)
+            {
+                const word_t kept = m_row.cursor().word(c);
+                const auto operands = m_row.read(c, count, kept & bits);
+                return mapped_block<F, std::remove_const_t<decltype(operands)>>(m_function, m_facts, operands, c, kept);
+            }
+
+            template <bool Streaming, class Count>
+            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
+            {
+                if (bits == 0)
+                {
+                    fill_columns<Streaming>(to, to + count, F::outside);
+                    return;
+                }
+                const auto operands = m_row.read(c, count, bits);
+                const mapped_block<F, std::remove_const_t<decltype(operands)>> mapped(m_function, m_facts, operands, c, bits);
+                store_block<Streaming>(to, mapped, count);
+            }
+
+        private:
+
+            F m_function;
+            row_facts<F> m_facts;
+            Row m_row;
+        };
+
+        /// The rows of the result, broadcast to a shape. What is summed along the axis is so in the result's own shape.
+        template <class F, class OwnRows, class Rows>
+        class mapped_rows
+        {
+        public:
+
+            template <class Own, class S>
+            mapped_rows(const F& f, const Own& own_shape, OwnRows own, const row_axis& axis, const S& shape, Rows rows)
+                : m_function(f)
+                , m_own(std::move(own))
+                , m_rows(std::move(rows))
+                , m_axis(axis)
+                , m_numbers(row_numbers(shape, own_shape))
+                , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
+                , m_one_column(columns_of(own_shape) == 1)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                using row_type = row_t<Rows>;
+                return mapped_row<F, row_type>(m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::none;
+            }
+
+            XMASK_INLINE auto flat_row() const
+            {
+                return row(0);
+            }
+
+        private:
+
+            [[nodiscard]] row_facts<F> facts(std::size_t own_row) const
+            {
+                if (m_axis.last)
+                {
+                    return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
+                }
+                const row_facts<F> facts(m_table.row(m_axis.line_row(own_row)), m_table.size());
+                return m_one_column ? row_facts<F>(facts.at(0)) : facts;
+            }
+
+            F m_function;
+            OwnRows m_own;
+            Rows m_rows;
+            row_axis m_axis;
+            row_offsets m_numbers;
+            facts_table<F> m_table;
+            bool m_one_column;
+        };
+    }
+
+    /// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax, masked_normalize, ...), not
+    /// yet computed. An ordinary lazy xtensor expression: what is assigned goes row by row. A single element costs the whole
+    /// line along the axis.
+    template <class F, class CTM, class... CTX>
+    class row_mapped;
+}
+
+template <class F, class CTM, class CTX, class... CTY>
+struct xt::xiterable_inner_types<xmask::row_mapped<F, CTM, CTX, CTY...>>
+{
+    using inner_shape_type = typename std::decay_t<CTX>::inner_shape_type;
+    using const_stepper = xt::xindexed_stepper<xmask::row_mapped<F, CTM, CTX, CTY...>, true>;
+    using stepper = const_stepper;
+};
+
+template <class F, class CTM, class... CTX>
+struct xt::xcontainer_inner_types<xmask::row_mapped<F, CTM, CTX...>>
+{
+    using reference = typename F::value_type;
+    using const_reference = typename F::value_type;
+    using size_type = std::size_t;
+};
+
+namespace xmask::inline XMASK_ABI
+{
+    template <class F, class CTM, class... CTX>
+    class row_mapped : public detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>
+    {
+        using base = detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>;
+
+    public:
+
+        using typename base::const_stepper;
+        using typename base::inner_shape_type;
+        using typename base::size_type;
+        using typename base::value_type;
+
+        /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
+        template <class M, class... X>
+        row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
+            : m_function(f)
+            , m_mask(std::forward<M>(m))
+            , m_operands(std::forward<X>(operands)...)
+            , m_axis(axis)
+            , m_name(name)
+        {
+            std::apply(
+                [&](const auto&, const auto&... rest) {
+                    (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()), ...);
                 },
-                [](std::size_t) {}
+                m_operands
+            );
+            detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
+        }
+
+        using base::shape;
+
+        const inner_shape_type& shape() const noexcept
+        {
+            return std::get<0>(m_operands).shape();
+        }
+
+        template <class It>
+        value_type element(It first, It last) const
+        {
+            // As xtensor does: surplus leading indices are ignored, missing ones count as 0.
+            xt::svector<std::size_t, 8> index(shape().size(), 0);
+            for (std::size_t axis = index.size(); axis-- > 0 && last != first;)
+            {
+                index[axis] = static_cast<std::size_t>(*--last);
+            }
+            const auto kept = [&](const auto& at) { return m_mask.element(at.begin(), at.end()); };
+            if (!kept(index))
+            {
+                return F::outside;
+            }
+            const auto visit_at = [&](const auto& at, auto&& visit) {
+                return std::apply(
+                    [&](const auto&... x) { return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...); }, m_operands
+                );
+            };
+            const auto total = detail::sums_of_line(m_function, [&](auto&& visit) {
+                auto at = index;
+                const std::size_t extent = at.empty() ? 1 : static_cast<std::size_t>(shape()[m_axis]);
+                for (std::size_t i = 0; i < extent; ++i)
+                {
+                    if (!at.empty())
+                    {
+                        at[m_axis] = i;
+                    }
+                    if (kept(at))
+                    {
+                        visit_at(at, visit);
+                    }
+                }
+            });
+            const auto facts = m_function.facts(total.shift, total.sums);
+            return visit_at(index, [&](const auto&... x) { return m_function.map(facts, x...); });
+        }
+
+        value_type data_element(size_type i) const
+        {
+            return detail::at_flat_index(shape(), i, [&](const auto& index) { return element(index.begin(), index.end()); });
+        }
+
+        template <class S>
+        const_stepper stepper_begin(const S& walked) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension());
+        }
+
+        template <class S>
+        const_stepper stepper_end(const S& walked, xt::layout_type /*l*/) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension(), true);
+        }
+
+        /// xtensor calls it when this expression stands alone on the right-hand side.
+        template <class E>
+        void assign_to(xt::xexpression<E>& to) const
+        {
+            auto& result = to.derived_cast();
+            detail::resize_or_check(m_name, "the result", result, shape());
+            if constexpr (F::keeps_terms && detail::sums_in_registers<value_type>)
+            {
+                detail::row_writer<value_type, E> writer(result);
+                if (detail::row_axis(shape(), m_axis).last && writer.in_place())
+                {
+                    const auto rows = bundle_rows(shape());
+                    const std::size_t n = detail::columns_of(shape());
+                    const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
+                    for (std::size_t r = 0; r < row_count; ++r)
+                    {
+                        writer.seek(r);
+                        detail::write_terms(m_function, rows.row(r), writer.block(0), n);
+                    }
+                    return;
+                }
+            }
+            detail::write_rows<value_type>(rows(result.shape()), result);
+        }
+
+        /// What a walk over `walked`, into which this broadcasts, reads.
+        template <class S>
+        auto rows(const S& walked) const
+        {
+            auto own = bundle_rows(shape());
+            auto broadcast = bundle_rows(walked);
+            return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
+                m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked, std::move(broadcast)
             );
         }
 
-        /// -log softmax at the target, of one row of logits, and its gradient: softmax - one at the target.
-        template <class T>
-        struct row_entropy
+    private:
+
+        template <class S>
+        auto bundle_rows(const S& walked) const
         {
-            T shift = T(0);
-            double sum_of_exps = 0;
+            return std::apply(
+                [&](const auto&... x) { return detail::make_bundle_rows<value_type>(walked, m_mask, x...); }, m_operands
+            );
+        }
 
-            template <class Row>
-            row_entropy(Row& logits, std::size_t classes)
-                : shift(largest<T>(logits, classes))
-                , sum_of_exps(sum_of_exp(logits, classes, shift))
-            {
-            }
+        F m_function;
+        CTM m_mask;
+        std::tuple<CTX...> m_operands;
+        std::size_t m_axis;
+        const char* m_name;
+    };
 
-            template <class Row>
-            double loss_at(Row& logits, std::size_t target) const
+    namespace detail
+    {
+        template <class F, class CTM, class... CTX>
+        struct row_maker<row_mapped<F, CTM, CTX...>>
+        {
+            template <class S>
+            static auto make(const row_mapped<F, CTM, CTX...>& e, const S& shape)
             {
-                const T logit = read_one(logits, target);
-                return std::log(sum_of_exps) + (static_cast<double>(shift) - static_cast<double>(logit));
+                return e.rows(shape);
             }
         };
 
-        template <class P, class Q, class M, class G>
-        loss cross_entropy(const char* function, const P& prediction, const Q& target, const M& m, G&& gradient)
+        template <class... X>
+        consteval bool require_real_tensors()
         {
-            using T = std::remove_cv_t<value_type_t<P>>;
-            require_class_shapes(function, prediction, target, m);
-            const std::size_t classes = columns_of(prediction.shape());
-            const auto logits = make_operand<T>(prediction, prediction.shape());
-            const auto positions = make_positions(m, target);
-            require_targets(function, positions, target.shape(), classes);
-            loss total;
-            if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
+            constexpr bool real = ([] {
+                if constexpr (expression<X> && !mask_expression<X>)
+                {
+                    return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
+                }
+                else
+                {
+                    return false;
+                }
+            }() && ...);
+            static_assert(
+                real, "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
+            );
+            return real;
+        }
+
+        template <class... X>
+        using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
+
+        template <class F, class M, class... X>
+        auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands)
+        {
+            const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
+            return row_mapped<F, closure_t<M>, closure_t<X>...>(
+                name, f, rank == 0 && axis == -1 ? 0 : axis_number(name, axis, rank), std::forward<M>(m),
+                std::forward<X>(operands)...
+            );
+        }
+    }
+}
+
+// ==== xmask/reduce/softmax.hpp ====
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+/// @file
+/// Softmax, log_softmax and softmin over what a mask keeps, and their gradients.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// What all of the family share: elements shifted by the largest, so that no exponential overflows.
+        template <class T, bool Negative>
+        struct exp_terms
+        {
+            using value_type = T;
+
+            static constexpr bool shifts = true;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 2;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x) noexcept
+            {
+                if constexpr (Negative)
+                {
+                    return -x;
+                }
+                else
+                {
+                    return x;
+                }
+            }
+
+            /// Where all that is kept is -inf, it stays so, and no difference of infinities is taken.
+            static T settle(T largest) noexcept
+            {
+                return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& largest, const V& x) noexcept
+            {
+                return exp_nonpositive(first(x) - largest);
+            }
+        };
+
+        /// exp(x - largest) / sum.
+        template <class T, bool Negative = false>
+        struct softmax_function : exp_terms<T, Negative>
+        {
+            static constexpr bool keeps_terms = true;
+            static constexpr T outside = T(0);
+
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
+            {
+                return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return softmax_function::template term<0>(facts[0], x) * facts[1];
+            }
+        };
+
+        /// (x - largest) - log(sum).
+        template <class T>
+        struct log_softmax_function : exp_terms<T, false>
+        {
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = -std::numeric_limits<T>::infinity();
+
+            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
+            {
+                return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return (x - facts[0]) - facts[1];
+            }
+        };
+
+        /// y (g - sum(y g)), of y = softmax(x) and the gradient g by y.
+        template <class T>
+        struct softmax_gradient_function
+        {
+            using value_type = T;
+
+            static constexpr bool shifts = false;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 1;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& /*shift*/, const V& y, const V& g) noexcept
+            {
+                return y * g;
+            }
+
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
+            {
+                return {static_cast<T>(total[0])};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
+            {
+                return y * (g - facts[0]);
+            }
+        };
+
+        /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
+        template <class T>
+        struct log_softmax_gradient_function
+        {
+            using value_type = T;
+
+            static constexpr bool shifts = false;
+            static constexpr std::size_t sums = 1;
+            static constexpr std::size_t fact_count = 1;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept
+            {
+                return g;
+            }
+
+            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
+            {
+                return {static_cast<T>(total[0])};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
+            {
+                return g - exp_nonpositive(y) * facts[0];
+            }
+        };
+    }
+
+    /// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
+    ///
+    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f * scores + bias` is
+    /// scaled and shifted on the way. m broadcasts into x. axis: counts from the end where negative. Lazy: assign it, or go
+    /// on with it. Where nothing is kept, or nothing but -inf, the result is 0, never NaN; NaN that is kept makes its
+    /// line NaN. Elements below 6e-39 of the largest may become 0.
+    /// Throws std::invalid_argument where the mask does not fit, std::out_of_range for an axis that x does not have.
+    /// Along the last axis a row is read twice, while in the cache, and each exponential is computed once; along another
+    /// axis, or inside of a larger expression, twice, and another axis takes memory for its lines.
+    ///
+    ///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
+    ///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
+    ///     // 0.5 0.5 0
+    ///     // 0   0   0
+    template <class X, class M>
+    auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The same in place: x becomes its softmax. x is any assignable tensor or view.
+    ///
+    ///     xmask::masked_softmax_inplace(scores, xmask::keep_causal(8, 8));
+    template <class X, class M>
+    void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            // Each row is read before it is written.
+            xt::noalias(x) = masked_softmax(x, m, axis);
+        }
+    }
+
+    /// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
+    ///
+    ///     auto weights = xmask::masked_softmin(distances, m);
+    template <class X, class M>
+    auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise as masked_softmax.
+    ///
+    ///     xt::xtensor<float, 2> log_p = xmask::masked_log_softmax(scores, m);
+    template <class X, class M>
+    auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
+    /// mask drops. That of masked_softmin is its negative. Lazy; tensors of one shape; otherwise as masked_softmax.
+    ///
+    ///     xt::xtensor<float, 2> gradient = xmask::masked_softmax_gradient(p, upstream, m);
+    template <class Y, class G, class M>
+    auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
+                std::forward<Y>(y), std::forward<G>(upstream)
+            );
+        }
+    }
+
+    /// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream - exp(y) sum(upstream), 0
+    /// where the mask drops. Otherwise as masked_softmax_gradient.
+    ///
+    ///     xt::xtensor<float, 2> gradient = xmask::masked_log_softmax_gradient(log_p, upstream, m);
+    template <class Y, class G, class M>
+    auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_log_softmax_gradient", detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
+                std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            );
+        }
+    }
+}
+
+/// @file
+/// Losses of a class for each position: cross entropy of logits, and negative log-likelihood of log-probabilities.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Options of masked_cross_entropy.
+    struct cross_entropy_options
+    {
+        /// How much of a target is spread evenly over the classes, 0 to 1 (Szegedy et al., Rethinking the Inception
+        /// architecture, 2016).
+        double label_smoothing = 0;
+
+        /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM, 2022).
+        double z_loss = 0;
+
+        /// A target that does not count, as -100 in PyTorch.
+        std::optional<std::int64_t> ignore = std::nullopt;
+
+        /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's class.
+        xt::xtensor<double, 1> class_weights = {};
+
+        /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an element of its own.
+        std::optional<bitmask> classes = std::nullopt;
+    };
+
+    /// Options of masked_nll.
+    struct nll_options
+    {
+        std::optional<std::int64_t> ignore = std::nullopt;  ///< a target that does not count
+        xt::xtensor<double, 1> class_weights = {};          ///< a weight for each class, or none: all weigh 1
+    };
+
+    namespace detail
+    {
+        /// Throws std::invalid_argument for class weights that are not one a class.
+        inline void require_class_weights(const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes)
+        {
+            if (weights.size() != 0 && weights.size() != classes) [[unlikely]]
+            {
+                throw_invalid(function, weights.size(), " class weights; expected ", classes, ", one a class");
+            }
+        }
+
+        inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept
+        {
+            return weights.size() == 0 ? 1 : weights.data()[target];
+        }
+
+        /// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest), and w (x - largest).
+        template <class T>
+        struct smoothed_terms : exp_terms<T, false>
+        {
+            static constexpr std::size_t sums = 2;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x, const V& /*w*/) noexcept
+            {
+                return x;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& largest, const V& x, const V& w) noexcept
+            {
+                return I == 0 ? exp_nonpositive(x - largest) : w * (x - largest);
+            }
+        };
+
+        /// What the rows of logits have in common where options ask for nothing but a z-loss.
+        template <class T, class Logits>
+        class plain_entropy
+        {
+        public:
+
+            using terms = exp_terms<T, false>;
+
+            plain_entropy(const Logits& logits, std::size_t classes)
+                : m_logits(&logits)
+                , m_classes(classes)
+            {
+            }
+
+            [[nodiscard]] auto row(std::size_t position) const
+            {
+                return bundle_row<range_cursor, row_t<Logits>>(range_cursor({0, m_classes}), m_logits->row(position));
+            }
+
+            [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept
+            {
+                return true;
+            }
+
+            /// What a counted position adds besides the entropy of its target; there is no smoothing.
+            [[nodiscard]] static double smoothing(std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/) noexcept
+            {
+                return 0;
+            }
+
+            [[nodiscard]] static double smoothing_slope(std::size_t /*position*/) noexcept
+            {
+                return 0;
+            }
+
+            static void subtract_smoothing(std::size_t /*position*/, T* /*to*/, double /*scale*/) noexcept
+            {
+            }
+
+        private:
+
+            const Logits* m_logits;
+            std::size_t m_classes;
+        };
+
+        /// The same with smoothing, class weights and a mask over classes. The smoothed part of position i is
+        /// smoothing / (number of classes) * sum over classes of w (log_sum - x).
+        template <class T, class Logits>
+        class smoothed_entropy
+        {
+        public:
+
+            using terms = smoothed_terms<T>;
+
+            template <class S>
+            smoothed_entropy(const char* function, const Logits& logits, const S& shape, const cross_entropy_options& options)
+                : m_logits(&logits)
+                , m_weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
+                , m_classes(options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape))))
+                , m_masks(m_classes, shape)
+                , m_rows(m_weights, shape)
+                , m_smoothing(options.label_smoothing)
+            {
+                require_broadcast(function, "a mask over classes", m_classes.shape(), shape);
+                if (options.class_weights.size() == 0)
+                {
+                    m_weights.fill(T(1));
+                }
+                else
+                {
+                    std::ranges::transform(options.class_weights, m_weights.begin(), [](double w) { return static_cast<T>(w); });
+                }
+            }
+
+            smoothed_entropy(const smoothed_entropy&) = delete;
+            smoothed_entropy& operator=(const smoothed_entropy&) = delete;
+
+            [[nodiscard]] auto row(std::size_t position) const
+            {
+                using cursor = typename mask_rows<bitmask>::cursor;
+                return bundle_row<cursor, row_t<Logits>, memory_row<T>>(
+                    m_masks.row(position), m_logits->row(position), m_rows.row(position)
+                );
+            }
+
+            [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const
+            {
+                return kept(m_masks.row(position), target);
+            }
+
+            [[nodiscard]] double smoothing(std::size_t position, double log_sum, const line_sums<terms>& line) const
+            {
+                const auto [count, weight] = classes_of(position);
+                const double over_largest = log_sum - static_cast<double>(line.shift);
+                return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * (weight * over_largest - line.sums[1]);
+            }
+
+            /// The factor of the softmax in the gradient of the smoothed part.
+            [[nodiscard]] double smoothing_slope(std::size_t position) const
+            {
+                const auto [count, weight] = classes_of(position);
+                return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * weight;
+            }
+
+            /// Subtracts what is not the softmax of that gradient.
+            void subtract_smoothing(std::size_t position, T* to, double scale) const
+            {
+                if (m_smoothing == 0)
+                {
+                    return;
+                }
+                const auto cursor = m_masks.row(position);
+                const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
+                for (std::size_t c = 0; c < m_weights.size(); c += word_columns)
+                {
+                    for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
+                    {
+                        to[c + lowest_bit(bits)] -= factor * m_weights.data()[c + lowest_bit(bits)];
+                    }
+                }
+            }
+
+        private:
+
+            struct class_sums
+            {
+                double count = 0;
+                double weight = 0;
+            };
+
+            /// The classes of a position and their weights; one mask row is mostly that of all positions.
+            [[nodiscard]] class_sums classes_of(std::size_t position) const
+            {
+                if (m_smoothing == 0)
+                {
+                    return {};
+                }
+                if (m_classes.dimension() > 1 || !m_known)
+                {
+                    m_sums = {};
+                    const auto cursor = m_masks.row(position);
+                    for (std::size_t c = 0; c < m_weights.size(); c += word_columns)
+                    {
+                        for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
+                        {
+                            m_sums.count += 1;
+                            m_sums.weight += static_cast<double>(m_weights.data()[c + lowest_bit(bits)]);
+                        }
+                    }
+                    m_known = true;
+                }
+                return m_sums;
+            }
+
+            const Logits* m_logits;
+            xt::xtensor<T, 1> m_weights;
+            bitmask m_classes;
+            mask_rows<bitmask> m_masks;
+            memory_rows<T> m_rows;
+            double m_smoothing;
+            mutable class_sums m_sums;
+            mutable bool m_known = false;
+        };
+
+        /// A row of a result that is not contiguous memory of T: a buffer that is copied there.
+        template <class T, class Writer>
+        class row_target
+        {
+        public:
+
+            row_target(Writer& writer, std::size_t n)
+                : m_writer(&writer)
+                , m_buffer(writer.in_place() ? 0 : n)
+            {
+            }
+
+            [[nodiscard]] T* begin(std::size_t row)
+            {
+                m_writer->seek(row);
+                return m_buffer.empty() ? m_writer->block(0) : m_buffer.data();
+            }
+
+            void end()
+            {
+                for (std::size_t c = 0; c < m_buffer.size(); c += word_columns)
+                {
+                    const std::size_t count = std::min(word_columns, m_buffer.size() - c);
+                    std::copy_n(m_buffer.data() + c, count, m_writer->block(c));
+                    m_writer->commit(c, count);
+                }
+            }
+
+        private:
+
+            Writer* m_writer;
+            std::vector<T> m_buffer;
+        };
+
+        /// The loss of each counted position, visit(position, loss), and the gradient.
+        template <class T, class Entropy, class Logits, class Positions, class G, class Visit>
+        void for_each_entropy(
+            const Entropy& entropy, const Logits& logits, const Positions& positions, const cross_entropy_options& options,
+            std::size_t classes, G&& gradient, Visit&& visit
+        )
+        {
+            constexpr bool wants_gradient = !std::is_same_v<std::decay_t<G>, no_gradient>;
+            const typename Entropy::terms terms;
+            const double hard = 1 - options.label_smoothing;
+            const auto logit_of = [&](std::size_t position, std::size_t target) {
+                auto row = logits.row(position);
+                return static_cast<double>(read_one(row, target));
+            };
+            const auto loss_of = [&](std::size_t position, const auto& line, double log_sum, double logit, double own) {
+                return hard * own * (log_sum - logit) + entropy.smoothing(position, log_sum, line) + options.z_loss * log_sum * log_sum;
+            };
+            const auto log_sum_of = [](const auto& line) { return std::log(line.sums[0]) + static_cast<double>(line.shift); };
+            if constexpr (!wants_gradient)
             {
                 positions.for_each(
                     [&](std::size_t position, auto at, double weight) {
-                        auto row = logits.row(position);
-                        const row_entropy<T> entropy(row, classes);
-                        total += loss{weight * entropy.loss_at(row, static_cast<std::size_t>(at)), weight};
+                        const auto target = static_cast<std::size_t>(at);
+                        const auto line = sums_of_row(terms, entropy.row(position));
+                        const double own = class_weight(options.class_weights, target);
+                        const double one = loss_of(position, line, log_sum_of(line), logit_of(position, target), own);
+                        visit(position, loss{weight * one, weight * own});
                     },
                     [](std::size_t) {}
                 );
@@ -11811,89 +14691,253 @@ namespace xmask::inline XMASK_ABI
             else
             {
                 using traits = gradient_traits<std::remove_reference_t<G>>;
-                auto& to = traits::target(gradient);
-                resize_or_check(function, "the gradient", to, prediction.shape());
-                row_writer<T, std::remove_reference_t<decltype(to)>> writer(to);
+                auto& container = traits::target(gradient);
+                row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+                row_target<T, decltype(writer)> result(writer, classes);
                 positions.for_each(
                     [&](std::size_t position, auto at, double weight) {
-                        auto row = logits.row(position);
-                        const row_entropy<T> entropy(row, classes);
-                        const auto chosen = static_cast<std::size_t>(at);
-                        total += loss{weight * entropy.loss_at(row, chosen), weight};
+                        const auto target = static_cast<std::size_t>(at);
+                        T* to = result.begin(position);
+                        // Before its place is written: the gradient may be the logits' own memory.
+                        const double logit = logit_of(position, target);
+                        const auto line = store_terms(terms, entropy.row(position), to, classes);
+                        const double log_sum = log_sum_of(line);
+                        const double own = class_weight(options.class_weights, target);
+                        visit(position, loss{weight * loss_of(position, line, log_sum, logit, own), weight * own});
                         const double scale = weight * traits::scale(gradient);
-                        writer.seek(position);
-                        write_softmax(
-                            row, writer, classes, entropy.shift, static_cast<T>(scale / entropy.sum_of_exps), chosen,
-                            static_cast<T>(scale)
-                        );
+                        const double slope = hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
+                        scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                        to[target] -= static_cast<T>(scale * hard * own);
+                        entropy.subtract_smoothing(position, to, scale);
+                        result.end();
                     },
                     [&](std::size_t position) {
-                        writer.seek(position);
-                        write_zeros<T>(writer, classes);
+                        T* to = result.begin(position);
+                        fill_columns(to, to + classes, T(0));
+                        result.end();
                     }
                 );
+            }
+        }
+
+        inline void require_entropy_options(const char* function, const cross_entropy_options& options, std::size_t classes)
+        {
+            if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) [[unlikely]]
+            {
+                throw_invalid(function, "label_smoothing ", options.label_smoothing, " is outside of [0, 1]");
+            }
+            if (!(options.z_loss >= 0)) [[unlikely]]
+            {
+                throw_invalid(function, "z_loss ", options.z_loss, "; expected 0 or more");
+            }
+            require_class_weights(function, options.class_weights, classes);
+        }
+
+        /// Checks all there is to check, then visits the loss of each counted position and writes the gradient.
+        template <class P, class Q, class M, class G, class Visit>
+        void cross_entropy(
+            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G&& gradient,
+            Visit&& visit
+        )
+        {
+            using T = std::remove_cv_t<value_type_t<P>>;
+            require_class_shapes(function, prediction, target, m);
+            const auto& shape = prediction.shape();
+            const std::size_t classes = columns_of(shape);
+            require_entropy_options(function, options, classes);
+            const auto logits = make_operand<T>(prediction, shape);
+            const auto positions = positions_of(m, target, options.ignore);
+            const auto run = [&](const auto& entropy) {
+                require_targets(function, positions, target.shape(), classes, [&](std::size_t position, std::size_t at) {
+                    return entropy.has_class(position, at);
+                });
+                if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
+                {
+                    resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
+                }
+                for_each_entropy<T>(entropy, logits, positions, options, classes, gradient, visit);
+            };
+            if (options.label_smoothing == 0 && !options.classes.has_value())
+            {
+                run(plain_entropy<T, decltype(make_operand<T>(prediction, shape))>(logits, classes));
+            }
+            else
+            {
+                run(smoothed_entropy<T, decltype(make_operand<T>(prediction, shape))>(function, logits, shape, options));
+            }
+        }
+
+        template <class P, class Q, class M, class G>
+        loss sum_of_entropies(
+            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G&& gradient
+        )
+        {
+            loss total;
+            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            {
+                cross_entropy(function, prediction, target, m, options, gradient, [&](std::size_t, const loss& one) { total += one; });
             }
             return total;
         }
 
-        template <class P, class Q>
-        consteval bool require_classes()
+        template <class P, class Q, class M, class G>
+        loss sum_of_likelihoods(
+            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G&& gradient
+        )
         {
-            constexpr bool fits = [] {
-                if constexpr (expression<P> && expression<Q>)
+            loss total;
+            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            {
+                using T = std::remove_cv_t<value_type_t<P>>;
+                require_class_shapes(function, prediction, target, m);
+                const auto& shape = prediction.shape();
+                const std::size_t classes = columns_of(shape);
+                require_class_weights(function, options.class_weights, classes);
+                const auto logs = make_operand<T>(prediction, shape);
+                const auto positions = positions_of(m, target, options.ignore);
+                require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
+                const auto visit = [&](std::size_t position, std::size_t at, double weight) {
+                    auto row = logs.row(position);
+                    total += loss{-weight * static_cast<double>(read_one(row, at)), weight};
+                };
+                if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
                 {
-                    return std::is_floating_point_v<value_type_t<P>> && std::integral<value_type_t<Q>>
-                           && !std::same_as<value_type_t<Q>, bool>;
+                    positions.for_each(
+                        [&](std::size_t position, auto at, double weight) {
+                            const auto chosen = static_cast<std::size_t>(at);
+                            visit(position, chosen, weight * class_weight(options.class_weights, chosen));
+                        },
+                        [](std::size_t) {}
+                    );
                 }
                 else
                 {
-                    return false;
+                    using traits = gradient_traits<std::remove_reference_t<G>>;
+                    auto& container = traits::target(gradient);
+                    resize_or_check(function, "the gradient", container, shape);
+                    row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+                    row_target<T, decltype(writer)> result(writer, classes);
+                    const auto write = [&](std::size_t position, std::size_t at, T slope) {
+                        T* to = result.begin(position);
+                        fill_columns(to, to + classes, T(0));
+                        if (at < classes)
+                        {
+                            to[at] = slope;
+                        }
+                        result.end();
+                    };
+                    positions.for_each(
+                        [&](std::size_t position, auto at, double weight) {
+                            const auto chosen = static_cast<std::size_t>(at);
+                            const double own = weight * class_weight(options.class_weights, chosen);
+                            visit(position, chosen, own);
+                            write(position, chosen, static_cast<T>(-own * traits::scale(gradient)));
+                        },
+                        [&](std::size_t position) { write(position, classes, T(0)); }
+                    );
                 }
-            }();
-            static_assert(fits, "xmask: cross entropy takes a prediction of real logits and a target of integer classes.");
-            return fits;
+            }
+            return total;
+        }
+    }
+
+    /// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like all losses:
+    /// (prediction, target, what counts, options, gradient), of which the last two may be left out.
+    ///
+    /// prediction: real numbers, classes on the last axis. target: the class of each position, integers of the prediction's
+    /// shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
+    /// and balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum, 0 for positions
+    /// that do not count; or scaled(tensor, factor).
+    /// A position that does not count is not looked at, so its target may be anything, -100 too. The loss's weight is the
+    /// number of positions that count, or the sum of their weights, each times the weight of its target's class.
+    /// Throws std::invalid_argument where shapes or options do not fit, std::out_of_range for the target of a counted
+    /// position outside of the classes; before anything is written.
+    template <class Options>
+    class class_loss
+    {
+        static constexpr bool of_logits = std::same_as<Options, cross_entropy_options>;
+        static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
+
+    public:
+
+        template <class P, class Q, class M>
+        loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
+        {
+            return sum(prediction, target, m, options, detail::no_gradient());
         }
 
         template <class P, class Q, class M, class G>
-        loss class_loss(const P& prediction, const Q& target, const M& m, G&& gradient)
+            requires(!std::same_as<std::remove_cvref_t<G>, Options>)
+        loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const
         {
-            if constexpr (require_classes<P, Q>() && require_mask_or_weights<M>())
+            return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
+        }
+
+        template <class P, class Q, class M, class G>
+        loss operator()(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient) const
+        {
+            if constexpr (detail::require_gradient<G>())
             {
-                return cross_entropy("masked_cross_entropy", prediction, target, m, gradient);
+                return sum(prediction, target, m, options, gradient);
             }
             else
             {
                 return {};
             }
         }
-    }
 
-    /// Cross entropy, -log softmax(prediction)[target], summed over the positions that the mask keeps.
+        /// The losses of single positions, an array of the target's shape; 0 for positions that do not count.
+        ///
+        ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, target, m);
+        template <class P, class Q, class M>
+            requires of_logits
+        auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
+        {
+            if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
+            {
+                using T = std::remove_cv_t<value_type_t<P>>;
+                auto losses = xt::xarray<T>::from_shape(target.shape());
+                losses.fill(T(0));
+                detail::cross_entropy(
+                    name, prediction, target, m, options, detail::no_gradient(),
+                    [&](std::size_t position, const loss& one) { losses.data()[position] = static_cast<T>(one.sum); }
+                );
+                return losses;
+            }
+        }
+
+    private:
+
+        template <class P, class Q, class M, class G>
+        static loss sum(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient)
+        {
+            if constexpr (of_logits)
+            {
+                return detail::sum_of_entropies(name, prediction, target, m, options, gradient);
+            }
+            else
+            {
+                return detail::sum_of_likelihoods(name, prediction, target, m, options, gradient);
+            }
+        }
+    };
+
+    /// Cross entropy, -log softmax(prediction)[target], of real logits; class_loss says what the arguments are.
     ///
-    /// prediction: real logits, classes on the last axis. target: the class of each position, integers of the
-    /// prediction's shape without that axis. m: a mask, or real weights, that broadcasts into the target.
-    /// A dropped position is not looked at, so its target may be anything, -100 too.
-    /// Throws std::invalid_argument where shapes do not fit, std::out_of_range for the target of a counted position
-    /// outside of the classes, before anything is written.
-    /// Logits of a counted position are read twice, while in the cache.
+    /// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1 - e) w[t] (L - x[t])
+    /// + e / (number of classes) * sum(w (L - x)) + z L^2, where L = log(sum(exp(x))): what PyTorch computes, where it has
+    /// the option. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while
+    /// in the cache.
     ///
     ///     auto kept = xmask::keep_not_equal(target, -100);
     ///     double mean = xmask::masked_cross_entropy(logits, target, kept).mean();
-    template <class P, class Q, class M>
-    loss masked_cross_entropy(const P& prediction, const Q& target, const M& m)
-    {
-        return detail::class_loss(prediction, target, m, detail::no_gradient());
-    }
+    ///     xmask::masked_cross_entropy(logits, target, kept, {.label_smoothing = 0.1}, gradient);
+    inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
-    /// The same, and the gradient of the sum by the prediction, softmax - one-hot(target): 0 for dropped positions.
-    /// `gradient`: a tensor that is given the prediction's shape, or scaled(tensor, factor).
+    /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says what the arguments are.
     ///
-    ///     xmask::loss l = xmask::masked_cross_entropy(logits, target, kept, gradient);
-    template <class P, class Q, class M, class G>
-    loss masked_cross_entropy(const P& prediction, const Q& target, const M& m, G&& gradient)
-    {
-        return detail::class_loss(prediction, target, m, gradient);
-    }
+    ///     double mean = xmask::masked_nll(log_p, target, kept).mean();
+    inline constexpr class_loss<nll_options> masked_nll;
 }
 
 // ==== xmask/reduce/cumulative.hpp ====
@@ -12680,7 +15724,10 @@ namespace xmask::inline XMASK_ABI::detail
         auto result = xt::xarray<R>::from_shape(shape);
         auto operand = make_operand<R>(e, shape);
         write_rows<R>(
-            fill_rows<R, decltype(operand), mask_rows<M>>(std::move(operand), mask_rows<M>(m, shape), R(0)), result
+            choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
+                std::move(operand), scalar_row<R>(R(0)), mask_rows<M>(m, shape), rows_of(shape), columns_of(shape)
+            ),
+            result
         );
         return result;
     }
@@ -13051,6 +16098,102 @@ namespace xmask::inline XMASK_ABI
             return detail::accumulate_along("masked_cumprod", detail::product_fold<detail::element_t<X>>(), x, m, axis);
         }
     }
+}
+
+// ==== xmask/reduce/distribution.hpp ====
+
+#include <numbers>
+
+/// @file
+/// Losses between distributions: Kullback-Leibler divergence, and counts under a Poisson distribution.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// t (log t - p) of a log-probability p; or, where targets are logarithms too, exp(t) (t - p).
+    struct kl_div_loss
+    {
+        bool log_target = false;
+
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const V zero(0);
+            const V target = probability(t);
+            const V log_of_target = log_target ? t : V(xsimd::log(t));
+            return xsimd::select(target == zero, zero, target * (log_of_target - p));
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& /*p*/, const V& t) const
+        {
+            return -probability(t);
+        }
+
+    private:
+
+        template <class V>
+        XMASK_INLINE V probability(const V& t) const
+        {
+            return log_target ? V(xsimd::exp(t)) : t;
+        }
+    };
+
+    /// exp(p) - t p, p being the logarithm of the rate; or p - t log(p + eps), p being the rate itself.
+    struct poisson_nll_loss
+    {
+        bool log_input = true;
+        bool full = false;
+        double eps = 1e-8;
+
+        void check(const char* name) const
+        {
+            if (!(eps >= 0)) [[unlikely]]
+            {
+                detail::throw_invalid(name, "eps is ", eps, "; expected 0 or more");
+            }
+        }
+
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const V l = log_input ? V(xsimd::exp(p) - t * p) : V(p - t * xsimd::log(p + constant<V>(eps)));
+            return full ? V(l + stirling(t)) : l;
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            return log_input ? V(xsimd::exp(p) - t) : V(V(1) - t / (p + constant<V>(eps)));
+        }
+
+    private:
+
+        /// Stirling's approximation of log t!, 0 up to 1.
+        template <class V>
+        XMASK_INLINE static V stirling(const V& t)
+        {
+            const V approximation = t * xsimd::log(t) - t
+                                    + constant<V>(0.5) * xsimd::log(constant<V>(2 * std::numbers::pi) * t);
+            return xsimd::select(t > V(1), approximation, V(0));
+        }
+    };
+
+    /// The Kullback-Leibler divergence of log-probabilities p from probabilities t, as PyTorch's kl_div:
+    /// t (log t - p), 0 where t is 0; gradient -t. Options: log_target = false; if true, targets are log-probabilities,
+    /// exp(t) (t - p). Each element of a distribution is one element of the mean, as PyTorch's reduction "mean" has it;
+    /// for its "batchmean" divide the sum by the number of distributions. element_loss says what the arguments are.
+    ///
+    ///     xmask::loss l = xmask::masked_kl_div(log_prediction, target, xmask::unsqueeze(m, -1));
+    ///     double batch_mean = l.sum / static_cast<double>(xmask::count_kept(m));
+    inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
+
+    /// The negative log-likelihood of counts t under a Poisson distribution, as PyTorch's poisson_nll_loss:
+    /// exp(p) - t p, p being the logarithm of its rate. Options: log_input = true; if false, p is the rate,
+    /// p - t log(p + eps); eps = 1e-8. full = false; if true, log t! is added where t > 1, by Stirling's approximation
+    /// t log t - t + log(2 pi t) / 2. element_loss says what the arguments are.
+    ///
+    ///     double mean = xmask::masked_poisson_nll(log_rate, count, m, {.full = true}).mean();
+    inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poisson_nll");
 }
 
 // ==== xmask/reduce/extreme.hpp ====
@@ -14679,1561 +17822,38 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/reduce/normalize.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstddef>
-#include <limits>
-#include <type_traits>
-#include <utility>
-
-// ==== xmask/reduce/row_map.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <limits>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <vector>
+// ==== xmask/reduce/mse.hpp ====
 
 /// @file
-/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and their gradients.
-///
-/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is found, where F::shifts, and
-/// settle() makes the shift of it; then F::sums sums of term<i>(shift, x...) are taken. facts(shift, sums) makes of them the
-/// few numbers with which map(facts, x...) gives each kept element; what is dropped is `outside`. first, term and map take
-/// numbers and registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row that is
-/// assigned by itself holds its terms in the result until their sum is known, so that none is computed twice.
+/// The mean squared error.
 
 namespace xmask::inline XMASK_ABI
 {
-    namespace detail
-    {
-        /// The numbers with which F maps an element.
-        template <class F>
-        using facts_of = std::array<typename F::value_type, F::fact_count>;
-
-        /// The shift of nothing.
-        template <class F>
-        inline constexpr auto first_shift = F::shifts ? -std::numeric_limits<typename F::value_type>::infinity()
-                                                      : typename F::value_type(0);
-
-        /// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
-        template <std::size_t N, class F>
-        XMASK_INLINE void for_each_index(F&& f)
-        {
-            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                (f(std::integral_constant<std::size_t, I>()), ...);
-            }(std::make_index_sequence<N>());
-        }
-
-        // ---- One element after another: an element that is asked for alone, and types without registers ------------
-
-        /// The shift and the sums of one line of elements.
-        template <class F>
-        class line_facts
-        {
-            using T = typename F::value_type;
-
-        public:
-
-            explicit line_facts(const F& f) noexcept
-                : m_function(&f)
-            {
-            }
-
-            template <class... V>
-            void add_to_shift(const V&... x)
-            {
-                if constexpr (F::shifts)
-                {
-                    m_shift = std::max(m_shift, m_function->first(x...));
-                }
-            }
-
-            /// After the last element was added to the shift.
-            void finish_shift() noexcept
-            {
-                if constexpr (F::shifts)
-                {
-                    m_shift = m_function->settle(m_shift);
-                }
-            }
-
-            template <class... V>
-            void add_terms(const V&... x)
-            {
-                for_each_index<F::sums>([&](auto i) {
-                    m_sums[i] += static_cast<double>(m_function->template term<i>(m_shift, x...));
-                });
-            }
-
-            [[nodiscard]] facts_of<F> facts() const
-            {
-                return m_function->facts(m_shift, m_sums);
-            }
-
-        private:
-
-            const F* m_function;
-            T m_shift = first_shift<F>;
-            std::array<double, F::sums> m_sums{};
-        };
-
-        /// The facts of a line; visit(f) calls f(x...) with what it keeps, in order.
-        template <class F, class Visit>
-        facts_of<F> facts_of_line(const F& f, Visit&& visit)
-        {
-            line_facts<F> line(f);
-            visit([&](const auto&... x) { line.add_to_shift(x...); });
-            line.finish_shift();
-            visit([&](const auto&... x) { line.add_terms(x...); });
-            return line.facts();
-        }
-
-        // ---- Row after row, by registers -------------------------------------------------------------------------------
-
-        /// The blocks of several operands at the same columns.
-        template <class... Block>
-        class block_tuple
-        {
-        public:
-
-            explicit block_tuple(Block... blocks)
-                : m_blocks(blocks...)
-            {
-            }
-
-            /// f of the elements at k.
-            template <class G>
-            XMASK_INLINE auto at(std::size_t k, G&& f) const
-            {
-                return std::apply([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
-            }
-
-            /// f of the registers from k on.
-            template <bool Full, class G>
-            XMASK_INLINE auto load(std::size_t k, std::size_t count, G&& f) const
-            {
-                return std::apply(
-                    [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
-                    m_blocks
-                );
-            }
-
-        private:
-
-            std::tuple<Block...> m_blocks;
-        };
-
-        /// One row of several operands under a mask.
-        template <class Cursor, class... Row>
-        class gated_row
-        {
-        public:
-
-            gated_row(Cursor cursor, Row... rows)
-                : m_cursor(std::move(cursor))
-                , m_rows(std::move(rows)...)
-            {
-            }
-
-            [[nodiscard]] const Cursor& cursor() const noexcept
-            {
-                return m_cursor;
-            }
-
-            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
-            {
-                return prepare_all(m_rows, c, end);
-            }
-
-            XMASK_INLINE block_tuple<block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
-            {
-                return std::apply(
-                    [&](auto&... row) XMASK_INLINE_LAMBDA {
-                        return block_tuple<block_t<Row>...>(row.read(c, count, bits)...);
-                    },
-                    m_rows
-                );
-            }
-
-        private:
-
-            Cursor m_cursor;
-            std::tuple<Row...> m_rows;
-        };
-
-        template <class Masks, class... Rows>
-        class gated_rows
-        {
-        public:
-
-            gated_rows(Masks masks, Rows... rows)
-                : m_masks(std::move(masks))
-                , m_rows(std::move(rows)...)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return std::apply(
-                    [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                        return gated_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
-                    },
-                    m_rows
-                );
-            }
-
-        private:
-
-            Masks m_masks;
-            std::tuple<Rows...> m_rows;
-        };
-
-        template <class T, class S, class M, class... X>
-        auto make_gated_rows(const S& shape, const M& m, const X&... x)
-        {
-            return gated_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
-                mask_rows<M>(m, shape), make_operand<T>(x, shape)...
-            );
-        }
-
-        /// Adds g(x...) of what a block keeps.
-        template <bool Exact, class T, class Blocks, class Count, class G>
-        XMASK_INLINE void add_kept(register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g)
-        {
-            if (bits == ~word_t(0))
-            {
-                add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    return blocks.template load<full>(k, count - k, g);
-                });
-                return;
-            }
-            add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                return zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, g));
-            });
-        }
-
-        template <class F, class Row>
-        typename F::value_type shift_of_row(const F& f, Row row)
-        {
-            using T = typename F::value_type;
-            if constexpr (F::shifts)
-            {
-                const auto lowest = lanes<T>(first_shift<F>);
-                std::array<lanes<T>, 2> largest{lowest, lowest};
-                const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    const bool all = bits == ~word_t(0);
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        auto x = blocks.template load<full>(k, count - k, first);
-                        if (!full || !all)
-                        {
-                            x = xsimd::select(mask_from_bits<T>(bits, k), x, lowest);
-                        }
-                        // Whether NaN is passed over or not: it shows in the sums.
-                        auto& to = largest[k / lane_count<T> % 2];
-                        to = xsimd::max(x, to);
-                    });
-                });
-                return f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1])));
-            }
-            else
-            {
-                return T(0);
-            }
-        }
-
-        template <class F, class Row>
-        facts_of<F> facts_of_row(const F& f, Row row)
-        {
-            using T = typename F::value_type;
-            if constexpr (sums_in_registers<T>)
-            {
-                const T shift = shift_of_row(f, row);
-                const auto wide = lanes<T>(shift);
-                std::array<register_sum<T>, F::sums> sums;
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
-                        add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                            return f.template term<i>(wide, x...);
-                        });
-                    });
-                });
-                std::array<double, F::sums> totals;
-                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return f.facts(shift, totals);
-            }
-            else
-            {
-                return facts_of_line(f, [&](auto&& visit) {
-                    auto walked = row;
-                    for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
-                        const auto blocks = walked.read(c, count, bits);
-                        for (; bits != 0; bits &= bits - 1)
-                        {
-                            blocks.at(lowest_bit(bits), visit);
-                        }
-                    });
-                });
-            }
-        }
-
-        /// Multiplies [first, last) by a factor.
-        template <class T>
-        void scale_columns(T* first, T* last, T factor) noexcept
-        {
-            const auto wide = lanes<T>(factor);
-            constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
-            for (; last - first >= n; first += n)
-            {
-                store_lanes(first, load_lanes(first) * wide);
-            }
-            for (; first != last; ++first)
-            {
-                *first *= factor;
-            }
-        }
-
-        /// Writes a row whose terms are kept in the result until their sum is known.
-        template <class F, class Row>
-        void write_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
-        {
-            using T = typename F::value_type;
-            const column_range kept = row.cursor().extent();
-            const T shift = shift_of_row(f, row);
-            const auto wide = lanes<T>(shift);
-            register_sum<T> sum;
-            fill_columns(to, to + std::min(kept.begin, n), F::outside);
-            walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                if (bits == 0)
-                {
-                    fill_columns(to + c, to + c + count, T(0));
-                    return;
-                }
-                const auto blocks = row.read(c, count, bits);
-                const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
-                    store_register<full, false>(to + c + k, y, count - k);
-                    return y;
-                };
-                const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
-                if (bits == ~word_t(0))
-                {
-                    add_block<T, false>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        return store(k, full, blocks.template load<full>(k, count - k, term));
-                    });
-                    return;
-                }
-                add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
-                });
-            });
-            const std::size_t end = std::max(kept.begin, std::min(kept.end, n));
-            const std::array<double, 1> total{sum.total()};
-            const T factor = f.facts(shift, total)[1];
-            scale_columns(to + std::min(kept.begin, n), to + end, factor);
-            fill_columns(to + end, to + n, F::outside);
-        }
-
-        // ---- Along another axis than the last: a table, column by column -----------------------------------------------
-
-        /// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis left out.
-        struct row_axis
-        {
-            std::size_t extent = 1;   ///< of the axis
-            std::size_t inner = 1;    ///< rows between two elements of a line
-            bool last = true;         ///< lines are rows
-
-            template <class S>
-            row_axis(const S& shape, std::size_t axis)
-                : last(axis + 1 >= shape.size())
-            {
-                if (axis + 1 < shape.size())
-                {
-                    extent = static_cast<std::size_t>(shape[axis]);
-                    for (std::size_t i = shape.size() - 1; i-- > axis + 1;)
-                    {
-                        inner *= static_cast<std::size_t>(shape[i]);
-                    }
-                }
-            }
-
-            /// The row of lines that row r belongs to.
-            [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept
-            {
-                return r / (extent * inner) * inner + r % inner;
-            }
-
-            /// The row at position i of a row of lines.
-            [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept
-            {
-                return (line_row / inner * extent + i) * inner + line_row % inner;
-            }
-        };
-
-        /// The lines through the columns of a row, side by side; each row of the axis is added to all of them.
-        template <class F>
-        class line_row
-        {
-            using T = typename F::value_type;
-
-        public:
-
-            line_row(const F& f, std::size_t n)
-                : m_function(&f)
-                , m_shift(padded(n), first_shift<F>)
-            {
-                m_sums.fill(std::vector<double>(padded(n)));
-            }
-
-            template <class Row>
-            void add_to_shift(Row row)
-            {
-                if constexpr (F::shifts)
-                {
-                    const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function->first(x...); };
-                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                        const auto blocks = row.read(c, count, bits);
-                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            T* to = m_shift.data() + c + k;
-                            const auto before = load_lanes(to);
-                            const auto x = blocks.template load<full>(k, count - k, first);
-                            store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
-                        });
-                    });
-                }
-            }
-
-            void finish_shift()
-            {
-                if constexpr (F::shifts)
-                {
-                    std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) { return m_function->settle(largest); });
-                }
-            }
-
-            template <class Row>
-            void add_terms(Row row)
-            {
-                for_each_index<F::sums>([&](auto i) {
-                    // The shift is one more operand, read from where the columns are.
-                    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                        const auto blocks = row.read(c, count, bits);
-                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            const auto shift = load_lanes(m_shift.data() + c + k);
-                            const auto term = blocks.template load<full>(k, count - k, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                                return m_function->template term<i>(shift, x...);
-                            });
-                            add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
-                        });
-                    });
-                });
-            }
-
-            [[nodiscard]] facts_of<F> facts(std::size_t c) const
-            {
-                std::array<double, F::sums> sums;
-                std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
-                return m_function->facts(m_shift[c], sums);
-            }
-
-        private:
-
-            /// Registers are loaded and stored whole, also at the last few columns.
-            static std::size_t padded(std::size_t n) noexcept
-            {
-                return n + word_columns;
-            }
-
-            static void add(double* to, const lanes<T>& x)
-            {
-                if constexpr (std::is_same_v<T, float>)
-                {
-                    const auto wide = widen(x);
-                    store_lanes(to, load_lanes(to) + wide[0]);
-                    store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-                }
-                else
-                {
-                    store_lanes(to, load_lanes(to) + x);
-                }
-            }
-
-            const F* m_function;
-            std::vector<T> m_shift;
-            std::array<std::vector<double>, F::sums> m_sums;
-        };
-
-        /// The same for types without registers.
-        template <class F>
-            requires(!sums_in_registers<typename F::value_type>)
-        class line_row<F>
-        {
-        public:
-
-            line_row(const F& f, std::size_t n)
-                : m_lines(n, line_facts<F>(f))
-            {
-            }
-
-            template <class Row>
-            void add_to_shift(Row row)
-            {
-                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
-            }
-
-            void finish_shift()
-            {
-                std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
-            }
-
-            template <class Row>
-            void add_terms(Row row)
-            {
-                for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
-            }
-
-            [[nodiscard]] facts_of<F> facts(std::size_t c) const
-            {
-                return m_lines[c].facts();
-            }
-
-        private:
-
-            template <class Row, class G>
-            static void for_each_kept(Row& row, G&& g)
-            {
-                for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
-                    const auto blocks = row.read(c, count, bits);
-                    for (; bits != 0; bits &= bits - 1)
-                    {
-                        const std::size_t k = lowest_bit(bits);
-                        blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
-                    }
-                });
-            }
-
-            std::vector<line_facts<F>> m_lines;
-        };
-
-        /// The facts of all lines of an axis that is not the last. Holds as many numbers as there are lines, a few times.
-        template <class F>
-        class facts_table
-        {
-            using T = typename F::value_type;
-
-        public:
-
-            template <class Rows>
-            facts_table(const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n)
-                : m_columns(n)
-            {
-                const std::size_t line_rows = row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
-                m_size = line_rows * n;
-                if (m_size == 0)
-                {
-                    return;
-                }
-                m_values.resize(F::fact_count * m_size + word_columns);  // registers are loaded whole
-                for (std::size_t l = 0; l < line_rows; ++l)
-                {
-                    line_row<F> lines(f, n);
-                    for (std::size_t i = 0; i < axis.extent; ++i)
-                    {
-                        lines.add_to_shift(rows.row(axis.row(l, i)));
-                    }
-                    lines.finish_shift();
-                    for (std::size_t i = 0; i < axis.extent; ++i)
-                    {
-                        lines.add_terms(rows.row(axis.row(l, i)));
-                    }
-                    for (std::size_t c = 0; c < n; ++c)
-                    {
-                        const auto facts = lines.facts(c);
-                        for (std::size_t i = 0; i < F::fact_count; ++i)
-                        {
-                            m_values[i * m_size + l * n + c] = facts[i];
-                        }
-                    }
-                }
-            }
-
-            /// Where the first facts of a row of lines begin; the next ones lie size() further on.
-            [[nodiscard]] const T* row(std::size_t line_row) const noexcept
-            {
-                return m_values.data() + line_row * m_columns;
-            }
-
-            [[nodiscard]] std::size_t size() const noexcept
-            {
-                return m_size;
-            }
-
-        private:
-
-            std::size_t m_columns;
-            std::size_t m_size = 0;
-            std::vector<T> m_values;
-        };
-
-        // ---- The result ------------------------------------------------------------------------------------------------
-
-        /// The facts of a row of the result: the same for all columns, or some for each.
-        template <class F>
-        class row_facts
-        {
-            using T = typename F::value_type;
-
-        public:
-
-            explicit row_facts(const facts_of<F>& facts)
-                : m_facts(facts)
-            {
-            }
-
-            row_facts(const T* table, std::size_t size)
-                : m_table(table)
-                , m_size(size)
-            {
-            }
-
-            XMASK_INLINE facts_of<F> at(std::size_t c) const
-            {
-                if (m_table == nullptr) [[likely]]
-                {
-                    return m_facts;
-                }
-                facts_of<F> facts;
-                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA { facts[i] = m_table[i * m_size + c]; });
-                return facts;
-            }
-
-            XMASK_INLINE auto load(std::size_t c) const
-            {
-                std::array<lanes<T>, F::fact_count> facts;
-                for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
-                    facts[i] = m_table == nullptr ? lanes<T>(m_facts[i]) : load_lanes(m_table + i * m_size + c);
-                });
-                return facts;
-            }
-
-        private:
-
-            facts_of<F> m_facts{};
-            const T* m_table = nullptr;
-            std::size_t m_size = 0;
-        };
-
-        /// 64 elements of the result.
-        template <class F, class Blocks>
-        class mapped_block
-        {
-        public:
-
-            using value_type = typename F::value_type;
-            static constexpr bool in_registers = sums_in_registers<value_type>;
-
-            mapped_block(const F& f, const row_facts<F>& facts, const Blocks& operands, std::size_t c, word_t bits)
-                : m_function(f)
-                , m_facts(facts)
-                , m_operands(operands)
-                , m_column(c)
-                , m_bits(bits)
-            {
-            }
-
-            XMASK_INLINE value_type at(std::size_t k) const
-            {
-                return (m_bits >> k & 1) == 0
-                           ? F::outside
-                           : m_operands.at(k, [&](const auto&... x) { return m_function.map(m_facts.at(m_column + k), x...); });
-            }
-
-            XMASK_INLINE lanes<value_type> load(std::size_t k) const
-                requires in_registers
-            {
-                return load<true>(k, 0);
-            }
-
-            XMASK_INLINE lanes<value_type> load_first(std::size_t k, std::size_t count) const
-                requires in_registers
-            {
-                return load<false>(k, count);
-            }
-
-        private:
-
-            template <bool Full>
-            XMASK_INLINE lanes<value_type> load(std::size_t k, std::size_t count) const
-            {
-                const auto facts = m_facts.load(m_column + k);
-                const auto y = m_operands.template load<Full>(
-                    k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.map(facts, x...); }
-                );
-                return xsimd::select(mask_from_bits<value_type>(m_bits, k), y, lanes<value_type>(F::outside));
-            }
-
-            F m_function;
-            row_facts<F> m_facts;
-            Blocks m_operands;
-            std::size_t m_column;
-            word_t m_bits;
-        };
-
-        /// One row of the result, to be written or to be read by a larger expression.
-        template <class F, class Row>
-        class mapped_row
-        {
-            using T = typename F::value_type;
-
-        public:
-
-            mapped_row(const F& f, const row_facts<F>& facts, Row row)
-                : m_function(f)
-                , m_facts(facts)
-                , m_row(std::move(row))
-            {
-            }
-
-            [[nodiscard]] const auto& cursor() const noexcept
-            {
-                return m_row.cursor();
-            }
-
-            [[nodiscard]] T outside() const noexcept
-            {
-                return F::outside;
-            }
-
-            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
-            {
-                return m_row.prepare(c, end);
-            }
-
-            XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits)
-            {
-                const word_t kept = m_row.cursor().word(c);
-                const auto operands = m_row.read(c, count, kept & bits);
-                return mapped_block<F, std::remove_const_t<decltype(operands)>>(m_function, m_facts, operands, c, kept);
-            }
-
-            template <bool Streaming, class Count>
-            XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
-            {
-                if (bits == 0)
-                {
-                    fill_columns<Streaming>(to, to + count, F::outside);
-                    return;
-                }
-                const auto operands = m_row.read(c, count, bits);
-                const mapped_block<F, std::remove_const_t<decltype(operands)>> mapped(m_function, m_facts, operands, c, bits);
-                store_block<Streaming>(to, mapped, count);
-            }
-
-        private:
-
-            F m_function;
-            row_facts<F> m_facts;
-            Row m_row;
-        };
-
-        /// The rows of the result, broadcast to a shape. What is summed along the axis is so in the result's own shape.
-        template <class F, class OwnRows, class Rows>
-        class mapped_rows
-        {
-        public:
-
-            template <class Own, class S>
-            mapped_rows(const F& f, const Own& own_shape, OwnRows own, const row_axis& axis, const S& shape, Rows rows)
-                : m_function(f)
-                , m_own(std::move(own))
-                , m_rows(std::move(rows))
-                , m_axis(axis)
-                , m_numbers(row_numbers(shape, own_shape))
-                , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
-                , m_one_column(columns_of(own_shape) == 1)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                using row_type = row_t<Rows>;
-                return mapped_row<F, row_type>(m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r));
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return flat_form::none;
-            }
-
-            XMASK_INLINE auto flat_row() const
-            {
-                return row(0);
-            }
-
-        private:
-
-            [[nodiscard]] row_facts<F> facts(std::size_t own_row) const
-            {
-                if (m_axis.last)
-                {
-                    return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
-                }
-                const row_facts<F> facts(m_table.row(m_axis.line_row(own_row)), m_table.size());
-                return m_one_column ? row_facts<F>(facts.at(0)) : facts;
-            }
-
-            F m_function;
-            OwnRows m_own;
-            Rows m_rows;
-            row_axis m_axis;
-            row_offsets m_numbers;
-            facts_table<F> m_table;
-            bool m_one_column;
-        };
-    }
-
-    /// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax, masked_normalize, ...), not
-    /// yet computed. An ordinary lazy xtensor expression: what is assigned goes row by row. A single element costs the whole
-    /// line along the axis.
-    template <class F, class CTM, class... CTX>
-    class row_mapped;
-}
-
-template <class F, class CTM, class CTX, class... CTY>
-struct xt::xiterable_inner_types<xmask::row_mapped<F, CTM, CTX, CTY...>>
-{
-    using inner_shape_type = typename std::decay_t<CTX>::inner_shape_type;
-    using const_stepper = xt::xindexed_stepper<xmask::row_mapped<F, CTM, CTX, CTY...>, true>;
-    using stepper = const_stepper;
-};
-
-template <class F, class CTM, class... CTX>
-struct xt::xcontainer_inner_types<xmask::row_mapped<F, CTM, CTX...>>
-{
-    using reference = typename F::value_type;
-    using const_reference = typename F::value_type;
-    using size_type = std::size_t;
-};
-
-namespace xmask::inline XMASK_ABI
-{
-    template <class F, class CTM, class... CTX>
-    class row_mapped : public detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>
-    {
-        using base = detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>;
-
-    public:
-
-        using typename base::const_stepper;
-        using typename base::inner_shape_type;
-        using typename base::size_type;
-        using typename base::value_type;
-
-        /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
-        template <class M, class... X>
-        row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
-            : m_function(f)
-            , m_mask(std::forward<M>(m))
-            , m_operands(std::forward<X>(operands)...)
-            , m_axis(axis)
-            , m_name(name)
-        {
-            std::apply(
-                [&](const auto&, const auto&... rest) {
-                    (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()), ...);
-                },
-                m_operands
-            );
-            detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
-        }
-
-        using base::shape;
-
-        const inner_shape_type& shape() const noexcept
-        {
-            return std::get<0>(m_operands).shape();
-        }
-
-        template <class It>
-        value_type element(It first, It last) const
-        {
-            // As xtensor does: surplus leading indices are ignored, missing ones count as 0.
-            xt::svector<std::size_t, 8> index(shape().size(), 0);
-            for (std::size_t axis = index.size(); axis-- > 0 && last != first;)
-            {
-                index[axis] = static_cast<std::size_t>(*--last);
-            }
-            const auto kept = [&](const auto& at) { return m_mask.element(at.begin(), at.end()); };
-            if (!kept(index))
-            {
-                return F::outside;
-            }
-            const auto visit_at = [&](const auto& at, auto&& visit) {
-                return std::apply(
-                    [&](const auto&... x) { return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...); }, m_operands
-                );
-            };
-            const auto facts = detail::facts_of_line(m_function, [&](auto&& visit) {
-                auto at = index;
-                const std::size_t extent = at.empty() ? 1 : static_cast<std::size_t>(shape()[m_axis]);
-                for (std::size_t i = 0; i < extent; ++i)
-                {
-                    if (!at.empty())
-                    {
-                        at[m_axis] = i;
-                    }
-                    if (kept(at))
-                    {
-                        visit_at(at, visit);
-                    }
-                }
-            });
-            return visit_at(index, [&](const auto&... x) { return m_function.map(facts, x...); });
-        }
-
-        value_type data_element(size_type i) const
-        {
-            return detail::at_flat_index(shape(), i, [&](const auto& index) { return element(index.begin(), index.end()); });
-        }
-
-        template <class S>
-        const_stepper stepper_begin(const S& walked) const noexcept
-        {
-            return const_stepper(this, walked.size() - this->dimension());
-        }
-
-        template <class S>
-        const_stepper stepper_end(const S& walked, xt::layout_type /*l*/) const noexcept
-        {
-            return const_stepper(this, walked.size() - this->dimension(), true);
-        }
-
-        /// xtensor calls it when this expression stands alone on the right-hand side.
-        template <class E>
-        void assign_to(xt::xexpression<E>& to) const
-        {
-            auto& result = to.derived_cast();
-            detail::resize_or_check(m_name, "the result", result, shape());
-            if constexpr (F::keeps_terms && detail::sums_in_registers<value_type>)
-            {
-                detail::row_writer<value_type, E> writer(result);
-                if (detail::row_axis(shape(), m_axis).last && writer.in_place())
-                {
-                    const auto rows = gated_rows(shape());
-                    const std::size_t n = detail::columns_of(shape());
-                    const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
-                    for (std::size_t r = 0; r < row_count; ++r)
-                    {
-                        writer.seek(r);
-                        detail::write_terms(m_function, rows.row(r), writer.block(0), n);
-                    }
-                    return;
-                }
-            }
-            detail::write_rows<value_type>(rows(result.shape()), result);
-        }
-
-        /// What a walk over `walked`, into which this broadcasts, reads.
-        template <class S>
-        auto rows(const S& walked) const
-        {
-            auto own = gated_rows(shape());
-            auto broadcast = gated_rows(walked);
-            return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
-                m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked, std::move(broadcast)
-            );
-        }
-
-    private:
-
-        template <class S>
-        auto gated_rows(const S& walked) const
-        {
-            return std::apply(
-                [&](const auto&... x) { return detail::make_gated_rows<value_type>(walked, m_mask, x...); }, m_operands
-            );
-        }
-
-        F m_function;
-        CTM m_mask;
-        std::tuple<CTX...> m_operands;
-        std::size_t m_axis;
-        const char* m_name;
-    };
-
-    namespace detail
-    {
-        template <class F, class CTM, class... CTX>
-        struct row_maker<row_mapped<F, CTM, CTX...>>
-        {
-            template <class S>
-            static auto make(const row_mapped<F, CTM, CTX...>& e, const S& shape)
-            {
-                return e.rows(shape);
-            }
-        };
-
-        template <class... X>
-        consteval bool require_real_tensors()
-        {
-            constexpr bool real = ([] {
-                if constexpr (expression<X> && !mask_expression<X>)
-                {
-                    return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
-                }
-                else
-                {
-                    return false;
-                }
-            }() && ...);
-            static_assert(
-                real, "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
-            );
-            return real;
-        }
-
-        template <class... X>
-        using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
-
-        template <class F, class M, class... X>
-        auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands)
-        {
-            const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
-            return row_mapped<F, closure_t<M>, closure_t<X>...>(
-                name, f, rank == 0 && axis == -1 ? 0 : axis_number(name, axis, rank), std::forward<M>(m),
-                std::forward<X>(operands)...
-            );
-        }
-    }
-}
-
-/// @file
-/// Tensors divided by the norm of what a mask keeps along an axis, and the gradient. (masked_standardize, to mean 0 and
-/// variance 1, is with the moments.)
-
-namespace xmask::inline XMASK_ABI
-{
-    /// Options of masked_normalize.
-    struct normalize_options
-    {
-        double p = 2;        ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
-        double eps = 1e-12;  ///< the least that is divided by
-    };
-
-    namespace detail
+    /// (p - t)^2, and 2 (p - t) by p.
+    struct mse_loss
     {
         template <class V>
-        XMASK_INLINE V absolute(const V& x) noexcept
+        XMASK_INLINE V value(const V& p, const V& t) const
         {
-            using std::abs;
-            return abs(x);
+            const V difference = p - t;
+            return difference * difference;
         }
 
         template <class V>
-        XMASK_INLINE V power(const V& x, double p) noexcept
+        XMASK_INLINE V derivative(const V& p, const V& t) const
         {
-            using std::pow;
-            if constexpr (std::is_arithmetic_v<V>)
-            {
-                return pow(x, static_cast<V>(p));
-            }
-            else
-            {
-                return pow(x, V(static_cast<typename V::value_type>(p)));
-            }
+            const V difference = p - t;
+            return difference + difference;
         }
+    };
 
-        /// The norm of a line, taken of elements over the largest, so that no power overflows.
-        template <class T>
-        struct norm_terms
-        {
-            using value_type = T;
-
-            static constexpr bool shifts = true;
-            static constexpr std::size_t fact_count = 2;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            normalize_options options;
-
-            /// The largest, so that it may be divided by.
-            static T settle(T largest) noexcept
-            {
-                return std::clamp(largest, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
-            }
-
-            template <class V>
-            XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept
-            {
-                const V ratio = absolute(x) * (V(1) / largest);
-                if (options.p == 2)
-                {
-                    return ratio * ratio;
-                }
-                return options.p == 1 || std::isinf(options.p) ? ratio : power(ratio, options.p);
-            }
-
-            /// 1 / max(norm, eps), and whether the norm counts.
-            [[nodiscard]] std::pair<double, bool> inverse_norm(T largest, double sum) const noexcept
-            {
-                const double scale = std::isinf(options.p) ? (sum == sum ? 1 : sum) : std::pow(sum, 1 / options.p);
-                const double norm = static_cast<double>(largest) * scale;
-                // NaN is kept, as it is by the elements.
-                return norm < options.eps ? std::pair(1 / options.eps, false) : std::pair(1 / norm, true);
-            }
-        };
-
-        /// x / max(norm, eps).
-        template <class T>
-        struct normalize_function : norm_terms<T>
-        {
-            static constexpr std::size_t sums = 1;
-
-            template <class V>
-            XMASK_INLINE static V first(const V& x) noexcept
-            {
-                return absolute(x);
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE V term(const V& largest, const V& x) const noexcept
-            {
-                return this->power_term(largest, x);
-            }
-
-            std::array<T, 2> facts(T largest, const std::array<double, 1>& total) const noexcept
-            {
-                return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return x * facts[0];
-            }
-        };
-
-        /// (g - sum(g y) sign(x) |y|^(p - 1)) / norm, of y = x / norm; g / eps where eps is larger.
-        template <class T>
-        struct normalize_gradient_function : norm_terms<T>
-        {
-            static constexpr std::size_t sums = 2;
-
-            template <class V>
-            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
-            {
-                return absolute(x);
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE V term(const V& largest, const V& x, const V& g) const noexcept
-            {
-                if constexpr (I == 0)
-                {
-                    return this->power_term(largest, x);
-                }
-                else
-                {
-                    return x * g;
-                }
-            }
-
-            std::array<T, 2> facts(T largest, const std::array<double, 2>& total) const noexcept
-            {
-                const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
-                return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
-            }
-
-            template <class V>
-            XMASK_INLINE V map(const std::array<V, 2>& facts, const V& x, const V& g) const noexcept
-            {
-                const V y = x * facts[0];
-                if (this->options.p == 2)
-                {
-                    return (g - facts[1] * y) * facts[0];
-                }
-                const V size = absolute(y);
-                const V slope = this->options.p == 1 ? V(1) : power(size, this->options.p - 1);
-                return (g - facts[1] * sign_of(x) * slope) * facts[0];
-            }
-
-        private:
-
-            template <class V>
-            XMASK_INLINE static V sign_of(const V& x) noexcept
-            {
-                if constexpr (std::is_arithmetic_v<V>)
-                {
-                    return x == 0 ? V(0) : std::copysign(V(1), x);
-                }
-                else
-                {
-                    return xsimd::sign(x);
-                }
-            }
-        };
-
-        /// Throws std::invalid_argument for a norm that is none.
-        inline void require_norm(const char* function, const normalize_options& options, bool differentiable)
-        {
-            if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "p ", options.p, differentiable ? "; expected a finite number from 1 on" : "; expected a number from 1 on"
-                );
-            }
-            if (!(options.eps >= 0)) [[unlikely]]
-            {
-                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
-            }
-        }
-    }
-
-    /// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
+    /// The squared error (p - t)^2, as PyTorch's mse_loss, summed over what the mask keeps; and its gradient 2 (p - t).
+    /// element_loss says what the arguments are.
     ///
-    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m broadcasts into x. axis:
-    /// counts from the end where negative. options: p, 2 unless said, and eps, 1e-12. No power overflows. Lazy. Where
-    /// nothing is kept the result is 0.
-    /// Throws std::invalid_argument where the mask does not fit, for p below 1 and eps below 0; std::out_of_range for an
-    /// axis that x does not have. x is read three times, while in the cache.
-    ///
-    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
-    ///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
-    template <class X, class M>
-    auto masked_normalize(X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            detail::require_norm("masked_normalize", options, false);
-            return detail::make_row_mapped(
-                "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
-    }
-
-    /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
-    /// p is finite. Otherwise as masked_normalize.
-    ///
-    ///     xt::xtensor<float, 1> gradient = xmask::masked_normalize_gradient(x, upstream, m);
-    template <class X, class G, class M>
-    auto masked_normalize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
-        {
-            detail::require_norm("masked_normalize_gradient", options, true);
-            return detail::make_row_mapped(
-                "masked_normalize_gradient", detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
-                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
-            );
-        }
-    }
-}
-
-// ==== xmask/reduce/softmax.hpp ====
-
-#include <array>
-#include <cmath>
-#include <cstddef>
-#include <limits>
-#include <utility>
-
-// ==== xmask/reduce/exp.hpp ====
-
-#include <cmath>
-#include <cstdint>
-#include <type_traits>
-
-/// @file
-/// The exponential of what a softmax leaves after its shift: numbers up to 0.
-
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp where the processor multiplies and adds in one step and
-    /// 1.6 ulp elsewhere, exactly 1 at 0, and exactly 0 below -87.7, where exp leaves the normal floats. NaN stays NaN.
-    ///
-    /// exp(x) = 2^n exp(r) with |r| <= log(2) / 2: log(2) is subtracted n times in two parts (Cody and Waite, Software
-    /// Manual for the Elementary Functions, 1980), and the rest is a polynomial of degree 6, fitted to the least relative
-    /// error (Remez) with 1 + r + r^2 / 2 kept exact. It takes 5/6 of the time of xsimd's exp, which is for all x.
-    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
-    {
-        using batch = lanes<float>;
-        // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its lowest bits.
-        const auto rounder = batch(12582912.f + 127.f);
-        // At the least n, -127, those bits are 0, and so is the factor that they make.
-        const auto bounded = max_or_nan(batch(-88.0297f), x);
-        const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
-        const auto n = shifted - rounder;
-        const auto r = xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), bounded));
-        auto p = xsimd::fma(batch(0.00140614226761f), r, batch(0.00837905903569f));
-        p = xsimd::fma(p, r, batch(0.0416647733151f));
-        p = xsimd::fma(p, r, batch(0.166663648087f));
-        p = xsimd::fma(p, r, batch(0.5f));
-        p = xsimd::fma(p, r, batch(1.f));
-        p = xsimd::fma(p, r, batch(1.f));
-        return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
-    }
-
-    XMASK_INLINE lanes<double> exp_nonpositive(const lanes<double>& x) noexcept
-    {
-        return xsimd::exp(x);
-    }
-
-    template <class T>
-        requires std::is_floating_point_v<T>
-    XMASK_INLINE T exp_nonpositive(T x) noexcept
-    {
-        return std::exp(x);
-    }
-}
-
-/// @file
-/// Softmax, log_softmax and softmin over what a mask keeps, and their gradients.
-
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// What all of the family share: elements shifted by the largest, so that no exponential overflows.
-        template <class T, bool Negative>
-        struct exp_terms
-        {
-            using value_type = T;
-
-            static constexpr bool shifts = true;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 2;
-
-            template <class V>
-            XMASK_INLINE static V first(const V& x) noexcept
-            {
-                if constexpr (Negative)
-                {
-                    return -x;
-                }
-                else
-                {
-                    return x;
-                }
-            }
-
-            /// Where all that is kept is -inf, it stays so, and no difference of infinities is taken.
-            static T settle(T largest) noexcept
-            {
-                return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& largest, const V& x) noexcept
-            {
-                return exp_nonpositive(first(x) - largest);
-            }
-        };
-
-        /// exp(x - largest) / sum.
-        template <class T, bool Negative = false>
-        struct softmax_function : exp_terms<T, Negative>
-        {
-            static constexpr bool keeps_terms = true;
-            static constexpr T outside = T(0);
-
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
-            {
-                return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return softmax_function::template term<0>(facts[0], x) * facts[1];
-            }
-        };
-
-        /// (x - largest) - log(sum).
-        template <class T>
-        struct log_softmax_function : exp_terms<T, false>
-        {
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = -std::numeric_limits<T>::infinity();
-
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
-            {
-                return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return (x - facts[0]) - facts[1];
-            }
-        };
-
-        /// y (g - sum(y g)), of y = softmax(x) and the gradient g by y.
-        template <class T>
-        struct softmax_gradient_function
-        {
-            using value_type = T;
-
-            static constexpr bool shifts = false;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 1;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& /*shift*/, const V& y, const V& g) noexcept
-            {
-                return y * g;
-            }
-
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
-            {
-                return {static_cast<T>(total[0])};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
-            {
-                return y * (g - facts[0]);
-            }
-        };
-
-        /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
-        template <class T>
-        struct log_softmax_gradient_function
-        {
-            using value_type = T;
-
-            static constexpr bool shifts = false;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 1;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept
-            {
-                return g;
-            }
-
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
-            {
-                return {static_cast<T>(total[0])};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
-            {
-                return g - exp_nonpositive(y) * facts[0];
-            }
-        };
-    }
-
-    /// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
-    ///
-    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f * scores + bias` is
-    /// scaled and shifted on the way. m broadcasts into x. axis: counts from the end where negative. Lazy: assign it, or go
-    /// on with it. Where nothing is kept, or nothing but -inf, the result is 0, never NaN; NaN that is kept makes its
-    /// line NaN. Elements below 6e-39 of the largest may become 0.
-    /// Throws std::invalid_argument where the mask does not fit, std::out_of_range for an axis that x does not have.
-    /// Along the last axis a row is read twice, while in the cache, and each exponential is computed once; along another
-    /// axis, or inside of a larger expression, twice, and another axis takes memory for its lines.
-    ///
-    ///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
-    ///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
-    ///     // 0.5 0.5 0
-    ///     // 0   0   0
-    template <class X, class M>
-    auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
-    }
-
-    /// The same in place: x becomes its softmax. x is any assignable tensor or view.
-    ///
-    ///     xmask::masked_softmax_inplace(scores, xmask::keep_causal(8, 8));
-    template <class X, class M>
-    void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            // Each row is read before it is written.
-            xt::noalias(x) = masked_softmax(x, m, axis);
-        }
-    }
-
-    /// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
-    ///
-    ///     auto weights = xmask::masked_softmin(distances, m);
-    template <class X, class M>
-    auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
-    }
-
-    /// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise as masked_softmax.
-    ///
-    ///     xt::xtensor<float, 2> log_p = xmask::masked_log_softmax(scores, m);
-    template <class X, class M>
-    auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
-    }
-
-    /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
-    /// mask drops. That of masked_softmin is its negative. Lazy; tensors of one shape; otherwise as masked_softmax.
-    ///
-    ///     xt::xtensor<float, 2> gradient = xmask::masked_softmax_gradient(p, upstream, m);
-    template <class Y, class G, class M>
-    auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
-                std::forward<Y>(y), std::forward<G>(upstream)
-            );
-        }
-    }
-
-    /// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream - exp(y) sum(upstream), 0
-    /// where the mask drops. Otherwise as masked_softmax_gradient.
-    ///
-    ///     xt::xtensor<float, 2> gradient = xmask::masked_log_softmax_gradient(log_p, upstream, m);
-    template <class Y, class G, class M>
-    auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_log_softmax_gradient", detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
-                std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
-            );
-        }
-    }
+    ///     xmask::loss l = xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n));
+    ///     double mean = l.mean();
+    ///     xmask::masked_mse(prediction, target, m, gradient);
+    inline constexpr element_loss<mse_loss> masked_mse("masked_mse");
 }
 
 // ==== xmask/reduce/norm.hpp ====
@@ -16504,6 +18124,220 @@ namespace xmask::inline XMASK_ABI
         {
             return detail::norm_gradient(
                 x, m, detail::every_axis(x.dimension()), upstream, detail::to_options<norm_options>(options).p
+            );
+        }
+    }
+}
+
+// ==== xmask/reduce/normalize.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Tensors divided by the norm of what a mask keeps along an axis, and the gradient. (masked_standardize, to mean 0 and
+/// variance 1, is with the moments.)
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Options of masked_normalize.
+    struct normalize_options
+    {
+        double p = 2;        ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
+        double eps = 1e-12;  ///< the least that is divided by
+    };
+
+    namespace detail
+    {
+        template <class V>
+        XMASK_INLINE V absolute(const V& x) noexcept
+        {
+            using std::abs;
+            return abs(x);
+        }
+
+        /// The norm of a line, taken of elements over the largest, so that no power overflows.
+        template <class T>
+        struct norm_terms
+        {
+            using value_type = T;
+
+            static constexpr bool shifts = true;
+            static constexpr std::size_t fact_count = 2;
+            static constexpr bool keeps_terms = false;
+            static constexpr T outside = T(0);
+
+            normalize_options options;
+
+            /// The largest, so that it may be divided by.
+            static T settle(T largest) noexcept
+            {
+                return std::clamp(largest, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+            }
+
+            template <class V>
+            XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept
+            {
+                const V ratio = absolute(x) * (V(1) / largest);
+                return std::isinf(options.p) ? ratio : power(ratio, options.p);
+            }
+
+            /// 1 / max(norm, eps), and whether the norm counts.
+            [[nodiscard]] std::pair<double, bool> inverse_norm(T largest, double sum) const noexcept
+            {
+                const double scale = std::isinf(options.p) ? (sum == sum ? 1 : sum) : std::pow(sum, 1 / options.p);
+                const double norm = static_cast<double>(largest) * scale;
+                // NaN is kept, as it is by the elements.
+                return norm < options.eps ? std::pair(1 / options.eps, false) : std::pair(1 / norm, true);
+            }
+        };
+
+        /// x / max(norm, eps).
+        template <class T>
+        struct normalize_function : norm_terms<T>
+        {
+            static constexpr std::size_t sums = 1;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x) noexcept
+            {
+                return absolute(x);
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE V term(const V& largest, const V& x) const noexcept
+            {
+                return this->power_term(largest, x);
+            }
+
+            std::array<T, 2> facts(T largest, const std::array<double, 1>& total) const noexcept
+            {
+                return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
+            }
+
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
+            {
+                return x * facts[0];
+            }
+        };
+
+        /// (g - sum(g y) sign(x) |y|^(p - 1)) / norm, of y = x / norm; g / eps where eps is larger.
+        template <class T>
+        struct normalize_gradient_function : norm_terms<T>
+        {
+            static constexpr std::size_t sums = 2;
+
+            template <class V>
+            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
+            {
+                return absolute(x);
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE V term(const V& largest, const V& x, const V& g) const noexcept
+            {
+                if constexpr (I == 0)
+                {
+                    return this->power_term(largest, x);
+                }
+                else
+                {
+                    return x * g;
+                }
+            }
+
+            std::array<T, 2> facts(T largest, const std::array<double, 2>& total) const noexcept
+            {
+                const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
+                return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
+            }
+
+            template <class V>
+            XMASK_INLINE V map(const std::array<V, 2>& facts, const V& x, const V& g) const noexcept
+            {
+                const V y = x * facts[0];
+                if (this->options.p == 2)
+                {
+                    return (g - facts[1] * y) * facts[0];
+                }
+                const V size = absolute(y);
+                const V slope = this->options.p == 1 ? V(1) : power(size, this->options.p - 1);
+                return (g - facts[1] * sign_of(x) * slope) * facts[0];
+            }
+
+        private:
+
+            template <class V>
+            XMASK_INLINE static V sign_of(const V& x) noexcept
+            {
+                if constexpr (std::is_arithmetic_v<V>)
+                {
+                    return x == 0 ? V(0) : std::copysign(V(1), x);
+                }
+                else
+                {
+                    return xsimd::sign(x);
+                }
+            }
+        };
+
+        /// Throws std::invalid_argument for a norm that is none.
+        inline void require_norm(const char* function, const normalize_options& options, bool differentiable)
+        {
+            if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]]
+            {
+                throw_invalid(
+                    function, "p ", options.p, differentiable ? "; expected a finite number from 1 on" : "; expected a number from 1 on"
+                );
+            }
+            if (!(options.eps >= 0)) [[unlikely]]
+            {
+                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
+            }
+        }
+    }
+
+    /// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
+    ///
+    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m broadcasts into x. axis:
+    /// counts from the end where negative. options: p, 2 unless said, and eps, 1e-12. No power overflows. Lazy. Where
+    /// nothing is kept the result is 0.
+    /// Throws std::invalid_argument where the mask does not fit, for p below 1 and eps below 0; std::out_of_range for an
+    /// axis that x does not have. x is read three times, while in the cache.
+    ///
+    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
+    ///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
+    template <class X, class M>
+    auto masked_normalize(X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            detail::require_norm("masked_normalize", options, false);
+            return detail::make_row_mapped(
+                "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
+    /// p is finite. Otherwise as masked_normalize.
+    ///
+    ///     xt::xtensor<float, 1> gradient = xmask::masked_normalize_gradient(x, upstream, m);
+    template <class X, class G, class M>
+    auto masked_normalize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
+        {
+            detail::require_norm("masked_normalize_gradient", options, true);
+            return detail::make_row_mapped(
+                "masked_normalize_gradient", detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
+                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
             );
         }
     }
@@ -16873,6 +18707,128 @@ namespace xmask::inline XMASK_ABI
     {
         return masked_quantile(x, m, q, std::vector<std::ptrdiff_t>(axes), options);
     }
+}
+
+// ==== xmask/reduce/regression.hpp ====
+
+/// @file
+/// Losses of real targets that grow slower than the square: mae, huber, smooth_l1.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// -1, 0 or 1; 0 for NaN.
+        template <class V>
+        XMASK_INLINE V sign(const V& x)
+        {
+            const V zero(0);
+            return xsimd::select(x > zero, V(1), xsimd::select(x < zero, V(-1), zero));
+        }
+
+        /// x, or the end of [-limit, limit] that is closer to it.
+        template <class V>
+        XMASK_INLINE V clamp(const V& x, const V& limit)
+        {
+            return xsimd::select(x > limit, limit, xsimd::select(x < -limit, -limit, x));
+        }
+    }
+
+    /// |p - t|, and its sign by p, which is 0 where p equals t.
+    struct mae_loss
+    {
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            return xsimd::abs(p - t);
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            return detail::sign<V>(p - t);
+        }
+    };
+
+    /// d = p - t: d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) beyond.
+    struct huber_loss
+    {
+        double delta = 1;
+
+        void check(const char* name) const
+        {
+            if (!(delta > 0)) [[unlikely]]
+            {
+                detail::throw_invalid(name, "delta is ", delta, "; expected a number above 0");
+            }
+        }
+
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const V half(constant<V>(0.5));
+            const V limit(constant<V>(delta));
+            const V size = xsimd::abs(p - t);
+            return xsimd::select(size <= limit, half * size * size, limit * (size - half * limit));
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            return detail::clamp<V>(p - t, constant<V>(delta));
+        }
+    };
+
+    /// d = p - t: d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond.
+    struct smooth_l1_loss
+    {
+        double beta = 1;
+
+        void check(const char* name) const
+        {
+            if (!(beta >= 0)) [[unlikely]]
+            {
+                detail::throw_invalid(name, "beta is ", beta, "; expected 0 or more");
+            }
+        }
+
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t) const
+        {
+            const V half(constant<V>(0.5));
+            const V limit(constant<V>(beta));
+            const V size = xsimd::abs(p - t);
+            return xsimd::select(size < limit, half * size * size / limit, size - half * limit);
+        }
+
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t) const
+        {
+            const V difference = p - t;
+            const V limit(constant<V>(beta));
+            return xsimd::select(xsimd::abs(difference) < limit, difference / limit, detail::sign(difference));
+        }
+    };
+
+    /// The absolute error |p - t|, as PyTorch's l1_loss; its gradient is the sign of p - t, 0 where they are equal.
+    /// element_loss says what the arguments are.
+    ///
+    ///     double mean = xmask::masked_mae(prediction, target, m).mean();
+    inline constexpr element_loss<mae_loss> masked_mae("masked_mae");
+
+    /// The Huber loss, as PyTorch's huber_loss: (p - t)^2 / 2 where |p - t| <= delta, delta (|p - t| - delta / 2) beyond
+    /// (Huber, Robust estimation of a location parameter, 1964). Options: delta = 1, above 0. element_loss says what the
+    /// arguments are.
+    ///
+    ///     double mean = xmask::masked_huber(prediction, target, m, {.delta = 0.5}, gradient).mean();
+    inline constexpr element_loss<huber_loss> masked_huber("masked_huber");
+
+    /// PyTorch's smooth_l1_loss: (p - t)^2 / (2 beta) where |p - t| < beta, |p - t| - beta / 2 beyond; the Huber loss
+    /// divided by its delta (Girshick, Fast R-CNN, 2015). Options: beta = 1, 0 for the absolute error. element_loss says
+    /// what the arguments are.
+    ///
+    ///     double mean = xmask::masked_smooth_l1(boxes, target, xmask::unsqueeze(matched, -1), {.beta = 0.1}).mean();
+    inline constexpr element_loss<smooth_l1_loss> masked_smooth_l1("masked_smooth_l1");
 }
 
 // ==== xmask/version.hpp ====

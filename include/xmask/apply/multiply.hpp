@@ -10,7 +10,7 @@
 #include "../core/mask.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
-#include "masked_fill.hpp"
+#include "choice.hpp"
 
 /// @file
 /// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.

@@ -750,8 +750,9 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using rows = decltype(make_rows(e, shape));
         using block = block_t<row_t<rows>>;
-        // In scalar loops too a block of memory of the right type needs no copy.
-        constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>>;
+        // In scalar loops too a block of memory, or one value, of the right type needs no copy.
+        constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>>
+                                || std::same_as<block, scalar_row<T>>;
         if constexpr (direct && std::same_as<typename block::value_type, T>)
         {
             return make_rows(e, shape);

@@ -250,6 +250,82 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// Whether the processor can move the chosen lanes of a register of T together.
+    template <class T>
+    inline constexpr bool has_compress = [] {
+        if constexpr (has_lanes<T>)
+        {
+#if defined(__AVX512VBMI2__)
+            return register_bytes<T> == 64;
+#elif defined(__AVX512F__)
+            return register_bytes<T> == 64 && sizeof(T) >= 4;
+#elif defined(__AVX2__)
+            return register_bytes<T> == 32 && sizeof(T) >= 4;
+#endif
+        }
+        return false;
+    }();
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    /// For each choice of 8 lanes, their numbers in order, one a byte.
+    inline constexpr auto chosen_lane_numbers = [] {
+        std::array<std::uint64_t, 256> numbers{};
+        for (std::uint64_t bits = 0; bits < 256; ++bits)
+        {
+            unsigned to = 0;
+            for (std::uint64_t lane = 0; lane < 8; ++lane)
+            {
+                if ((bits >> lane & 1) != 0)
+                {
+                    numbers[bits] |= lane << 8 * to++;
+                }
+            }
+        }
+        return numbers;
+    }();
+#endif
+
+    /// The lanes whose bits (the lowest lane_count<T>) are set, in order, in the first lanes; the others hold anything.
+    template <class T>
+    XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, [[maybe_unused]] word_t bits) noexcept
+        requires has_compress<T>
+    {
+#if defined(__AVX512F__)
+        const auto from = __builtin_bit_cast(__m512i, x.data);
+        if constexpr (sizeof(T) == 8)
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi64(static_cast<__mmask8>(bits), from)));
+        }
+        else if constexpr (sizeof(T) == 4)
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), from)));
+        }
+#if defined(__AVX512VBMI2__)
+        else if constexpr (sizeof(T) == 2)
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi16(static_cast<__mmask32>(bits), from)));
+        }
+        else
+        {
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm512_maskz_compress_epi8(static_cast<__mmask64>(bits), from)));
+        }
+#endif
+#elif defined(__AVX2__)
+        if constexpr (sizeof(T) == 8)
+        {
+            // Each lane is two of 32 bits.
+            bits = (bits | bits << 2) & 0x33;
+            bits = (bits | bits << 1) & 0x55;
+            bits |= bits << 1;
+        }
+        const auto numbers = _mm_cvtsi64_si128(static_cast<long long>(chosen_lane_numbers[bits & 0xff]));
+        const auto moved = _mm256_permutevar8x32_epi32(__builtin_bit_cast(__m256i, x.data), _mm256_cvtepu8_epi32(numbers));
+        return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
+#else
+        return x;
+#endif
+    }
+
     /// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
     template <class T>
     XMASK_INLINE void store_streaming(T* to, const lanes<T>& value) noexcept

@@ -3,331 +3,321 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <limits>
+#include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
+#include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
-#include "../core/writer.hpp"
-#include "accumulate.hpp"
-#include "element_sum.hpp"
+#include "../core/write.hpp"
+#include "../masks/bitmask.hpp"
+#include "../masks/combine.hpp"
+#include "element_loss.hpp"
 #include "loss.hpp"
-#include "mse.hpp"
+#include "positions.hpp"
+#include "row_map.hpp"
+#include "softmax.hpp"
 
 /// @file
-/// Cross entropy of logits with a class for each position.
+/// Losses of a class for each position: cross entropy of logits, and negative log-likelihood of log-probabilities.
 
 namespace xmask::inline XMASK_ABI
 {
+    /// Options of masked_cross_entropy.
+    struct cross_entropy_options
+    {
+        /// How much of a target is spread evenly over the classes, 0 to 1 (Szegedy et al., Rethinking the Inception
+        /// architecture, 2016).
+        double label_smoothing = 0;
+
+        /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM, 2022).
+        double z_loss = 0;
+
+        /// A target that does not count, as -100 in PyTorch.
+        std::optional<std::int64_t> ignore = std::nullopt;
+
+        /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's class.
+        xt::xtensor<double, 1> class_weights = {};
+
+        /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an element of its own.
+        std::optional<bitmask> classes = std::nullopt;
+    };
+
+    /// Options of masked_nll.
+    struct nll_options
+    {
+        std::optional<std::int64_t> ignore = std::nullopt;  ///< a target that does not count
+        xt::xtensor<double, 1> class_weights = {};          ///< a weight for each class, or none: all weigh 1
+    };
+
     namespace detail
     {
-        /// The largest of n logits; NaN is passed over here and shows in the sum of exponentials.
-        template <class T, class Row>
-        T largest(Row& row, std::size_t n)
+        /// Throws std::invalid_argument for class weights that are not one a class.
+        inline void require_class_weights(const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes)
         {
-            T best = -std::numeric_limits<T>::infinity();
-            if constexpr (sums_in_registers<T>)
+            if (weights.size() != 0 && weights.size() != classes) [[unlikely]]
             {
-                auto wide = lanes<T>(best);
-                for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
-                    const auto block = row.read(c, count, first_bits(count));
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        auto x = load_register<full>(block, k, count - k);
-                        if constexpr (!full)
-                        {
-                            x = xsimd::select(mask_from_bits<T>(first_bits(count - k), 0), x, lanes<T>(best));
-                        }
-                        wide = xsimd::max(wide, x);
-                    });
-                });
-                return xsimd::reduce_max(wide);
-            }
-            else
-            {
-                for_each_block(row, n, [&](std::size_t c, std::size_t count) {
-                    const auto block = row.read(c, count, first_bits(count));
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        best = std::max(best, block.at(k));
-                    }
-                });
-                return best;
+                throw_invalid(function, weights.size(), " class weights; expected ", classes, ", one a class");
             }
         }
 
-        /// exp(x - shift), added up in double.
-        template <class T>
-        struct shifted_exp
+        inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept
         {
-            T shift;
+            return weights.size() == 0 ? 1 : weights.data()[target];
+        }
+
+        /// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest), and w (x - largest).
+        template <class T>
+        struct smoothed_terms : exp_terms<T, false>
+        {
+            static constexpr std::size_t sums = 2;
 
             template <class V>
-            XMASK_INLINE V value(const V& x) const
+            XMASK_INLINE static V first(const V& x, const V& /*w*/) noexcept
             {
-                using std::exp;
-                return exp(x - V(shift));
+                return x;
+            }
+
+            template <std::size_t I, class V>
+            XMASK_INLINE static V term(const V& largest, const V& x, const V& w) noexcept
+            {
+                return I == 0 ? exp_nonpositive(x - largest) : w * (x - largest);
             }
         };
 
-        template <class T, class Row>
-        double sum_of_exp(const Row& row, std::size_t n, T shift)
-        {
-            masked_terms<T, false, shifted_exp<T>, range_cursor, Row> terms({shift}, range_cursor({0, n}), row);
-            term_sum<T> sum;
-            for_each_kept_block(terms, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                terms.add(sum, terms.read(c, count, bits), count, bits);
-            });
-            return static_cast<double>(sum.total().sum);
-        }
-
-        /// Writes scale * (softmax - one at the target).
-        template <class T, class Row, class Writer>
-        void write_softmax(Row& row, Writer& writer, std::size_t n, T shift, T factor, std::size_t target, T scale)
-        {
-            const shifted_exp<T> exp{shift};
-            for_each_block(row, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
-                const auto block = row.read(c, count, first_bits(count));
-                T* to = writer.block(c);
-                if constexpr (sums_in_registers<T>)
-                {
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(block, k, count - k);
-                        store_register<full, false>(to + k, exp.value(x) * lanes<T>(factor), count - k);
-                    });
-                }
-                else
-                {
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        to[k] = exp.value(block.at(k)) * factor;
-                    }
-                }
-                if (target - c < count)
-                {
-                    to[target - c] -= scale;
-                }
-                writer.commit(c, count);
-            });
-        }
-
-        template <class T, class Writer>
-        void write_zeros(Writer& writer, std::size_t n)
-        {
-            for (std::size_t c = 0; c < n; c += word_columns)
-            {
-                const std::size_t count = std::min(word_columns, n - c);
-                T* to = writer.block(c);
-                fill_columns(to, to + count, T(0));
-                writer.commit(c, count);
-            }
-        }
-
-        /// One row of positions under a mask: which count; each counts once.
-        template <class Cursor>
-        class mask_gate
+        /// What the rows of logits have in common where options ask for nothing but a z-loss.
+        template <class T, class Logits>
+        class plain_entropy
         {
         public:
 
-            explicit mask_gate(Cursor cursor)
-                : m_cursor(std::move(cursor))
+            using terms = exp_terms<T, false>;
+
+            plain_entropy(const Logits& logits, std::size_t classes)
+                : m_logits(&logits)
+                , m_classes(classes)
             {
             }
 
-            [[nodiscard]] word_t bits(std::size_t c, std::size_t count)
+            [[nodiscard]] auto row(std::size_t position) const
             {
-                return m_cursor.word(c) & first_bits(count);
+                return bundle_row<range_cursor, row_t<Logits>>(range_cursor({0, m_classes}), m_logits->row(position));
             }
 
-            [[nodiscard]] static double weight(std::size_t /*c*/) noexcept
+            [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept
             {
-                return 1;
+                return true;
+            }
+
+            /// What a counted position adds besides the entropy of its target; there is no smoothing.
+            [[nodiscard]] static double smoothing(std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/) noexcept
+            {
+                return 0;
+            }
+
+            [[nodiscard]] static double smoothing_slope(std::size_t /*position*/) noexcept
+            {
+                return 0;
+            }
+
+            static void subtract_smoothing(std::size_t /*position*/, T* /*to*/, double /*scale*/) noexcept
+            {
             }
 
         private:
 
-            Cursor m_cursor;
+            const Logits* m_logits;
+            std::size_t m_classes;
         };
 
-        /// One row of positions under real weights: all count, each by its weight.
-        template <class Row>
-        class weight_gate
+        /// The same with smoothing, class weights and a mask over classes. The smoothed part of position i is
+        /// smoothing / (number of classes) * sum over classes of w (log_sum - x).
+        template <class T, class Logits>
+        class smoothed_entropy
         {
         public:
 
-            explicit weight_gate(Row row)
-                : m_row(std::move(row))
-            {
-            }
-
-            [[nodiscard]] static word_t bits(std::size_t /*c*/, std::size_t count) noexcept
-            {
-                return first_bits(count);
-            }
-
-            [[nodiscard]] double weight(std::size_t c)
-            {
-                return static_cast<double>(read_one(m_row, c));
-            }
-
-        private:
-
-            Row m_row;
-        };
-
-        /// The positions of a class loss: which count, how much, and which class each has.
-        template <class Gates, class Targets>
-        class positions
-        {
-        public:
+            using terms = smoothed_terms<T>;
 
             template <class S>
-            positions(const S& shape, Gates gates, Targets targets)
-                : m_gates(std::move(gates))
-                , m_targets(std::move(targets))
-                , m_columns(columns_of(shape))
-                , m_rows(m_columns == 0 ? 0 : rows_of(shape))
+            smoothed_entropy(const char* function, const Logits& logits, const S& shape, const cross_entropy_options& options)
+                : m_logits(&logits)
+                , m_weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
+                , m_classes(options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape))))
+                , m_masks(m_classes, shape)
+                , m_rows(m_weights, shape)
+                , m_smoothing(options.label_smoothing)
             {
+                require_broadcast(function, "a mask over classes", m_classes.shape(), shape);
+                if (options.class_weights.size() == 0)
+                {
+                    m_weights.fill(T(1));
+                }
+                else
+                {
+                    std::ranges::transform(options.class_weights, m_weights.begin(), [](double w) { return static_cast<T>(w); });
+                }
             }
 
-            /// Calls counted(position, target, weight) and dropped(position), in order.
-            template <class Counted, class Dropped>
-            void for_each(Counted&& counted, Dropped&& dropped) const
+            smoothed_entropy(const smoothed_entropy&) = delete;
+            smoothed_entropy& operator=(const smoothed_entropy&) = delete;
+
+            [[nodiscard]] auto row(std::size_t position) const
             {
-                for (std::size_t r = 0; r < m_rows; ++r)
+                using cursor = typename mask_rows<bitmask>::cursor;
+                return bundle_row<cursor, row_t<Logits>, memory_row<T>>(
+                    m_masks.row(position), m_logits->row(position), m_rows.row(position)
+                );
+            }
+
+            [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const
+            {
+                return kept(m_masks.row(position), target);
+            }
+
+            [[nodiscard]] double smoothing(std::size_t position, double log_sum, const line_sums<terms>& line) const
+            {
+                const auto [count, weight] = classes_of(position);
+                const double over_largest = log_sum - static_cast<double>(line.shift);
+                return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * (weight * over_largest - line.sums[1]);
+            }
+
+            /// The factor of the softmax in the gradient of the smoothed part.
+            [[nodiscard]] double smoothing_slope(std::size_t position) const
+            {
+                const auto [count, weight] = classes_of(position);
+                return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * weight;
+            }
+
+            /// Subtracts what is not the softmax of that gradient.
+            void subtract_smoothing(std::size_t position, T* to, double scale) const
+            {
+                if (m_smoothing == 0)
                 {
-                    auto gate = gate_of(m_gates.row(r));
-                    auto target = m_targets.row(r);
-                    for_each_block(target, m_columns, [&](std::size_t c, std::size_t count) {
-                        const word_t bits = gate.bits(c, count);
-                        const auto targets = target.read(c, count, bits);
-                        for (std::size_t k = 0; k < count; ++k)
-                        {
-                            const std::size_t position = r * m_columns + c + k;
-                            (bits >> k & 1) != 0 ? counted(position, targets.at(k), gate.weight(c + k))
-                                                 : dropped(position);
-                        }
-                    });
+                    return;
+                }
+                const auto cursor = m_masks.row(position);
+                const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
+                for (std::size_t c = 0; c < m_weights.size(); c += word_columns)
+                {
+                    for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
+                    {
+                        to[c + lowest_bit(bits)] -= factor * m_weights.data()[c + lowest_bit(bits)];
+                    }
                 }
             }
 
         private:
 
-            template <class Row>
-            static auto gate_of(Row row)
+            struct class_sums
             {
-                if constexpr (row_cursor<Row>)
+                double count = 0;
+                double weight = 0;
+            };
+
+            /// The classes of a position and their weights; one mask row is mostly that of all positions.
+            [[nodiscard]] class_sums classes_of(std::size_t position) const
+            {
+                if (m_smoothing == 0)
                 {
-                    return mask_gate<Row>(std::move(row));
+                    return {};
                 }
-                else
+                if (m_classes.dimension() > 1 || !m_known)
                 {
-                    return weight_gate<Row>(std::move(row));
-                }
-            }
-
-            Gates m_gates;
-            Targets m_targets;
-            std::size_t m_columns;
-            std::size_t m_rows;
-        };
-
-        template <class M, class Q>
-        auto make_positions(const M& m, const Q& target)
-        {
-            auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, target.shape());
-            if constexpr (mask_expression<M>)
-            {
-                using gates = mask_rows<M>;
-                return positions<gates, decltype(targets)>(target.shape(), gates(m, target.shape()), std::move(targets));
-            }
-            else
-            {
-                auto gates = make_operand<std::remove_cv_t<value_type_t<M>>>(m, target.shape());
-                return positions<decltype(gates), decltype(targets)>(
-                    target.shape(), std::move(gates), std::move(targets)
-                );
-            }
-        }
-
-        template <class P, class Q, class M>
-        void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m)
-        {
-            const auto& shape = prediction.shape();
-            if (shape.size() != target.dimension() + 1
-                || !std::equal(target.shape().begin(), target.shape().end(), shape.begin(), [](auto a, auto b) {
-                       return static_cast<std::size_t>(a) == static_cast<std::size_t>(b);
-                   })) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
-                    tuple_text(target.shape()), "; expected the target's shape and one last axis of classes"
-                );
-            }
-            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), target.shape());
-        }
-
-        template <class Positions, class S>
-        void require_targets(const char* function, const Positions& positions, const S& shape, std::size_t classes)
-        {
-            positions.for_each(
-                [&](std::size_t position, auto target, double /*weight*/) {
-                    if (std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes)) [[unlikely]]
+                    m_sums = {};
+                    const auto cursor = m_masks.row(position);
+                    for (std::size_t c = 0; c < m_weights.size(); c += word_columns)
                     {
-                        at_flat_index(shape, position, [&](const auto& index) {
-                            throw_out_of_range(
-                                function, "target ", +target, " at ", tuple_text(index), " is outside of [0, ", classes, ")"
-                            );
-                        });
+                        for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
+                        {
+                            m_sums.count += 1;
+                            m_sums.weight += static_cast<double>(m_weights.data()[c + lowest_bit(bits)]);
+                        }
                     }
-                },
-                [](std::size_t) {}
-            );
-        }
-
-        /// -log softmax at the target, of one row of logits, and its gradient: softmax - one at the target.
-        template <class T>
-        struct row_entropy
-        {
-            T shift = T(0);
-            double sum_of_exps = 0;
-
-            template <class Row>
-            row_entropy(Row& logits, std::size_t classes)
-                : shift(largest<T>(logits, classes))
-                , sum_of_exps(sum_of_exp(logits, classes, shift))
-            {
+                    m_known = true;
+                }
+                return m_sums;
             }
 
-            template <class Row>
-            double loss_at(Row& logits, std::size_t target) const
-            {
-                const T logit = read_one(logits, target);
-                return std::log(sum_of_exps) + (static_cast<double>(shift) - static_cast<double>(logit));
-            }
+            const Logits* m_logits;
+            xt::xtensor<T, 1> m_weights;
+            bitmask m_classes;
+            mask_rows<bitmask> m_masks;
+            memory_rows<T> m_rows;
+            double m_smoothing;
+            mutable class_sums m_sums;
+            mutable bool m_known = false;
         };
 
-        template <class P, class Q, class M, class G>
-        loss cross_entropy(const char* function, const P& prediction, const Q& target, const M& m, G&& gradient)
+        /// A row of a result that is not contiguous memory of T: a buffer that is copied there.
+        template <class T, class Writer>
+        class row_target
         {
-            using T = std::remove_cv_t<value_type_t<P>>;
-            require_class_shapes(function, prediction, target, m);
-            const std::size_t classes = columns_of(prediction.shape());
-            const auto logits = make_operand<T>(prediction, prediction.shape());
-            const auto positions = make_positions(m, target);
-            require_targets(function, positions, target.shape(), classes);
-            loss total;
-            if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
+        public:
+
+            row_target(Writer& writer, std::size_t n)
+                : m_writer(&writer)
+                , m_buffer(writer.in_place() ? 0 : n)
+            {
+            }
+
+            [[nodiscard]] T* begin(std::size_t row)
+            {
+                m_writer->seek(row);
+                return m_buffer.empty() ? m_writer->block(0) : m_buffer.data();
+            }
+
+            void end()
+            {
+                for (std::size_t c = 0; c < m_buffer.size(); c += word_columns)
+                {
+                    const std::size_t count = std::min(word_columns, m_buffer.size() - c);
+                    std::copy_n(m_buffer.data() + c, count, m_writer->block(c));
+                    m_writer->commit(c, count);
+                }
+            }
+
+        private:
+
+            Writer* m_writer;
+            std::vector<T> m_buffer;
+        };
+
+        /// The loss of each counted position, visit(position, loss), and the gradient.
+        template <class T, class Entropy, class Logits, class Positions, class G, class Visit>
+        void for_each_entropy(
+            const Entropy& entropy, const Logits& logits, const Positions& positions, const cross_entropy_options& options,
+            std::size_t classes, G&& gradient, Visit&& visit
+        )
+        {
+            constexpr bool wants_gradient = !std::is_same_v<std::decay_t<G>, no_gradient>;
+            const typename Entropy::terms terms;
+            const double hard = 1 - options.label_smoothing;
+            const auto logit_of = [&](std::size_t position, std::size_t target) {
+                auto row = logits.row(position);
+                return static_cast<double>(read_one(row, target));
+            };
+            const auto loss_of = [&](std::size_t position, const auto& line, double log_sum, double logit, double own) {
+                return hard * own * (log_sum - logit) + entropy.smoothing(position, log_sum, line) + options.z_loss * log_sum * log_sum;
+            };
+            const auto log_sum_of = [](const auto& line) { return std::log(line.sums[0]) + static_cast<double>(line.shift); };
+            if constexpr (!wants_gradient)
             {
                 positions.for_each(
                     [&](std::size_t position, auto at, double weight) {
-                        auto row = logits.row(position);
-                        const row_entropy<T> entropy(row, classes);
-                        total += loss{weight * entropy.loss_at(row, static_cast<std::size_t>(at)), weight};
+                        const auto target = static_cast<std::size_t>(at);
+                        const auto line = sums_of_row(terms, entropy.row(position));
+                        const double own = class_weight(options.class_weights, target);
+                        const double one = loss_of(position, line, log_sum_of(line), logit_of(position, target), own);
+                        visit(position, loss{weight * one, weight * own});
                     },
                     [](std::size_t) {}
                 );
@@ -335,87 +325,251 @@ namespace xmask::inline XMASK_ABI
             else
             {
                 using traits = gradient_traits<std::remove_reference_t<G>>;
-                auto& to = traits::target(gradient);
-                resize_or_check(function, "the gradient", to, prediction.shape());
-                row_writer<T, std::remove_reference_t<decltype(to)>> writer(to);
+                auto& container = traits::target(gradient);
+                row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+                row_target<T, decltype(writer)> result(writer, classes);
                 positions.for_each(
                     [&](std::size_t position, auto at, double weight) {
-                        auto row = logits.row(position);
-                        const row_entropy<T> entropy(row, classes);
-                        const auto chosen = static_cast<std::size_t>(at);
-                        total += loss{weight * entropy.loss_at(row, chosen), weight};
+                        const auto target = static_cast<std::size_t>(at);
+                        T* to = result.begin(position);
+                        // Before its place is written: the gradient may be the logits' own memory.
+                        const double logit = logit_of(position, target);
+                        const auto line = store_terms(terms, entropy.row(position), to, classes);
+                        const double log_sum = log_sum_of(line);
+                        const double own = class_weight(options.class_weights, target);
+                        visit(position, loss{weight * loss_of(position, line, log_sum, logit, own), weight * own});
                         const double scale = weight * traits::scale(gradient);
-                        writer.seek(position);
-                        write_softmax(
-                            row, writer, classes, entropy.shift, static_cast<T>(scale / entropy.sum_of_exps), chosen,
-                            static_cast<T>(scale)
-                        );
+                        const double slope = hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
+                        scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                        to[target] -= static_cast<T>(scale * hard * own);
+                        entropy.subtract_smoothing(position, to, scale);
+                        result.end();
                     },
                     [&](std::size_t position) {
-                        writer.seek(position);
-                        write_zeros<T>(writer, classes);
+                        T* to = result.begin(position);
+                        fill_columns(to, to + classes, T(0));
+                        result.end();
                     }
                 );
+            }
+        }
+
+        inline void require_entropy_options(const char* function, const cross_entropy_options& options, std::size_t classes)
+        {
+            if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) [[unlikely]]
+            {
+                throw_invalid(function, "label_smoothing ", options.label_smoothing, " is outside of [0, 1]");
+            }
+            if (!(options.z_loss >= 0)) [[unlikely]]
+            {
+                throw_invalid(function, "z_loss ", options.z_loss, "; expected 0 or more");
+            }
+            require_class_weights(function, options.class_weights, classes);
+        }
+
+        /// Checks all there is to check, then visits the loss of each counted position and writes the gradient.
+        template <class P, class Q, class M, class G, class Visit>
+        void cross_entropy(
+            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G&& gradient,
+            Visit&& visit
+        )
+        {
+            using T = std::remove_cv_t<value_type_t<P>>;
+            require_class_shapes(function, prediction, target, m);
+            const auto& shape = prediction.shape();
+            const std::size_t classes = columns_of(shape);
+            require_entropy_options(function, options, classes);
+            const auto logits = make_operand<T>(prediction, shape);
+            const auto positions = positions_of(m, target, options.ignore);
+            const auto run = [&](const auto& entropy) {
+                require_targets(function, positions, target.shape(), classes, [&](std::size_t position, std::size_t at) {
+                    return entropy.has_class(position, at);
+                });
+                if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
+                {
+                    resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
+                }
+                for_each_entropy<T>(entropy, logits, positions, options, classes, gradient, visit);
+            };
+            if (options.label_smoothing == 0 && !options.classes.has_value())
+            {
+                run(plain_entropy<T, decltype(make_operand<T>(prediction, shape))>(logits, classes));
+            }
+            else
+            {
+                run(smoothed_entropy<T, decltype(make_operand<T>(prediction, shape))>(function, logits, shape, options));
+            }
+        }
+
+        template <class P, class Q, class M, class G>
+        loss sum_of_entropies(
+            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G&& gradient
+        )
+        {
+            loss total;
+            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            {
+                cross_entropy(function, prediction, target, m, options, gradient, [&](std::size_t, const loss& one) { total += one; });
             }
             return total;
         }
 
-        template <class P, class Q>
-        consteval bool require_classes()
+        template <class P, class Q, class M, class G>
+        loss sum_of_likelihoods(
+            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G&& gradient
+        )
         {
-            constexpr bool fits = [] {
-                if constexpr (expression<P> && expression<Q>)
+            loss total;
+            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            {
+                using T = std::remove_cv_t<value_type_t<P>>;
+                require_class_shapes(function, prediction, target, m);
+                const auto& shape = prediction.shape();
+                const std::size_t classes = columns_of(shape);
+                require_class_weights(function, options.class_weights, classes);
+                const auto logs = make_operand<T>(prediction, shape);
+                const auto positions = positions_of(m, target, options.ignore);
+                require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
+                const auto visit = [&](std::size_t position, std::size_t at, double weight) {
+                    auto row = logs.row(position);
+                    total += loss{-weight * static_cast<double>(read_one(row, at)), weight};
+                };
+                if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
                 {
-                    return std::is_floating_point_v<value_type_t<P>> && std::integral<value_type_t<Q>>
-                           && !std::same_as<value_type_t<Q>, bool>;
+                    positions.for_each(
+                        [&](std::size_t position, auto at, double weight) {
+                            const auto chosen = static_cast<std::size_t>(at);
+                            visit(position, chosen, weight * class_weight(options.class_weights, chosen));
+                        },
+                        [](std::size_t) {}
+                    );
                 }
                 else
                 {
-                    return false;
+                    using traits = gradient_traits<std::remove_reference_t<G>>;
+                    auto& container = traits::target(gradient);
+                    resize_or_check(function, "the gradient", container, shape);
+                    row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+                    row_target<T, decltype(writer)> result(writer, classes);
+                    const auto write = [&](std::size_t position, std::size_t at, T slope) {
+                        T* to = result.begin(position);
+                        fill_columns(to, to + classes, T(0));
+                        if (at < classes)
+                        {
+                            to[at] = slope;
+                        }
+                        result.end();
+                    };
+                    positions.for_each(
+                        [&](std::size_t position, auto at, double weight) {
+                            const auto chosen = static_cast<std::size_t>(at);
+                            const double own = weight * class_weight(options.class_weights, chosen);
+                            visit(position, chosen, own);
+                            write(position, chosen, static_cast<T>(-own * traits::scale(gradient)));
+                        },
+                        [&](std::size_t position) { write(position, classes, T(0)); }
+                    );
                 }
-            }();
-            static_assert(fits, "xmask: cross entropy takes a prediction of real logits and a target of integer classes.");
-            return fits;
+            }
+            return total;
+        }
+    }
+
+    /// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like all losses:
+    /// (prediction, target, what counts, options, gradient), of which the last two may be left out.
+    ///
+    /// prediction: real numbers, classes on the last axis. target: the class of each position, integers of the prediction's
+    /// shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
+    /// and balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum, 0 for positions
+    /// that do not count; or scaled(tensor, factor).
+    /// A position that does not count is not looked at, so its target may be anything, -100 too. The loss's weight is the
+    /// number of positions that count, or the sum of their weights, each times the weight of its target's class.
+    /// Throws std::invalid_argument where shapes or options do not fit, std::out_of_range for the target of a counted
+    /// position outside of the classes; before anything is written.
+    template <class Options>
+    class class_loss
+    {
+        static constexpr bool of_logits = std::same_as<Options, cross_entropy_options>;
+        static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
+
+    public:
+
+        template <class P, class Q, class M>
+        loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
+        {
+            return sum(prediction, target, m, options, detail::no_gradient());
         }
 
         template <class P, class Q, class M, class G>
-        loss class_loss(const P& prediction, const Q& target, const M& m, G&& gradient)
+            requires(!std::same_as<std::remove_cvref_t<G>, Options>)
+        loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const
         {
-            if constexpr (require_classes<P, Q>() && require_mask_or_weights<M>())
+            return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
+        }
+
+        template <class P, class Q, class M, class G>
+        loss operator()(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient) const
+        {
+            if constexpr (detail::require_gradient<G>())
             {
-                return cross_entropy("masked_cross_entropy", prediction, target, m, gradient);
+                return sum(prediction, target, m, options, gradient);
             }
             else
             {
                 return {};
             }
         }
-    }
 
-    /// Cross entropy, -log softmax(prediction)[target], summed over the positions that the mask keeps.
+        /// The losses of single positions, an array of the target's shape; 0 for positions that do not count.
+        ///
+        ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, target, m);
+        template <class P, class Q, class M>
+            requires of_logits
+        auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
+        {
+            if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
+            {
+                using T = std::remove_cv_t<value_type_t<P>>;
+                auto losses = xt::xarray<T>::from_shape(target.shape());
+                losses.fill(T(0));
+                detail::cross_entropy(
+                    name, prediction, target, m, options, detail::no_gradient(),
+                    [&](std::size_t position, const loss& one) { losses.data()[position] = static_cast<T>(one.sum); }
+                );
+                return losses;
+            }
+        }
+
+    private:
+
+        template <class P, class Q, class M, class G>
+        static loss sum(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient)
+        {
+            if constexpr (of_logits)
+            {
+                return detail::sum_of_entropies(name, prediction, target, m, options, gradient);
+            }
+            else
+            {
+                return detail::sum_of_likelihoods(name, prediction, target, m, options, gradient);
+            }
+        }
+    };
+
+    /// Cross entropy, -log softmax(prediction)[target], of real logits; class_loss says what the arguments are.
     ///
-    /// prediction: real logits, classes on the last axis. target: the class of each position, integers of the
-    /// prediction's shape without that axis. m: a mask, or real weights, that broadcasts into the target.
-    /// A dropped position is not looked at, so its target may be anything, -100 too.
-    /// Throws std::invalid_argument where shapes do not fit, std::out_of_range for the target of a counted position
-    /// outside of the classes, before anything is written.
-    /// Logits of a counted position are read twice, while in the cache.
+    /// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1 - e) w[t] (L - x[t])
+    /// + e / (number of classes) * sum(w (L - x)) + z L^2, where L = log(sum(exp(x))): what PyTorch computes, where it has
+    /// the option. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while
+    /// in the cache.
     ///
     ///     auto kept = xmask::keep_not_equal(target, -100);
     ///     double mean = xmask::masked_cross_entropy(logits, target, kept).mean();
-    template <class P, class Q, class M>
-    loss masked_cross_entropy(const P& prediction, const Q& target, const M& m)
-    {
-        return detail::class_loss(prediction, target, m, detail::no_gradient());
-    }
+    ///     xmask::masked_cross_entropy(logits, target, kept, {.label_smoothing = 0.1}, gradient);
+    inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
-    /// The same, and the gradient of the sum by the prediction, softmax - one-hot(target): 0 for dropped positions.
-    /// `gradient`: a tensor that is given the prediction's shape, or scaled(tensor, factor).
+    /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says what the arguments are.
     ///
-    ///     xmask::loss l = xmask::masked_cross_entropy(logits, target, kept, gradient);
-    template <class P, class Q, class M, class G>
-    loss masked_cross_entropy(const P& prediction, const Q& target, const M& m, G&& gradient)
-    {
-        return detail::class_loss(prediction, target, m, gradient);
-    }
+    ///     double mean = xmask::masked_nll(log_p, target, kept).mean();
+    inline constexpr class_loss<nll_options> masked_nll;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -15,11 +16,12 @@
 #include "../core/write.hpp"
 #include "accumulate.hpp"
 #include "loss.hpp"
+#include "weighted.hpp"
 
 /// @file
 /// The sum of an element-wise function over what a mask keeps, or times real weights; with its derivative in the same
-/// pass. A function F has `value(x...)`, and for a gradient `derivative(x...)` by its first argument; both take numbers
-/// and registers of them.
+/// pass. A function F has `value(x...)`, and for a gradient `derivative(x...)` by its first argument; both take numbers,
+/// and, to be fast, registers of them.
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -40,17 +42,34 @@ namespace xmask::inline XMASK_ABI::detail
         F function;
 
         template <class W, class... V>
-        XMASK_INLINE auto value(const W& w, const V&... x) const
+            requires requires(const F& f, const V&... x) { f.value(x...); }
+        XMASK_INLINE W value(const W& w, const V&... x) const
         {
-            return w * function.value(x...);
+            return w * static_cast<W>(function.value(x...));
         }
 
         template <class W, class... V>
-        XMASK_INLINE auto derivative(const W& w, const V&... x) const
+        XMASK_INLINE W derivative(const W& w, const V&... x) const
         {
-            return w * function.derivative(x...);
+            return w * static_cast<W>(function.derivative(x...));
         }
     };
+
+    /// Whether F takes and gives registers of T. A function of plain numbers is called for one element at a time.
+    template <class F, class T, class... Row>
+    consteval bool takes_registers()
+    {
+        if constexpr (sums_in_registers<T>)
+        {
+            return requires(const F& f, const lanes<T>& x) {
+                { f.value((static_cast<void>(sizeof(Row)), x)...) } -> std::convertible_to<lanes<T>>;
+            };
+        }
+        else
+        {
+            return false;
+        }
+    }
 
     /// Whether the terms of F are elements as they are, so that nothing but their sum may round.
     template <class F>
@@ -115,6 +134,8 @@ namespace xmask::inline XMASK_ABI::detail
     template <class T, bool Exact, class F, class Cursor, class... Row>
     class masked_terms
     {
+        static constexpr bool in_registers = takes_registers<F, T, Row...>();
+
     public:
 
         masked_terms(const F& function, Cursor cursor, Row... rows)
@@ -142,12 +163,14 @@ namespace xmask::inline XMASK_ABI::detail
 
             T value(std::size_t k) const
             {
-                return std::apply([&](const auto&... x) { return m_function->value(x.at(k)...); }, m_operands);
+                return std::apply([&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); }, m_operands);
             }
 
             T derivative(std::size_t k) const
             {
-                return std::apply([&](const auto&... x) { return m_function->derivative(x.at(k)...); }, m_operands);
+                return std::apply(
+                    [&](const auto&... x) { return static_cast<T>(m_function->derivative(x.at(k)...)); }, m_operands
+                );
             }
 
             template <bool Full>
@@ -193,7 +216,7 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE void add(term_sum<T>& sum, const block& terms, Count count, word_t bits) const
         {
             sum.add_count(count_bits(bits));
-            if constexpr (sums_in_registers<T>)
+            if constexpr (in_registers)
             {
                 // Where all is kept, only a partial register needs selection: it holds 0 past its end, which the
                 // function need not map to 0.
@@ -236,7 +259,7 @@ namespace xmask::inline XMASK_ABI::detail
         template <bool Streaming, class Count>
         XMASK_INLINE void write_derivative(T* to, const block& terms, Count count, word_t bits, T scale) const
         {
-            if constexpr (sums_in_registers<T>)
+            if constexpr (in_registers)
             {
                 const auto factor = lanes<T>(scale);
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
@@ -465,13 +488,43 @@ namespace xmask::inline XMASK_ABI::detail
         return term_rows<T, F, Masks, Rows...>(f, n, std::move(masks), std::move(rows)...);
     }
 
-    /// Sums f over what `m` keeps of the operands, or times the weights `m`, and writes the gradient if asked to. All
+    /// Throws std::invalid_argument unless what counts fits into the operand.
+    template <class M, class S>
+    void require_counted_shape(const char* function, const M& m, const S& shape)
+    {
+        if constexpr (weighted_mask_expression<M>)
+        {
+            require_broadcast(function, "a mask", m.mask().shape(), shape);
+            require_broadcast(function, "weights", m.weights().shape(), shape);
+        }
+        else
+        {
+            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+        }
+    }
+
+    /// The same sum, of f times weights.
+    template <class T, class F, class S, class Masks, class W, class G, class... X>
+    weighted_sum<T> sum_by_weights(const F& f, const S& shape, const Masks& masks, const W& weights, G&& gradient, const X&... x)
+    {
+        const std::size_t n = columns_of(shape);
+        auto result = sum_terms<T>(
+            shape, gradient, make_terms<T>(weighted<F>{f}, n, masks, make_operand<T>(weights, shape), make_operand<T>(x, shape)...)
+        );
+        const auto weight = sum_terms<T>(
+            shape, no_gradient(), make_terms<T>(identity(), n, masks, make_operand<T>(weights, shape))
+        );
+        result.weight = static_cast<double>(weight.sum);
+        return result;
+    }
+
+    /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient if asked to. All
     /// operands have one shape, into which m broadcasts.
     template <class T, class F, class M, class G, class X, class... Y>
     weighted_sum<T> element_sum(const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y)
     {
         const auto& shape = x.shape();
-        require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+        require_counted_shape(function, m, shape);
         if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
         {
             resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
@@ -483,20 +536,14 @@ namespace xmask::inline XMASK_ABI::detail
                 make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
             );
         }
+        else if constexpr (weighted_mask_expression<M>)
+        {
+            using mask_type = std::decay_t<decltype(m.mask())>;
+            return sum_by_weights<T>(f, shape, mask_rows<mask_type>(m.mask(), shape), m.weights(), gradient, x, y...);
+        }
         else
         {
-            const whole_rows all(shape);
-            auto result = sum_terms<T>(
-                shape, gradient,
-                make_terms<T>(
-                    weighted<F>{f}, columns_of(shape), all, make_operand<T>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...
-                )
-            );
-            const auto weight = sum_terms<T>(
-                shape, no_gradient(), make_terms<T>(identity(), columns_of(shape), all, make_operand<T>(m, shape))
-            );
-            result.weight = static_cast<double>(weight.sum);
-            return result;
+            return sum_by_weights<T>(f, shape, whole_rows(shape), m, gradient, x, y...);
         }
     }
 }

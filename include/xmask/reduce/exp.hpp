@@ -10,7 +10,7 @@
 #include "../core/simd.hpp"
 
 /// @file
-/// The exponential of what a softmax leaves after its shift: numbers up to 0.
+/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; and x to the power of a number.
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -49,5 +49,28 @@ namespace xmask::inline XMASK_ABI::detail
     XMASK_INLINE T exp_nonpositive(T x) noexcept
     {
         return std::exp(x);
+    }
+
+    /// x to the power of a number; x is 0 or more.
+    template <class V>
+    XMASK_INLINE V power(const V& x, double exponent) noexcept
+    {
+        // By far the most usual ones, and exact.
+        if (exponent == 2)
+        {
+            return x * x;
+        }
+        if (exponent == 1)
+        {
+            return x;
+        }
+        if constexpr (std::is_arithmetic_v<V>)
+        {
+            return std::pow(x, static_cast<V>(exponent));
+        }
+        else
+        {
+            return xsimd::pow(x, V(static_cast<typename V::value_type>(exponent)));
+        }
     }
 }

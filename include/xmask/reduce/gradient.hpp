@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../apply/masked_fill.hpp"
+#include "../apply/choice.hpp"
 #include "../core/axes.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
@@ -43,7 +43,10 @@ namespace xmask::inline XMASK_ABI::detail
         auto result = xt::xarray<R>::from_shape(shape);
         auto operand = make_operand<R>(e, shape);
         write_rows<R>(
-            fill_rows<R, decltype(operand), mask_rows<M>>(std::move(operand), mask_rows<M>(m, shape), R(0)), result
+            choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
+                std::move(operand), scalar_row<R>(R(0)), mask_rows<M>(m, shape), rows_of(shape), columns_of(shape)
+            ),
+            result
         );
         return result;
     }

@@ -12,6 +12,7 @@
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "exp.hpp"
 #include "row_map.hpp"
 
 /// @file
@@ -34,20 +35,6 @@ namespace xmask::inline XMASK_ABI
         {
             using std::abs;
             return abs(x);
-        }
-
-        template <class V>
-        XMASK_INLINE V power(const V& x, double p) noexcept
-        {
-            using std::pow;
-            if constexpr (std::is_arithmetic_v<V>)
-            {
-                return pow(x, static_cast<V>(p));
-            }
-            else
-            {
-                return pow(x, V(static_cast<typename V::value_type>(p)));
-            }
         }
 
         /// The norm of a line, taken of elements over the largest, so that no power overflows.
@@ -73,11 +60,7 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept
             {
                 const V ratio = absolute(x) * (V(1) / largest);
-                if (options.p == 2)
-                {
-                    return ratio * ratio;
-                }
-                return options.p == 1 || std::isinf(options.p) ? ratio : power(ratio, options.p);
+                return std::isinf(options.p) ? ratio : power(ratio, options.p);
             }
 
             /// 1 / max(norm, eps), and whether the norm counts.

@@ -52,6 +52,14 @@ namespace xmask::inline XMASK_ABI
             }(std::make_index_sequence<N>());
         }
 
+        /// The shift of a line and the sums of its terms.
+        template <class F>
+        struct line_sums
+        {
+            typename F::value_type shift;
+            std::array<double, F::sums> sums;
+        };
+
         // ---- One element after another: an element that is asked for alone, and types without registers ------------
 
         /// The shift and the sums of one line of elements.
@@ -93,6 +101,11 @@ namespace xmask::inline XMASK_ABI
                 });
             }
 
+            [[nodiscard]] line_sums<F> total() const noexcept
+            {
+                return {m_shift, m_sums};
+            }
+
             [[nodiscard]] facts_of<F> facts() const
             {
                 return m_function->facts(m_shift, m_sums);
@@ -105,15 +118,15 @@ namespace xmask::inline XMASK_ABI
             std::array<double, F::sums> m_sums{};
         };
 
-        /// The facts of a line; visit(f) calls f(x...) with what it keeps, in order.
+        /// The shift and sums of a line; visit(f) calls f(x...) with what it keeps, in order.
         template <class F, class Visit>
-        facts_of<F> facts_of_line(const F& f, Visit&& visit)
+        line_sums<F> sums_of_line(const F& f, Visit&& visit)
         {
             line_facts<F> line(f);
             visit([&](const auto&... x) { line.add_to_shift(x...); });
             line.finish_shift();
             visit([&](const auto&... x) { line.add_terms(x...); });
-            return line.facts();
+            return line.total();
         }
 
         // ---- Row after row, by registers -------------------------------------------------------------------------------
@@ -153,11 +166,11 @@ namespace xmask::inline XMASK_ABI
 
         /// One row of several operands under a mask.
         template <class Cursor, class... Row>
-        class gated_row
+        class bundle_row
         {
         public:
 
-            gated_row(Cursor cursor, Row... rows)
+            bundle_row(Cursor cursor, Row... rows)
                 : m_cursor(std::move(cursor))
                 , m_rows(std::move(rows)...)
             {
@@ -190,11 +203,11 @@ namespace xmask::inline XMASK_ABI
         };
 
         template <class Masks, class... Rows>
-        class gated_rows
+        class bundle_rows
         {
         public:
 
-            gated_rows(Masks masks, Rows... rows)
+            bundle_rows(Masks masks, Rows... rows)
                 : m_masks(std::move(masks))
                 , m_rows(std::move(rows)...)
             {
@@ -204,7 +217,7 @@ namespace xmask::inline XMASK_ABI
             {
                 return std::apply(
                     [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                        return gated_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
+                        return bundle_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
                     },
                     m_rows
                 );
@@ -217,9 +230,9 @@ namespace xmask::inline XMASK_ABI
         };
 
         template <class T, class S, class M, class... X>
-        auto make_gated_rows(const S& shape, const M& m, const X&... x)
+        auto make_bundle_rows(const S& shape, const M& m, const X&... x)
         {
-            return gated_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
+            return bundle_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
                 mask_rows<M>(m, shape), make_operand<T>(x, shape)...
             );
         }
@@ -272,7 +285,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         template <class F, class Row>
-        facts_of<F> facts_of_row(const F& f, Row row)
+        line_sums<F> sums_of_row(const F& f, Row row)
         {
             using T = typename F::value_type;
             if constexpr (sums_in_registers<T>)
@@ -290,11 +303,11 @@ namespace xmask::inline XMASK_ABI
                 });
                 std::array<double, F::sums> totals;
                 std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return f.facts(shift, totals);
+                return {shift, totals};
             }
             else
             {
-                return facts_of_line(f, [&](auto&& visit) {
+                return sums_of_line(f, [&](auto&& visit) {
                     auto walked = row;
                     for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
                         const auto blocks = walked.read(c, count, bits);
@@ -307,15 +320,25 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
+        template <class F, class Row>
+        facts_of<F> facts_of_row(const F& f, Row row)
+        {
+            const auto total = sums_of_row(f, std::move(row));
+            return f.facts(total.shift, total.sums);
+        }
+
         /// Multiplies [first, last) by a factor.
         template <class T>
         void scale_columns(T* first, T* last, T factor) noexcept
         {
-            const auto wide = lanes<T>(factor);
-            constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
-            for (; last - first >= n; first += n)
+            if constexpr (has_lanes<T>)
             {
-                store_lanes(first, load_lanes(first) * wide);
+                const auto wide = lanes<T>(factor);
+                constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+                for (; last - first >= n; first += n)
+                {
+                    store_lanes(first, load_lanes(first) * wide);
+                }
             }
             for (; first != last; ++first)
             {
@@ -323,44 +346,80 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
+        /// The same, while term<0> of each kept element is written to a row of n columns, 0 where nothing is kept.
+        template <class F, class Row>
+        line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            const column_range kept = row.cursor().extent();
+            if constexpr (!sums_in_registers<T>)
+            {
+                const auto line = sums_of_row(f, row);
+                fill_columns(to, to + n, T(0));
+                for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+                    const auto blocks = row.read(c, count, bits);
+                    for (; bits != 0; bits &= bits - 1)
+                    {
+                        const std::size_t k = lowest_bit(bits);
+                        to[c + k] = blocks.at(k, [&](const auto&... x) { return f.template term<0>(line.shift, x...); });
+                    }
+                });
+                return line;
+            }
+            else
+            {
+                const T shift = shift_of_row(f, row);
+                const auto wide = lanes<T>(shift);
+                std::array<register_sum<T>, F::sums> sums;
+                const std::size_t begin = std::min(kept.begin, n);
+                const std::size_t end = std::max(begin, std::min(kept.end, n));
+                fill_columns(to, to + begin, T(0));
+                walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    if (bits == 0)
+                    {
+                        fill_columns(to + c, to + c + count, T(0));
+                        return;
+                    }
+                    const auto blocks = row.read(c, count, bits);
+                    const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
+                    const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
+                        store_register<full, false>(to + c + k, y, count - k);
+                        return y;
+                    };
+                    if (bits == ~word_t(0))
+                    {
+                        add_block<T, false>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            return store(k, full, blocks.template load<full>(k, count - k, term));
+                        });
+                    }
+                    else
+                    {
+                        add_block<T, true>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                            return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
+                        });
+                    }
+                    for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+                        add_kept<false>(sums[i + 1], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                            return f.template term<i + 1>(wide, x...);
+                        });
+                    });
+                });
+                fill_columns(to + end, to + n, T(0));
+                std::array<double, F::sums> totals;
+                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+                return {shift, totals};
+            }
+        }
+
         /// Writes a row whose terms are kept in the result until their sum is known.
         template <class F, class Row>
         void write_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
         {
-            using T = typename F::value_type;
             const column_range kept = row.cursor().extent();
-            const T shift = shift_of_row(f, row);
-            const auto wide = lanes<T>(shift);
-            register_sum<T> sum;
-            fill_columns(to, to + std::min(kept.begin, n), F::outside);
-            walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                if (bits == 0)
-                {
-                    fill_columns(to + c, to + c + count, T(0));
-                    return;
-                }
-                const auto blocks = row.read(c, count, bits);
-                const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
-                    store_register<full, false>(to + c + k, y, count - k);
-                    return y;
-                };
-                const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
-                if (bits == ~word_t(0))
-                {
-                    add_block<T, false>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        return store(k, full, blocks.template load<full>(k, count - k, term));
-                    });
-                    return;
-                }
-                add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
-                });
-            });
-            const std::size_t end = std::max(kept.begin, std::min(kept.end, n));
-            const std::array<double, 1> total{sum.total()};
-            const T factor = f.facts(shift, total)[1];
-            scale_columns(to + std::min(kept.begin, n), to + end, factor);
-            fill_columns(to + end, to + n, F::outside);
+            const auto total = store_terms(f, std::move(row), to, n);
+            const auto facts = f.facts(total.shift, total.sums);
+            const std::size_t begin = std::min(kept.begin, n);
+            scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
         }
 
         // ---- Along another axis than the last: a table, column by column -----------------------------------------------
@@ -902,7 +961,7 @@ namespace xmask::inline XMASK_ABI
                     [&](const auto&... x) { return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...); }, m_operands
                 );
             };
-            const auto facts = detail::facts_of_line(m_function, [&](auto&& visit) {
+            const auto total = detail::sums_of_line(m_function, [&](auto&& visit) {
                 auto at = index;
                 const std::size_t extent = at.empty() ? 1 : static_cast<std::size_t>(shape()[m_axis]);
                 for (std::size_t i = 0; i < extent; ++i)
@@ -917,6 +976,7 @@ namespace xmask::inline XMASK_ABI
                     }
                 }
             });
+            const auto facts = m_function.facts(total.shift, total.sums);
             return visit_at(index, [&](const auto&... x) { return m_function.map(facts, x...); });
         }
 
@@ -948,7 +1008,7 @@ namespace xmask::inline XMASK_ABI
                 detail::row_writer<value_type, E> writer(result);
                 if (detail::row_axis(shape(), m_axis).last && writer.in_place())
                 {
-                    const auto rows = gated_rows(shape());
+                    const auto rows = bundle_rows(shape());
                     const std::size_t n = detail::columns_of(shape());
                     const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
                     for (std::size_t r = 0; r < row_count; ++r)
@@ -966,8 +1026,8 @@ namespace xmask::inline XMASK_ABI
         template <class S>
         auto rows(const S& walked) const
         {
-            auto own = gated_rows(shape());
-            auto broadcast = gated_rows(walked);
+            auto own = bundle_rows(shape());
+            auto broadcast = bundle_rows(walked);
             return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
                 m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked, std::move(broadcast)
             );
@@ -976,10 +1036,10 @@ namespace xmask::inline XMASK_ABI
     private:
 
         template <class S>
-        auto gated_rows(const S& walked) const
+        auto bundle_rows(const S& walked) const
         {
             return std::apply(
-                [&](const auto&... x) { return detail::make_gated_rows<value_type>(walked, m_mask, x...); }, m_operands
+                [&](const auto&... x) { return detail::make_bundle_rows<value_type>(walked, m_mask, x...); }, m_operands
             );
         }
 

@@ -1,0 +1,176 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#include <cmath>
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+#include <catch2/catch_all.hpp>
+
+#include <support/losses.hpp>
+#include <xmask/masks/boolean.hpp>
+#include <xmask/masks/combine.hpp>
+#include <xmask/masks/lengths.hpp>
+#include <xmask/reduce/mse.hpp>
+#include <xmask/reduce/sum.hpp>
+#include <xmask/reduce/weighted.hpp>
+
+namespace
+{
+    using losses::near;
+    using losses::shape_t;
+}
+
+TEMPLATE_TEST_CASE("A mask and weights count together", "[weighted]", float, double)
+{
+    const double tolerance = std::is_same_v<TestType, float> ? 1e-6 : 1e-13;
+    for (const std::size_t n : {1u, 63u, 130u})
+    {
+        const auto p = oracle::random<TestType>({3, n}, 1);
+        const auto t = oracle::random<TestType>({3, n}, 2);
+        const auto kept = oracle::random<bool>({3, n}, 4);
+        const auto m = xmask::keep_where(kept);
+        for (const shape_t& shape : {shape_t{3, n}, shape_t{n}, shape_t{3, 1}, shape_t{}})
+        {
+            const xt::xarray<TestType> weights = oracle::random<TestType>(shape, 3) + TestType(2);
+            const auto factors = oracle::elements(xt::xarray<TestType>(xt::broadcast(weights, p.shape())));
+            double sum = 0;
+            double weight = 0;
+            std::vector<double> slopes;
+            std::vector<double> elements;
+            for (std::size_t i = 0; i < p.size(); ++i)
+            {
+                const double w = kept.flat(i) ? double(factors[i]) : 0.;
+                const double d = double(p.flat(i)) - double(t.flat(i));
+                sum += w * d * d;
+                weight += w;
+                slopes.push_back(w * 2. * d);
+                elements.push_back(w * d * d);
+            }
+            CAPTURE(n, shape);
+            xt::xarray<TestType> gradient;
+            const auto counted = xmask::weighted(m, weights);
+            for (const auto& l : {xmask::masked_mse(p, t, counted), xmask::masked_mse(p, t, counted, gradient)})
+            {
+                REQUIRE(near(l.sum, sum, sum, tolerance));
+                REQUIRE(near(l.weight, weight, weight, tolerance));
+            }
+            REQUIRE(oracle::close(gradient, xt::adapt(slopes, shape_t{3, n}), tolerance));
+            const xt::xarray<TestType> each = xmask::masked_mse.each(p, t, counted);
+            REQUIRE(oracle::close(each, xt::adapt(elements, shape_t{3, n}), tolerance));
+        }
+    }
+}
+
+TEST_CASE("What is dropped is seen neither in operands nor in weights", "[weighted]")
+{
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const xt::xtensor<float, 2> p = {{1.f, nan}, {3.f, 4.f}};
+    const xt::xtensor<float, 2> t = {{0.f, 0.f}, {1.f, nan}};
+    const xt::xtensor<float, 2> weights = {{2.f, nan}, {0.5f, nan}};
+    const auto m = xmask::keep_lengths({1, 1}, 2);
+    xt::xtensor<float, 2> gradient;
+    const auto l = xmask::masked_mse(p, t, xmask::weighted(m, weights), gradient);
+    REQUIRE(l.sum == 2. * 1. + 0.5 * 4.);
+    REQUIRE(l.weight == 2.5);
+    REQUIRE(oracle::same_bits(oracle::elements(gradient), {4.f, 0.f, 2.f, 0.f}));
+    const xt::xarray<float> each = xmask::masked_mse.each(p, t, xmask::weighted(m, weights));
+    REQUIRE(oracle::same_bits(oracle::elements(each), {2.f, 0.f, 2.f, 0.f}));
+}
+
+TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted]")
+{
+    const auto p = oracle::random<double>({6, 70}, 1);
+    const auto t = oracle::random<double>({6, 70}, 2);
+    const xt::xtensor<int, 1> lengths = {70, 3, 0, 17, 64, 1};
+    const auto m = xmask::keep_lengths(lengths, 70);
+    double expected = 0;
+    xt::xarray<double> slopes = xt::zeros<double>({6, 70});
+    for (std::size_t r = 0; r < 6; ++r)
+    {
+        for (std::size_t c = 0; c < static_cast<std::size_t>(lengths(r)); ++c)
+        {
+            const double d = p(r, c) - t(r, c);
+            expected += d * d / lengths(r) / 5.;
+            slopes(r, c) = 2 * d / lengths(r) / 5.;
+        }
+    }
+    xt::xarray<double> gradient;
+    const auto l = xmask::masked_mse(p, t, xmask::balanced(m), xmask::scaled(gradient, 1. / 5.));
+    REQUIRE(near(l.weight, 5., 5., 1e-14));
+    REQUIRE(near(l.mean(), expected, expected, 1e-14));
+    REQUIRE(oracle::close(gradient, slopes, 1e-14));
+    // The rows' means themselves, by single elements.
+    const auto rows = xmask::masked_mean(xmask::masked_mse.each(p, t, m), m, -1);
+    REQUIRE(std::isnan(rows(2)));
+    REQUIRE(near((rows(0) + rows(1) + rows(3) + rows(4) + rows(5)) / 5., expected, expected, 1e-14));
+    // Parts add up, a mean of means of unequal batches too.
+    const auto some = xmask::masked_mse(xt::view(p, xt::range(0, 2)), xt::view(t, xt::range(0, 2)), xmask::balanced(xmask::keep_lengths({70, 3}, 70)));
+    const auto rest = xmask::masked_mse(xt::view(p, xt::range(2, 6)), xt::view(t, xt::range(2, 6)), xmask::balanced(xmask::keep_lengths({0, 17, 64, 1}, 70)));
+    REQUIRE(near((some + rest).mean(), expected, expected, 1e-14));
+    // Made on the way, it is held by the lazy tensor.
+    const auto each = xmask::masked_mse.each(p, t, xmask::balanced(xmask::keep_lengths(lengths, 70)));
+    REQUIRE(near(xmask::masked_sum(each, xmask::keep_all({6, 70})) / 5., expected, expected, 1e-14));
+}
+
+TEST_CASE("balanced along other axes", "[weighted]")
+{
+    const auto p = oracle::random<double>({3, 4, 5}, 1);
+    const xt::xarray<double> t = xt::zeros<double>({3, 4, 5});
+    const auto kept = oracle::random<bool>({3, 4, 5}, 2);
+    const auto m = xmask::keep_where(kept);
+    const auto check = [&](const auto& counted, const std::vector<bool>& together) {
+        std::map<std::vector<std::size_t>, xmask::loss> groups;
+        for (std::size_t i = 0; i < 3; ++i)
+        {
+            for (std::size_t j = 0; j < 4; ++j)
+            {
+                for (std::size_t k = 0; k < 5; ++k)
+                {
+                    if (kept(i, j, k))
+                    {
+                        groups[{together[0] ? 0 : i, together[1] ? 0 : j, together[2] ? 0 : k}] += {p(i, j, k) * p(i, j, k), 1.};
+                    }
+                }
+            }
+        }
+        double expected = 0;
+        for (const auto& [at, l] : groups)
+        {
+            expected += l.mean() / static_cast<double>(groups.size());
+        }
+        REQUIRE(near(xmask::masked_mse(p, t, counted).mean(), expected, expected, 1e-14));
+    };
+    check(xmask::balanced(m), {false, false, true});
+    check(xmask::balanced(m, -1), {false, false, true});
+    check(xmask::balanced(m, 0), {true, false, false});
+    check(xmask::balanced(m, 1), {false, true, false});
+    check(xmask::balanced(m, {1, -1}), {false, true, true});
+    check(xmask::balanced(m, {-3, 1, 2}), {true, true, true});
+    REQUIRE_THROWS_AS(xmask::balanced(m, 3), std::out_of_range);
+    REQUIRE_THROWS_AS(xmask::balanced(m, {1, -2}), std::invalid_argument);
+    // Nothing kept: no rows, no mean.
+    const auto none = xmask::masked_mse(p, t, xmask::balanced(xmask::keep_none({3, 4, 5})));
+    REQUIRE(none.weight == 0.);
+    REQUIRE(std::isnan(none.mean()));
+    REQUIRE(none.mean(xmask::when_empty::zero) == 0.);
+}
+
+TEST_CASE("A mask or weights that do not fit are refused, and named", "[weighted]")
+{
+    using Catch::Matchers::ContainsSubstring;
+    const xt::xarray<float> x = xt::ones<float>({2, 3});
+    const xt::xarray<float> three = xt::ones<float>({3});
+    const xt::xarray<float> two = xt::ones<float>({2});
+    xt::xarray<float> gradient = xt::ones<float>({5});
+    REQUIRE_THROWS_WITH(
+        xmask::masked_mse(x, x, xmask::weighted(xmask::keep_all({2, 3}), two), gradient),
+        ContainsSubstring("xmask::masked_mse: weights of shape (2,)")
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::masked_mse(x, x, xmask::weighted(xmask::keep_all(2), three), gradient),
+        ContainsSubstring("xmask::masked_mse: a mask of shape (2,)")
+    );
+    REQUIRE_THROWS_AS(xmask::masked_mse.each(x, x, xmask::weighted(xmask::keep_all({2, 3}), two)), std::invalid_argument);
+    REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
+}
