@@ -19,6 +19,7 @@
 #include "masks/patterns.hpp"
 #include "masks/positions.hpp"
 #include "masks/random.hpp"
+#include "masks/random_subset.hpp"
 #include "masks/ranges.hpp"
 #include "masks/text.hpp"
 #include "masks/threshold.hpp"

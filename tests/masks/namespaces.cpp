@@ -70,6 +70,8 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     REQUIRE(count_kept(keep_largest<size_by::magnitude>(x, 0.5)) == 3);
     REQUIRE(count_kept(keep_n_of_m(x, 1, 3)) == 2);
     REQUIRE(count_kept(keep_random(x.shape(), 1, 5)) == 6);
+    REQUIRE(count_kept(keep_random_k(x.shape(), 2, 5)) == 4);
+    REQUIRE(count_kept(keep_random_fraction({2, 3}, 0.5, 5)) == 3);
     REQUIRE(count_kept(keep_causal(2, 2)) == 3);
     REQUIRE(count_kept(keep_causal_top_left(2, 3)) == 3);
     REQUIRE(count_kept(keep_causal_bottom_right(2, 3)) == 5);
