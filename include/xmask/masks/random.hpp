@@ -27,7 +27,7 @@ namespace xmask::inline XMASK_ABI
     namespace detail
     {
         /// A share of the 2^32 numbers of a stream.
-        struct number_range
+        struct number_share
         {
             std::uint64_t begin = 0;
             std::uint64_t end = 0;
@@ -48,7 +48,7 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            random_cursor(row_stream stream, number_range range, std::size_t n) noexcept
+            random_cursor(row_stream stream, number_share range, std::size_t n) noexcept
                 : m_stream(stream)
                 , m_begin(static_cast<std::uint32_t>(range.begin))
                 , m_count(range.end - range.begin)
@@ -143,7 +143,7 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
-            random_rule(S shape, number_range range, std::uint64_t seed)
+            random_rule(S shape, number_share range, std::uint64_t seed)
                 : m_shape(std::move(shape))
                 , m_range(range)
                 , m_seed(seed)
@@ -163,7 +163,7 @@ namespace xmask::inline XMASK_ABI
         private:
 
             S m_shape;
-            number_range m_range;
+            number_share m_range;
             std::uint64_t m_seed;
         };
 
@@ -171,7 +171,7 @@ namespace xmask::inline XMASK_ABI
         auto make_random(const S& shape, double probability, std::uint64_t seed)
         {
             auto owned = to_shape(shape);
-            const number_range range{0, share_of("keep_random", "probability", probability)};
+            const number_share range{0, share_of("keep_random", "probability", probability)};
             return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
         }
     }
