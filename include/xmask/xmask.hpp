@@ -16,6 +16,7 @@
 #include "masks/indices.hpp"
 #include "masks/largest.hpp"
 #include "masks/lengths.hpp"
+#include "masks/patches.hpp"
 #include "masks/patterns.hpp"
 #include "masks/positions.hpp"
 #include "masks/random.hpp"
