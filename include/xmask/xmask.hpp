@@ -10,6 +10,7 @@
 #include "masks/additive.hpp"
 #include "masks/ask.hpp"
 #include "masks/bitmask.hpp"
+#include "masks/blocks.hpp"
 #include "masks/boolean.hpp"
 #include "masks/combine.hpp"
 #include "masks/id_set.hpp"
