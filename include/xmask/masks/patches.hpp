@@ -221,7 +221,7 @@ namespace xmask::inline XMASK_ABI
     /// of [0, 1]. No memory; a row costs drawing its patches.
     ///
     ///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);
-    ///     xt::noalias(y) = xmask::multiply(images, xmask::unsqueeze(seen, 1));    // of shape (64, 3, 224, 224)
+    ///     auto images = xmask::unsqueeze(seen, 1);    // fits into a tensor of shape (64, 3, 224, 224)
     template <class S>
     auto keep_patches(const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction, std::uint64_t seed)
     {

@@ -405,7 +405,9 @@ namespace xmask::inline XMASK_ABI
     /// as one of keep_random. Asked for what lies behind, it begins the row again: for random access store a bitmask.
     ///
     ///     auto predicted = xmask::keep_spans({8, 1500}, {.fraction = 0.65, .length = 10}, 42);
-    ///     auto features = xmask::masked_fill(x, xmask::unsqueeze(!predicted, -1), 0.f);    // of shape (8, 1500, 512)
+    ///     auto two = xmask::keep_spans({2, 12}, {.count = 2, .length = 3}, 42);
+    ///     // ····███·███·
+    ///     // ·███····███·
     template <class S>
     auto keep_spans(const S& shape, span_options options, std::uint64_t seed)
     {
@@ -421,7 +423,7 @@ namespace xmask::inline XMASK_ABI
     /// these. lengths: as keep_lengths takes them, which throws what this throws. The mask's shape is lengths.shape + [n].
     /// Options are checked for rows of n columns; a shorter row has as many spans as fit.
     ///
-    ///     auto predicted = xmask::keep_spans(lengths, 1500, {.fraction = 0.65, .length = 10}, 42);
+    ///     auto predicted = xmask::keep_spans(lengths, n, {.fraction = 0.5, .length = 2}, 42);
     template <class L>
     auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t seed)
     {
