@@ -218,7 +218,8 @@ namespace xmask::inline XMASK_ABI
     /// function of the seed, the number of the image and the place of the patch in it. All choices of patches are
     /// equally likely, as with keep_random_k; a smaller fraction of one seed keeps a subset.
     /// Throws std::invalid_argument for fewer than two axes, extents that are not whole patches, and a fraction outside
-    /// of [0, 1]. No memory; a row costs drawing its patches.
+    /// of [0, 1]. No memory; a row costs as
+    /// much as 64 elements of keep_random_k, and a mask that is used often is worth a bitmask.
     ///
     ///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);
     ///     auto images = xmask::unsqueeze(seen, 1);    // fits into a tensor of shape (64, 3, 224, 224)
