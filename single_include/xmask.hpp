@@ -1307,6 +1307,109 @@ namespace xmask::inline XMASK_ABI::detail
         difference_type m_index = 0;
     };
 
+    /// Walks an expression element by element in any order, as xtensor's general assignment does.
+    template <class E>
+    class flat_stepper
+    {
+    public:
+
+        using value_type = typename E::value_type;
+        using reference = value_type;
+        using pointer = const value_type*;
+        using size_type = std::size_t;
+        using difference_type = std::ptrdiff_t;
+        using shape_type = typename E::shape_type;
+
+        flat_stepper() = default;
+
+        flat_stepper(const E* expression, size_type offset)
+            : m_expression(expression)
+            , m_offset(offset)
+            , m_strides(expression->dimension())
+        {
+            difference_type stride = 1;
+            for (size_type axis = m_strides.size(); axis-- > 0;)
+            {
+                const auto extent = static_cast<difference_type>(expression->shape()[axis]);
+                m_strides[axis] = extent == 1 ? 0 : stride;
+                stride *= extent;
+            }
+        }
+
+        reference operator*() const
+        {
+            return m_expression->data_element(static_cast<size_type>(m_flat));
+        }
+
+        void step(size_type axis, size_type n = 1)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat += m_strides[axis - m_offset] * static_cast<difference_type>(n);
+            }
+        }
+
+        void step_back(size_type axis, size_type n = 1)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat -= m_strides[axis - m_offset] * static_cast<difference_type>(n);
+            }
+        }
+
+        void reset(size_type axis)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat -= m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+            }
+        }
+
+        void reset_back(size_type axis)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat += m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+            }
+        }
+
+        void to_begin()
+        {
+            m_flat = 0;
+        }
+
+        void to_end(xt::layout_type l)
+        {
+            m_flat = 0;
+            for (size_type axis = 0; axis < m_strides.size(); ++axis)
+            {
+                m_flat += m_strides[axis] * (extent(axis) - 1);
+            }
+            // One step past the last element, along the axis that is walked fastest; it may be one of those before
+            // the expression's own.
+            if (m_strides.size() != 0 && l == xt::layout_type::row_major)
+            {
+                m_flat += m_strides.back();
+            }
+            else if (m_strides.size() != 0 && m_offset == 0)
+            {
+                m_flat += m_strides.front();
+            }
+        }
+
+    private:
+
+        difference_type extent(size_type axis) const
+        {
+            return static_cast<difference_type>(m_expression->shape()[axis]);
+        }
+
+        const E* m_expression = nullptr;
+        size_type m_offset = 0;
+        xt::svector<difference_type, 4> m_strides;
+        difference_type m_flat = 0;
+    };
+
     /// Marks the lazy expressions of this library.
     struct lazy_base
     {
@@ -1429,6 +1532,25 @@ namespace xmask::inline XMASK_ABI::detail
             i /= extent;
         }
         return visit(index);
+    }
+
+    /// The flat row-major position of a multi-index; as xtensor does, missing leading indices count as 0, surplus leading
+    /// ones are ignored, and an axis of extent 1 stands for any index.
+    template <class S, class It>
+    std::size_t flat_index(const S& shape, It first, It last)
+    {
+        auto given = static_cast<std::size_t>(last - first);
+        for (; given > shape.size(); --given)
+        {
+            ++first;
+        }
+        std::size_t i = 0;
+        for (std::size_t axis = shape.size() - given; axis < shape.size(); ++axis, ++first)
+        {
+            const auto extent = static_cast<std::size_t>(shape[axis]);
+            i = i * extent + (extent == 1 ? 0 : static_cast<std::size_t>(*first));
+        }
+        return i;
     }
 }
 
@@ -3318,109 +3440,6 @@ namespace xmask::inline XMASK_ABI
                 return mask_operand_rows<mask<Rule>>(m, shape);
             }
         };
-
-        /// Walks a mask element by element in any order, as xtensor's general assignment does.
-        template <class M>
-        class mask_stepper
-        {
-        public:
-
-            using value_type = bool;
-            using reference = bool;
-            using pointer = const bool*;
-            using size_type = std::size_t;
-            using difference_type = std::ptrdiff_t;
-            using shape_type = typename M::shape_type;
-
-            mask_stepper() = default;
-
-            mask_stepper(const M* mask, size_type offset)
-                : m_mask(mask)
-                , m_offset(offset)
-                , m_strides(mask->dimension())
-            {
-                difference_type stride = 1;
-                for (size_type axis = m_strides.size(); axis-- > 0;)
-                {
-                    const auto extent = static_cast<difference_type>(mask->shape()[axis]);
-                    m_strides[axis] = extent == 1 ? 0 : stride;
-                    stride *= extent;
-                }
-            }
-
-            reference operator*() const
-            {
-                return m_mask->data_element(static_cast<size_type>(m_flat));
-            }
-
-            void step(size_type axis, size_type n = 1)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat += m_strides[axis - m_offset] * static_cast<difference_type>(n);
-                }
-            }
-
-            void step_back(size_type axis, size_type n = 1)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat -= m_strides[axis - m_offset] * static_cast<difference_type>(n);
-                }
-            }
-
-            void reset(size_type axis)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat -= m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
-                }
-            }
-
-            void reset_back(size_type axis)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat += m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
-                }
-            }
-
-            void to_begin()
-            {
-                m_flat = 0;
-            }
-
-            void to_end(xt::layout_type l)
-            {
-                m_flat = 0;
-                for (size_type axis = 0; axis < m_strides.size(); ++axis)
-                {
-                    m_flat += m_strides[axis] * (extent(axis) - 1);
-                }
-                // One step past the last element, along the axis that is walked fastest; it may be one of those before
-                // the mask's own.
-                if (m_strides.size() != 0 && l == xt::layout_type::row_major)
-                {
-                    m_flat += m_strides.back();
-                }
-                else if (m_strides.size() != 0 && m_offset == 0)
-                {
-                    m_flat += m_strides.front();
-                }
-            }
-
-        private:
-
-            difference_type extent(size_type axis) const
-            {
-                return static_cast<difference_type>(m_mask->shape()[axis]);
-            }
-
-            const M* m_mask = nullptr;
-            size_type m_offset = 0;
-            xt::svector<difference_type, 4> m_strides;
-            difference_type m_flat = 0;
-        };
     }
 }
 
@@ -3428,7 +3447,7 @@ template <xmask::mask_rule Rule>
 struct xt::xiterable_inner_types<xmask::mask<Rule>>
 {
     using inner_shape_type = typename Rule::shape_type;
-    using const_stepper = xmask::detail::mask_stepper<xmask::mask<Rule>>;
+    using const_stepper = xmask::detail::flat_stepper<xmask::mask<Rule>>;
     using stepper = const_stepper;
 };
 
@@ -5941,6 +5960,1229 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/masks/blocks.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <utility>
+
+// ==== xmask/masks/patches.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <utility>
+
+// ==== xmask/masks/random_stream.hpp ====
+
+#include <cstddef>
+#include <cstdint>
+
+/// @file
+/// Random numbers that are pure functions of a seed and a position: the same on every machine, in any order, from any
+/// thread.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// The increment of SplitMix64: 2^64 divided by the golden ratio.
+    inline constexpr std::uint64_t golden_gamma = 0x9e3779b97f4a7c15;
+
+    /// The output function of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators,
+    /// 2014; constants by D. Stafford): every input gives its own output, and all bits depend on all.
+    constexpr std::uint64_t scrambled(std::uint64_t x) noexcept
+    {
+        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+        x = (x ^ x >> 27) * 0x94d049bb133111eb;
+        return x ^ x >> 31;
+    }
+
+    /// The upper half of a product: an even number of 64 bits becomes one in [0, n), each as likely to within n / 2^64.
+    constexpr std::uint64_t number_below(std::uint64_t n, std::uint64_t number) noexcept
+    {
+        // By halves, which every compiler has.
+        const std::uint64_t low = (number & 0xffffffff) * (n & 0xffffffff) >> 32;
+        const std::uint64_t middle = (number >> 32) * (n & 0xffffffff) + low;
+        const std::uint64_t other = (number & 0xffffffff) * (n >> 32) + (middle & 0xffffffff);
+        return (number >> 32) * (n >> 32) + (middle >> 32) + (other >> 32);
+    }
+
+    /// A stream of 32-bit numbers for each row of a seed, of which any can be had at any time: the numbers of
+    /// SplitMix64, in halves, that starts at the row's key.
+    class row_stream
+    {
+    public:
+
+        constexpr row_stream(std::uint64_t seed, std::size_t row) noexcept
+            : m_key(scrambled(scrambled(seed + golden_gamma) + (row + 1) * golden_gamma))
+        {
+        }
+
+        /// Numbers 2 * pair (the low half) and 2 * pair + 1.
+        [[nodiscard]] constexpr std::uint64_t pair(std::size_t pair) const noexcept
+        {
+            return scrambled(m_key + (pair + 1) * golden_gamma);
+        }
+
+        /// A number in [0, n) from the 64 bits of a pair.
+        [[nodiscard]] constexpr std::uint64_t below(std::uint64_t n, std::size_t pair) const noexcept
+        {
+            return number_below(n, this->pair(pair));
+        }
+
+    private:
+
+        std::uint64_t m_key;
+    };
+
+    /// What numbers are drawn for. Each use has streams of its own, so that masks of different kinds are independent
+    /// though they have one seed.
+    enum class stream_use : std::uint64_t
+    {
+        subset = 1,
+        patches,
+        blocks,
+        span_count,
+        span_lengths,
+        span_gaps,
+        token_fate,
+        tokens
+    };
+
+    /// The seed of one use.
+    constexpr std::uint64_t seed_of(stream_use use, std::uint64_t seed) noexcept
+    {
+        return scrambled(scrambled(seed) ^ static_cast<std::uint64_t>(use) * golden_gamma);
+    }
+}
+
+// ==== xmask/masks/random_subset.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <numeric>
+#include <utility>
+
+/// @file
+/// Masks that keep an exact number of elements, chosen at random: of each row, or of a whole tensor.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The most elements of which a random subset is drawn: its halves have 32 bits.
+        inline constexpr std::uint64_t most_shuffled = std::uint64_t(1) << 58;
+
+        /// A shuffle of the numbers [0, n), n > 64, of which each can be had alone: a Feistel network (Black and
+        /// Rogaway, Ciphers with arbitrary finite domains, 2002) on pairs (high, low) with high in [0, highs) and low
+        /// in [0, 2^bits). There are a few more pairs than numbers; what leaves [0, n) goes round again until it is
+        /// back.
+        class shuffle
+        {
+        public:
+
+            shuffle() = default;
+
+            explicit shuffle(std::uint64_t n) noexcept
+                : m_bits(static_cast<unsigned>(std::bit_width(n) - 1) / 2)
+                , m_highs(static_cast<std::uint32_t>((n + low_mask()) >> m_bits))
+                , m_end(n)
+            {
+            }
+
+            /// The same numbers in another order.
+            void set_key(const row_stream& stream) noexcept
+            {
+                for (std::size_t round = 0; round < rounds; round += 2)
+                {
+                    const std::uint64_t numbers = stream.pair(round / 2);
+                    m_keys[round] = static_cast<std::uint32_t>(numbers);
+                    m_keys[round + 1] = static_cast<std::uint32_t>(numbers >> 32);
+                }
+            }
+
+            /// Where number i goes.
+            [[nodiscard]] std::uint64_t operator()(std::uint64_t i) const noexcept
+            {
+                do
+                {
+                    auto high = static_cast<std::uint32_t>(i >> m_bits);
+                    auto low = static_cast<std::uint32_t>(i) & low_mask();
+                    for (std::size_t round = 0; round < rounds; round += 2)
+                    {
+                        high = next_high(high, low, m_keys[round]);
+                        low = next_low(high, low, m_keys[round + 1]);
+                    }
+                    i = std::uint64_t(high) << m_bits | low;
+                } while (i >= m_end);
+                return i;
+            }
+
+            /// A bit for each of the numbers from `first` on: whether it goes below `limit`.
+            [[nodiscard]] word_t below(std::uint64_t limit, std::uint64_t first) const noexcept
+            {
+                // Loops that compilers turn into registers of lanes.
+                std::array<std::uint32_t, word_columns> high;
+                std::array<std::uint32_t, word_columns> low;
+                const auto first_high = static_cast<std::uint32_t>(first >> m_bits);
+                const std::uint32_t first_low = static_cast<std::uint32_t>(first) & low_mask();
+                for (std::size_t k = 0; k < word_columns; ++k)
+                {
+                    const std::uint32_t from = first_low + static_cast<std::uint32_t>(k);
+                    high[k] = first_high + (from >> m_bits);
+                    low[k] = from & low_mask();
+                }
+                for (std::size_t round = 0; round < rounds; round += 2)
+                {
+                    for (std::size_t k = 0; k < word_columns; ++k)
+                    {
+                        high[k] = next_high(high[k], low[k], m_keys[round]);
+                        low[k] = next_low(high[k], low[k], m_keys[round + 1]);
+                    }
+                }
+                word_t bits = pairs_below(limit, high, low);
+                const std::uint64_t end = std::min<std::uint64_t>(m_end - first, word_columns);
+                for (word_t outside = ~pairs_below(m_end, high, low) & first_bits(end); outside != 0;
+                     outside &= outside - 1)
+                {
+                    const std::size_t k = lowest_bit(outside);
+                    const std::uint64_t i = (*this)(std::uint64_t(high[k]) << m_bits | low[k]);
+                    bits |= word_t(i < limit) << k;
+                }
+                return bits & first_bits(end);
+            }
+
+        private:
+
+            /// With 8 the pairs and triples of 2,000,000 subsets of 65 to 130 positions are as even as chance; with 6
+            /// not yet.
+            static constexpr std::size_t rounds = 8;
+
+            /// All bits depend on all (C. Wellons, hash-prospector, 2018; constants by TheIronBorn).
+            static constexpr std::uint32_t mixed(std::uint32_t x) noexcept
+            {
+                x = (x ^ x >> 16) * 0x21f0aaad;
+                x = (x ^ x >> 15) * 0x735a2d97;
+                return x ^ x >> 15;
+            }
+
+            [[nodiscard]] XMASK_INLINE std::uint32_t low_mask() const noexcept
+            {
+                return (std::uint32_t(1) << m_bits) - 1;
+            }
+
+            [[nodiscard]] XMASK_INLINE std::uint32_t next_high(std::uint32_t high, std::uint32_t low, std::uint32_t key)
+                const noexcept
+            {
+                high += static_cast<std::uint32_t>(std::uint64_t(mixed(low + key)) * m_highs >> 32);
+                return std::min(high, high - m_highs); // which wraps round where it is not too large
+            }
+
+            [[nodiscard]] XMASK_INLINE std::uint32_t next_low(std::uint32_t high, std::uint32_t low, std::uint32_t key)
+                const noexcept
+            {
+                return (low + mixed(high + key)) & low_mask();
+            }
+
+            [[nodiscard]] word_t pairs_below(
+                std::uint64_t limit,
+                const std::array<std::uint32_t, word_columns>& high,
+                const std::array<std::uint32_t, word_columns>& low
+            ) const noexcept
+            {
+                // Halves below 2^31 are compared as signed, which every processor can.
+                const auto limit_high = static_cast<std::int32_t>(limit >> m_bits);
+                const auto limit_low = static_cast<std::int32_t>(limit & low_mask());
+                word_t bits = 0;
+                if constexpr (has_lanes<std::int32_t>)
+                {
+                    for_each_register<std::int32_t>(
+                        whole_word(),
+                        [&](std::size_t k, auto) XMASK_INLINE_LAMBDA
+                        {
+                            const auto h = load_lanes(reinterpret_cast<const std::int32_t*>(high.data() + k));
+                            const auto l = load_lanes(reinterpret_cast<const std::int32_t*>(low.data() + k));
+                            bits |= bits_from_mask(h < limit_high || (h == limit_high && l < limit_low)) << k;
+                        }
+                    );
+                }
+                else
+                {
+                    for (std::size_t k = 0; k < word_columns; ++k)
+                    {
+                        bits |= word_t((std::uint64_t(high[k]) << m_bits | low[k]) < limit) << k;
+                    }
+                }
+                return bits;
+            }
+
+            unsigned m_bits = 0;
+            std::uint32_t m_highs = 0;
+            std::uint64_t m_end = 0;
+            std::array<std::uint32_t, rounds> m_keys{};
+        };
+
+        /// k of n positions, kept: those that a shuffle brings to the front. Up to 64 positions are shuffled as cards
+        /// are, so that all subsets are exactly as likely.
+        class random_subset
+        {
+        public:
+
+            random_subset() = default;
+
+            random_subset(std::uint64_t n, std::uint64_t k) noexcept
+                : m_shuffle(n > word_columns ? shuffle(n) : shuffle())
+                , m_size(n)
+                , m_kept(k)
+            {
+            }
+
+            /// The subset of one stream.
+            [[nodiscard]] random_subset drawn(const row_stream& stream) const noexcept
+            {
+                random_subset subset = *this;
+                if (m_size > word_columns)
+                {
+                    subset.m_shuffle.set_key(stream);
+                }
+                else
+                {
+                    subset.m_bits = dealt(stream);
+                }
+                return subset;
+            }
+
+            /// The bits of positions [first, first + 64); first < n.
+            [[nodiscard]] word_t word(std::uint64_t first) const noexcept
+            {
+                if (m_kept == 0 || m_kept == m_size)
+                {
+                    return m_kept == 0 ? 0 : first_bits(m_size - first);
+                }
+                return m_size > word_columns ? m_shuffle.below(m_kept, first) : m_bits >> first;
+            }
+
+            [[nodiscard]] bool kept(std::uint64_t i) const noexcept
+            {
+                return m_size > word_columns ? m_shuffle(i) < m_kept : (m_bits >> i & 1) != 0;
+            }
+
+            [[nodiscard]] std::uint64_t size() const noexcept
+            {
+                return m_size;
+            }
+
+            [[nodiscard]] bool none() const noexcept
+            {
+                return m_kept == 0;
+            }
+
+            [[nodiscard]] bool all() const noexcept
+            {
+                return m_kept == m_size;
+            }
+
+        private:
+
+            /// The first k cards of a shuffled pack (Fisher and Yates): a larger k keeps the same and more.
+            [[nodiscard]] word_t dealt(const row_stream& stream) const noexcept
+            {
+                std::array<unsigned char, word_columns> cards;
+                std::iota(cards.begin(), cards.end(), static_cast<unsigned char>(0));
+                word_t bits = 0;
+                for (std::size_t i = 0; i < m_kept; ++i)
+                {
+                    std::swap(cards[i], cards[i + static_cast<std::size_t>(stream.below(m_size - i, i))]);
+                    bits |= word_t(1) << cards[i];
+                }
+                return bits;
+            }
+
+            shuffle m_shuffle;
+            std::uint64_t m_size = 0;
+            std::uint64_t m_kept = 0;
+            word_t m_bits = 0;
+        };
+
+        /// n columns whose first one is a position of a subset.
+        class subset_cursor
+        {
+        public:
+
+            subset_cursor(const random_subset& subset, std::uint64_t first, std::size_t n) noexcept
+                : m_subset(subset)
+                , m_first(first)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                return m_subset.word(m_first + c) & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const noexcept
+            {
+                return m_subset.kept(m_first + c);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_subset.none() ? 0 : m_columns};
+            }
+
+            [[nodiscard]] column_range solid() const noexcept
+            {
+                return {0, m_subset.all() ? m_columns : 0};
+            }
+
+        private:
+
+            random_subset m_subset;
+            std::uint64_t m_first;
+            std::size_t m_columns;
+        };
+
+        inline void require_shuffled(const char* name, std::uint64_t n)
+        {
+            if (n > most_shuffled) [[unlikely]]
+            {
+                throw_invalid(name, "a subset of ", n, " elements; at most ", most_shuffled, " are supported");
+            }
+        }
+
+        /// A subset of each row.
+        template <class S>
+        class row_subset_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            row_subset_rule(S shape, std::size_t k, std::uint64_t seed)
+                : m_shape(std::move(shape))
+                , m_subset(columns_of(m_shape), k)
+                , m_seed(seed_of(stream_use::subset, seed))
+            {
+                const std::size_t n = columns_of(m_shape);
+                if (k > n) [[unlikely]]
+                {
+                    throw_out_of_range("keep_random_k", "k ", k, " is outside of [0, ", n, "], the length of a row");
+                }
+                require_shuffled("keep_random_k", n);
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] subset_cursor row(std::size_t r) const noexcept
+            {
+                return {m_subset.drawn(row_stream(m_seed, r)), 0, columns_of(m_shape)};
+            }
+
+        private:
+
+            S m_shape;
+            random_subset m_subset;
+            std::uint64_t m_seed;
+        };
+
+        /// How many of `size` things are a fraction of them, to the nearest number.
+        inline std::size_t fraction_of(const char* name, double fraction, std::size_t size)
+        {
+            if (!(fraction >= 0 && fraction <= 1)) [[unlikely]]
+            {
+                throw_invalid(name, "fraction ", fraction, " is outside of [0, 1]");
+            }
+            require_shuffled(name, size);
+            return std::min(size, static_cast<std::size_t>(std::llround(fraction * static_cast<double>(size))));
+        }
+
+        /// A subset of the whole tensor.
+        template <class S>
+        class whole_subset_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            whole_subset_rule(S shape, double fraction, std::uint64_t seed)
+                : m_shape(std::move(shape))
+                , m_subset(random_subset(size(), fraction_of("keep_random_fraction", fraction, size()))
+                               .drawn(row_stream(seed_of(stream_use::subset, seed), 0)))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] subset_cursor row(std::size_t r) const noexcept
+            {
+                return {m_subset, r * columns_of(m_shape), columns_of(m_shape)};
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::direct;
+            }
+
+            [[nodiscard]] subset_cursor flat() const noexcept
+            {
+                return {m_subset, 0, size()};
+            }
+
+        private:
+
+            [[nodiscard]] std::size_t size() const noexcept
+            {
+                return rows_of(m_shape) * columns_of(m_shape);
+            }
+
+            S m_shape;
+            random_subset m_subset;
+        };
+
+        template <class S>
+        auto make_row_subset(const S& shape, std::size_t k, std::uint64_t seed)
+        {
+            auto owned = to_shape(shape);
+            return mask(row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
+        }
+
+        template <class S>
+        auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed)
+        {
+            auto owned = to_shape(shape);
+            return mask(whole_subset_rule<decltype(owned)>(std::move(owned), fraction, seed));
+        }
+    }
+
+    /// Keeps exactly k elements of each row, chosen at random, each row on its own.
+    ///
+    /// shape: the mask's shape, or a number for 1-D. A pure function of the seed, the number of the row, its length and
+    /// the column; of one seed, a smaller k keeps a subset of what a larger one keeps. All subsets are equally likely:
+    /// exactly in rows of up to 64 columns, as far as a keyed permutation (a Feistel network) goes in longer ones.
+    /// Throws std::out_of_range for k beyond the row's length. Takes no memory; an element costs eight rounds of
+    /// the network, each time it is asked: a mask that is used often is worth a bitmask.
+    ///
+    ///     auto m = xmask::keep_random_k({64, 4096}, 1024, 42);    // prunes three weights out of four in each row
+    template <class S>
+    auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed)
+    {
+        return detail::make_row_subset(shape, k, seed);
+    }
+
+    inline auto keep_random_k(std::initializer_list<std::size_t> shape, std::size_t k, std::uint64_t seed)
+    {
+        return detail::make_row_subset(shape, k, seed);
+    }
+
+    /// Keeps exactly a fraction of all elements, to the nearest number, chosen at random: unstructured random pruning.
+    /// Throws std::invalid_argument for a fraction outside of [0, 1]. Otherwise as keep_random_k of a single row.
+    ///
+    ///     auto m = xmask::keep_random_fraction(weights.shape(), 0.1, 42);    // prunes nine weights out of ten
+    template <class S>
+    auto keep_random_fraction(const S& shape, double fraction, std::uint64_t seed)
+    {
+        return detail::make_whole_subset(shape, fraction, seed);
+    }
+
+    inline auto keep_random_fraction(std::initializer_list<std::size_t> shape, double fraction, std::uint64_t seed)
+    {
+        return detail::make_whole_subset(shape, fraction, seed);
+    }
+}
+
+/// @file
+/// Random patches of images, as masked image models are trained with.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// Images cut into patches: the last two axes of a shape. Rows of patches are numbered within their image.
+        class patch_grid
+        {
+        public:
+
+            template <class S>
+            patch_grid(const char* name, const S& shape, std::size_t patch_height, std::size_t patch_width)
+                : m_patch_height(patch_height)
+                , m_patch_width(patch_width)
+            {
+                if (shape.size() < 2) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "a shape of ", shape.size(), " axes, ", tuple_text(shape),
+                        "; expected (..., height, width)"
+                    );
+                }
+                const std::size_t height = shape[shape.size() - 2];
+                const std::size_t width = shape[shape.size() - 1];
+                if (patch_height == 0 || patch_width == 0 || height % patch_height != 0 || width % patch_width != 0)
+                    [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "images of ", height, " x ", width, " are not whole patches of ", patch_height, " x ",
+                        patch_width
+                    );
+                }
+                m_height = height / patch_height;
+                m_width = width / patch_width;
+            }
+
+            /// How many patches lie one upon the other.
+            [[nodiscard]] std::size_t height() const noexcept
+            {
+                return m_height;
+            }
+
+            /// How many patches lie side by side.
+            [[nodiscard]] std::size_t width() const noexcept
+            {
+                return m_width;
+            }
+
+            [[nodiscard]] std::size_t patch_width() const noexcept
+            {
+                return m_patch_width;
+            }
+
+            /// The image of a row of the mask.
+            [[nodiscard]] std::size_t image(std::size_t r) const noexcept
+            {
+                return r / (m_height * m_patch_height);
+            }
+
+            /// The row of patches that a row of the mask lies in.
+            [[nodiscard]] std::size_t patch_row(std::size_t r) const noexcept
+            {
+                return r % (m_height * m_patch_height) / m_patch_height;
+            }
+
+        private:
+
+            std::size_t m_patch_height;
+            std::size_t m_patch_width;
+            std::size_t m_height = 0;
+            std::size_t m_width = 0;
+        };
+
+        /// A row through patches, of which a subset is kept.
+        class patches_cursor
+        {
+        public:
+
+            patches_cursor(const random_subset& subset, std::size_t first_patch, std::size_t patch_width, std::size_t n)
+                noexcept
+                : m_subset(subset)
+                , m_first_patch(first_patch)
+                , m_patch_width(patch_width)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                const std::size_t first = c / m_patch_width;
+                const std::size_t last = (std::min(c + word_columns, m_columns) - 1) / m_patch_width;
+                word_t bits = 0;
+                for (word_t kept = patches(first, last); kept != 0; kept &= kept - 1)
+                {
+                    const std::size_t begin = (first + lowest_bit(kept)) * m_patch_width;
+                    bits |= range_word({begin, begin + m_patch_width}, c);
+                }
+                return bits;
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const noexcept
+            {
+                return m_subset.kept(m_first_patch + c / m_patch_width);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_subset.none() ? 0 : m_columns};
+            }
+
+            [[nodiscard]] column_range solid() const noexcept
+            {
+                return {0, m_subset.all() ? m_columns : 0};
+            }
+
+        private:
+
+            /// A bit for each of the patches first to last, of which there are at most 64. They are drawn 64 at a time,
+            /// mostly once for several words.
+            [[nodiscard]] word_t patches(std::size_t first, std::size_t last) const noexcept
+            {
+                if (first < m_drawn || last - m_drawn >= word_columns)
+                {
+                    m_drawn = first;
+                    m_bits = m_subset.word(m_first_patch + first);
+                }
+                return m_bits >> (first - m_drawn) & first_bits(last - first + 1);
+            }
+
+            random_subset m_subset;
+            std::size_t m_first_patch;
+            std::size_t m_patch_width;
+            std::size_t m_columns;
+            mutable word_t m_bits = 0;
+            mutable std::size_t m_drawn = std::numeric_limits<std::size_t>::max();  // m_bits begins with this patch
+        };
+
+        template <class S>
+        class patches_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            patches_rule(S shape, const patch_grid& grid, double fraction, std::uint64_t seed)
+                : m_shape(std::move(shape))
+                , m_grid(grid)
+                , m_subset(patch_count(), fraction_of("keep_patches", fraction, patch_count()))
+                , m_seed(seed_of(stream_use::patches, seed))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] patches_cursor row(std::size_t r) const noexcept
+            {
+                return {
+                    m_subset.drawn(row_stream(m_seed, m_grid.image(r))), m_grid.patch_row(r) * m_grid.width(),
+                    m_grid.patch_width(), columns_of(m_shape)
+                };
+            }
+
+        private:
+
+            [[nodiscard]] std::size_t patch_count() const noexcept
+            {
+                return m_grid.height() * m_grid.width();
+            }
+
+            S m_shape;
+            patch_grid m_grid;
+            random_subset m_subset;
+            std::uint64_t m_seed;
+        };
+
+        template <class S>
+        auto make_patches(
+            const S& shape,
+            std::size_t patch_height,
+            std::size_t patch_width,
+            double fraction,
+            std::uint64_t seed
+        )
+        {
+            auto owned = to_shape(shape);
+            const patch_grid grid("keep_patches", owned, patch_height, patch_width);
+            return mask(patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
+        }
+    }
+
+    /// Keeps whole patches of images: exactly a fraction of each image's patches, to the nearest number, each image drawn
+    /// on its own. A masked autoencoder sees a quarter of the patches of 16 x 16 (He and others, 2021).
+    ///
+    /// shape: (..., height, width), the mask's shape; a mask of the patches themselves has patches of 1 x 1. A pure
+    /// function of the seed, the number of the image and the place of the patch in it. All choices of patches are
+    /// equally likely, as with keep_random_k; a smaller fraction of one seed keeps a subset.
+    /// Throws std::invalid_argument for fewer than two axes, extents that are not whole patches, and a fraction outside
+    /// of [0, 1]. No memory; a row costs as
+    /// much as 64 elements of keep_random_k, and a mask that is used often is worth a bitmask.
+    ///
+    ///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);
+    ///     auto images = xmask::unsqueeze(seen, 1);    // fits into a tensor of shape (64, 3, 224, 224)
+    template <class S>
+    auto keep_patches(const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction, std::uint64_t seed)
+    {
+        return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
+    }
+
+    inline auto keep_patches(
+        std::initializer_list<std::size_t> shape,
+        std::size_t patch_height,
+        std::size_t patch_width,
+        double fraction,
+        std::uint64_t seed
+    )
+    {
+        return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
+    }
+}
+
+// ==== xmask/masks/random_length.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
+/// @file
+/// How long the spans and blocks of a random mask are.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// A length of 1 or more: always the same, or drawn. A number converts to it.
+    ///
+    /// Drawn lengths are those of 64 random bits by tables made with nothing but correctly rounded operations: the same on
+    /// every machine.
+    ///
+    ///     xmask::random_length always = 10;
+    ///     auto between = xmask::random_length::uniform(1, 10);
+    ///     auto spanbert = xmask::random_length::geometric(0.2, 10);
+    class random_length
+    {
+    public:
+
+        /// Always the same. Throws std::invalid_argument for one below 1.
+        template <std::integral T>
+        random_length(T fixed)
+        {
+            if (fixed < T(1)) [[unlikely]]
+            {
+                detail::throw_invalid("random_length", "length ", +fixed, "; expected at least 1");
+            }
+            m_shortest = static_cast<std::size_t>(fixed);
+            m_longest = m_shortest;
+        }
+
+        /// Any of shortest to longest, each as likely. Throws std::invalid_argument unless 1 <= shortest <= longest.
+        [[nodiscard]] static random_length uniform(std::size_t shortest, std::size_t longest)
+        {
+            if (shortest < 1 || shortest > longest) [[unlikely]]
+            {
+                detail::throw_invalid(
+                    "random_length::uniform", "lengths from ", shortest, " to ", longest, "; expected 1 or more, in order"
+                );
+            }
+            random_length length = shortest;
+            length.m_longest = longest;
+            return length;
+        }
+
+        /// 1 to longest, each next one less likely by a factor of 1 - p, as SpanBERT has it (p 0.2, longest 10). Throws
+        /// std::invalid_argument unless 0 < p <= 1 and longest >= 1.
+        [[nodiscard]] static random_length geometric(double p, std::size_t longest)
+        {
+            if (!(p > 0 && p <= 1) || longest == 0) [[unlikely]]
+            {
+                detail::throw_invalid(
+                    "random_length::geometric", "p ", p, " and longest ", longest, "; expected p in (0, 1], and 1 or more"
+                );
+            }
+            std::vector<double> weights(longest, 0.);
+            double weight = 1;
+            for (double& each : weights)
+            {
+                each = weight;
+                weight *= 1 - p;
+            }
+            return from_weights(weights);
+        }
+
+        /// Poisson's distribution of this mean, of what is at least 1 (as BART's, which has a mean of 3). Throws
+        /// std::invalid_argument for a mean outside of (0, 1000000].
+        [[nodiscard]] static random_length poisson(double mean)
+        {
+            if (!(mean > 0 && mean <= 1e6)) [[unlikely]]
+            {
+                detail::throw_invalid("random_length::poisson", "mean ", mean, " is outside of (0, 1000000]");
+            }
+            // From the most likely length downwards and upwards, so that nothing overflows.
+            std::vector<double> weights(std::max<std::size_t>(1, static_cast<std::size_t>(mean)), 1.);
+            for (std::size_t length = weights.size(); length > 1; --length)
+            {
+                weights[length - 2] = weights[length - 1] * static_cast<double>(length) / mean;
+            }
+            while (weights.back() > 1e-20)
+            {
+                weights.push_back(weights.back() * mean / static_cast<double>(weights.size() + 1));
+            }
+            return from_weights(weights);
+        }
+
+        /// Length k + 1 as likely as weights[k] is large. Throws std::invalid_argument for a negative or infinite weight,
+        /// or none above 0.
+        [[nodiscard]] static random_length weighted(const std::vector<double>& weights)
+        {
+            bool any = false;
+            for (std::size_t k = 0; k < weights.size(); ++k)
+            {
+                if (!(weights[k] >= 0) || !std::isfinite(weights[k])) [[unlikely]]
+                {
+                    detail::throw_invalid(
+                        "random_length::weighted", "weight ", weights[k], " of length ", k + 1,
+                        "; expected a finite number, 0 or more"
+                    );
+                }
+                any = any || weights[k] > 0;
+            }
+            if (!any) [[unlikely]]
+            {
+                detail::throw_invalid("random_length::weighted", "no weight is above 0");
+            }
+            return from_weights(weights);
+        }
+
+        /// The least length that comes up.
+        [[nodiscard]] std::size_t shortest() const noexcept
+        {
+            return m_shortest;
+        }
+
+        /// The greatest length that comes up.
+        [[nodiscard]] std::size_t longest() const noexcept
+        {
+            return m_longest;
+        }
+
+        /// The mean of many.
+        [[nodiscard]] double mean() const noexcept
+        {
+            if (m_limits.empty())
+            {
+                return (static_cast<double>(m_shortest) + static_cast<double>(m_longest)) / 2;
+            }
+            double mean = static_cast<double>(m_shortest);
+            for (const std::uint64_t limit : m_limits)
+            {
+                mean += static_cast<double>(~limit) / 18446744073709551616.;
+            }
+            return mean;
+        }
+
+        /// The length that 64 random bits stand for.
+        [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept
+        {
+            if (m_limits.empty())
+            {
+                return m_shortest + static_cast<std::size_t>(detail::number_below(m_longest - m_shortest + 1, bits));
+            }
+            const auto at = std::upper_bound(m_limits.begin(), m_limits.end(), bits);
+            return m_shortest + static_cast<std::size_t>(at - m_limits.begin());
+        }
+
+    private:
+
+        static random_length from_weights(const std::vector<double>& weights)
+        {
+            const auto positive = [](double weight) { return weight > 0; };
+            const auto first = std::find_if(weights.begin(), weights.end(), positive);
+            const auto last = std::find_if(weights.rbegin(), weights.rend(), positive).base() - 1;
+            double total = 0;
+            for (auto at = first; at <= last; ++at)
+            {
+                total += *at;
+            }
+            random_length length = first - weights.begin() + 1;
+            length.m_longest = static_cast<std::size_t>(last - weights.begin() + 1);
+            double below = 0;
+            for (auto at = first; at < last; ++at)
+            {
+                below += *at;
+                // The largest double below 2^64, so that the number fits.
+                const double limit = std::min(below / total * 18446744073709551616., 18446744073709549568.);
+                length.m_limits.push_back(static_cast<std::uint64_t>(limit));
+            }
+            return length;
+        }
+
+        std::size_t m_shortest = 1;
+        std::size_t m_longest = 1;
+        std::vector<std::uint64_t> m_limits;    // of 64 bits: those below the k-th one stand for at most the k-th length
+    };
+}
+
+/// @file
+/// Random rectangles in images, as joint-embedding models predict them.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Any number of [least, most], each as likely. One number converts to it.
+    struct random_real
+    {
+        constexpr random_real(double fixed) noexcept
+            : random_real(fixed, fixed)
+        {
+        }
+
+        constexpr random_real(double from, double to) noexcept
+            : least(from)
+            , most(to)
+        {
+        }
+
+        double least;
+        double most;
+    };
+
+    /// How many blocks keep_blocks keeps in an image, and how large they are.
+    struct block_options
+    {
+        /// How many blocks there are; they may overlap.
+        std::size_t count = 1;
+
+        /// Blocks are whole patches of so many rows and columns.
+        std::size_t patch_height = 1;
+        std::size_t patch_width = 1;
+
+        /// Either the area of a block as a part of its image, above 0 and at most 1, and its height divided by its width,
+        /// in patches; sides are rounded to whole patches, at least one, at most all.
+        random_real area = 0;
+        random_real aspect = 1;
+
+        /// Or its sides in patches; those that are longer than the image are cut.
+        std::optional<random_length> height = std::nullopt;
+        std::optional<random_length> width = std::nullopt;
+    };
+
+    namespace detail
+    {
+        /// Where the blocks of images are: the options, checked.
+        class block_plan
+        {
+        public:
+
+            block_plan(const char* name, const patch_grid& grid, block_options options, std::uint64_t seed)
+                : m_grid(grid)
+                , m_options(std::move(options))
+                , m_seed(seed_of(stream_use::blocks, seed))
+            {
+                const auto& [count, patch_height, patch_width, area, aspect, height, width] = m_options;
+                const bool has_area = area.least != 0 || area.most != 0;
+                if (has_area == height.has_value() || has_area == width.has_value()) [[unlikely]]
+                {
+                    throw_invalid(name, "give either the area of a block, or its height and its width");
+                }
+                if (has_area)
+                {
+                    require_range(name, "area", area, 1.);
+                }
+                require_range(name, "aspect", aspect, std::numeric_limits<double>::max());
+            }
+
+            [[nodiscard]] const patch_grid& grid() const noexcept
+            {
+                return m_grid;
+            }
+
+            [[nodiscard]] std::size_t count() const noexcept
+            {
+                return m_options.count;
+            }
+
+            [[nodiscard]] row_stream stream(std::size_t image) const noexcept
+            {
+                return {m_seed, image};
+            }
+
+            /// The columns that a block keeps in a row of patches; none where it lies above or below.
+            [[nodiscard]] column_range columns(const row_stream& stream, std::size_t block, std::size_t patch_row) const noexcept
+            {
+                const std::size_t first = block * numbers;
+                const auto [height, width] = sides(stream, first);
+                const auto top = static_cast<std::size_t>(stream.below(m_grid.height() - height + 1, first + 2));
+                if (patch_row - top >= height)
+                {
+                    return {};
+                }
+                const auto left = static_cast<std::size_t>(stream.below(m_grid.width() - width + 1, first + 3));
+                return {left * m_grid.patch_width(), (left + width) * m_grid.patch_width()};
+            }
+
+        private:
+
+            struct extents
+            {
+                std::size_t height;
+                std::size_t width;
+            };
+
+            /// How many pairs of random numbers a block takes.
+            static constexpr std::size_t numbers = 4;
+
+            static void require_range(const char* name, const char* what, const random_real& range, double most)
+            {
+                if (!(range.least > 0 && range.least <= range.most && range.most <= most)) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, what, " from ", range.least, " to ", range.most, "; expected two numbers above 0",
+                        most == 1 ? ", at most 1" : "", ", in order"
+                    );
+                }
+            }
+
+            [[nodiscard]] extents sides(const row_stream& stream, std::size_t first) const noexcept
+            {
+                if (m_options.height && m_options.width)
+                {
+                    return {
+                        std::min((*m_options.height)(stream.pair(first)), m_grid.height()),
+                        std::min((*m_options.width)(stream.pair(first + 1)), m_grid.width())
+                    };
+                }
+                const double patches = static_cast<double>(m_grid.height()) * static_cast<double>(m_grid.width());
+                const double area = drawn(m_options.area, stream.pair(first)) * patches;
+                const double aspect = drawn(m_options.aspect, stream.pair(first + 1));
+                return {whole(std::sqrt(area * aspect), m_grid.height()), whole(std::sqrt(area / aspect), m_grid.width())};
+            }
+
+            /// A number of a range; rounded once, whether or not the processor has this instruction.
+            static double drawn(const random_real& range, std::uint64_t bits) noexcept
+            {
+                // 53 bits make a double of [0, 1) exactly.
+                const double part = static_cast<double>(bits >> 11) / 9007199254740992.;
+                return std::fma(part, range.most - range.least, range.least);
+            }
+
+            static std::size_t whole(double side, std::size_t most) noexcept
+            {
+                const double rounded = std::max(1., std::nearbyint(side));
+                return rounded < static_cast<double>(most) ? static_cast<std::size_t>(rounded) : most;
+            }
+
+            patch_grid m_grid;
+            block_options m_options;
+            std::uint64_t m_seed;
+        };
+
+        /// A row through the blocks of an image.
+        class blocks_cursor
+        {
+        public:
+
+            blocks_cursor(const block_plan& plan, std::size_t r) noexcept
+                : m_plan(&plan)
+                , m_stream(plan.stream(plan.grid().image(r)))
+                , m_patch_row(plan.grid().patch_row(r))
+            {
+                for_each([&](column_range block) { m_extent = hull(m_extent, block); });
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                word_t bits = 0;
+                if (c < m_extent.end && c + word_columns > m_extent.begin)
+                {
+                    for_each([&](column_range block) { bits |= range_word(block, c); });
+                }
+                return bits;
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_extent;
+            }
+
+        private:
+
+            template <class F>
+            void for_each(F&& f) const noexcept
+            {
+                for (std::size_t block = 0; block < m_plan->count(); ++block)
+                {
+                    f(m_plan->columns(m_stream, block, m_patch_row));
+                }
+            }
+
+            const block_plan* m_plan;
+            row_stream m_stream;
+            std::size_t m_patch_row;
+            column_range m_extent;
+        };
+
+        template <class S>
+        class blocks_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            blocks_rule(S shape, block_plan plan)
+                : m_shape(std::move(shape))
+                , m_plan(std::move(plan))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] blocks_cursor row(std::size_t r) const noexcept
+            {
+                return {m_plan, r};
+            }
+
+        private:
+
+            S m_shape;
+            block_plan m_plan;
+        };
+
+        template <class S>
+        auto make_blocks(const S& shape, block_options options, std::uint64_t seed)
+        {
+            auto owned = to_shape(shape);
+            const patch_grid grid("keep_blocks", owned, options.patch_height, options.patch_width);
+            block_plan plan("keep_blocks", grid, std::move(options), seed);
+            return mask(blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
+        }
+    }
+
+    /// Keeps rectangles of whole patches at random places of images, each image on its own: what I-JEPA predicts (Assran
+    /// and others, 2023), or !keep_blocks(...), the holes of cutout (DeVries and Taylor, 2017).
+    ///
+    /// shape: (..., height, width), the mask's shape. options: see block_options. The size of each block is drawn, then
+    /// its place, all places within the image equally likely; blocks may overlap. A pure function of the seed,
+    /// the number of the image and its size in patches; of one seed, fewer blocks are the first of more.
+    /// I-JEPA: {.count = 4, .patch_height = 14, .patch_width = 14, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}} for the
+    /// targets, and for the context one block with .area = {0.85, 1}, without the targets.
+    /// Throws std::invalid_argument for fewer than two axes, extents that are not whole patches, and for neither or both
+    /// of area and sides, or ranges of them that are none. No memory; a word costs drawing each block.
+    ///
+    ///     auto targets = xmask::keep_blocks({8, 16, 16}, {.count = 4, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}}, 42);
+    ///     auto context = xmask::keep_blocks({8, 16, 16}, {.area = {0.85, 1}}, 43) && !targets;
+    ///     auto holes = xmask::keep_blocks({8, 32, 32}, {.height = 8, .width = 8}, 42);
+    template <class S>
+    auto keep_blocks(const S& shape, block_options options, std::uint64_t seed)
+    {
+        return detail::make_blocks(shape, std::move(options), seed);
+    }
+
+    inline auto keep_blocks(std::initializer_list<std::size_t> shape, block_options options, std::uint64_t seed)
+    {
+        return detail::make_blocks(shape, std::move(options), seed);
+    }
+}
+
 // ==== xmask/masks/boolean.hpp ====
 
 #include <concepts>
@@ -8212,6 +9454,312 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/masks/language_model.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/masks/random.hpp ====
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
+
+/// @file
+/// Random masks: each element is a pure function of a seed and its position.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// A share of the 2^32 numbers of a stream.
+        struct number_share
+        {
+            std::uint64_t begin = 0;
+            std::uint64_t end = 0;
+        };
+
+        /// The numbers that come with a probability, which is checked.
+        inline std::uint64_t share_of(const char* name, const char* what, double probability)
+        {
+            if (!(probability >= 0 && probability <= 1)) [[unlikely]]
+            {
+                throw_invalid(name, what, " ", probability, " is outside of [0, 1]");
+            }
+            return static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
+        }
+
+        /// Keeps each column of a row whose number lies in a range.
+        class random_cursor
+        {
+        public:
+
+            random_cursor(row_stream stream, number_share range, std::size_t n) noexcept
+                : m_stream(stream)
+                , m_begin(static_cast<std::uint32_t>(range.begin))
+                , m_count(range.end - range.begin)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                const word_t bits = even_word(c / 2);
+                const word_t odd =
+                    c % 2 == 0 ? bits : bits >> 1 | word_t(kept(c + word_columns - 1)) << (word_columns - 1);
+                return odd & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const noexcept
+            {
+                return in_range(static_cast<std::uint32_t>(m_stream.pair(c / 2) >> c % 2 * 32));
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return {0, m_count == 0 ? 0 : m_columns};
+            }
+
+            [[nodiscard]] column_range solid() const noexcept
+            {
+                return {0, every_number() ? m_columns : 0};
+            }
+
+        private:
+
+            using pairs = std::array<std::uint64_t, word_columns / 2>;
+            using numbers = std::array<std::uint32_t, word_columns>;
+
+            [[nodiscard]] bool every_number() const noexcept
+            {
+                return m_count >> 32 != 0;
+            }
+
+            [[nodiscard]] bool in_range(std::uint32_t number) const noexcept
+            {
+                return number - m_begin < m_count;
+            }
+
+            /// The word from column 2 * pair on.
+            [[nodiscard]] word_t even_word(std::size_t pair) const noexcept
+            {
+                if (every_number())
+                {
+                    return ~word_t(0);
+                }
+                // A loop of nothing but arithmetic becomes one over registers.
+                pairs drawn;
+                for (std::size_t k = 0; k < drawn.size(); ++k)
+                {
+                    drawn[k] = m_stream.pair(pair + k);
+                }
+                word_t bits = 0;
+                if constexpr (has_lanes<std::uint32_t> && std::endian::native == std::endian::little)
+                {
+                    const auto halves = std::bit_cast<numbers>(drawn);
+                    const lanes<std::uint32_t> begin(m_begin);
+                    const lanes<std::uint32_t> count(static_cast<std::uint32_t>(m_count));
+                    for_each_register<std::uint32_t>(
+                        whole_word(),
+                        [&](std::size_t k, auto) XMASK_INLINE_LAMBDA
+                        { bits |= bits_from_mask(load_lanes(halves.data() + k) - begin < count) << k; }
+                    );
+                }
+                else
+                {
+                    for (std::size_t k = 0; k < drawn.size(); ++k)
+                    {
+                        bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k]))) << 2 * k;
+                        bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k] >> 32))) << (2 * k + 1);
+                    }
+                }
+                return bits;
+            }
+
+            row_stream m_stream;
+            std::uint32_t m_begin;
+            std::uint64_t m_count;
+            std::size_t m_columns;
+        };
+
+        template <class S>
+        class random_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            random_rule(S shape, number_share range, std::uint64_t seed)
+                : m_shape(std::move(shape))
+                , m_range(range)
+                , m_seed(seed)
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] random_cursor row(std::size_t r) const noexcept
+            {
+                return {row_stream(m_seed, r), m_range, columns_of(m_shape)};
+            }
+
+        private:
+
+            S m_shape;
+            number_share m_range;
+            std::uint64_t m_seed;
+        };
+
+        template <class S>
+        auto make_random(const S& shape, double probability, std::uint64_t seed)
+        {
+            auto owned = to_shape(shape);
+            const number_share range{0, share_of("keep_random", "probability", probability)};
+            return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
+        }
+    }
+
+    /// Keeps each element with a probability, independently of all others.
+    ///
+    /// shape: the mask's shape, or a number for 1-D. probability: of being kept, 0 to 1, to the nearest 2^-32. An
+    /// element depends on the seed, the number of its row and its column only: not on the extents, on other elements,
+    /// on the order in which they are asked for, or on the machine. Another mask needs another seed. Throws
+    /// std::invalid_argument for a probability outside of [0, 1]. Costs two multiplications for two elements, each time
+    /// it is asked: a mask that is used often is worth a bitmask.
+    ///
+    ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
+    template <class S>
+    auto keep_random(const S& shape, double probability, std::uint64_t seed)
+    {
+        return detail::make_random(shape, probability, seed);
+    }
+
+    inline auto keep_random(std::initializer_list<std::size_t> shape, double probability, std::uint64_t seed)
+    {
+        return detail::make_random(shape, probability, seed);
+    }
+}
+
+/// @file
+/// Which tokens a masked language model is to restore, and what it sees in their place.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// How often tokens are selected, and what becomes of those that are; the defaults are BERT's.
+    struct language_model_options
+    {
+        /// Of a candidate to be selected.
+        double probability = 0.15;
+
+        /// Of a selected token to become the mask token.
+        double mask_token = 0.8;
+
+        /// Of a selected token to become a random one. All others stay as they are.
+        double random_token = 0.1;
+    };
+
+    /// The masks of language_model_masks. Each selected token is in exactly one of the last three.
+    template <mask_expression M>
+    struct language_model_selection
+    {
+        M selected;    ///< what the model is to restore: the mask of its loss
+        M masked;      ///< what becomes the mask token
+        M randomized;  ///< what becomes a random token
+        M unchanged;   ///< what is to be restored though it is seen
+    };
+
+    namespace detail
+    {
+        /// Random numbers below `masked` select a token to be masked, from there to `randomized` to be randomized, from
+        /// there to `selected` to stay.
+        struct token_fates
+        {
+            explicit token_fates(const language_model_options& options)
+            {
+                const char* const name = "language_model_masks";
+                selected = share_of(name, "probability", options.probability);
+                share_of(name, "mask_token", options.mask_token);
+                share_of(name, "random_token", options.random_token);
+                const double changed = options.mask_token + options.random_token;
+                // A sum of decimal fractions may be 1 but for its rounding.
+                if (changed > 1 + 1e-12) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "mask_token ", options.mask_token, " and random_token ", options.random_token,
+                        "; expected a sum of at most 1"
+                    );
+                }
+                masked = share_of(name, "probability", options.probability * options.mask_token);
+                randomized = share_of(name, "probability", options.probability * std::min(changed, 1.));
+            }
+
+            std::uint64_t masked;
+            std::uint64_t randomized;
+            std::uint64_t selected;
+        };
+
+        /// The candidates whose random numbers lie in a range. Four masks share the candidates: those that are an rvalue
+        /// are copied into each.
+        template <class M>
+        auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed)
+        {
+            auto shape = to_shape(candidates.shape());
+            using rule = random_rule<decltype(shape)>;
+            mask drawn(rule(std::move(shape), range, seed_of(stream_use::token_fate, seed)));
+            if constexpr (std::is_lvalue_reference_v<M>)
+            {
+                return combine<both>(candidates, std::move(drawn));
+            }
+            else
+            {
+                return combine<both>(std::remove_cvref_t<M>(candidates), std::move(drawn));
+            }
+        }
+    }
+
+    /// Selects random tokens that a language model is to restore, and says what becomes of each: four lazy masks of the
+    /// candidates' shape, selected, masked, randomized and unchanged. BERT's rule (Devlin and others, 2019, section 3.1):
+    /// of 15 in 100 tokens 80 in 100 become the mask token, 10 in 100 a random one, and 10 in 100 stay.
+    ///
+    /// candidates: a mask of the tokens that may be selected, with no padding or special tokens among them; held by
+    /// reference if it is an lvalue, otherwise copied four times. A pure function of the seed, the number of the row
+    /// and the column: of one seed, a larger probability selects more of the same. Throws std::invalid_argument for a
+    /// probability outside of [0, 1], and where mask_token and random_token exceed 1 together.
+    /// Costs what keep_random costs, and the candidates.
+    ///
+    ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
+    ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
+    ///     // The model sees these ids, and masked_cross_entropy(logits, tokens, chosen.selected) is its loss:
+    ///     auto hidden = xmask::masked_fill(tokens, !chosen.masked, 103);
+    ///     auto random = xmask::random_tokens<int>(tokens.shape(), 30522, 42);
+    ///     xt::xtensor<int, 2> seen = xmask::masked_replace(hidden, !chosen.randomized, random);
+    template <class M>
+    auto language_model_masks(M&& candidates, const language_model_options& options, std::uint64_t seed)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const detail::token_fates fates(options);
+            const auto in = [&](std::uint64_t begin, std::uint64_t end)
+            { return detail::candidates_in<M>(candidates, {begin, end}, seed); };
+            return language_model_selection<decltype(in(0, 0))>{
+                in(0, fates.selected), in(0, fates.masked), in(fates.masked, fates.randomized),
+                in(fates.randomized, fates.selected)
+            };
+        }
+    }
+}
+
 // ==== xmask/masks/largest.hpp ====
 
 #include <algorithm>
@@ -10451,159 +11999,258 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/masks/random.hpp ====
+// ==== xmask/masks/random_tokens.hpp ====
 
-#include <cmath>
+#include <algorithm>
+#include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
 /// @file
-/// Random masks: each element is a pure function of a seed and its position.
+/// Random token ids, to put in place of those that a language model is to restore.
 
 namespace xmask::inline XMASK_ABI
 {
-    namespace detail
-    {
-        /// The increment of SplitMix64: 2^64 divided by the golden ratio.
-        inline constexpr std::uint64_t golden_gamma = 0x9e3779b97f4a7c15;
+    /// Random token ids, not yet drawn: what random_tokens gives.
+    template <class T, class S>
+    class drawn_tokens;
+}
 
-        /// The output function of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators,
-        /// 2014; constants by D. Stafford): every input gives its own output, and all bits depend on all.
-        constexpr std::uint64_t scrambled(std::uint64_t x) noexcept
+template <class T, class S>
+struct xt::xiterable_inner_types<xmask::drawn_tokens<T, S>>
+{
+    using inner_shape_type = S;
+    using const_stepper = xmask::detail::flat_stepper<xmask::drawn_tokens<T, S>>;
+    using stepper = const_stepper;
+};
+
+template <class T, class S>
+struct xt::xcontainer_inner_types<xmask::drawn_tokens<T, S>>
+{
+    using reference = T;
+    using const_reference = T;
+    using size_type = std::size_t;
+};
+
+namespace xmask::inline XMASK_ABI
+{
+    template <class T, class S>
+    class drawn_tokens : public detail::lazy<drawn_tokens<T, S>, T>
+    {
+        using base = detail::lazy<drawn_tokens<T, S>, T>;
+
+    public:
+
+        using typename base::const_stepper;
+        using typename base::inner_shape_type;
+        using typename base::size_type;
+        using typename base::value_type;
+
+        drawn_tokens(S shape, std::size_t vocabulary, std::uint64_t seed)
+            : m_shape(std::move(shape))
+            , m_vocabulary(vocabulary)
+            , m_seed(detail::seed_of(detail::stream_use::tokens, seed))
         {
-            x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-            x = (x ^ x >> 27) * 0x94d049bb133111eb;
-            return x ^ x >> 31;
+            if (vocabulary == 0 || vocabulary - 1 > static_cast<std::uintmax_t>(std::numeric_limits<T>::max())) [[unlikely]]
+            {
+                detail::throw_invalid(
+                    "random_tokens", "a vocabulary of ", vocabulary, " tokens; expected 1 or more, and ids up to ",
+                    +std::numeric_limits<T>::max()
+                );
+            }
         }
 
-        /// A stream of 32-bit numbers for each row of a seed, of which any can be had at any time: the numbers of
-        /// SplitMix64, in halves, that starts at the row's key.
-        class row_stream
+        using base::shape;
+
+        const inner_shape_type& shape() const noexcept
+        {
+            return m_shape;
+        }
+
+        /// The id that a row has in a column.
+        [[nodiscard]] XMASK_INLINE T id(const detail::row_stream& row, std::size_t c) const noexcept
+        {
+            return static_cast<T>(row.below(m_vocabulary, c));
+        }
+
+        [[nodiscard]] detail::row_stream row(std::size_t r) const noexcept
+        {
+            return {m_seed, r};
+        }
+
+        template <class It>
+        value_type element(It first, It last) const
+        {
+            return data_element(detail::flat_index(m_shape, first, last));
+        }
+
+        value_type data_element(size_type i) const
+        {
+            const std::size_t n = detail::columns_of(m_shape);
+            return id(row(i / n), i % n);
+        }
+
+        template <class W>
+        const_stepper stepper_begin(const W& walked) const noexcept
+        {
+            return const_stepper(this, walked.size() - this->dimension());
+        }
+
+        template <class W>
+        const_stepper stepper_end(const W& walked, xt::layout_type l) const noexcept
+        {
+            auto result = stepper_begin(walked);
+            result.to_end(l);
+            return result;
+        }
+
+    private:
+
+        S m_shape;
+        std::uint64_t m_vocabulary;
+        std::uint64_t m_seed;
+    };
+
+    namespace detail
+    {
+        /// One row of random tokens: those that are asked for are drawn into a buffer.
+        template <class T, class S>
+        class drawn_tokens_row
         {
         public:
 
-            constexpr row_stream(std::uint64_t seed, std::size_t row) noexcept
-                : m_key(scrambled(scrambled(seed + golden_gamma) + (row + 1) * golden_gamma))
+            drawn_tokens_row(const drawn_tokens<T, S>& tokens, std::size_t r, bool one_column) noexcept
+                : m_tokens(&tokens)
+                , m_stream(tokens.row(r))
+                , m_one_column(one_column)
             {
             }
 
-            /// Numbers 2 * pair (the low half) and 2 * pair + 1.
-            [[nodiscard]] constexpr std::uint64_t pair(std::size_t pair) const noexcept
+            XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
             {
-                return scrambled(m_key + (pair + 1) * golden_gamma);
+                return end;
             }
 
-        private:
-
-            std::uint64_t m_key;
-        };
-
-        /// Keeps each column of a row whose number lies below a limit out of 2^32.
-        class random_cursor
-        {
-        public:
-
-            random_cursor(row_stream stream, std::uint64_t limit, std::size_t n) noexcept
-                : m_stream(stream)
-                , m_limit(limit)
-                , m_columns(n)
+            memory_block<T> read(std::size_t c, std::size_t count, word_t bits) noexcept
             {
-            }
-
-            [[nodiscard]] word_t word(std::size_t c) const noexcept
-            {
-                const word_t bits = even_word(c / 2);
-                const word_t odd = c % 2 == 0 ? bits : bits >> 1 | word_t(kept(c + word_columns - 1)) << (word_columns - 1);
-                return odd & first_bits(m_columns - c);
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const noexcept
-            {
-                return (m_stream.pair(c / 2) >> c % 2 * 32 & 0xffffffff) < m_limit;
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return {0, m_limit == 0 ? 0 : m_columns};
-            }
-
-        private:
-
-            /// The word from column 2 * pair on.
-            [[nodiscard]] word_t even_word(std::size_t pair) const noexcept
-            {
-                word_t bits = 0;
-                for (std::size_t k = 0; k < word_columns / 2; ++k)
+                bits &= first_bits(count);
+                if (m_one_column)
                 {
-                    const std::uint64_t numbers = m_stream.pair(pair + k);
-                    bits |= word_t((numbers & 0xffffffff) < m_limit) << 2 * k | word_t(numbers >> 32 < m_limit) << (2 * k + 1);
+                    std::fill_n(m_buffer.values, count, m_tokens->id(m_stream, 0));
                 }
-                return bits;
+                else if (bits == ~word_t(0))
+                {
+                    for (std::size_t k = 0; k < word_columns; ++k)
+                    {
+                        m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+                    }
+                }
+                else
+                {
+                    for (; bits != 0; bits &= bits - 1)
+                    {
+                        const std::size_t k = lowest_bit(bits);
+                        m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+                    }
+                }
+                return memory_block<T>(m_buffer.values);
             }
 
+        private:
+
+            const drawn_tokens<T, S>* m_tokens;
             row_stream m_stream;
-            std::uint64_t m_limit;
-            std::size_t m_columns;
+            bool m_one_column;
+            block_buffer<T> m_buffer;
         };
 
-        template <class S>
-        class random_rule
+        template <class T, class S>
+        class drawn_tokens_rows
         {
         public:
 
-            using shape_type = S;
-
-            random_rule(S shape, double probability, std::uint64_t seed)
-                : m_shape(std::move(shape))
-                , m_seed(seed)
+            template <class W>
+            drawn_tokens_rows(const drawn_tokens<T, S>& tokens, const W& walked)
+                : m_tokens(&tokens)
+                , m_numbers(row_numbers(walked, tokens.shape()))
+                , m_one_column(columns_of(tokens.shape()) == 1)
             {
-                if (!(probability >= 0 && probability <= 1)) [[unlikely]]
-                {
-                    throw_invalid("keep_random", "probability ", probability, " is outside of [0, 1]");
-                }
-                m_limit = static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
             }
 
-            [[nodiscard]] const shape_type& shape() const noexcept
+            XMASK_INLINE drawn_tokens_row<T, S> row(std::size_t r) const noexcept
             {
-                return m_shape;
+                return {*m_tokens, static_cast<std::size_t>(m_numbers(r)), m_one_column};
             }
 
-            [[nodiscard]] random_cursor row(std::size_t r) const noexcept
+            [[nodiscard]] flat_form form() const noexcept
             {
-                return {row_stream(m_seed, r), m_limit, columns_of(m_shape)};
+                return flat_form::none;
+            }
+
+            XMASK_INLINE drawn_tokens_row<T, S> flat_row() const noexcept
+            {
+                return row(0);
             }
 
         private:
 
-            S m_shape;
-            std::uint64_t m_seed;
-            std::uint64_t m_limit = 0;
+            const drawn_tokens<T, S>* m_tokens;
+            row_offsets m_numbers;
+            bool m_one_column;
         };
+
+        template <class T, class S>
+        struct row_maker<drawn_tokens<T, S>>
+        {
+            template <class W>
+            static auto make(const drawn_tokens<T, S>& tokens, const W& walked)
+            {
+                return drawn_tokens_rows<T, S>(tokens, walked);
+            }
+        };
+
+        template <class T>
+        consteval bool require_ids()
+        {
+            constexpr bool integers = std::integral<T> && !std::same_as<T, bool>;
+            static_assert(integers, "xmask: token ids are integers: name the type of your tokens, as in random_tokens<int>.");
+            return integers;
+        }
+
+        template <class T, class S>
+        auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed)
+        {
+            if constexpr (require_ids<T>())
+            {
+                auto owned = to_shape(shape);
+                return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
+            }
+        }
     }
 
-    /// Keeps each element with a probability, independently of all others.
+    /// Random token ids, each of [0, vocabulary) as likely: a lazy expression of T, an integer type.
     ///
-    /// shape: the mask's shape, or a number for 1-D. probability: of being kept, 0 to 1, to the nearest 2^-32. An element
-    /// depends on the seed, the number of its row and its column only: not on the extents, on other elements, on the
-    /// order in which they are asked for, or on the machine. Another mask needs another seed.
-    /// Throws std::invalid_argument for a probability outside of [0, 1]. Costs two multiplications for two elements,
-    /// each time it is asked: a mask that is used often is worth a bitmask.
+    /// shape: of the tensor, or a number for 1-D. An id depends on the seed, the number of its row, its column and the
+    /// vocabulary only, and not on the masks that are drawn of the same seed. Where the first ids are not
+    /// words, write `first + random_tokens(shape, vocabulary - first, seed)`. Throws std::invalid_argument for an empty
+    /// vocabulary, or one whose ids T does not hold. Where a mask chooses (masked_replace), only what is chosen is drawn.
     ///
-    ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
-    template <class S>
-    auto keep_random(const S& shape, double probability, std::uint64_t seed)
+    ///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);
+    template <class T = std::int64_t, class S>
+    auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed)
     {
-        auto owned = detail::to_shape(shape);
-        return mask(detail::random_rule<decltype(owned)>(std::move(owned), probability, seed));
+        return detail::make_tokens<T>(shape, vocabulary, seed);
     }
 
-    inline auto keep_random(std::initializer_list<std::size_t> shape, double probability, std::uint64_t seed)
+    template <class T = std::int64_t>
+    auto random_tokens(std::initializer_list<std::size_t> shape, std::size_t vocabulary, std::uint64_t seed)
     {
-        auto owned = detail::to_shape(shape);
-        return mask(detail::random_rule<decltype(owned)>(std::move(owned), probability, seed));
+        return detail::make_tokens<T>(shape, vocabulary, seed);
     }
 }
 
@@ -10796,6 +12443,440 @@ namespace xmask::inline XMASK_ABI
     auto segment_ids(std::initializer_list<T> cumulative)
     {
         return segment_ids(detail::hold(cumulative));
+    }
+}
+
+// ==== xmask/masks/spans.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <utility>
+
+/// @file
+/// Random spans of columns in each row, as models of speech and text are trained with.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// How many spans keep_spans keeps in a row, and how long they are.
+    struct span_options
+    {
+        /// How much of a row the spans are to hold, 0 to 1: fraction * n / mean length spans, rounded up or down at random
+        /// so that it is right on average.
+        std::optional<double> fraction = std::nullopt;
+
+        /// Or how many spans there are in a row.
+        std::optional<std::size_t> count = std::nullopt;
+
+        /// How long a span is.
+        random_length length = 10;
+
+        /// The least number of columns between two spans; 0 lets them touch.
+        std::size_t min_space = 1;
+
+        /// Spans hold exactly round(fraction * n) columns of each row, as T5 has it: `count` spans, or as many as the mean
+        /// length makes of them, to the nearest number; all ways to part the columns among them are equally likely, and
+        /// only the mean of `length` counts.
+        bool exact = false;
+    };
+
+    namespace detail
+    {
+        /// Some of a row of slots are marked, all choices equally likely; gives the marks in order, each by how many slots
+        /// lie before it (Fan, Muller and Rezucha's selection sampling, 1962). A draw a slot.
+        class ordered_marks
+        {
+        public:
+
+            ordered_marks(std::uint64_t slots, std::uint64_t marks) noexcept
+                : m_slots(slots)
+                , m_marks(marks)
+            {
+            }
+
+            /// How many slots are skipped before the next mark, of which there must be one.
+            [[nodiscard]] std::size_t next(const row_stream& stream) noexcept
+            {
+                std::size_t skipped = 0;
+                while (stream.below(m_slots--, m_drawn++) >= m_marks)
+                {
+                    ++skipped;
+                }
+                --m_marks;
+                return skipped;
+            }
+
+        private:
+
+            std::uint64_t m_slots;
+            std::uint64_t m_marks;
+            std::size_t m_drawn = 0;
+        };
+
+        /// What the rows of a mask of spans share: the options, checked.
+        class span_plan
+        {
+        public:
+
+            span_plan(const char* name, span_options options, std::size_t n, std::uint64_t seed)
+                : m_options(std::move(options))
+                , m_mean(m_options.length.mean())
+                , m_seed(seed)
+            {
+                // More than a row has is as much as a row has.
+                m_options.min_space = std::min(m_options.min_space, n);
+                require_complete(name);
+                require_fit(name, n);
+            }
+
+            [[nodiscard]] const span_options& options() const noexcept
+            {
+                return m_options;
+            }
+
+            [[nodiscard]] bool fixed() const noexcept
+            {
+                return m_options.length.shortest() == m_options.length.longest();
+            }
+
+            [[nodiscard]] row_stream stream(stream_use use, std::size_t row) const noexcept
+            {
+                return {seed_of(use, m_seed), row};
+            }
+
+            /// How many columns exact spans hold.
+            [[nodiscard]] std::size_t exact_columns(std::size_t n) const noexcept
+            {
+                return std::min(n, static_cast<std::size_t>(std::llround(*m_options.fraction * static_cast<double>(n))));
+            }
+
+            /// How many exact spans hold that many of n columns.
+            [[nodiscard]] std::size_t exact_count(std::size_t n, std::size_t columns) const noexcept
+            {
+                const auto wanted = m_options.count ? *m_options.count : at_least_one(static_cast<double>(columns) / m_mean);
+                const std::size_t fitting = m_options.min_space == 0 ? n : (n - columns) / m_options.min_space + 1;
+                return std::min({wanted, columns, fitting});
+            }
+
+            /// How many spans a row of n columns is to have, whether or not they fit.
+            [[nodiscard]] std::size_t wanted_count(std::size_t n, std::size_t row) const noexcept
+            {
+                if (m_options.count)
+                {
+                    return *m_options.count;
+                }
+                // 53 bits make a double of [0, 1) exactly.
+                const auto drawn = static_cast<double>(stream(stream_use::span_count, row).pair(0) >> 11);
+                return static_cast<std::size_t>(*m_options.fraction * static_cast<double>(n) / m_mean + drawn / 9007199254740992.);
+            }
+
+            /// How many spans of one length fit.
+            [[nodiscard]] std::size_t fitting_count(std::size_t n, std::size_t length) const noexcept
+            {
+                return length > n ? 0 : (n - length) / (length + m_options.min_space) + 1;
+            }
+
+        private:
+
+            static std::size_t at_least_one(double count) noexcept
+            {
+                return std::max<std::size_t>(1, static_cast<std::size_t>(std::llround(count)));
+            }
+
+            void require_complete(const char* name) const
+            {
+                const auto& fraction = m_options.fraction;
+                if (fraction && !(*fraction >= 0 && *fraction <= 1)) [[unlikely]]
+                {
+                    throw_invalid(name, "fraction ", *fraction, " is outside of [0, 1]");
+                }
+                if (m_options.exact && !fraction) [[unlikely]]
+                {
+                    throw_invalid(name, "exact spans without a fraction; give the fraction of a row that they hold");
+                }
+                if (!m_options.exact && fraction.has_value() == m_options.count.has_value()) [[unlikely]]
+                {
+                    throw_invalid(name, fraction ? "both a fraction and a count" : "no fraction and no count", "; give one of them");
+                }
+            }
+
+            /// What is known before anything is drawn.
+            void require_fit(const char* name, std::size_t n) const
+            {
+                std::size_t count = m_options.count.value_or(0);
+                bool fits = true;
+                if (m_options.exact)
+                {
+                    const std::size_t columns = exact_columns(n);
+                    fits = count <= exact_count(n, columns);
+                    if (!fits) [[unlikely]]
+                    {
+                        throw_invalid(
+                            name, count, " spans that hold ", columns, " columns, with ", m_options.min_space,
+                            " between them, do not fit into rows of ", n
+                        );
+                    }
+                    return;
+                }
+                if (!m_options.count && fixed())
+                {
+                    count = static_cast<std::size_t>(*m_options.fraction * static_cast<double>(n) / m_mean);
+                }
+                if (count > fitting_count(n, m_options.length.shortest())) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, count, " spans of ", m_options.length.shortest(), fixed() ? "" : " or more", " columns, with ",
+                        m_options.min_space, " between them, do not fit into rows of ", n
+                    );
+                }
+            }
+
+            span_options m_options;
+            double m_mean;
+            std::uint64_t m_seed;
+        };
+
+        /// The spans of one row, generated in order; it remembers where it is, and begins again when asked for what lies
+        /// behind.
+        class spans_cursor
+        {
+        public:
+
+            spans_cursor(const span_plan& plan, std::size_t row, column_range within) noexcept
+                : m_plan(&plan)
+                , m_lengths(plan.stream(stream_use::span_lengths, row))
+                , m_gaps(plan.stream(stream_use::span_gaps, row))
+                , m_within(within)
+            {
+                plan_row(row);
+                restart();
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                if (c < m_known)
+                {
+                    restart();
+                }
+                word_t bits = range_word(m_span, c);
+                while (m_span.end < c + word_columns)
+                {
+                    advance();
+                    bits |= range_word(m_span, c);
+                }
+                return bits;
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const noexcept
+            {
+                if (c < m_known)
+                {
+                    restart();
+                }
+                while (m_span.end <= c)
+                {
+                    advance();
+                }
+                return c >= m_span.begin;
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_count == 0 ? column_range() : m_within;
+            }
+
+        private:
+
+            static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
+
+            /// How many spans there are, and how many columns they hold.
+            void plan_row(std::size_t row) noexcept
+            {
+                const std::size_t n = m_within.size();
+                const auto& options = m_plan->options();
+                if (options.exact)
+                {
+                    m_columns = m_plan->exact_columns(n);
+                    m_count = m_plan->exact_count(n, m_columns);
+                }
+                else if (m_plan->fixed())
+                {
+                    const std::size_t length = options.length.shortest();
+                    m_count = std::min(m_plan->wanted_count(n, row), m_plan->fitting_count(n, length));
+                    m_columns = m_count * length;
+                }
+                else
+                {
+                    for (const std::size_t wanted = m_plan->wanted_count(n, row); m_count < wanted; ++m_count)
+                    {
+                        const std::size_t free = n - m_columns - (m_count == 0 ? 0 : (m_count - 1) * options.min_space);
+                        const std::size_t space = m_count == 0 ? 0 : options.min_space;
+                        const std::size_t length = drawn_length(m_count);
+                        if (space > free || length > free - space)
+                        {
+                            break;
+                        }
+                        m_columns += length;
+                    }
+                }
+                m_free = m_count == 0 ? 0 : n - m_columns - (m_count - 1) * options.min_space;
+            }
+
+            [[nodiscard]] std::size_t drawn_length(std::size_t span) const noexcept
+            {
+                return m_plan->options().length(m_lengths.pair(span));
+            }
+
+            void restart() const noexcept
+            {
+                m_next = 0;
+                m_marks = ordered_marks(m_free + m_count, m_count);
+                m_cuts = ordered_marks(std::max<std::size_t>(m_columns, 1) - 1, std::max<std::size_t>(m_count, 1) - 1);
+                m_left = m_columns;
+                m_span = {m_within.begin, m_within.begin};
+                advance();
+                m_known = 0;
+            }
+
+            /// Goes on to the next span; behind the last one there is one that nobody reaches.
+            void advance() const noexcept
+            {
+                m_known = m_span.end;
+                if (m_next == m_count)
+                {
+                    m_span = {nowhere, nowhere};
+                    return;
+                }
+                const std::size_t space = m_next == 0 ? 0 : m_plan->options().min_space;
+                const std::size_t begin = m_span.end + space + m_marks.next(m_gaps);
+                m_span = {begin, begin + next_length()};
+                ++m_next;
+            }
+
+            [[nodiscard]] std::size_t next_length() const noexcept
+            {
+                if (!m_plan->options().exact)
+                {
+                    return drawn_length(m_next);
+                }
+                const std::size_t length = m_next + 1 == m_count ? m_left : m_cuts.next(m_lengths) + 1;
+                m_left -= length;
+                return length;
+            }
+
+            const span_plan* m_plan;
+            row_stream m_lengths;
+            row_stream m_gaps;
+            column_range m_within;
+            std::size_t m_count = 0;
+            std::size_t m_columns = 0;
+            std::size_t m_free = 0;
+
+            mutable ordered_marks m_marks{0, 0};    // where spans begin among the free columns
+            mutable ordered_marks m_cuts{0, 0};     // where exact spans end among their columns
+            mutable std::size_t m_left = 0;         // columns of exact spans that are still to come
+            mutable std::size_t m_next = 0;         // the number of the span after m_span
+            mutable column_range m_span;
+            mutable std::size_t m_known = 0;        // nothing is kept from here to m_span
+        };
+
+        /// Within says which columns of a row there are: all of them, or those of a sequence.
+        template <class Within>
+        class spans_rule
+        {
+        public:
+
+            using shape_type = typename Within::shape_type;
+
+            spans_rule(Within within, span_plan plan)
+                : m_within(std::move(within))
+                , m_plan(std::move(plan))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_within.shape();
+            }
+
+            [[nodiscard]] spans_cursor row(std::size_t r) const noexcept
+            {
+                return {m_plan, r, m_within.row(r).extent()};
+            }
+
+        private:
+
+            Within m_within;
+            span_plan m_plan;
+        };
+
+        template <class S>
+        auto make_spans(const S& shape, span_options options, std::uint64_t seed)
+        {
+            auto owned = to_shape(shape);
+            span_plan plan("keep_spans", std::move(options), columns_of(owned), seed);
+            using within = constant_rule<decltype(owned)>;
+            return mask(spans_rule<within>(within(std::move(owned), true), std::move(plan)));
+        }
+    }
+
+    /// Keeps spans of columns in each row, at random places, each row on its own: what speech and text models are to predict
+    /// (!keep_spans(...) is what they see). Spans never overlap.
+    ///
+    /// shape: the mask's shape, or a number for 1-D. options: see span_options. Lengths are drawn one by one, then all ways
+    /// to distribute the free columns before, between and behind the spans are equally likely. A pure function of the
+    /// seed, the number of the row and its length.
+    /// wav2vec 2.0 and HuBERT: {.fraction = 0.65, .length = 10}; SpanBERT: {.fraction = 0.15, .length =
+    /// random_length::geometric(0.2, 10)}; BART: {.fraction = 0.3, .length = random_length::poisson(3)}; T5: {.fraction =
+    /// 0.15, .length = 3, .exact = true}.
+    /// Throws std::invalid_argument for a fraction outside of [0, 1], for both or none of fraction and count, and where it
+    /// is known that the spans do not fit: a count of spans of the least length, a fraction in spans of fixed
+    /// length. Otherwise a row has as many of them as fit.
+    /// No memory; a cursor makes the spans in order, a random number for each free column, so that a row costs about as much
+    /// as one of keep_random. Asked for what lies behind, it begins the row again: for random access store a bitmask.
+    ///
+    ///     auto predicted = xmask::keep_spans({8, 1500}, {.fraction = 0.65, .length = 10}, 42);
+    ///     auto two = xmask::keep_spans({2, 12}, {.count = 2, .length = 3}, 42);
+    ///     // ····███·███·
+    ///     // ·███····███·
+    template <class S>
+    auto keep_spans(const S& shape, span_options options, std::uint64_t seed)
+    {
+        return detail::make_spans(shape, std::move(options), seed);
+    }
+
+    inline auto keep_spans(std::initializer_list<std::size_t> shape, span_options options, std::uint64_t seed)
+    {
+        return detail::make_spans(shape, std::move(options), seed);
+    }
+
+    /// The same for a padded batch: spans lie within the first lengths[...] of n columns of each row, and fractions are of
+    /// these. lengths: as keep_lengths takes them, which throws what this throws. The mask's shape is lengths.shape + [n].
+    /// Options are checked for rows of n columns; a shorter row has as many spans as fit.
+    ///
+    ///     auto predicted = xmask::keep_spans(lengths, n, {.fraction = 0.5, .length = 2}, 42);
+    template <class L>
+    auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t seed)
+    {
+        if constexpr (detail::require_lengths<L>())
+        {
+            using within = detail::lengths_rule<detail::held_t<L>, detail::padding::right>;
+            detail::span_plan plan("keep_spans", std::move(options), n, seed);
+            return mask(detail::spans_rule<within>(
+                within("keep_spans", detail::hold(std::forward<L>(lengths)), n), std::move(plan)
+            ));
+        }
+    }
+
+    template <std::integral T>
+    auto keep_spans(std::initializer_list<T> lengths, std::size_t n, span_options options, std::uint64_t seed)
+    {
+        return keep_spans(detail::hold(lengths), n, std::move(options), seed);
     }
 }
 

@@ -70,6 +70,17 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     REQUIRE(count_kept(keep_largest<size_by::magnitude>(x, 0.5)) == 3);
     REQUIRE(count_kept(keep_n_of_m(x, 1, 3)) == 2);
     REQUIRE(count_kept(keep_random(x.shape(), 1, 5)) == 6);
+    REQUIRE(count_kept(keep_random_k(x.shape(), 2, 5)) == 4);
+    REQUIRE(count_kept(keep_random_fraction({2, 3}, 0.5, 5)) == 3);
+    REQUIRE(count_kept(keep_spans({2, 9}, span_options{.count = 2, .length = random_length::uniform(3, 3)}, 5)) == 12);
+    REQUIRE(count_kept(keep_spans({6, 9}, 9, {.fraction = 1, .length = random_length(3), .min_space = 0}, 5)) == 15);
+    REQUIRE(count_kept(keep_patches({2, 4, 6}, 2, 3, 0.5, 5)) == 24);
+    REQUIRE(count_kept(keep_blocks({2, 4, 6}, block_options{.area = random_real(0.25), .aspect = 1.5}, 5)) == 12);
+    const language_model_options every{.probability = 1, .mask_token = 1, .random_token = 0};
+    const auto chosen = language_model_masks(keep_all({2, 3}), every, 5);
+    REQUIRE(count_kept(chosen.masked) == 6);
+    STATIC_REQUIRE(std::is_same_v<decltype(chosen), const language_model_selection<decltype(chosen.masked)>>);
+    REQUIRE(random_tokens({2, 3}, 1, 5)(1, 2) == 0);
     REQUIRE(count_kept(keep_causal(2, 2)) == 3);
     REQUIRE(count_kept(keep_causal_top_left(2, 3)) == 3);
     REQUIRE(count_kept(keep_causal_bottom_right(2, 3)) == 5);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
 #include <xmask/masks/ask.hpp>
@@ -101,9 +102,7 @@ TEST_CASE("A random mask keeps the share that was asked for, row by row and colu
 
 TEST_CASE("A probability is one", "[random]")
 {
-    REQUIRE_THROWS_WITH(
-        xmask::keep_random({2, 3}, 1.5, 1), "xmask::keep_random: probability 1.5 is outside of [0, 1]"
-    );
+    REQUIRE_THROWS_WITH(xmask::keep_random({2, 3}, 1.5, 1), "xmask::keep_random: probability 1.5 is outside of [0, 1]");
     REQUIRE_THROWS_AS(xmask::keep_random({2, 3}, -0.1, 1), std::invalid_argument);
     REQUIRE_THROWS_AS(xmask::keep_random(3, std::numeric_limits<double>::quiet_NaN(), 1), std::invalid_argument);
 }

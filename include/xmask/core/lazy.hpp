@@ -118,6 +118,109 @@ namespace xmask::inline XMASK_ABI::detail
         difference_type m_index = 0;
     };
 
+    /// Walks an expression element by element in any order, as xtensor's general assignment does.
+    template <class E>
+    class flat_stepper
+    {
+    public:
+
+        using value_type = typename E::value_type;
+        using reference = value_type;
+        using pointer = const value_type*;
+        using size_type = std::size_t;
+        using difference_type = std::ptrdiff_t;
+        using shape_type = typename E::shape_type;
+
+        flat_stepper() = default;
+
+        flat_stepper(const E* expression, size_type offset)
+            : m_expression(expression)
+            , m_offset(offset)
+            , m_strides(expression->dimension())
+        {
+            difference_type stride = 1;
+            for (size_type axis = m_strides.size(); axis-- > 0;)
+            {
+                const auto extent = static_cast<difference_type>(expression->shape()[axis]);
+                m_strides[axis] = extent == 1 ? 0 : stride;
+                stride *= extent;
+            }
+        }
+
+        reference operator*() const
+        {
+            return m_expression->data_element(static_cast<size_type>(m_flat));
+        }
+
+        void step(size_type axis, size_type n = 1)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat += m_strides[axis - m_offset] * static_cast<difference_type>(n);
+            }
+        }
+
+        void step_back(size_type axis, size_type n = 1)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat -= m_strides[axis - m_offset] * static_cast<difference_type>(n);
+            }
+        }
+
+        void reset(size_type axis)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat -= m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+            }
+        }
+
+        void reset_back(size_type axis)
+        {
+            if (axis >= m_offset)
+            {
+                m_flat += m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+            }
+        }
+
+        void to_begin()
+        {
+            m_flat = 0;
+        }
+
+        void to_end(xt::layout_type l)
+        {
+            m_flat = 0;
+            for (size_type axis = 0; axis < m_strides.size(); ++axis)
+            {
+                m_flat += m_strides[axis] * (extent(axis) - 1);
+            }
+            // One step past the last element, along the axis that is walked fastest; it may be one of those before
+            // the expression's own.
+            if (m_strides.size() != 0 && l == xt::layout_type::row_major)
+            {
+                m_flat += m_strides.back();
+            }
+            else if (m_strides.size() != 0 && m_offset == 0)
+            {
+                m_flat += m_strides.front();
+            }
+        }
+
+    private:
+
+        difference_type extent(size_type axis) const
+        {
+            return static_cast<difference_type>(m_expression->shape()[axis]);
+        }
+
+        const E* m_expression = nullptr;
+        size_type m_offset = 0;
+        xt::svector<difference_type, 4> m_strides;
+        difference_type m_flat = 0;
+    };
+
     /// Marks the lazy expressions of this library.
     struct lazy_base
     {
@@ -240,5 +343,24 @@ namespace xmask::inline XMASK_ABI::detail
             i /= extent;
         }
         return visit(index);
+    }
+
+    /// The flat row-major position of a multi-index; as xtensor does, missing leading indices count as 0, surplus leading
+    /// ones are ignored, and an axis of extent 1 stands for any index.
+    template <class S, class It>
+    std::size_t flat_index(const S& shape, It first, It last)
+    {
+        auto given = static_cast<std::size_t>(last - first);
+        for (; given > shape.size(); --given)
+        {
+            ++first;
+        }
+        std::size_t i = 0;
+        for (std::size_t axis = shape.size() - given; axis < shape.size(); ++axis, ++first)
+        {
+            const auto extent = static_cast<std::size_t>(shape[axis]);
+            i = i * extent + (extent == 1 ? 0 : static_cast<std::size_t>(*first));
+        }
+        return i;
     }
 }

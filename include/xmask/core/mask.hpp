@@ -249,109 +249,6 @@ namespace xmask::inline XMASK_ABI
                 return mask_operand_rows<mask<Rule>>(m, shape);
             }
         };
-
-        /// Walks a mask element by element in any order, as xtensor's general assignment does.
-        template <class M>
-        class mask_stepper
-        {
-        public:
-
-            using value_type = bool;
-            using reference = bool;
-            using pointer = const bool*;
-            using size_type = std::size_t;
-            using difference_type = std::ptrdiff_t;
-            using shape_type = typename M::shape_type;
-
-            mask_stepper() = default;
-
-            mask_stepper(const M* mask, size_type offset)
-                : m_mask(mask)
-                , m_offset(offset)
-                , m_strides(mask->dimension())
-            {
-                difference_type stride = 1;
-                for (size_type axis = m_strides.size(); axis-- > 0;)
-                {
-                    const auto extent = static_cast<difference_type>(mask->shape()[axis]);
-                    m_strides[axis] = extent == 1 ? 0 : stride;
-                    stride *= extent;
-                }
-            }
-
-            reference operator*() const
-            {
-                return m_mask->data_element(static_cast<size_type>(m_flat));
-            }
-
-            void step(size_type axis, size_type n = 1)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat += m_strides[axis - m_offset] * static_cast<difference_type>(n);
-                }
-            }
-
-            void step_back(size_type axis, size_type n = 1)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat -= m_strides[axis - m_offset] * static_cast<difference_type>(n);
-                }
-            }
-
-            void reset(size_type axis)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat -= m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
-                }
-            }
-
-            void reset_back(size_type axis)
-            {
-                if (axis >= m_offset)
-                {
-                    m_flat += m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
-                }
-            }
-
-            void to_begin()
-            {
-                m_flat = 0;
-            }
-
-            void to_end(xt::layout_type l)
-            {
-                m_flat = 0;
-                for (size_type axis = 0; axis < m_strides.size(); ++axis)
-                {
-                    m_flat += m_strides[axis] * (extent(axis) - 1);
-                }
-                // One step past the last element, along the axis that is walked fastest; it may be one of those before
-                // the mask's own.
-                if (m_strides.size() != 0 && l == xt::layout_type::row_major)
-                {
-                    m_flat += m_strides.back();
-                }
-                else if (m_strides.size() != 0 && m_offset == 0)
-                {
-                    m_flat += m_strides.front();
-                }
-            }
-
-        private:
-
-            difference_type extent(size_type axis) const
-            {
-                return static_cast<difference_type>(m_mask->shape()[axis]);
-            }
-
-            const M* m_mask = nullptr;
-            size_type m_offset = 0;
-            xt::svector<difference_type, 4> m_strides;
-            difference_type m_flat = 0;
-        };
     }
 }
 
@@ -359,7 +256,7 @@ template <xmask::mask_rule Rule>
 struct xt::xiterable_inner_types<xmask::mask<Rule>>
 {
     using inner_shape_type = typename Rule::shape_type;
-    using const_stepper = xmask::detail::mask_stepper<xmask::mask<Rule>>;
+    using const_stepper = xmask::detail::flat_stepper<xmask::mask<Rule>>;
     using stepper = const_stepper;
 };
 
