@@ -12,6 +12,7 @@
 #include "masks/bitmask.hpp"
 #include "masks/boolean.hpp"
 #include "masks/combine.hpp"
+#include "masks/explain.hpp"
 #include "masks/id_set.hpp"
 #include "masks/indices.hpp"
 #include "masks/largest.hpp"

@@ -94,6 +94,11 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name() noexcept
+            {
+                return "keep_indices";
+            }
+
             /// `table` is 1-D, or 2-D with a row for each row of the mask.
             template <class E>
             indices_rule(const char* name, const E& table, S shape)
@@ -192,6 +197,11 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = S;
+
+            static constexpr const char* name() noexcept
+            {
+                return "keep_points";
+            }
 
             /// `table` has one position a row: an index for each axis of the mask.
             template <class E>
@@ -389,26 +399,26 @@ namespace xmask::inline XMASK_ABI
     template <class P, class S>
     auto drop_points(P&& points, const S& shape)
     {
-        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+        return detail::complement("drop_points", detail::make_points("drop_points", std::forward<P>(points), shape));
     }
 
     template <class P>
     auto drop_points(P&& points, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+        return detail::complement("drop_points", detail::make_points("drop_points", std::forward<P>(points), shape));
     }
 
     template <std::integral T, class S>
     auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape)
     {
         const auto owned = detail::to_shape(shape);
-        return !detail::make_points("drop_points", detail::table_of("drop_points", points, owned.size()), owned);
+        return detail::complement("drop_points", detail::make_points("drop_points", detail::table_of("drop_points", points, owned.size()), owned));
     }
 
     template <std::integral T>
     auto drop_points(std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_points("drop_points", detail::table_of("drop_points", points, shape.size()), shape);
+        return detail::complement("drop_points", detail::make_points("drop_points", detail::table_of("drop_points", points, shape.size()), shape));
     }
 
     /// Keeps the listed columns of each row.
@@ -449,24 +459,24 @@ namespace xmask::inline XMASK_ABI
     template <class I, class S>
     auto drop_indices(I&& indices, const S& shape)
     {
-        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+        return detail::complement("drop_indices", detail::make_indices("drop_indices", std::forward<I>(indices), shape));
     }
 
     template <std::integral T, class S>
     auto drop_indices(std::initializer_list<T> indices, const S& shape)
     {
-        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
+        return detail::complement("drop_indices", detail::make_indices("drop_indices", detail::hold(indices), shape));
     }
 
     template <class I>
     auto drop_indices(I&& indices, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+        return detail::complement("drop_indices", detail::make_indices("drop_indices", std::forward<I>(indices), shape));
     }
 
     template <std::integral T>
     auto drop_indices(std::initializer_list<T> indices, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
+        return detail::complement("drop_indices", detail::make_indices("drop_indices", detail::hold(indices), shape));
     }
 }

@@ -267,6 +267,11 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename operand_type::inner_shape_type;
 
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_whole ? "keep_largest" : "keep_top_k";
+            }
+
             /// Keeps k of each row, or of everything.
             template <class X>
             cut_rule(X&& x, std::size_t k, bool whole)
@@ -418,6 +423,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = typename operand_type::inner_shape_type;
+
+            static constexpr const char* name = "keep_n_of_m";
 
             template <class X>
             group_rule(X&& x, std::size_t n, std::size_t m)

@@ -109,6 +109,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_random";
+
             random_rule(S shape, double probability, std::uint64_t seed)
                 : m_shape(std::move(shape))
                 , m_seed(seed)
