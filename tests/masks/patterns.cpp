@@ -168,8 +168,6 @@ TEST_CASE("no offset or width of a window overflows", "[patterns]")
     for (const std::ptrdiff_t offset : {least, least + 1, most - 1, most})
     {
         CAPTURE(offset);
-        const auto all = std::vector<char>(12, 1);
-        const auto none = std::vector<char>(12, 0);
         const std::vector<char> before = {1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0};
         oracle::require_words(xmask::keep_prefix(3, 4, 2, offset), offset < 0 ? before : all);
         oracle::require_words(xmask::keep_prefix(3, 4, {2}, offset), offset < 0 ? before : all);

@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <initializer_list>
 #include <ranges>
+#include <utility>
 #include <vector>
 
+#include "error.hpp"
 #include "shape.hpp"
 
 /// @file
@@ -19,6 +21,19 @@ namespace xmask::inline XMASK_ABI::detail
     /// Axes as a reduction takes them: one number, or a container of numbers.
     template <class A>
     concept axes_argument = std::integral<A> || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+    /// An axis of a shape, negative ones counted from the end. Throws std::out_of_range for one that it does not have.
+    template <std::integral I>
+    std::size_t checked_axis(const char* function, I axis, std::size_t rank)
+    {
+        const auto count = static_cast<std::ptrdiff_t>(rank);
+        if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
+        {
+            throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
+        }
+        const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
+        return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+    }
 
     /// The result's shape, and the result's offset for each row of the operand.
     class kept_axes
@@ -87,13 +102,7 @@ namespace xmask::inline XMASK_ABI::detail
         template <class I>
         static void mark(const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank)
         {
-            const auto count = static_cast<std::ptrdiff_t>(rank);
-            if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
-            {
-                throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
-            }
-            const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
-            const auto at = static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+            const std::size_t at = checked_axis(function, axis, rank);
             if (reduced[at]) [[unlikely]]
             {
                 throw_invalid(function, "axis ", at, " is named twice");

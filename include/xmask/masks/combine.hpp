@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../core/axes.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/range_cursor.hpp"
@@ -746,13 +747,9 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_mask<M>())
         {
-            const auto rank = static_cast<std::ptrdiff_t>(m.dimension()) + 1;
-            if (axis < -rank || axis >= rank) [[unlikely]]
-            {
-                detail::throw_out_of_range("unsqueeze", "axis ", axis, " is outside of [", -rank, ", ", rank, ")");
-            }
+            const std::size_t at = detail::checked_axis("unsqueeze", axis, m.dimension() + 1);
             using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
-            return mask(rule(std::forward<M>(m), static_cast<std::size_t>(axis < 0 ? axis + rank : axis)));
+            return mask(rule(std::forward<M>(m), at));
         }
     }
 
