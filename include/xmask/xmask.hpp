@@ -21,6 +21,7 @@
 #include "masks/positions.hpp"
 #include "masks/random.hpp"
 #include "masks/ranges.hpp"
+#include "masks/run_lengths.hpp"
 #include "masks/slices.hpp"
 #include "masks/text.hpp"
 #include "masks/threshold.hpp"
