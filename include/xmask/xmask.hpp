@@ -16,6 +16,8 @@
 #include "masks/id_set.hpp"
 #include "masks/indices.hpp"
 #include "masks/largest.hpp"
+#include "masks/largest_along.hpp"
+#include "masks/largest_slices.hpp"
 #include "masks/lengths.hpp"
 #include "masks/patterns.hpp"
 #include "masks/positions.hpp"

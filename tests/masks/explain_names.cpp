@@ -65,6 +65,12 @@ TEST_CASE("Every builder's mask carries its name", "[explain]")
     REQUIRE_NAMED(keep_top_k, (x, 1));
     REQUIRE_NAMED(keep_largest, (x, 0.5));
     REQUIRE_NAMED(keep_n_of_m, (x, 1, 3));
+    REQUIRE_NAMED(keep_top_k, (x, 1, 0));
+    REQUIRE_NAMED(keep_n_of_m, (x, 1, 2, 0));
+    REQUIRE_NAMED(keep_largest_slices, (x, 0.5, 0));
+    REQUIRE_NAMED(keep_run_lengths, ({1, 2}, 3));
+    REQUIRE_NAMED(mask_slice, (xmask::keep_where(b), 0, 1));
+    REQUIRE_NAMED(mask_slice, (xmask::keep_where(b), 0, 0, 1));
     REQUIRE_NAMED(keep_random, (x.shape(), 1, 5));
     REQUIRE_NAMED(keep_causal, (2, 2));
     REQUIRE_NAMED(keep_window, (3, 3, 0, 0));
