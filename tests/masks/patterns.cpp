@@ -176,6 +176,18 @@ TEST_CASE("no offset or width of a window overflows", "[patterns]")
         oracle::require_words(xmask::keep_dilated(3, 4, 5, 2, offset), none);
         oracle::require_words(xmask::keep_dilated(3, 4, endless, 1, offset), offset < 0 ? none : all);
     }
+    // Query i stands at most + i, and most is odd.
+    for (const std::ptrdiff_t step : {2, 3})
+    {
+        CAPTURE(step);
+        oracle::require_words(
+            xmask::keep_dilated(3, 4, endless, static_cast<std::size_t>(step), most),
+            kept(e, [&](auto i, auto j) { return (most % step + i) % step == j % step; })
+        );
+    }
+    const std::size_t half = std::size_t(1) << 62;
+    oracle::require_words(xmask::keep_chunked(3, 4, half, most), none);
+    oracle::require_words(xmask::keep_chunked(3, 4, 2 * half, most), kept(e, [](auto i, auto) { return i == 0; }));
     // Rows and columns of the largest masks.
     const std::size_t far = std::size_t(1) << 61;
     REQUIRE(xmask::keep_window(far, far, 5, 2).row(far - 1).extent() == xmask::column_range{far - 6, far});

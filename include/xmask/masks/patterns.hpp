@@ -51,10 +51,11 @@ namespace xmask::inline XMASK_ABI
             return ~add_far(~offset, count);
         }
 
-        /// i + offset, or 0 where that lies before the first key; the offset is at most far_away from 0.
+        /// i + offset, or 0 where that lies before the first key.
         [[nodiscard]] constexpr std::size_t moved_by(std::size_t i, std::ptrdiff_t offset) noexcept
         {
-            return static_cast<std::size_t>(std::max<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(i) + offset, 0));
+            const auto by = static_cast<std::size_t>(offset);
+            return offset < 0 ? i - std::min(i, 0 - by) : i + by;
         }
 
         /// Keys [i + begin, i + end) of query i.
@@ -86,19 +87,19 @@ namespace xmask::inline XMASK_ABI
 
             constexpr prefix_pattern(std::size_t prefix, std::ptrdiff_t offset) noexcept
                 : m_prefix(prefix)
-                , m_end(add_far(offset, 1))
+                , m_offset(offset)
             {
             }
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return {0, std::min(std::max(moved_by(i, m_end), m_prefix), n)};
+                return {0, std::min(std::max(moved_by(i + 1, m_offset), m_prefix), n)};
             }
 
         private:
 
             std::size_t m_prefix;
-            std::ptrdiff_t m_end;
+            std::ptrdiff_t m_offset;
         };
 
         /// Causal within chunks.
@@ -108,21 +109,21 @@ namespace xmask::inline XMASK_ABI
 
             constexpr chunk_pattern(std::size_t chunk, std::ptrdiff_t offset) noexcept
                 : m_chunk(chunk)
-                , m_end(add_far(offset, 1))
+                , m_offset(offset)
             {
             }
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
                 // Before the first key there are no chunks.
-                const std::size_t end = moved_by(i, m_end);
+                const std::size_t end = moved_by(i + 1, m_offset);
                 return {std::min(end - (end == 0 ? 0 : (end - 1) % m_chunk + 1), n), std::min(end, n)};
             }
 
         private:
 
             std::size_t m_chunk;
-            std::ptrdiff_t m_end;
+            std::ptrdiff_t m_offset;
         };
 
         /// A query's row is one range, which Pattern knows.
@@ -517,7 +518,7 @@ namespace xmask::inline XMASK_ABI
                 : m_shape{q, k}
                 , m_left(left)
                 , m_step(step)
-                , m_end(add_far(offset, 1))
+                , m_offset(offset)
             {
                 if (step == 0) [[unlikely]]
                 {
@@ -537,7 +538,7 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept
             {
                 const std::size_t n = m_shape[1];
-                const std::size_t past = moved_by(i, m_end);
+                const std::size_t past = moved_by(i + 1, m_offset);
                 if (past == 0)
                 {
                     return dilated_cursor({0, 0}, m_step, m_comb);
@@ -557,7 +558,7 @@ namespace xmask::inline XMASK_ABI
             shape_type m_shape;
             std::size_t m_left;
             std::size_t m_step;
-            std::ptrdiff_t m_end;
+            std::ptrdiff_t m_offset;
             word_t m_comb = 0;
         };
 

@@ -455,6 +455,16 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
+        /// The largest number that is not above a + b, where both are finite.
+        inline long double sum_rounded_down(long double a, long double b) noexcept
+        {
+            const long double sum = a + b;
+            // What rounding took away, exactly: Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B.
+            const long double from_b = sum - a;
+            const long double lost = (a - (sum - from_b)) + (b - from_b);
+            return lost < 0 ? std::nextafter(sum, -std::numeric_limits<long double>::infinity()) : sum;
+        }
+
         template <class X, class L, class H>
         auto make_between(const char* name, X&& x, L lo, H hi)
         {
@@ -567,8 +577,8 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
-    /// Keeps value - tolerance <= x <= value + tolerance, with bounds computed in long double; nothing where the
-    /// tolerance is negative or anything is NaN.
+    /// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or anything is NaN. As
+    /// exact as keep_above: no bound is rounded to where an element would change sides.
     ///
     ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
     template <class X, class V, class T>
@@ -577,7 +587,10 @@ namespace xmask::inline XMASK_ABI
     {
         const auto middle = static_cast<long double>(value);
         const auto radius = static_cast<long double>(tolerance);
-        return detail::make_between("keep_close_to", std::forward<X>(x), middle - radius, middle + radius);
+        return detail::make_between(
+            "keep_close_to", std::forward<X>(x), -detail::sum_rounded_down(-middle, radius),
+            detail::sum_rounded_down(middle, radius)
+        );
     }
 
     /// Keeps all but NaN and the infinities; every integer.
@@ -586,10 +599,11 @@ namespace xmask::inline XMASK_ABI
     template <class X>
     auto keep_finite(X&& x)
     {
-        using element = std::remove_cv_t<value_type_t<X>>;
-        return detail::make_between(
-            "keep_finite", std::forward<X>(x), std::numeric_limits<element>::lowest(), std::numeric_limits<element>::max()
-        );
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::numeric_limits<std::remove_cv_t<value_type_t<X>>>;
+            return detail::make_between("keep_finite", std::forward<X>(x), element::lowest(), element::max());
+        }
     }
 
     /// Keeps all but NaN; every integer.
