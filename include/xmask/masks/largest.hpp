@@ -274,13 +274,14 @@ namespace xmask::inline XMASK_ABI
                 XMASK_INLINE auto row(std::size_t r) const
                 {
                     const auto& cuts = m_rule->m_cuts;
-                    const two_tests& tests = cuts[m_rule->m_whole ? 0 : r];
+                    const two_tests& tests = cuts[cuts.size() == 1 ? 0 : r];
                     // A cut through everything counts its ties along all rows.
                     const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
                     const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
                     const column_range kept = intersection(tests.kept, {before, before + m_columns});
                     return cut_cursor<T, By, row_t<operand_rows>>(
-                        tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before}, m_operand.row(r), m_columns
+                        tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before}, m_operand.row(r),
+                        m_columns
                     );
                 }
 
@@ -318,7 +319,8 @@ namespace xmask::inline XMASK_ABI
                         cut(elements, k);
                     }
                 }
-                if (whole)
+                // One serves empty rows, however many there are.
+                if (whole || n == 0)
                 {
                     cut(elements, k);
                 }

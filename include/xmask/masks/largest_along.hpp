@@ -166,7 +166,7 @@ namespace xmask::inline XMASK_ABI
                 {
                     const crossed_rows& lines = m_rule->m_lines;
                     const bool along = lines.along_rows();
-                    const std::size_t first = along ? r : lines.bundle(r) * m_columns;
+                    const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
                     return line_cursor<By, row_t<operand_rows>>(
                         m_operand.row(r), m_rule->m_cuts.data() + first, along ? 0 : lines.position(r), along,
                         {0, m_rule->m_any ? m_columns : 0}
@@ -267,7 +267,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             group_along_cursor(
-                const Rows& rows, const crossed_rows& lines, std::size_t r, std::size_t kept, std::size_t group, std::size_t n
+                const Rows& rows, const crossed_rows& lines, std::size_t r, std::size_t kept, std::size_t group,
+                std::size_t n
             )
                 : m_along_row(rows.row(r), kept, group, n)
                 , m_rows(&rows)

@@ -577,8 +577,8 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
-    /// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or anything is NaN. As
-    /// exact as keep_above: no bound is rounded to where an element would change sides.
+    /// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or anything is NaN.
+    /// As exact as keep_above: no bound is rounded to where an element would change sides.
     ///
     ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
     template <class X, class V, class T>
