@@ -58,10 +58,10 @@ namespace
             {
                 order[g] = i + g * inner;
             }
-            std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
                 const bool first = before<By>(all[a], all[b]);
                 const bool last = before<By>(all[b], all[a]);
-                return first != last ? first : false;
+                return first != last ? first : a < b;
             });
             for (std::size_t g = 0; g < k; ++g)
             {

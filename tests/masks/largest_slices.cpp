@@ -63,8 +63,10 @@ namespace
         }
         std::vector<std::size_t> order(norms.size());
         std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-            return norms[a] > norms[b] || (std::isnan(norms[b]) && !std::isnan(norms[a]));
+        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            const bool first = norms[a] > norms[b] || (std::isnan(norms[b]) && !std::isnan(norms[a]));
+            const bool last = norms[b] > norms[a] || (std::isnan(norms[a]) && !std::isnan(norms[b]));
+            return first != last ? first : a < b;
         });
         order.resize(static_cast<std::size_t>(std::llround(fraction * static_cast<double>(norms.size()))));
         std::vector<char> expected;
