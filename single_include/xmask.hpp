@@ -16,7 +16,9 @@
 
 // ==== xmask/core/mask.hpp ====
 
+#include <concepts>
 #include <cstddef>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -3219,6 +3221,10 @@ namespace xmask::inline XMASK_ABI
     ///
     /// A rule whose rows share some work may offer rows() instead: what it returns is made once for an operation, and
     /// has row(r).
+    ///
+    /// A rule may have a `name`, a member or a function, by which explain() calls its mask. A rule made of other masks
+    /// may have for_each_term(index, f), which calls f(mask, index there) for each of those that decide the element at
+    /// an index; and `static constexpr bool any_term_decides = true` where one that answers as the whole is enough.
     template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -3243,6 +3249,24 @@ namespace xmask::inline XMASK_ABI
         struct is_mask_impl<mask<Rule>> : std::true_type
         {
         };
+
+        /// What a rule calls its mask.
+        template <class Rule>
+        std::string name_of(const Rule& rule)
+        {
+            if constexpr (requires { { rule.name() } -> std::convertible_to<std::string>; })
+            {
+                return rule.name();
+            }
+            else if constexpr (requires { { rule.name } -> std::convertible_to<std::string>; })
+            {
+                return rule.name;
+            }
+            else
+            {
+                return "mask";
+            }
+        }
     }
 
     /// Whether M (after removing references) is a mask of this library.
@@ -5738,6 +5762,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = any_shape;
 
+            static constexpr const char* name = "bitmask";
+
             template <mask_expression M>
             explicit bitmask_rule(const M& mask)
                 : m_shape(mask.shape().begin(), mask.shape().end())
@@ -6370,6 +6396,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_random_k";
+
             row_subset_rule(S shape, std::size_t k, std::uint64_t seed)
                 : m_shape(std::move(shape))
                 , m_subset(columns_of(m_shape), k)
@@ -6418,6 +6446,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = S;
+
+            static constexpr const char* name = "keep_random_fraction";
 
             whole_subset_rule(S shape, double fraction, std::uint64_t seed)
                 : m_shape(std::move(shape))
@@ -6653,6 +6683,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = S;
+
+            static constexpr const char* name = "keep_patches";
 
             patches_rule(S shape, const patch_grid& grid, double fraction, std::uint64_t seed)
                 : m_shape(std::move(shape))
@@ -7125,6 +7157,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_blocks";
+
             blocks_rule(S shape, block_plan plan)
                 : m_shape(std::move(shape))
                 , m_plan(std::move(plan))
@@ -7196,6 +7230,7 @@ namespace xmask::inline XMASK_ABI
 #include <cstddef>
 #include <initializer_list>
 #include <utility>
+#include <vector>
 
 /// @file
 /// Masks from masks: && || ! ^, unsqueeze and shift; and the two masks that need nothing, keep_all and keep_none.
@@ -7238,10 +7273,26 @@ namespace xmask::inline XMASK_ABI
             return shape;
         }
 
+        /// Where an element stands, one number for each axis.
+        using element_index = std::vector<std::size_t>;
+
+        /// The index of the element of shape `from` that is broadcast to an index.
+        template <class S>
+        element_index broadcast_index(const element_index& index, const S& from)
+        {
+            element_index there(from.size());
+            for (std::size_t axis = 0; axis < there.size(); ++axis)
+            {
+                there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
+            }
+            return there;
+        }
+
         /// What a combination of two rows keeps, as words and as a range.
         struct both
         {
             static constexpr const char* name = "operator&&";
+            static constexpr bool any_term_decides = true;
 
             static constexpr word_t word(word_t a, word_t b) noexcept
             {
@@ -7267,6 +7318,7 @@ namespace xmask::inline XMASK_ABI
         struct either
         {
             static constexpr const char* name = "operator||";
+            static constexpr bool any_term_decides = true;
 
             static constexpr word_t word(word_t a, word_t b) noexcept
             {
@@ -7292,6 +7344,7 @@ namespace xmask::inline XMASK_ABI
         struct one_of
         {
             static constexpr const char* name = "operator^";
+            static constexpr bool any_term_decides = false;
 
             static constexpr word_t word(word_t a, word_t b) noexcept
             {
@@ -7395,6 +7448,9 @@ namespace xmask::inline XMASK_ABI
                 typename mask_a::inner_shape_type,
                 typename mask_b::inner_shape_type>::type;
 
+            static constexpr const char* name = How::name;
+            static constexpr bool any_term_decides = How::any_term_decides;
+
             template <class A, class B>
             pair_rule(A&& a, B&& b)
                 : m_a(std::forward<A>(a))
@@ -7413,6 +7469,13 @@ namespace xmask::inline XMASK_ABI
                 using rows_a = mask_rows<mask_a>;
                 using rows_b = mask_rows<mask_b>;
                 return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
+            }
+
+            template <class F>
+            void for_each_term(const element_index& index, F&& f) const
+            {
+                f(m_a, broadcast_index(index, m_a.shape()));
+                f(m_b, broadcast_index(index, m_b.shape()));
             }
 
         private:
@@ -7508,10 +7571,15 @@ namespace xmask::inline XMASK_ABI
             using shape_type = typename mask_type::inner_shape_type;
 
             template <class M>
-                requires(!std::same_as<std::decay_t<M>, not_rule>)
-            explicit not_rule(M&& m)
+            not_rule(const char* name, M&& m)
                 : m_mask(std::forward<M>(m))
+                , m_name(name)
             {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name == nullptr ? "operator!" : m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -7525,10 +7593,28 @@ namespace xmask::inline XMASK_ABI
                 return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
             }
 
+            template <class F>
+            void for_each_term(const element_index& index, F&& f) const
+            {
+                if (m_name == nullptr)
+                {
+                    f(m_mask, index);
+                }
+            }
+
         private:
 
             CTM m_mask;
+            const char* m_name;
         };
+
+        /// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned around is
+        /// nobody's concern. Without a name it is operator!.
+        template <class M>
+        auto complement(const char* name, M&& m)
+        {
+            return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
+        }
 
         /// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row of its own.
         template <class CTM>
@@ -7603,10 +7689,13 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
 
+            static constexpr const char* name = "unsqueeze";
+
             template <class M>
             unsqueeze_rule(M&& m, std::size_t axis)
                 : m_mask(std::forward<M>(m))
                 , m_shape(append_axis(m_mask.shape(), 1))
+                , m_axis(axis)
                 , m_last(axis + 1 == m_shape.size())
             {
                 std::rotate(m_shape.begin() + static_cast<std::ptrdiff_t>(axis), m_shape.end() - 1, m_shape.end());
@@ -7622,10 +7711,18 @@ namespace xmask::inline XMASK_ABI
                 return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
             }
 
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                index.erase(index.begin() + static_cast<std::ptrdiff_t>(m_axis));
+                f(m_mask, index);
+            }
+
         private:
 
             CTM m_mask;
             shape_type m_shape;
+            std::size_t m_axis;
             bool m_last;
         };
 
@@ -7719,6 +7816,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename mask_type::inner_shape_type;
 
+            static constexpr const char* name = "shift";
+
             template <class M>
             shift_rule(M&& m, std::ptrdiff_t by)
                 : m_mask(std::forward<M>(m))
@@ -7735,6 +7834,22 @@ namespace xmask::inline XMASK_ABI
             {
                 using rows = mask_rows<mask_type>;
                 return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
+            }
+
+            /// What comes in from outside of the row is no term's doing.
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                const std::ptrdiff_t from = index.empty() ? 0 : static_cast<std::ptrdiff_t>(index.back()) - m_by;
+                if (from < 0 || from >= columns() || (index.empty() && m_by != 0))
+                {
+                    return;
+                }
+                if (!index.empty())
+                {
+                    index.back() = static_cast<std::size_t>(from);
+                }
+                f(m_mask, index);
             }
 
         private:
@@ -7759,7 +7874,13 @@ namespace xmask::inline XMASK_ABI
             constant_rule(S shape, bool kept)
                 : m_shape(std::move(shape))
                 , m_kept{0, kept ? columns_of(m_shape) : 0}
+                , m_name(kept ? "keep_all" : "keep_none")
             {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -7786,6 +7907,7 @@ namespace xmask::inline XMASK_ABI
 
             S m_shape;
             column_range m_kept;
+            const char* m_name;
         };
 
         template <class S>
@@ -7829,8 +7951,7 @@ namespace xmask::inline XMASK_ABI
         requires mask_expression<M>
     auto operator!(M&& m)
     {
-        using rule = detail::not_rule<detail::closure_t<M>>;
-        return mask(rule(std::forward<M>(m)));
+        return detail::complement(nullptr, std::forward<M>(m));
     }
 
     /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
@@ -7842,13 +7963,9 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_mask<M>())
         {
-            const auto rank = static_cast<std::ptrdiff_t>(m.dimension()) + 1;
-            if (axis < -rank || axis >= rank) [[unlikely]]
-            {
-                detail::throw_out_of_range("unsqueeze", "axis ", axis, " is outside of [", -rank, ", ", rank, ")");
-            }
+            const std::size_t at = detail::axis_number("unsqueeze", axis, m.dimension() + 1);
             using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
-            return mask(rule(std::forward<M>(m), static_cast<std::size_t>(axis < 0 ? axis + rank : axis)));
+            return mask(rule(std::forward<M>(m), at));
         }
     }
 
@@ -8023,10 +8140,16 @@ namespace xmask::inline XMASK_ABI::detail
         using shape_type = typename operand_type::inner_shape_type;
 
         template <class X>
-        element_rule(X&& x, Test test)
+        element_rule(X&& x, Test test, const char* name)
             : m_operand(std::forward<X>(x))
             , m_test(std::move(test))
+            , m_name(name)
         {
+        }
+
+        [[nodiscard]] const char* name() const noexcept
+        {
+            return m_name;
         }
 
         [[nodiscard]] const shape_type& shape() const noexcept
@@ -8046,12 +8169,13 @@ namespace xmask::inline XMASK_ABI::detail
 
         CTX m_operand;
         Test m_test;
+        const char* m_name;
     };
 
     template <class X, class Test>
-    auto make_element_mask(X&& x, Test test)
+    auto make_element_mask(const char* name, X&& x, Test test)
     {
-        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test)));
+        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test), name));
     }
 }
 
@@ -8110,7 +8234,7 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_booleans<E>())
         {
-            return detail::make_element_mask(std::forward<E>(e), detail::is_true());
+            return detail::make_element_mask("keep_where", std::forward<E>(e), detail::is_true());
         }
     }
 
@@ -8122,23 +8246,17 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_booleans<E>())
         {
-            return !keep_where(std::forward<E>(e));
+            return detail::complement("drop_where", keep_where(std::forward<E>(e)));
         }
     }
 }
 
-// ==== xmask/masks/id_set.hpp ====
+// ==== xmask/masks/explain.hpp ====
 
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <initializer_list>
-#include <limits>
-#include <ranges>
-#include <type_traits>
+#include <ostream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -8223,6 +8341,167 @@ namespace xmask::inline XMASK_ABI::detail
         return row_offsets(table.shape(), table.strides(), axes);
     }
 }
+
+/// @file
+/// Why a mask keeps or drops an element.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// Why a mask keeps or drops an element: its own answer, and those of the masks that it is made of.
+    struct explanation
+    {
+        std::string name;                    ///< what the mask is called: keep_lengths, operator&&, ...
+        bool kept = false;                   ///< whether it keeps the element
+        std::vector<std::size_t> index = {}; ///< where the element stands in this mask
+        bool decides = true;                 ///< whether the mask around this one answers as it does because of this one
+        std::vector<explanation> terms = {}; ///< the masks that this one is made of; none where it stands for itself
+
+        /// The names of the builders that decide, in the order in which they were written.
+        [[nodiscard]] std::vector<std::string> decided_by() const
+        {
+            if (terms.empty())
+            {
+                return {name};
+            }
+            std::vector<std::string> names;
+            for (const explanation& term : terms)
+            {
+                if (term.decides)
+                {
+                    const auto deeper = term.decided_by();
+                    names.insert(names.end(), deeper.begin(), deeper.end());
+                }
+            }
+            return names;
+        }
+    };
+
+    namespace detail
+    {
+        template <class M>
+        explanation explain_at(const M& m, const element_index& index)
+        {
+            explanation result{name_of(m.rule()), m.element(index.begin(), index.end()), index};
+            if constexpr (requires { m.rule().for_each_term(index, [](const auto&, const element_index&) {}); })
+            {
+                bool any_decides = false;
+                if constexpr (requires { m.rule().any_term_decides; })
+                {
+                    any_decides = m.rule().any_term_decides;
+                }
+                m.rule().for_each_term(index, [&](const auto& term, const element_index& there) {
+                    result.terms.push_back(explain_at(term, there));
+                    result.terms.back().decides = !any_decides || result.terms.back().kept == result.kept;
+                });
+            }
+            return result;
+        }
+
+        /// A position as an index of a mask's shape, checked.
+        template <class S, class P>
+        element_index checked_index(const S& shape, const P& position)
+        {
+            if (position.size() != shape.size()) [[unlikely]]
+            {
+                throw_invalid(
+                    "explain", "a position of ", position.size(), " indices; a mask of shape ", tuple_text(shape),
+                    " expects ", shape.size()
+                );
+            }
+            element_index index;
+            for (const auto i : position)
+            {
+                const auto extent = static_cast<std::size_t>(shape[index.size()]);
+                if (std::cmp_less(+i, 0) || std::cmp_greater_equal(+i, extent)) [[unlikely]]
+                {
+                    throw_out_of_range(
+                        "explain", "index ", +i, " along axis ", index.size(), " is outside of [0, ", extent, ")"
+                    );
+                }
+                index.push_back(static_cast<std::size_t>(i));
+            }
+            return index;
+        }
+
+        inline void append_lines(std::string& out, const explanation& term, std::size_t depth, bool decides)
+        {
+            out.append(2 * depth, ' ');
+            out.append(term.name).append(term.kept ? " keeps " : " drops ").append(tuple_text(term.index));
+            if (depth != 0 && term.terms.empty() && decides)
+            {
+                out += "  <- decides";
+            }
+            out += '\n';
+            for (const explanation& part : term.terms)
+            {
+                append_lines(out, part, depth + 1, decides && part.decides);
+            }
+        }
+    }
+
+    /// Which term of a combined mask keeps or drops the element at a position.
+    ///
+    /// position: a list, container or 1-D tensor of integers, one index for each axis. Of a && that drops, those terms
+    /// decide that drop; where it keeps, all do. Each term is explained in turn, at the place in its own shape that
+    /// broadcasts, shifts or is cut to the position. Costs an element of each term.
+    /// Throws std::out_of_range for an index outside of its axis, naming both; std::invalid_argument for a wrong number
+    /// of indices.
+    ///
+    ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+    ///     std::cout << xmask::explain(m, {0, 2});
+    ///     // operator&& drops (0, 2)
+    ///     //   keep_lengths keeps (0, 2)
+    ///     //   drop_indices drops (2,)  <- decides
+    template <class M, detail::number_table P>
+    explanation explain(const M& m, const P& position)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            constexpr bool integers = detail::holds_integers<P>();
+            static_assert(integers, "xmask: a position is a list of integers, one index for each axis of the mask.");
+            if constexpr (integers)
+            {
+                return detail::explain_at(m, detail::checked_index(m.shape(), position));
+            }
+        }
+        return {};
+    }
+
+    template <class M>
+    explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position)
+    {
+        return explain(m, std::vector<std::ptrdiff_t>(position));
+    }
+
+    /// An explanation as text: a line for each term, from the outside in, with the place of the element in the term;
+    /// what decides is marked.
+    inline std::string to_string(const explanation& why)
+    {
+        std::string out;
+        detail::append_lines(out, why, 0, true);
+        return out;
+    }
+
+    inline std::ostream& operator<<(std::ostream& out, const explanation& why)
+    {
+        return out << to_string(why);
+    }
+}
+
+// ==== xmask/masks/id_set.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 /// @file
 /// Sets of integer ids, and how a block of tokens is looked up in one.
@@ -9077,6 +9356,11 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name() noexcept
+            {
+                return "keep_indices";
+            }
+
             /// `table` is 1-D, or 2-D with a row for each row of the mask.
             template <class E>
             indices_rule(const char* name, const E& table, S shape)
@@ -9175,6 +9459,11 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = S;
+
+            static constexpr const char* name() noexcept
+            {
+                return "keep_points";
+            }
 
             /// `table` has one position a row: an index for each axis of the mask.
             template <class E>
@@ -9298,6 +9587,12 @@ namespace xmask::inline XMASK_ABI
                 return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
             }
         }
+
+        template <class I, class S>
+        auto make_dropped_indices(I&& indices, const S& shape)
+        {
+            return complement("drop_indices", make_indices("drop_indices", std::forward<I>(indices), shape));
+        }
     }
 
     namespace detail
@@ -9313,6 +9608,12 @@ namespace xmask::inline XMASK_ABI
                 auto owned = to_shape(shape);
                 return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
             }
+        }
+
+        template <class P, class S>
+        auto make_dropped_points(P&& points, const S& shape)
+        {
+            return complement("drop_points", make_points("drop_points", std::forward<P>(points), shape));
         }
 
         /// A list of positions as a table; throws where they are not of one rank.
@@ -9372,26 +9673,26 @@ namespace xmask::inline XMASK_ABI
     template <class P, class S>
     auto drop_points(P&& points, const S& shape)
     {
-        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+        return detail::make_dropped_points(std::forward<P>(points), shape);
     }
 
     template <class P>
     auto drop_points(P&& points, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+        return detail::make_dropped_points(std::forward<P>(points), shape);
     }
 
     template <std::integral T, class S>
     auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape)
     {
         const auto owned = detail::to_shape(shape);
-        return !detail::make_points("drop_points", detail::table_of("drop_points", points, owned.size()), owned);
+        return detail::make_dropped_points(detail::table_of("drop_points", points, owned.size()), owned);
     }
 
     template <std::integral T>
     auto drop_points(std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_points("drop_points", detail::table_of("drop_points", points, shape.size()), shape);
+        return detail::make_dropped_points(detail::table_of("drop_points", points, shape.size()), shape);
     }
 
     /// Keeps the listed columns of each row.
@@ -9432,25 +9733,25 @@ namespace xmask::inline XMASK_ABI
     template <class I, class S>
     auto drop_indices(I&& indices, const S& shape)
     {
-        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+        return detail::make_dropped_indices(std::forward<I>(indices), shape);
     }
 
     template <std::integral T, class S>
     auto drop_indices(std::initializer_list<T> indices, const S& shape)
     {
-        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
+        return detail::make_dropped_indices(detail::hold(indices), shape);
     }
 
     template <class I>
     auto drop_indices(I&& indices, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+        return detail::make_dropped_indices(std::forward<I>(indices), shape);
     }
 
     template <std::integral T>
     auto drop_indices(std::initializer_list<T> indices, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
+        return detail::make_dropped_indices(detail::hold(indices), shape);
     }
 }
 
@@ -9596,6 +9897,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = S;
+
+            static constexpr const char* name = "keep_random";
 
             random_rule(S shape, number_share range, std::uint64_t seed)
                 : m_shape(std::move(shape))
@@ -10205,13 +10508,48 @@ namespace xmask::inline XMASK_ABI
                 {
                     require_broadcast(name, "a threshold", t.shape(), x.shape());
                     using compared = xt::xfunction<order_function<Order>, closure_t<X>, closure_t<T>>;
-                    return keep_where(compared(order_function<Order>(), std::forward<X>(x), std::forward<T>(t)));
+                    return make_element_mask(
+                        name, compared(order_function<Order>(), std::forward<X>(x), std::forward<T>(t)), is_true()
+                    );
                 }
                 else
                 {
                     static_assert(std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor.");
-                    return make_element_mask(std::forward<X>(x), compare_number<Order, element>(t));
+                    return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
                 }
+            }
+        }
+    }
+
+    namespace detail
+    {
+        /// The largest number that is not above a + b, where both are finite.
+        inline long double sum_rounded_down(long double a, long double b) noexcept
+        {
+            const long double sum = a + b;
+            // What rounding took away, exactly: Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B.
+            const long double from_b = sum - a;
+            const long double lost = (a - (sum - from_b)) + (b - from_b);
+            return lost < 0 ? std::nextafter(sum, -std::numeric_limits<long double>::infinity()) : sum;
+        }
+
+        template <class X, class L, class H>
+        auto make_between(const char* name, X&& x, L lo, H hi)
+        {
+            if constexpr (require_numbers<X>())
+            {
+                using element = std::remove_cv_t<value_type_t<X>>;
+                return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
+            }
+        }
+
+        template <class X, class L, class H>
+        auto make_outside(const char* name, X&& x, L lo, H hi)
+        {
+            if constexpr (require_numbers<X>())
+            {
+                using element = std::remove_cv_t<value_type_t<X>>;
+                return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
             }
         }
     }
@@ -10275,11 +10613,7 @@ namespace xmask::inline XMASK_ABI
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_between(X&& x, L lo, H hi)
     {
-        if constexpr (detail::require_numbers<X>())
-        {
-            using element = std::remove_cv_t<value_type_t<X>>;
-            return detail::make_element_mask(std::forward<X>(x), detail::compare_between<element>(lo, hi));
-        }
+        return detail::make_between("keep_between", std::forward<X>(x), lo, hi);
     }
 
     /// Keeps x < lo or x > hi, for numbers lo and hi; NaN is dropped, and a NaN bound keeps nothing on its side. As exact
@@ -10290,11 +10624,7 @@ namespace xmask::inline XMASK_ABI
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_outside(X&& x, L lo, H hi)
     {
-        if constexpr (detail::require_numbers<X>())
-        {
-            using element = std::remove_cv_t<value_type_t<X>>;
-            return detail::make_element_mask(std::forward<X>(x), detail::compare_outside<element>(lo, hi));
-        }
+        return detail::make_outside("keep_outside", std::forward<X>(x), lo, hi);
     }
 
     /// Keeps |x| > t, as magnitude pruning does; t a number, or a tensor that broadcasts into x. NaN is dropped. The
@@ -10311,12 +10641,12 @@ namespace xmask::inline XMASK_ABI
         else
         {
             static_assert(std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor.");
-            return keep_outside(std::forward<X>(x), detail::negated(t), t);
+            return detail::make_outside("keep_magnitude_above", std::forward<X>(x), detail::negated(t), t);
         }
     }
 
-    /// Keeps value - tolerance <= x <= value + tolerance, with bounds computed in long double; nothing where the
-    /// tolerance is negative or anything is NaN.
+    /// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or anything is NaN.
+    /// As exact as keep_above: no bound is rounded to where an element would change sides.
     ///
     ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
     template <class X, class V, class T>
@@ -10325,7 +10655,10 @@ namespace xmask::inline XMASK_ABI
     {
         const auto middle = static_cast<long double>(value);
         const auto radius = static_cast<long double>(tolerance);
-        return keep_between(std::forward<X>(x), middle - radius, middle + radius);
+        return detail::make_between(
+            "keep_close_to", std::forward<X>(x), -detail::sum_rounded_down(-middle, radius),
+            detail::sum_rounded_down(middle, radius)
+        );
     }
 
     /// Keeps all but NaN and the infinities; every integer.
@@ -10334,10 +10667,11 @@ namespace xmask::inline XMASK_ABI
     template <class X>
     auto keep_finite(X&& x)
     {
-        using element = std::remove_cv_t<value_type_t<X>>;
-        return keep_between(
-            std::forward<X>(x), std::numeric_limits<element>::lowest(), std::numeric_limits<element>::max()
-        );
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::numeric_limits<std::remove_cv_t<value_type_t<X>>>;
+            return detail::make_between("keep_finite", std::forward<X>(x), element::lowest(), element::max());
+        }
     }
 
     /// Keeps all but NaN; every integer.
@@ -10349,7 +10683,7 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_numbers<X>())
         {
             using element = std::remove_cv_t<value_type_t<X>>;
-            return detail::make_element_mask(std::forward<X>(x), detail::compare_itself<element>());
+            return detail::make_element_mask("keep_not_nan", std::forward<X>(x), detail::compare_itself<element>());
         }
     }
 }
@@ -10470,6 +10804,27 @@ namespace xmask::inline XMASK_ABI
             {
                 return among_nan ? x != x : key_of<By>(x) == key;
             }
+
+            /// Whether the element at a position of those that were cut is kept.
+            [[nodiscard]] bool keeps(T x, std::size_t position) const noexcept
+            {
+                return above(x) || (position < tie_end && at(x));
+            }
+
+            /// From the first element that is kept to past the last.
+            [[nodiscard]] column_range extent_of(const std::vector<T>& elements) const noexcept
+            {
+                column_range kept{0, elements.size()};
+                while (kept.begin < kept.end && !keeps(elements[kept.begin], kept.begin))
+                {
+                    ++kept.begin;
+                }
+                while (kept.end > kept.begin && !keeps(elements[kept.end - 1], kept.end - 1))
+                {
+                    --kept.end;
+                }
+                return kept;
+            }
         };
 
         /// The two tests of a cut, for element_cursor.
@@ -10512,10 +10867,14 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            cut_cursor(const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end, const Row& row, std::size_t n)
+            cut_cursor(
+                const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end, column_range extent,
+                const Row& row, std::size_t n
+            )
                 : m_above(above, row, n)
                 , m_at(at, row, n)
                 , m_tie_end(tie_end)
+                , m_extent(extent)
             {
             }
 
@@ -10527,7 +10886,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] column_range extent() const noexcept
             {
-                return m_above.extent();
+                return m_extent;
             }
 
         private:
@@ -10535,6 +10894,7 @@ namespace xmask::inline XMASK_ABI
             element_cursor<above_cut<T, By>, Row> m_above;
             element_cursor<at_cut<T, By>, Row> m_at;
             std::size_t m_tie_end;
+            column_range m_extent;
         };
 
         /// Reads a row of numbers.
@@ -10564,6 +10924,7 @@ namespace xmask::inline XMASK_ABI
             {
                 above_cut<T, By> above;
                 at_cut<T, By> at;
+                column_range kept;
             };
 
             class cut_rows
@@ -10580,12 +10941,14 @@ namespace xmask::inline XMASK_ABI
                 XMASK_INLINE auto row(std::size_t r) const
                 {
                     const auto& cuts = m_rule->m_cuts;
-                    const two_tests& tests = cuts[m_rule->m_whole ? 0 : r];
+                    const two_tests& tests = cuts[cuts.size() == 1 ? 0 : r];
                     // A cut through everything counts its ties along all rows.
                     const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
                     const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
+                    const column_range kept = intersection(tests.kept, {before, before + m_columns});
                     return cut_cursor<T, By, row_t<operand_rows>>(
-                        tests.above, tests.at, tie_end, m_operand.row(r), m_columns
+                        tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before}, m_operand.row(r),
+                        m_columns
                     );
                 }
 
@@ -10599,6 +10962,11 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = typename operand_type::inner_shape_type;
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_whole ? "keep_largest" : "keep_top_k";
+            }
 
             /// Keeps k of each row, or of everything.
             template <class X>
@@ -10618,7 +10986,8 @@ namespace xmask::inline XMASK_ABI
                         cut(elements, k);
                     }
                 }
-                if (whole)
+                // One serves empty rows, however many there are.
+                if (whole || n == 0)
                 {
                     cut(elements, k);
                 }
@@ -10639,7 +11008,7 @@ namespace xmask::inline XMASK_ABI
             void cut(std::vector<T>& elements, std::size_t k)
             {
                 const auto through = size_cut<T, By>::through(elements, k);
-                m_cuts.push_back({{through}, {through}});
+                m_cuts.push_back({{through}, {through}, through.extent_of(elements)});
                 elements.clear();
             }
 
@@ -10647,6 +11016,19 @@ namespace xmask::inline XMASK_ABI
             std::vector<two_tests> m_cuts;
             bool m_whole;
         };
+
+        /// Whether element a at position i comes before b at j, largest first.
+        template <size_by By, class T>
+        bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept
+        {
+            if (a != a || b != b)
+            {
+                return a == a || (b != b && i < j);
+            }
+            const auto x = key_of<By>(a);
+            const auto y = key_of<By>(b);
+            return x > y || (x == y && i < j);
+        }
 
         /// Keeps n of each group of m columns: an element is kept if fewer than n of its group come before it in size.
         template <class Row, size_by By>
@@ -10685,7 +11067,7 @@ namespace xmask::inline XMASK_ABI
                 std::size_t before = 0;
                 for (std::size_t k = first; k < first + m_group; ++k)
                 {
-                    before += k != c && precedes(read_one(m_row, k), k, x, c) ? 1u : 0u;
+                    before += k != c && precedes<By>(read_one(m_row, k), k, x, c) ? 1u : 0u;
                 }
                 return before < m_kept;
             }
@@ -10696,17 +11078,6 @@ namespace xmask::inline XMASK_ABI
             }
 
         private:
-
-            static bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept
-            {
-                if (a != a || b != b)
-                {
-                    return a == a || (b != b && i < j);
-                }
-                const auto x = key_of<By>(a);
-                const auto y = key_of<By>(b);
-                return x > y || (x == y && i < j);
-            }
 
             mutable Row m_row;
             std::size_t m_kept;
@@ -10752,6 +11123,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename operand_type::inner_shape_type;
 
+            static constexpr const char* name = "keep_n_of_m";
+
             template <class X>
             group_rule(X&& x, std::size_t n, std::size_t m)
                 : m_operand(std::forward<X>(x))
@@ -10786,7 +11159,8 @@ namespace xmask::inline XMASK_ABI
         };
     }
 
-    /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude.
+    /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along another axis:
+    /// keep_top_k(x, k, axis).
     ///
     /// x: a tensor or lazy expression of numbers, whose shape is the mask's; the elements are to stay as they are while
     /// the mask is used. Throws std::out_of_range for k beyond the row's length. To build it takes linear time on average
@@ -10841,6 +11215,676 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/masks/largest_along.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Masks that keep the largest elements along any axis.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The rows of a shape as lines along one of its axes cross them. Along the last axis a line is a row.
+        class crossed_rows
+        {
+        public:
+
+            template <class S>
+            crossed_rows(const S& shape, std::size_t axis)
+                : m_extent(static_cast<std::size_t>(shape[axis]))
+                , m_along_rows(axis + 1 == shape.size())
+            {
+                for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a)
+                {
+                    m_stride *= static_cast<std::size_t>(shape[a]);
+                }
+            }
+
+            [[nodiscard]] bool along_rows() const noexcept
+            {
+                return m_along_rows;
+            }
+
+            /// The extent of the axis.
+            [[nodiscard]] std::size_t extent() const noexcept
+            {
+                return m_extent;
+            }
+
+            /// From a row to the next one that the same lines cross.
+            [[nodiscard]] std::size_t stride() const noexcept
+            {
+                return m_stride;
+            }
+
+            /// Where row r stands along the axis.
+            [[nodiscard]] std::size_t position(std::size_t r) const noexcept
+            {
+                return r / m_stride % m_extent;
+            }
+
+            /// The number of the rows that the same lines cross as row r.
+            [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept
+            {
+                return r / m_stride / m_extent * m_stride + r % m_stride;
+            }
+
+            /// The first row of a bundle.
+            [[nodiscard]] std::size_t first(std::size_t bundle) const noexcept
+            {
+                return bundle / m_stride * m_stride * m_extent + bundle % m_stride;
+            }
+
+        private:
+
+            std::size_t m_extent;
+            std::size_t m_stride = 1;
+            bool m_along_rows;
+        };
+
+        /// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
+        template <size_by By, class Row>
+        class line_cursor
+        {
+            using T = typename block_t<Row>::value_type;
+
+        public:
+
+            line_cursor(Row row, const size_cut<T, By>* cuts, std::size_t position, bool along_row, column_range extent)
+                : m_row(std::move(row))
+                , m_cuts(cuts)
+                , m_position(position)
+                , m_along_row(along_row)
+                , m_extent(extent)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const
+            {
+                word_t bits = 0;
+                if (c >= m_extent.end)
+                {
+                    return bits;
+                }
+                const std::size_t count = std::min(word_columns, m_extent.end - c);
+                m_row.prepare(c, c + count);
+                const auto block = m_row.read(c, count, first_bits(count));
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    bits |= word_t(keeps(block.at(k), c + k)) << k;
+                }
+                return bits;
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return keeps(read_one(m_row, c), c);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_extent;
+            }
+
+        private:
+
+            [[nodiscard]] bool keeps(T x, std::size_t c) const noexcept
+            {
+                return m_along_row ? m_cuts->keeps(x, c) : m_cuts[c].keeps(x, m_position);
+            }
+
+            mutable Row m_row;  // a row over anything but memory keeps a buffer
+            const size_cut<T, By>* m_cuts;
+            std::size_t m_position;
+            bool m_along_row;
+            column_range m_extent;
+        };
+
+        /// The k largest of each line along an axis; memory for a cut a line.
+        template <class CTX, size_by By>
+        class line_rule
+        {
+            using operand_type = std::decay_t<CTX>;
+            using T = std::remove_cv_t<value_type_t<operand_type>>;
+            using operand_rows = decltype(make_operand<T>(
+                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+            ));
+
+            class line_rows
+            {
+            public:
+
+                explicit line_rows(const line_rule& rule)
+                    : m_rule(&rule)
+                    , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+                    , m_columns(columns_of(rule.shape()))
+                {
+                }
+
+                auto row(std::size_t r) const
+                {
+                    const crossed_rows& lines = m_rule->m_lines;
+                    const bool along = lines.along_rows();
+                    const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
+                    return line_cursor<By, row_t<operand_rows>>(
+                        m_operand.row(r), m_rule->m_cuts.data() + first, along ? 0 : lines.position(r), along,
+                        {0, m_rule->m_any ? m_columns : 0}
+                    );
+                }
+
+            private:
+
+                const line_rule* m_rule;
+                operand_rows m_operand;
+                std::size_t m_columns;
+            };
+
+        public:
+
+            using shape_type = typename operand_type::inner_shape_type;
+
+            static constexpr const char* name = "keep_top_k";
+
+            template <class X>
+            line_rule(X&& x, std::size_t k, std::size_t axis)
+                : m_operand(std::forward<X>(x))
+                , m_lines(shape(), axis)
+                , m_any(k != 0)
+            {
+                const std::size_t n = columns_of(shape());
+                const std::size_t row_count = n == 0 || m_lines.extent() == 0 ? 0 : rows_of(shape());
+                const auto operand = make_operand<T>(m_operand, shape());
+                if (m_lines.along_rows())
+                {
+                    std::vector<T> elements;
+                    for (std::size_t r = 0; r < row_count; ++r, elements.clear())
+                    {
+                        append_row(operand.row(r), n, elements);
+                        m_cuts.push_back(size_cut<T, By>::through(elements, k));
+                    }
+                    return;
+                }
+                m_cuts.reserve(row_count / std::max<std::size_t>(m_lines.extent(), 1) * n);
+                std::array<std::vector<T>, word_columns> lines;
+                for (std::size_t bundle = 0; bundle < row_count / std::max<std::size_t>(m_lines.extent(), 1); ++bundle)
+                {
+                    for (std::size_t c = 0; c < n; c += word_columns)
+                    {
+                        cut_lines(operand, bundle, c, std::min(word_columns, n - c), k, lines);
+                    }
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_operand.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return line_rows(*this);
+            }
+
+        private:
+
+            /// Columns [c, c + count) of one bundle, a line each.
+            void cut_lines(
+                const operand_rows& operand, std::size_t bundle, std::size_t c, std::size_t count, std::size_t k,
+                std::array<std::vector<T>, word_columns>& lines
+            )
+            {
+                for (std::size_t i = 0; i < m_lines.extent(); ++i)
+                {
+                    auto row = operand.row(m_lines.first(bundle) + i * m_lines.stride());
+                    row.prepare(c, c + count);
+                    const auto block = row.read(c, count, first_bits(count));
+                    for (std::size_t at = 0; at < count; ++at)
+                    {
+                        lines[at].push_back(block.at(at));
+                    }
+                }
+                for (std::size_t at = 0; at < count; ++at)
+                {
+                    m_cuts.push_back(size_cut<T, By>::through(lines[at], k));
+                    lines[at].clear();
+                }
+            }
+
+            CTX m_operand;
+            crossed_rows m_lines;
+            std::vector<size_cut<T, By>> m_cuts;
+            bool m_any;
+        };
+
+        /// Keeps n of each group of m neighbours along an axis; those in other rows are read, one after another.
+        template <class Rows, size_by By>
+        class group_along_cursor
+        {
+            using row_type = row_t<Rows>;
+            using T = typename block_t<row_type>::value_type;
+
+        public:
+
+            group_along_cursor(
+                const Rows& rows, const crossed_rows& lines, std::size_t r, std::size_t kept, std::size_t group,
+                std::size_t n
+            )
+                : m_along_row(rows.row(r), kept, group, n)
+                , m_rows(&rows)
+                , m_lines(&lines)
+                , m_row(r)
+                , m_kept(kept)
+                , m_group(group)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const
+            {
+                return m_lines->along_rows() ? m_along_row.word(c) : across(c, std::min(word_columns, m_columns - c));
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return m_lines->along_rows() ? m_along_row.kept(c) : across(c, 1) != 0;
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_along_row.extent();
+            }
+
+        private:
+
+            [[nodiscard]] word_t across(std::size_t c, std::size_t count) const
+            {
+                std::array<T, word_columns> own;
+                read(m_row, c, count, [&](std::size_t k, T x) { own[k] = x; });
+                std::array<std::size_t, word_columns> before{};
+                const std::size_t at = m_lines->position(m_row) % m_group;
+                for (std::size_t i = 0; i < m_group; ++i)
+                {
+                    if (i != at)
+                    {
+                        const std::size_t r = m_row - at * m_lines->stride() + i * m_lines->stride();
+                        read(r, c, count, [&](std::size_t k, T x) { before[k] += precedes<By>(x, i, own[k], at); });
+                    }
+                }
+                word_t bits = 0;
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    bits |= word_t(before[k] < m_kept) << k;
+                }
+                return bits;
+            }
+
+            template <class F>
+            void read(std::size_t r, std::size_t c, std::size_t count, F&& f) const
+            {
+                auto row = m_rows->row(r);
+                row.prepare(c, c + count);
+                const auto block = row.read(c, count, first_bits(count));
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    f(k, block.at(k));
+                }
+            }
+
+            group_cursor<row_type, By> m_along_row;
+            const Rows* m_rows;
+            const crossed_rows* m_lines;
+            std::size_t m_row;
+            std::size_t m_kept;
+            std::size_t m_group;
+            std::size_t m_columns;
+        };
+
+        template <class CTX, size_by By>
+        class group_along_rule
+        {
+            using operand_type = std::decay_t<CTX>;
+            using T = std::remove_cv_t<value_type_t<operand_type>>;
+            using operand_rows = decltype(make_operand<T>(
+                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+            ));
+
+            class group_rows
+            {
+            public:
+
+                explicit group_rows(const group_along_rule& rule)
+                    : m_rule(&rule)
+                    , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+                {
+                }
+
+                auto row(std::size_t r) const
+                {
+                    return group_along_cursor<operand_rows, By>(
+                        m_operand, m_rule->m_lines, r, m_rule->m_kept, m_rule->m_group, columns_of(m_rule->shape())
+                    );
+                }
+
+            private:
+
+                const group_along_rule* m_rule;
+                operand_rows m_operand;
+            };
+
+        public:
+
+            using shape_type = typename operand_type::inner_shape_type;
+
+            static constexpr const char* name = "keep_n_of_m";
+
+            template <class X>
+            group_along_rule(X&& x, std::size_t n, std::size_t m, std::size_t axis)
+                : m_operand(std::forward<X>(x))
+                , m_lines(shape(), axis)
+                , m_kept(n)
+                , m_group(m)
+            {
+                if (n > m || m == 0 || m_lines.extent() % m != 0) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, n, " of every ", m, " along axis ", axis, " of extent ", m_lines.extent(),
+                        "; expected at most the group's size, and whole groups"
+                    );
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_operand.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return group_rows(*this);
+            }
+
+        private:
+
+            CTX m_operand;
+            crossed_rows m_lines;
+            std::size_t m_kept;
+            std::size_t m_group;
+        };
+    }
+
+    /// Keeps the k largest elements along an axis, negative ones counted from the end: of each column of a matrix, for
+    /// axis 0. Of equal elements the first ones along the axis are kept; NaN comes last.
+    ///
+    /// Throws std::out_of_range for an axis that x does not have, or k beyond its extent. To build it takes linear time
+    /// on average; memory is that of a cut for each line along the axis, x.size() divided by its extent. An element costs
+    /// two comparisons. Otherwise as keep_top_k(x, k).
+    ///
+    ///     const xt::xtensor<int, 2> x = {{1, 5}, {4, 5}, {3, 6}};
+    ///     auto m = xmask::keep_top_k(x, 2, 0);
+    ///     // 0 1
+    ///     // 1 0
+    ///     // 1 1
+    template <size_by By = size_by::value, class X>
+    auto keep_top_k(X&& x, std::size_t k, std::ptrdiff_t axis)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            const std::size_t at = detail::axis_number("keep_top_k", axis, x.dimension());
+            const auto extent = static_cast<std::size_t>(x.shape()[at]);
+            if (k > extent) [[unlikely]]
+            {
+                detail::throw_out_of_range(
+                    "keep_top_k", "k ", k, " is outside of [0, ", extent, "], the extent of axis ", at
+                );
+            }
+            return mask(detail::line_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, at));
+        }
+    }
+
+    /// Keeps the n largest of every m neighbouring elements along an axis, negative ones counted from the end. Throws
+    /// std::out_of_range for an axis that x does not have. Stores nothing. Otherwise as keep_n_of_m(x, n, m).
+    ///
+    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4, 0);    // 2 of 4 down the columns
+    template <size_by By = size_by::value, class X>
+    auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            const std::size_t at = detail::axis_number("keep_n_of_m", axis, x.dimension());
+            return mask(detail::group_along_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m, at));
+        }
+    }
+}
+
+// ==== xmask/masks/largest_slices.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Masks that keep whole slices of a tensor, those with the largest norms: structured pruning.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// Norms of the slices along an axis.
+        template <class E>
+        class slice_norms
+        {
+            using T = std::remove_cv_t<value_type_t<E>>;
+
+        public:
+
+            slice_norms(const E& x, std::size_t axis, double p)
+                : m_expression(&x)
+                , m_slices(x.shape(), axis)
+                , m_largest(m_slices.extent())
+                , m_norms(m_slices.extent())
+            {
+                visit([&](std::size_t slice, double size) {
+                    double& largest = m_largest[slice];
+                    largest = size > largest || size != size ? size : largest;
+                });
+                if (std::isinf(p))
+                {
+                    m_norms = m_largest;
+                    return;
+                }
+                // In units of each slice's own, so that no power overflows, and none that counts is lost. Those of the
+                // usual norms are powers of two, and round nothing.
+                std::vector<double> units(m_largest);
+                for (double& unit : units)
+                {
+                    const bool measures = unit > 0 && std::isfinite(unit);
+                    unit = !measures ? 1 : p == 1 || p == 2 ? std::ldexp(1., std::ilogb(unit)) : unit;
+                }
+                visit([&](std::size_t slice, double size) { m_norms[slice] += power(size / units[slice], p); });
+                for (std::size_t slice = 0; slice < m_norms.size(); ++slice)
+                {
+                    m_norms[slice] = root(m_norms[slice], p) * units[slice];
+                }
+            }
+
+            [[nodiscard]] std::vector<double>& values() noexcept
+            {
+                return m_norms;
+            }
+
+        private:
+
+            static double power(double size, double p)
+            {
+                return p == 1 ? size : p == 2 ? size * size : std::pow(size, p);
+            }
+
+            static double root(double sum, double p)
+            {
+                return p == 1 ? sum : p == 2 ? std::sqrt(sum) : std::pow(sum, 1 / p);
+            }
+
+            /// Calls f(slice, |x|) for each element.
+            template <class F>
+            void visit(F&& f) const
+            {
+                const auto& shape = m_expression->shape();
+                const std::size_t n = columns_of(shape);
+                const std::size_t row_count = n == 0 || m_slices.extent() == 0 ? 0 : rows_of(shape);
+                const auto operand = make_operand<T>(*m_expression, shape);
+                for (std::size_t r = 0; r < row_count; ++r)
+                {
+                    auto row = operand.row(r);
+                    const bool along = m_slices.along_rows();
+                    const std::size_t slice = along ? 0 : m_slices.position(r);
+                    for_each_block(row, n, [&](std::size_t c, std::size_t count) {
+                        const auto block = row.read(c, count, first_bits(count));
+                        for (std::size_t k = 0; k < count; ++k)
+                        {
+                            f(along ? c + k : slice, std::abs(static_cast<double>(block.at(k))));
+                        }
+                    });
+                }
+            }
+
+            const E* m_expression;
+            crossed_rows m_slices;
+            std::vector<double> m_largest;
+            std::vector<double> m_norms;
+        };
+
+        /// A row of slices: all of it, or none, where they are rows; some columns, the same in all rows, where they cross.
+        class slices_cursor
+        {
+        public:
+
+            slices_cursor(const word_t* words, column_range kept, std::size_t n) noexcept
+                : m_words(words)
+                , m_kept(kept)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept
+            {
+                return m_words == nullptr ? range_word(m_kept, c) : stored_cursor(m_words, m_columns).word(c);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                return m_kept;
+            }
+
+            [[nodiscard]] column_range solid() const noexcept
+            {
+                return m_words == nullptr ? m_kept : column_range();
+            }
+
+        private:
+
+            const word_t* m_words;
+            column_range m_kept;
+            std::size_t m_columns;
+        };
+
+        /// One bit a slice.
+        template <class S>
+        class slices_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            static constexpr const char* name = "keep_largest_slices";
+
+            /// Keeps k of the slices, which are given by their norms.
+            slices_rule(const S& shape, std::size_t axis, std::vector<double>& norms, std::size_t k)
+                : m_shape(shape)
+                , m_slices(shape, axis)
+                , m_words((norms.size() + word_columns - 1) / word_columns)
+            {
+                const auto cut = size_cut<double, size_by::value>::through(norms, k);
+                m_kept = cut.extent_of(norms);
+                for (std::size_t i = 0; i < norms.size(); ++i)
+                {
+                    m_words[i / word_columns] |= word_t(cut.keeps(norms[i], i)) << i % word_columns;
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] slices_cursor row(std::size_t r) const noexcept
+            {
+                const std::size_t n = columns_of(m_shape);
+                if (m_slices.along_rows())
+                {
+                    return {m_words.data(), m_kept, n};
+                }
+                const std::size_t i = m_slices.position(r);
+                const bool kept = (m_words[i / word_columns] >> i % word_columns & 1) != 0;
+                return {nullptr, {0, kept ? n : 0}, n};
+            }
+
+        private:
+
+            S m_shape;
+            crossed_rows m_slices;
+            std::vector<word_t> m_words;
+            column_range m_kept;
+        };
+    }
+
+    /// Keeps whole slices along an axis, those with the largest p-norm: a fraction of them, to the nearest number. This
+    /// is structured pruning, ln_structured of PyTorch: axis 0 of a layer's weights prunes its outputs, axis 1 its inputs.
+    ///
+    /// x: a tensor or lazy expression of numbers, whose shape is the mask's. It is read here, and not looked at again.
+    /// axis: negative ones are counted from the end. p: any positive number, or infinity for the largest magnitude.
+    /// The norm of a slice is (sum of |x|^p)^(1/p) of its elements, computed in double; of equal norms the first slices
+    /// are kept, and NaN comes last. Throws std::invalid_argument for a fraction outside of [0, 1] or p not above 0,
+    /// std::out_of_range for an axis that x does not have.
+    /// The mask stores one bit for each slice, and is broadcast from these: whole rows are kept or dropped at once.
+    ///
+    ///     const xt::xtensor<float, 2> weights = {{1, -1, 1}, {0, 3, 0}, {0, 0, 1}};
+    ///     auto m = xmask::keep_largest_slices(weights, 0.34, 0);
+    ///     // 0 0 0
+    ///     // 1 1 1
+    ///     // 0 0 0
+    template <class X>
+    auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, double p = 2)
+    {
+        if constexpr (detail::require_numbers<X>())
+        {
+            if (!(fraction >= 0 && fraction <= 1)) [[unlikely]]
+            {
+                detail::throw_invalid("keep_largest_slices", "fraction ", fraction, " is outside of [0, 1]");
+            }
+            if (!(p > 0)) [[unlikely]]
+            {
+                detail::throw_invalid("keep_largest_slices", "p ", p, "; expected a number above 0, or infinity");
+            }
+            const std::size_t at = detail::axis_number("keep_largest_slices", axis, x.dimension());
+            detail::slice_norms<X> norms(x, at, p);
+            const auto k = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(norms.values().size())));
+            using shape_type = typename X::inner_shape_type;
+            return mask(detail::slices_rule<shape_type>(x.shape(), at, norms.values(), k));
+        }
+    }
+}
+
 // ==== xmask/masks/lengths.hpp ====
 
 #include <algorithm>
@@ -10879,11 +11923,17 @@ namespace xmask::inline XMASK_ABI
                 : m_lengths(std::forward<L>(lengths))
                 , m_shape(append_axis(m_lengths.shape(), n))
                 , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
+                , m_name(name)
             {
                 if (!all_within(n)) [[unlikely]]
                 {
                     throw_outside(name, n);
                 }
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -10960,6 +12010,7 @@ namespace xmask::inline XMASK_ABI
             CTL m_lengths;
             shape_type m_shape;
             row_offsets m_offsets;
+            const char* m_name;
         };
 
         template <class L>
@@ -11066,6 +12117,13 @@ namespace xmask::inline XMASK_ABI
             return ~add_far(~offset, count);
         }
 
+        /// i + offset, or 0 where that lies before the first key.
+        [[nodiscard]] constexpr std::size_t moved_by(std::size_t i, std::ptrdiff_t offset) noexcept
+        {
+            const auto by = static_cast<std::size_t>(offset);
+            return offset < 0 ? i - std::min(i, 0 - by) : i + by;
+        }
+
         /// Keys [i + begin, i + end) of query i.
         class window_pattern
         {
@@ -11079,16 +12137,10 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return {column(i, m_begin, n), column(i, m_end, n)};
+                return {std::min(moved_by(i, m_begin), n), std::min(moved_by(i, m_end), n)};
             }
 
         private:
-
-            static constexpr std::size_t column(std::size_t i, std::ptrdiff_t offset, std::size_t n) noexcept
-            {
-                const std::ptrdiff_t c = static_cast<std::ptrdiff_t>(i) + offset;
-                return std::min(static_cast<std::size_t>(std::max<std::ptrdiff_t>(c, 0)), n);
-            }
 
             std::ptrdiff_t m_begin;
             std::ptrdiff_t m_end;
@@ -11099,19 +12151,21 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            explicit constexpr prefix_pattern(std::size_t prefix) noexcept
+            constexpr prefix_pattern(std::size_t prefix, std::ptrdiff_t offset) noexcept
                 : m_prefix(prefix)
+                , m_offset(offset)
             {
             }
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return {0, std::min(std::max(i + 1, m_prefix), n)};
+                return {0, std::min(std::max(moved_by(i + 1, m_offset), m_prefix), n)};
             }
 
         private:
 
             std::size_t m_prefix;
+            std::ptrdiff_t m_offset;
         };
 
         /// Causal within chunks.
@@ -11119,19 +12173,23 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            explicit constexpr chunk_pattern(std::size_t chunk) noexcept
+            constexpr chunk_pattern(std::size_t chunk, std::ptrdiff_t offset) noexcept
                 : m_chunk(chunk)
+                , m_offset(offset)
             {
             }
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return {std::min(i - i % m_chunk, n), std::min(i + 1, n)};
+                // Before the first key there are no chunks.
+                const std::size_t end = moved_by(i + 1, m_offset);
+                return {std::min(end - (end == 0 ? 0 : (end - 1) % m_chunk + 1), n), std::min(end, n)};
             }
 
         private:
 
             std::size_t m_chunk;
+            std::ptrdiff_t m_offset;
         };
 
         /// A query's row is one range, which Pattern knows.
@@ -11142,10 +12200,16 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = std::array<std::size_t, 2>;
 
-            pattern_rule(std::size_t q, std::size_t k, Pattern pattern) noexcept
+            pattern_rule(const char* name, std::size_t q, std::size_t k, Pattern pattern) noexcept
                 : m_shape{q, k}
                 , m_pattern(pattern)
+                , m_name(name)
             {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -11162,6 +12226,7 @@ namespace xmask::inline XMASK_ABI
 
             shape_type m_shape;
             Pattern m_pattern;
+            const char* m_name;
         };
 
         template <class P>
@@ -11188,13 +12253,16 @@ namespace xmask::inline XMASK_ABI
             using shape_type =
                 typename one_more_axis<typename one_more_axis<typename table::inner_shape_type>::type>::type;
 
+            static constexpr const char* name = "keep_prefix";
+
             template <class P>
-            prefix_rule(std::size_t q, std::size_t k, P&& prefix)
+            prefix_rule(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset)
                 : m_prefix(std::forward<P>(prefix))
                 , m_shape(append_axis(append_axis(m_prefix.shape(), q), k))
                 , m_offsets(table_offsets(m_prefix, m_prefix.dimension()))
                 , m_queries(q)
                 , m_keys(k)
+                , m_offset(offset)
             {
                 for (std::size_t batch = 0; batch < m_prefix.size(); ++batch)
                 {
@@ -11211,7 +12279,7 @@ namespace xmask::inline XMASK_ABI
             {
                 // The pattern clamps, because the caller's tensor may have changed since it was checked.
                 const std::size_t batch = r / m_queries;
-                const prefix_pattern pattern(static_cast<std::size_t>(at(batch)));
+                const prefix_pattern pattern(static_cast<std::size_t>(at(batch)), m_offset);
                 return range_cursor(pattern(r - batch * m_queries, m_keys));
             }
 
@@ -11227,6 +12295,7 @@ namespace xmask::inline XMASK_ABI
             row_offsets m_offsets;
             std::size_t m_queries;
             std::size_t m_keys;
+            std::ptrdiff_t m_offset;
         };
 
         template <class P>
@@ -11369,6 +12438,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_same_segment";
+
             template <class Q, class K>
             segment_rule(const Q& q_segments, const K& k_segments)
                 : m_shape(append_axis(q_segments.shape(), columns_of(k_segments.shape())))
@@ -11507,10 +12578,13 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = std::array<std::size_t, 2>;
 
-            dilated_rule(std::size_t q, std::size_t k, std::size_t left, std::size_t step)
+            static constexpr const char* name = "keep_dilated";
+
+            dilated_rule(std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset)
                 : m_shape{q, k}
                 , m_left(left)
                 , m_step(step)
+                , m_offset(offset)
             {
                 if (step == 0) [[unlikely]]
                 {
@@ -11530,12 +12604,18 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept
             {
                 const std::size_t n = m_shape[1];
-                const std::size_t begin = i - std::min(m_left, i / m_step) * m_step;
+                const std::size_t past = moved_by(i + 1, m_offset);
+                if (past == 0)
+                {
+                    return dilated_cursor({0, 0}, m_step, m_comb);
+                }
+                const std::size_t last = past - 1;
+                const std::size_t begin = last - std::min(m_left, last / m_step) * m_step;
                 if (begin >= n)
                 {
                     return dilated_cursor({n, n}, m_step, m_comb);
                 }
-                const std::size_t end = i < n ? i + 1 : n - (n - 1 - begin) % m_step;
+                const std::size_t end = last < n ? past : n - (n - 1 - begin) % m_step;
                 return dilated_cursor({begin, end}, m_step, m_comb);
             }
 
@@ -11544,6 +12624,7 @@ namespace xmask::inline XMASK_ABI
             shape_type m_shape;
             std::size_t m_left;
             std::size_t m_step;
+            std::ptrdiff_t m_offset;
             word_t m_comb = 0;
         };
 
@@ -11652,6 +12733,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_if";
+
             template <class G>
             function_rule(S shape, G&& f)
                 : m_shape(std::move(shape))
@@ -11704,7 +12787,8 @@ namespace xmask::inline XMASK_ABI
     inline auto keep_causal(std::size_t q, std::size_t k, std::ptrdiff_t offset = 0)
     {
         const auto begin = -static_cast<std::ptrdiff_t>(detail::far_away);
-        return mask(detail::pattern_rule(q, k, detail::window_pattern(begin, detail::add_far(offset, 1))));
+        const detail::window_pattern pattern(begin, detail::add_far(offset, 1));
+        return mask(detail::pattern_rule("keep_causal", q, k, pattern));
     }
 
     /// keep_causal(q, k, 0): query i sees keys 0 to i.
@@ -11740,13 +12824,15 @@ namespace xmask::inline XMASK_ABI
     {
         const auto begin = detail::subtract_far(offset, left);
         const auto end = detail::add_far(detail::add_far(offset, right), 1);
-        return mask(detail::pattern_rule(q, k, detail::window_pattern(begin, end)));
+        return mask(detail::pattern_rule("keep_window", q, k, detail::window_pattern(begin, end)));
     }
 
-    /// Keeps key j for query i where j <= i or j < prefix: every query sees the whole prefix, and beyond it is causal.
+    /// Keeps key j for query i where j <= i + offset or j < prefix: every query sees the whole prefix, and beyond it is
+    /// causal.
     ///
     /// prefix: an integer, for a mask of shape (q, k); or integers of any rank, a tensor, lazy expression, standard
     /// container or list, for one of shape prefix.shape + [q, k]. A tensor is held by reference if it is an lvalue.
+    /// offset: how many keys lie before the first query, k - q with a cache of keys and values, as in keep_causal.
     /// Throws std::out_of_range, naming the value and its position, for a prefix below 0 or beyond k.
     /// A row is one range, and a word costs a shift.
     ///
@@ -11755,24 +12841,25 @@ namespace xmask::inline XMASK_ABI
     ///     // 1 1 0
     ///     // 1 1 1
     template <class P>
-    auto keep_prefix(std::size_t q, std::size_t k, P&& prefix)
+    auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset = 0)
     {
         if constexpr (detail::prefix_number<std::decay_t<P>>)
         {
             detail::require_prefix_within(prefix, k);
-            return mask(detail::pattern_rule(q, k, detail::prefix_pattern(static_cast<std::size_t>(prefix))));
+            const detail::prefix_pattern pattern(static_cast<std::size_t>(prefix), offset);
+            return mask(detail::pattern_rule("keep_prefix", q, k, pattern));
         }
         else if constexpr (detail::require_prefix<P>())
         {
             using rule = detail::prefix_rule<detail::held_t<P>>;
-            return mask(rule(q, k, detail::hold(std::forward<P>(prefix))));
+            return mask(rule(q, k, detail::hold(std::forward<P>(prefix)), offset));
         }
     }
 
     template <std::integral T>
-    auto keep_prefix(std::size_t q, std::size_t k, std::initializer_list<T> prefix)
+    auto keep_prefix(std::size_t q, std::size_t k, std::initializer_list<T> prefix, std::ptrdiff_t offset = 0)
     {
-        return keep_prefix(q, k, detail::hold(prefix));
+        return keep_prefix(q, k, detail::hold(prefix), offset);
     }
 
     /// Keeps the keys whose segment is the query's: attention within each of several sequences packed into one.
@@ -11805,27 +12892,31 @@ namespace xmask::inline XMASK_ABI
         return keep_same_segment(detail::hold(q_segments), detail::hold(k_segments));
     }
 
-    /// Keeps key j for query i where j <= i and both are in the same chunk of `chunk` tokens: causal within chunks.
+    /// Keeps key j for query i, which stands at position p = i + offset, where j <= p and both are in the same chunk of
+    /// `chunk` tokens: causal within chunks.
     ///
-    /// The mask's shape is (q, k). Throws std::invalid_argument for a chunk of 0. Nothing is stored; a row is one
+    /// The mask's shape is (q, k). offset is that of keep_causal: k - q with a cache of keys and values. A query before
+    /// the first key sees nothing. Throws std::invalid_argument for a chunk of 0. Nothing is stored; a row is one
     /// range, which costs a division, and a word costs two shifts.
     ///
     ///     auto m = xmask::keep_chunked(3, 3, 2);
     ///     // 1 0 0
     ///     // 1 1 0
     ///     // 0 0 1
-    inline auto keep_chunked(std::size_t q, std::size_t k, std::size_t chunk)
+    inline auto keep_chunked(std::size_t q, std::size_t k, std::size_t chunk, std::ptrdiff_t offset = 0)
     {
         if (chunk == 0) [[unlikely]]
         {
             detail::throw_invalid("keep_chunked", "chunk 0; expected 1 or more");
         }
-        return mask(detail::pattern_rule(q, k, detail::chunk_pattern(chunk)));
+        return mask(detail::pattern_rule("keep_chunked", q, k, detail::chunk_pattern(chunk, offset)));
     }
 
-    /// Keeps keys i, i - step, i - 2 * step, ... down to i - left * step for query i: a dilated window.
+    /// Keeps keys p, p - step, p - 2 * step, ... down to p - left * step for query i, which stands at position
+    /// p = i + offset: a dilated window.
     ///
-    /// The mask's shape is (q, k). Throws std::invalid_argument for a step of 0. Nothing is stored; a word costs a
+    /// The mask's shape is (q, k). offset is that of keep_causal: k - q with a cache of keys and values. A query before
+    /// the first key sees nothing. Throws std::invalid_argument for a step of 0. Nothing is stored; a word costs a
     /// division and two shifts.
     ///
     ///     auto m = xmask::keep_dilated(4, 4, 1, 2);
@@ -11833,9 +12924,11 @@ namespace xmask::inline XMASK_ABI
     ///     // 0 1 0 0
     ///     // 1 0 1 0
     ///     // 0 1 0 1
-    inline auto keep_dilated(std::size_t q, std::size_t k, std::size_t left, std::size_t step)
+    inline auto keep_dilated(
+        std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset = 0
+    )
     {
-        return mask(detail::dilated_rule(q, k, left, step));
+        return mask(detail::dilated_rule(q, k, left, step, offset));
     }
 
     /// Keeps the elements for whose indices f is true.
@@ -12279,6 +13372,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
 
+            static constexpr const char* name = "keep_ranges";
+
             template <class B, class E>
             ranges_rule(B&& begin, E&& end, std::size_t n)
                 : m_begin(std::forward<B>(begin))
@@ -12443,6 +13538,681 @@ namespace xmask::inline XMASK_ABI
     auto segment_ids(std::initializer_list<T> cumulative)
     {
         return segment_ids(detail::hold(cumulative));
+    }
+}
+
+// ==== xmask/masks/run_lengths.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
+/// @file
+/// A mask in memory as the lengths of its runs.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// A mask as the lengths of alternating runs, in row-major order of all its elements: how many are dropped first,
+    /// how many are kept then, and so on. Two masks are equal if their run lengths are.
+    struct run_lengths
+    {
+        std::vector<std::size_t> shape;
+        std::vector<std::size_t> counts; ///< dropped, kept, dropped, ...; only the first may be 0
+
+        friend bool operator==(const run_lengths&, const run_lengths&) = default;
+    };
+
+    namespace detail
+    {
+        /// Part of a sequence of runs, of which it knows those that touch it. Words are mostly asked for in order, so the
+        /// search starts where the last one ended.
+        class runs_cursor
+        {
+        public:
+
+            /// Positions [begin, begin + n) of the sequence; every run of [first, last) has some of them.
+            runs_cursor(const column_range* first, const column_range* last, std::size_t begin, std::size_t n) noexcept
+                : m_first(first)
+                , m_last(last)
+                , m_at(first)
+                , m_begin(begin)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            {
+                const std::size_t from = m_begin + c;
+                const auto ends_before = [from](const column_range& run) { return run.end <= from; };
+                if (m_at != m_first && !ends_before(*(m_at - 1)))
+                {
+                    m_at = std::partition_point(m_first, m_at, ends_before);
+                }
+                while (m_at != m_last && ends_before(*m_at))
+                {
+                    ++m_at;
+                }
+                word_t bits = 0;
+                for (const column_range* run = m_at; run != m_last && run->begin < from + word_columns; ++run)
+                {
+                    bits |= range_word(*run, from);
+                }
+                return bits & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] column_range extent() const noexcept
+            {
+                if (m_first == m_last)
+                {
+                    return {};
+                }
+                return {
+                    std::max(m_first->begin, m_begin) - m_begin,
+                    std::min((m_last - 1)->end, m_begin + m_columns) - m_begin,
+                };
+            }
+
+            [[nodiscard]] column_range solid() const noexcept
+            {
+                return m_last - m_first == 1 ? extent() : column_range();
+            }
+
+        private:
+
+            const column_range* m_first;
+            const column_range* m_last;
+            mutable const column_range* m_at;
+            std::size_t m_begin;
+            std::size_t m_columns;
+        };
+
+        /// Runs of kept elements in row-major order; memory in proportion to the runs.
+        template <class S>
+        class runs_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            static constexpr const char* name = "keep_run_lengths";
+
+            template <class E>
+            runs_rule(const E& counts, S shape)
+                : m_shape(std::move(shape))
+            {
+                if (counts.dimension() != 1) [[unlikely]]
+                {
+                    throw_invalid(name, "counts of shape ", tuple_text(counts.shape()), "; expected one axis");
+                }
+                std::size_t at = 0;
+                for (std::size_t i = 0; i < counts.size(); ++i)
+                {
+                    const std::size_t end = at + checked(counts(i), i, at);
+                    if (i % 2 == 1 && end != at)
+                    {
+                        append(at, end);
+                    }
+                    at = end;
+                }
+                if (at != elements()) [[unlikely]]
+                {
+                    throw_invalid(
+                        name, "the counts add up to ", at, "; a mask of shape ", tuple_text(m_shape), " has ", elements(),
+                        " elements"
+                    );
+                }
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] runs_cursor row(std::size_t r) const noexcept
+            {
+                const std::size_t n = columns_of(m_shape);
+                const std::size_t begin = r * n;
+                const column_range* all = m_runs.data();
+                const column_range* past = all + m_runs.size();
+                const column_range* first =
+                    std::partition_point(all, past, [=](const column_range& run) { return run.end <= begin; });
+                const column_range* last =
+                    std::partition_point(first, past, [=](const column_range& run) { return run.begin < begin + n; });
+                return {first, last, begin, n};
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::direct;
+            }
+
+            [[nodiscard]] runs_cursor flat() const noexcept
+            {
+                return {m_runs.data(), m_runs.data() + m_runs.size(), 0, elements()};
+            }
+
+        private:
+
+            [[nodiscard]] std::size_t elements() const noexcept
+            {
+                return rows_of(m_shape) * columns_of(m_shape);
+            }
+
+            template <class T>
+            std::size_t checked(T count, std::size_t i, std::size_t before) const
+            {
+                if (std::cmp_less(+count, 0) || std::cmp_greater(+count, elements() - before)) [[unlikely]]
+                {
+                    throw_out_of_range(
+                        name, "count ", +count, " at position ", i, " is outside of [0, ", elements() - before,
+                        "], the elements that are left"
+                    );
+                }
+                return static_cast<std::size_t>(count);
+            }
+
+            void append(std::size_t begin, std::size_t end)
+            {
+                if (!m_runs.empty() && m_runs.back().end == begin)
+                {
+                    m_runs.back().end = end;
+                    return;
+                }
+                m_runs.push_back({begin, end});
+            }
+
+            S m_shape;
+            std::vector<column_range> m_runs;
+        };
+
+        template <class C>
+        consteval bool require_counts()
+        {
+            constexpr bool integers = holds_integers<C>();
+            static_assert(
+                integers, "xmask: run lengths are integers: a 1-D tensor of them, a standard container, or a list."
+            );
+            return integers;
+        }
+
+        template <class C, class S>
+        auto make_runs(C&& counts, const S& shape)
+        {
+            if constexpr (require_counts<C>())
+            {
+                decltype(auto) table = hold(std::forward<C>(counts));
+                auto owned = to_shape(shape);
+                return mask(runs_rule<decltype(owned)>(table, std::move(owned)));
+            }
+        }
+    }
+
+    /// The run lengths of a mask. Costs each row's extent, and memory for the runs.
+    ///
+    /// The order is row-major, and runs go on from row to row. COCO's run-length encoding counts in the same way, but
+    /// down the columns: it is that of the transposed mask.
+    ///
+    ///     xmask::run_lengths_of(xmask::keep_lengths({2, 4, 0}, 4)).counts;    // 0 2 2 4 4
+    template <class M>
+    run_lengths run_lengths_of(const M& m)
+    {
+        run_lengths result;
+        if constexpr (detail::require_mask<M>())
+        {
+            result.shape.assign(m.shape().begin(), m.shape().end());
+            result.counts = {0};
+            const auto add = [&](std::size_t count, bool kept) {
+                const bool same = (result.counts.size() % 2 == 0) == kept;
+                if (same)
+                {
+                    result.counts.back() += count;
+                }
+                else if (count != 0)
+                {
+                    result.counts.push_back(count);
+                }
+            };
+            const std::size_t n = detail::columns_of(m.shape());
+            const detail::mask_rows<M> rows(m, m.shape());
+            for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r)
+            {
+                std::size_t c = 0;
+                for (const auto& [begin, end] : detail::runs_in_row(rows.row(r), n))
+                {
+                    add(begin - c, false);
+                    add(end - begin, true);
+                    c = end;
+                }
+                add(n - c, false);
+            }
+        }
+        return result;
+    }
+
+    /// The mask that has these run lengths, as run_lengths_of gives them.
+    ///
+    /// counts: integers, a list, container or 1-D tensor: how many elements are dropped first, how many are kept then,
+    /// and so on, in row-major order; any may be 0. shape: the mask's shape, or a number for 1-D.
+    /// Throws std::out_of_range for a count below 0 or beyond the elements that are left, naming its position;
+    /// std::invalid_argument where the counts do not add up to the mask's elements.
+    /// Memory for the kept runs; a row costs a search among them, a word a step through them. Nothing is unpacked.
+    ///
+    ///     auto m = xmask::keep_run_lengths({1, 4, 3}, {2, 4});
+    ///     // 0 1 1 1
+    ///     // 1 0 0 0
+    template <class C, class S>
+    auto keep_run_lengths(C&& counts, const S& shape)
+    {
+        return detail::make_runs(std::forward<C>(counts), shape);
+    }
+
+    template <std::integral T, class S>
+    auto keep_run_lengths(std::initializer_list<T> counts, const S& shape)
+    {
+        return detail::make_runs(detail::hold(counts), shape);
+    }
+
+    template <class C>
+    auto keep_run_lengths(C&& counts, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_runs(std::forward<C>(counts), shape);
+    }
+
+    template <std::integral T>
+    auto keep_run_lengths(std::initializer_list<T> counts, std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_runs(detail::hold(counts), shape);
+    }
+
+    inline auto keep_run_lengths(const run_lengths& runs)
+    {
+        return detail::make_runs(runs.counts, runs.shape);
+    }
+}
+
+// ==== xmask/masks/slices.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+/// @file
+/// Parts of a mask that are masks themselves: a range of an axis, or one index of it.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// A shape type with one axis less; the rank stays known at compile time where it was.
+        template <class S>
+        struct one_axis_less
+        {
+            using type = any_shape;
+        };
+
+        template <class T, std::size_t N>
+            requires(N > 0)
+        struct one_axis_less<std::array<T, N>>
+        {
+            using type = std::array<std::size_t, N - 1>;
+        };
+
+        /// A shape as one that can be changed: as it is, but for shapes fixed at compile time.
+        template <class S>
+        using free_shape = typename broadcast_shape_type<S, S>::type;
+
+        /// The rows of a mask that are rows of its part. Along the last axis all of them are.
+        class part_rows
+        {
+        public:
+
+            /// [begin, begin + count) of an axis.
+            template <class S>
+            part_rows(const S& shape, std::size_t axis, std::size_t begin, std::size_t count)
+            {
+                std::size_t inner = 1;
+                for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a)
+                {
+                    inner *= static_cast<std::size_t>(shape[a]);
+                }
+                if (axis + 1 == shape.size())
+                {
+                    m_block = rows_of(shape);
+                    m_stride = m_block;
+                    return;
+                }
+                m_block = count * inner;
+                m_stride = static_cast<std::size_t>(shape[axis]) * inner;
+                m_first = begin * inner;
+            }
+
+            /// The number in the mask of row r of the part.
+            [[nodiscard]] XMASK_INLINE std::size_t operator()(std::size_t r) const noexcept
+            {
+                return r < m_block ? m_first + r : r / m_block * m_stride + m_first + r % m_block;
+            }
+
+        private:
+
+            std::size_t m_block;
+            std::size_t m_stride;
+            std::size_t m_first = 0;
+        };
+
+        /// Columns [begin, begin + n) of a row.
+        template <row_cursor C>
+        class part_cursor
+        {
+        public:
+
+            part_cursor(C cursor, std::size_t begin, std::size_t n)
+                : m_cursor(std::move(cursor))
+                , m_begin(begin)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return m_cursor.word(m_begin + c) & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return detail::kept(m_cursor, m_begin + c);
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return within(m_cursor.extent());
+            }
+
+            [[nodiscard]] column_range solid() const
+            {
+                return within(detail::solid(m_cursor));
+            }
+
+        private:
+
+            [[nodiscard]] column_range within(column_range range) const
+            {
+                const column_range part = intersection(range, {m_begin, m_begin + m_columns});
+                return {part.begin - m_begin, part.end - m_begin};
+            }
+
+            C m_cursor;
+            std::size_t m_begin;
+            std::size_t m_columns;
+        };
+
+        /// A range of an axis, which stays.
+        template <class CTM>
+        class slice_range_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+            using rows_type = mask_rows<mask_type>;
+
+            class rows_of_range
+            {
+            public:
+
+                explicit rows_of_range(const slice_range_rule& rule)
+                    : m_rows(rule.m_mask, rule.m_mask.shape())
+                    , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_begin, rule.m_shape[rule.m_axis])
+                    , m_begin(rule.m_axis + 1 == rule.m_shape.size() ? rule.m_begin : 0)
+                    , m_columns(columns_of(rule.m_shape))
+                {
+                }
+
+                XMASK_INLINE auto row(std::size_t r) const
+                {
+                    return part_cursor<typename rows_type::cursor>(m_rows.row(m_numbers(r)), m_begin, m_columns);
+                }
+
+            private:
+
+                rows_type m_rows;
+                part_rows m_numbers;
+                std::size_t m_begin;
+                std::size_t m_columns;
+            };
+
+        public:
+
+            using shape_type = free_shape<typename mask_type::inner_shape_type>;
+
+            static constexpr const char* name = "mask_slice";
+
+            template <class M>
+            slice_range_rule(M&& m, std::size_t axis, std::size_t begin, std::size_t end)
+                : m_mask(std::forward<M>(m))
+                , m_shape(xt::uninitialized_shape<shape_type>(m_mask.dimension()))
+                , m_axis(axis)
+                , m_begin(begin)
+            {
+                std::copy(m_mask.shape().begin(), m_mask.shape().end(), m_shape.begin());
+                m_shape[axis] = end - begin;
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return rows_of_range(*this);
+            }
+
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                index[m_axis] += m_begin;
+                f(m_mask, index);
+            }
+
+        private:
+
+            CTM m_mask;
+            shape_type m_shape;
+            std::size_t m_axis;
+            std::size_t m_begin;
+        };
+
+        /// One index of an axis, which goes. Where that is the last axis, a row is a column of the mask: an element from
+        /// each of its rows.
+        template <class CTM>
+        class slice_index_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+            using rows_type = mask_rows<mask_type>;
+            using cursor_type = typename rows_type::cursor;
+
+            class cursor
+            {
+            public:
+
+                explicit cursor(cursor_type row)
+                    : m_row(std::move(row))
+                {
+                }
+
+                cursor(const rows_type& rows, std::size_t first, std::size_t column, std::size_t n)
+                    : m_rows(&rows)
+                    , m_first(first)
+                    , m_column(column)
+                    , m_columns(n)
+                {
+                }
+
+                [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+                {
+                    return m_row ? m_row->word(c) : gathered(c);
+                }
+
+                [[nodiscard]] bool kept(std::size_t c) const
+                {
+                    return m_row ? detail::kept(*m_row, c) : detail::kept(m_rows->row(m_first + c), m_column);
+                }
+
+                [[nodiscard]] column_range extent() const
+                {
+                    return m_row ? m_row->extent() : column_range{0, m_columns};
+                }
+
+                [[nodiscard]] column_range solid() const
+                {
+                    return m_row ? m_row->solid() : column_range();
+                }
+
+            private:
+
+                [[nodiscard]] word_t gathered(std::size_t c) const
+                {
+                    word_t bits = 0;
+                    for (std::size_t k = 0; k < word_columns && c + k < m_columns; ++k)
+                    {
+                        bits |= word_t(kept(c + k)) << k;
+                    }
+                    return bits;
+                }
+
+                std::optional<cursor_type> m_row;
+                const rows_type* m_rows = nullptr;
+                std::size_t m_first = 0;
+                std::size_t m_column = 0;
+                std::size_t m_columns = 0;
+            };
+
+            class rows_at_index
+            {
+            public:
+
+                explicit rows_at_index(const slice_index_rule& rule)
+                    : m_rows(rule.m_mask, rule.m_mask.shape())
+                    , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_index, 1)
+                    , m_column(rule.m_index)
+                    , m_columns(columns_of(rule.m_shape))
+                    , m_across(rule.m_axis == rule.m_shape.size())
+                {
+                }
+
+                XMASK_INLINE cursor row(std::size_t r) const
+                {
+                    return m_across ? cursor(m_rows, r * m_columns, m_column, m_columns) : cursor(m_rows.row(m_numbers(r)));
+                }
+
+            private:
+
+                rows_type m_rows;
+                part_rows m_numbers;
+                std::size_t m_column;
+                std::size_t m_columns;
+                bool m_across;
+            };
+
+        public:
+
+            using shape_type = typename one_axis_less<free_shape<typename mask_type::inner_shape_type>>::type;
+
+            static constexpr const char* name = "mask_slice";
+
+            template <class M>
+            slice_index_rule(M&& m, std::size_t axis, std::size_t index)
+                : m_mask(std::forward<M>(m))
+                , m_shape(xt::uninitialized_shape<shape_type>(m_mask.dimension() - 1))
+                , m_axis(axis)
+                , m_index(index)
+            {
+                const auto& from = m_mask.shape();
+                const auto gone = from.begin() + static_cast<std::ptrdiff_t>(axis);
+                std::copy(gone + 1, from.end(), std::copy(from.begin(), gone, m_shape.begin()));
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return rows_at_index(*this);
+            }
+
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                index.insert(index.begin() + static_cast<std::ptrdiff_t>(m_axis), m_index);
+                f(m_mask, index);
+            }
+
+        private:
+
+            CTM m_mask;
+            shape_type m_shape;
+            std::size_t m_axis;
+            std::size_t m_index;
+        };
+    }
+
+    /// Indices [begin, end) of one axis of a mask, as a mask; the axis stays. In Python, m[begin:end] for axis 0.
+    ///
+    /// axis: negative ones are counted from the end. The slice is as lazy as its mask: it stores nothing, and answers
+    /// with the mask's own words, extents and solid ranges, so that a row of it costs a row of the mask. It is held by
+    /// reference if it has a name.
+    /// Throws std::out_of_range for an axis that the mask does not have, or unless 0 <= begin <= end <= its extent.
+    ///
+    ///     auto causal = xmask::keep_causal(4096, 4096);
+    ///     auto last = xmask::mask_slice(causal, 0, 4000, 4096);    // the last 96 queries see all keys before them
+    ///     auto near = xmask::mask_slice(last, 1, 3000, 4096);      // of the last 1096 keys
+    template <class M, std::integral A, std::integral B, std::integral E>
+    auto mask_slice(M&& m, A axis, B begin, E end)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
+            const auto extent = static_cast<std::size_t>(m.shape()[at]);
+            if (std::cmp_less(begin, 0) || std::cmp_less(end, begin) || std::cmp_greater(end, extent)) [[unlikely]]
+            {
+                detail::throw_out_of_range(
+                    "mask_slice", "the range [", begin, ", ", end, ") of axis ", at, " is not within [0, ", extent, ")"
+                );
+            }
+            using rule = detail::slice_range_rule<detail::closure_t<M>>;
+            return mask(
+                rule(std::forward<M>(m), at, static_cast<std::size_t>(begin), static_cast<std::size_t>(end))
+            );
+        }
+    }
+
+    /// One index of an axis of a mask, as a mask without this axis. In Python, m[index] for axis 0.
+    ///
+    /// As the range above; but of the last axis, an element costs one of the mask's rows. Throws std::out_of_range for an
+    /// axis that the mask does not have, or an index outside of it.
+    ///
+    ///     auto row = xmask::mask_slice(xmask::keep_causal(3, 4), 0, 1);    // 1 1 0 0
+    template <class M, std::integral A, std::integral I>
+    auto mask_slice(M&& m, A axis, I index)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
+            const auto extent = static_cast<std::size_t>(m.shape()[at]);
+            if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, extent)) [[unlikely]]
+            {
+                detail::throw_out_of_range(
+                    "mask_slice", "index ", index, " of axis ", at, " is outside of [0, ", extent, ")"
+                );
+            }
+            using rule = detail::slice_index_rule<detail::closure_t<M>>;
+            return mask(rule(std::forward<M>(m), at, static_cast<std::size_t>(index)));
+        }
     }
 }
 
@@ -12793,6 +14563,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename Within::shape_type;
 
+            static constexpr const char* name = "keep_spans";
+
             spans_rule(Within within, span_plan plan)
                 : m_within(std::move(within))
                 , m_plan(std::move(plan))
@@ -13046,11 +14818,11 @@ namespace xmask::inline XMASK_ABI
         using token_t = std::remove_cv_t<value_type_t<X>>;
 
         template <class X, class I>
-        auto make_tokens(X&& tokens, I&& ids)
+        auto make_tokens(const char* name, X&& tokens, I&& ids)
         {
             if constexpr (require_tokens<X, I>())
             {
-                return make_element_mask(std::forward<X>(tokens), make_id_test<token_t<X>>(std::forward<I>(ids)));
+                return make_element_mask(name, std::forward<X>(tokens), make_id_test<token_t<X>>(std::forward<I>(ids)));
             }
         }
 
@@ -13099,6 +14871,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename operand_type::inner_shape_type;
 
+            static constexpr const char* name = Finder::name;
+
             template <class X>
             marked_rule(X&& tokens, Finder finder)
                 : m_tokens(std::forward<X>(tokens))
@@ -13134,6 +14908,8 @@ namespace xmask::inline XMASK_ABI
         class through_first
         {
         public:
+
+            static constexpr const char* name = "keep_through_first";
 
             explicit through_first(Test test)
                 : m_test(std::move(test))
@@ -13231,7 +15007,9 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            between_markers(const char* name, Begin begin, End end)
+            static constexpr const char* name = "keep_between_markers";
+
+            between_markers(Begin begin, End end)
                 : m_begin(std::move(begin))
                 , m_end(std::move(end))
             {
@@ -13277,9 +15055,7 @@ namespace xmask::inline XMASK_ABI
                 auto begins = make_id_test<token_t<X>>(std::forward<B>(begin));
                 auto ends = make_id_test<token_t<X>>(std::forward<E>(end));
                 using finder = between_markers<decltype(begins), decltype(ends)>;
-                return make_marked(
-                    std::forward<X>(tokens), finder("keep_between_markers", std::move(begins), std::move(ends))
-                );
+                return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));
             }
         }
     }
@@ -13296,13 +15072,13 @@ namespace xmask::inline XMASK_ABI
     template <class X, class I>
     auto keep_tokens(X&& tokens, I&& ids)
     {
-        return detail::make_tokens(std::forward<X>(tokens), std::forward<I>(ids));
+        return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
     }
 
     template <class X, std::integral T>
     auto keep_tokens(X&& tokens, std::initializer_list<T> ids)
     {
-        return detail::make_tokens(std::forward<X>(tokens), ids);
+        return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
     }
 
     /// Drops the tokens that are among `ids`, and keeps all others. Otherwise as keep_tokens.
@@ -13311,13 +15087,15 @@ namespace xmask::inline XMASK_ABI
     template <class X, class I>
     auto drop_tokens(X&& tokens, I&& ids)
     {
-        return !detail::make_tokens(std::forward<X>(tokens), std::forward<I>(ids));
+        return detail::complement(
+            "drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids))
+        );
     }
 
     template <class X, std::integral T>
     auto drop_tokens(X&& tokens, std::initializer_list<T> ids)
     {
-        return !detail::make_tokens(std::forward<X>(tokens), ids);
+        return detail::complement("drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids));
     }
 
     /// Keeps each row up to and with the first of its tokens that is among `ids`; the whole row where none is.

@@ -12,7 +12,11 @@
 
 #include <support/oracle.hpp>
 #include <xmask/masks/ask.hpp>
+#include <xmask/masks/bitmask.hpp>
+#include <xmask/masks/combine.hpp>
 #include <xmask/masks/largest.hpp>
+#include <xmask/masks/largest_along.hpp>
+#include <xmask/masks/largest_slices.hpp>
 
 using xmask::size_by;
 
@@ -156,4 +160,27 @@ TEST_CASE("The largest are those that PyTorch keeps", "[largest]")
         xmask::keep_n_of_m<size_by::magnitude>(groups, 2, 4),
         oracle::elements(oracle::reference<bool>("keep_2_of_4", "mask"))
     );
+}
+
+TEST_CASE("Nothing is the largest of nothing", "[largest]")
+{
+    for (const std::vector<std::size_t>& shape : std::vector<std::vector<std::size_t>>{{0}, {0, 3}, {3, 0}, {2, 3, 0}})
+    {
+        CAPTURE(shape.size(), shape.front());
+        const auto x = oracle::random<float>(shape, 5);
+        const auto check = [&](const auto& m) {
+            oracle::require_words(m, {});
+            const xmask::bitmask stored = m;
+            REQUIRE(stored == xmask::bitmask(xmask::keep_none(shape)));
+        };
+        check(xmask::keep_top_k(x, 0));
+        check(xmask::keep_largest(x, 0.5));
+        check(xmask::keep_n_of_m(x, 1, shape.back() == 0 ? 2 : 3));
+        for (std::ptrdiff_t axis = 0; axis < static_cast<std::ptrdiff_t>(shape.size()); ++axis)
+        {
+            check(xmask::keep_top_k(x, 0, axis));
+            check(xmask::keep_n_of_m(x, 1, 1, axis));
+            check(xmask::keep_largest_slices(x, 0.5, axis));
+        }
+    }
 }

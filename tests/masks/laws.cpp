@@ -12,6 +12,7 @@
 #include <xmask/masks/threshold.hpp>
 
 #include "support/kinds.hpp"
+#include "support/more_kinds.hpp"
 #include "support/oracle.hpp"
 
 namespace
@@ -61,6 +62,10 @@ TEST_CASE("masks obey the laws of logic", "[combine]")
         };
         obeys(xmask::keep_lengths({std::size_t(0), n / 2, n - 1, n}, n));
         for (const xmask::bitmask& a : kinds::stored(n, 30))
+        {
+            obeys(a);
+        }
+        for (const xmask::bitmask& a : kinds::more_stored(n, 30))
         {
             obeys(a);
         }

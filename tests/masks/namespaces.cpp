@@ -3,6 +3,8 @@
 // Both namespaces are open, and every name of the masks is used without one: none may be ambiguous.
 
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -69,6 +71,14 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     REQUIRE(count_kept(keep_top_k(x, 1)) == 2);
     REQUIRE(count_kept(keep_largest<size_by::magnitude>(x, 0.5)) == 3);
     REQUIRE(count_kept(keep_n_of_m(x, 1, 3)) == 2);
+    REQUIRE(count_kept(keep_top_k(x, 1, 0)) == 3);
+    REQUIRE(count_kept(keep_n_of_m(x, 1, 2, 0)) == 3);
+    REQUIRE(count_kept(keep_largest_slices(x, 0.5, 0)) == 3);
+    REQUIRE(run_lengths_of(keep_lengths({2}, 3)) == run_lengths{{1, 3}, {0, 2, 1}});
+    REQUIRE(count_kept(keep_run_lengths({1, 2}, 3)) == 2);
+    REQUIRE(count_kept(mask_slice(keep_causal(3, 3), 0, 1)) == 2);
+    REQUIRE(count_kept(mask_slice(keep_causal(3, 3), 0, 1, 3)) == 5);
+    REQUIRE(explain(keep_all(3), {1}).decided_by() == std::vector<std::string>{"keep_all"});
     REQUIRE(count_kept(keep_random(x.shape(), 1, 5)) == 6);
     REQUIRE(count_kept(keep_random_k(x.shape(), 2, 5)) == 4);
     REQUIRE(count_kept(keep_random_fraction({2, 3}, 0.5, 5)) == 3);
@@ -116,8 +126,8 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     const bitmask stored = m;
     oracle::require_words(stored, {0, 0, 0, 1, 0, 1});
     std::ostringstream out;
-    out << m << to_string(m);
-    REQUIRE(out.str() == "···\n█·█\n···\n█·█\n");
+    out << m << to_string(m) << explain(keep_all(3), {1});
+    REQUIRE(out.str() == "···\n█·█\n···\n█·█\nkeep_all keeps (1,)\n");
     STATIC_REQUIRE(mask_expression<decltype(m)>);
     STATIC_REQUIRE(expression<decltype(x)>);
     STATIC_REQUIRE(word_columns == 64);

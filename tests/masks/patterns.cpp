@@ -76,6 +76,12 @@ namespace
     {
         return static_cast<std::ptrdiff_t>(x);
     }
+
+    /// Offsets to either side, and those of a cache of keys and values.
+    std::vector<std::ptrdiff_t> some_offsets(extents e)
+    {
+        return {1, -1, -64, 63, 1000, signed_of(e.k) - signed_of(e.q)};
+    }
 }
 
 TEST_CASE("the examples of the patterns' comments", "[patterns]")
@@ -159,6 +165,29 @@ TEST_CASE("no offset or width of a window overflows", "[patterns]")
             offset < 0 ? causal : after
         );
     }
+    for (const std::ptrdiff_t offset : {least, least + 1, most - 1, most})
+    {
+        CAPTURE(offset);
+        const std::vector<char> before = {1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0};
+        oracle::require_words(xmask::keep_prefix(3, 4, 2, offset), offset < 0 ? before : all);
+        oracle::require_words(xmask::keep_prefix(3, 4, {2}, offset), offset < 0 ? before : all);
+        oracle::require_words(xmask::keep_chunked(3, 4, 2, offset), none);
+        oracle::require_words(xmask::keep_chunked(3, 4, endless, offset), offset < 0 ? none : all);
+        oracle::require_words(xmask::keep_dilated(3, 4, 5, 2, offset), none);
+        oracle::require_words(xmask::keep_dilated(3, 4, endless, 1, offset), offset < 0 ? none : all);
+    }
+    // Query i stands at most + i, and most is odd.
+    for (const std::ptrdiff_t step : {2, 3})
+    {
+        CAPTURE(step);
+        oracle::require_words(
+            xmask::keep_dilated(3, 4, endless, static_cast<std::size_t>(step), most),
+            kept(e, [&](auto i, auto j) { return (most % step + i) % step == j % step; })
+        );
+    }
+    const std::size_t half = std::size_t(1) << 62;
+    oracle::require_words(xmask::keep_chunked(3, 4, half, most), none);
+    oracle::require_words(xmask::keep_chunked(3, 4, 2 * half, most), kept(e, [](auto i, auto) { return i == 0; }));
     // Rows and columns of the largest masks.
     const std::size_t far = std::size_t(1) << 61;
     REQUIRE(xmask::keep_window(far, far, 5, 2).row(far - 1).extent() == xmask::column_range{far - 6, far});
@@ -166,6 +195,7 @@ TEST_CASE("no offset or width of a window overflows", "[patterns]")
     REQUIRE(xmask::keep_window(far, far, 5, 2, most).row(far - 1).extent().size() == 0);
     REQUIRE(xmask::keep_causal_bottom_right(1, far).row(0).extent() == xmask::column_range{0, far});
     REQUIRE(xmask::keep_chunked(far, far, 8).row(far - 3).extent() == xmask::column_range{far - 8, far - 2});
+    REQUIRE(xmask::keep_chunked(far, 2 * far, 8, signed_of(far)).row(far - 3).extent().end == 2 * far - 2);
     REQUIRE(xmask::keep_dilated(far, far, endless, endless).row(far - 1).extent() == xmask::column_range{far - 1, far});
     REQUIRE(xmask::keep_dilated(far, far, endless, 1).row(far - 1).solid() == xmask::column_range{0, far});
 }
@@ -182,6 +212,13 @@ TEST_CASE("prefixes, and causal after them", "[patterns]")
             const auto m = xmask::keep_prefix(q, k, p);
             oracle::require_words(m, kept(e, [&](auto i, auto j) { return j <= i || j < signed_of(p); }));
             require_ranges(m);
+            for (const std::ptrdiff_t offset : some_offsets(e))
+            {
+                CAPTURE(offset);
+                const auto moved = xmask::keep_prefix(q, k, p, offset);
+                oracle::require_words(moved, kept(e, [&](auto i, auto j) { return j <= i + offset || j < signed_of(p); }));
+                require_ranges(moved);
+            }
         }
     }
 }
@@ -197,6 +234,9 @@ TEST_CASE("a prefix for each of a batch", "[patterns]")
     }
     const auto m = xmask::keep_prefix(3, 5, prefix);
     REQUIRE(m.shape() == std::array<std::size_t, 4>{3, 2, 3, 5});
+    REQUIRE(xmask::keep_prefix(3, 5, prefix, 2)(2, 1, 0, 3));
+    oracle::require_words(xmask::keep_prefix(2, 3, {0, 2}, 1), {1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1});
+    oracle::require_words(xmask::keep_prefix(2, 3, {0, 2}, -2), {0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0});
     oracle::require_mask(m, expected);
     require_ranges(m);
     oracle::for_each_layout(xt::xarray<int>(prefix), [&](const auto& table, const char* layout) {
@@ -234,6 +274,15 @@ TEST_CASE("chunks", "[patterns]")
             oracle::require_words(m, kept(e, [&](auto i, auto j) { return j <= i && j / chunk == i / chunk; }));
             require_ranges(m);
         }
+        for (const std::ptrdiff_t offset : some_offsets(e))
+        {
+            CAPTURE(offset);
+            const auto m = xmask::keep_chunked(e.q, e.k, 7, offset);
+            oracle::require_words(m, kept(e, [&](auto i, auto j) {
+                                      return j <= i + offset && j / 7 == (i + offset) / 7;
+                                  }));
+            require_ranges(m);
+        }
     }
 }
 
@@ -252,6 +301,14 @@ TEST_CASE("dilated windows", "[patterns]")
                     kept(e, [&](auto i, auto j) { return j <= i && (i - j) % step == 0 && (i - j) / step <= left; })
                 );
             }
+        }
+        for (const std::ptrdiff_t offset : some_offsets(e))
+        {
+            CAPTURE(offset);
+            oracle::require_words(xmask::keep_dilated(e.q, e.k, 5, 3, offset), kept(e, [&](auto i, auto j) {
+                                      const std::ptrdiff_t back = i + offset - j;
+                                      return back >= 0 && back % 3 == 0 && back / 3 <= 5;
+                                  }));
         }
     }
 }

@@ -80,12 +80,70 @@ namespace exact
     {
         const auto cursor = m.row(0);
         bool right = m.size() == expected.size();
+        std::uint64_t word = 0;
         for (std::size_t c = 0; right && c < expected.size(); ++c)
         {
-            const auto word = cursor.word(c - c % 64);
+            word = c % 64 == 0 ? cursor.word(c) : word;
             right = (word >> c % 64 & 1) == static_cast<std::uint64_t>(expected[c]) && m(c) == (expected[c] != 0);
         }
         REQUIRE(right);
+    }
+
+    /// All numbers of T, twice, so that there are whole words.
+    template <class T>
+    xt::xtensor<T, 1> elements_of()
+    {
+        const auto held = numbers_of<T>();
+        xt::xtensor<T, 1> x = xt::zeros<T>({2 * held.size()});
+        for (std::size_t k = 0; k < x.size(); ++k)
+        {
+            x(k) = held[k % held.size()];
+        }
+        return x;
+    }
+
+    /// What a test of long double says of each element.
+    template <class T, class F>
+    std::vector<char> expected_of(const xt::xtensor<T, 1>& x, F&& test)
+    {
+        std::vector<char> expected;
+        for (const T value : x)
+        {
+            expected.push_back(test(static_cast<long double>(value)));
+        }
+        return expected;
+    }
+
+    /// Whether x - y <= t for finite y and t, without rounding: what the difference lost decides where it is t itself.
+    inline bool within(long double x, long double y, long double t)
+    {
+        const long double difference = x - y;
+        if (difference != t)
+        {
+            return difference <= t;
+        }
+        const long double of_y = x - difference;
+        return (x - (difference + of_y)) + (of_y - y) <= 0;
+    }
+
+    /// Whether value - tolerance <= x <= value + tolerance, without rounding.
+    inline bool close_to(long double x, long double value, long double tolerance)
+    {
+        if (std::isfinite(x) && std::isfinite(value) && std::isfinite(tolerance))
+        {
+            return within(x, value, tolerance) && within(value, x, tolerance);
+        }
+        return x >= value - tolerance && x <= value + tolerance;
+    }
+
+    /// Calls f with some pairs of numbers: every `step`th of all. A step that divides no count reaches all of them.
+    template <class T, class F>
+    void for_pairs(const std::vector<T>& numbers, std::size_t step, F&& f)
+    {
+        for (std::size_t pair = 0; pair < numbers.size() * numbers.size(); pair += step)
+        {
+            f(numbers[pair / numbers.size()], numbers[pair % numbers.size()]);
+        }
     }
 
     /// Compares all numbers of T with all of Threshold, by each of the six orders and between.
@@ -94,21 +152,8 @@ namespace exact
     {
         INFO("sizes " << sizeof(T) << " and " << sizeof(Threshold) << ", threshold is real: "
                       << std::is_floating_point_v<Threshold>);
-        const auto held = numbers_of<T>();
-        // Twice, so that there are whole words.
-        xt::xtensor<T, 1> x = xt::zeros<T>({2 * held.size()});
-        for (std::size_t k = 0; k < x.size(); ++k)
-        {
-            x(k) = held[k % held.size()];
-        }
-        const auto expect = [&](auto order) {
-            std::vector<char> expected;
-            for (const T value : x)
-            {
-                expected.push_back(order(static_cast<long double>(value)));
-            }
-            return expected;
-        };
+        const auto x = elements_of<T>();
+        const auto expect = [&](auto order) { return expected_of(x, order); };
         const auto thresholds = numbers_of<Threshold>();
         for (const Threshold t : thresholds)
         {
@@ -121,36 +166,66 @@ namespace exact
             require_words(xmask::keep_equal(x, t), expect([&](long double v) { return v == wide; }));
             require_words(xmask::keep_not_equal(x, t), expect([&](long double v) { return v != wide; }));
         }
-        // Every third pair is enough, and is different for each type.
-        std::size_t pair = 0;
-        for (const Threshold lo : thresholds)
-        {
-            for (const Threshold hi : thresholds)
-            {
-                if (pair++ % 3 == 0)
-                {
-                    const auto low = static_cast<long double>(lo);
-                    const auto high = static_cast<long double>(hi);
-                    CAPTURE(low, high);
-                    require_words(
-                        xmask::keep_between(x, lo, hi), expect([&](long double v) { return v >= low && v <= high; })
-                    );
-                }
-            }
-        }
+        for_pairs(thresholds, 5, [&](Threshold lo, Threshold hi) {
+            const auto low = static_cast<long double>(lo);
+            const auto high = static_cast<long double>(hi);
+            CAPTURE(low, high);
+            require_words(xmask::keep_between(x, lo, hi), expect([&](long double v) { return v >= low && v <= high; }));
+        });
     }
 
-    /// The same for thresholds of every type.
+    /// The same outside of a range, of magnitudes, and close to a number.
+    template <class T, class Threshold>
+    void require_exact_ranges()
+    {
+        INFO("sizes " << sizeof(T) << " and " << sizeof(Threshold) << ", threshold is real: "
+                      << std::is_floating_point_v<Threshold>);
+        const auto x = elements_of<T>();
+        const auto thresholds = numbers_of<Threshold>();
+        for (const Threshold t : thresholds)
+        {
+            const auto limit = static_cast<long double>(t);
+            CAPTURE(limit);
+            require_words(
+                xmask::keep_magnitude_above(x, t), expected_of(x, [&](long double v) { return std::abs(v) > limit; })
+            );
+        }
+        for_pairs(thresholds, 31, [&](Threshold a, Threshold b) {
+            const auto first = static_cast<long double>(a);
+            const auto second = static_cast<long double>(b);
+            CAPTURE(first, second);
+            require_words(
+                xmask::keep_outside(x, a, b), expected_of(x, [&](long double v) { return v < first || v > second; })
+            );
+            require_words(
+                xmask::keep_close_to(x, a, b), expected_of(x, [&](long double v) { return close_to(v, first, second); })
+            );
+        });
+    }
+
+    /// Calls f(U()) for thresholds of every type.
+    template <class F>
+    void for_each_type(F&& f)
+    {
+        f(float());
+        f(double());
+        f(std::int8_t());
+        f(std::uint8_t());
+        f(std::int32_t());
+        f(std::uint32_t());
+        f(std::int64_t());
+        f(std::uint64_t());
+    }
+
     template <class T>
     void require_exact_with_all()
     {
-        require_exact<T, float>();
-        require_exact<T, double>();
-        require_exact<T, std::int8_t>();
-        require_exact<T, std::uint8_t>();
-        require_exact<T, std::int32_t>();
-        require_exact<T, std::uint32_t>();
-        require_exact<T, std::int64_t>();
-        require_exact<T, std::uint64_t>();
+        for_each_type([](auto t) { require_exact<T, decltype(t)>(); });
+    }
+
+    template <class T>
+    void require_exact_ranges_with_all()
+    {
+        for_each_type([](auto t) { require_exact_ranges<T, decltype(t)>(); });
     }
 }

@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -28,6 +30,10 @@ namespace xmask::inline XMASK_ABI
     ///
     /// A rule whose rows share some work may offer rows() instead: what it returns is made once for an operation, and
     /// has row(r).
+    ///
+    /// A rule may have a `name`, a member or a function, by which explain() calls its mask. A rule made of other masks
+    /// may have for_each_term(index, f), which calls f(mask, index there) for each of those that decide the element at
+    /// an index; and `static constexpr bool any_term_decides = true` where one that answers as the whole is enough.
     template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -52,6 +58,24 @@ namespace xmask::inline XMASK_ABI
         struct is_mask_impl<mask<Rule>> : std::true_type
         {
         };
+
+        /// What a rule calls its mask.
+        template <class Rule>
+        std::string name_of(const Rule& rule)
+        {
+            if constexpr (requires { { rule.name() } -> std::convertible_to<std::string>; })
+            {
+                return rule.name();
+            }
+            else if constexpr (requires { { rule.name } -> std::convertible_to<std::string>; })
+            {
+                return rule.name;
+            }
+            else
+            {
+                return "mask";
+            }
+        }
     }
 
     /// Whether M (after removing references) is a mask of this library.

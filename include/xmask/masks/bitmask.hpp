@@ -61,6 +61,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = any_shape;
 
+            static constexpr const char* name = "bitmask";
+
             template <mask_expression M>
             explicit bitmask_rule(const M& mask)
                 : m_shape(mask.shape().begin(), mask.shape().end())

@@ -224,6 +224,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_blocks";
+
             blocks_rule(S shape, block_plan plan)
                 : m_shape(std::move(shape))
                 , m_plan(std::move(plan))

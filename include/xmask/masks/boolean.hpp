@@ -65,7 +65,7 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_booleans<E>())
         {
-            return detail::make_element_mask(std::forward<E>(e), detail::is_true());
+            return detail::make_element_mask("keep_where", std::forward<E>(e), detail::is_true());
         }
     }
 
@@ -77,7 +77,7 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_booleans<E>())
         {
-            return !keep_where(std::forward<E>(e));
+            return detail::complement("drop_where", keep_where(std::forward<E>(e)));
         }
     }
 }

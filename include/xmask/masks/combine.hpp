@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <initializer_list>
 #include <utility>
+#include <vector>
 
+#include "../core/axes.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/range_cursor.hpp"
@@ -55,10 +57,26 @@ namespace xmask::inline XMASK_ABI
             return shape;
         }
 
+        /// Where an element stands, one number for each axis.
+        using element_index = std::vector<std::size_t>;
+
+        /// The index of the element of shape `from` that is broadcast to an index.
+        template <class S>
+        element_index broadcast_index(const element_index& index, const S& from)
+        {
+            element_index there(from.size());
+            for (std::size_t axis = 0; axis < there.size(); ++axis)
+            {
+                there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
+            }
+            return there;
+        }
+
         /// What a combination of two rows keeps, as words and as a range.
         struct both
         {
             static constexpr const char* name = "operator&&";
+            static constexpr bool any_term_decides = true;
 
             static constexpr word_t word(word_t a, word_t b) noexcept
             {
@@ -84,6 +102,7 @@ namespace xmask::inline XMASK_ABI
         struct either
         {
             static constexpr const char* name = "operator||";
+            static constexpr bool any_term_decides = true;
 
             static constexpr word_t word(word_t a, word_t b) noexcept
             {
@@ -109,6 +128,7 @@ namespace xmask::inline XMASK_ABI
         struct one_of
         {
             static constexpr const char* name = "operator^";
+            static constexpr bool any_term_decides = false;
 
             static constexpr word_t word(word_t a, word_t b) noexcept
             {
@@ -212,6 +232,9 @@ namespace xmask::inline XMASK_ABI
                 typename mask_a::inner_shape_type,
                 typename mask_b::inner_shape_type>::type;
 
+            static constexpr const char* name = How::name;
+            static constexpr bool any_term_decides = How::any_term_decides;
+
             template <class A, class B>
             pair_rule(A&& a, B&& b)
                 : m_a(std::forward<A>(a))
@@ -230,6 +253,13 @@ namespace xmask::inline XMASK_ABI
                 using rows_a = mask_rows<mask_a>;
                 using rows_b = mask_rows<mask_b>;
                 return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
+            }
+
+            template <class F>
+            void for_each_term(const element_index& index, F&& f) const
+            {
+                f(m_a, broadcast_index(index, m_a.shape()));
+                f(m_b, broadcast_index(index, m_b.shape()));
             }
 
         private:
@@ -325,10 +355,15 @@ namespace xmask::inline XMASK_ABI
             using shape_type = typename mask_type::inner_shape_type;
 
             template <class M>
-                requires(!std::same_as<std::decay_t<M>, not_rule>)
-            explicit not_rule(M&& m)
+            not_rule(const char* name, M&& m)
                 : m_mask(std::forward<M>(m))
+                , m_name(name)
             {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name == nullptr ? "operator!" : m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -342,10 +377,28 @@ namespace xmask::inline XMASK_ABI
                 return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
             }
 
+            template <class F>
+            void for_each_term(const element_index& index, F&& f) const
+            {
+                if (m_name == nullptr)
+                {
+                    f(m_mask, index);
+                }
+            }
+
         private:
 
             CTM m_mask;
+            const char* m_name;
         };
+
+        /// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned around is
+        /// nobody's concern. Without a name it is operator!.
+        template <class M>
+        auto complement(const char* name, M&& m)
+        {
+            return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
+        }
 
         /// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row of its own.
         template <class CTM>
@@ -420,10 +473,13 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
 
+            static constexpr const char* name = "unsqueeze";
+
             template <class M>
             unsqueeze_rule(M&& m, std::size_t axis)
                 : m_mask(std::forward<M>(m))
                 , m_shape(append_axis(m_mask.shape(), 1))
+                , m_axis(axis)
                 , m_last(axis + 1 == m_shape.size())
             {
                 std::rotate(m_shape.begin() + static_cast<std::ptrdiff_t>(axis), m_shape.end() - 1, m_shape.end());
@@ -439,10 +495,18 @@ namespace xmask::inline XMASK_ABI
                 return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
             }
 
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                index.erase(index.begin() + static_cast<std::ptrdiff_t>(m_axis));
+                f(m_mask, index);
+            }
+
         private:
 
             CTM m_mask;
             shape_type m_shape;
+            std::size_t m_axis;
             bool m_last;
         };
 
@@ -536,6 +600,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename mask_type::inner_shape_type;
 
+            static constexpr const char* name = "shift";
+
             template <class M>
             shift_rule(M&& m, std::ptrdiff_t by)
                 : m_mask(std::forward<M>(m))
@@ -552,6 +618,22 @@ namespace xmask::inline XMASK_ABI
             {
                 using rows = mask_rows<mask_type>;
                 return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
+            }
+
+            /// What comes in from outside of the row is no term's doing.
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                const std::ptrdiff_t from = index.empty() ? 0 : static_cast<std::ptrdiff_t>(index.back()) - m_by;
+                if (from < 0 || from >= columns() || (index.empty() && m_by != 0))
+                {
+                    return;
+                }
+                if (!index.empty())
+                {
+                    index.back() = static_cast<std::size_t>(from);
+                }
+                f(m_mask, index);
             }
 
         private:
@@ -576,7 +658,13 @@ namespace xmask::inline XMASK_ABI
             constant_rule(S shape, bool kept)
                 : m_shape(std::move(shape))
                 , m_kept{0, kept ? columns_of(m_shape) : 0}
+                , m_name(kept ? "keep_all" : "keep_none")
             {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -603,6 +691,7 @@ namespace xmask::inline XMASK_ABI
 
             S m_shape;
             column_range m_kept;
+            const char* m_name;
         };
 
         template <class S>
@@ -646,8 +735,7 @@ namespace xmask::inline XMASK_ABI
         requires mask_expression<M>
     auto operator!(M&& m)
     {
-        using rule = detail::not_rule<detail::closure_t<M>>;
-        return mask(rule(std::forward<M>(m)));
+        return detail::complement(nullptr, std::forward<M>(m));
     }
 
     /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
@@ -659,13 +747,9 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_mask<M>())
         {
-            const auto rank = static_cast<std::ptrdiff_t>(m.dimension()) + 1;
-            if (axis < -rank || axis >= rank) [[unlikely]]
-            {
-                detail::throw_out_of_range("unsqueeze", "axis ", axis, " is outside of [", -rank, ", ", rank, ")");
-            }
+            const std::size_t at = detail::axis_number("unsqueeze", axis, m.dimension() + 1);
             using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
-            return mask(rule(std::forward<M>(m), static_cast<std::size_t>(axis < 0 ? axis + rank : axis)));
+            return mask(rule(std::forward<M>(m), at));
         }
     }
 

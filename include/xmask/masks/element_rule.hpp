@@ -135,10 +135,16 @@ namespace xmask::inline XMASK_ABI::detail
         using shape_type = typename operand_type::inner_shape_type;
 
         template <class X>
-        element_rule(X&& x, Test test)
+        element_rule(X&& x, Test test, const char* name)
             : m_operand(std::forward<X>(x))
             , m_test(std::move(test))
+            , m_name(name)
         {
+        }
+
+        [[nodiscard]] const char* name() const noexcept
+        {
+            return m_name;
         }
 
         [[nodiscard]] const shape_type& shape() const noexcept
@@ -158,11 +164,12 @@ namespace xmask::inline XMASK_ABI::detail
 
         CTX m_operand;
         Test m_test;
+        const char* m_name;
     };
 
     template <class X, class Test>
-    auto make_element_mask(X&& x, Test test)
+    auto make_element_mask(const char* name, X&& x, Test test)
     {
-        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test)));
+        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test), name));
     }
 }

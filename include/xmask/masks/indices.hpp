@@ -94,6 +94,11 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name() noexcept
+            {
+                return "keep_indices";
+            }
+
             /// `table` is 1-D, or 2-D with a row for each row of the mask.
             template <class E>
             indices_rule(const char* name, const E& table, S shape)
@@ -192,6 +197,11 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = S;
+
+            static constexpr const char* name() noexcept
+            {
+                return "keep_points";
+            }
 
             /// `table` has one position a row: an index for each axis of the mask.
             template <class E>
@@ -315,6 +325,12 @@ namespace xmask::inline XMASK_ABI
                 return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
             }
         }
+
+        template <class I, class S>
+        auto make_dropped_indices(I&& indices, const S& shape)
+        {
+            return complement("drop_indices", make_indices("drop_indices", std::forward<I>(indices), shape));
+        }
     }
 
     namespace detail
@@ -330,6 +346,12 @@ namespace xmask::inline XMASK_ABI
                 auto owned = to_shape(shape);
                 return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
             }
+        }
+
+        template <class P, class S>
+        auto make_dropped_points(P&& points, const S& shape)
+        {
+            return complement("drop_points", make_points("drop_points", std::forward<P>(points), shape));
         }
 
         /// A list of positions as a table; throws where they are not of one rank.
@@ -389,26 +411,26 @@ namespace xmask::inline XMASK_ABI
     template <class P, class S>
     auto drop_points(P&& points, const S& shape)
     {
-        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+        return detail::make_dropped_points(std::forward<P>(points), shape);
     }
 
     template <class P>
     auto drop_points(P&& points, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_points("drop_points", std::forward<P>(points), shape);
+        return detail::make_dropped_points(std::forward<P>(points), shape);
     }
 
     template <std::integral T, class S>
     auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape)
     {
         const auto owned = detail::to_shape(shape);
-        return !detail::make_points("drop_points", detail::table_of("drop_points", points, owned.size()), owned);
+        return detail::make_dropped_points(detail::table_of("drop_points", points, owned.size()), owned);
     }
 
     template <std::integral T>
     auto drop_points(std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_points("drop_points", detail::table_of("drop_points", points, shape.size()), shape);
+        return detail::make_dropped_points(detail::table_of("drop_points", points, shape.size()), shape);
     }
 
     /// Keeps the listed columns of each row.
@@ -449,24 +471,24 @@ namespace xmask::inline XMASK_ABI
     template <class I, class S>
     auto drop_indices(I&& indices, const S& shape)
     {
-        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+        return detail::make_dropped_indices(std::forward<I>(indices), shape);
     }
 
     template <std::integral T, class S>
     auto drop_indices(std::initializer_list<T> indices, const S& shape)
     {
-        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
+        return detail::make_dropped_indices(detail::hold(indices), shape);
     }
 
     template <class I>
     auto drop_indices(I&& indices, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_indices("drop_indices", std::forward<I>(indices), shape);
+        return detail::make_dropped_indices(std::forward<I>(indices), shape);
     }
 
     template <std::integral T>
     auto drop_indices(std::initializer_list<T> indices, std::initializer_list<std::size_t> shape)
     {
-        return !detail::make_indices("drop_indices", detail::hold(indices), shape);
+        return detail::make_dropped_indices(detail::hold(indices), shape);
     }
 }

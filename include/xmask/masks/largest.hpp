@@ -137,6 +137,27 @@ namespace xmask::inline XMASK_ABI
             {
                 return among_nan ? x != x : key_of<By>(x) == key;
             }
+
+            /// Whether the element at a position of those that were cut is kept.
+            [[nodiscard]] bool keeps(T x, std::size_t position) const noexcept
+            {
+                return above(x) || (position < tie_end && at(x));
+            }
+
+            /// From the first element that is kept to past the last.
+            [[nodiscard]] column_range extent_of(const std::vector<T>& elements) const noexcept
+            {
+                column_range kept{0, elements.size()};
+                while (kept.begin < kept.end && !keeps(elements[kept.begin], kept.begin))
+                {
+                    ++kept.begin;
+                }
+                while (kept.end > kept.begin && !keeps(elements[kept.end - 1], kept.end - 1))
+                {
+                    --kept.end;
+                }
+                return kept;
+            }
         };
 
         /// The two tests of a cut, for element_cursor.
@@ -179,10 +200,14 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            cut_cursor(const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end, const Row& row, std::size_t n)
+            cut_cursor(
+                const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end, column_range extent,
+                const Row& row, std::size_t n
+            )
                 : m_above(above, row, n)
                 , m_at(at, row, n)
                 , m_tie_end(tie_end)
+                , m_extent(extent)
             {
             }
 
@@ -194,7 +219,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] column_range extent() const noexcept
             {
-                return m_above.extent();
+                return m_extent;
             }
 
         private:
@@ -202,6 +227,7 @@ namespace xmask::inline XMASK_ABI
             element_cursor<above_cut<T, By>, Row> m_above;
             element_cursor<at_cut<T, By>, Row> m_at;
             std::size_t m_tie_end;
+            column_range m_extent;
         };
 
         /// Reads a row of numbers.
@@ -231,6 +257,7 @@ namespace xmask::inline XMASK_ABI
             {
                 above_cut<T, By> above;
                 at_cut<T, By> at;
+                column_range kept;
             };
 
             class cut_rows
@@ -247,12 +274,14 @@ namespace xmask::inline XMASK_ABI
                 XMASK_INLINE auto row(std::size_t r) const
                 {
                     const auto& cuts = m_rule->m_cuts;
-                    const two_tests& tests = cuts[m_rule->m_whole ? 0 : r];
+                    const two_tests& tests = cuts[cuts.size() == 1 ? 0 : r];
                     // A cut through everything counts its ties along all rows.
                     const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
                     const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
+                    const column_range kept = intersection(tests.kept, {before, before + m_columns});
                     return cut_cursor<T, By, row_t<operand_rows>>(
-                        tests.above, tests.at, tie_end, m_operand.row(r), m_columns
+                        tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before}, m_operand.row(r),
+                        m_columns
                     );
                 }
 
@@ -266,6 +295,11 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = typename operand_type::inner_shape_type;
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_whole ? "keep_largest" : "keep_top_k";
+            }
 
             /// Keeps k of each row, or of everything.
             template <class X>
@@ -285,7 +319,8 @@ namespace xmask::inline XMASK_ABI
                         cut(elements, k);
                     }
                 }
-                if (whole)
+                // One serves empty rows, however many there are.
+                if (whole || n == 0)
                 {
                     cut(elements, k);
                 }
@@ -306,7 +341,7 @@ namespace xmask::inline XMASK_ABI
             void cut(std::vector<T>& elements, std::size_t k)
             {
                 const auto through = size_cut<T, By>::through(elements, k);
-                m_cuts.push_back({{through}, {through}});
+                m_cuts.push_back({{through}, {through}, through.extent_of(elements)});
                 elements.clear();
             }
 
@@ -314,6 +349,19 @@ namespace xmask::inline XMASK_ABI
             std::vector<two_tests> m_cuts;
             bool m_whole;
         };
+
+        /// Whether element a at position i comes before b at j, largest first.
+        template <size_by By, class T>
+        bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept
+        {
+            if (a != a || b != b)
+            {
+                return a == a || (b != b && i < j);
+            }
+            const auto x = key_of<By>(a);
+            const auto y = key_of<By>(b);
+            return x > y || (x == y && i < j);
+        }
 
         /// Keeps n of each group of m columns: an element is kept if fewer than n of its group come before it in size.
         template <class Row, size_by By>
@@ -352,7 +400,7 @@ namespace xmask::inline XMASK_ABI
                 std::size_t before = 0;
                 for (std::size_t k = first; k < first + m_group; ++k)
                 {
-                    before += k != c && precedes(read_one(m_row, k), k, x, c) ? 1u : 0u;
+                    before += k != c && precedes<By>(read_one(m_row, k), k, x, c) ? 1u : 0u;
                 }
                 return before < m_kept;
             }
@@ -363,17 +411,6 @@ namespace xmask::inline XMASK_ABI
             }
 
         private:
-
-            static bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept
-            {
-                if (a != a || b != b)
-                {
-                    return a == a || (b != b && i < j);
-                }
-                const auto x = key_of<By>(a);
-                const auto y = key_of<By>(b);
-                return x > y || (x == y && i < j);
-            }
 
             mutable Row m_row;
             std::size_t m_kept;
@@ -419,6 +456,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename operand_type::inner_shape_type;
 
+            static constexpr const char* name = "keep_n_of_m";
+
             template <class X>
             group_rule(X&& x, std::size_t n, std::size_t m)
                 : m_operand(std::forward<X>(x))
@@ -453,7 +492,8 @@ namespace xmask::inline XMASK_ABI
         };
     }
 
-    /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude.
+    /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along another axis:
+    /// keep_top_k(x, k, axis).
     ///
     /// x: a tensor or lazy expression of numbers, whose shape is the mask's; the elements are to stay as they are while
     /// the mask is used. Throws std::out_of_range for k beyond the row's length. To build it takes linear time on average

@@ -43,11 +43,17 @@ namespace xmask::inline XMASK_ABI
                 : m_lengths(std::forward<L>(lengths))
                 , m_shape(append_axis(m_lengths.shape(), n))
                 , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
+                , m_name(name)
             {
                 if (!all_within(n)) [[unlikely]]
                 {
                     throw_outside(name, n);
                 }
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -124,6 +130,7 @@ namespace xmask::inline XMASK_ABI
             CTL m_lengths;
             shape_type m_shape;
             row_offsets m_offsets;
+            const char* m_name;
         };
 
         template <class L>

@@ -162,6 +162,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_patches";
+
             patches_rule(S shape, const patch_grid& grid, double fraction, std::uint64_t seed)
                 : m_shape(std::move(shape))
                 , m_grid(grid)

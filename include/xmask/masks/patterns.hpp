@@ -51,6 +51,13 @@ namespace xmask::inline XMASK_ABI
             return ~add_far(~offset, count);
         }
 
+        /// i + offset, or 0 where that lies before the first key.
+        [[nodiscard]] constexpr std::size_t moved_by(std::size_t i, std::ptrdiff_t offset) noexcept
+        {
+            const auto by = static_cast<std::size_t>(offset);
+            return offset < 0 ? i - std::min(i, 0 - by) : i + by;
+        }
+
         /// Keys [i + begin, i + end) of query i.
         class window_pattern
         {
@@ -64,16 +71,10 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return {column(i, m_begin, n), column(i, m_end, n)};
+                return {std::min(moved_by(i, m_begin), n), std::min(moved_by(i, m_end), n)};
             }
 
         private:
-
-            static constexpr std::size_t column(std::size_t i, std::ptrdiff_t offset, std::size_t n) noexcept
-            {
-                const std::ptrdiff_t c = static_cast<std::ptrdiff_t>(i) + offset;
-                return std::min(static_cast<std::size_t>(std::max<std::ptrdiff_t>(c, 0)), n);
-            }
 
             std::ptrdiff_t m_begin;
             std::ptrdiff_t m_end;
@@ -84,19 +85,21 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            explicit constexpr prefix_pattern(std::size_t prefix) noexcept
+            constexpr prefix_pattern(std::size_t prefix, std::ptrdiff_t offset) noexcept
                 : m_prefix(prefix)
+                , m_offset(offset)
             {
             }
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return {0, std::min(std::max(i + 1, m_prefix), n)};
+                return {0, std::min(std::max(moved_by(i + 1, m_offset), m_prefix), n)};
             }
 
         private:
 
             std::size_t m_prefix;
+            std::ptrdiff_t m_offset;
         };
 
         /// Causal within chunks.
@@ -104,19 +107,23 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            explicit constexpr chunk_pattern(std::size_t chunk) noexcept
+            constexpr chunk_pattern(std::size_t chunk, std::ptrdiff_t offset) noexcept
                 : m_chunk(chunk)
+                , m_offset(offset)
             {
             }
 
             [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n) const noexcept
             {
-                return {std::min(i - i % m_chunk, n), std::min(i + 1, n)};
+                // Before the first key there are no chunks.
+                const std::size_t end = moved_by(i + 1, m_offset);
+                return {std::min(end - (end == 0 ? 0 : (end - 1) % m_chunk + 1), n), std::min(end, n)};
             }
 
         private:
 
             std::size_t m_chunk;
+            std::ptrdiff_t m_offset;
         };
 
         /// A query's row is one range, which Pattern knows.
@@ -127,10 +134,16 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = std::array<std::size_t, 2>;
 
-            pattern_rule(std::size_t q, std::size_t k, Pattern pattern) noexcept
+            pattern_rule(const char* name, std::size_t q, std::size_t k, Pattern pattern) noexcept
                 : m_shape{q, k}
                 , m_pattern(pattern)
+                , m_name(name)
             {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -147,6 +160,7 @@ namespace xmask::inline XMASK_ABI
 
             shape_type m_shape;
             Pattern m_pattern;
+            const char* m_name;
         };
 
         template <class P>
@@ -173,13 +187,16 @@ namespace xmask::inline XMASK_ABI
             using shape_type =
                 typename one_more_axis<typename one_more_axis<typename table::inner_shape_type>::type>::type;
 
+            static constexpr const char* name = "keep_prefix";
+
             template <class P>
-            prefix_rule(std::size_t q, std::size_t k, P&& prefix)
+            prefix_rule(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset)
                 : m_prefix(std::forward<P>(prefix))
                 , m_shape(append_axis(append_axis(m_prefix.shape(), q), k))
                 , m_offsets(table_offsets(m_prefix, m_prefix.dimension()))
                 , m_queries(q)
                 , m_keys(k)
+                , m_offset(offset)
             {
                 for (std::size_t batch = 0; batch < m_prefix.size(); ++batch)
                 {
@@ -196,7 +213,7 @@ namespace xmask::inline XMASK_ABI
             {
                 // The pattern clamps, because the caller's tensor may have changed since it was checked.
                 const std::size_t batch = r / m_queries;
-                const prefix_pattern pattern(static_cast<std::size_t>(at(batch)));
+                const prefix_pattern pattern(static_cast<std::size_t>(at(batch)), m_offset);
                 return range_cursor(pattern(r - batch * m_queries, m_keys));
             }
 
@@ -212,6 +229,7 @@ namespace xmask::inline XMASK_ABI
             row_offsets m_offsets;
             std::size_t m_queries;
             std::size_t m_keys;
+            std::ptrdiff_t m_offset;
         };
 
         template <class P>
@@ -354,6 +372,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_same_segment";
+
             template <class Q, class K>
             segment_rule(const Q& q_segments, const K& k_segments)
                 : m_shape(append_axis(q_segments.shape(), columns_of(k_segments.shape())))
@@ -492,10 +512,13 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = std::array<std::size_t, 2>;
 
-            dilated_rule(std::size_t q, std::size_t k, std::size_t left, std::size_t step)
+            static constexpr const char* name = "keep_dilated";
+
+            dilated_rule(std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset)
                 : m_shape{q, k}
                 , m_left(left)
                 , m_step(step)
+                , m_offset(offset)
             {
                 if (step == 0) [[unlikely]]
                 {
@@ -515,12 +538,18 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept
             {
                 const std::size_t n = m_shape[1];
-                const std::size_t begin = i - std::min(m_left, i / m_step) * m_step;
+                const std::size_t past = moved_by(i + 1, m_offset);
+                if (past == 0)
+                {
+                    return dilated_cursor({0, 0}, m_step, m_comb);
+                }
+                const std::size_t last = past - 1;
+                const std::size_t begin = last - std::min(m_left, last / m_step) * m_step;
                 if (begin >= n)
                 {
                     return dilated_cursor({n, n}, m_step, m_comb);
                 }
-                const std::size_t end = i < n ? i + 1 : n - (n - 1 - begin) % m_step;
+                const std::size_t end = last < n ? past : n - (n - 1 - begin) % m_step;
                 return dilated_cursor({begin, end}, m_step, m_comb);
             }
 
@@ -529,6 +558,7 @@ namespace xmask::inline XMASK_ABI
             shape_type m_shape;
             std::size_t m_left;
             std::size_t m_step;
+            std::ptrdiff_t m_offset;
             word_t m_comb = 0;
         };
 
@@ -637,6 +667,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_if";
+
             template <class G>
             function_rule(S shape, G&& f)
                 : m_shape(std::move(shape))
@@ -689,7 +721,8 @@ namespace xmask::inline XMASK_ABI
     inline auto keep_causal(std::size_t q, std::size_t k, std::ptrdiff_t offset = 0)
     {
         const auto begin = -static_cast<std::ptrdiff_t>(detail::far_away);
-        return mask(detail::pattern_rule(q, k, detail::window_pattern(begin, detail::add_far(offset, 1))));
+        const detail::window_pattern pattern(begin, detail::add_far(offset, 1));
+        return mask(detail::pattern_rule("keep_causal", q, k, pattern));
     }
 
     /// keep_causal(q, k, 0): query i sees keys 0 to i.
@@ -725,13 +758,15 @@ namespace xmask::inline XMASK_ABI
     {
         const auto begin = detail::subtract_far(offset, left);
         const auto end = detail::add_far(detail::add_far(offset, right), 1);
-        return mask(detail::pattern_rule(q, k, detail::window_pattern(begin, end)));
+        return mask(detail::pattern_rule("keep_window", q, k, detail::window_pattern(begin, end)));
     }
 
-    /// Keeps key j for query i where j <= i or j < prefix: every query sees the whole prefix, and beyond it is causal.
+    /// Keeps key j for query i where j <= i + offset or j < prefix: every query sees the whole prefix, and beyond it is
+    /// causal.
     ///
     /// prefix: an integer, for a mask of shape (q, k); or integers of any rank, a tensor, lazy expression, standard
     /// container or list, for one of shape prefix.shape + [q, k]. A tensor is held by reference if it is an lvalue.
+    /// offset: how many keys lie before the first query, k - q with a cache of keys and values, as in keep_causal.
     /// Throws std::out_of_range, naming the value and its position, for a prefix below 0 or beyond k.
     /// A row is one range, and a word costs a shift.
     ///
@@ -740,24 +775,25 @@ namespace xmask::inline XMASK_ABI
     ///     // 1 1 0
     ///     // 1 1 1
     template <class P>
-    auto keep_prefix(std::size_t q, std::size_t k, P&& prefix)
+    auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset = 0)
     {
         if constexpr (detail::prefix_number<std::decay_t<P>>)
         {
             detail::require_prefix_within(prefix, k);
-            return mask(detail::pattern_rule(q, k, detail::prefix_pattern(static_cast<std::size_t>(prefix))));
+            const detail::prefix_pattern pattern(static_cast<std::size_t>(prefix), offset);
+            return mask(detail::pattern_rule("keep_prefix", q, k, pattern));
         }
         else if constexpr (detail::require_prefix<P>())
         {
             using rule = detail::prefix_rule<detail::held_t<P>>;
-            return mask(rule(q, k, detail::hold(std::forward<P>(prefix))));
+            return mask(rule(q, k, detail::hold(std::forward<P>(prefix)), offset));
         }
     }
 
     template <std::integral T>
-    auto keep_prefix(std::size_t q, std::size_t k, std::initializer_list<T> prefix)
+    auto keep_prefix(std::size_t q, std::size_t k, std::initializer_list<T> prefix, std::ptrdiff_t offset = 0)
     {
-        return keep_prefix(q, k, detail::hold(prefix));
+        return keep_prefix(q, k, detail::hold(prefix), offset);
     }
 
     /// Keeps the keys whose segment is the query's: attention within each of several sequences packed into one.
@@ -790,27 +826,31 @@ namespace xmask::inline XMASK_ABI
         return keep_same_segment(detail::hold(q_segments), detail::hold(k_segments));
     }
 
-    /// Keeps key j for query i where j <= i and both are in the same chunk of `chunk` tokens: causal within chunks.
+    /// Keeps key j for query i, which stands at position p = i + offset, where j <= p and both are in the same chunk of
+    /// `chunk` tokens: causal within chunks.
     ///
-    /// The mask's shape is (q, k). Throws std::invalid_argument for a chunk of 0. Nothing is stored; a row is one
+    /// The mask's shape is (q, k). offset is that of keep_causal: k - q with a cache of keys and values. A query before
+    /// the first key sees nothing. Throws std::invalid_argument for a chunk of 0. Nothing is stored; a row is one
     /// range, which costs a division, and a word costs two shifts.
     ///
     ///     auto m = xmask::keep_chunked(3, 3, 2);
     ///     // 1 0 0
     ///     // 1 1 0
     ///     // 0 0 1
-    inline auto keep_chunked(std::size_t q, std::size_t k, std::size_t chunk)
+    inline auto keep_chunked(std::size_t q, std::size_t k, std::size_t chunk, std::ptrdiff_t offset = 0)
     {
         if (chunk == 0) [[unlikely]]
         {
             detail::throw_invalid("keep_chunked", "chunk 0; expected 1 or more");
         }
-        return mask(detail::pattern_rule(q, k, detail::chunk_pattern(chunk)));
+        return mask(detail::pattern_rule("keep_chunked", q, k, detail::chunk_pattern(chunk, offset)));
     }
 
-    /// Keeps keys i, i - step, i - 2 * step, ... down to i - left * step for query i: a dilated window.
+    /// Keeps keys p, p - step, p - 2 * step, ... down to p - left * step for query i, which stands at position
+    /// p = i + offset: a dilated window.
     ///
-    /// The mask's shape is (q, k). Throws std::invalid_argument for a step of 0. Nothing is stored; a word costs a
+    /// The mask's shape is (q, k). offset is that of keep_causal: k - q with a cache of keys and values. A query before
+    /// the first key sees nothing. Throws std::invalid_argument for a step of 0. Nothing is stored; a word costs a
     /// division and two shifts.
     ///
     ///     auto m = xmask::keep_dilated(4, 4, 1, 2);
@@ -818,9 +858,11 @@ namespace xmask::inline XMASK_ABI
     ///     // 0 1 0 0
     ///     // 1 0 1 0
     ///     // 0 1 0 1
-    inline auto keep_dilated(std::size_t q, std::size_t k, std::size_t left, std::size_t step)
+    inline auto keep_dilated(
+        std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset = 0
+    )
     {
-        return mask(detail::dilated_rule(q, k, left, step));
+        return mask(detail::dilated_rule(q, k, left, step, offset));
     }
 
     /// Keeps the elements for whose indices f is true.

@@ -143,6 +143,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_random";
+
             random_rule(S shape, number_share range, std::uint64_t seed)
                 : m_shape(std::move(shape))
                 , m_range(range)

@@ -318,6 +318,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = S;
 
+            static constexpr const char* name = "keep_random_k";
+
             row_subset_rule(S shape, std::size_t k, std::uint64_t seed)
                 : m_shape(std::move(shape))
                 , m_subset(columns_of(m_shape), k)
@@ -366,6 +368,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             using shape_type = S;
+
+            static constexpr const char* name = "keep_random_fraction";
 
             whole_subset_rule(S shape, double fraction, std::uint64_t seed)
                 : m_shape(std::move(shape))

@@ -32,6 +32,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
 
+            static constexpr const char* name = "keep_ranges";
+
             template <class B, class E>
             ranges_rule(B&& begin, E&& end, std::size_t n)
                 : m_begin(std::forward<B>(begin))

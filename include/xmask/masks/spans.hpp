@@ -357,6 +357,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename Within::shape_type;
 
+            static constexpr const char* name = "keep_spans";
+
             spans_rule(Within within, span_plan plan)
                 : m_within(std::move(within))
                 , m_plan(std::move(plan))

@@ -440,13 +440,48 @@ namespace xmask::inline XMASK_ABI
                 {
                     require_broadcast(name, "a threshold", t.shape(), x.shape());
                     using compared = xt::xfunction<order_function<Order>, closure_t<X>, closure_t<T>>;
-                    return keep_where(compared(order_function<Order>(), std::forward<X>(x), std::forward<T>(t)));
+                    return make_element_mask(
+                        name, compared(order_function<Order>(), std::forward<X>(x), std::forward<T>(t)), is_true()
+                    );
                 }
                 else
                 {
                     static_assert(std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor.");
-                    return make_element_mask(std::forward<X>(x), compare_number<Order, element>(t));
+                    return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
                 }
+            }
+        }
+    }
+
+    namespace detail
+    {
+        /// The largest number that is not above a + b, where both are finite.
+        inline long double sum_rounded_down(long double a, long double b) noexcept
+        {
+            const long double sum = a + b;
+            // What rounding took away, exactly: Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B.
+            const long double from_b = sum - a;
+            const long double lost = (a - (sum - from_b)) + (b - from_b);
+            return lost < 0 ? std::nextafter(sum, -std::numeric_limits<long double>::infinity()) : sum;
+        }
+
+        template <class X, class L, class H>
+        auto make_between(const char* name, X&& x, L lo, H hi)
+        {
+            if constexpr (require_numbers<X>())
+            {
+                using element = std::remove_cv_t<value_type_t<X>>;
+                return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
+            }
+        }
+
+        template <class X, class L, class H>
+        auto make_outside(const char* name, X&& x, L lo, H hi)
+        {
+            if constexpr (require_numbers<X>())
+            {
+                using element = std::remove_cv_t<value_type_t<X>>;
+                return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
             }
         }
     }
@@ -510,11 +545,7 @@ namespace xmask::inline XMASK_ABI
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_between(X&& x, L lo, H hi)
     {
-        if constexpr (detail::require_numbers<X>())
-        {
-            using element = std::remove_cv_t<value_type_t<X>>;
-            return detail::make_element_mask(std::forward<X>(x), detail::compare_between<element>(lo, hi));
-        }
+        return detail::make_between("keep_between", std::forward<X>(x), lo, hi);
     }
 
     /// Keeps x < lo or x > hi, for numbers lo and hi; NaN is dropped, and a NaN bound keeps nothing on its side. As exact
@@ -525,11 +556,7 @@ namespace xmask::inline XMASK_ABI
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_outside(X&& x, L lo, H hi)
     {
-        if constexpr (detail::require_numbers<X>())
-        {
-            using element = std::remove_cv_t<value_type_t<X>>;
-            return detail::make_element_mask(std::forward<X>(x), detail::compare_outside<element>(lo, hi));
-        }
+        return detail::make_outside("keep_outside", std::forward<X>(x), lo, hi);
     }
 
     /// Keeps |x| > t, as magnitude pruning does; t a number, or a tensor that broadcasts into x. NaN is dropped. The
@@ -546,12 +573,12 @@ namespace xmask::inline XMASK_ABI
         else
         {
             static_assert(std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor.");
-            return keep_outside(std::forward<X>(x), detail::negated(t), t);
+            return detail::make_outside("keep_magnitude_above", std::forward<X>(x), detail::negated(t), t);
         }
     }
 
-    /// Keeps value - tolerance <= x <= value + tolerance, with bounds computed in long double; nothing where the
-    /// tolerance is negative or anything is NaN.
+    /// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or anything is NaN.
+    /// As exact as keep_above: no bound is rounded to where an element would change sides.
     ///
     ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
     template <class X, class V, class T>
@@ -560,7 +587,10 @@ namespace xmask::inline XMASK_ABI
     {
         const auto middle = static_cast<long double>(value);
         const auto radius = static_cast<long double>(tolerance);
-        return keep_between(std::forward<X>(x), middle - radius, middle + radius);
+        return detail::make_between(
+            "keep_close_to", std::forward<X>(x), -detail::sum_rounded_down(-middle, radius),
+            detail::sum_rounded_down(middle, radius)
+        );
     }
 
     /// Keeps all but NaN and the infinities; every integer.
@@ -569,10 +599,11 @@ namespace xmask::inline XMASK_ABI
     template <class X>
     auto keep_finite(X&& x)
     {
-        using element = std::remove_cv_t<value_type_t<X>>;
-        return keep_between(
-            std::forward<X>(x), std::numeric_limits<element>::lowest(), std::numeric_limits<element>::max()
-        );
+        if constexpr (detail::require_numbers<X>())
+        {
+            using element = std::numeric_limits<std::remove_cv_t<value_type_t<X>>>;
+            return detail::make_between("keep_finite", std::forward<X>(x), element::lowest(), element::max());
+        }
     }
 
     /// Keeps all but NaN; every integer.
@@ -584,7 +615,7 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_numbers<X>())
         {
             using element = std::remove_cv_t<value_type_t<X>>;
-            return detail::make_element_mask(std::forward<X>(x), detail::compare_itself<element>());
+            return detail::make_element_mask("keep_not_nan", std::forward<X>(x), detail::compare_itself<element>());
         }
     }
 }

@@ -40,11 +40,11 @@ namespace xmask::inline XMASK_ABI
         using token_t = std::remove_cv_t<value_type_t<X>>;
 
         template <class X, class I>
-        auto make_tokens(X&& tokens, I&& ids)
+        auto make_tokens(const char* name, X&& tokens, I&& ids)
         {
             if constexpr (require_tokens<X, I>())
             {
-                return make_element_mask(std::forward<X>(tokens), make_id_test<token_t<X>>(std::forward<I>(ids)));
+                return make_element_mask(name, std::forward<X>(tokens), make_id_test<token_t<X>>(std::forward<I>(ids)));
             }
         }
 
@@ -93,6 +93,8 @@ namespace xmask::inline XMASK_ABI
 
             using shape_type = typename operand_type::inner_shape_type;
 
+            static constexpr const char* name = Finder::name;
+
             template <class X>
             marked_rule(X&& tokens, Finder finder)
                 : m_tokens(std::forward<X>(tokens))
@@ -128,6 +130,8 @@ namespace xmask::inline XMASK_ABI
         class through_first
         {
         public:
+
+            static constexpr const char* name = "keep_through_first";
 
             explicit through_first(Test test)
                 : m_test(std::move(test))
@@ -225,7 +229,9 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            between_markers(const char* name, Begin begin, End end)
+            static constexpr const char* name = "keep_between_markers";
+
+            between_markers(Begin begin, End end)
                 : m_begin(std::move(begin))
                 , m_end(std::move(end))
             {
@@ -271,9 +277,7 @@ namespace xmask::inline XMASK_ABI
                 auto begins = make_id_test<token_t<X>>(std::forward<B>(begin));
                 auto ends = make_id_test<token_t<X>>(std::forward<E>(end));
                 using finder = between_markers<decltype(begins), decltype(ends)>;
-                return make_marked(
-                    std::forward<X>(tokens), finder("keep_between_markers", std::move(begins), std::move(ends))
-                );
+                return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));
             }
         }
     }
@@ -290,13 +294,13 @@ namespace xmask::inline XMASK_ABI
     template <class X, class I>
     auto keep_tokens(X&& tokens, I&& ids)
     {
-        return detail::make_tokens(std::forward<X>(tokens), std::forward<I>(ids));
+        return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
     }
 
     template <class X, std::integral T>
     auto keep_tokens(X&& tokens, std::initializer_list<T> ids)
     {
-        return detail::make_tokens(std::forward<X>(tokens), ids);
+        return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
     }
 
     /// Drops the tokens that are among `ids`, and keeps all others. Otherwise as keep_tokens.
@@ -305,13 +309,15 @@ namespace xmask::inline XMASK_ABI
     template <class X, class I>
     auto drop_tokens(X&& tokens, I&& ids)
     {
-        return !detail::make_tokens(std::forward<X>(tokens), std::forward<I>(ids));
+        return detail::complement(
+            "drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids))
+        );
     }
 
     template <class X, std::integral T>
     auto drop_tokens(X&& tokens, std::initializer_list<T> ids)
     {
-        return !detail::make_tokens(std::forward<X>(tokens), ids);
+        return detail::complement("drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids));
     }
 
     /// Keeps each row up to and with the first of its tokens that is among `ids`; the whole row where none is.

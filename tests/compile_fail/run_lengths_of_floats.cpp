@@ -1,0 +1,17 @@
+// Run lengths are numbers of elements.
+// expect: run lengths are integers: a 1-D tensor of them, a standard container, or a list
+
+#include <vector>
+
+#include <xmask/xmask.hpp>
+
+int main()
+{
+#ifdef XMASK_COMPILE_OK
+    const std::vector<long> counts = {1, 2};
+#else
+    const std::vector<double> counts = {1., 2.};
+#endif
+    const auto m = xmask::keep_run_lengths(counts, 3);
+    return m.size() == 3 ? 0 : 1;
+}
