@@ -41,20 +41,20 @@ namespace xmask::inline XMASK_ABI
             }
         };
 
-        /// x to the power of a number; x is 0 or more.
+        /// x to the power of gamma, which makes light of what is nearly right; x is 0 or more.
         template <class V>
-        XMASK_INLINE V power(const V& x, double exponent)
+        XMASK_INLINE V focus(const V& x, double gamma)
         {
             // By far the most usual ones, and exact.
-            if (exponent == 2)
+            if (gamma == 2)
             {
                 return x * x;
             }
-            if (exponent == 1)
+            if (gamma == 1)
             {
                 return x;
             }
-            return xsimd::pow(x, constant<V>(exponent));
+            return xsimd::pow(x, constant<V>(gamma));
         }
     }
 
@@ -122,7 +122,7 @@ namespace xmask::inline XMASK_ABI
         XMASK_INLINE V value(const V& p, const V& t) const
         {
             const detail::logistic<V> y(p);
-            return weight(t) * detail::power(missed(y, t), gamma) * entropy(y, t);
+            return weight(t) * detail::focus(missed(y, t), gamma) * entropy(y, t);
         }
 
         template <class V>
@@ -135,7 +135,7 @@ namespace xmask::inline XMASK_ABI
             const V slope = (one - t) * y.yes - t * y.no;
             // The derivative of log s; where s underflows, so does what it multiplies.
             const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
-            return weight(t) * detail::power(s, gamma) * (slope + constant<V>(gamma) * entropy(y, t) * rate);
+            return weight(t) * detail::focus(s, gamma) * (slope + constant<V>(gamma) * entropy(y, t) * rate);
         }
 
     private:
