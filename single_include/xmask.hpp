@@ -4240,12 +4240,12 @@ namespace xmask::inline XMASK_ABI::detail
     }
 
     /// Writes a block of the other operand where a bit is set.
-    template <class T, class Block>
-    void select_dropped(T* to, std::size_t count, word_t dropped, const Block& other)
+    template <class T, class Count, class Block>
+    XMASK_INLINE void select_dropped(T* to, Count count, word_t dropped, const Block& other)
     {
         if constexpr (has_lanes<T>)
         {
-            for_each_register<T>(count, [&](std::size_t k, auto full) {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                 const auto chosen = mask_from_bits<T>(dropped, k);
                 const auto y = load_register<full>(other, k, count - k);
                 if constexpr (full)
@@ -4291,7 +4291,15 @@ namespace xmask::inline XMASK_ABI::detail
             else if (dropped != 0)
             {
                 other.prepare(c, c + count);
-                select_dropped(row + c, count, dropped, other.read(c, count, dropped));
+                const auto block = other.read(c, count, dropped);
+                if (count == word_columns)
+                {
+                    select_dropped(row + c, whole_word(), dropped, block);
+                }
+                else
+                {
+                    select_dropped(row + c, count, dropped, block);
+                }
             }
             c += count;
         }
@@ -5165,11 +5173,11 @@ namespace xmask::inline XMASK_ABI
 
         /// One row of an operand and of a mask.
         template <class Row, class Cursor>
-        class gated_row
+        class kept_row
         {
         public:
 
-            gated_row(Row operand, Cursor cursor)
+            kept_row(Row operand, Cursor cursor)
                 : m_operand(std::move(operand))
                 , m_cursor(std::move(cursor))
             {
@@ -5219,12 +5227,12 @@ namespace xmask::inline XMASK_ABI
             };
             if (row_count != 0 && worth_flat(std::min(masks.form(), operand.form()), n))
             {
-                select(gated_row(operand.flat_row(), masks.flat()));
+                select(kept_row(operand.flat_row(), masks.flat()));
                 return result;
             }
             for (std::size_t r = 0; r < row_count; ++r)
             {
-                select(gated_row(operand.row(r), masks.row(r)));
+                select(kept_row(operand.row(r), masks.row(r)));
             }
             return result;
         }

@@ -133,6 +133,40 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     STATIC_REQUIRE(word_columns == 64);
 }
 
+TEST_CASE("with xtensor's namespace open, too, no loss is ambiguous, and none that selects", "[namespaces]")
+{
+    const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
+    const xtensor<float, 2> t = {{0.f, 1.f, 1.f}, {1.f, 1.f, 0.f}};
+    const auto m = keep_lengths({1, 2}, 3);
+    REQUIRE(masked_mse(x, t, m).sum == 30.);
+    REQUIRE(masked_mae(x, t, m, mae_loss()).sum == 8.);
+    REQUIRE(masked_huber(x, t, m, huber_loss{.delta = 1}).sum == 0.5 + 1.5 + 4.5);
+    REQUIRE(masked_smooth_l1(x, t, m, smooth_l1_loss{.beta = 1}).sum == 0.5 + 1.5 + 4.5);
+    REQUIRE(masked_bce(t, t, m, bce_loss()).sum == 0.);
+    REQUIRE(masked_bce_with_logits(x, t, m, bce_with_logits_loss{.pos_weight = 2}).sum > 0.);
+    REQUIRE(masked_focal_with_logits(x, t, m, focal_with_logits_loss{.gamma = 1}).sum > 0.);
+    REQUIRE(masked_hinge(x, t, m, hinge_loss{.margin = 2}).sum == 2. + 0. + 6.);
+    REQUIRE(masked_kl_div(x, t, m, kl_div_loss{.log_target = false}).sum == 1.);
+    REQUIRE(masked_poisson_nll(x, t, m, poisson_nll_loss{.full = false}).sum > 0.);
+    REQUIRE(masked_loss(mse_loss(), x, t, m).sum == 30.);
+    REQUIRE(masked_loss(x - t, m).sum == -4.);
+    REQUIRE(masked_mse(x, t, weighted(m, t)).weight == 2.);
+    REQUIRE(masked_mse(x, t, balanced(m)).mean() == (1. + 14.5) / 2.);
+    STATIC_REQUIRE(weighted_mask_expression<decltype(balanced(m))>);
+    STATIC_REQUIRE(element_function<mse_loss, float>);
+    REQUIRE(element_loss<mse_loss>("squared error").each(x, t, m)(1, 0) == 4.f);
+    REQUIRE(constant<float>(0.5) == 0.5f);
+
+    const xtensor<float, 1> some = masked_select(x, m);
+    REQUIRE(some == xtensor<float, 1>{-1.f, 3.f, -4.f});
+    REQUIRE(masked_scatter(x, m, some) == x);
+    xtensor<float, 2> y = masked_replace(x, m, t);
+    REQUIRE(y == xtensor<float, 2>{{-1.f, 1.f, 1.f}, {3.f, -4.f, 0.f}});
+    masked_replace_inplace(y, m, x);
+    masked_scatter_inplace(y, m, some);
+    REQUIRE(y == x);
+}
+
 TEST_CASE("with xtensor's namespace open, too, no operation on masks is ambiguous", "[namespaces]")
 {
     const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};

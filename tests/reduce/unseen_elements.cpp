@@ -103,3 +103,35 @@ TEST_CASE("What is dropped is never seen by losses of doubles", "[unseen]")
     require_unseen<double>(own_loss::masked_charbonnier);
     require_unseen<double>(xmask::element_loss<own_loss::pinball_loss>("masked_pinball"));
 }
+
+TEST_CASE("What is dropped is never seen by weighted losses, nor its weights", "[unseen]")
+{
+    using limits = std::numeric_limits<float>;
+    const shape_t shape = {5, 70};
+    const auto p = oracle::random<float>(shape, 1);
+    const auto t = oracle::random<float>(shape, 2);
+    const xt::xarray<float> weights = oracle::random<float>(shape, 3) + 2.f;
+    const auto kept = oracle::random<bool>(shape, 4);
+    const auto m = xmask::keep_where(kept);
+    xt::xarray<float> gradient = xt::zeros<float>(shape);
+    const auto compute = [&](const xt::xarray<float>& prediction, const xt::xarray<float>& w) {
+        gradient.fill(99.f);
+        std::vector<double> all;
+        const auto counted = xmask::weighted(m, w);
+        for (const auto& l : {xmask::masked_mse(prediction, t, counted), xmask::masked_mse(prediction, t, counted, gradient)})
+        {
+            all.insert(all.end(), {l.sum, l.weight});
+        }
+        append(all, gradient);
+        append(all, xt::xarray<float>(xmask::masked_mse.each(prediction, t, counted)));
+        all.push_back(xmask::masked_mse(prediction, t, xmask::balanced(m), gradient).sum);
+        append(all, gradient);
+        return all;
+    };
+    const auto expected = compute(p, weights);
+    for (const float poison : {limits::quiet_NaN(), limits::infinity(), -limits::infinity(), limits::max(), -0.f, 0.f})
+    {
+        CAPTURE(poison);
+        REQUIRE(oracle::same_bits(compute(poisoned(p, kept, poison), poisoned(weights, kept, poison)), expected));
+    }
+}

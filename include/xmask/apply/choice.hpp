@@ -352,12 +352,12 @@ namespace xmask::inline XMASK_ABI::detail
     }
 
     /// Writes a block of the other operand where a bit is set.
-    template <class T, class Block>
-    void select_dropped(T* to, std::size_t count, word_t dropped, const Block& other)
+    template <class T, class Count, class Block>
+    XMASK_INLINE void select_dropped(T* to, Count count, word_t dropped, const Block& other)
     {
         if constexpr (has_lanes<T>)
         {
-            for_each_register<T>(count, [&](std::size_t k, auto full) {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                 const auto chosen = mask_from_bits<T>(dropped, k);
                 const auto y = load_register<full>(other, k, count - k);
                 if constexpr (full)
@@ -403,7 +403,15 @@ namespace xmask::inline XMASK_ABI::detail
             else if (dropped != 0)
             {
                 other.prepare(c, c + count);
-                select_dropped(row + c, count, dropped, other.read(c, count, dropped));
+                const auto block = other.read(c, count, dropped);
+                if (count == word_columns)
+                {
+                    select_dropped(row + c, whole_word(), dropped, block);
+                }
+                else
+                {
+                    select_dropped(row + c, count, dropped, block);
+                }
             }
             c += count;
         }

@@ -81,11 +81,11 @@ namespace xmask::inline XMASK_ABI
 
         /// One row of an operand and of a mask.
         template <class Row, class Cursor>
-        class gated_row
+        class kept_row
         {
         public:
 
-            gated_row(Row operand, Cursor cursor)
+            kept_row(Row operand, Cursor cursor)
                 : m_operand(std::move(operand))
                 , m_cursor(std::move(cursor))
             {
@@ -135,12 +135,12 @@ namespace xmask::inline XMASK_ABI
             };
             if (row_count != 0 && worth_flat(std::min(masks.form(), operand.form()), n))
             {
-                select(gated_row(operand.flat_row(), masks.flat()));
+                select(kept_row(operand.flat_row(), masks.flat()));
                 return result;
             }
             for (std::size_t r = 0; r < row_count; ++r)
             {
-                select(gated_row(operand.row(r), masks.row(r)));
+                select(kept_row(operand.row(r), masks.row(r)));
             }
             return result;
         }
