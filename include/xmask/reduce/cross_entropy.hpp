@@ -401,8 +401,8 @@ namespace xmask::inline XMASK_ABI
     /// outside of the classes, before anything is written.
     /// Logits of a counted position are read twice, while in the cache.
     ///
-    ///     auto kept = xmask::keep_not_equal(target, -100);
-    ///     double mean = xmask::masked_cross_entropy(logits, target, kept).mean();
+    ///     auto kept = xmask::keep_not_equal(classes, -100);
+    ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
     template <class P, class Q, class M>
     loss masked_cross_entropy(const P& prediction, const Q& target, const M& m)
     {
@@ -412,7 +412,7 @@ namespace xmask::inline XMASK_ABI
     /// The same, and the gradient of the sum by the prediction, softmax - one-hot(target): 0 for dropped positions.
     /// `gradient`: a tensor that is given the prediction's shape, or scaled(tensor, factor).
     ///
-    ///     xmask::loss l = xmask::masked_cross_entropy(logits, target, kept, gradient);
+    ///     xmask::loss l = xmask::masked_cross_entropy(logits, classes, m, logits_gradient);
     template <class P, class Q, class M, class G>
     loss masked_cross_entropy(const P& prediction, const Q& target, const M& m, G&& gradient)
     {

@@ -108,7 +108,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Only what is kept is computed. Throws std::invalid_argument where the mask does not broadcast into e.
     ///
-    ///     xmask::loss l = xmask::masked_loss(xt::abs(p - t), m);
+    ///     xmask::loss l = xmask::masked_loss(xt::abs(prediction - target), m);
     template <class E, class M>
     loss masked_loss(const E& e, const M& m)
     {

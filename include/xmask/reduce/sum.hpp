@@ -219,7 +219,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The means along `axes`, one for each position of the axes that stay.
     ///
-    ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
+    ///     xt::xarray<float> pooled = xmask::masked_mean(logits, xmask::unsqueeze(m, -1), 1);    // over tokens
     template <class X, class M, detail::axes_argument A>
     auto masked_mean(const X& x, const M& m, const A& axes, when_empty empty = when_empty::nan)
     {
