@@ -1,9 +1,9 @@
 # Compiles and runs the examples in the comments of include/xmask, and fails where a public function of masks/ has none.
 #
-# An example is what is indented by five spaces behind `///`. It is a function body of its own, with the names of
-# examples.hpp around it. A comment of nothing but numbers or a picture, behind a statement or on lines of its own below,
-# is the result, and is compared with the variable that the statement declares or assigns, with what it prints, or with
-# its own value:
+# An example is what is indented by five spaces behind the `///` of something public: not of a file, of a class's
+# members, or of `detail`. It is a function body of its own, with the names of examples.hpp around it. A comment of nothing
+# but numbers or a picture, behind a statement or on lines of its own below, is the result, and is compared with the
+# variable that the statement declares or assigns, with what it prints, or with its own value:
 #
 #     auto m = xmask::keep_lengths({2, 4}, 4);
 #     // 1 1 0 0
@@ -120,11 +120,9 @@ foreach(path IN LISTS paths)
     math(EXPR length "${length} + 1")
     string(SUBSTRING "${rest}" ${length} -1 rest)
     math(EXPR number "${number} + 1")
-    if(line MATCHES "^ *///(.*)$")
+    if(line MATCHES "^    ///(.*)$" AND NOT internal)
       set(text "${CMAKE_MATCH_1}")
-      if(line MATCHES "^    ///")
-        set(documented TRUE)
-      endif()
+      set(documented TRUE)
       if(text MATCHES "^     (.*)$")
         set(text "${CMAKE_MATCH_1}")
         add_line()
@@ -135,12 +133,12 @@ foreach(path IN LISTS paths)
       continue()
     endif()
     end_example()
-    if(line MATCHES "^namespace xmask::inline XMASK_ABI::detail")
-      set(internal TRUE)
+    if(line MATCHES "^namespace xmask::inline XMASK_ABI(::detail)?")
+      string(COMPARE NOTEQUAL "${CMAKE_MATCH_1}" "" internal)
     endif()
     # The line that says what the comment is about; what a template takes stands before it.
     if(documented AND NOT line MATCHES "^    (template|requires|\\[\\[)|^     ")
-      if(path MATCHES "^xmask/masks/" AND NOT internal AND NOT has_example
+      if(path MATCHES "^xmask/masks/" AND NOT has_example
          AND NOT line MATCHES "^    (struct|class|enum|concept|using|inline constexpr) " AND line MATCHES "([^ ]+)\\(")
         string(APPEND missing "\n  include/${path}:${number}: ${CMAKE_MATCH_1}")
       endif()

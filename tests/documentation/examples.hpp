@@ -49,10 +49,19 @@ namespace documentation
         xt::xtensor<float, 2> weights = 0.1f * x;
         xt::xtensor<float, 2> gate = xt::abs(weights);
         xt::xtensor<float, 2> scores = 3.f * x;
+        xt::xtensor<float, 2> distances = xt::abs(x);
+        xt::xtensor<float, 2> hazard = 0.1f * distances;
 
         xt::xtensor<float, 2> prediction = x;
         xt::xtensor<float, 2> target = y;
+        xt::xtensor<int, 2> predicted = tokens;
         xt::xtensor<float, 2> gradient;
+
+        // A token's features; gradients by a number a text, an element, and a text's features.
+        xt::xtensor<float, 3> hidden = xt::ones<float>({3, 4, 5});
+        xt::xtensor<float, 1> upstream = {1.f, 2.f, 3.f};
+        xt::xtensor<float, 2> dy = 0.5f * y;
+        xt::xtensor<float, 2> dpooled = xt::ones<float>({3, 5});
 
         xt::xtensor<float, 3> logits = xt::ones<float>({3, 4, 110});
         xt::xtensor<int, 2> classes = tokens;

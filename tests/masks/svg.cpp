@@ -288,6 +288,20 @@ TEST_CASE("a picture has the texts that are asked for, escaped", "[svg]")
     REQUIRE(texts(elements_of(xmask::to_svg(xmask::keep_all(1), {.legend = false}))).empty());
 }
 
+TEST_CASE("a picture is as wide and as high as its texts", "[svg]")
+{
+    const auto width = [](const std::string& title) {
+        return elements_of(xmask::to_svg(xmask::keep_all(1), {.title = title, .legend = false}))[0].number("width");
+    };
+    const std::size_t ten = width("causal key");
+    REQUIRE(ten >= 2 + 10 * 7);
+    REQUIRE(width("CAUSAL KEY") > ten);
+    REQUIRE(width("ééééé ééé.") == ten);
+    REQUIRE(width("因果掩码因果掩码因果") >= 2 + 10 * 12);
+    const auto all = elements_of(xmask::to_svg(xmask::keep_all(1), {.row_label = "queries", .legend = false}));
+    REQUIRE(all[0].number("height") >= 7 * 7);
+}
+
 TEST_CASE("a picture stands alone", "[svg]")
 {
     const std::string svg = xmask::to_svg(xmask::keep_causal(8, 8));
