@@ -3490,7 +3490,7 @@ namespace xmask::inline XMASK_ABI
     /// Made by the builders (keep_lengths, drop_indices, keep_above, ...) and by combining masks with && || ! ^. A
     /// rule of your own becomes one by `xmask::mask(my_rule)`.
     ///
-    ///     auto m = xmask::keep_lengths(lengths, 512) && xmask::drop_tokens(tokens, {0});
+    ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
     ///     xt::xarray<bool> b = m;             // the words are unpacked once, row by row
     ///     std::size_t kept = xmask::count_kept(m);
     template <mask_rule Rule>
@@ -4375,9 +4375,10 @@ namespace xmask::inline XMASK_ABI
     /// Throws std::invalid_argument where the mask's shape does not fit. One pass, no temporary; what lies outside of
     /// the mask's extent is not read.
     ///
-    ///     xt::xtensor<float, 2> scores = ...;                              // (2, 4)
-    ///     auto m = xmask::keep_lengths(xt::xtensor<int, 1>{4, 2}, 4);
-    ///     xt::noalias(y) = xmask::masked_fill(scores, m, -1e9f);          // row 1 ends in -1e9, -1e9
+    ///     xt::xtensor<float, 2> scores = {{1, 2, 3}, {4, 5, 6}};
+    ///     xt::noalias(y) = xmask::masked_fill(scores, xmask::keep_lengths({3, 1}, 3), -1e9f);
+    ///     // 1, 2, 3
+    ///     // 4, -1e9, -1e9
     template <class X, class M, class T>
     auto masked_fill(X&& x, M&& m, const T& value)
     {
@@ -4391,7 +4392,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws std::invalid_argument where the mask's shape does not fit, before anything is written.
     ///
-    ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, 512), -1e9f);
+    ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
     template <class X, class M, class T>
     void masked_fill_inplace(X&& x, const M& m, const T& value)
     {
@@ -4432,8 +4433,8 @@ namespace xmask::inline XMASK_ABI
     /// broadcast into x and never enlarge it: std::invalid_argument otherwise. What is not chosen is not seen on either
     /// side, and a lazy operand is not computed there. One pass, no temporary.
     ///
-    ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), x_before);
-    ///     xt::noalias(h) = xmask::masked_replace(h_new, xmask::keep_lengths(lengths, n), h_old);
+    ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), z);
+    ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
     template <class X, class M, class Y>
     auto masked_replace(X&& x, M&& m, Y&& y)
     {
@@ -4919,7 +4920,7 @@ namespace xmask::inline XMASK_ABI
     /// The numbers of kept elements along `axes` (a number or a list, negative ones counted from the end), one for each
     /// position of the axes that stay. Throws std::out_of_range for an axis that the mask does not have.
     ///
-    ///     xt::xarray<std::size_t> lengths = xmask::count_kept(m, -1);
+    ///     xt::xarray<std::size_t> each = xmask::count_kept(xmask::keep_lengths({3, 1}, 4), -1);    // 3, 1
     template <class M, detail::axes_argument A>
     auto count_kept(const M& m, const A& axes)
     {
@@ -4936,6 +4937,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// The share of elements that the mask keeps, 0 to 1; NaN for a mask without elements.
+    ///
+    ///     double share = xmask::density(xmask::keep_lengths({3, 1}, 4));    // 0.5
     template <class M>
     double density(const M& m)
     {
@@ -4952,7 +4955,7 @@ namespace xmask::inline XMASK_ABI
 
     /// Whether the mask keeps anything; stops at the first element that is kept.
     ///
-    ///     if (!xmask::any_kept(m)) { return; }
+    ///     bool answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4));    // true
     template <class M>
     bool any_kept(const M& m)
     {
@@ -4965,7 +4968,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same along `axes`, for each position of the axes that stay.
     ///
-    ///     xt::xarray<bool> answered = xmask::any_kept(m, -1);
+    ///     xt::xarray<bool> answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4), -1);    // false, true
     template <class M, detail::axes_argument A>
     auto any_kept(const M& m, const A& axes)
     {
@@ -4982,6 +4985,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Whether the mask keeps everything; stops at the first row that drops something. True for a mask without elements.
+    ///
+    ///     bool whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4));    // false
     template <class M>
     bool all_kept(const M& m)
     {
@@ -4995,6 +5000,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// The same along `axes`, for each position of the axes that stay.
+    ///
+    ///     xt::xarray<bool> whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4), -1);    // true, false
     template <class M, detail::axes_argument A>
     auto all_kept(const M& m, const A& axes)
     {
@@ -5064,7 +5071,7 @@ namespace xmask::inline XMASK_ABI
     /// The length of each row, where a row keeps its first columns only: keep_lengths backwards. An array of the leading
     /// axes. Throws std::invalid_argument, naming the row and its first column that does not fit, where one does not.
     ///
-    ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(m);
+    ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
     template <class M>
     auto lengths_of(const M& m)
     {
@@ -5088,7 +5095,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The numbers of the rows that keep nothing, in row-major order of the leading axes.
     ///
-    ///     for (std::size_t r : xmask::empty_rows(m)) { ... }
+    ///     auto rows = xmask::empty_rows(xmask::keep_lengths({3, 0, 1, 0}, 4));    // 1, 3
     template <class M>
     std::vector<std::size_t> empty_rows(const M& m)
     {
@@ -5399,7 +5406,7 @@ namespace xmask::inline XMASK_ABI
     /// it has fewer, or where the mask does not broadcast into x. masked_select is its inverse.
     ///
     ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
-    ///     auto embedded = xmask::masked_scatter(text, xmask::unsqueeze(is_image, -1), image_features);
+    ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
     template <class X, class M, class Source>
     auto masked_scatter(const X& x, const M& m, const Source& source)
     {
@@ -5418,7 +5425,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws as masked_scatter, before anything is written.
     ///
-    ///     xmask::masked_scatter_inplace(x, m, source);
+    ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
     template <class X, class M, class Source>
     void masked_scatter_inplace(X&& x, const M& m, const Source& source)
     {
@@ -5628,8 +5635,8 @@ namespace xmask::inline XMASK_ABI
     /// The mask, or the weights, broadcast into x and never enlarge it: std::invalid_argument otherwise. One pass, no
     /// temporary.
     ///
-    ///     xt::noalias(y) = xmask::multiply(weight, xmask::keep_above(weight, 0.1f));    // pruned
-    ///     xt::noalias(y) = xmask::multiply(x, gate);                                    // gated
+    ///     xt::noalias(y) = xmask::multiply(weights, xmask::keep_above(weights, 0.1f));    // pruned
+    ///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
     template <class X, class M>
     auto multiply(X&& x, M&& m)
     {
@@ -5655,7 +5662,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws std::invalid_argument where the shapes do not fit, before anything is written.
     ///
-    ///     xmask::multiply_inplace(weight, xmask::keep_above(weight, 0.1f));
+    ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
     template <class X, class M>
     void multiply_inplace(X&& x, const M& m)
     {
@@ -5702,6 +5709,8 @@ namespace xmask::inline XMASK_ABI
     /// a real type, with the mask's shape. Where a row keeps nothing, a softmax of scores plus it is NaN.
     ///
     ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
+    ///     // 0, 0, -inf, -inf
+    ///     // 0, 0, 0, 0
     template <class T, class M>
     auto additive(M&& m)
     {
@@ -5853,7 +5862,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
     ///
-    ///     xmask::bitmask kept = xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, n);
+    ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
     using bitmask = mask<detail::bitmask_rule>;
 
     namespace detail
@@ -5871,8 +5880,10 @@ namespace xmask::inline XMASK_ABI
 
     /// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In place.
     ///
-    ///     xmask::bitmask kept = xmask::keep_lengths(lengths, n);
-    ///     kept &= xmask::drop_tokens(tokens, {0});
+    ///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
+    ///     kept &= xmask::drop_indices({1}, 4);
+    ///     // 1 0 0 0
+    ///     // 1 0 1 0
     template <class M>
     bitmask& operator&=(bitmask& to, const M& m)
     {
@@ -5880,6 +5891,11 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what m keeps, too. Otherwise as &=.
+    ///
+    ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+    ///     kept |= xmask::keep_indices({3}, 4);
+    ///     // 1 0 0 1
+    ///     // 1 1 0 1
     template <class M>
     bitmask& operator|=(bitmask& to, const M& m)
     {
@@ -5887,6 +5903,11 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what exactly one of both keeps. Otherwise as &=.
+    ///
+    ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+    ///     kept ^= xmask::keep_indices({1}, 4);
+    ///     // 1 1 0 0
+    ///     // 1 0 0 0
     template <class M>
     bitmask& operator^=(bitmask& to, const M& m)
     {
@@ -5894,6 +5915,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+    ///
+    ///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
+    ///     bool same = first == second;    // true
     inline bool operator==(const bitmask& a, const bitmask& b)
     {
         return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
@@ -5931,7 +5955,9 @@ namespace xmask::inline XMASK_ABI
     /// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1, bitorder=...) gives
     /// them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank 0 gives one byte.
     ///
-    ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(m);
+    ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
+    ///     // 128, 0
+    ///     // 255, 192
     template <class M>
     auto packbits(const M& m, bit_order order = bit_order::big)
     {
@@ -5963,7 +5989,8 @@ namespace xmask::inline XMASK_ABI
     /// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked at. Throws
     /// std::invalid_argument where the last axis is of another extent.
     ///
-    ///     xmask::bitmask m = xmask::unpackbits(bytes, n);
+    ///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
+    ///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
     template <expression E>
     bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big)
     {
@@ -7930,7 +7957,9 @@ namespace xmask::inline XMASK_ABI
     /// a name is held by reference, as xtensor's expressions hold theirs: what a function returns must not refer to its
     /// local masks (std::move them in).
     ///
-    ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
+    ///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
+    ///     // 1 0 0 0
+    ///     // 1 0 1 0
     template <class A, class B>
         requires(mask_expression<A> || mask_expression<B>)
     auto operator&&(A&& a, B&& b)
@@ -7939,6 +7968,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what either mask keeps.
+    ///
+    ///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
+    ///     // 1 0 0 1
+    ///     // 1 1 0 0
     template <class A, class B>
         requires(mask_expression<A> || mask_expression<B>)
     auto operator||(A&& a, B&& b)
@@ -7947,6 +7980,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what exactly one of the masks keeps.
+    ///
+    ///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
+    ///     // 1 1 0 0
+    ///     // 1 0 0 0
     template <class A, class B>
         requires(mask_expression<A> || mask_expression<B>)
     auto operator^(A&& a, B&& b)
@@ -7955,6 +7992,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what the mask drops.
+    ///
+    ///     auto m = !xmask::keep_lengths({1, 3}, 4);
+    ///     // 0 1 1 1
+    ///     // 0 0 0 1
     template <class M>
         requires mask_expression<M>
     auto operator!(M&& m)
@@ -7965,7 +8006,7 @@ namespace xmask::inline XMASK_ABI
     /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
     /// that it broadcasts there. Throws std::out_of_range for an axis that the new shape does not have.
     ///
-    ///     auto m = xmask::unsqueeze(xmask::keep_lengths(lengths, keys), 1);    // (batch, 1, keys)
+    ///     auto m = xmask::unsqueeze(xmask::keep_lengths({2, 4, 3}, 4), 1);    // (3, 1, 4)
     template <class M>
     auto unsqueeze(M&& m, std::ptrdiff_t axis)
     {
@@ -7981,7 +8022,7 @@ namespace xmask::inline XMASK_ABI
     /// What comes in from outside of the row is dropped. A word costs one of the mask's own.
     ///
     ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
-    ///     auto targets = xmask::shift(inputs, -1);                  // of next-token prediction
+    ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction
     template <class M>
     auto shift(M&& m, std::ptrdiff_t by)
     {
@@ -8006,6 +8047,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps nothing. shape: a number (one axis), or a shape.
+    ///
+    ///     auto m = xmask::keep_none(3);    // 0 0 0
     template <class S>
     auto keep_none(const S& shape)
     {
@@ -8236,7 +8279,8 @@ namespace xmask::inline XMASK_ABI
     /// A word costs loading 64 bytes; a lazy expression is computed in its own types, 64 elements at a time, so that
     /// comparisons of any types are right.
     ///
-    ///     auto m = xmask::keep_where(x > 0.5 && y < z);
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.9f};
+    ///     auto m = xmask::keep_where(x > 0.5f && x < 0.8f);    // 0 1 0
     template <class E>
     auto keep_where(E&& e)
     {
@@ -8248,7 +8292,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Drops where `e` is true: for the masks of APIs in which true means padding.
     ///
-    ///     auto m = xmask::drop_where(key_padding_mask);
+    ///     xt::xtensor<bool, 1> key_padding_mask = {false, false, true};
+    ///     auto m = xmask::drop_where(key_padding_mask);    // 1 1 0
     template <class E>
     auto drop_where(E&& e)
     {
@@ -8483,6 +8528,8 @@ namespace xmask::inline XMASK_ABI
 
     /// An explanation as text: a line for each term, from the outside in, with the place of the element in the term;
     /// what decides is marked.
+    ///
+    ///     std::string text = to_string(xmask::explain(m, {0, 2}));
     inline std::string to_string(const explanation& why)
     {
         std::string out;
@@ -9140,7 +9187,7 @@ namespace xmask::inline XMASK_ABI
     ///
     ///     const xmask::id_set<std::int64_t> stop({1, 2, 3});
     ///     auto m = xmask::keep_tokens(tokens, stop);
-    ///     stop.contains(7);    // false
+    ///     bool stops = stop.contains(7);    // false
     template <std::integral T>
         requires(!std::same_as<T, bool>)
     class id_set
@@ -9678,6 +9725,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Drops the elements at listed positions and keeps all others. Otherwise as keep_points.
+    ///
+    ///     auto m = xmask::drop_points({{0, 1}, {1, 3}}, {2, 4});
+    ///     // 1 0 1 1
+    ///     // 1 1 1 0
     template <class P, class S>
     auto drop_points(P&& points, const S& shape)
     {
@@ -9711,8 +9762,7 @@ namespace xmask::inline XMASK_ABI
     /// std::invalid_argument where the number of lists is not the number of rows.
     /// Memory and time to build are those of the lists; a word costs a step through the sorted list.
     ///
-    ///     auto m = xmask::keep_indices({0, 2}, 4);                       // 1 0 1 0
-    ///     auto n = xmask::drop_indices(held_out, x.shape());
+    ///     auto m = xmask::keep_indices({0, 2}, 4);    // 1 0 1 0
     template <class I, class S>
     auto keep_indices(I&& indices, const S& shape)
     {
@@ -9738,6 +9788,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Drops the listed columns of each row and keeps all others. Otherwise as keep_indices.
+    ///
+    ///     auto m = xmask::drop_indices({0, 2}, {2, 4});
+    ///     // 0 1 0 1
+    ///     // 0 1 0 1
     template <class I, class S>
     auto drop_indices(I&& indices, const S& shape)
     {
@@ -10570,7 +10624,7 @@ namespace xmask::inline XMASK_ABI
     /// A number costs a comparison a register.
     ///
     ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
-    ///     auto m = xmask::keep_above(x, 0.5);            // 0 1 0
+    ///     auto m = xmask::keep_above(x, 0.5);    // 0 1 0
     template <class X, class T>
     auto keep_above(X&& x, T&& t)
     {
@@ -10578,6 +10632,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x >= t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_at_least(x, 0.5);    // 0 1 1
     template <class X, class T>
     auto keep_at_least(X&& x, T&& t)
     {
@@ -10585,6 +10642,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x < t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_below(x, 0.5);    // 1 0 0
     template <class X, class T>
     auto keep_below(X&& x, T&& t)
     {
@@ -10592,6 +10652,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x <= t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_at_most(x, 0.5);    // 1 0 1
     template <class X, class T>
     auto keep_at_most(X&& x, T&& t)
     {
@@ -10599,6 +10662,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x == t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_equal(x, 0.5);    // 0 0 1
     template <class X, class T>
     auto keep_equal(X&& x, T&& t)
     {
@@ -10607,7 +10673,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps x != t; NaN is kept. Otherwise as keep_above.
     ///
-    ///     auto m = xmask::keep_not_equal(weights, 0.f);
+    ///     xt::xtensor<float, 1> weights = {1.f, 0.f, 0.5f};
+    ///     auto m = xmask::keep_not_equal(weights, 0.f);    // 1 0 1
     template <class X, class T>
     auto keep_not_equal(X&& x, T&& t)
     {
@@ -10616,7 +10683,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps lo <= x <= hi, for numbers lo and hi; nothing where hi < lo or one of them is NaN. As exact as keep_above.
     ///
-    ///     auto m = xmask::keep_between(x, -0.25, 0.75);
+    ///     xt::xtensor<float, 1> x = {-0.25f, 0.8f, 0.5f};
+    ///     auto m = xmask::keep_between(x, -0.25, 0.75);    // 1 0 1
     template <class X, class L, class H>
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_between(X&& x, L lo, H hi)
@@ -10627,7 +10695,8 @@ namespace xmask::inline XMASK_ABI
     /// Keeps x < lo or x > hi, for numbers lo and hi; NaN is dropped, and a NaN bound keeps nothing on its side. As exact
     /// as keep_above.
     ///
-    ///     auto m = xmask::keep_outside(x, -3, 3);
+    ///     xt::xtensor<float, 1> x = {-4.f, 3.f, 5.f};
+    ///     auto m = xmask::keep_outside(x, -3, 3);    // 1 0 1
     template <class X, class L, class H>
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_outside(X&& x, L lo, H hi)
@@ -10638,7 +10707,8 @@ namespace xmask::inline XMASK_ABI
     /// Keeps |x| > t, as magnitude pruning does; t a number, or a tensor that broadcasts into x. NaN is dropped. The
     /// magnitude of the lowest integer is right, too. As exact as keep_above.
     ///
-    ///     auto m = xmask::keep_magnitude_above(weights, 0.01);
+    ///     xt::xtensor<float, 1> weights = {-0.5f, 0.001f, 0.2f};
+    ///     auto m = xmask::keep_magnitude_above(weights, 0.01);    // 1 0 1
     template <class X, class T>
     auto keep_magnitude_above(X&& x, T&& t)
     {
@@ -10656,7 +10726,8 @@ namespace xmask::inline XMASK_ABI
     /// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or anything is NaN.
     /// As exact as keep_above: no bound is rounded to where an element would change sides.
     ///
-    ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
+    ///     xt::xtensor<float, 1> x = {0.9f, 1.f, 1.1f};
+    ///     auto m = xmask::keep_close_to(x, 1, 1e-6);    // 0 1 0
     template <class X, class V, class T>
         requires(std::is_arithmetic_v<V> && std::is_arithmetic_v<T>)
     auto keep_close_to(X&& x, V value, T tolerance)
@@ -10671,7 +10742,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps all but NaN and the infinities; every integer.
     ///
-    ///     auto m = xmask::keep_finite(x);
+    ///     xt::xtensor<float, 1> x = {1.f, INFINITY, NAN};
+    ///     auto m = xmask::keep_finite(x);    // 1 0 0
     template <class X>
     auto keep_finite(X&& x)
     {
@@ -10684,7 +10756,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps all but NaN; every integer.
     ///
-    ///     auto m = xmask::keep_not_nan(x);
+    ///     xt::xtensor<float, 1> x = {1.f, INFINITY, NAN};
+    ///     auto m = xmask::keep_not_nan(x);    // 1 1 0
     template <class X>
     auto keep_not_nan(X&& x)
     {
@@ -11193,7 +11266,10 @@ namespace xmask::inline XMASK_ABI
     /// std::invalid_argument for a fraction outside of [0, 1]. Takes memory for all elements while it is built. Otherwise
     /// as keep_top_k.
     ///
-    ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.1);    // prunes nine out of ten
+    ///     xt::xtensor<float, 2> weights = {{0.1f, -0.9f}, {0.3f, 0.2f}};
+    ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.5);
+    ///     // 0 1
+    ///     // 1 0
     template <size_by By = size_by::value, class X>
     auto keep_largest(X&& x, double fraction)
     {
@@ -11212,7 +11288,8 @@ namespace xmask::inline XMASK_ABI
     /// processors take it. Throws std::invalid_argument for n beyond m, or rows that are not whole groups. An element
     /// costs m comparisons, each time it is asked.
     ///
-    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);
+    ///     xt::xtensor<float, 1> weights = {0.1f, -0.9f, 0.3f, 0.2f, 4.f, 0.f, -3.f, 2.f};
+    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);    // 0 1 1 0 1 0 1 0
     template <size_by By = size_by::value, class X>
     auto keep_n_of_m(X&& x, std::size_t n, std::size_t m)
     {
@@ -11659,7 +11736,7 @@ namespace xmask::inline XMASK_ABI
     /// Keeps the n largest of every m neighbouring elements along an axis, negative ones counted from the end. Throws
     /// std::out_of_range for an axis that x does not have. Stores nothing. Otherwise as keep_n_of_m(x, n, m).
     ///
-    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4, 0);    // 2 of 4 down the columns
+    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
     template <size_by By = size_by::value, class X>
     auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis)
     {
@@ -12800,6 +12877,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// keep_causal(q, k, 0): query i sees keys 0 to i.
+    ///
+    ///     auto m = xmask::keep_causal_top_left(2, 4);
+    ///     // 1 0 0 0
+    ///     // 1 1 0 0
     inline auto keep_causal_top_left(std::size_t q, std::size_t k)
     {
         return keep_causal(q, k, 0);
@@ -13089,7 +13170,7 @@ namespace xmask::inline XMASK_ABI
     /// The flat row-major positions of what the mask keeps, in order: a range for a loop. Nothing is allocated; each word
     /// is asked for once.
     ///
-    ///     for (std::size_t i : xmask::positions_of(m)) { visit(x.flat(i)); }
+    ///     for (std::size_t i : xmask::positions_of(xmask::keep_lengths({1, 2}, 4))) { std::cout << i << ' '; }    // 0 4 5
     template <class M>
     auto positions_of(M&& m)
     {
@@ -13502,7 +13583,10 @@ namespace xmask::inline XMASK_ABI
     /// Throws std::invalid_argument where it does not begin with 0, std::out_of_range where it falls, or where a sequence
     /// is longer than n. Memory for one length a row.
     ///
-    ///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);    // keep_lengths({2, 1, 4}, 4)
+    ///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
+    ///     // 1 1 0 0
+    ///     // 1 0 0 0
+    ///     // 1 1 1 1
     template <class C>
     auto keep_packed(C&& cumulative, std::size_t n)
     {
@@ -14660,13 +14744,543 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
-// ==== xmask/masks/text.hpp ====
+// ==== xmask/masks/svg.hpp ====
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// ==== xmask/masks/tiles.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+/// @file
+/// A mask as tiles, each full, partial or empty: what pictures are drawn from.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    enum class tile : unsigned char
+    {
+        empty,
+        partial,
+        full
+    };
+
+    /// One row of tiles: how many elements of each are kept.
+    class tile_counts
+    {
+    public:
+
+        tile_counts(std::size_t tiles, std::size_t width)
+            : m_width(width)
+            , m_kept(tiles)
+            , m_whole(tiles + 1)
+        {
+        }
+
+        /// Columns of one row that are all kept: two tiles take their share, and those between them are noted at once.
+        void add(column_range all)
+        {
+            const std::size_t first = all.begin / m_width;
+            const std::size_t last = (all.end - 1) / m_width;
+            if (first == last)
+            {
+                m_kept[first] += all.size();
+                return;
+            }
+            m_kept[first] += (first + 1) * m_width - all.begin;
+            m_kept[last] += all.end - last * m_width;
+            ++m_whole[first + 1];
+            --m_whole[last];
+        }
+
+        /// The word at column c of one row.
+        void add(std::size_t c, word_t bits)
+        {
+            while (bits != 0)
+            {
+                const std::size_t dropped = lowest_bit(bits);
+                c += dropped;
+                bits >>= dropped;
+                const std::size_t t = c / m_width;
+                const std::size_t count = std::min((t + 1) * m_width - c, word_columns);
+                m_kept[t] += count_bits(bits & first_bits(count));
+                bits = count == word_columns ? 0 : bits >> count;
+                c += count;
+            }
+        }
+
+        /// Calls f(tile number, elements kept) for each tile.
+        template <class F>
+        void for_each(F&& f) const
+        {
+            std::ptrdiff_t whole = 0;
+            for (std::size_t t = 0; t < m_kept.size(); ++t)
+            {
+                whole += m_whole[t];
+                f(t, m_kept[t] + static_cast<std::size_t>(whole) * m_width);
+            }
+        }
+
+    private:
+
+        std::size_t m_width;
+        std::vector<std::size_t> m_kept;
+        std::vector<std::ptrdiff_t> m_whole;    // rows that keep this tile whole, less those that keep the one before
+    };
+
+    /// A mask cut into at most `most_rows` x `most_columns` tiles of equal size; a tile is one element where that fits.
+    /// The rows of a stack of matrices follow one another.
+    template <mask_expression M>
+    class tiled_mask
+    {
+    public:
+
+        tiled_mask(const M& m, std::size_t most_rows, std::size_t most_columns)
+            : m_masks(m, m.shape())
+            , m_row_count(m.size() == 0 ? 0 : rows_of(m.shape()))
+            , m_column_count(m.size() == 0 ? 0 : columns_of(m.shape()))
+            , m_matrix_rows(m.dimension() > 2 ? static_cast<std::size_t>(m.shape()[m.dimension() - 2]) : m_row_count)
+            , m_tile_rows(extent_of_tile(m_row_count, most_rows))
+            , m_tile_columns(extent_of_tile(m_column_count, most_columns))
+        {
+        }
+
+        /// The number of rows of tiles, and of tiles in each.
+        [[nodiscard]] std::size_t rows() const noexcept
+        {
+            return (m_row_count + m_tile_rows - 1) / m_tile_rows;
+        }
+
+        [[nodiscard]] std::size_t columns() const noexcept
+        {
+            return (m_column_count + m_tile_columns - 1) / m_tile_columns;
+        }
+
+        /// The extents of a tile; the last ones may be smaller.
+        [[nodiscard]] std::size_t tile_rows() const noexcept
+        {
+            return m_tile_rows;
+        }
+
+        [[nodiscard]] std::size_t tile_columns() const noexcept
+        {
+            return m_tile_columns;
+        }
+
+        [[nodiscard]] bool folded() const noexcept
+        {
+            return m_tile_rows > 1 || m_tile_columns > 1;
+        }
+
+        /// How many matrices of a stack end before a row of tiles. Folded rows may belong to several, and all count as one.
+        [[nodiscard]] std::size_t matrices_before(std::size_t tile_row) const noexcept
+        {
+            return m_tile_rows > 1 || m_matrix_rows == 0 ? 0 : tile_row / m_matrix_rows;
+        }
+
+        /// One row of tiles. Nobody asks for the words of columns that the mask knows to be kept or dropped.
+        [[nodiscard]] std::vector<tile> row(std::size_t tile_row) const
+        {
+            const std::size_t first = tile_row * m_tile_rows;
+            const std::size_t last = std::min(first + m_tile_rows, m_row_count);
+            tile_counts counts(columns(), m_tile_columns);
+            for (std::size_t r = first; r < last; ++r)
+            {
+                any_word(
+                    m_masks.row(r), m_column_count,
+                    [&](std::size_t c, word_t bits) {
+                        counts.add(c, bits);
+                        return false;
+                    },
+                    [&](column_range all) {
+                        counts.add(all);
+                        return false;
+                    }
+                );
+            }
+            std::vector<tile> tiles(columns());
+            counts.for_each([&](std::size_t t, std::size_t kept) {
+                const std::size_t width = std::min(m_tile_columns, m_column_count - t * m_tile_columns);
+                tiles[t] = kept == 0 ? tile::empty : kept == width * (last - first) ? tile::full : tile::partial;
+            });
+            return tiles;
+        }
+
+    private:
+
+        static std::size_t extent_of_tile(std::size_t extent, std::size_t most)
+        {
+            const std::size_t room = std::max<std::size_t>(most, 1);
+            return std::max<std::size_t>(extent / room + (extent % room != 0), 1);
+        }
+
+        mask_rows<M> m_masks;
+        std::size_t m_row_count;
+        std::size_t m_column_count;
+        std::size_t m_matrix_rows;
+        std::size_t m_tile_rows;
+        std::size_t m_tile_columns;
+    };
+
+    /// How many tiles of each kind a picture has.
+    class tile_legend
+    {
+    public:
+
+        void count(const std::vector<tile>& tiles)
+        {
+            for (const tile t : tiles)
+            {
+                ++m_counts[static_cast<std::size_t>(t)];
+            }
+        }
+
+        [[nodiscard]] std::size_t operator[](tile t) const noexcept
+        {
+            return m_counts[static_cast<std::size_t>(t)];
+        }
+
+    private:
+
+        std::array<std::size_t, 3> m_counts{};
+    };
+}
+
+/// @file
+/// A mask as a picture in SVG, for documentation.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// What to_svg draws. Texts are UTF-8, and an empty one takes no room.
+    struct svg_options
+    {
+        std::string title = {};            // above the picture; also what a screen reader says
+        std::string row_label = {};        // at the left, "queries"
+        std::string column_label = {};     // above the columns, "keys"
+        std::size_t rows = 64;             // at most as many squares; a larger mask is folded into tiles
+        std::size_t columns = 64;
+        std::size_t cell = 10;             // the side of a square, in pixels
+        bool legend = true;                // what each shade means, and how many squares have it
+    };
+
+    namespace detail
+    {
+        /// Text as XML wants it; control characters, which XML has no place for, become spaces.
+        inline std::string escaped(std::string_view text)
+        {
+            std::string out;
+            for (const char c : text)
+            {
+                switch (c)
+                {
+                case '&':
+                    out += "&amp;";
+                    break;
+                case '<':
+                    out += "&lt;";
+                    break;
+                case '>':
+                    out += "&gt;";
+                    break;
+                case '"':
+                    out += "&quot;";
+                    break;
+                default:
+                    out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+                }
+            }
+            return out;
+        }
+
+        /// About as wide as a text of font size 12 is drawn, in pixels, and rather too wide: capitals take more room than
+        /// other letters, and characters of three bytes and more, as Chinese ones, a square. UTF-8's continuation bytes
+        /// take none.
+        inline std::size_t text_width(std::string_view text)
+        {
+            std::size_t width = 0;
+            for (const char c : text)
+            {
+                const auto byte = static_cast<unsigned char>(c);
+                const bool continues = (byte & 0xC0) == 0x80;
+                const bool capital = byte >= 'A' && byte <= 'Z';
+                width += continues ? 0 : byte >= 0xE0 ? 12 : capital ? 9 : 7;
+            }
+            return width;
+        }
+
+        /// Draws a mask tile by tile. All numbers are whole pixels, so that edges are sharp and files small.
+        template <mask_expression M>
+        class svg_picture
+        {
+            static constexpr std::size_t line_height = 18;
+            static constexpr std::size_t margin = 2;
+            static constexpr std::size_t swatch = 10;
+
+            // In the middle between black and white, so that both backgrounds show them.
+            static constexpr const char* kept_color = "#3b82f6";
+            static constexpr const char* text_color = "#76808b";
+            static constexpr const char* empty_style = "fill=\"#808080\" fill-opacity=\".2\"";
+
+        public:
+
+            svg_picture(const M& m, const svg_options& options)
+                : m_tiles(m, options.rows, options.columns)
+                , m_options(options)
+                , m_left(margin + (options.row_label.empty() ? 0 : line_height))
+                , m_top(margin + line_height * (!options.title.empty() + std::size_t(!options.column_label.empty())))
+                , m_picture_width(m_tiles.columns() * options.cell)
+                , m_picture_height(m_tiles.rows() == 0 ? 0 : y_of(m_tiles.rows() - 1) + options.cell - m_top)
+            {
+            }
+
+            [[nodiscard]] std::string text()
+            {
+                // In this order: what is drawn is counted for the legend, and each part takes its room.
+                std::string body = frames();
+                body += runs();
+                body += m_tiles.folded() ? "" : grid();
+                body += labels();
+                body += key();
+                std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(m_width) + "\" height=\""
+                                  + number(m_height) + "\" viewBox=\"0 0 " + number(m_width) + " " + number(m_height)
+                                  + "\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\">\n";
+                if (!m_options.title.empty())
+                {
+                    out += "<title>" + escaped(m_options.title) + "</title>\n";
+                }
+                return out + body + "</svg>\n";
+            }
+
+        private:
+
+            static std::string number(std::size_t value)
+            {
+                return std::to_string(value);
+            }
+
+            /// Where a row of tiles is drawn; matrices of a stack stand one square apart.
+            [[nodiscard]] std::size_t y_of(std::size_t row) const
+            {
+                return m_top + (row + m_tiles.matrices_before(row)) * m_options.cell;
+            }
+
+            static std::string rect(std::size_t x, std::size_t y, std::size_t width, std::size_t height)
+            {
+                return "<rect x=\"" + number(x) + "\" y=\"" + number(y) + "\" width=\"" + number(width) + "\" height=\""
+                       + number(height) + "\"/>\n";
+            }
+
+            static std::string group(const char* name, const std::string& style, const std::string& what)
+            {
+                if (what.empty())
+                {
+                    return what;
+                }
+                return std::string("<g class=\"") + name + "\" " + style + " shape-rendering=\"crispEdges\">\n" + what
+                       + "</g>\n";
+            }
+
+            static std::string style_of(tile t)
+            {
+                return "fill=\"" + std::string(kept_color) + (t == tile::partial ? "\" fill-opacity=\".5\"" : "\"");
+            }
+
+            /// Calls f(first row, last row) for each matrix of a stack.
+            template <class F>
+            void for_each_matrix(F&& f) const
+            {
+                for (std::size_t first = 0, r = 0; r < m_tiles.rows(); ++r)
+                {
+                    if (r + 1 == m_tiles.rows() || m_tiles.matrices_before(r + 1) != m_tiles.matrices_before(r))
+                    {
+                        f(first, r);
+                        first = r + 1;
+                    }
+                }
+            }
+
+            /// What lies behind each matrix: the shade of what is dropped.
+            [[nodiscard]] std::string frames() const
+            {
+                std::string out;
+                for_each_matrix([&](std::size_t first, std::size_t last) {
+                    const std::size_t height = y_of(last) + m_options.cell - y_of(first);
+                    out += rect(m_left, y_of(first), m_picture_width, height);
+                });
+                return group("empty", empty_style, out);
+            }
+
+            /// A rectangle for each run of full tiles, and of partial ones.
+            [[nodiscard]] std::string runs()
+            {
+                std::string full;
+                std::string partial;
+                for (std::size_t r = 0; r < m_tiles.rows(); ++r)
+                {
+                    const auto line = m_tiles.row(r);
+                    m_legend.count(line);
+                    for (std::size_t begin = 0, end = 0; begin < line.size(); begin = end)
+                    {
+                        while (end < line.size() && line[end] == line[begin])
+                        {
+                            ++end;
+                        }
+                        if (line[begin] != tile::empty)
+                        {
+                            const std::size_t width = (end - begin) * m_options.cell;
+                            (line[begin] == tile::full ? full : partial) +=
+                                rect(m_left + begin * m_options.cell, y_of(r), width, m_options.cell);
+                        }
+                    }
+                }
+                return group("full", style_of(tile::full), full) + group("partial", style_of(tile::partial), partial);
+            }
+
+            /// Lines between elements.
+            [[nodiscard]] std::string grid() const
+            {
+                std::string path;
+                for_each_matrix([&](std::size_t first, std::size_t last) {
+                    const std::size_t top = y_of(first);
+                    const std::size_t bottom = y_of(last) + m_options.cell;
+                    for (std::size_t y = top; y <= bottom; y += m_options.cell)
+                    {
+                        path += "M" + number(m_left) + " " + number(y) + "h" + number(m_picture_width);
+                    }
+                    for (std::size_t x = m_left; x <= m_left + m_picture_width; x += m_options.cell)
+                    {
+                        path += "M" + number(x) + " " + number(top) + "v" + number(bottom - top);
+                    }
+                });
+                if (path.empty())
+                {
+                    return path;
+                }
+                return "<path stroke=\"#808080\" stroke-opacity=\".4\" shape-rendering=\"crispEdges\" d=\"" + path
+                       + "\"/>\n";
+            }
+
+            /// Text whose lower left corner is at (x, y), or centred there, or turned to be read upwards.
+            [[nodiscard]] static std::string words(
+                std::size_t x, std::size_t y, const std::string& text, const std::string& attributes = ""
+            )
+            {
+                return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" fill=\"" + text_color + "\"" + attributes + ">"
+                       + escaped(text) + "</text>\n";
+            }
+
+            [[nodiscard]] std::string labels()
+            {
+                const std::string centred = " text-anchor=\"middle\"";
+                std::string out;
+                m_width = m_left + m_picture_width + margin;
+                m_height = m_top + m_picture_height + margin;
+                if (!m_options.title.empty())
+                {
+                    out += words(m_left, line_height - 4, m_options.title, " font-weight=\"bold\"");
+                    m_width = std::max(m_width, m_left + text_width(m_options.title) * 8 / 7 + margin);    // bold
+                }
+                if (!m_options.column_label.empty())
+                {
+                    const std::size_t middle = m_left + std::max(m_picture_width, text_width(m_options.column_label)) / 2;
+                    out += words(middle, m_top - 5, m_options.column_label, centred);
+                    m_width = std::max(m_width, m_left + text_width(m_options.column_label) + margin);
+                }
+                if (!m_options.row_label.empty())
+                {
+                    const std::size_t middle = m_top + std::max(m_picture_height, text_width(m_options.row_label)) / 2;
+                    out += words(
+                        line_height - 5, middle, m_options.row_label,
+                        centred + " transform=\"rotate(-90 " + number(line_height - 5) + " " + number(middle) + ")\""
+                    );
+                    m_height = std::max(m_height, m_top + text_width(m_options.row_label) + margin);
+                }
+                return out;
+            }
+
+            /// The legend: a square of each shade, below the picture, one a line.
+            [[nodiscard]] std::string key()
+            {
+                if (!m_options.legend)
+                {
+                    return "";
+                }
+                std::string squares;
+                std::string texts;
+                const auto line = [&](tile t, const std::string& text) {
+                    const std::size_t y = m_height + 4;
+                    squares += group("swatch", empty_style, rect(m_left, y, swatch, swatch));
+                    squares += t == tile::empty ? "" : group("swatch", style_of(t), rect(m_left, y, swatch, swatch));
+                    texts += words(m_left + swatch + 6, y + swatch, text);
+                    m_height += line_height;
+                    m_width = std::max(m_width, m_left + swatch + 6 + text_width(text) + margin);
+                };
+                if (m_tiles.folded())
+                {
+                    const std::string tiles =
+                        " tiles of " + number(m_tiles.tile_rows()) + " x " + number(m_tiles.tile_columns());
+                    line(tile::full, number(m_legend[tile::full]) + " full" + tiles);
+                    line(tile::partial, number(m_legend[tile::partial]) + " partial");
+                    line(tile::empty, number(m_legend[tile::empty]) + " empty");
+                }
+                else
+                {
+                    line(tile::full, number(m_legend[tile::full]) + " kept");
+                    line(tile::empty, number(m_legend[tile::empty]) + " dropped");
+                }
+                m_height += margin;
+                return "<g class=\"legend\">\n" + squares + texts + "</g>\n";
+            }
+
+            tiled_mask<M> m_tiles;
+            const svg_options& m_options;
+            std::size_t m_left;
+            std::size_t m_top;
+            std::size_t m_picture_width;
+            std::size_t m_picture_height;
+            std::size_t m_width = 0;
+            std::size_t m_height = 0;
+            tile_legend m_legend;
+        };
+    }
+
+    /// The mask as a picture: a small SVG that stands alone, for documentation, readable on light and dark backgrounds.
+    ///
+    /// Each row's kept columns are one rectangle a run, in the group of class "full". A mask of more rows or columns than
+    /// options say is folded into tiles of three shades: full, partial (in a group of that class) and empty. Leading axes
+    /// follow one another, matrices a square apart. Costs what to_string costs.
+    /// Throws std::invalid_argument for squares of 0 pixels.
+    ///
+    ///     std::ofstream file("causal.svg");
+    ///     file << xmask::to_svg(xmask::keep_causal(8, 8), {.row_label = "queries", .column_label = "keys"});
+    template <class M>
+    std::string to_svg(const M& m, const svg_options& options = {})
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            if (options.cell == 0) [[unlikely]]
+            {
+                detail::throw_invalid("to_svg", "cell 0; expected squares of 1 pixel or more");
+            }
+            return detail::svg_picture<M>(m, options).text();
+        }
+        return {};
+    }
+}
+
+// ==== xmask/masks/text.hpp ====
+
+#include <cstddef>
 #include <ostream>
 #include <string>
-#include <vector>
+#include <utility>
 
 /// @file
 /// A mask as a picture in text.
@@ -14682,97 +15296,32 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// How many columns of [begin, end) a row keeps.
-        template <row_cursor C>
-        std::size_t count_columns(const C& cursor, std::size_t begin, std::size_t end)
+        [[nodiscard]] constexpr const char* character_of(tile t) noexcept
         {
-            std::size_t count = 0;
-            for (std::size_t c = begin; c < end; c += word_columns)
-            {
-                count += count_bits(cursor.word(c) & first_bits(end - c));
-            }
-            return count;
+            return t == tile::full ? "█" : t == tile::partial ? "▒" : "·";
         }
 
-        /// Draws a mask tile by tile.
+        /// What a character of a folded picture stands for, and how many there are of each.
         template <mask_expression M>
-        class text_picture
+        std::string legend_text(const tiled_mask<M>& tiles, const tile_legend& legend)
         {
-        public:
-
-            text_picture(const M& m, const text_options& options)
-                : m_masks(m, m.shape())
-                , m_rows(rows_of(m.shape()))
-                , m_columns(columns_of(m.shape()))
-                , m_matrix_rows(m.dimension() > 2 ? static_cast<std::size_t>(m.shape()[m.dimension() - 2]) : m_rows)
-                , m_tile_rows(tile(m_rows, options.height))
-                , m_tile_columns(tile(m_columns, options.width))
+            std::string out = "(each character is a tile of " + std::to_string(tiles.tile_rows()) + " x "
+                              + std::to_string(tiles.tile_columns()) + " elements:";
+            for (const auto& [kind, name] : {std::pair(tile::full, " full,"), std::pair(tile::partial, " partial,"),
+                                             std::pair(tile::empty, " empty)\n")})
             {
+                out.append(" ").append(character_of(kind)).append(" ").append(std::to_string(legend[kind])).append(name);
             }
-
-            [[nodiscard]] std::string text() const
-            {
-                std::string out;
-                if (m_rows == 0 || m_columns == 0)
-                {
-                    return out;
-                }
-                for (std::size_t r = 0; r < m_rows; r += m_tile_rows)
-                {
-                    // Matrices of a stack stand apart, as long as each line is one row.
-                    if (r != 0 && m_tile_rows == 1 && r % m_matrix_rows == 0)
-                    {
-                        out += '\n';
-                    }
-                    draw_line(out, r, std::min(r + m_tile_rows, m_rows));
-                }
-                if (m_tile_rows > 1 || m_tile_columns > 1)
-                {
-                    out += "(a character is " + std::to_string(m_tile_rows) + " x " + std::to_string(m_tile_columns)
-                           + " elements: █ all kept, ▒ some, · none)\n";
-                }
-                return out;
-            }
-
-        private:
-
-            static std::size_t tile(std::size_t extent, std::size_t characters)
-            {
-                const std::size_t room = std::max<std::size_t>(characters, 1);
-                return std::max<std::size_t>((extent + room - 1) / room, 1);
-            }
-
-            void draw_line(std::string& out, std::size_t first, std::size_t last) const
-            {
-                std::vector<std::size_t> kept((m_columns + m_tile_columns - 1) / m_tile_columns);
-                for (std::size_t r = first; r < last; ++r)
-                {
-                    const auto cursor = m_masks.row(r);
-                    for (std::size_t t = 0; t < kept.size(); ++t)
-                    {
-                        const std::size_t begin = t * m_tile_columns;
-                        kept[t] += count_columns(cursor, begin, std::min(begin + m_tile_columns, m_columns));
-                    }
-                }
-                for (std::size_t t = 0; t < kept.size(); ++t)
-                {
-                    const std::size_t columns = std::min(m_tile_columns, m_columns - t * m_tile_columns);
-                    out += kept[t] == 0 ? "·" : kept[t] == columns * (last - first) ? "█" : "▒";
-                }
-                out += '\n';
-            }
-
-            mask_rows<M> m_masks;
-            std::size_t m_rows;
-            std::size_t m_columns;
-            std::size_t m_matrix_rows;
-            std::size_t m_tile_rows;
-            std::size_t m_tile_columns;
-        };
+            return out;
+        }
     }
 
-    /// The mask as lines of characters, UTF-8: █ kept, · dropped. A mask of more columns or rows than fit is folded, and
-    /// ▒ stands for a tile that is kept in part. Leading axes follow one another, matrices a blank line apart.
+    /// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another, matrices a blank line
+    /// apart.
+    ///
+    /// A mask of more columns or rows than fit is folded: a character is then a tile, █ kept whole, ▒ in part, · not at
+    /// all, and a last line says how large a tile is and how many there are of each kind. Each row's extent is looked at
+    /// once, and not where the mask knows a range to be kept whole: a causal window of 65,536 x 65,536 takes milliseconds.
     ///
     ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
     ///     // ███·
@@ -14780,13 +15329,38 @@ namespace xmask::inline XMASK_ABI
     template <class M>
     std::string to_string(const M& m, const text_options& options = {})
     {
+        std::string out;
         if constexpr (detail::require_mask<M>())
         {
-            return detail::text_picture<M>(m, options).text();
+            const detail::tiled_mask<M> tiles(m, options.height, options.width);
+            detail::tile_legend legend;
+            for (std::size_t r = 0; r < tiles.rows(); ++r)
+            {
+                if (r != 0 && tiles.matrices_before(r) != tiles.matrices_before(r - 1))
+                {
+                    out += '\n';
+                }
+                const auto line = tiles.row(r);
+                for (const detail::tile t : line)
+                {
+                    out += detail::character_of(t);
+                }
+                out += '\n';
+                legend.count(line);
+            }
+            if (tiles.folded())
+            {
+                out += detail::legend_text(tiles, legend);
+            }
         }
+        return out;
     }
 
     /// Draws the mask, as to_string does.
+    ///
+    ///     std::cout << xmask::keep_causal(2, 3);
+    ///     // █··
+    ///     // ██·
     template <class M>
         requires mask_expression<M>
     std::ostream& operator<<(std::ostream& out, const M& m)
@@ -15076,7 +15650,8 @@ namespace xmask::inline XMASK_ABI
     /// Up to about 8 ids cost about as much as copying the tokens; more cost three instructions a token, one of them a
     /// look into a table.
     ///
-    ///     auto m = xmask::keep_tokens(tokens, {101, 102});
+    ///     const xt::xtensor<int, 1> tokens = {101, 7, 8, 102};
+    ///     auto m = xmask::keep_tokens(tokens, {101, 102});    // 1 0 0 1
     template <class X, class I>
     auto keep_tokens(X&& tokens, I&& ids)
     {
@@ -15091,7 +15666,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Drops the tokens that are among `ids`, and keeps all others. Otherwise as keep_tokens.
     ///
-    ///     auto m = xmask::drop_tokens(tokens, {0});    // padding
+    ///     const xt::xtensor<int, 1> tokens = {5, 6, 0, 0};
+    ///     auto m = xmask::drop_tokens(tokens, {0});    // 1 1 0 0
     template <class X, class I>
     auto drop_tokens(X&& tokens, I&& ids)
     {
@@ -15359,7 +15935,8 @@ namespace xmask::inline XMASK_ABI
     /// their weights. Losses of parts (micro-batches, ranks) add up to the loss of the whole.
     ///
     ///     xmask::loss total;
-    ///     for (auto& batch : batches) total += xmask::masked_mse(batch.p, batch.t, batch.m);
+    ///     total += xmask::masked_mse(x, y, m);
+    ///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
     ///     double mean = total.mean();    // over all kept elements, not a mean of means
     struct loss
     {
@@ -15396,7 +15973,7 @@ namespace xmask::inline XMASK_ABI
     /// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that is known.
     ///
     ///     auto kept = static_cast<double>(xmask::count_kept(m));
-    ///     xmask::masked_mse(p, t, m, xmask::scaled(grad, 1 / kept));
+    ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
     template <class E>
         requires expression<E>
     scaled_gradient<E> scaled(E& container, double scale) noexcept
@@ -16327,9 +16904,9 @@ namespace xmask::inline XMASK_ABI
     /// A loss of two tensors, made of a function F(p, t) of two numbers and its derivative by the first. F is also the
     /// loss's options: a struct of named fields, with
     ///
-    ///     template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
-    ///     template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
-    ///     void check(const char* name) const;                               // if it is there: throws for bad options
+    ///    template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
+    ///    template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
+    ///    void check(const char* name) const;                               // if it is there: throws for bad options
     ///
     /// Registers take + - * /, comparisons, and xsimd's functions, which take numbers too: xsimd::exp, xsimd::abs,
     /// xsimd::select(condition, a, b). A function of plain numbers (double value(double, double) const) works as well,
@@ -16455,7 +17032,7 @@ namespace xmask::inline XMASK_ABI
 
     /// A loss of your own by its function, as element_loss describes it; with a last argument, its gradient.
     ///
-    ///     xmask::loss l = xmask::masked_loss(charbonnier_loss{.scale = 0.1}, p, t, m, gradient);
+    ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
     template <class F, class P, class Q, class M>
     loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m)
     {
@@ -16705,7 +17282,7 @@ namespace xmask::inline XMASK_ABI
     /// -(pos_weight t log y + (1 - t) log(1 - y)), computed so that no logit overflows. Options: pos_weight = 1, of
     /// positive targets. element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_bce_with_logits(logits, label, m, {.pos_weight = 3}, gradient).mean();
+    ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
     inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits");
 
     /// The focal loss of logits, as torchvision's sigmoid_focal_loss: with y = 1 / (1 + exp(-p)) and
@@ -16713,13 +17290,13 @@ namespace xmask::inline XMASK_ABI
     /// et al., Focal loss for dense object detection, 2017). Options: alpha = 0.25, 0 to 1, or -1 for no such factor;
     /// gamma = 2, 0 or more. element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_focal_with_logits(logits, label, m, {.alpha = -1, .gamma = 2}).mean();
+    ///     double mean = xmask::masked_focal_with_logits(scores, label, m, {.alpha = -1, .gamma = 2}).mean();
     inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits("masked_focal_with_logits");
 
     /// The hinge loss max(0, margin - t p), as Keras' and torchmetrics'; targets are -1 and 1. Options: margin = 1.
     /// element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_hinge(score, sign, m).mean();
+    ///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
     inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
 }
 
@@ -18187,7 +18764,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same in place: x becomes its softmax. x is any assignable tensor or view.
     ///
-    ///     xmask::masked_softmax_inplace(scores, xmask::keep_causal(8, 8));
+    ///     xmask::masked_softmax_inplace(scores, m);
     template <class X, class M>
     void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
     {
@@ -18214,7 +18791,7 @@ namespace xmask::inline XMASK_ABI
 
     /// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise as masked_softmax.
     ///
-    ///     xt::xtensor<float, 2> log_p = xmask::masked_log_softmax(scores, m);
+    ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
     template <class X, class M>
     auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
     {
@@ -18229,7 +18806,7 @@ namespace xmask::inline XMASK_ABI
     /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
     /// mask drops. That of masked_softmin is its negative. Lazy; tensors of one shape; otherwise as masked_softmax.
     ///
-    ///     xt::xtensor<float, 2> gradient = xmask::masked_softmax_gradient(p, upstream, m);
+    ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
     template <class Y, class G, class M>
     auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
     {
@@ -18245,7 +18822,7 @@ namespace xmask::inline XMASK_ABI
     /// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream - exp(y) sum(upstream), 0
     /// where the mask drops. Otherwise as masked_softmax_gradient.
     ///
-    ///     xt::xtensor<float, 2> gradient = xmask::masked_log_softmax_gradient(log_p, upstream, m);
+    ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, dy, m);
     template <class Y, class G, class M>
     auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
     {
@@ -18755,7 +19332,7 @@ namespace xmask::inline XMASK_ABI
 
         /// The losses of single positions, an array of the target's shape; 0 for positions that do not count.
         ///
-        ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, target, m);
+        ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
         template <class P, class Q, class M>
             requires of_logits
         auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
@@ -18796,14 +19373,14 @@ namespace xmask::inline XMASK_ABI
     /// the option. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while
     /// in the cache.
     ///
-    ///     auto kept = xmask::keep_not_equal(target, -100);
-    ///     double mean = xmask::masked_cross_entropy(logits, target, kept).mean();
-    ///     xmask::masked_cross_entropy(logits, target, kept, {.label_smoothing = 0.1}, gradient);
+    ///     auto kept = xmask::keep_not_equal(classes, -100);
+    ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
+    ///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
     inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
     /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_nll(log_p, target, kept).mean();
+    ///     double mean = xmask::masked_nll(log_p, classes, m).mean();
     inline constexpr class_loss<nll_options> masked_nll;
 }
 
@@ -20050,7 +20627,7 @@ namespace xmask::inline XMASK_ABI
     /// exp(t) (t - p). Each element of a distribution is one element of the mean, as PyTorch's reduction "mean" has it;
     /// for its "batchmean" divide the sum by the number of distributions. element_loss says what the arguments are.
     ///
-    ///     xmask::loss l = xmask::masked_kl_div(log_prediction, target, xmask::unsqueeze(m, -1));
+    ///     xmask::loss l = xmask::masked_kl_div(log_p, share, xmask::unsqueeze(m, -1));
     ///     double batch_mean = l.sum / static_cast<double>(xmask::count_kept(m));
     inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 
@@ -20059,7 +20636,7 @@ namespace xmask::inline XMASK_ABI
     /// p - t log(p + eps); eps = 1e-8. full = false; if true, log t! is added where t > 1, by Stirling's approximation
     /// t log t - t + log(2 pi t) / 2. element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_poisson_nll(log_rate, count, m, {.full = true}).mean();
+    ///     double mean = xmask::masked_poisson_nll(scores, tokens, m, {.full = true}).mean();
     inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poisson_nll");
 }
 
@@ -20372,7 +20949,7 @@ namespace xmask::inline XMASK_ABI
     /// The largest elements along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens,
     /// features) this is max pooling.
     ///
-    ///     xt::xarray<float> pooled = xmask::masked_max(x, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
+    ///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_max(const X& x, const M& m, const A& axes, const O& options = {})
@@ -20458,7 +21035,7 @@ namespace xmask::inline XMASK_ABI
     /// The index along the axis that goes, for each position of the axes that stay; where several go, the flat row-major
     /// position among them.
     ///
-    ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(logits, m, -1);
+    ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_argmax(const X& x, const M& m, const A& axes, const O& options = {})
@@ -20573,7 +21150,7 @@ namespace xmask::inline XMASK_ABI
     /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
     /// it has another. Three passes over what is kept.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_max_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of max pooling
+    ///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of max pooling
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_max_gradient(const X& x, const M& m, const A& axes, const U& upstream)
@@ -20816,7 +21393,7 @@ namespace xmask::inline XMASK_ABI
     /// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Throws std::invalid_argument
     /// where the mask does not broadcast into x. Two passes over what is kept.
     ///
-    ///     float energy = xmask::masked_logsumexp(logits, m);
+    ///     float energy = xmask::masked_logsumexp(scores, m);
     template <class X, class M, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_logsumexp(const X& x, const M& m, const O& options = {})
@@ -20841,7 +21418,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same along `axes`, one for each position of the axes that stay.
     ///
-    ///     xt::xarray<float> rows = xmask::masked_logsumexp(logits, m, -1);
+    ///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_logsumexp(const X& x, const M& m, const A& axes, const O& options = {})
@@ -20919,7 +21496,7 @@ namespace xmask::inline XMASK_ABI
     /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
     /// it has another. Three passes over what is kept.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(logits, m, -1, upstream);
+    ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, -1, upstream);
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_logsumexp_gradient(const X& x, const M& m, const A& axes, const U& upstream)
@@ -21120,7 +21697,7 @@ namespace xmask::inline XMASK_ABI
     /// The means along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens, features)
     /// this is mean pooling: the features of a token that is dropped are not read.
     ///
-    ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
+    ///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_mean(const X& x, const M& m, const A& axes, const O& options = {})
@@ -21205,7 +21782,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_mean_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of pooling
+    ///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of pooling
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream)
@@ -21545,7 +22122,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws std::invalid_argument where shapes do not fit.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, -1, upstream);
+    ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, -1, dy);
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_standardize_gradient(const X& x, const M& m, const A& axes, const U& upstream, const standardize_options& options = {})
@@ -22195,7 +22772,7 @@ namespace xmask::inline XMASK_ABI
     /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
     /// p is finite. Otherwise as masked_normalize.
     ///
-    ///     xt::xtensor<float, 1> gradient = xmask::masked_normalize_gradient(x, upstream, m);
+    ///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, dy, m);
     template <class X, class G, class M>
     auto masked_normalize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
     {
@@ -22285,7 +22862,7 @@ namespace xmask::inline XMASK_ABI
     /// keep_axes (..., 1, features). Where no token is kept: NaN, 0, or std::domain_error, as the options say. Throws
     /// std::invalid_argument where shapes do not fit. One pass over the kept tokens; those dropped are not read.
     ///
-    ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, tokens));
+    ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
     template <class X, class M, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_mean_pool(const X& x, const M& m, const O& options = {})
@@ -22334,7 +22911,7 @@ namespace xmask::inline XMASK_ABI
     /// The features of the last token that the mask keeps, as decoders are pooled, whichever side is padded. Otherwise as
     /// masked_first_token.
     ///
-    ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, tokens));
+    ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
     template <class X, class M, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_last_token(const X& x, const M& m, const O& options = {})
@@ -22694,7 +23271,7 @@ namespace xmask::inline XMASK_ABI
     /// divided by its delta (Girshick, Fast R-CNN, 2015). Options: beta = 1, 0 for the absolute error. element_loss says
     /// what the arguments are.
     ///
-    ///     double mean = xmask::masked_smooth_l1(boxes, target, xmask::unsqueeze(matched, -1), {.beta = 0.1}).mean();
+    ///     double mean = xmask::masked_smooth_l1(prediction, target, m, {.beta = 0.1}).mean();
     inline constexpr element_loss<smooth_l1_loss> masked_smooth_l1("masked_smooth_l1");
 }
 

@@ -127,6 +127,7 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     oracle::require_words(stored, {0, 0, 0, 1, 0, 1});
     std::ostringstream out;
     out << m << to_string(m) << explain(keep_all(3), {1});
+    REQUIRE(to_svg(m).starts_with("<svg "));
     REQUIRE(out.str() == "···\n█·█\n···\n█·█\nkeep_all keeps (1,)\n");
     STATIC_REQUIRE(mask_expression<decltype(m)>);
     STATIC_REQUIRE(expression<decltype(x)>);

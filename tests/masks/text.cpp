@@ -69,20 +69,24 @@ TEST_CASE("a wide mask is folded, to its last column", "[text]")
     // Tiles of 2, the last one of 1.
     REQUIRE(
         xmask::to_string(xmask::keep_lengths({0, 1, 2, 5, 6, 7}, 7), {.width = 4, .height = 6})
-        == "····\n▒···\n█···\n██▒·\n███·\n████\n(a character is 1 x 2 elements: █ all kept, ▒ some, · none)\n"
+        == "····\n▒···\n█···\n██▒·\n███·\n████\n"
+           "(each character is a tile of 1 x 2 elements: █ 10 full, ▒ 2 partial, · 12 empty)\n"
     );
     // Tiles that begin and end within words.
     REQUIRE(
         xmask::to_string(xmask::keep_indices({99, 100, 298}, 300), {.width = 3, .height = 1})
-        == "▒▒▒\n(a character is 1 x 100 elements: █ all kept, ▒ some, · none)\n"
+        == "▒▒▒\n"
+           "(each character is a tile of 1 x 100 elements: █ 0 full, ▒ 3 partial, · 0 empty)\n"
     );
     REQUIRE(
         xmask::to_string(xmask::keep_lengths({200}, 300), {.width = 3, .height = 1})
-        == "██·\n(a character is 1 x 100 elements: █ all kept, ▒ some, · none)\n"
+        == "██·\n"
+           "(each character is a tile of 1 x 100 elements: █ 2 full, ▒ 0 partial, · 1 empty)\n"
     );
     REQUIRE(
         xmask::to_string(xmask::keep_all({1, 81}))
-        == repeated("█", 41) + "\n(a character is 1 x 2 elements: █ all kept, ▒ some, · none)\n"
+        == repeated("█", 41) + "\n"
+           "(each character is a tile of 1 x 2 elements: █ 41 full, ▒ 0 partial, · 0 empty)\n"
     );
 }
 
@@ -90,15 +94,18 @@ TEST_CASE("a high mask is folded, to its last row", "[text]")
 {
     REQUIRE(
         xmask::to_string(xmask::keep_lengths({2, 2, 1, 0, 2}, 2), {.width = 2, .height = 3})
-        == "██\n▒·\n██\n(a character is 2 x 1 elements: █ all kept, ▒ some, · none)\n"
+        == "██\n▒·\n██\n"
+           "(each character is a tile of 2 x 1 elements: █ 4 full, ▒ 1 partial, · 1 empty)\n"
     );
     // The matrices of a folded stack no longer stand apart.
     REQUIRE(
         xmask::to_string(xmask::keep_all({2, 2, 1}), {.width = 1, .height = 2})
-        == "█\n█\n(a character is 2 x 1 elements: █ all kept, ▒ some, · none)\n"
+        == "█\n█\n"
+           "(each character is a tile of 2 x 1 elements: █ 2 full, ▒ 0 partial, · 0 empty)\n"
     );
     REQUIRE(
         xmask::to_string(xmask::keep_lengths({1, 3}, 3), {.width = 0, .height = 0})
-        == "▒\n(a character is 2 x 3 elements: █ all kept, ▒ some, · none)\n"
+        == "▒\n"
+           "(each character is a tile of 2 x 3 elements: █ 0 full, ▒ 1 partial, · 0 empty)\n"
     );
 }

@@ -20,9 +20,10 @@ namespace xmask::inline XMASK_ABI
     /// Throws std::invalid_argument where the mask's shape does not fit. One pass, no temporary; what lies outside of
     /// the mask's extent is not read.
     ///
-    ///     xt::xtensor<float, 2> scores = ...;                              // (2, 4)
-    ///     auto m = xmask::keep_lengths(xt::xtensor<int, 1>{4, 2}, 4);
-    ///     xt::noalias(y) = xmask::masked_fill(scores, m, -1e9f);          // row 1 ends in -1e9, -1e9
+    ///     xt::xtensor<float, 2> scores = {{1, 2, 3}, {4, 5, 6}};
+    ///     xt::noalias(y) = xmask::masked_fill(scores, xmask::keep_lengths({3, 1}, 3), -1e9f);
+    ///     // 1, 2, 3
+    ///     // 4, -1e9, -1e9
     template <class X, class M, class T>
     auto masked_fill(X&& x, M&& m, const T& value)
     {
@@ -36,7 +37,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws std::invalid_argument where the mask's shape does not fit, before anything is written.
     ///
-    ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, 512), -1e9f);
+    ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
     template <class X, class M, class T>
     void masked_fill_inplace(X&& x, const M& m, const T& value)
     {

@@ -32,8 +32,8 @@ namespace xmask::inline XMASK_ABI
     /// broadcast into x and never enlarge it: std::invalid_argument otherwise. What is not chosen is not seen on either
     /// side, and a lazy operand is not computed there. One pass, no temporary.
     ///
-    ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), x_before);
-    ///     xt::noalias(h) = xmask::masked_replace(h_new, xmask::keep_lengths(lengths, n), h_old);
+    ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), z);
+    ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
     template <class X, class M, class Y>
     auto masked_replace(X&& x, M&& m, Y&& y)
     {

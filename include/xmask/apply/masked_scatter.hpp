@@ -159,7 +159,7 @@ namespace xmask::inline XMASK_ABI
     /// it has fewer, or where the mask does not broadcast into x. masked_select is its inverse.
     ///
     ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
-    ///     auto embedded = xmask::masked_scatter(text, xmask::unsqueeze(is_image, -1), image_features);
+    ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
     template <class X, class M, class Source>
     auto masked_scatter(const X& x, const M& m, const Source& source)
     {
@@ -178,7 +178,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws as masked_scatter, before anything is written.
     ///
-    ///     xmask::masked_scatter_inplace(x, m, source);
+    ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
     template <class X, class M, class Source>
     void masked_scatter_inplace(X&& x, const M& m, const Source& source)
     {

@@ -204,8 +204,8 @@ namespace xmask::inline XMASK_ABI
     /// The mask, or the weights, broadcast into x and never enlarge it: std::invalid_argument otherwise. One pass, no
     /// temporary.
     ///
-    ///     xt::noalias(y) = xmask::multiply(weight, xmask::keep_above(weight, 0.1f));    // pruned
-    ///     xt::noalias(y) = xmask::multiply(x, gate);                                    // gated
+    ///     xt::noalias(y) = xmask::multiply(weights, xmask::keep_above(weights, 0.1f));    // pruned
+    ///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
     template <class X, class M>
     auto multiply(X&& x, M&& m)
     {
@@ -231,7 +231,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws std::invalid_argument where the shapes do not fit, before anything is written.
     ///
-    ///     xmask::multiply_inplace(weight, xmask::keep_above(weight, 0.1f));
+    ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
     template <class X, class M>
     void multiply_inplace(X&& x, const M& m)
     {

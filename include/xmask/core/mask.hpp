@@ -299,7 +299,7 @@ namespace xmask::inline XMASK_ABI
     /// Made by the builders (keep_lengths, drop_indices, keep_above, ...) and by combining masks with && || ! ^. A
     /// rule of your own becomes one by `xmask::mask(my_rule)`.
     ///
-    ///     auto m = xmask::keep_lengths(lengths, 512) && xmask::drop_tokens(tokens, {0});
+    ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
     ///     xt::xarray<bool> b = m;             // the words are unpacked once, row by row
     ///     std::size_t kept = xmask::count_kept(m);
     template <mask_rule Rule>

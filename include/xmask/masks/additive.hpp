@@ -30,6 +30,8 @@ namespace xmask::inline XMASK_ABI
     /// a real type, with the mask's shape. Where a row keeps nothing, a softmax of scores plus it is NaN.
     ///
     ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
+    ///     // 0, 0, -inf, -inf
+    ///     // 0, 0, 0, 0
     template <class T, class M>
     auto additive(M&& m)
     {

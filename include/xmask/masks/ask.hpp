@@ -264,7 +264,7 @@ namespace xmask::inline XMASK_ABI
     /// The numbers of kept elements along `axes` (a number or a list, negative ones counted from the end), one for each
     /// position of the axes that stay. Throws std::out_of_range for an axis that the mask does not have.
     ///
-    ///     xt::xarray<std::size_t> lengths = xmask::count_kept(m, -1);
+    ///     xt::xarray<std::size_t> each = xmask::count_kept(xmask::keep_lengths({3, 1}, 4), -1);    // 3, 1
     template <class M, detail::axes_argument A>
     auto count_kept(const M& m, const A& axes)
     {
@@ -281,6 +281,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// The share of elements that the mask keeps, 0 to 1; NaN for a mask without elements.
+    ///
+    ///     double share = xmask::density(xmask::keep_lengths({3, 1}, 4));    // 0.5
     template <class M>
     double density(const M& m)
     {
@@ -297,7 +299,7 @@ namespace xmask::inline XMASK_ABI
 
     /// Whether the mask keeps anything; stops at the first element that is kept.
     ///
-    ///     if (!xmask::any_kept(m)) { return; }
+    ///     bool answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4));    // true
     template <class M>
     bool any_kept(const M& m)
     {
@@ -310,7 +312,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same along `axes`, for each position of the axes that stay.
     ///
-    ///     xt::xarray<bool> answered = xmask::any_kept(m, -1);
+    ///     xt::xarray<bool> answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4), -1);    // false, true
     template <class M, detail::axes_argument A>
     auto any_kept(const M& m, const A& axes)
     {
@@ -327,6 +329,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Whether the mask keeps everything; stops at the first row that drops something. True for a mask without elements.
+    ///
+    ///     bool whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4));    // false
     template <class M>
     bool all_kept(const M& m)
     {
@@ -340,6 +344,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// The same along `axes`, for each position of the axes that stay.
+    ///
+    ///     xt::xarray<bool> whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4), -1);    // true, false
     template <class M, detail::axes_argument A>
     auto all_kept(const M& m, const A& axes)
     {
@@ -409,7 +415,7 @@ namespace xmask::inline XMASK_ABI
     /// The length of each row, where a row keeps its first columns only: keep_lengths backwards. An array of the leading
     /// axes. Throws std::invalid_argument, naming the row and its first column that does not fit, where one does not.
     ///
-    ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(m);
+    ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
     template <class M>
     auto lengths_of(const M& m)
     {
@@ -433,7 +439,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The numbers of the rows that keep nothing, in row-major order of the leading axes.
     ///
-    ///     for (std::size_t r : xmask::empty_rows(m)) { ... }
+    ///     auto rows = xmask::empty_rows(xmask::keep_lengths({3, 0, 1, 0}, 4));    // 1, 3
     template <class M>
     std::vector<std::size_t> empty_rows(const M& m)
     {

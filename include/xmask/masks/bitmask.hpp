@@ -144,7 +144,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
     ///
-    ///     xmask::bitmask kept = xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, n);
+    ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
     using bitmask = mask<detail::bitmask_rule>;
 
     namespace detail
@@ -162,8 +162,10 @@ namespace xmask::inline XMASK_ABI
 
     /// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In place.
     ///
-    ///     xmask::bitmask kept = xmask::keep_lengths(lengths, n);
-    ///     kept &= xmask::drop_tokens(tokens, {0});
+    ///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
+    ///     kept &= xmask::drop_indices({1}, 4);
+    ///     // 1 0 0 0
+    ///     // 1 0 1 0
     template <class M>
     bitmask& operator&=(bitmask& to, const M& m)
     {
@@ -171,6 +173,11 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what m keeps, too. Otherwise as &=.
+    ///
+    ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+    ///     kept |= xmask::keep_indices({3}, 4);
+    ///     // 1 0 0 1
+    ///     // 1 1 0 1
     template <class M>
     bitmask& operator|=(bitmask& to, const M& m)
     {
@@ -178,6 +185,11 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what exactly one of both keeps. Otherwise as &=.
+    ///
+    ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+    ///     kept ^= xmask::keep_indices({1}, 4);
+    ///     // 1 1 0 0
+    ///     // 1 0 0 0
     template <class M>
     bitmask& operator^=(bitmask& to, const M& m)
     {
@@ -185,6 +197,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+    ///
+    ///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
+    ///     bool same = first == second;    // true
     inline bool operator==(const bitmask& a, const bitmask& b)
     {
         return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
@@ -222,7 +237,9 @@ namespace xmask::inline XMASK_ABI
     /// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1, bitorder=...) gives
     /// them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank 0 gives one byte.
     ///
-    ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(m);
+    ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
+    ///     // 128, 0
+    ///     // 255, 192
     template <class M>
     auto packbits(const M& m, bit_order order = bit_order::big)
     {
@@ -254,7 +271,8 @@ namespace xmask::inline XMASK_ABI
     /// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked at. Throws
     /// std::invalid_argument where the last axis is of another extent.
     ///
-    ///     xmask::bitmask m = xmask::unpackbits(bytes, n);
+    ///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
+    ///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
     template <expression E>
     bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big)
     {

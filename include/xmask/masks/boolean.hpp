@@ -59,7 +59,8 @@ namespace xmask::inline XMASK_ABI
     /// A word costs loading 64 bytes; a lazy expression is computed in its own types, 64 elements at a time, so that
     /// comparisons of any types are right.
     ///
-    ///     auto m = xmask::keep_where(x > 0.5 && y < z);
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.9f};
+    ///     auto m = xmask::keep_where(x > 0.5f && x < 0.8f);    // 0 1 0
     template <class E>
     auto keep_where(E&& e)
     {
@@ -71,7 +72,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Drops where `e` is true: for the masks of APIs in which true means padding.
     ///
-    ///     auto m = xmask::drop_where(key_padding_mask);
+    ///     xt::xtensor<bool, 1> key_padding_mask = {false, false, true};
+    ///     auto m = xmask::drop_where(key_padding_mask);    // 1 1 0
     template <class E>
     auto drop_where(E&& e)
     {

@@ -706,7 +706,9 @@ namespace xmask::inline XMASK_ABI
     /// a name is held by reference, as xtensor's expressions hold theirs: what a function returns must not refer to its
     /// local masks (std::move them in).
     ///
-    ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
+    ///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
+    ///     // 1 0 0 0
+    ///     // 1 0 1 0
     template <class A, class B>
         requires(mask_expression<A> || mask_expression<B>)
     auto operator&&(A&& a, B&& b)
@@ -715,6 +717,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what either mask keeps.
+    ///
+    ///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
+    ///     // 1 0 0 1
+    ///     // 1 1 0 0
     template <class A, class B>
         requires(mask_expression<A> || mask_expression<B>)
     auto operator||(A&& a, B&& b)
@@ -723,6 +729,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what exactly one of the masks keeps.
+    ///
+    ///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
+    ///     // 1 1 0 0
+    ///     // 1 0 0 0
     template <class A, class B>
         requires(mask_expression<A> || mask_expression<B>)
     auto operator^(A&& a, B&& b)
@@ -731,6 +741,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps what the mask drops.
+    ///
+    ///     auto m = !xmask::keep_lengths({1, 3}, 4);
+    ///     // 0 1 1 1
+    ///     // 0 0 0 1
     template <class M>
         requires mask_expression<M>
     auto operator!(M&& m)
@@ -741,7 +755,7 @@ namespace xmask::inline XMASK_ABI
     /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
     /// that it broadcasts there. Throws std::out_of_range for an axis that the new shape does not have.
     ///
-    ///     auto m = xmask::unsqueeze(xmask::keep_lengths(lengths, keys), 1);    // (batch, 1, keys)
+    ///     auto m = xmask::unsqueeze(xmask::keep_lengths({2, 4, 3}, 4), 1);    // (3, 1, 4)
     template <class M>
     auto unsqueeze(M&& m, std::ptrdiff_t axis)
     {
@@ -757,7 +771,7 @@ namespace xmask::inline XMASK_ABI
     /// What comes in from outside of the row is dropped. A word costs one of the mask's own.
     ///
     ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
-    ///     auto targets = xmask::shift(inputs, -1);                  // of next-token prediction
+    ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction
     template <class M>
     auto shift(M&& m, std::ptrdiff_t by)
     {
@@ -782,6 +796,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps nothing. shape: a number (one axis), or a shape.
+    ///
+    ///     auto m = xmask::keep_none(3);    // 0 0 0
     template <class S>
     auto keep_none(const S& shape)
     {

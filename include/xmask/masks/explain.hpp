@@ -147,6 +147,8 @@ namespace xmask::inline XMASK_ABI
 
     /// An explanation as text: a line for each term, from the outside in, with the place of the element in the term;
     /// what decides is marked.
+    ///
+    ///     std::string text = to_string(xmask::explain(m, {0, 2}));
     inline std::string to_string(const explanation& why)
     {
         std::string out;

@@ -651,7 +651,7 @@ namespace xmask::inline XMASK_ABI
     ///
     ///     const xmask::id_set<std::int64_t> stop({1, 2, 3});
     ///     auto m = xmask::keep_tokens(tokens, stop);
-    ///     stop.contains(7);    // false
+    ///     bool stops = stop.contains(7);    // false
     template <std::integral T>
         requires(!std::same_as<T, bool>)
     class id_set

@@ -408,6 +408,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Drops the elements at listed positions and keeps all others. Otherwise as keep_points.
+    ///
+    ///     auto m = xmask::drop_points({{0, 1}, {1, 3}}, {2, 4});
+    ///     // 1 0 1 1
+    ///     // 1 1 1 0
     template <class P, class S>
     auto drop_points(P&& points, const S& shape)
     {
@@ -441,8 +445,7 @@ namespace xmask::inline XMASK_ABI
     /// std::invalid_argument where the number of lists is not the number of rows.
     /// Memory and time to build are those of the lists; a word costs a step through the sorted list.
     ///
-    ///     auto m = xmask::keep_indices({0, 2}, 4);                       // 1 0 1 0
-    ///     auto n = xmask::drop_indices(held_out, x.shape());
+    ///     auto m = xmask::keep_indices({0, 2}, 4);    // 1 0 1 0
     template <class I, class S>
     auto keep_indices(I&& indices, const S& shape)
     {
@@ -468,6 +471,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Drops the listed columns of each row and keeps all others. Otherwise as keep_indices.
+    ///
+    ///     auto m = xmask::drop_indices({0, 2}, {2, 4});
+    ///     // 0 1 0 1
+    ///     // 0 1 0 1
     template <class I, class S>
     auto drop_indices(I&& indices, const S& shape)
     {

@@ -518,7 +518,10 @@ namespace xmask::inline XMASK_ABI
     /// std::invalid_argument for a fraction outside of [0, 1]. Takes memory for all elements while it is built. Otherwise
     /// as keep_top_k.
     ///
-    ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.1);    // prunes nine out of ten
+    ///     xt::xtensor<float, 2> weights = {{0.1f, -0.9f}, {0.3f, 0.2f}};
+    ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.5);
+    ///     // 0 1
+    ///     // 1 0
     template <size_by By = size_by::value, class X>
     auto keep_largest(X&& x, double fraction)
     {
@@ -537,7 +540,8 @@ namespace xmask::inline XMASK_ABI
     /// processors take it. Throws std::invalid_argument for n beyond m, or rows that are not whole groups. An element
     /// costs m comparisons, each time it is asked.
     ///
-    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);
+    ///     xt::xtensor<float, 1> weights = {0.1f, -0.9f, 0.3f, 0.2f, 4.f, 0.f, -3.f, 2.f};
+    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);    // 0 1 1 0 1 0 1 0
     template <size_by By = size_by::value, class X>
     auto keep_n_of_m(X&& x, std::size_t n, std::size_t m)
     {

@@ -445,7 +445,7 @@ namespace xmask::inline XMASK_ABI
     /// Keeps the n largest of every m neighbouring elements along an axis, negative ones counted from the end. Throws
     /// std::out_of_range for an axis that x does not have. Stores nothing. Otherwise as keep_n_of_m(x, n, m).
     ///
-    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4, 0);    // 2 of 4 down the columns
+    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
     template <size_by By = size_by::value, class X>
     auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis)
     {

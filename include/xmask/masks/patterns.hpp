@@ -726,6 +726,10 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// keep_causal(q, k, 0): query i sees keys 0 to i.
+    ///
+    ///     auto m = xmask::keep_causal_top_left(2, 4);
+    ///     // 1 0 0 0
+    ///     // 1 1 0 0
     inline auto keep_causal_top_left(std::size_t q, std::size_t k)
     {
         return keep_causal(q, k, 0);

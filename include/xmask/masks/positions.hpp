@@ -133,7 +133,7 @@ namespace xmask::inline XMASK_ABI
     /// The flat row-major positions of what the mask keeps, in order: a range for a loop. Nothing is allocated; each word
     /// is asked for once.
     ///
-    ///     for (std::size_t i : xmask::positions_of(m)) { visit(x.flat(i)); }
+    ///     for (std::size_t i : xmask::positions_of(xmask::keep_lengths({1, 2}, 4))) { std::cout << i << ' '; }    // 0 4 5
     template <class M>
     auto positions_of(M&& m)
     {

@@ -154,7 +154,10 @@ namespace xmask::inline XMASK_ABI
     /// Throws std::invalid_argument where it does not begin with 0, std::out_of_range where it falls, or where a sequence
     /// is longer than n. Memory for one length a row.
     ///
-    ///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);    // keep_lengths({2, 1, 4}, 4)
+    ///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
+    ///     // 1 1 0 0
+    ///     // 1 0 0 0
+    ///     // 1 1 1 1
     template <class C>
     auto keep_packed(C&& cumulative, std::size_t n)
     {

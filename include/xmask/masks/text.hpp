@@ -2,15 +2,13 @@
 
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <ostream>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "../core/mask.hpp"
-#include "../core/mask_rows.hpp"
-#include "../core/shape.hpp"
+#include "tiles.hpp"
 
 /// @file
 /// A mask as a picture in text.
@@ -26,97 +24,32 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// How many columns of [begin, end) a row keeps.
-        template <row_cursor C>
-        std::size_t count_columns(const C& cursor, std::size_t begin, std::size_t end)
+        [[nodiscard]] constexpr const char* character_of(tile t) noexcept
         {
-            std::size_t count = 0;
-            for (std::size_t c = begin; c < end; c += word_columns)
-            {
-                count += count_bits(cursor.word(c) & first_bits(end - c));
-            }
-            return count;
+            return t == tile::full ? "█" : t == tile::partial ? "▒" : "·";
         }
 
-        /// Draws a mask tile by tile.
+        /// What a character of a folded picture stands for, and how many there are of each.
         template <mask_expression M>
-        class text_picture
+        std::string legend_text(const tiled_mask<M>& tiles, const tile_legend& legend)
         {
-        public:
-
-            text_picture(const M& m, const text_options& options)
-                : m_masks(m, m.shape())
-                , m_rows(rows_of(m.shape()))
-                , m_columns(columns_of(m.shape()))
-                , m_matrix_rows(m.dimension() > 2 ? static_cast<std::size_t>(m.shape()[m.dimension() - 2]) : m_rows)
-                , m_tile_rows(tile(m_rows, options.height))
-                , m_tile_columns(tile(m_columns, options.width))
+            std::string out = "(each character is a tile of " + std::to_string(tiles.tile_rows()) + " x "
+                              + std::to_string(tiles.tile_columns()) + " elements:";
+            for (const auto& [kind, name] : {std::pair(tile::full, " full,"), std::pair(tile::partial, " partial,"),
+                                             std::pair(tile::empty, " empty)\n")})
             {
+                out.append(" ").append(character_of(kind)).append(" ").append(std::to_string(legend[kind])).append(name);
             }
-
-            [[nodiscard]] std::string text() const
-            {
-                std::string out;
-                if (m_rows == 0 || m_columns == 0)
-                {
-                    return out;
-                }
-                for (std::size_t r = 0; r < m_rows; r += m_tile_rows)
-                {
-                    // Matrices of a stack stand apart, as long as each line is one row.
-                    if (r != 0 && m_tile_rows == 1 && r % m_matrix_rows == 0)
-                    {
-                        out += '\n';
-                    }
-                    draw_line(out, r, std::min(r + m_tile_rows, m_rows));
-                }
-                if (m_tile_rows > 1 || m_tile_columns > 1)
-                {
-                    out += "(a character is " + std::to_string(m_tile_rows) + " x " + std::to_string(m_tile_columns)
-                           + " elements: █ all kept, ▒ some, · none)\n";
-                }
-                return out;
-            }
-
-        private:
-
-            static std::size_t tile(std::size_t extent, std::size_t characters)
-            {
-                const std::size_t room = std::max<std::size_t>(characters, 1);
-                return std::max<std::size_t>((extent + room - 1) / room, 1);
-            }
-
-            void draw_line(std::string& out, std::size_t first, std::size_t last) const
-            {
-                std::vector<std::size_t> kept((m_columns + m_tile_columns - 1) / m_tile_columns);
-                for (std::size_t r = first; r < last; ++r)
-                {
-                    const auto cursor = m_masks.row(r);
-                    for (std::size_t t = 0; t < kept.size(); ++t)
-                    {
-                        const std::size_t begin = t * m_tile_columns;
-                        kept[t] += count_columns(cursor, begin, std::min(begin + m_tile_columns, m_columns));
-                    }
-                }
-                for (std::size_t t = 0; t < kept.size(); ++t)
-                {
-                    const std::size_t columns = std::min(m_tile_columns, m_columns - t * m_tile_columns);
-                    out += kept[t] == 0 ? "·" : kept[t] == columns * (last - first) ? "█" : "▒";
-                }
-                out += '\n';
-            }
-
-            mask_rows<M> m_masks;
-            std::size_t m_rows;
-            std::size_t m_columns;
-            std::size_t m_matrix_rows;
-            std::size_t m_tile_rows;
-            std::size_t m_tile_columns;
-        };
+            return out;
+        }
     }
 
-    /// The mask as lines of characters, UTF-8: █ kept, · dropped. A mask of more columns or rows than fit is folded, and
-    /// ▒ stands for a tile that is kept in part. Leading axes follow one another, matrices a blank line apart.
+    /// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another, matrices a blank line
+    /// apart.
+    ///
+    /// A mask of more columns or rows than fit is folded: a character is then a tile, █ kept whole, ▒ in part, · not at
+    /// all, and a last line says how large a tile is and how many there are of each kind. Each row's extent is looked at
+    /// once, and not where the mask knows a range to be kept whole: a causal window of 65,536 x 65,536 takes milliseconds.
     ///
     ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
     ///     // ███·
@@ -124,13 +57,38 @@ namespace xmask::inline XMASK_ABI
     template <class M>
     std::string to_string(const M& m, const text_options& options = {})
     {
+        std::string out;
         if constexpr (detail::require_mask<M>())
         {
-            return detail::text_picture<M>(m, options).text();
+            const detail::tiled_mask<M> tiles(m, options.height, options.width);
+            detail::tile_legend legend;
+            for (std::size_t r = 0; r < tiles.rows(); ++r)
+            {
+                if (r != 0 && tiles.matrices_before(r) != tiles.matrices_before(r - 1))
+                {
+                    out += '\n';
+                }
+                const auto line = tiles.row(r);
+                for (const detail::tile t : line)
+                {
+                    out += detail::character_of(t);
+                }
+                out += '\n';
+                legend.count(line);
+            }
+            if (tiles.folded())
+            {
+                out += detail::legend_text(tiles, legend);
+            }
         }
+        return out;
     }
 
     /// Draws the mask, as to_string does.
+    ///
+    ///     std::cout << xmask::keep_causal(2, 3);
+    ///     // █··
+    ///     // ██·
     template <class M>
         requires mask_expression<M>
     std::ostream& operator<<(std::ostream& out, const M& m)

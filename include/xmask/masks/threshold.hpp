@@ -494,7 +494,7 @@ namespace xmask::inline XMASK_ABI
     /// A number costs a comparison a register.
     ///
     ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
-    ///     auto m = xmask::keep_above(x, 0.5);            // 0 1 0
+    ///     auto m = xmask::keep_above(x, 0.5);    // 0 1 0
     template <class X, class T>
     auto keep_above(X&& x, T&& t)
     {
@@ -502,6 +502,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x >= t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_at_least(x, 0.5);    // 0 1 1
     template <class X, class T>
     auto keep_at_least(X&& x, T&& t)
     {
@@ -509,6 +512,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x < t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_below(x, 0.5);    // 1 0 0
     template <class X, class T>
     auto keep_below(X&& x, T&& t)
     {
@@ -516,6 +522,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x <= t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_at_most(x, 0.5);    // 1 0 1
     template <class X, class T>
     auto keep_at_most(X&& x, T&& t)
     {
@@ -523,6 +532,9 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// Keeps x == t. Otherwise as keep_above.
+    ///
+    ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+    ///     auto m = xmask::keep_equal(x, 0.5);    // 0 0 1
     template <class X, class T>
     auto keep_equal(X&& x, T&& t)
     {
@@ -531,7 +543,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps x != t; NaN is kept. Otherwise as keep_above.
     ///
-    ///     auto m = xmask::keep_not_equal(weights, 0.f);
+    ///     xt::xtensor<float, 1> weights = {1.f, 0.f, 0.5f};
+    ///     auto m = xmask::keep_not_equal(weights, 0.f);    // 1 0 1
     template <class X, class T>
     auto keep_not_equal(X&& x, T&& t)
     {
@@ -540,7 +553,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps lo <= x <= hi, for numbers lo and hi; nothing where hi < lo or one of them is NaN. As exact as keep_above.
     ///
-    ///     auto m = xmask::keep_between(x, -0.25, 0.75);
+    ///     xt::xtensor<float, 1> x = {-0.25f, 0.8f, 0.5f};
+    ///     auto m = xmask::keep_between(x, -0.25, 0.75);    // 1 0 1
     template <class X, class L, class H>
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_between(X&& x, L lo, H hi)
@@ -551,7 +565,8 @@ namespace xmask::inline XMASK_ABI
     /// Keeps x < lo or x > hi, for numbers lo and hi; NaN is dropped, and a NaN bound keeps nothing on its side. As exact
     /// as keep_above.
     ///
-    ///     auto m = xmask::keep_outside(x, -3, 3);
+    ///     xt::xtensor<float, 1> x = {-4.f, 3.f, 5.f};
+    ///     auto m = xmask::keep_outside(x, -3, 3);    // 1 0 1
     template <class X, class L, class H>
         requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
     auto keep_outside(X&& x, L lo, H hi)
@@ -562,7 +577,8 @@ namespace xmask::inline XMASK_ABI
     /// Keeps |x| > t, as magnitude pruning does; t a number, or a tensor that broadcasts into x. NaN is dropped. The
     /// magnitude of the lowest integer is right, too. As exact as keep_above.
     ///
-    ///     auto m = xmask::keep_magnitude_above(weights, 0.01);
+    ///     xt::xtensor<float, 1> weights = {-0.5f, 0.001f, 0.2f};
+    ///     auto m = xmask::keep_magnitude_above(weights, 0.01);    // 1 0 1
     template <class X, class T>
     auto keep_magnitude_above(X&& x, T&& t)
     {
@@ -580,7 +596,8 @@ namespace xmask::inline XMASK_ABI
     /// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or anything is NaN.
     /// As exact as keep_above: no bound is rounded to where an element would change sides.
     ///
-    ///     auto m = xmask::keep_close_to(x, 1, 1e-6);
+    ///     xt::xtensor<float, 1> x = {0.9f, 1.f, 1.1f};
+    ///     auto m = xmask::keep_close_to(x, 1, 1e-6);    // 0 1 0
     template <class X, class V, class T>
         requires(std::is_arithmetic_v<V> && std::is_arithmetic_v<T>)
     auto keep_close_to(X&& x, V value, T tolerance)
@@ -595,7 +612,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps all but NaN and the infinities; every integer.
     ///
-    ///     auto m = xmask::keep_finite(x);
+    ///     xt::xtensor<float, 1> x = {1.f, INFINITY, NAN};
+    ///     auto m = xmask::keep_finite(x);    // 1 0 0
     template <class X>
     auto keep_finite(X&& x)
     {
@@ -608,7 +626,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Keeps all but NaN; every integer.
     ///
-    ///     auto m = xmask::keep_not_nan(x);
+    ///     xt::xtensor<float, 1> x = {1.f, INFINITY, NAN};
+    ///     auto m = xmask::keep_not_nan(x);    // 1 1 0
     template <class X>
     auto keep_not_nan(X&& x)
     {

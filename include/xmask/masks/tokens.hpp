@@ -290,7 +290,8 @@ namespace xmask::inline XMASK_ABI
     /// Up to about 8 ids cost about as much as copying the tokens; more cost three instructions a token, one of them a
     /// look into a table.
     ///
-    ///     auto m = xmask::keep_tokens(tokens, {101, 102});
+    ///     const xt::xtensor<int, 1> tokens = {101, 7, 8, 102};
+    ///     auto m = xmask::keep_tokens(tokens, {101, 102});    // 1 0 0 1
     template <class X, class I>
     auto keep_tokens(X&& tokens, I&& ids)
     {
@@ -305,7 +306,8 @@ namespace xmask::inline XMASK_ABI
 
     /// Drops the tokens that are among `ids`, and keeps all others. Otherwise as keep_tokens.
     ///
-    ///     auto m = xmask::drop_tokens(tokens, {0});    // padding
+    ///     const xt::xtensor<int, 1> tokens = {5, 6, 0, 0};
+    ///     auto m = xmask::drop_tokens(tokens, {0});    // 1 1 0 0
     template <class X, class I>
     auto drop_tokens(X&& tokens, I&& ids)
     {

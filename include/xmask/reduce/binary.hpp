@@ -174,7 +174,7 @@ namespace xmask::inline XMASK_ABI
     /// -(pos_weight t log y + (1 - t) log(1 - y)), computed so that no logit overflows. Options: pos_weight = 1, of
     /// positive targets. element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_bce_with_logits(logits, label, m, {.pos_weight = 3}, gradient).mean();
+    ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
     inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits");
 
     /// The focal loss of logits, as torchvision's sigmoid_focal_loss: with y = 1 / (1 + exp(-p)) and
@@ -182,12 +182,12 @@ namespace xmask::inline XMASK_ABI
     /// et al., Focal loss for dense object detection, 2017). Options: alpha = 0.25, 0 to 1, or -1 for no such factor;
     /// gamma = 2, 0 or more. element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_focal_with_logits(logits, label, m, {.alpha = -1, .gamma = 2}).mean();
+    ///     double mean = xmask::masked_focal_with_logits(scores, label, m, {.alpha = -1, .gamma = 2}).mean();
     inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits("masked_focal_with_logits");
 
     /// The hinge loss max(0, margin - t p), as Keras' and torchmetrics'; targets are -1 and 1. Options: margin = 1.
     /// element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_hinge(score, sign, m).mean();
+    ///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
     inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
 }

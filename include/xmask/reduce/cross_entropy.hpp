@@ -522,7 +522,7 @@ namespace xmask::inline XMASK_ABI
 
         /// The losses of single positions, an array of the target's shape; 0 for positions that do not count.
         ///
-        ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, target, m);
+        ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
         template <class P, class Q, class M>
             requires of_logits
         auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
@@ -563,13 +563,13 @@ namespace xmask::inline XMASK_ABI
     /// the option. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while
     /// in the cache.
     ///
-    ///     auto kept = xmask::keep_not_equal(target, -100);
-    ///     double mean = xmask::masked_cross_entropy(logits, target, kept).mean();
-    ///     xmask::masked_cross_entropy(logits, target, kept, {.label_smoothing = 0.1}, gradient);
+    ///     auto kept = xmask::keep_not_equal(classes, -100);
+    ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
+    ///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
     inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
     /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_nll(log_p, target, kept).mean();
+    ///     double mean = xmask::masked_nll(log_p, classes, m).mean();
     inline constexpr class_loss<nll_options> masked_nll;
 }

@@ -88,7 +88,7 @@ namespace xmask::inline XMASK_ABI
     /// exp(t) (t - p). Each element of a distribution is one element of the mean, as PyTorch's reduction "mean" has it;
     /// for its "batchmean" divide the sum by the number of distributions. element_loss says what the arguments are.
     ///
-    ///     xmask::loss l = xmask::masked_kl_div(log_prediction, target, xmask::unsqueeze(m, -1));
+    ///     xmask::loss l = xmask::masked_kl_div(log_p, share, xmask::unsqueeze(m, -1));
     ///     double batch_mean = l.sum / static_cast<double>(xmask::count_kept(m));
     inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 
@@ -97,6 +97,6 @@ namespace xmask::inline XMASK_ABI
     /// p - t log(p + eps); eps = 1e-8. full = false; if true, log t! is added where t > 1, by Stirling's approximation
     /// t log t - t + log(2 pi t) / 2. element_loss says what the arguments are.
     ///
-    ///     double mean = xmask::masked_poisson_nll(log_rate, count, m, {.full = true}).mean();
+    ///     double mean = xmask::masked_poisson_nll(scores, tokens, m, {.full = true}).mean();
     inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poisson_nll");
 }

@@ -195,9 +195,9 @@ namespace xmask::inline XMASK_ABI
     /// A loss of two tensors, made of a function F(p, t) of two numbers and its derivative by the first. F is also the
     /// loss's options: a struct of named fields, with
     ///
-    ///     template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
-    ///     template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
-    ///     void check(const char* name) const;                               // if it is there: throws for bad options
+    ///    template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
+    ///    template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
+    ///    void check(const char* name) const;                               // if it is there: throws for bad options
     ///
     /// Registers take + - * /, comparisons, and xsimd's functions, which take numbers too: xsimd::exp, xsimd::abs,
     /// xsimd::select(condition, a, b). A function of plain numbers (double value(double, double) const) works as well,
@@ -323,7 +323,7 @@ namespace xmask::inline XMASK_ABI
 
     /// A loss of your own by its function, as element_loss describes it; with a last argument, its gradient.
     ///
-    ///     xmask::loss l = xmask::masked_loss(charbonnier_loss{.scale = 0.1}, p, t, m, gradient);
+    ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
     template <class F, class P, class Q, class M>
     loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m)
     {

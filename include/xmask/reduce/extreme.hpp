@@ -316,7 +316,7 @@ namespace xmask::inline XMASK_ABI
     /// The largest elements along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens,
     /// features) this is max pooling.
     ///
-    ///     xt::xarray<float> pooled = xmask::masked_max(x, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
+    ///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_max(const X& x, const M& m, const A& axes, const O& options = {})
@@ -402,7 +402,7 @@ namespace xmask::inline XMASK_ABI
     /// The index along the axis that goes, for each position of the axes that stay; where several go, the flat row-major
     /// position among them.
     ///
-    ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(logits, m, -1);
+    ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_argmax(const X& x, const M& m, const A& axes, const O& options = {})
@@ -517,7 +517,7 @@ namespace xmask::inline XMASK_ABI
     /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
     /// it has another. Three passes over what is kept.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_max_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of max pooling
+    ///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of max pooling
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_max_gradient(const X& x, const M& m, const A& axes, const U& upstream)

@@ -55,7 +55,7 @@ namespace xmask::inline XMASK_ABI
     /// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Throws std::invalid_argument
     /// where the mask does not broadcast into x. Two passes over what is kept.
     ///
-    ///     float energy = xmask::masked_logsumexp(logits, m);
+    ///     float energy = xmask::masked_logsumexp(scores, m);
     template <class X, class M, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_logsumexp(const X& x, const M& m, const O& options = {})
@@ -80,7 +80,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same along `axes`, one for each position of the axes that stay.
     ///
-    ///     xt::xarray<float> rows = xmask::masked_logsumexp(logits, m, -1);
+    ///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_logsumexp(const X& x, const M& m, const A& axes, const O& options = {})
@@ -158,7 +158,7 @@ namespace xmask::inline XMASK_ABI
     /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
     /// it has another. Three passes over what is kept.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(logits, m, -1, upstream);
+    ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, -1, upstream);
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_logsumexp_gradient(const X& x, const M& m, const A& axes, const U& upstream)

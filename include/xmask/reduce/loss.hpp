@@ -45,7 +45,8 @@ namespace xmask::inline XMASK_ABI
     /// their weights. Losses of parts (micro-batches, ranks) add up to the loss of the whole.
     ///
     ///     xmask::loss total;
-    ///     for (auto& batch : batches) total += xmask::masked_mse(batch.p, batch.t, batch.m);
+    ///     total += xmask::masked_mse(x, y, m);
+    ///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
     ///     double mean = total.mean();    // over all kept elements, not a mean of means
     struct loss
     {
@@ -82,7 +83,7 @@ namespace xmask::inline XMASK_ABI
     /// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that is known.
     ///
     ///     auto kept = static_cast<double>(xmask::count_kept(m));
-    ///     xmask::masked_mse(p, t, m, xmask::scaled(grad, 1 / kept));
+    ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
     template <class E>
         requires expression<E>
     scaled_gradient<E> scaled(E& container, double scale) noexcept

@@ -328,7 +328,7 @@ namespace xmask::inline XMASK_ABI
     ///
     /// Throws std::invalid_argument where shapes do not fit.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, -1, upstream);
+    ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, -1, dy);
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_standardize_gradient(const X& x, const M& m, const A& axes, const U& upstream, const standardize_options& options = {})

@@ -204,7 +204,7 @@ namespace xmask::inline XMASK_ABI
     /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
     /// p is finite. Otherwise as masked_normalize.
     ///
-    ///     xt::xtensor<float, 1> gradient = xmask::masked_normalize_gradient(x, upstream, m);
+    ///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, dy, m);
     template <class X, class G, class M>
     auto masked_normalize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
     {

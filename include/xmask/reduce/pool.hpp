@@ -86,7 +86,7 @@ namespace xmask::inline XMASK_ABI
     /// keep_axes (..., 1, features). Where no token is kept: NaN, 0, or std::domain_error, as the options say. Throws
     /// std::invalid_argument where shapes do not fit. One pass over the kept tokens; those dropped are not read.
     ///
-    ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, tokens));
+    ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
     template <class X, class M, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_mean_pool(const X& x, const M& m, const O& options = {})
@@ -135,7 +135,7 @@ namespace xmask::inline XMASK_ABI
     /// The features of the last token that the mask keeps, as decoders are pooled, whichever side is padded. Otherwise as
     /// masked_first_token.
     ///
-    ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, tokens));
+    ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
     template <class X, class M, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_last_token(const X& x, const M& m, const O& options = {})

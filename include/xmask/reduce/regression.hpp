@@ -123,6 +123,6 @@ namespace xmask::inline XMASK_ABI
     /// divided by its delta (Girshick, Fast R-CNN, 2015). Options: beta = 1, 0 for the absolute error. element_loss says
     /// what the arguments are.
     ///
-    ///     double mean = xmask::masked_smooth_l1(boxes, target, xmask::unsqueeze(matched, -1), {.beta = 0.1}).mean();
+    ///     double mean = xmask::masked_smooth_l1(prediction, target, m, {.beta = 0.1}).mean();
     inline constexpr element_loss<smooth_l1_loss> masked_smooth_l1("masked_smooth_l1");
 }

@@ -181,7 +181,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same in place: x becomes its softmax. x is any assignable tensor or view.
     ///
-    ///     xmask::masked_softmax_inplace(scores, xmask::keep_causal(8, 8));
+    ///     xmask::masked_softmax_inplace(scores, m);
     template <class X, class M>
     void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
     {
@@ -208,7 +208,7 @@ namespace xmask::inline XMASK_ABI
 
     /// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise as masked_softmax.
     ///
-    ///     xt::xtensor<float, 2> log_p = xmask::masked_log_softmax(scores, m);
+    ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
     template <class X, class M>
     auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
     {
@@ -223,7 +223,7 @@ namespace xmask::inline XMASK_ABI
     /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
     /// mask drops. That of masked_softmin is its negative. Lazy; tensors of one shape; otherwise as masked_softmax.
     ///
-    ///     xt::xtensor<float, 2> gradient = xmask::masked_softmax_gradient(p, upstream, m);
+    ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
     template <class Y, class G, class M>
     auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
     {
@@ -239,7 +239,7 @@ namespace xmask::inline XMASK_ABI
     /// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream - exp(y) sum(upstream), 0
     /// where the mask drops. Otherwise as masked_softmax_gradient.
     ///
-    ///     xt::xtensor<float, 2> gradient = xmask::masked_log_softmax_gradient(log_p, upstream, m);
+    ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, dy, m);
     template <class Y, class G, class M>
     auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
     {

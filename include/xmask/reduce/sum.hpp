@@ -173,7 +173,7 @@ namespace xmask::inline XMASK_ABI
     /// The means along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens, features)
     /// this is mean pooling: the features of a token that is dropped are not read.
     ///
-    ///     xt::xarray<float> pooled = xmask::masked_mean(x, xmask::unsqueeze(m, -1), 1);    // over tokens
+    ///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
     template <class X, class M, detail::axes_argument A, class O = reduce_options>
         requires detail::options_argument<O, reduce_options>
     auto masked_mean(const X& x, const M& m, const A& axes, const O& options = {})
@@ -258,7 +258,7 @@ namespace xmask::inline XMASK_ABI
 
     /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops.
     ///
-    ///     xt::xarray<float> dx = xmask::masked_mean_gradient(x, xmask::unsqueeze(m, -1), 1, upstream);    // of pooling
+    ///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of pooling
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream)
