@@ -134,8 +134,8 @@ TEMPLATE_TEST_CASE("cross entropy's options agree with PyTorch", "[cross_entropy
     const auto each = xmask::masked_cross_entropy.each(
         x, oracle::reference<std::int64_t>("cross_entropy_smoothed", "target"), m, {.label_smoothing = 0.1}
     );
-    auto expected = oracle::reference<double>("cross_entropy_smoothed", "elementwise");
-    expected *= oracle::reference<bool>("cross_entropy_smoothed", "mask");
+    xt::xarray<double> expected = oracle::reference<bool>("cross_entropy_smoothed", "mask");
+    expected *= oracle::reference<double>("cross_entropy_smoothed", "elementwise");
     REQUIRE(oracle::close(each, expected, tolerance));
 }
 
@@ -159,8 +159,8 @@ TEST_CASE("cross entropy's options together, in value and gradient", "[cross_ent
     const all_cases given;
     const auto m = xmask::keep_where(given.kept);
     const auto counted = xmask::weighted(m, given.weights);
-    xt::xarray<double> weights = given.weights;
-    weights *= given.kept;
+    xt::xarray<double> weights = given.kept;
+    weights *= given.weights;
     given.for_each([&](const xmask::cross_entropy_options& options, const xt::xarray<bool>& classes) {
         CAPTURE(options.label_smoothing, options.z_loss, options.class_weights.size(), options.classes.has_value());
         const naive expected(given.x, given.target, weights, options, classes);
