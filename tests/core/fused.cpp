@@ -1,11 +1,10 @@
 // Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
 
 #include <cmath>
-#include <cstdlib>
-#include <new>
 
 #include <catch2/catch_all.hpp>
 
+#include <support/allocations.hpp>
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_fill.hpp>
 #include <xmask/apply/multiply.hpp>
@@ -13,33 +12,6 @@
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/masks/threshold.hpp>
-
-namespace
-{
-    std::size_t allocations = 0;
-}
-
-// Counts what the whole program allocates by new; the cases below look at differences. Inlined, free() would meet a
-// pointer that the compiler knows to be from new, and it would warn.
-[[gnu::noinline]] void* operator new(std::size_t size)
-{
-    ++allocations;
-    if (void* memory = std::malloc(size == 0 ? 1 : size))
-    {
-        return memory;
-    }
-    throw std::bad_alloc();
-}
-
-[[gnu::noinline]] void operator delete(void* memory) noexcept
-{
-    std::free(memory);
-}
-
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept
-{
-    std::free(memory);
-}
 
 namespace
 {
@@ -83,7 +55,7 @@ TEST_CASE("A fused assignment allocates nothing", "[applied]")
         const xt::xtensor<bool, 2> kept = some({4, n});
         xt::xtensor<float, 2> y = xt::zeros<float>(x.shape());
         xt::xarray<float> z = y;
-        const std::size_t before = allocations;
+        const std::size_t before = allocations();
         xt::noalias(y) = xmask::masked_fill(x, m, -1e9f);
         xt::noalias(y) = xmask::masked_fill(2.f * x + 1.f, m, -1e9f);
         xt::noalias(y) = xmask::masked_fill(2.f * x + 1.f, xmask::keep_where(kept), -1e9f);
@@ -92,12 +64,12 @@ TEST_CASE("A fused assignment allocates nothing", "[applied]")
         xt::noalias(z) = xt::exp(xmask::masked_fill(2.f * dynamic + 1.f, m, -1e9f));
         xmask::masked_fill_inplace(y, m, 0.f);
         xmask::multiply_inplace(y, m);
-        const std::size_t after = allocations;
+        const std::size_t after = allocations();
         REQUIRE(after == before);
 #if !defined(XTENSOR_USE_XSIMD)
         // With it, tensors take their memory from elsewhere than new.
         z = 2 * z;
-        REQUIRE(allocations > after);
+        REQUIRE(allocations() > after);
 #endif
     }
 }

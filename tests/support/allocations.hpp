@@ -1,0 +1,8 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <cstddef>
+
+/// How often the whole program has allocated by new.
+std::size_t allocations() noexcept;
