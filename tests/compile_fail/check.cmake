@@ -12,7 +12,10 @@ if(NOT expectations)
   message(FATAL_ERROR "${SOURCE} has no line `// expect: ...`")
 endif()
 
-set(compile "${COMPILER}" "@${FLAGS}" -fsyntax-only "${SOURCE}")
+set(compile "${COMPILER}" "-I${PRECOMPILED}" "@${FLAGS}" -fsyntax-only "${SOURCE}")
+if(NOT PRECOMPILED)
+  list(REMOVE_AT compile 1)
+endif()
 
 execute_process(COMMAND ${compile} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(result EQUAL 0)
