@@ -143,6 +143,16 @@
 
 #define XMASK_ABI XMASK_ABI_JOIN(XMASK_ABI_ARCH, XMASK_ABI_FMA, XMASK_ABI_BITS, XMASK_ABI_XSIMD, XMASK_ABI_THREADS)
 
+// ==== xmask/core/simd.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include <xsimd/xsimd.hpp>
+
 // ==== xmask/core/word.hpp ====
 
 #include <algorithm>
@@ -230,64 +240,6 @@ namespace xmask::inline XMASK_ABI
         return first_bits(std::max(range.end, c) - c) & ~first_bits(std::max(range.begin, c) - c);
     }
 }
-
-/// @file
-/// What a mask answers about one row.
-
-namespace xmask::inline XMASK_ABI
-{
-    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
-    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
-    ///
-    /// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would be costly, and
-    /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words.
-    template <class C>
-    concept row_cursor = requires(const C& cursor, std::size_t c) {
-        { cursor.word(c) } -> std::same_as<word_t>;
-        { cursor.extent() } -> std::same_as<column_range>;
-    };
-
-    namespace detail
-    {
-        /// One column of a row, by the cheapest way the cursor has.
-        template <row_cursor C>
-        bool kept(const C& cursor, std::size_t c)
-        {
-            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
-            {
-                return cursor.kept(c);
-            }
-            else
-            {
-                return (cursor.word(c) & 1) != 0;
-            }
-        }
-
-        /// Columns of which the cursor knows that all are kept; none where it does not say.
-        template <row_cursor C>
-        XMASK_INLINE column_range solid(const C& cursor)
-        {
-            if constexpr (requires { { cursor.solid() } -> std::same_as<column_range>; })
-            {
-                return cursor.solid();
-            }
-            else
-            {
-                return {};
-            }
-        }
-    }
-}
-
-// ==== xmask/core/simd.hpp ====
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-
-#include <xsimd/xsimd.hpp>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -379,6 +331,60 @@ namespace xmask::inline XMASK_ABI::detail
     XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept
     {
         return static_cast<word_t>(mask.mask());
+    }
+
+    /// Whether the processor makes a mask of registers of T of as many bytes in an instruction or two.
+    template <class T>
+    inline constexpr bool has_lanes_of_bytes = [] {
+        if constexpr (has_lanes<T>)
+        {
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+            return register_bytes<T> == 64 && sizeof(T) <= 4;
+#elif defined(__AVX2__)
+            return register_bytes<T> == 32 && sizeof(T) >= 4;
+#endif
+        }
+        return false;
+    }();
+
+    /// Which of lane_count<T> bytes are not 0.
+    template <class T>
+    XMASK_INLINE lane_mask<T> mask_from_bytes([[maybe_unused]] const bool* from) noexcept
+        requires has_lanes_of_bytes<T>
+    {
+        using bits_t [[maybe_unused]] = typename lane_mask<T>::register_type;
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+        if constexpr (sizeof(T) == 1)
+        {
+            const auto bytes = _mm512_loadu_si512(from);
+            return lane_mask<T>(static_cast<bits_t>(_mm512_test_epi8_mask(bytes, bytes)));
+        }
+        else if constexpr (sizeof(T) == 2)
+        {
+            const auto bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+            return lane_mask<T>(static_cast<bits_t>(_mm256_test_epi8_mask(bytes, bytes)));
+        }
+        else
+        {
+            const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+            return lane_mask<T>(static_cast<bits_t>(_mm_test_epi8_mask(bytes, bytes)));
+        }
+#elif defined(__AVX2__)
+        __m256i wide;
+        if constexpr (sizeof(T) == 4)
+        {
+            wide = _mm256_cvtepu8_epi32(_mm_loadu_si64(from));
+            wide = _mm256_cmpgt_epi32(wide, _mm256_setzero_si256());
+        }
+        else
+        {
+            wide = _mm256_cvtepu8_epi64(_mm_loadu_si32(from));
+            wide = _mm256_cmpgt_epi64(wide, _mm256_setzero_si256());
+        }
+        return lane_mask<T>(__builtin_bit_cast(bits_t, wide));
+#else
+        return lane_mask<T>();
+#endif
     }
 
     template <class T>
@@ -695,6 +701,63 @@ namespace xmask::inline XMASK_ABI::detail
         }
         return lanes<double>::load_unaligned(wide.data());
 #endif
+    }
+}
+
+/// @file
+/// What a mask answers about one row.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of 64 or not;
+    /// its bits past the row's end are 0. No column outside of `extent()` is kept.
+    ///
+    /// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would be costly, and
+    /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words. One that
+    /// decides registers of elements may have `lane_mask<T> lanes<T>(std::size_t c) const`, the decisions for a register
+    /// of T from column c on, and `bool has_lanes() const`, whether it gives them for this row.
+    template <class C>
+    concept row_cursor = requires(const C& cursor, std::size_t c) {
+        { cursor.word(c) } -> std::same_as<word_t>;
+        { cursor.extent() } -> std::same_as<column_range>;
+    };
+
+    namespace detail
+    {
+        /// One column of a row, by the cheapest way the cursor has.
+        template <row_cursor C>
+        bool kept(const C& cursor, std::size_t c)
+        {
+            if constexpr (requires { { cursor.kept(c) } -> std::same_as<bool>; })
+            {
+                return cursor.kept(c);
+            }
+            else
+            {
+                return (cursor.word(c) & 1) != 0;
+            }
+        }
+
+        /// Columns of which the cursor knows that all are kept; none where it does not say.
+        template <row_cursor C>
+        XMASK_INLINE column_range solid(const C& cursor)
+        {
+            if constexpr (requires { { cursor.solid() } -> std::same_as<column_range>; })
+            {
+                return cursor.solid();
+            }
+            else
+            {
+                return {};
+            }
+        }
+
+        /// Whether a cursor may give its decisions for registers of T, and so spares them the way through a word.
+        template <class C, class T>
+        concept lane_cursor = detail::has_lanes<T> && requires(const C& cursor, std::size_t c) {
+            { cursor.template lanes<T>(c) } -> std::same_as<lane_mask<T>>;
+            { cursor.has_lanes() } -> std::same_as<bool>;
+        };
     }
 }
 
@@ -1718,6 +1781,19 @@ namespace xmask::inline XMASK_ABI::detail
         [[nodiscard]] column_range solid() const
         {
             return m_direct ? detail::solid(m_cursor) : column_range();
+        }
+
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const Direct& cursor) { cursor.has_lanes(); }
+        {
+            return m_direct && m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<Direct, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+        {
+            return m_cursor.template lanes<T>(c);
         }
 
     private:
@@ -2795,6 +2871,28 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// Writes the whole blocks of a row's columns [c, stop) register by register, where its cursor has lanes to give;
+    /// gives the column at which it stopped.
+    template <bool Streaming, class Row, class T>
+    XMASK_INLINE std::size_t write_by_lanes(Row& from, T* row, std::size_t c, std::size_t stop)
+    {
+        if constexpr (requires { from.template lane_block<Streaming>(row, c); })
+        {
+            if (from.cursor().has_lanes())
+            {
+                while (c + word_columns <= stop)
+                {
+                    const std::size_t end = from.prepare(c, stop);
+                    for (; c + word_columns <= end; c += word_columns)
+                    {
+                        from.template lane_block<Streaming>(row + c, c);
+                    }
+                }
+            }
+        }
+        return c;
+    }
+
     /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
     /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
     /// only filled.
@@ -2821,6 +2919,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             const std::size_t blocks = (kept.end - c + word_columns - 1) / word_columns;
             const std::size_t stop = std::min(n, c + blocks * word_columns);
+            c = write_by_lanes<Streaming>(from, row, c, stop);
             walk_blocks(from, c, stop, [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
                 from.template block<Streaming && whole>(row + at, at, count, bits);
@@ -3133,6 +3232,19 @@ namespace xmask::inline XMASK_ABI::detail
                 return extent();
             }
             return detail::solid(m_cursor);
+        }
+
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const C& cursor) { cursor.has_lanes(); }
+        {
+            return !m_one_column && m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<C, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+        {
+            return m_cursor.template lanes<T>(c);
         }
 
     private:
@@ -3984,6 +4096,19 @@ namespace xmask::inline XMASK_ABI::detail
             return detail::solid(m_cursor);
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const Cursor& cursor) { cursor.has_lanes(); }
+        {
+            return m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<Cursor, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+        {
+            return m_cursor.template lanes<T>(c);
+        }
+
     private:
 
         Cursor m_cursor;
@@ -4034,6 +4159,23 @@ namespace xmask::inline XMASK_ABI::detail
         {
             const word_t kept = m_cursor.word(c);
             return {m_operand.read(c, count, kept & bits), m_other.read(c, count, ~kept & bits), kept};
+        }
+
+        /// Whether whole blocks are chosen by the cursor's own lanes. Then both operands are read everywhere, so they must
+        /// be nothing more than memory, or functions of it.
+        static constexpr bool chooses_lanes = lane_cursor<Cursor, T> && block_t<Row>::in_registers
+                                              && block_t<Other>::in_registers;
+
+        template <bool Streaming>
+        XMASK_INLINE void lane_block(T* to, std::size_t c)
+            requires chooses_lanes
+        {
+            const auto kept = m_operand.read(c, word_columns, ~word_t(0));
+            const auto other = m_other.read(c, word_columns, ~word_t(0));
+            for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+                const auto chosen = m_cursor.template lanes<T>(c + k);
+                store_as<Streaming>(to + k, xsimd::select(chosen, kept.load(k), other.load(k)));
+            });
         }
 
         /// Columns [c, c + count) to `to`.
@@ -7323,13 +7465,14 @@ namespace xmask::inline XMASK_ABI
             return there;
         }
 
-        /// What a combination of two rows keeps, as words and as a range.
+        /// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
         struct both
         {
             static constexpr const char* name = "operator&&";
             static constexpr bool any_term_decides = true;
 
-            static constexpr word_t word(word_t a, word_t b) noexcept
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
             {
                 return a & b;
             }
@@ -7355,7 +7498,8 @@ namespace xmask::inline XMASK_ABI
             static constexpr const char* name = "operator||";
             static constexpr bool any_term_decides = true;
 
-            static constexpr word_t word(word_t a, word_t b) noexcept
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
             {
                 return a | b;
             }
@@ -7381,7 +7525,8 @@ namespace xmask::inline XMASK_ABI
             static constexpr const char* name = "operator^";
             static constexpr bool any_term_decides = false;
 
-            static constexpr word_t word(word_t a, word_t b) noexcept
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
             {
                 return a ^ b;
             }
@@ -7431,6 +7576,19 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] column_range solid() const
             {
                 return How::solid(detail::solid(m_a), detail::solid(m_b));
+            }
+
+            [[nodiscard]] bool has_lanes() const noexcept
+                requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
+            {
+                return m_a.has_lanes() && m_b.has_lanes();
+            }
+
+            template <class T>
+                requires(lane_cursor<A, T> && lane_cursor<B, T>)
+            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+            {
+                return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
             }
 
         private:
@@ -7554,6 +7712,19 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] column_range extent() const
             {
                 return {0, m_columns};
+            }
+
+            [[nodiscard]] bool has_lanes() const noexcept
+                requires requires(const C& cursor) { cursor.has_lanes(); }
+            {
+                return m_cursor.has_lanes();
+            }
+
+            template <class T>
+                requires lane_cursor<C, T>
+            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+            {
+                return !m_cursor.template lanes<T>(c);
             }
 
         private:
@@ -8063,6 +8234,7 @@ namespace xmask::inline XMASK_ABI
 
 // ==== xmask/masks/element_rule.hpp ====
 
+#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -8073,6 +8245,53 @@ namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI::detail
 {
+    /// A test at hand. A small one is copied, so that what is written between two of its uses can't have changed it.
+    template <class Test>
+    class held_test
+    {
+        static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
+
+    public:
+
+        explicit held_test(const Test& test) noexcept
+            : m_test(hold(test))
+        {
+        }
+
+        XMASK_INLINE const Test& operator*() const noexcept
+        {
+            if constexpr (small)
+            {
+                return m_test;
+            }
+            else
+            {
+                return *m_test;
+            }
+        }
+
+        XMASK_INLINE const Test* operator->() const noexcept
+        {
+            return &**this;
+        }
+
+    private:
+
+        static auto hold(const Test& test) noexcept
+        {
+            if constexpr (small)
+            {
+                return test;
+            }
+            else
+            {
+                return &test;
+            }
+        }
+
+        std::conditional_t<small, Test, const Test*> m_test;
+    };
+
     /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
     /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
     /// the registers say, or `word_t block(block, count) const` to answer a block its own way.
@@ -8081,10 +8300,20 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using T = typename block_t<Row>::value_type;
 
+        static constexpr bool tests_lanes = [] {
+            if constexpr (detail::has_lanes<T>)
+            {
+                return requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); }
+                       && !requires(const Test& t, word_t bits) { t.word(bits); }
+                       && !requires(const Test& t, const block_t<Row>& block) { t.block(block, whole_word()); };
+            }
+            return false;
+        }();
+
     public:
 
         element_cursor(const Test& test, Row row, std::size_t n)
-            : m_test(&test)
+            : m_test(test)
             , m_row(std::move(row))
             , m_columns(n)
         {
@@ -8105,6 +8334,33 @@ namespace xmask::inline XMASK_ABI::detail
             return {0, m_columns};
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+        {
+            return true;
+        }
+
+        /// Where the elements have registers of as many lanes, and nothing but these decides.
+        template <class U>
+            requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
+        XMASK_INLINE lane_mask<U> lanes(std::size_t c) const
+        {
+            constexpr std::size_t count = lane_count<T>;
+            m_row.prepare(c, c + count);
+            const auto x = m_row.read(c, count, first_bits(count)).load(0);
+            return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(x));
+        }
+
+        /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
+        template <class U>
+            requires(sizeof(U) != 1 && has_lanes_of_bytes<U> && std::same_as<block_t<Row>, memory_block<bool>>
+                     && requires { Test::of_bytes; })
+        XMASK_INLINE lane_mask<U> lanes(std::size_t c) const
+        {
+            constexpr std::size_t count = lane_count<U>;
+            m_row.prepare(c, c + count);
+            return mask_from_bytes<U>(m_row.read(c, count, first_bits(count)).data());
+        }
+
     private:
 
         template <class Count>
@@ -8117,7 +8373,7 @@ namespace xmask::inline XMASK_ABI::detail
                 return m_test->block(block, count);
             }
             word_t bits = 0;
-            if constexpr (requires(const Test& t, const lanes<T>& x) { t.lanes(x); })
+            if constexpr (requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); })
             {
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     const auto x = load_register<full>(block, k, count - k);
@@ -8139,7 +8395,7 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        const Test* m_test;
+        held_test<Test> m_test;
         mutable Row m_row;  // a row over anything but memory keeps a buffer
         std::size_t m_columns;
     };
@@ -8240,6 +8496,9 @@ namespace xmask::inline XMASK_ABI
         /// The test of a boolean: 64 bytes are packed to a word.
         struct is_true
         {
+            /// A byte that is not 0 is a true one.
+            static constexpr bool of_bytes = true;
+
             bool operator()(bool value) const noexcept
             {
                 return value;
@@ -10374,9 +10633,17 @@ namespace xmask::inline XMASK_ABI
                 const bool exact = std::same_as<Order, equal> || std::same_as<Order, not_equal>;
                 if (!within<T>(t) || (exact && !exactly_equal(rounded_down<T>(t), t)))
                 {
-                    // All T lie on one side of t, or none equals it, or t is NaN: any T gives the answer.
-                    m_always = Order::test(T(), t);
-                    m_settled = true;
+                    // All T lie on one side of t, or none equals it, or t is NaN. A real T has NaN, which answers just so;
+                    // of integers any gives the answer.
+                    if constexpr (std::floating_point<T>)
+                    {
+                        m_threshold = std::numeric_limits<T>::quiet_NaN();
+                    }
+                    else
+                    {
+                        m_always = Order::test(T(), t);
+                        m_settled = true;
+                    }
                     return;
                 }
                 m_threshold = lower ? rounded_down<T>(t) : rounded_up<T>(t);
@@ -10395,6 +10662,7 @@ namespace xmask::inline XMASK_ABI
 
             /// A word of answers, unless they were settled.
             XMASK_INLINE word_t word(word_t bits) const noexcept
+                requires std::integral<T>
             {
                 return m_settled ? (m_always ? ~word_t(0) : 0) : bits;
             }

@@ -96,6 +96,19 @@ namespace xmask::inline XMASK_ABI::detail
             return detail::solid(m_cursor);
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const Cursor& cursor) { cursor.has_lanes(); }
+        {
+            return m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<Cursor, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+        {
+            return m_cursor.template lanes<T>(c);
+        }
+
     private:
 
         Cursor m_cursor;
@@ -146,6 +159,23 @@ namespace xmask::inline XMASK_ABI::detail
         {
             const word_t kept = m_cursor.word(c);
             return {m_operand.read(c, count, kept & bits), m_other.read(c, count, ~kept & bits), kept};
+        }
+
+        /// Whether whole blocks are chosen by the cursor's own lanes. Then both operands are read everywhere, so they must
+        /// be nothing more than memory, or functions of it.
+        static constexpr bool chooses_lanes = lane_cursor<Cursor, T> && block_t<Row>::in_registers
+                                              && block_t<Other>::in_registers;
+
+        template <bool Streaming>
+        XMASK_INLINE void lane_block(T* to, std::size_t c)
+            requires chooses_lanes
+        {
+            const auto kept = m_operand.read(c, word_columns, ~word_t(0));
+            const auto other = m_other.read(c, word_columns, ~word_t(0));
+            for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+                const auto chosen = m_cursor.template lanes<T>(c + k);
+                store_as<Streaming>(to + k, xsimd::select(chosen, kept.load(k), other.load(k)));
+            });
         }
 
         /// Columns [c, c + count) to `to`.

@@ -7,6 +7,7 @@
 
 #include "abi.hpp"
 #include "attributes.hpp"
+#include "simd.hpp"
 #include "word.hpp"
 
 /// @file
@@ -18,7 +19,9 @@ namespace xmask::inline XMASK_ABI
     /// its bits past the row's end are 0. No column outside of `extent()` is kept.
     ///
     /// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would be costly, and
-    /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words.
+    /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words. One that
+    /// decides registers of elements may have `lane_mask<T> lanes<T>(std::size_t c) const`, the decisions for a register
+    /// of T from column c on, and `bool has_lanes() const`, whether it gives them for this row.
     template <class C>
     concept row_cursor = requires(const C& cursor, std::size_t c) {
         { cursor.word(c) } -> std::same_as<word_t>;
@@ -54,5 +57,12 @@ namespace xmask::inline XMASK_ABI
                 return {};
             }
         }
+
+        /// Whether a cursor may give its decisions for registers of T, and so spares them the way through a word.
+        template <class C, class T>
+        concept lane_cursor = detail::has_lanes<T> && requires(const C& cursor, std::size_t c) {
+            { cursor.template lanes<T>(c) } -> std::same_as<lane_mask<T>>;
+            { cursor.has_lanes() } -> std::same_as<bool>;
+        };
     }
 }

@@ -112,6 +112,19 @@ namespace xmask::inline XMASK_ABI::detail
             return m_direct ? detail::solid(m_cursor) : column_range();
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const Direct& cursor) { cursor.has_lanes(); }
+        {
+            return m_direct && m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<Direct, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+        {
+            return m_cursor.template lanes<T>(c);
+        }
+
     private:
 
         Direct m_cursor;

@@ -119,6 +119,19 @@ namespace xmask::inline XMASK_ABI::detail
             return detail::solid(m_cursor);
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const C& cursor) { cursor.has_lanes(); }
+        {
+            return !m_one_column && m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<C, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+        {
+            return m_cursor.template lanes<T>(c);
+        }
+
     private:
 
         C m_cursor;

@@ -106,6 +106,60 @@ namespace xmask::inline XMASK_ABI::detail
         return static_cast<word_t>(mask.mask());
     }
 
+    /// Whether the processor makes a mask of registers of T of as many bytes in an instruction or two.
+    template <class T>
+    inline constexpr bool has_lanes_of_bytes = [] {
+        if constexpr (has_lanes<T>)
+        {
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+            return register_bytes<T> == 64 && sizeof(T) <= 4;
+#elif defined(__AVX2__)
+            return register_bytes<T> == 32 && sizeof(T) >= 4;
+#endif
+        }
+        return false;
+    }();
+
+    /// Which of lane_count<T> bytes are not 0.
+    template <class T>
+    XMASK_INLINE lane_mask<T> mask_from_bytes([[maybe_unused]] const bool* from) noexcept
+        requires has_lanes_of_bytes<T>
+    {
+        using bits_t [[maybe_unused]] = typename lane_mask<T>::register_type;
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+        if constexpr (sizeof(T) == 1)
+        {
+            const auto bytes = _mm512_loadu_si512(from);
+            return lane_mask<T>(static_cast<bits_t>(_mm512_test_epi8_mask(bytes, bytes)));
+        }
+        else if constexpr (sizeof(T) == 2)
+        {
+            const auto bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+            return lane_mask<T>(static_cast<bits_t>(_mm256_test_epi8_mask(bytes, bytes)));
+        }
+        else
+        {
+            const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+            return lane_mask<T>(static_cast<bits_t>(_mm_test_epi8_mask(bytes, bytes)));
+        }
+#elif defined(__AVX2__)
+        __m256i wide;
+        if constexpr (sizeof(T) == 4)
+        {
+            wide = _mm256_cvtepu8_epi32(_mm_loadu_si64(from));
+            wide = _mm256_cmpgt_epi32(wide, _mm256_setzero_si256());
+        }
+        else
+        {
+            wide = _mm256_cvtepu8_epi64(_mm_loadu_si32(from));
+            wide = _mm256_cmpgt_epi64(wide, _mm256_setzero_si256());
+        }
+        return lane_mask<T>(__builtin_bit_cast(bits_t, wide));
+#else
+        return lane_mask<T>();
+#endif
+    }
+
     template <class T>
     XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept
     {

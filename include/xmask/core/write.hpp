@@ -148,6 +148,28 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// Writes the whole blocks of a row's columns [c, stop) register by register, where its cursor has lanes to give;
+    /// gives the column at which it stopped.
+    template <bool Streaming, class Row, class T>
+    XMASK_INLINE std::size_t write_by_lanes(Row& from, T* row, std::size_t c, std::size_t stop)
+    {
+        if constexpr (requires { from.template lane_block<Streaming>(row, c); })
+        {
+            if (from.cursor().has_lanes())
+            {
+                while (c + word_columns <= stop)
+                {
+                    const std::size_t end = from.prepare(c, stop);
+                    for (; c + word_columns <= end; c += word_columns)
+                    {
+                        from.template lane_block<Streaming>(row + c, c);
+                    }
+                }
+            }
+        }
+        return c;
+    }
+
     /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
     /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
     /// only filled.
@@ -174,6 +196,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             const std::size_t blocks = (kept.end - c + word_columns - 1) / word_columns;
             const std::size_t stop = std::min(n, c + blocks * word_columns);
+            c = write_by_lanes<Streaming>(from, row, c, stop);
             walk_blocks(from, c, stop, [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
                 from.template block<Streaming && whole>(row + at, at, count, bits);

@@ -20,6 +20,9 @@ namespace xmask::inline XMASK_ABI
         /// The test of a boolean: 64 bytes are packed to a word.
         struct is_true
         {
+            /// A byte that is not 0 is a true one.
+            static constexpr bool of_bytes = true;
+
             bool operator()(bool value) const noexcept
             {
                 return value;

@@ -72,13 +72,14 @@ namespace xmask::inline XMASK_ABI
             return there;
         }
 
-        /// What a combination of two rows keeps, as words and as a range.
+        /// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
         struct both
         {
             static constexpr const char* name = "operator&&";
             static constexpr bool any_term_decides = true;
 
-            static constexpr word_t word(word_t a, word_t b) noexcept
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
             {
                 return a & b;
             }
@@ -104,7 +105,8 @@ namespace xmask::inline XMASK_ABI
             static constexpr const char* name = "operator||";
             static constexpr bool any_term_decides = true;
 
-            static constexpr word_t word(word_t a, word_t b) noexcept
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
             {
                 return a | b;
             }
@@ -130,7 +132,8 @@ namespace xmask::inline XMASK_ABI
             static constexpr const char* name = "operator^";
             static constexpr bool any_term_decides = false;
 
-            static constexpr word_t word(word_t a, word_t b) noexcept
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
             {
                 return a ^ b;
             }
@@ -180,6 +183,19 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] column_range solid() const
             {
                 return How::solid(detail::solid(m_a), detail::solid(m_b));
+            }
+
+            [[nodiscard]] bool has_lanes() const noexcept
+                requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
+            {
+                return m_a.has_lanes() && m_b.has_lanes();
+            }
+
+            template <class T>
+                requires(lane_cursor<A, T> && lane_cursor<B, T>)
+            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+            {
+                return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
             }
 
         private:
@@ -303,6 +319,19 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] column_range extent() const
             {
                 return {0, m_columns};
+            }
+
+            [[nodiscard]] bool has_lanes() const noexcept
+                requires requires(const C& cursor) { cursor.has_lanes(); }
+            {
+                return m_cursor.has_lanes();
+            }
+
+            template <class T>
+                requires lane_cursor<C, T>
+            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+            {
+                return !m_cursor.template lanes<T>(c);
             }
 
         private:

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -17,6 +18,53 @@
 
 namespace xmask::inline XMASK_ABI::detail
 {
+    /// A test at hand. A small one is copied, so that what is written between two of its uses can't have changed it.
+    template <class Test>
+    class held_test
+    {
+        static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
+
+    public:
+
+        explicit held_test(const Test& test) noexcept
+            : m_test(hold(test))
+        {
+        }
+
+        XMASK_INLINE const Test& operator*() const noexcept
+        {
+            if constexpr (small)
+            {
+                return m_test;
+            }
+            else
+            {
+                return *m_test;
+            }
+        }
+
+        XMASK_INLINE const Test* operator->() const noexcept
+        {
+            return &**this;
+        }
+
+    private:
+
+        static auto hold(const Test& test) noexcept
+        {
+            if constexpr (small)
+            {
+                return test;
+            }
+            else
+            {
+                return &test;
+            }
+        }
+
+        std::conditional_t<small, Test, const Test*> m_test;
+    };
+
     /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
     /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
     /// the registers say, or `word_t block(block, count) const` to answer a block its own way.
@@ -25,10 +73,20 @@ namespace xmask::inline XMASK_ABI::detail
     {
         using T = typename block_t<Row>::value_type;
 
+        static constexpr bool tests_lanes = [] {
+            if constexpr (detail::has_lanes<T>)
+            {
+                return requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); }
+                       && !requires(const Test& t, word_t bits) { t.word(bits); }
+                       && !requires(const Test& t, const block_t<Row>& block) { t.block(block, whole_word()); };
+            }
+            return false;
+        }();
+
     public:
 
         element_cursor(const Test& test, Row row, std::size_t n)
-            : m_test(&test)
+            : m_test(test)
             , m_row(std::move(row))
             , m_columns(n)
         {
@@ -49,6 +107,33 @@ namespace xmask::inline XMASK_ABI::detail
             return {0, m_columns};
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+        {
+            return true;
+        }
+
+        /// Where the elements have registers of as many lanes, and nothing but these decides.
+        template <class U>
+            requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
+        XMASK_INLINE lane_mask<U> lanes(std::size_t c) const
+        {
+            constexpr std::size_t count = lane_count<T>;
+            m_row.prepare(c, c + count);
+            const auto x = m_row.read(c, count, first_bits(count)).load(0);
+            return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(x));
+        }
+
+        /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
+        template <class U>
+            requires(sizeof(U) != 1 && has_lanes_of_bytes<U> && std::same_as<block_t<Row>, memory_block<bool>>
+                     && requires { Test::of_bytes; })
+        XMASK_INLINE lane_mask<U> lanes(std::size_t c) const
+        {
+            constexpr std::size_t count = lane_count<U>;
+            m_row.prepare(c, c + count);
+            return mask_from_bytes<U>(m_row.read(c, count, first_bits(count)).data());
+        }
+
     private:
 
         template <class Count>
@@ -61,7 +146,7 @@ namespace xmask::inline XMASK_ABI::detail
                 return m_test->block(block, count);
             }
             word_t bits = 0;
-            if constexpr (requires(const Test& t, const lanes<T>& x) { t.lanes(x); })
+            if constexpr (requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); })
             {
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     const auto x = load_register<full>(block, k, count - k);
@@ -83,7 +168,7 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        const Test* m_test;
+        held_test<Test> m_test;
         mutable Row m_row;  // a row over anything but memory keeps a buffer
         std::size_t m_columns;
     };

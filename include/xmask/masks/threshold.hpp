@@ -244,9 +244,17 @@ namespace xmask::inline XMASK_ABI
                 const bool exact = std::same_as<Order, equal> || std::same_as<Order, not_equal>;
                 if (!within<T>(t) || (exact && !exactly_equal(rounded_down<T>(t), t)))
                 {
-                    // All T lie on one side of t, or none equals it, or t is NaN: any T gives the answer.
-                    m_always = Order::test(T(), t);
-                    m_settled = true;
+                    // All T lie on one side of t, or none equals it, or t is NaN. A real T has NaN, which answers just so;
+                    // of integers any gives the answer.
+                    if constexpr (std::floating_point<T>)
+                    {
+                        m_threshold = std::numeric_limits<T>::quiet_NaN();
+                    }
+                    else
+                    {
+                        m_always = Order::test(T(), t);
+                        m_settled = true;
+                    }
                     return;
                 }
                 m_threshold = lower ? rounded_down<T>(t) : rounded_up<T>(t);
@@ -265,6 +273,7 @@ namespace xmask::inline XMASK_ABI
 
             /// A word of answers, unless they were settled.
             XMASK_INLINE word_t word(word_t bits) const noexcept
+                requires std::integral<T>
             {
                 return m_settled ? (m_always ? ~word_t(0) : 0) : bits;
             }
