@@ -128,6 +128,11 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     std::ostringstream out;
     out << m << to_string(m) << explain(keep_all(3), {1});
     REQUIRE(to_svg(m).starts_with("<svg "));
+    for (const auto part : tiles(m, 1, 3))
+    {
+        out << part << to_string(part);
+        REQUIRE((part.kind() == tile_kind::empty) == (part.kept() == 0));
+    }
     REQUIRE(out.str() == "···\n█·█\n···\n█·█\nkeep_all keeps (1,)\n");
     STATIC_REQUIRE(mask_expression<decltype(m)>);
     STATIC_REQUIRE(expression<decltype(x)>);
