@@ -834,7 +834,7 @@ namespace xmask::inline XMASK_ABI
     ///     xmask::masked_attention_gradient(query, key, value, m, dy, dq, dk, dv);
     template <class Q, class K, class V, class M, class G, class DQ, class DK, class DV>
     void masked_attention_gradient(
-        const Q& query, const K& key, const V& value, const M& m, const G& upstream, DQ& by_query, DK& by_key, DV& by_value,
+        const Q& query, const K& key, const V& value, const M& m, const G& upstream, DQ&& by_query, DK&& by_key, DV&& by_value,
         const attention_options& options = {}
     )
     {
