@@ -213,6 +213,7 @@ TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[nam
     REQUIRE(masked_mean_pool(x, tokens)(2) == 2.f);
     REQUIRE(masked_max_pool(x, tokens)(2) == 2.f);
     REQUIRE(masked_first_token(x, tokens)(2) == 2.f);
+    REQUIRE(unpack(pack(x, tokens), tokens)(0, 2) == 2.f);
     REQUIRE(masked_last_token(x, tokens)(2) == 2.f);
     REQUIRE(masked_sum_gradient(x, m)(0, 0) == 1.f);
     REQUIRE(masked_mean_gradient(x, m, 3)(0, 0) == 1.f);
