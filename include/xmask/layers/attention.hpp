@@ -242,22 +242,24 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            attention_scratch(std::size_t features, std::size_t value_features)
-                : scores(band_queries * panel_keys)
-                , output(band_queries * value_features)
-                , clean(std::max(panel_keys, band_queries) * std::max(features, value_features))
-                , largest(band_queries)
-                , sum(band_queries)
-                , values(value_features)
+            /// Fewer queries and keys than a panel has need less.
+            attention_scratch(std::size_t q, std::size_t k, std::size_t value_features)
+                : queries(std::min(q, band_queries))
+                , keys(std::min(k, panel_keys))
+                , scores(queries * keys)
+                , output(queries * value_features)
+                , largest(queries)
+                , sum(queries)
             {
             }
 
+            std::size_t queries;
+            std::size_t keys;    // how far rows of scores lie apart
             std::vector<T> scores;
             std::vector<T> output;
-            std::vector<T> clean;
             std::vector<T> largest;
             std::vector<double> sum;
-            std::size_t values;
+            std::vector<T> clean;    // used only where something is not finite
         };
 
         /// The same, and more, for gradients.
@@ -266,10 +268,11 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            explicit gradient_scratch(std::size_t features)
-                : by_scores(band_queries * panel_keys)
-                , by_query(band_queries * features)
-                , shares(band_queries)
+            gradient_scratch(const attention_scratch<T>& forward, std::size_t features, bool caps)
+                : by_scores(forward.scores.size())
+                , slopes(caps ? forward.scores.size() : 0)
+                , by_query(forward.queries * features)
+                , shares(forward.queries)
             {
             }
 
@@ -302,7 +305,7 @@ namespace xmask::inline XMASK_ABI
                 , m_added(m_bias != nullptr ? panel_keys : 0)
                 , m_scale(static_cast<T>(scale_of(options, query.columns())))
                 , m_cap(static_cast<T>(options.soft_cap))
-                , m_scratch(query.columns(), value.columns())
+                , m_scratch(query.rows(), key.rows(), value.columns())
             {
                 if (options.sinks.get() != nullptr)
                 {
@@ -337,8 +340,7 @@ namespace xmask::inline XMASK_ABI
                 const matrix_stack<T>& by_value
             )
             {
-                gradient_scratch<T> more(m_query.columns());
-                more.slopes.resize(m_cap != T(0) ? m_scratch.scores.size() : 0);
+                gradient_scratch<T> more(m_scratch, m_query.columns(), m_cap != T(0));
                 factor_rows<T> keys;
                 factor_rows<T> queries;
                 factor_rows<T> outer;
@@ -397,7 +399,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] T* scores(std::size_t i)
             {
-                return m_scratch.scores.data() + i * panel_keys;
+                return m_scratch.scores.data() + i * m_scratch.keys;
             }
 
             /// Calls f(panel) for what the band keeps.
@@ -432,11 +434,11 @@ namespace xmask::inline XMASK_ABI
                 const block key = m_key[m_matrix];
                 gemm<T>(
                     turned::no, turned::yes, m_band.rows(), p.keys, m_query.columns(), m_scale, rows_of_band(m_query),
-                    {key.first + p.first * key.stride, key.stride}, T(0), {m_scratch.scores.data(), panel_keys}
+                    {key.first + p.first * key.stride, key.stride}, T(0), {m_scratch.scores.data(), m_scratch.keys}
                 );
                 for (std::size_t i = 0; i < m_band.rows() && m_cap != T(0); ++i)
                 {
-                    cap(scores(i), p.keys, slopes == nullptr ? nullptr : slopes->data() + i * panel_keys);
+                    cap(scores(i), p.keys, slopes == nullptr ? nullptr : slopes->data() + i * m_scratch.keys);
                 }
                 for (std::size_t i = 0; i < m_band.rows() && m_bias != nullptr; ++i)
                 {
@@ -493,12 +495,13 @@ namespace xmask::inline XMASK_ABI
             {
                 const std::size_t outer = turn == turned::yes ? p.keys : m_band.rows();
                 const std::size_t inner = turn == turned::yes ? m_band.rows() : p.keys;
-                const block weights{a.data(), panel_keys};
+                const block weights{a.data(), m_scratch.keys};
                 if (p.whole || !b.any_bad(first, inner)) [[likely]]
                 {
                     gemm<T>(turn, turned::no, outer, columns, inner, alpha, weights, b.block(first), T(1), c);
                     return;
                 }
+                m_scratch.clean.resize(std::max(m_scratch.clean.size(), inner * columns));
                 for (std::size_t r = 0; r < inner; ++r)
                 {
                     T* to = m_scratch.clean.data() + r * columns;
@@ -520,7 +523,7 @@ namespace xmask::inline XMASK_ABI
                         const std::size_t j = turn == turned::yes ? s : r;
                         for (std::size_t f = 0; f < columns && m_bits.kept(i, j); ++f)
                         {
-                            c.first[s * c.stride + f] += alpha * a[i * panel_keys + j] * b.row(first + r)[f];
+                            c.first[s * c.stride + f] += alpha * a[i * m_scratch.keys + j] * b.row(first + r)[f];
                         }
                     }
                 }
@@ -598,7 +601,7 @@ namespace xmask::inline XMASK_ABI
                     compute_scores(p, m_cap != T(0) ? &more.slopes : nullptr);
                     gemm<T>(
                         turned::no, turned::yes, m_band.rows(), p.keys, m_value.columns(), T(1), outer.block(0),
-                        m_values.block(p.first), T(0), {more.by_scores.data(), panel_keys}
+                        m_values.block(p.first), T(0), {more.by_scores.data(), m_scratch.keys}
                     );
                     for (std::size_t i = 0; i < m_band.rows(); ++i)
                     {
@@ -625,7 +628,7 @@ namespace xmask::inline XMASK_ABI
                 const V shift(settled(m_scratch.largest[i]));
                 const V factor(inverse_sum(i));
                 const V shared(more.shares[i]);
-                T* by_score = more.by_scores.data() + i * panel_keys;
+                T* by_score = more.by_scores.data() + i * m_scratch.keys;
                 if (m_cap == T(0))
                 {
                     map_kept(
@@ -639,7 +642,7 @@ namespace xmask::inline XMASK_ABI
                     return;
                 }
                 map_kept(
-                    p.keys, m_bits.row(i), std::array<T*, 3>{scores(i), by_score, more.slopes.data() + i * panel_keys},
+                    p.keys, m_bits.row(i), std::array<T*, 3>{scores(i), by_score, more.slopes.data() + i * m_scratch.keys},
                     [&](auto& x, auto&& kept) XMASK_INLINE_LAMBDA {
                         const V weight = exp_nonpositive(V(x[0] - shift)) * factor;
                         x[1] = kept(V(weight * (x[1] - shared) * x[2]));

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -9,8 +10,10 @@
 #include <vector>
 
 #include "../core/assign.hpp"
+#include "../core/block.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
+#include "../core/simd.hpp"
 #include "../core/xtensor.hpp"
 #include "gemm.hpp"
 
@@ -120,18 +123,15 @@ namespace xmask::inline XMASK_ABI::detail
         void look(block_of<const T> rows, std::size_t count, std::size_t columns)
         {
             m_rows = rows;
-            m_bad.assign(count, 0);
-            m_any = false;
+            m_bad.clear();
+            if (all_finite(count, columns)) [[likely]]
+            {
+                return;
+            }
+            m_bad.resize(count);
             for (std::size_t r = 0; r < count; ++r)
             {
-                const T* at = rows.first + r * rows.stride;
-                bool finite = true;
-                for (std::size_t c = 0; c < columns; ++c)
-                {
-                    finite &= std::abs(at[c]) <= std::numeric_limits<T>::max();
-                }
-                m_bad[r] = !finite;
-                m_any |= !finite;
+                m_bad[r] = std::any_of(row(r), row(r) + columns, [](T x) { return !std::isfinite(x); });
             }
         }
 
@@ -145,6 +145,7 @@ namespace xmask::inline XMASK_ABI::detail
             return {row(first), m_rows.stride};
         }
 
+        /// Of rows that are not all finite.
         [[nodiscard]] bool bad(std::size_t r) const noexcept
         {
             return m_bad[r] != 0;
@@ -153,7 +154,7 @@ namespace xmask::inline XMASK_ABI::detail
         [[nodiscard]] bool any_bad(std::size_t first, std::size_t count) const noexcept
         {
             bool any = false;
-            for (std::size_t r = first; m_any && r < first + count; ++r)
+            for (std::size_t r = first; !m_bad.empty() && r < first + count; ++r)
             {
                 any |= bad(r);
             }
@@ -162,8 +163,33 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
+        /// Sums of what is 0 times each element: NaN where one is not finite.
+        [[nodiscard]] bool all_finite(std::size_t count, std::size_t columns) const
+        {
+            T sum(0);
+            if constexpr (has_lanes<T>)
+            {
+                auto sums = lanes<T>(T(0));
+                const auto zero = lanes<T>(T(0));
+                for (std::size_t r = 0; r < count; ++r)
+                {
+                    for_each_register<T>(columns, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        sums = xsimd::fma(load_register<full>(memory_block<T>(row(r)), k, columns - k), zero, sums);
+                    });
+                }
+                sum = xsimd::reduce_add(sums);
+            }
+            else
+            {
+                for (std::size_t r = 0; r < count; ++r)
+                {
+                    std::for_each(row(r), row(r) + columns, [&](T x) { sum += x * T(0); });
+                }
+            }
+            return sum == T(0);
+        }
+
         block_of<const T> m_rows{};
-        std::vector<unsigned char> m_bad;
-        bool m_any = false;
+        std::vector<unsigned char> m_bad;    // empty where all rows are finite
     };
 }
