@@ -1,16 +1,14 @@
 // Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
 
+// Everything is included, and both namespaces are open: no name of the layers may be ambiguous, or that of another header.
+
 #include <cstddef>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <xmask/apply/pack.hpp>
-#include <xmask/layers/attention.hpp>
-#include <xmask/masks/combine.hpp>
-#include <xmask/masks/lengths.hpp>
-#include <xmask/masks/patterns.hpp>
-#include <xmask/masks/ranges.hpp>
+#include <xmask/layers.hpp>
+#include <xmask/xmask.hpp>
 
 #include "support/attention.hpp"
 
@@ -47,4 +45,20 @@ TEST_CASE("a packed batch is attended to as a padded one", "[attention][pack]")
     REQUIRE(naive::difference(xmask::unpack(dq, tokens), padded_dq) < 1e-13);
     REQUIRE(naive::difference(xmask::unpack(dk, tokens), padded_dk) < 1e-13);
     REQUIRE(naive::difference(xmask::unpack(dv, tokens), padded_dv) < 1e-13);
+}
+
+using namespace xt;
+using namespace xmask;
+
+TEST_CASE("with xtensor's namespace open, too, no name of the layers is ambiguous", "[namespaces]")
+{
+    const xtensor<float, 2> x = {{1.f, 2.f}, {3.f, 4.f}};
+    xtensor<float, 2> dq;
+    xtensor<float, 2> dk;
+    xtensor<float, 2> dv;
+    const attention_term none;
+    const auto y = masked_attention(x, x, x, keep_causal(2, 2), attention_options{.scale = 1., .bias = none});
+    masked_attention_gradient(x, x, x, keep_causal(2, 2), y, dq, dk, dv);
+    REQUIRE(y(0, 1) == 2.f);
+    REQUIRE(dv(1, 0) > 0.f);
 }

@@ -45,10 +45,7 @@ namespace xmask::inline XMASK_ABI
     /// what masked_select costs; padding is not read. unpack is its inverse, and gives its gradient; where the tokens of
     /// each sequence stand, cumulative lengths say: keep_packed, segment_ids.
     ///
-    ///     auto m = xmask::keep_lengths(lengths, n);
-    ///     xt::xtensor<float, 2> packed = xmask::pack(x, m);                                // (sum of lengths, features)
-    ///     auto same = xmask::keep_same_segment(segments, segments);                         // segments: an id for each token
-    ///     auto y = xmask::unpack(xmask::masked_attention(packed, packed, packed, same), m);  // (batch, n, features)
+    ///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (sum of lengths, features)
     template <class X, class M>
     auto pack(const X& x, const M& m)
     {
@@ -80,7 +77,7 @@ namespace xmask::inline XMASK_ABI
     /// packed: a tensor or lazy expression of shape (kept, features). Throws std::invalid_argument where it has not one row
     /// for each element that the mask keeps. pack is its inverse, and gives its gradient.
     ///
-    ///     xt::xtensor<float, 3> y = xmask::unpack(packed, xmask::keep_lengths(lengths, n));
+    ///     xt::xtensor<float, 3> padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n));
     template <class X, class M>
     auto unpack(const X& packed, const M& m, std::type_identity_t<std::remove_cv_t<value_type_t<X>>> padding = {})
     {

@@ -656,7 +656,7 @@ namespace xmask::inline XMASK_ABI
             const matrix_stack<const T>& m_value;
             tiles_type m_tiles;
             typename tiles_type::band_type m_band;
-            std::unique_ptr<term_rows<T>> m_bias;
+            std::unique_ptr<added_rows<T>> m_bias;
             std::vector<T> m_added;
             std::vector<T> m_sinks;
             T m_scale;
@@ -800,8 +800,8 @@ namespace xmask::inline XMASK_ABI
     /// where everything is; see tiles(). Needs memory for a few tiles, and a bit for each pair of a mask without structure
     /// in 64 rows. Tensors whose rows lie side by side in memory are read in place.
     ///
-    ///     auto m = xmask::keep_causal(q, k) && xmask::unsqueeze(xmask::keep_lengths(lengths, k), 1);
-    ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, m);
+    ///     auto causal = xmask::keep_causal(n, n);
+    ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
     template <class Q, class K, class V, class M>
     auto masked_attention(const Q& query, const K& key, const V& value, const M& m, const attention_options& options = {})
     {
@@ -834,7 +834,7 @@ namespace xmask::inline XMASK_ABI
     /// tiles.
     ///
     ///     xt::xtensor<float, 3> dq, dk, dv;
-    ///     xmask::masked_attention_gradient(query, key, value, m, dy, dq, dk, dv);
+    ///     xmask::masked_attention_gradient(query, key, value, xmask::keep_causal(n, n), hidden, dq, dk, dv);
     template <class Q, class K, class V, class M, class G, class DQ, class DK, class DV>
     void masked_attention_gradient(
         const Q& query, const K& key, const V& value, const M& m, const G& upstream, DQ&& by_query, DK&& by_key, DV&& by_value,

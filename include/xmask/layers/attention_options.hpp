@@ -25,22 +25,22 @@ namespace xmask::inline XMASK_ABI
     {
         /// Rows of some tensor, read as T.
         template <class T>
-        class term_rows
+        class added_rows
         {
         public:
 
-            virtual ~term_rows() = default;
+            virtual ~added_rows() = default;
 
             /// Columns [c, c + count) of row r.
             virtual void read(std::size_t r, std::size_t c, std::size_t count, T* to) const = 0;
         };
 
         template <class T, class Rows>
-        class term_rows_of final : public term_rows<T>
+        class added_rows_of final : public added_rows<T>
         {
         public:
 
-            explicit term_rows_of(Rows rows)
+            explicit added_rows_of(Rows rows)
                 : m_rows(std::move(rows))
             {
             }
@@ -66,23 +66,23 @@ namespace xmask::inline XMASK_ABI
         };
 
         /// Some tensor of numbers, broadcast to a shape that is known when its rows are made.
-        class term
+        class added_tensor
         {
         public:
 
-            virtual ~term() = default;
+            virtual ~added_tensor() = default;
             [[nodiscard]] virtual any_shape shape() const = 0;
-            [[nodiscard]] virtual std::unique_ptr<term_rows<float>> rows(const any_shape& shape, float) const = 0;
-            [[nodiscard]] virtual std::unique_ptr<term_rows<double>> rows(const any_shape& shape, double) const = 0;
+            [[nodiscard]] virtual std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float) const = 0;
+            [[nodiscard]] virtual std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double) const = 0;
         };
 
         template <class CTE>
-        class term_of final : public term
+        class added_tensor_of final : public added_tensor
         {
         public:
 
             template <class E>
-            explicit term_of(E&& e)
+            explicit added_tensor_of(E&& e)
                 : m_expression(std::forward<E>(e))
             {
             }
@@ -93,12 +93,12 @@ namespace xmask::inline XMASK_ABI
                 return any_shape(extents.begin(), extents.end());
             }
 
-            [[nodiscard]] std::unique_ptr<term_rows<float>> rows(const any_shape& shape, float) const override
+            [[nodiscard]] std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float) const override
             {
                 return make<float>(shape);
             }
 
-            [[nodiscard]] std::unique_ptr<term_rows<double>> rows(const any_shape& shape, double) const override
+            [[nodiscard]] std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double) const override
             {
                 return make<double>(shape);
             }
@@ -106,10 +106,10 @@ namespace xmask::inline XMASK_ABI
         private:
 
             template <class T>
-            std::unique_ptr<term_rows<T>> make(const any_shape& shape) const
+            std::unique_ptr<added_rows<T>> make(const any_shape& shape) const
             {
                 auto rows = make_operand<T>(m_expression, shape);
-                return std::make_unique<term_rows_of<T, decltype(rows)>>(std::move(rows));
+                return std::make_unique<added_rows_of<T, decltype(rows)>>(std::move(rows));
             }
 
             CTE m_expression;
@@ -146,7 +146,7 @@ namespace xmask::inline XMASK_ABI
         template <class V>
             requires std::is_arithmetic_v<V>
         attention_term(V value)
-            : m_term(std::make_shared<detail::term_of<xt::xarray<double>>>(xt::xarray<double>(static_cast<double>(value))))
+            : m_term(std::make_shared<detail::added_tensor_of<xt::xarray<double>>>(xt::xarray<double>(static_cast<double>(value))))
         {
         }
 
@@ -156,23 +156,23 @@ namespace xmask::inline XMASK_ABI
         {
             if constexpr (detail::require_term<E>())
             {
-                m_term = std::make_shared<detail::term_of<detail::closure_t<E>>>(std::forward<E>(e));
+                m_term = std::make_shared<detail::added_tensor_of<detail::closure_t<E>>>(std::forward<E>(e));
             }
         }
 
-        [[nodiscard]] const detail::term* get() const noexcept
+        [[nodiscard]] const detail::added_tensor* get() const noexcept
         {
             return m_term.get();
         }
 
     private:
 
-        std::shared_ptr<const detail::term> m_term;
+        std::shared_ptr<const detail::added_tensor> m_term;
     };
 
     /// Options of attention.
     ///
-    ///     auto y = xmask::masked_attention(query, key, value, m, {.scale = 0.125, .soft_cap = 50, .bias = slopes * distances});
+    ///     auto y = xmask::masked_attention(query, key, value, xmask::keep_causal(n, n), {.scale = 0.125, .soft_cap = 50});
     struct attention_options
     {
         /// What the products of queries and keys are multiplied by; 1 / sqrt(features) where it is not set.

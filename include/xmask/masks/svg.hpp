@@ -344,7 +344,7 @@ namespace xmask::inline XMASK_ABI
     /// Tiles as a picture, a square for each, however many there are; options.rows and options.columns are not looked at.
     /// Otherwise as the picture of a mask.
     ///
-    ///     file << xmask::to_svg(xmask::tiles(m, 64, 64), {.title = "what attention computes"});
+    ///     std::string svg = xmask::to_svg(xmask::tiles(m, 64, 64), {.title = "what attention computes"});
     template <class CTM>
     std::string to_svg(const mask_tiles<CTM>& tiles, const svg_options& options = {})
     {

@@ -108,6 +108,8 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// The elements of one tile: █ kept, · dropped.
+    ///
+    ///     std::string first = xmask::to_string(*xmask::tiles(xmask::keep_causal(9, 9), 2, 3).begin());
     template <class Band>
     std::string to_string(const mask_tile<Band>& tile)
     {
@@ -136,12 +138,20 @@ namespace xmask::inline XMASK_ABI
         return out << to_string(m);
     }
 
+    /// Draws tiles, as to_string does.
+    ///
+    ///     std::cout << xmask::tiles(xmask::keep_all({4, 6}), 2, 2);
     template <class CTM>
     std::ostream& operator<<(std::ostream& out, const mask_tiles<CTM>& tiles)
     {
         return out << to_string(tiles);
     }
 
+    /// Draws one tile, as to_string does.
+    ///
+    ///     std::cout << *xmask::tiles(xmask::keep_causal(2, 3), 2, 2).begin();
+    ///     // █·
+    ///     // ██
     template <class Band>
     std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile)
     {

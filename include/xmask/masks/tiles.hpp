@@ -598,7 +598,7 @@ namespace xmask::inline XMASK_ABI
     ///     for (const auto tile : xmask::tiles(m, 64, 64))
     ///     {
     ///         if (tile.kind() == xmask::tile_kind::empty) { continue; }
-    ///         work(tile.row(), tile.rows(), tile.column(), tile.columns());
+    ///         std::cout << tile.row() << ' ' << tile.column() << ' ' << tile.kept() << '\n';
     ///     }
     template <class M>
     auto tiles(M&& m, std::size_t rows, std::size_t columns)
