@@ -95,12 +95,7 @@ namespace xmask::inline XMASK_ABI
     /// Tiles as lines of characters, one for each, however many there are: █ full, ▒ partial, · empty; and how many there
     /// are of each kind.
     ///
-    ///     std::cout << xmask::to_string(xmask::tiles(xmask::keep_causal(256, 256), 64, 64));
-    ///     // ▒···
-    ///     // █▒··
-    ///     // ██▒·
-    ///     // ███▒
-    ///     // (each character is a tile of 64 x 64 elements: █ 6 full, ▒ 4 partial, · 6 empty)
+    ///     std::string picture = xmask::to_string(xmask::tiles(xmask::keep_causal(256, 256), 64, 64));
     template <class CTM>
     std::string to_string(const mask_tiles<CTM>& tiles)
     {

@@ -600,6 +600,7 @@ namespace xmask::inline XMASK_ABI
     ///         if (tile.kind() == xmask::tile_kind::empty) { continue; }
     ///         std::cout << tile.row() << ' ' << tile.column() << ' ' << tile.kept() << '\n';
     ///     }
+    ///     auto full = xmask::tiles(xmask::keep_causal(256, 256), 64, 64).count(xmask::tile_kind::full);    // 6
     template <class M>
     auto tiles(M&& m, std::size_t rows, std::size_t columns)
     {
