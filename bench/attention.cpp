@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
 
-// Attention beside its two matrix products and one softmax, done one after another by the same BLAS: a program of its own,
-// because it needs one.
+// Attention beside its two matrix products and one softmax, done one after another by the same BLAS: a program of its
+// own, because it needs one.
 //
 //     OPENBLAS_NUM_THREADS=1 xmask_attention_bench            4,096 tokens of 64 features
 //     OPENBLAS_NUM_THREADS=1 xmask_attention_bench 300        other numbers of tokens; few only check that all works
@@ -192,11 +192,13 @@ int main(int argc, char** argv)
         measure_gradient(lines[5], x, all);
         measure_gradient(lines[6], x, causal);
     }
-    std::printf("%zu tokens, %zu features, float\n%-42s %9s  %s  %s\n", n, features, "", "ms", "x unmasked", "x one after another");
+    std::printf("%zu tokens, %zu features, float\n", n, features);
+    std::printf("%-42s %9s  %s  %s\n", "", "ms", "x unmasked", "x one after another");
     for (const line& l : lines)
     {
         const double time = median(l.times);
-        std::printf("%-42s %9.2f  %10.3f  %.3f\n", l.name, time, time / median(lines[1].times), time / median(lines[0].times));
+        const double of_unmasked = time / median(lines[1].times);
+        std::printf("%-42s %9.2f  %10.3f  %.3f\n", l.name, time, of_unmasked, time / median(lines[0].times));
     }
     std::puts("bytes beside the result, window of 256:");
     for (std::size_t tokens = n / 4; tokens <= 4 * n && tokens != 0; tokens *= 2)

@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
 
-// Everything is included, and both namespaces are open: no name of the layers may be ambiguous, or that of another header.
+// Everything is included, and both namespaces are open: no name of the layers may be ambiguous, or that of another
+// header.
 
 #include <cstddef>
 #include <vector>

@@ -57,7 +57,9 @@ TEST_CASE("attention has the query's rank, and the larger type", "[attention]")
 
 TEST_CASE("attention of no token, no feature and no matrix", "[attention]")
 {
-    const auto zeros = [](std::size_t b, std::size_t n, std::size_t d) { return xt::xtensor<float, 3>(xt::zeros<float>({b, n, d})); };
+    const auto zeros = [](std::size_t b, std::size_t n, std::size_t d) {
+        return xt::xtensor<float, 3>(xt::zeros<float>({b, n, d}));
+    };
     const auto attend = [&](std::size_t b, std::size_t q, std::size_t k, std::size_t d, std::size_t v) {
         CAPTURE(b, q, k, d, v);
         const auto query = zeros(b, q, d);

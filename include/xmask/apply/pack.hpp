@@ -37,13 +37,13 @@ namespace xmask::inline XMASK_ABI
         };
     }
 
-    /// The tokens that the mask keeps, end to end: of x (..., tokens, features), such as a padded batch, a row-major xtensor
-    /// of shape (kept, features).
+    /// The tokens that the mask keeps, end to end: of x (..., tokens, features), such as a padded batch, a row-major
+    /// xtensor of shape (kept, features).
     ///
-    /// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into (..., tokens), the shape
-    /// without the last axis. Throws std::invalid_argument where it does not, or where x has no axis of features. Costs
-    /// what masked_select costs; padding is not read. unpack is its inverse, and gives its gradient; where the tokens of
-    /// each sequence stand, cumulative lengths say: keep_packed, segment_ids.
+    /// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into (..., tokens), the
+    /// shape without the last axis. Throws std::invalid_argument where it does not, or where x has no axis of features.
+    /// Costs what masked_select costs; padding is not read. unpack is its inverse, and gives its gradient; where the
+    /// tokens of each sequence stand, cumulative lengths say: keep_packed, segment_ids.
     ///
     ///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (sum of lengths, features)
     template <class X, class M>
@@ -74,8 +74,8 @@ namespace xmask::inline XMASK_ABI
     /// Tokens that were laid end to end, each at the place that the mask keeps for it; `padding` elsewhere. A row-major
     /// container of shape (..., tokens, features), where that of the mask is (..., tokens).
     ///
-    /// packed: a tensor or lazy expression of shape (kept, features). Throws std::invalid_argument where it has not one row
-    /// for each element that the mask keeps. pack is its inverse, and gives its gradient.
+    /// packed: a tensor or lazy expression of shape (kept, features). Throws std::invalid_argument where it has not one
+    /// row for each element that the mask keeps. pack is its inverse, and gives its gradient.
     ///
     ///     xt::xtensor<float, 3> padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n));
     template <class X, class M>

@@ -134,8 +134,8 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
-    /// A number, or a tensor or lazy expression of numbers, of any type, that attention adds. A tensor is held by reference
-    /// if it is an lvalue.
+    /// A number, or a tensor or lazy expression of numbers, of any type, that attention adds. A tensor is held by
+    /// reference if it is an lvalue.
     class attention_term
     {
     public:
@@ -146,7 +146,7 @@ namespace xmask::inline XMASK_ABI
         template <class V>
             requires std::is_arithmetic_v<V>
         attention_term(V value)
-            : m_term(std::make_shared<detail::added_tensor_of<xt::xarray<double>>>(xt::xarray<double>(static_cast<double>(value))))
+            : attention_term(xt::xarray<double>(static_cast<double>(value)))
         {
         }
 
@@ -184,9 +184,9 @@ namespace xmask::inline XMASK_ABI
         /// Is added to the scores, after the soft cap. Broadcasts into (..., queries, keys).
         attention_term bias = {};
 
-        /// A logit for each head, of a shape that broadcasts into the leading axes of the query, or one number: it joins the
-        /// sum by which a query's weights are divided, as a key without a value would (Xiao et al., Efficient Streaming
-        /// Language Models with Attention Sinks, 2023).
+        /// A logit for each head, of a shape that broadcasts into the leading axes of the query, or one number: it
+        /// joins the sum by which a query's weights are divided, as a key without a value would (Xiao et al., Efficient
+        /// Streaming Language Models with Attention Sinks, 2023).
         attention_term sinks = {};
     };
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <complex>    // xtensor-blas uses it and does not include it
 #include <cstddef>
 
 #include <xtensor-blas/xblas_config.hpp>
@@ -31,7 +32,8 @@ namespace xmask::inline XMASK_ABI::detail
         std::size_t stride;
     };
 
-    /// C = alpha A B + beta C, of C (m, n), and of A (m, k) and B (k, n) or what is so when turned. T is float or double.
+    /// C = alpha A B + beta C, of C (m, n), and of A (m, k) and B (k, n) or what is so when turned. T is float or
+    /// double.
     template <class T>
     void gemm(
         turned turn_a, turned turn_b, std::size_t m, std::size_t n, std::size_t k, T alpha, block_of<const T> a,

@@ -15,7 +15,8 @@
 
 namespace xmask::inline XMASK_ABI
 {
-    /// How large a picture may be, in characters and lines. A larger mask is folded: a character then stands for a tile.
+    /// How large a picture may be, in characters and lines. A larger mask is folded: a character then stands for a
+    /// tile.
     struct text_options
     {
         std::size_t width = 80;
@@ -72,12 +73,13 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
-    /// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another, matrices a blank line
-    /// apart.
+    /// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another, matrices a blank
+    /// line apart.
     ///
     /// A mask of more columns or rows than fit is folded: a character is then a tile, █ kept whole, ▒ in part, · not at
-    /// all, and a last line says how large a tile is and how many there are of each kind. Each row's extent is looked at
-    /// once, and not where the mask knows a range to be kept whole: a causal window of 65,536 x 65,536 takes milliseconds.
+    /// all, and a last line says how large a tile is and how many there are of each kind. Each row's extent is looked
+    /// at once, and not where the mask knows a range to be kept whole: a causal window of 65,536 x 65,536 takes
+    /// milliseconds.
     ///
     ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
     ///     // ███·
@@ -92,8 +94,8 @@ namespace xmask::inline XMASK_ABI
         return {};
     }
 
-    /// Tiles as lines of characters, one for each, however many there are: █ full, ▒ partial, · empty; and how many there
-    /// are of each kind.
+    /// Tiles as lines of characters, one for each, however many there are: █ full, ▒ partial, · empty; and how many
+    /// there are of each kind.
     ///
     ///     std::string picture = xmask::to_string(xmask::tiles(xmask::keep_causal(256, 256), 64, 64));
     template <class CTM>

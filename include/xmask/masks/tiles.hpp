@@ -49,7 +49,8 @@ namespace xmask::inline XMASK_ABI
                 std::fill(m_whole.begin(), m_whole.end(), 0);
             }
 
-            /// Columns of one row that are all kept: two tiles take their share, and those between them are noted at once.
+            /// Columns of one row that are all kept: two tiles take their share, and those between them are noted at
+            /// once.
             void add(column_range all)
             {
                 const std::size_t first = all.begin / m_width;
@@ -182,8 +183,8 @@ namespace xmask::inline XMASK_ABI
             }
         };
 
-        /// One row of tiles of a mask. Each word is asked for at most once; where words are wanted, those that were asked for
-        /// are kept.
+        /// One row of tiles of a mask. Each word is asked for at most once; where words are wanted, those that were
+        /// asked for are kept.
         template <class MaskRows>
         class tile_band
         {
@@ -536,8 +537,8 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// A mask cut for a picture: at most `most_rows` x `most_columns` tiles of equal size, of one element each where
-        /// that fits. Folded rows may belong to several matrices of a stack.
+        /// A mask cut for a picture: at most `most_rows` x `most_columns` tiles of equal size, of one element each
+        /// where that fits. Folded rows may belong to several matrices of a stack.
         template <mask_expression M>
         mask_tiles<const M&> picture_tiles(const M& m, std::size_t most_rows, std::size_t most_columns)
         {
@@ -586,14 +587,15 @@ namespace xmask::inline XMASK_ABI
     }
 
     /// The mask cut into tiles of `rows` x `columns` of its last two axes: a range of tiles in row-major order, each of
-    /// which says whether it is full, partial or empty, where it lies, how many elements it keeps, and their words. Leading
-    /// axes are a stack of matrices; a row alone is a matrix of one row. The last tiles of a matrix may be smaller.
+    /// which says whether it is full, partial or empty, where it lies, how many elements it keeps, and their words.
+    /// Leading axes are a stack of matrices; a row alone is a matrix of one row. The last tiles of a matrix may be
+    /// smaller.
     ///
-    /// Throws std::invalid_argument for tiles of no rows or no columns. What the mask knows of its rows (of lengths, ranges,
-    /// causal masks, windows, prefixes, segments and all that is combined of them) is not looked at; other masks are asked for
-    /// each word once. Memory for one row of tiles: a number for each, and a bit for each element. A causal
-    /// 65,536 x 65,536 in tiles of 64 x 64 is walked in milliseconds. to_string and to_svg draw a tile as a character or
-    /// square.
+    /// Throws std::invalid_argument for tiles of no rows or no columns. What the mask knows of its rows (of lengths,
+    /// ranges, causal masks, windows, prefixes, segments and all that is combined of them) is not looked at; other
+    /// masks are asked for each word once. Memory for one row of tiles: a number for each, and a bit for each element.
+    /// A causal 65,536 x 65,536 in tiles of 64 x 64 is walked in milliseconds. to_string and to_svg draw a tile as a
+    /// character or square.
     ///
     ///     for (const auto tile : xmask::tiles(m, 64, 64))
     ///     {
