@@ -1,15 +1,14 @@
-# Makes single_include/xmask.hpp out of include/xmask:
+# Makes single_include/xmask.hpp, and xmask_layers.hpp for what needs a BLAS, out of include/xmask:
 #
-#   cmake -P cmake/amalgamate.cmake             writes it
-#   cmake -DCHECK=ON -P cmake/amalgamate.cmake  fails if it is not what would be written
+#   cmake -P cmake/amalgamate.cmake             writes them
+#   cmake -DCHECK=ON -P cmake/amalgamate.cmake  fails if they are not what would be written
 #
-# Starting from xmask.hpp, the first include of each of xmask's headers becomes the header's text, and later ones become
+# Starting from xmask/xmask.hpp, the first include of each of xmask's headers becomes the header's text, and later ones become
 # nothing. So such an include must not stand inside an #if. Other includes stay where they are.
 
 cmake_minimum_required(VERSION 3.22)
 
 get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
-set(output "${root}/single_include/xmask.hpp")
 
 # C++ is full of `;`, `[` and `\`, which mean something to CMake's lists. Text is therefore only ever cut with FIND and
 # SUBSTRING, and never becomes a list.
@@ -47,33 +46,41 @@ function(expand path result)
   set(${result} "${text}${rest}" PARENT_SCOPE)
 endfunction()
 
-expand(xmask/xmask.hpp text)
-
-get_property(expanded GLOBAL PROPERTY expanded)
-file(GLOB_RECURSE headers RELATIVE "${root}/include" "${root}/include/xmask/*.hpp")
-list(REMOVE_ITEM headers ${expanded})
-if(headers)
-  message(FATAL_ERROR "xmask/xmask.hpp does not include ${headers}")
-endif()
-
-file(STRINGS "${root}/include/xmask/xmask.hpp" banner LIMIT_COUNT 1)
-string(PREPEND text "${banner}
+# Writes or checks one file: what `header` includes that no file before has.
+function(amalgamate header file what includes)
+  expand(${header} text)
+  file(STRINGS "${root}/include/${header}" banner LIMIT_COUNT 1)
+  string(PREPEND text "${banner}
 //
-// All of xmask in one file, made by cmake/amalgamate.cmake: change the headers in include/xmask instead of this one.
+// ${what} in one file, made by cmake/amalgamate.cmake: change the headers in include/xmask instead of this one.
 
 #pragma once
-")
-string(REGEX REPLACE "\n\n\n+" "\n\n" text "${text}")
-string(REGEX REPLACE "\n+$" "\n" text "${text}")
+${includes}")
+  string(REGEX REPLACE "\n\n\n+" "\n\n" text "${text}")
+  string(REGEX REPLACE "\n+$" "\n" text "${text}")
 
-if(CHECK)
+  set(output "${root}/single_include/${file}")
+  if(NOT CHECK)
+    file(WRITE "${output}" "${text}")
+    return()
+  endif()
   set(present "")
   if(EXISTS "${output}")
     file(READ "${output}" present)
   endif()
   if(NOT present STREQUAL text)
-    message(FATAL_ERROR "single_include/xmask.hpp is stale: run `cmake -P cmake/amalgamate.cmake`")
+    message(FATAL_ERROR "single_include/${file} is stale: run `cmake -P cmake/amalgamate.cmake`")
   endif()
-else()
-  file(WRITE "${output}" "${text}")
+endfunction()
+
+amalgamate(xmask/xmask.hpp xmask.hpp "All of xmask" "")
+# What needs a BLAS is for those who have one.
+amalgamate(xmask/layers.hpp xmask_layers.hpp "The layers of xmask, which need xmask.hpp beside them and a BLAS,"
+           "\n#include \"xmask.hpp\"\n")
+
+get_property(expanded GLOBAL PROPERTY expanded)
+file(GLOB_RECURSE headers RELATIVE "${root}/include" "${root}/include/xmask/*.hpp")
+list(REMOVE_ITEM headers ${expanded})
+if(headers)
+  message(FATAL_ERROR "neither xmask/xmask.hpp nor xmask/layers.hpp includes ${headers}")
 endif()

@@ -125,6 +125,8 @@ unpack_libraries() { # base or next, and the version of xtensor: into build/deps
     mkdir -p "$deps/$1.part"
     (cd "$deps/$1.part" && private_apt download xtl-dev libxtensor-dev libxsimd-dev) >"$log" 2>&1 || continue
     dpkg --compare-versions "$(dpkg-deb -f "$deps/$1.part"/libxtensor-dev_*.deb Version)" ge "$2" || continue
+    # Only the layers want it.
+    (cd "$deps/$1.part" && private_apt download libxtensor-blas-dev) >"$log" 2>&1 || say "$release has no xtensor-blas"
     for package in "$deps/$1.part"/*.deb; do
       dpkg-deb -x "$package" "$deps/$1.part"
     done

@@ -65,8 +65,10 @@
 
 // ==== xmask/core/cursor.hpp ====
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 
 // ==== xmask/core/abi.hpp ====
 
@@ -714,12 +716,30 @@ namespace xmask::inline XMASK_ABI
     ///
     /// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would be costly, and
     /// `column_range solid() const`, a range in which every column is kept, so that nobody asks for its words. One that
+    /// knows more than one such range, or gaps between them, has `column_stretch stretch(std::size_t c) const`. One that
     /// decides registers of elements may have `lane_mask<T> lanes<T>(std::size_t c) const`, the decisions for a register
     /// of T from column c on, and `bool has_lanes() const`, whether it gives them for this row.
     template <class C>
     concept row_cursor = requires(const C& cursor, std::size_t c) {
         { cursor.word(c) } -> std::same_as<word_t>;
         { cursor.extent() } -> std::same_as<column_range>;
+    };
+
+    /// What the columns from some c up to `end` have in common: all are kept, or all are dropped, or only their words
+    /// tell. `end` is larger than c, and may lie past the row.
+    struct column_stretch
+    {
+        enum class kind : unsigned char
+        {
+            dropped,
+            kept,
+            unknown
+        };
+
+        std::size_t end;
+        kind what;
+
+        friend constexpr bool operator==(const column_stretch&, const column_stretch&) = default;
     };
 
     namespace detail
@@ -758,6 +778,67 @@ namespace xmask::inline XMASK_ABI
             { cursor.template lanes<T>(c) } -> std::same_as<lane_mask<T>>;
             { cursor.has_lanes() } -> std::same_as<bool>;
         };
+
+        /// No column is as far.
+        inline constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
+
+        /// What extent() and solid() say of the columns from c on.
+        [[nodiscard]] constexpr column_stretch stretch_of(column_range extent, column_range solid, std::size_t c) noexcept
+        {
+            using kind = column_stretch::kind;
+            if (extent.size() == 0 || c >= extent.end)
+            {
+                return {no_end, kind::dropped};
+            }
+            if (c < extent.begin)
+            {
+                return {extent.begin, kind::dropped};
+            }
+            if (c >= solid.begin && c < solid.end)
+            {
+                return {solid.end, kind::kept};
+            }
+            return {c < solid.begin && solid.size() != 0 ? std::min(extent.end, solid.begin) : extent.end, kind::unknown};
+        }
+
+        /// What the cursor knows, without looking at words, of the columns from c on.
+        template <row_cursor C>
+        XMASK_INLINE column_stretch stretch(const C& cursor, std::size_t c)
+        {
+            if constexpr (requires { { cursor.stretch(c) } -> std::same_as<column_stretch>; })
+            {
+                return cursor.stretch(c);
+            }
+            else
+            {
+                return stretch_of(cursor.extent(), solid(cursor), c);
+            }
+        }
+
+        /// Calls words(c, count, bits) for the columns of a row of which only words tell, at most 64 at a time, and
+        /// whole(range) for those that are known to be kept; in order.
+        template <row_cursor C, class F, class G>
+        void walk_stretches(const C& cursor, std::size_t n, F&& words, G&& whole)
+        {
+            for (std::size_t c = 0; c < n;)
+            {
+                const column_stretch next = stretch(cursor, c);
+                const std::size_t end = std::min(next.end, n);
+                if (next.what == column_stretch::kind::kept)
+                {
+                    whole(column_range{c, end});
+                }
+                else if (next.what == column_stretch::kind::unknown)
+                {
+                    for (; c < end; c += word_columns)
+                    {
+                        const std::size_t count = std::min(word_columns, end - c);
+                        words(c, count, cursor.word(c) & first_bits(count));
+                    }
+                }
+                c = end;
+            }
+        }
     }
 }
 
@@ -3183,6 +3264,11 @@ namespace xmask::inline XMASK_ABI::detail
             return detail::solid(m_cursor);
         }
 
+        [[nodiscard]] column_stretch stretch(std::size_t c) const
+        {
+            return detail::stretch(m_cursor, c);
+        }
+
     private:
 
         rows m_rows;
@@ -3245,6 +3331,15 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
         {
             return m_cursor.template lanes<T>(c);
+        }
+
+        XMASK_INLINE column_stretch stretch(std::size_t c) const
+        {
+            if (m_one_column) [[unlikely]]
+            {
+                return {no_end, kept(0) ? column_stretch::kind::kept : column_stretch::kind::dropped};
+            }
+            return detail::stretch(m_cursor, c);
         }
 
     private:
@@ -5824,6 +5919,990 @@ namespace xmask::inline XMASK_ABI
     }
 }
 
+// ==== xmask/apply/pack.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/masks/combine.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Masks from masks: && || ! ^, unsqueeze and shift; and the two masks that need nothing, keep_all and keep_none.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// The shape type of two masks broadcast together; the rank stays known where both are.
+        template <class S, class T>
+        struct broadcast_shape_type
+        {
+            using type = any_shape;
+        };
+
+        template <class T, std::size_t M, class U, std::size_t N>
+        struct broadcast_shape_type<std::array<T, M>, std::array<U, N>>
+        {
+            using type = std::array<std::size_t, std::max(M, N)>;
+        };
+
+        template <class S, class T>
+        auto broadcast_together(const char* name, const S& a, const T& b)
+        {
+            const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
+            auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
+            for (std::size_t axis = 0; axis < rank; ++axis)
+            {
+                const auto m = axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
+                const auto n = axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
+                shape[axis] = m == 1 ? n : m;
+            }
+            if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]]
+            {
+                throw_invalid(
+                    name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
+                    " do not broadcast together; align the last axes, and give each axis one extent or 1"
+                );
+            }
+            return shape;
+        }
+
+        /// Where an element stands, one number for each axis.
+        using element_index = std::vector<std::size_t>;
+
+        /// The index of the element of shape `from` that is broadcast to an index.
+        template <class S>
+        element_index broadcast_index(const element_index& index, const S& from)
+        {
+            element_index there(from.size());
+            for (std::size_t axis = 0; axis < there.size(); ++axis)
+            {
+                there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
+            }
+            return there;
+        }
+
+        /// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
+        struct both
+        {
+            static constexpr const char* name = "operator&&";
+            static constexpr bool any_term_decides = true;
+
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
+            {
+                return a & b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a && b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return intersection(a, b);
+            }
+
+            static constexpr column_range solid(column_range a, column_range b) noexcept
+            {
+                return intersection(a, b);
+            }
+
+            /// What of one decides alone.
+            static constexpr auto deciding = column_stretch::kind::dropped;
+        };
+
+        struct either
+        {
+            static constexpr const char* name = "operator||";
+            static constexpr bool any_term_decides = true;
+
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
+            {
+                return a | b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a || b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return hull(a, b);
+            }
+
+            static constexpr column_range solid(column_range a, column_range b) noexcept
+            {
+                return a.size() < b.size() ? b : a;
+            }
+
+            static constexpr auto deciding = column_stretch::kind::kept;
+        };
+
+        struct one_of
+        {
+            static constexpr const char* name = "operator^";
+            static constexpr bool any_term_decides = false;
+
+            template <class Bits>
+            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
+            {
+                return a ^ b;
+            }
+
+            static constexpr bool kept(bool a, bool b) noexcept
+            {
+                return a != b;
+            }
+
+            static constexpr column_range extent(column_range a, column_range b) noexcept
+            {
+                return hull(a, b);
+            }
+
+            static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept
+            {
+                return {};
+            }
+
+            // Neither decides without the other.
+            static constexpr auto deciding = column_stretch::kind::unknown;
+        };
+
+        /// What is known of two rows' combination where something is known of both.
+        template <class How>
+        constexpr column_stretch combined(column_stretch a, column_stretch b) noexcept
+        {
+            using kind = column_stretch::kind;
+            const std::size_t end = std::min(a.end, b.end);
+            if constexpr (How::deciding != kind::unknown)
+            {
+                if (a.what == How::deciding || b.what == How::deciding)
+                {
+                    const bool both = a.what == b.what;
+                    return {both ? std::max(a.end, b.end) : a.what == How::deciding ? a.end : b.end, How::deciding};
+                }
+            }
+            if (a.what == kind::unknown || b.what == kind::unknown)
+            {
+                return {end, kind::unknown};
+            }
+            return {end, How::kept(a.what == kind::kept, b.what == kind::kept) ? kind::kept : kind::dropped};
+        }
+
+        template <class How, row_cursor A, row_cursor B>
+        class pair_cursor
+        {
+        public:
+
+            pair_cursor(A a, B b)
+                : m_a(std::move(a))
+                , m_b(std::move(b))
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return How::word(m_a.word(c), m_b.word(c));
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return How::extent(m_a.extent(), m_b.extent());
+            }
+
+            [[nodiscard]] column_range solid() const
+            {
+                return How::solid(detail::solid(m_a), detail::solid(m_b));
+            }
+
+            [[nodiscard]] bool has_lanes() const noexcept
+                requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
+            {
+                return m_a.has_lanes() && m_b.has_lanes();
+            }
+
+            template <class T>
+                requires(lane_cursor<A, T> && lane_cursor<B, T>)
+            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+            {
+                return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
+            }
+
+            [[nodiscard]] column_stretch stretch(std::size_t c) const
+            {
+                return combined<How>(detail::stretch(m_a, c), detail::stretch(m_b, c));
+            }
+
+        private:
+
+            A m_a;
+            B m_b;
+        };
+
+        template <class How, class RowsA, class RowsB>
+        class pair_rows
+        {
+        public:
+
+            pair_rows(RowsA a, RowsB b)
+                : m_a(std::move(a))
+                , m_b(std::move(b))
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return std::min(m_a.form(), m_b.form());
+            }
+
+            XMASK_INLINE auto flat() const
+            {
+                return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
+            }
+
+        private:
+
+            RowsA m_a;
+            RowsB m_b;
+        };
+
+        template <class How, class CTA, class CTB>
+        class pair_rule
+        {
+            using mask_a = std::decay_t<CTA>;
+            using mask_b = std::decay_t<CTB>;
+
+        public:
+
+            using shape_type = typename broadcast_shape_type<
+                typename mask_a::inner_shape_type,
+                typename mask_b::inner_shape_type>::type;
+
+            static constexpr const char* name = How::name;
+            static constexpr bool any_term_decides = How::any_term_decides;
+
+            template <class A, class B>
+            pair_rule(A&& a, B&& b)
+                : m_a(std::forward<A>(a))
+                , m_b(std::forward<B>(b))
+                , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape()))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows_a = mask_rows<mask_a>;
+                using rows_b = mask_rows<mask_b>;
+                return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
+            }
+
+            template <class F>
+            void for_each_term(const element_index& index, F&& f) const
+            {
+                f(m_a, broadcast_index(index, m_a.shape()));
+                f(m_b, broadcast_index(index, m_b.shape()));
+            }
+
+        private:
+
+            CTA m_a;
+            CTB m_b;
+            shape_type m_shape;
+        };
+
+        template <class How, class A, class B>
+        auto combine(A&& a, B&& b)
+        {
+            if constexpr (require_mask<A>() && require_mask<B>())
+            {
+                using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
+                return mask(rule(std::forward<A>(a), std::forward<B>(b)));
+            }
+        }
+
+        template <row_cursor C>
+        class not_cursor
+        {
+        public:
+
+            not_cursor(C cursor, std::size_t n)
+                : m_cursor(std::move(cursor))
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
+            {
+                return ~m_cursor.word(c) & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                return !detail::kept(m_cursor, c);
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return {0, m_columns};
+            }
+
+            [[nodiscard]] bool has_lanes() const noexcept
+                requires requires(const C& cursor) { cursor.has_lanes(); }
+            {
+                return m_cursor.has_lanes();
+            }
+
+            template <class T>
+                requires lane_cursor<C, T>
+            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
+            {
+                return !m_cursor.template lanes<T>(c);
+            }
+
+            [[nodiscard]] column_stretch stretch(std::size_t c) const
+            {
+                using kind = column_stretch::kind;
+                const auto [end, what] = detail::stretch(m_cursor, c);
+                return {end, what == kind::unknown ? what : what == kind::kept ? kind::dropped : kind::kept};
+            }
+
+        private:
+
+            C m_cursor;
+            std::size_t m_columns;
+        };
+
+        template <class Rows>
+        class not_rows
+        {
+        public:
+
+            not_rows(Rows rows, std::size_t row_count, std::size_t n)
+                : m_rows(std::move(rows))
+                , m_row_count(row_count)
+                , m_columns(n)
+            {
+            }
+
+            XMASK_INLINE auto row(std::size_t r) const
+            {
+                return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return m_rows.form();
+            }
+
+            XMASK_INLINE auto flat() const
+            {
+                return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
+            }
+
+        private:
+
+            Rows m_rows;
+            std::size_t m_row_count;
+            std::size_t m_columns;
+        };
+
+        template <class CTM>
+        class not_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+
+        public:
+
+            using shape_type = typename mask_type::inner_shape_type;
+
+            template <class M>
+            not_rule(const char* name, M&& m)
+                : m_mask(std::forward<M>(m))
+                , m_name(name)
+            {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name == nullptr ? "operator!" : m_name;
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_mask.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows = mask_rows<mask_type>;
+                return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
+            }
+
+            template <class F>
+            void for_each_term(const element_index& index, F&& f) const
+            {
+                if (m_name == nullptr)
+                {
+                    f(m_mask, index);
+                }
+            }
+
+        private:
+
+            CTM m_mask;
+            const char* m_name;
+        };
+
+        /// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned around is
+        /// nobody's concern. Without a name it is operator!.
+        template <class M>
+        auto complement(const char* name, M&& m)
+        {
+            return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
+        }
+
+        /// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row of its own.
+        template <class CTM>
+        class unsqueeze_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+            using rows_type = mask_rows<mask_type>;
+
+            class column_cursor
+            {
+            public:
+
+                column_cursor(typename rows_type::cursor cursor, std::size_t column, bool whole_row)
+                    : m_cursor(std::move(cursor))
+                    , m_column(column)
+                    , m_whole_row(whole_row)
+                {
+                }
+
+                [[nodiscard]] word_t word(std::size_t c) const
+                {
+                    return m_whole_row ? m_cursor.word(c) : word_t(detail::kept(m_cursor, m_column));
+                }
+
+                [[nodiscard]] bool kept(std::size_t c) const
+                {
+                    return detail::kept(m_cursor, m_whole_row ? c : m_column);
+                }
+
+                [[nodiscard]] column_range extent() const
+                {
+                    return m_whole_row ? m_cursor.extent() : column_range{0, 1};
+                }
+
+                [[nodiscard]] column_range solid() const
+                {
+                    return m_whole_row ? m_cursor.solid() : column_range();
+                }
+
+                [[nodiscard]] column_stretch stretch(std::size_t c) const
+                {
+                    return m_whole_row ? m_cursor.stretch(c) : stretch_of(extent(), {}, c);
+                }
+
+            private:
+
+                typename rows_type::cursor m_cursor;
+                std::size_t m_column;
+                bool m_whole_row;
+            };
+
+            class column_rows
+            {
+            public:
+
+                column_rows(rows_type rows, std::size_t n, bool whole_row)
+                    : m_rows(std::move(rows))
+                    , m_columns(n)
+                    , m_whole_row(whole_row)
+                {
+                }
+
+                XMASK_INLINE column_cursor row(std::size_t r) const
+                {
+                    return m_whole_row ? column_cursor(m_rows.row(r), 0, true)
+                                       : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
+                }
+
+            private:
+
+                rows_type m_rows;
+                std::size_t m_columns;
+                bool m_whole_row;
+            };
+
+        public:
+
+            using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
+
+            static constexpr const char* name = "unsqueeze";
+
+            template <class M>
+            unsqueeze_rule(M&& m, std::size_t axis)
+                : m_mask(std::forward<M>(m))
+                , m_shape(append_axis(m_mask.shape(), 1))
+                , m_axis(axis)
+                , m_last(axis + 1 == m_shape.size())
+            {
+                std::rotate(m_shape.begin() + static_cast<std::ptrdiff_t>(axis), m_shape.end() - 1, m_shape.end());
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
+            }
+
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                index.erase(index.begin() + static_cast<std::ptrdiff_t>(m_axis));
+                f(m_mask, index);
+            }
+
+        private:
+
+            CTM m_mask;
+            shape_type m_shape;
+            std::size_t m_axis;
+            bool m_last;
+        };
+
+        /// A row moved along its columns; what comes in from outside is dropped.
+        template <row_cursor C>
+        class shift_cursor
+        {
+        public:
+
+            shift_cursor(C cursor, std::ptrdiff_t by, std::size_t n)
+                : m_cursor(std::move(cursor))
+                , m_right(by > 0 ? static_cast<std::size_t>(by) : 0)
+                , m_left(by < 0 ? std::size_t(0) - static_cast<std::size_t>(by) : 0)
+                , m_columns(n)
+            {
+            }
+
+            [[nodiscard]] word_t word(std::size_t c) const
+            {
+                const std::size_t hidden = m_right > c ? m_right - c : 0;
+                const std::size_t from = std::max(c, m_right) - m_right + m_left;
+                if (hidden >= word_columns || from >= m_columns)
+                {
+                    return 0;
+                }
+                return m_cursor.word(from) << hidden & first_bits(m_columns - c);
+            }
+
+            [[nodiscard]] bool kept(std::size_t c) const
+            {
+                const std::size_t from = c - m_right + m_left;
+                return c >= m_right && from < m_columns && detail::kept(m_cursor, from);
+            }
+
+            [[nodiscard]] column_range extent() const
+            {
+                return moved(m_cursor.extent());
+            }
+
+            [[nodiscard]] column_range solid() const
+            {
+                return moved(detail::solid(m_cursor));
+            }
+
+            [[nodiscard]] column_stretch stretch(std::size_t c) const
+            {
+                using kind = column_stretch::kind;
+                const std::size_t from = std::max(c, m_right) - m_right + m_left;
+                if (c < m_right || from >= m_columns)
+                {
+                    return {c < m_right ? m_right : no_end, kind::dropped};
+                }
+                const auto [end, what] = detail::stretch(m_cursor, from);
+                return {std::min(end, m_columns) - m_left + m_right, what};
+            }
+
+        private:
+
+            [[nodiscard]] column_range moved(column_range range) const
+            {
+                const auto to = [&](std::size_t c) {
+                    return std::min(m_left != 0 ? std::max(c, m_left) - m_left : c + m_right, m_columns);
+                };
+                return range.size() == 0 ? column_range() : column_range{to(range.begin), to(range.end)};
+            }
+
+            C m_cursor;
+            std::size_t m_right;
+            std::size_t m_left;
+            std::size_t m_columns;
+        };
+
+        template <class Rows>
+        class shift_rows
+        {
+        public:
+
+            shift_rows(Rows rows, std::ptrdiff_t by, std::size_t n)
+                : m_rows(std::move(rows))
+                , m_by(by)
+                , m_columns(n)
+            {
+            }
+
+            auto row(std::size_t r) const
+            {
+                return shift_cursor<typename Rows::cursor>(m_rows.row(r), m_by, m_columns);
+            }
+
+        private:
+
+            Rows m_rows;
+            std::ptrdiff_t m_by;
+            std::size_t m_columns;
+        };
+
+        template <class CTM>
+        class shift_rule
+        {
+            using mask_type = std::decay_t<CTM>;
+
+        public:
+
+            using shape_type = typename mask_type::inner_shape_type;
+
+            static constexpr const char* name = "shift";
+
+            template <class M>
+            shift_rule(M&& m, std::ptrdiff_t by)
+                : m_mask(std::forward<M>(m))
+                , m_by(std::clamp(by, -columns(), columns()))
+            {
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_mask.shape();
+            }
+
+            [[nodiscard]] auto rows() const
+            {
+                using rows = mask_rows<mask_type>;
+                return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
+            }
+
+            /// What comes in from outside of the row is no term's doing.
+            template <class F>
+            void for_each_term(element_index index, F&& f) const
+            {
+                const std::ptrdiff_t from = index.empty() ? 0 : static_cast<std::ptrdiff_t>(index.back()) - m_by;
+                if (from < 0 || from >= columns() || (index.empty() && m_by != 0))
+                {
+                    return;
+                }
+                if (!index.empty())
+                {
+                    index.back() = static_cast<std::size_t>(from);
+                }
+                f(m_mask, index);
+            }
+
+        private:
+
+            [[nodiscard]] std::ptrdiff_t columns() const
+            {
+                return static_cast<std::ptrdiff_t>(columns_of(shape()));
+            }
+
+            CTM m_mask;
+            std::ptrdiff_t m_by;
+        };
+
+        /// Every row alike: all kept, or none.
+        template <class S>
+        class constant_rule
+        {
+        public:
+
+            using shape_type = S;
+
+            constant_rule(S shape, bool kept)
+                : m_shape(std::move(shape))
+                , m_kept{0, kept ? columns_of(m_shape) : 0}
+                , m_name(kept ? "keep_all" : "keep_none")
+            {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return m_name;
+            }
+
+            [[nodiscard]] const shape_type& shape() const noexcept
+            {
+                return m_shape;
+            }
+
+            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
+            {
+                return range_cursor(m_kept);
+            }
+
+            [[nodiscard]] flat_form form() const noexcept
+            {
+                return flat_form::direct;
+            }
+
+            [[nodiscard]] range_cursor flat() const noexcept
+            {
+                return range_cursor({0, rows_of(m_shape) * m_kept.end});
+            }
+
+        private:
+
+            S m_shape;
+            column_range m_kept;
+            const char* m_name;
+        };
+
+        template <class S>
+        auto make_constant(const S& shape, bool kept)
+        {
+            auto owned = to_shape(shape);
+            return mask(constant_rule<decltype(owned)>(std::move(owned), kept));
+        }
+    }
+
+    /// Keeps what both masks keep. The masks broadcast together as NumPy does; std::invalid_argument otherwise. A mask with
+    /// a name is held by reference, as xtensor's expressions hold theirs: what a function returns must not refer to its
+    /// local masks (std::move them in).
+    ///
+    ///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
+    ///     // 1 0 0 0
+    ///     // 1 0 1 0
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator&&(A&& a, B&& b)
+    {
+        return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what either mask keeps.
+    ///
+    ///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
+    ///     // 1 0 0 1
+    ///     // 1 1 0 0
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator||(A&& a, B&& b)
+    {
+        return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what exactly one of the masks keeps.
+    ///
+    ///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
+    ///     // 1 1 0 0
+    ///     // 1 0 0 0
+    template <class A, class B>
+        requires(mask_expression<A> || mask_expression<B>)
+    auto operator^(A&& a, B&& b)
+    {
+        return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
+    }
+
+    /// Keeps what the mask drops.
+    ///
+    ///     auto m = !xmask::keep_lengths({1, 3}, 4);
+    ///     // 0 1 1 1
+    ///     // 0 0 0 1
+    template <class M>
+        requires mask_expression<M>
+    auto operator!(M&& m)
+    {
+        return detail::complement(nullptr, std::forward<M>(m));
+    }
+
+    /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
+    /// that it broadcasts there. Throws std::out_of_range for an axis that the new shape does not have.
+    ///
+    ///     auto m = xmask::unsqueeze(xmask::keep_lengths({2, 4, 3}, 4), 1);    // (3, 1, 4)
+    template <class M>
+    auto unsqueeze(M&& m, std::ptrdiff_t axis)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            const std::size_t at = detail::axis_number("unsqueeze", axis, m.dimension() + 1);
+            using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
+            return mask(rule(std::forward<M>(m), at));
+        }
+    }
+
+    /// The mask moved along its last axis, to the right where `by` is positive: column c keeps what column c - by kept.
+    /// What comes in from outside of the row is dropped. A word costs one of the mask's own.
+    ///
+    ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
+    ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction
+    template <class M>
+    auto shift(M&& m, std::ptrdiff_t by)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            return mask(detail::shift_rule<detail::closure_t<M>>(std::forward<M>(m), by));
+        }
+    }
+
+    /// Keeps everything. shape: a number (one axis), or a shape.
+    ///
+    ///     auto m = xmask::keep_all(x.shape());
+    template <class S>
+    auto keep_all(const S& shape)
+    {
+        return detail::make_constant(shape, true);
+    }
+
+    inline auto keep_all(std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_constant(shape, true);
+    }
+
+    /// Keeps nothing. shape: a number (one axis), or a shape.
+    ///
+    ///     auto m = xmask::keep_none(3);    // 0 0 0
+    template <class S>
+    auto keep_none(const S& shape)
+    {
+        return detail::make_constant(shape, false);
+    }
+
+    inline auto keep_none(std::initializer_list<std::size_t> shape)
+    {
+        return detail::make_constant(shape, false);
+    }
+}
+
+/// @file
+/// pack and unpack: the tokens of a padded batch, laid end to end without the padding, and back.
+
+namespace xmask::inline XMASK_ABI
+{
+    namespace detail
+    {
+        /// A container of m's shape with one more axis, row-major.
+        template <class T, class S, class R = typename one_more_axis<S>::type>
+        struct unpacked_of
+        {
+            using type = xt::xarray<T, xt::layout_type::row_major>;
+        };
+
+        template <class T, class S, class I, std::size_t N>
+        struct unpacked_of<T, S, std::array<I, N>>
+        {
+            using type = xt::xtensor<T, N, xt::layout_type::row_major>;
+        };
+    }
+
+    /// The tokens that the mask keeps, end to end: of x (..., tokens, features), such as a padded batch, a row-major
+    /// xtensor of shape (kept, features).
+    ///
+    /// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into (..., tokens), the
+    /// shape without the last axis. Throws std::invalid_argument where it does not, or where x has no axis of features.
+    /// Costs what masked_select costs; padding is not read. unpack is its inverse, and gives its gradient; where the
+    /// tokens of each sequence stand, cumulative lengths say: keep_packed, segment_ids.
+    ///
+    ///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (sum of lengths, features)
+    template <class X, class M>
+    auto pack(const X& x, const M& m)
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>())
+        {
+            using T = std::remove_cv_t<value_type_t<X>>;
+            if (x.dimension() == 0) [[unlikely]]
+            {
+                detail::throw_invalid("pack", "the tensor has no axes; expected (..., tokens, features)");
+            }
+            const detail::any_shape tokens(x.shape().begin(), x.shape().end() - 1);
+            detail::require_broadcast("pack", "a mask", m.shape(), tokens);
+            const std::size_t count = detail::count_rows(tokens, detail::mask_rows<M>(m, tokens));
+            auto elements = detail::select_kept<T>("pack", x, unsqueeze(m, -1));
+            const std::size_t features = detail::columns_of(x.shape());
+            using packed = xt::xtensor<T, 2, xt::layout_type::row_major>;
+            typename packed::shape_type shape = {count, features};
+            // Rows of one, or but one row: such an axis has no stride.
+            typename packed::strides_type strides = {
+                static_cast<std::ptrdiff_t>(count == 1 ? 0 : features), features == 1 ? 0 : 1
+            };
+            return packed(std::move(elements.storage()), std::move(shape), std::move(strides));
+        }
+    }
+
+    /// Tokens that were laid end to end, each at the place that the mask keeps for it; `padding` elsewhere. A row-major
+    /// container of shape (..., tokens, features), where that of the mask is (..., tokens).
+    ///
+    /// packed: a tensor or lazy expression of shape (kept, features). Throws std::invalid_argument where it has not one
+    /// row for each element that the mask keeps. pack is its inverse, and gives its gradient.
+    ///
+    ///     xt::xtensor<float, 3> padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n));
+    template <class X, class M>
+    auto unpack(const X& packed, const M& m, std::type_identity_t<std::remove_cv_t<value_type_t<X>>> padding = {})
+    {
+        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>())
+        {
+            using T = std::remove_cv_t<value_type_t<X>>;
+            const std::size_t count = detail::count_rows(m.shape(), detail::mask_rows<M>(m, m.shape()));
+            if (packed.dimension() != 2 || static_cast<std::size_t>(packed.shape()[0]) != count) [[unlikely]]
+            {
+                detail::throw_invalid(
+                    "unpack", "the tensor has shape ", detail::tuple_text(packed.shape()), "; expected (", count,
+                    ", features), a row for each token that the mask keeps"
+                );
+            }
+            typename detail::unpacked_of<T, typename M::inner_shape_type>::type result;
+            result.resize(detail::append_axis(m.shape(), static_cast<std::size_t>(packed.shape()[1])));
+            result.fill(padding);
+            detail::scatter_into(result, unsqueeze(m, -1), packed);
+            return result;
+        }
+    }
+}
+
 // ==== xmask/masks/additive.hpp ====
 
 #include <limits>
@@ -7398,839 +8477,6 @@ namespace xmask::inline XMASK_ABI
 
 #include <concepts>
 #include <utility>
-
-// ==== xmask/masks/combine.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <initializer_list>
-#include <utility>
-#include <vector>
-
-/// @file
-/// Masks from masks: && || ! ^, unsqueeze and shift; and the two masks that need nothing, keep_all and keep_none.
-
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// The shape type of two masks broadcast together; the rank stays known where both are.
-        template <class S, class T>
-        struct broadcast_shape_type
-        {
-            using type = any_shape;
-        };
-
-        template <class T, std::size_t M, class U, std::size_t N>
-        struct broadcast_shape_type<std::array<T, M>, std::array<U, N>>
-        {
-            using type = std::array<std::size_t, std::max(M, N)>;
-        };
-
-        template <class S, class T>
-        auto broadcast_together(const char* name, const S& a, const T& b)
-        {
-            const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
-            auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
-            for (std::size_t axis = 0; axis < rank; ++axis)
-            {
-                const auto m = axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
-                const auto n = axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
-                shape[axis] = m == 1 ? n : m;
-            }
-            if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]]
-            {
-                throw_invalid(
-                    name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
-                    " do not broadcast together; align the last axes, and give each axis one extent or 1"
-                );
-            }
-            return shape;
-        }
-
-        /// Where an element stands, one number for each axis.
-        using element_index = std::vector<std::size_t>;
-
-        /// The index of the element of shape `from` that is broadcast to an index.
-        template <class S>
-        element_index broadcast_index(const element_index& index, const S& from)
-        {
-            element_index there(from.size());
-            for (std::size_t axis = 0; axis < there.size(); ++axis)
-            {
-                there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
-            }
-            return there;
-        }
-
-        /// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
-        struct both
-        {
-            static constexpr const char* name = "operator&&";
-            static constexpr bool any_term_decides = true;
-
-            template <class Bits>
-            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
-            {
-                return a & b;
-            }
-
-            static constexpr bool kept(bool a, bool b) noexcept
-            {
-                return a && b;
-            }
-
-            static constexpr column_range extent(column_range a, column_range b) noexcept
-            {
-                return intersection(a, b);
-            }
-
-            static constexpr column_range solid(column_range a, column_range b) noexcept
-            {
-                return intersection(a, b);
-            }
-        };
-
-        struct either
-        {
-            static constexpr const char* name = "operator||";
-            static constexpr bool any_term_decides = true;
-
-            template <class Bits>
-            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
-            {
-                return a | b;
-            }
-
-            static constexpr bool kept(bool a, bool b) noexcept
-            {
-                return a || b;
-            }
-
-            static constexpr column_range extent(column_range a, column_range b) noexcept
-            {
-                return hull(a, b);
-            }
-
-            static constexpr column_range solid(column_range a, column_range b) noexcept
-            {
-                return a.size() < b.size() ? b : a;
-            }
-        };
-
-        struct one_of
-        {
-            static constexpr const char* name = "operator^";
-            static constexpr bool any_term_decides = false;
-
-            template <class Bits>
-            XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept
-            {
-                return a ^ b;
-            }
-
-            static constexpr bool kept(bool a, bool b) noexcept
-            {
-                return a != b;
-            }
-
-            static constexpr column_range extent(column_range a, column_range b) noexcept
-            {
-                return hull(a, b);
-            }
-
-            static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept
-            {
-                return {};
-            }
-        };
-
-        template <class How, row_cursor A, row_cursor B>
-        class pair_cursor
-        {
-        public:
-
-            pair_cursor(A a, B b)
-                : m_a(std::move(a))
-                , m_b(std::move(b))
-            {
-            }
-
-            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
-            {
-                return How::word(m_a.word(c), m_b.word(c));
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
-            }
-
-            [[nodiscard]] column_range extent() const
-            {
-                return How::extent(m_a.extent(), m_b.extent());
-            }
-
-            [[nodiscard]] column_range solid() const
-            {
-                return How::solid(detail::solid(m_a), detail::solid(m_b));
-            }
-
-            [[nodiscard]] bool has_lanes() const noexcept
-                requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
-            {
-                return m_a.has_lanes() && m_b.has_lanes();
-            }
-
-            template <class T>
-                requires(lane_cursor<A, T> && lane_cursor<B, T>)
-            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
-            {
-                return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
-            }
-
-        private:
-
-            A m_a;
-            B m_b;
-        };
-
-        template <class How, class RowsA, class RowsB>
-        class pair_rows
-        {
-        public:
-
-            pair_rows(RowsA a, RowsB b)
-                : m_a(std::move(a))
-                , m_b(std::move(b))
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return std::min(m_a.form(), m_b.form());
-            }
-
-            XMASK_INLINE auto flat() const
-            {
-                return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
-            }
-
-        private:
-
-            RowsA m_a;
-            RowsB m_b;
-        };
-
-        template <class How, class CTA, class CTB>
-        class pair_rule
-        {
-            using mask_a = std::decay_t<CTA>;
-            using mask_b = std::decay_t<CTB>;
-
-        public:
-
-            using shape_type = typename broadcast_shape_type<
-                typename mask_a::inner_shape_type,
-                typename mask_b::inner_shape_type>::type;
-
-            static constexpr const char* name = How::name;
-            static constexpr bool any_term_decides = How::any_term_decides;
-
-            template <class A, class B>
-            pair_rule(A&& a, B&& b)
-                : m_a(std::forward<A>(a))
-                , m_b(std::forward<B>(b))
-                , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape()))
-            {
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                using rows_a = mask_rows<mask_a>;
-                using rows_b = mask_rows<mask_b>;
-                return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
-            }
-
-            template <class F>
-            void for_each_term(const element_index& index, F&& f) const
-            {
-                f(m_a, broadcast_index(index, m_a.shape()));
-                f(m_b, broadcast_index(index, m_b.shape()));
-            }
-
-        private:
-
-            CTA m_a;
-            CTB m_b;
-            shape_type m_shape;
-        };
-
-        template <class How, class A, class B>
-        auto combine(A&& a, B&& b)
-        {
-            if constexpr (require_mask<A>() && require_mask<B>())
-            {
-                using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
-                return mask(rule(std::forward<A>(a), std::forward<B>(b)));
-            }
-        }
-
-        template <row_cursor C>
-        class not_cursor
-        {
-        public:
-
-            not_cursor(C cursor, std::size_t n)
-                : m_cursor(std::move(cursor))
-                , m_columns(n)
-            {
-            }
-
-            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
-            {
-                return ~m_cursor.word(c) & first_bits(m_columns - c);
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                return !detail::kept(m_cursor, c);
-            }
-
-            [[nodiscard]] column_range extent() const
-            {
-                return {0, m_columns};
-            }
-
-            [[nodiscard]] bool has_lanes() const noexcept
-                requires requires(const C& cursor) { cursor.has_lanes(); }
-            {
-                return m_cursor.has_lanes();
-            }
-
-            template <class T>
-                requires lane_cursor<C, T>
-            XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
-            {
-                return !m_cursor.template lanes<T>(c);
-            }
-
-        private:
-
-            C m_cursor;
-            std::size_t m_columns;
-        };
-
-        template <class Rows>
-        class not_rows
-        {
-        public:
-
-            not_rows(Rows rows, std::size_t row_count, std::size_t n)
-                : m_rows(std::move(rows))
-                , m_row_count(row_count)
-                , m_columns(n)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return m_rows.form();
-            }
-
-            XMASK_INLINE auto flat() const
-            {
-                return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
-            }
-
-        private:
-
-            Rows m_rows;
-            std::size_t m_row_count;
-            std::size_t m_columns;
-        };
-
-        template <class CTM>
-        class not_rule
-        {
-            using mask_type = std::decay_t<CTM>;
-
-        public:
-
-            using shape_type = typename mask_type::inner_shape_type;
-
-            template <class M>
-            not_rule(const char* name, M&& m)
-                : m_mask(std::forward<M>(m))
-                , m_name(name)
-            {
-            }
-
-            [[nodiscard]] const char* name() const noexcept
-            {
-                return m_name == nullptr ? "operator!" : m_name;
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_mask.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                using rows = mask_rows<mask_type>;
-                return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
-            }
-
-            template <class F>
-            void for_each_term(const element_index& index, F&& f) const
-            {
-                if (m_name == nullptr)
-                {
-                    f(m_mask, index);
-                }
-            }
-
-        private:
-
-            CTM m_mask;
-            const char* m_name;
-        };
-
-        /// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned around is
-        /// nobody's concern. Without a name it is operator!.
-        template <class M>
-        auto complement(const char* name, M&& m)
-        {
-            return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
-        }
-
-        /// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row of its own.
-        template <class CTM>
-        class unsqueeze_rule
-        {
-            using mask_type = std::decay_t<CTM>;
-            using rows_type = mask_rows<mask_type>;
-
-            class column_cursor
-            {
-            public:
-
-                column_cursor(typename rows_type::cursor cursor, std::size_t column, bool whole_row)
-                    : m_cursor(std::move(cursor))
-                    , m_column(column)
-                    , m_whole_row(whole_row)
-                {
-                }
-
-                [[nodiscard]] word_t word(std::size_t c) const
-                {
-                    return m_whole_row ? m_cursor.word(c) : word_t(detail::kept(m_cursor, m_column));
-                }
-
-                [[nodiscard]] bool kept(std::size_t c) const
-                {
-                    return detail::kept(m_cursor, m_whole_row ? c : m_column);
-                }
-
-                [[nodiscard]] column_range extent() const
-                {
-                    return m_whole_row ? m_cursor.extent() : column_range{0, 1};
-                }
-
-                [[nodiscard]] column_range solid() const
-                {
-                    return m_whole_row ? m_cursor.solid() : column_range();
-                }
-
-            private:
-
-                typename rows_type::cursor m_cursor;
-                std::size_t m_column;
-                bool m_whole_row;
-            };
-
-            class column_rows
-            {
-            public:
-
-                column_rows(rows_type rows, std::size_t n, bool whole_row)
-                    : m_rows(std::move(rows))
-                    , m_columns(n)
-                    , m_whole_row(whole_row)
-                {
-                }
-
-                XMASK_INLINE column_cursor row(std::size_t r) const
-                {
-                    return m_whole_row ? column_cursor(m_rows.row(r), 0, true)
-                                       : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
-                }
-
-            private:
-
-                rows_type m_rows;
-                std::size_t m_columns;
-                bool m_whole_row;
-            };
-
-        public:
-
-            using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
-
-            static constexpr const char* name = "unsqueeze";
-
-            template <class M>
-            unsqueeze_rule(M&& m, std::size_t axis)
-                : m_mask(std::forward<M>(m))
-                , m_shape(append_axis(m_mask.shape(), 1))
-                , m_axis(axis)
-                , m_last(axis + 1 == m_shape.size())
-            {
-                std::rotate(m_shape.begin() + static_cast<std::ptrdiff_t>(axis), m_shape.end() - 1, m_shape.end());
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
-            }
-
-            template <class F>
-            void for_each_term(element_index index, F&& f) const
-            {
-                index.erase(index.begin() + static_cast<std::ptrdiff_t>(m_axis));
-                f(m_mask, index);
-            }
-
-        private:
-
-            CTM m_mask;
-            shape_type m_shape;
-            std::size_t m_axis;
-            bool m_last;
-        };
-
-        /// A row moved along its columns; what comes in from outside is dropped.
-        template <row_cursor C>
-        class shift_cursor
-        {
-        public:
-
-            shift_cursor(C cursor, std::ptrdiff_t by, std::size_t n)
-                : m_cursor(std::move(cursor))
-                , m_right(by > 0 ? static_cast<std::size_t>(by) : 0)
-                , m_left(by < 0 ? std::size_t(0) - static_cast<std::size_t>(by) : 0)
-                , m_columns(n)
-            {
-            }
-
-            [[nodiscard]] word_t word(std::size_t c) const
-            {
-                const std::size_t hidden = m_right > c ? m_right - c : 0;
-                const std::size_t from = std::max(c, m_right) - m_right + m_left;
-                if (hidden >= word_columns || from >= m_columns)
-                {
-                    return 0;
-                }
-                return m_cursor.word(from) << hidden & first_bits(m_columns - c);
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                const std::size_t from = c - m_right + m_left;
-                return c >= m_right && from < m_columns && detail::kept(m_cursor, from);
-            }
-
-            [[nodiscard]] column_range extent() const
-            {
-                return moved(m_cursor.extent());
-            }
-
-            [[nodiscard]] column_range solid() const
-            {
-                return moved(detail::solid(m_cursor));
-            }
-
-        private:
-
-            [[nodiscard]] column_range moved(column_range range) const
-            {
-                const auto to = [&](std::size_t c) {
-                    return std::min(m_left != 0 ? std::max(c, m_left) - m_left : c + m_right, m_columns);
-                };
-                return range.size() == 0 ? column_range() : column_range{to(range.begin), to(range.end)};
-            }
-
-            C m_cursor;
-            std::size_t m_right;
-            std::size_t m_left;
-            std::size_t m_columns;
-        };
-
-        template <class Rows>
-        class shift_rows
-        {
-        public:
-
-            shift_rows(Rows rows, std::ptrdiff_t by, std::size_t n)
-                : m_rows(std::move(rows))
-                , m_by(by)
-                , m_columns(n)
-            {
-            }
-
-            auto row(std::size_t r) const
-            {
-                return shift_cursor<typename Rows::cursor>(m_rows.row(r), m_by, m_columns);
-            }
-
-        private:
-
-            Rows m_rows;
-            std::ptrdiff_t m_by;
-            std::size_t m_columns;
-        };
-
-        template <class CTM>
-        class shift_rule
-        {
-            using mask_type = std::decay_t<CTM>;
-
-        public:
-
-            using shape_type = typename mask_type::inner_shape_type;
-
-            static constexpr const char* name = "shift";
-
-            template <class M>
-            shift_rule(M&& m, std::ptrdiff_t by)
-                : m_mask(std::forward<M>(m))
-                , m_by(std::clamp(by, -columns(), columns()))
-            {
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_mask.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                using rows = mask_rows<mask_type>;
-                return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
-            }
-
-            /// What comes in from outside of the row is no term's doing.
-            template <class F>
-            void for_each_term(element_index index, F&& f) const
-            {
-                const std::ptrdiff_t from = index.empty() ? 0 : static_cast<std::ptrdiff_t>(index.back()) - m_by;
-                if (from < 0 || from >= columns() || (index.empty() && m_by != 0))
-                {
-                    return;
-                }
-                if (!index.empty())
-                {
-                    index.back() = static_cast<std::size_t>(from);
-                }
-                f(m_mask, index);
-            }
-
-        private:
-
-            [[nodiscard]] std::ptrdiff_t columns() const
-            {
-                return static_cast<std::ptrdiff_t>(columns_of(shape()));
-            }
-
-            CTM m_mask;
-            std::ptrdiff_t m_by;
-        };
-
-        /// Every row alike: all kept, or none.
-        template <class S>
-        class constant_rule
-        {
-        public:
-
-            using shape_type = S;
-
-            constant_rule(S shape, bool kept)
-                : m_shape(std::move(shape))
-                , m_kept{0, kept ? columns_of(m_shape) : 0}
-                , m_name(kept ? "keep_all" : "keep_none")
-            {
-            }
-
-            [[nodiscard]] const char* name() const noexcept
-            {
-                return m_name;
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept
-            {
-                return range_cursor(m_kept);
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return flat_form::direct;
-            }
-
-            [[nodiscard]] range_cursor flat() const noexcept
-            {
-                return range_cursor({0, rows_of(m_shape) * m_kept.end});
-            }
-
-        private:
-
-            S m_shape;
-            column_range m_kept;
-            const char* m_name;
-        };
-
-        template <class S>
-        auto make_constant(const S& shape, bool kept)
-        {
-            auto owned = to_shape(shape);
-            return mask(constant_rule<decltype(owned)>(std::move(owned), kept));
-        }
-    }
-
-    /// Keeps what both masks keep. The masks broadcast together as NumPy does; std::invalid_argument otherwise. A mask with
-    /// a name is held by reference, as xtensor's expressions hold theirs: what a function returns must not refer to its
-    /// local masks (std::move them in).
-    ///
-    ///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
-    ///     // 1 0 0 0
-    ///     // 1 0 1 0
-    template <class A, class B>
-        requires(mask_expression<A> || mask_expression<B>)
-    auto operator&&(A&& a, B&& b)
-    {
-        return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
-    }
-
-    /// Keeps what either mask keeps.
-    ///
-    ///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
-    ///     // 1 0 0 1
-    ///     // 1 1 0 0
-    template <class A, class B>
-        requires(mask_expression<A> || mask_expression<B>)
-    auto operator||(A&& a, B&& b)
-    {
-        return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
-    }
-
-    /// Keeps what exactly one of the masks keeps.
-    ///
-    ///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
-    ///     // 1 1 0 0
-    ///     // 1 0 0 0
-    template <class A, class B>
-        requires(mask_expression<A> || mask_expression<B>)
-    auto operator^(A&& a, B&& b)
-    {
-        return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
-    }
-
-    /// Keeps what the mask drops.
-    ///
-    ///     auto m = !xmask::keep_lengths({1, 3}, 4);
-    ///     // 0 1 1 1
-    ///     // 0 0 0 1
-    template <class M>
-        requires mask_expression<M>
-    auto operator!(M&& m)
-    {
-        return detail::complement(nullptr, std::forward<M>(m));
-    }
-
-    /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the new shape), so
-    /// that it broadcasts there. Throws std::out_of_range for an axis that the new shape does not have.
-    ///
-    ///     auto m = xmask::unsqueeze(xmask::keep_lengths({2, 4, 3}, 4), 1);    // (3, 1, 4)
-    template <class M>
-    auto unsqueeze(M&& m, std::ptrdiff_t axis)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t at = detail::axis_number("unsqueeze", axis, m.dimension() + 1);
-            using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
-            return mask(rule(std::forward<M>(m), at));
-        }
-    }
-
-    /// The mask moved along its last axis, to the right where `by` is positive: column c keeps what column c - by kept.
-    /// What comes in from outside of the row is dropped. A word costs one of the mask's own.
-    ///
-    ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
-    ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction
-    template <class M>
-    auto shift(M&& m, std::ptrdiff_t by)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            return mask(detail::shift_rule<detail::closure_t<M>>(std::forward<M>(m), by));
-        }
-    }
-
-    /// Keeps everything. shape: a number (one axis), or a shape.
-    ///
-    ///     auto m = xmask::keep_all(x.shape());
-    template <class S>
-    auto keep_all(const S& shape)
-    {
-        return detail::make_constant(shape, true);
-    }
-
-    inline auto keep_all(std::initializer_list<std::size_t> shape)
-    {
-        return detail::make_constant(shape, true);
-    }
-
-    /// Keeps nothing. shape: a number (one axis), or a shape.
-    ///
-    ///     auto m = xmask::keep_none(3);    // 0 0 0
-    template <class S>
-    auto keep_none(const S& shape)
-    {
-        return detail::make_constant(shape, false);
-    }
-
-    inline auto keep_none(std::initializer_list<std::size_t> shape)
-    {
-        return detail::make_constant(shape, false);
-    }
-}
 
 // ==== xmask/masks/element_rule.hpp ====
 
@@ -15026,199 +15272,610 @@ namespace xmask::inline XMASK_ABI
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
+#include <memory>
+#include <utility>
 #include <vector>
 
 /// @file
-/// A mask as tiles, each full, partial or empty: what pictures are drawn from.
+/// A mask as tiles, each full, partial or empty: what work is skipped by, and pictures are drawn from.
 
-namespace xmask::inline XMASK_ABI::detail
+namespace xmask::inline XMASK_ABI
 {
-    enum class tile : unsigned char
+    /// How much of a tile is kept.
+    enum class tile_kind : unsigned char
     {
         empty,
         partial,
         full
     };
 
-    /// One row of tiles: how many elements of each are kept.
-    class tile_counts
+    namespace detail
+    {
+        /// One row of tiles: how many elements of each are kept.
+        class tile_counts
+        {
+        public:
+
+            tile_counts(std::size_t tiles, std::size_t width)
+                : m_width(width)
+                , m_kept(tiles)
+                , m_whole(tiles + 1)
+            {
+            }
+
+            void clear()
+            {
+                std::fill(m_kept.begin(), m_kept.end(), 0);
+                std::fill(m_whole.begin(), m_whole.end(), 0);
+            }
+
+            /// Columns of one row that are all kept: two tiles take their share, and those between them are noted at
+            /// once.
+            void add(column_range all)
+            {
+                const std::size_t first = all.begin / m_width;
+                const std::size_t last = (all.end - 1) / m_width;
+                if (first == last)
+                {
+                    m_kept[first] += all.size();
+                    return;
+                }
+                m_kept[first] += (first + 1) * m_width - all.begin;
+                m_kept[last] += all.end - last * m_width;
+                ++m_whole[first + 1];
+                --m_whole[last];
+            }
+
+            /// The word at column c of one row.
+            void add(std::size_t c, word_t bits)
+            {
+                while (bits != 0)
+                {
+                    const std::size_t dropped = lowest_bit(bits);
+                    c += dropped;
+                    bits >>= dropped;
+                    const std::size_t t = c / m_width;
+                    const std::size_t count = std::min((t + 1) * m_width - c, word_columns);
+                    m_kept[t] += count_bits(bits & first_bits(count));
+                    bits = count == word_columns ? 0 : bits >> count;
+                    c += count;
+                }
+            }
+
+            /// Calls f(tile number, elements kept) for each tile.
+            template <class F>
+            void for_each(F&& f) const
+            {
+                std::ptrdiff_t whole = 0;
+                for (std::size_t t = 0; t < m_kept.size(); ++t)
+                {
+                    whole += m_whole[t];
+                    f(t, m_kept[t] + static_cast<std::size_t>(whole) * m_width);
+                }
+            }
+
+        private:
+
+            std::size_t m_width;
+            std::vector<std::size_t> m_kept;
+            std::vector<std::ptrdiff_t> m_whole;    // rows that keep this tile whole, less those that keep the one before
+        };
+
+        /// Bits, one for each element of some rows. There is no memory for them until some are written.
+        class bit_rows
+        {
+        public:
+
+            bit_rows(std::size_t rows, std::size_t n)
+                : m_rows(rows)
+                , m_words((n + word_columns - 1) / word_columns)
+            {
+            }
+
+            /// Sets the bits of columns [c, c + count); they lie in at most two words.
+            void write(std::size_t i, std::size_t c, std::size_t count, word_t bits)
+            {
+                if (m_bits.empty())
+                {
+                    m_bits.resize(m_rows * m_words);
+                }
+                word_t* at = m_bits.data() + i * m_words + c / word_columns;
+                const std::size_t shift = c % word_columns;
+                const word_t chosen = first_bits(count);
+                *at = (*at & ~(chosen << shift)) | bits << shift;
+                if (shift + count > word_columns)
+                {
+                    at[1] = (at[1] & ~(chosen >> (word_columns - shift))) | bits >> (word_columns - shift);
+                }
+            }
+
+            /// The bits of columns [c, c + 64), those past the row 0 or those of the next one.
+            [[nodiscard]] word_t read(std::size_t i, std::size_t c) const
+            {
+                const std::size_t at = i * m_words + c / word_columns;
+                const std::size_t shift = c % word_columns;
+                const bool two = shift != 0 && at + 1 < m_bits.size();
+                return m_bits[at] >> shift | (two ? m_bits[at + 1] << (word_columns - shift) : 0);
+            }
+
+        private:
+
+            std::size_t m_rows;
+            std::size_t m_words;
+            std::vector<word_t> m_bits;
+        };
+
+        /// How a stack of matrices is cut: tiles of `tile_rows` x `tile_columns` elements, fewer at the last edges.
+        struct tiling
+        {
+            std::size_t matrices;
+            std::size_t matrix_rows;
+            std::size_t columns;
+            std::size_t tile_rows;
+            std::size_t tile_columns;
+
+            /// The last two axes are the matrix; a row alone is a matrix of one row.
+            template <class S>
+            static tiling of(const S& shape, std::size_t tile_rows, std::size_t tile_columns)
+            {
+                const std::size_t rows = shape.size() < 2 ? 1 : static_cast<std::size_t>(shape[shape.size() - 2]);
+                return {rows == 0 ? 0 : rows_of(shape) / rows, rows, columns_of(shape), tile_rows, tile_columns};
+            }
+
+            [[nodiscard]] std::size_t bands_of_matrix() const noexcept
+            {
+                return columns == 0 ? 0 : matrix_rows / tile_rows + (matrix_rows % tile_rows != 0);
+            }
+
+            [[nodiscard]] std::size_t bands() const noexcept
+            {
+                return matrices * bands_of_matrix();
+            }
+
+            [[nodiscard]] std::size_t tiles_of_band() const noexcept
+            {
+                return matrices * matrix_rows == 0 ? 0 : columns / tile_columns + (columns % tile_columns != 0);
+            }
+
+            [[nodiscard]] std::size_t tiles() const noexcept
+            {
+                return bands() * tiles_of_band();
+            }
+        };
+
+        /// One row of tiles of a mask. Each word is asked for at most once; where words are wanted, those that were
+        /// asked for are kept.
+        template <class MaskRows>
+        class tile_band
+        {
+        public:
+
+            tile_band(const MaskRows& rows, const tiling& cut, bool wants_words)
+                : m_rows(std::addressof(rows))
+                , m_wants_words(wants_words)
+                , m_cut(cut)
+                , m_counts(cut.tiles_of_band(), std::max<std::size_t>(cut.tile_columns, 1))
+                , m_kept(cut.tiles_of_band())
+                , m_words(std::min(cut.tile_rows, cut.matrix_rows), cut.columns)
+            {
+                m_cursors.reserve(std::min(cut.tile_rows, cut.matrix_rows));
+            }
+
+            /// Goes to a band. Of columns that the mask knows to be kept or dropped nobody asks for words.
+            void seek(std::size_t band)
+            {
+                m_matrix = band / m_cut.bands_of_matrix();
+                m_first = band % m_cut.bands_of_matrix() * m_cut.tile_rows;
+                m_row_count = std::min(m_cut.tile_rows, m_cut.matrix_rows - m_first);
+                m_cursors.clear();
+                m_counts.clear();
+                for (std::size_t i = 0; i < m_row_count; ++i)
+                {
+                    m_cursors.push_back(m_rows->row(m_matrix * m_cut.matrix_rows + m_first + i));
+                    walk_stretches(
+                        m_cursors.back(), m_cut.columns,
+                        [&](std::size_t c, std::size_t count, word_t bits) {
+                            m_counts.add(c, bits);
+                            if (m_wants_words)
+                            {
+                                m_words.write(i, c, count, bits);
+                            }
+                        },
+                        [&](column_range all) { m_counts.add(all); }
+                    );
+                }
+                m_counts.for_each([&](std::size_t t, std::size_t kept) { m_kept[t] = kept; });
+            }
+
+            [[nodiscard]] const tiling& cut() const noexcept
+            {
+                return m_cut;
+            }
+
+            [[nodiscard]] std::size_t matrix() const noexcept
+            {
+                return m_matrix;
+            }
+
+            /// Its first row in the matrix, and how many it has.
+            [[nodiscard]] std::size_t row() const noexcept
+            {
+                return m_first;
+            }
+
+            [[nodiscard]] std::size_t rows() const noexcept
+            {
+                return m_row_count;
+            }
+
+            [[nodiscard]] std::size_t tiles() const noexcept
+            {
+                return m_kept.size();
+            }
+
+            /// Columns of tile t.
+            [[nodiscard]] std::size_t columns(std::size_t t) const noexcept
+            {
+                return std::min(m_cut.tile_columns, m_cut.columns - t * m_cut.tile_columns);
+            }
+
+            [[nodiscard]] std::size_t kept(std::size_t t) const noexcept
+            {
+                return m_kept[t];
+            }
+
+            [[nodiscard]] tile_kind kind(std::size_t t) const noexcept
+            {
+                if (m_kept[t] == 0)
+                {
+                    return tile_kind::empty;
+                }
+                return m_kept[t] == m_row_count * columns(t) ? tile_kind::full : tile_kind::partial;
+            }
+
+            /// Columns [c, c + 64) of row i of the band.
+            [[nodiscard]] word_t word(std::size_t i, std::size_t c) const
+            {
+                const auto& cursor = m_cursors[i];
+                const std::size_t end = std::min(c + word_columns, m_cut.columns);
+                word_t bits = 0;
+                for (std::size_t at = c; at < end;)
+                {
+                    const column_stretch next = stretch(cursor, at);
+                    const std::size_t stop = std::min(next.end, end);
+                    if (next.what != column_stretch::kind::dropped)
+                    {
+                        const word_t known = next.what == column_stretch::kind::kept ? ~word_t(0) : m_words.read(i, at);
+                        bits |= (known & first_bits(stop - at)) << (at - c);
+                    }
+                    at = stop;
+                }
+                return bits;
+            }
+
+        private:
+
+            const MaskRows* m_rows;
+            bool m_wants_words;
+            tiling m_cut;
+            std::vector<typename MaskRows::cursor> m_cursors;
+            tile_counts m_counts;
+            std::vector<std::size_t> m_kept;
+            bit_rows m_words;
+            std::size_t m_matrix = 0;
+            std::size_t m_first = 0;
+            std::size_t m_row_count = 0;
+        };
+    }
+
+    /// One tile of a mask, while the walk that gave it stands at its row of tiles.
+    template <class Band>
+    class mask_tile
     {
     public:
 
-        tile_counts(std::size_t tiles, std::size_t width)
-            : m_width(width)
-            , m_kept(tiles)
-            , m_whole(tiles + 1)
+        mask_tile(const Band& band, std::size_t number) noexcept
+            : m_band(std::addressof(band))
+            , m_number(number)
         {
         }
 
-        /// Columns of one row that are all kept: two tiles take their share, and those between them are noted at once.
-        void add(column_range all)
+        [[nodiscard]] tile_kind kind() const noexcept
         {
-            const std::size_t first = all.begin / m_width;
-            const std::size_t last = (all.end - 1) / m_width;
-            if (first == last)
-            {
-                m_kept[first] += all.size();
-                return;
-            }
-            m_kept[first] += (first + 1) * m_width - all.begin;
-            m_kept[last] += all.end - last * m_width;
-            ++m_whole[first + 1];
-            --m_whole[last];
+            return m_band->kind(m_number);
         }
 
-        /// The word at column c of one row.
-        void add(std::size_t c, word_t bits)
+        /// How many of its elements are kept; it is known, and asking costs nothing.
+        [[nodiscard]] std::size_t kept() const noexcept
         {
-            while (bits != 0)
-            {
-                const std::size_t dropped = lowest_bit(bits);
-                c += dropped;
-                bits >>= dropped;
-                const std::size_t t = c / m_width;
-                const std::size_t count = std::min((t + 1) * m_width - c, word_columns);
-                m_kept[t] += count_bits(bits & first_bits(count));
-                bits = count == word_columns ? 0 : bits >> count;
-                c += count;
-            }
+            return m_band->kept(m_number);
         }
 
-        /// Calls f(tile number, elements kept) for each tile.
-        template <class F>
-        void for_each(F&& f) const
+        /// Which matrix of a stack it lies in, by row-major number of the leading axes.
+        [[nodiscard]] std::size_t matrix() const noexcept
         {
-            std::ptrdiff_t whole = 0;
-            for (std::size_t t = 0; t < m_kept.size(); ++t)
-            {
-                whole += m_whole[t];
-                f(t, m_kept[t] + static_cast<std::size_t>(whole) * m_width);
-            }
+            return m_band->matrix();
         }
 
-    private:
-
-        std::size_t m_width;
-        std::vector<std::size_t> m_kept;
-        std::vector<std::ptrdiff_t> m_whole;    // rows that keep this tile whole, less those that keep the one before
-    };
-
-    /// A mask cut into at most `most_rows` x `most_columns` tiles of equal size; a tile is one element where that fits.
-    /// The rows of a stack of matrices follow one another.
-    template <mask_expression M>
-    class tiled_mask
-    {
-    public:
-
-        tiled_mask(const M& m, std::size_t most_rows, std::size_t most_columns)
-            : m_masks(m, m.shape())
-            , m_row_count(m.size() == 0 ? 0 : rows_of(m.shape()))
-            , m_column_count(m.size() == 0 ? 0 : columns_of(m.shape()))
-            , m_matrix_rows(m.dimension() > 2 ? static_cast<std::size_t>(m.shape()[m.dimension() - 2]) : m_row_count)
-            , m_tile_rows(extent_of_tile(m_row_count, most_rows))
-            , m_tile_columns(extent_of_tile(m_column_count, most_columns))
+        /// Its first row and column, in the matrix.
+        [[nodiscard]] std::size_t row() const noexcept
         {
+            return m_band->row();
         }
 
-        /// The number of rows of tiles, and of tiles in each.
+        [[nodiscard]] std::size_t column() const noexcept
+        {
+            return m_number * m_band->cut().tile_columns;
+        }
+
+        /// How many rows and columns it has.
         [[nodiscard]] std::size_t rows() const noexcept
         {
-            return (m_row_count + m_tile_rows - 1) / m_tile_rows;
+            return m_band->rows();
         }
 
         [[nodiscard]] std::size_t columns() const noexcept
         {
-            return (m_column_count + m_tile_columns - 1) / m_tile_columns;
+            return m_band->columns(m_number);
+        }
+
+        /// 64 of its elements, from column c of its row i on: bit k says whether column c + k is kept. Bits past the
+        /// tile are 0. No word of the mask is asked for twice.
+        [[nodiscard]] word_t word(std::size_t i, std::size_t c = 0) const
+        {
+            return m_band->word(i, column() + c) & first_bits(columns() - c);
+        }
+
+    private:
+
+        const Band* m_band;
+        std::size_t m_number;
+    };
+
+    /// A mask cut into tiles: a range of them, in row-major order. Made by tiles().
+    template <class CTM>
+    class mask_tiles
+    {
+        using mask_type = std::decay_t<CTM>;
+        using rows_type = detail::mask_rows<mask_type>;
+
+    public:
+
+        using band_type = detail::tile_band<rows_type>;
+
+        class iterator
+        {
+        public:
+
+            using value_type = mask_tile<band_type>;
+            using difference_type = std::ptrdiff_t;
+            using iterator_category = std::input_iterator_tag;
+
+            iterator(std::unique_ptr<band_type> band, std::size_t bands)
+                : m_band(std::move(band))
+                , m_left(bands)
+                , m_bands(bands)
+            {
+                seek();
+            }
+
+            value_type operator*() const noexcept
+            {
+                return {*m_band, m_tile};
+            }
+
+            iterator& operator++()
+            {
+                if (++m_tile == m_band->tiles())
+                {
+                    m_tile = 0;
+                    --m_left;
+                    seek();
+                }
+                return *this;
+            }
+
+            void operator++(int)
+            {
+                ++*this;
+            }
+
+            bool operator==(std::default_sentinel_t) const noexcept
+            {
+                return m_left == 0;
+            }
+
+        private:
+
+            void seek()
+            {
+                if (m_left != 0)
+                {
+                    m_band->seek(m_bands - m_left);
+                }
+            }
+
+            std::unique_ptr<band_type> m_band;    // tiles refer to it, wherever the iterator goes
+            std::size_t m_tile = 0;
+            std::size_t m_left;
+            std::size_t m_bands;
+        };
+
+        /// Of the mask as it is.
+        template <class M>
+        mask_tiles(M&& m, std::size_t tile_rows, std::size_t tile_columns)
+            : m_mask(std::forward<M>(m))
+            , m_rows(m_mask, m_mask.shape())
+            , m_cut(detail::tiling::of(m_mask.shape(), tile_rows, tile_columns))
+        {
+        }
+
+        /// Of a mask that is broadcast to a shape, cut as `cut` says.
+        template <class M, class S>
+        mask_tiles(M&& m, const S& shape, const detail::tiling& cut)
+            : m_mask(std::forward<M>(m))
+            , m_rows(m_mask, shape)
+            , m_cut(cut)
+        {
+        }
+
+        // The rows look into the mask.
+        mask_tiles(const mask_tiles&) = delete;
+        mask_tiles& operator=(const mask_tiles&) = delete;
+
+        [[nodiscard]] iterator begin() const
+        {
+            return {std::make_unique<band_type>(band()), size() == 0 ? 0 : rows()};
+        }
+
+        [[nodiscard]] std::default_sentinel_t end() const noexcept
+        {
+            return {};
+        }
+
+        /// How many tiles there are, how many rows of them in all matrices, and how many in a row.
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_cut.tiles();
+        }
+
+        [[nodiscard]] std::size_t rows() const noexcept
+        {
+            return m_cut.bands();
+        }
+
+        [[nodiscard]] std::size_t columns() const noexcept
+        {
+            return m_cut.tiles_of_band();
         }
 
         /// The extents of a tile; the last ones may be smaller.
         [[nodiscard]] std::size_t tile_rows() const noexcept
         {
-            return m_tile_rows;
+            return m_cut.tile_rows;
         }
 
         [[nodiscard]] std::size_t tile_columns() const noexcept
         {
-            return m_tile_columns;
+            return m_cut.tile_columns;
         }
 
-        [[nodiscard]] bool folded() const noexcept
-        {
-            return m_tile_rows > 1 || m_tile_columns > 1;
-        }
-
-        /// How many matrices of a stack end before a row of tiles. Folded rows may belong to several, and all count as one.
+        /// How many matrices of a stack end before a row of tiles.
         [[nodiscard]] std::size_t matrices_before(std::size_t tile_row) const noexcept
         {
-            return m_tile_rows > 1 || m_matrix_rows == 0 ? 0 : tile_row / m_matrix_rows;
+            return tile_row / m_cut.bands_of_matrix();
         }
 
-        /// One row of tiles. Nobody asks for the words of columns that the mask knows to be kept or dropped.
-        [[nodiscard]] std::vector<tile> row(std::size_t tile_row) const
+        /// For a walk of one's own: band.seek(number of a row of tiles) makes it that row. Each thread takes its own.
+        [[nodiscard]] band_type band(bool wants_words = true) const
         {
-            const std::size_t first = tile_row * m_tile_rows;
-            const std::size_t last = std::min(first + m_tile_rows, m_row_count);
-            tile_counts counts(columns(), m_tile_columns);
-            for (std::size_t r = first; r < last; ++r)
+            return band_type(m_rows, m_cut, wants_words);
+        }
+
+        /// How many tiles are full, partial and empty.
+        [[nodiscard]] std::size_t count(tile_kind kind) const
+        {
+            std::size_t count = 0;
+            band_type line = band(false);
+            for (std::size_t r = 0; r < rows(); ++r)
             {
-                any_word(
-                    m_masks.row(r), m_column_count,
-                    [&](std::size_t c, word_t bits) {
-                        counts.add(c, bits);
-                        return false;
-                    },
-                    [&](column_range all) {
-                        counts.add(all);
-                        return false;
-                    }
-                );
+                line.seek(r);
+                for (std::size_t t = 0; t < columns(); ++t)
+                {
+                    count += line.kind(t) == kind;
+                }
             }
-            std::vector<tile> tiles(columns());
-            counts.for_each([&](std::size_t t, std::size_t kept) {
-                const std::size_t width = std::min(m_tile_columns, m_column_count - t * m_tile_columns);
-                tiles[t] = kept == 0 ? tile::empty : kept == width * (last - first) ? tile::full : tile::partial;
-            });
-            return tiles;
+            return count;
         }
 
     private:
 
-        static std::size_t extent_of_tile(std::size_t extent, std::size_t most)
-        {
-            const std::size_t room = std::max<std::size_t>(most, 1);
-            return std::max<std::size_t>(extent / room + (extent % room != 0), 1);
-        }
-
-        mask_rows<M> m_masks;
-        std::size_t m_row_count;
-        std::size_t m_column_count;
-        std::size_t m_matrix_rows;
-        std::size_t m_tile_rows;
-        std::size_t m_tile_columns;
+        CTM m_mask;
+        rows_type m_rows;
+        detail::tiling m_cut;
     };
 
-    /// How many tiles of each kind a picture has.
-    class tile_legend
+    namespace detail
     {
-    public:
-
-        void count(const std::vector<tile>& tiles)
+        /// A mask cut for a picture: at most `most_rows` x `most_columns` tiles of equal size, of one element each
+        /// where that fits. Folded rows may belong to several matrices of a stack.
+        template <mask_expression M>
+        mask_tiles<const M&> picture_tiles(const M& m, std::size_t most_rows, std::size_t most_columns)
         {
-            for (const tile t : tiles)
+            const auto extent_of_tile = [](std::size_t extent, std::size_t most) {
+                const std::size_t room = std::max<std::size_t>(most, 1);
+                return std::max<std::size_t>(extent / room + (extent % room != 0), 1);
+            };
+            const std::size_t rows = m.size() == 0 ? 0 : rows_of(m.shape());
+            const std::size_t height = extent_of_tile(rows, most_rows);
+            const std::size_t width = extent_of_tile(m.size() == 0 ? 0 : columns_of(m.shape()), most_columns);
+            tiling cut = tiling::of(m.shape(), height, width);
+            if (height != 1 || rows == 0 || m.dimension() < 3)
             {
-                ++m_counts[static_cast<std::size_t>(t)];
+                cut.matrices = 1;
+                cut.matrix_rows = rows;
             }
+            return {m, m.shape(), cut};
         }
 
-        [[nodiscard]] std::size_t operator[](tile t) const noexcept
+        /// How many tiles of each kind a picture has.
+        class tile_legend
         {
-            return m_counts[static_cast<std::size_t>(t)];
+        public:
+
+            void count(tile_kind kind)
+            {
+                ++m_counts[static_cast<std::size_t>(kind)];
+            }
+
+            [[nodiscard]] std::size_t operator[](tile_kind kind) const noexcept
+            {
+                return m_counts[static_cast<std::size_t>(kind)];
+            }
+
+        private:
+
+            std::array<std::size_t, 3> m_counts{};
+        };
+
+        /// Whether tiles are more than one element.
+        template <class Tiles>
+        bool is_folded(const Tiles& tiles) noexcept
+        {
+            return tiles.tile_rows() > 1 || tiles.tile_columns() > 1;
         }
+    }
 
-    private:
-
-        std::array<std::size_t, 3> m_counts{};
-    };
+    /// The mask cut into tiles of `rows` x `columns` of its last two axes: a range of tiles in row-major order, each of
+    /// which says whether it is full, partial or empty, where it lies, how many elements it keeps, and their words.
+    /// Leading axes are a stack of matrices; a row alone is a matrix of one row. The last tiles of a matrix may be
+    /// smaller.
+    ///
+    /// Throws std::invalid_argument for tiles of no rows or no columns. What the mask knows of its rows (of lengths,
+    /// ranges, causal masks, windows, prefixes, segments and all that is combined of them) is not looked at; other
+    /// masks are asked for each word once. Memory for one row of tiles: a number for each, and a bit for each element.
+    /// A causal 65,536 x 65,536 in tiles of 64 x 64 is walked in milliseconds. to_string and to_svg draw a tile as a
+    /// character or square.
+    ///
+    ///     for (const auto tile : xmask::tiles(m, 64, 64))
+    ///     {
+    ///         if (tile.kind() == xmask::tile_kind::empty) { continue; }
+    ///         std::cout << tile.row() << ' ' << tile.column() << ' ' << tile.kept() << '\n';
+    ///     }
+    ///     auto full = xmask::tiles(xmask::keep_causal(256, 256), 64, 64).count(xmask::tile_kind::full);    // 6
+    template <class M>
+    auto tiles(M&& m, std::size_t rows, std::size_t columns)
+    {
+        if constexpr (detail::require_mask<M>())
+        {
+            if (rows == 0 || columns == 0) [[unlikely]]
+            {
+                detail::throw_invalid("tiles", "tiles of ", rows, " x ", columns, " elements; expected 1 x 1 or more");
+            }
+            return mask_tiles<detail::closure_t<M>>(std::forward<M>(m), rows, columns);
+        }
+    }
 }
 
 /// @file
@@ -15284,7 +15941,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         /// Draws a mask tile by tile. All numbers are whole pixels, so that edges are sharp and files small.
-        template <mask_expression M>
+        template <class Tiles>
         class svg_picture
         {
             static constexpr std::size_t line_height = 18;
@@ -15298,8 +15955,8 @@ namespace xmask::inline XMASK_ABI
 
         public:
 
-            svg_picture(const M& m, const svg_options& options)
-                : m_tiles(m, options.rows, options.columns)
+            svg_picture(const Tiles& tiles, const svg_options& options)
+                : m_tiles(tiles)
                 , m_options(options)
                 , m_left(margin + (options.row_label.empty() ? 0 : line_height))
                 , m_top(margin + line_height * (!options.title.empty() + std::size_t(!options.column_label.empty())))
@@ -15313,7 +15970,7 @@ namespace xmask::inline XMASK_ABI
                 // In this order: what is drawn is counted for the legend, and each part takes its room.
                 std::string body = frames();
                 body += runs();
-                body += m_tiles.folded() ? "" : grid();
+                body += is_folded(m_tiles) ? "" : grid();
                 body += labels();
                 body += key();
                 std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(m_width) + "\" height=\""
@@ -15355,9 +16012,9 @@ namespace xmask::inline XMASK_ABI
                        + "</g>\n";
             }
 
-            static std::string style_of(tile t)
+            static std::string style_of(tile_kind kind)
             {
-                return "fill=\"" + std::string(kept_color) + (t == tile::partial ? "\" fill-opacity=\".5\"" : "\"");
+                return "fill=\"" + std::string(kept_color) + (kind == tile_kind::partial ? "\" fill-opacity=\".5\"" : "\"");
             }
 
             /// Calls f(first row, last row) for each matrix of a stack.
@@ -15390,25 +16047,26 @@ namespace xmask::inline XMASK_ABI
             {
                 std::string full;
                 std::string partial;
+                auto band = m_tiles.band(false);
                 for (std::size_t r = 0; r < m_tiles.rows(); ++r)
                 {
-                    const auto line = m_tiles.row(r);
-                    m_legend.count(line);
-                    for (std::size_t begin = 0, end = 0; begin < line.size(); begin = end)
+                    band.seek(r);
+                    for (std::size_t begin = 0, end = 0; begin < band.tiles(); begin = end)
                     {
-                        while (end < line.size() && line[end] == line[begin])
+                        const tile_kind kind = band.kind(begin);
+                        for (; end < band.tiles() && band.kind(end) == kind; ++end)
                         {
-                            ++end;
+                            m_legend.count(kind);
                         }
-                        if (line[begin] != tile::empty)
+                        if (kind != tile_kind::empty)
                         {
                             const std::size_t width = (end - begin) * m_options.cell;
-                            (line[begin] == tile::full ? full : partial) +=
+                            (kind == tile_kind::full ? full : partial) +=
                                 rect(m_left + begin * m_options.cell, y_of(r), width, m_options.cell);
                         }
                     }
                 }
-                return group("full", style_of(tile::full), full) + group("partial", style_of(tile::partial), partial);
+                return group("full", style_of(tile_kind::full), full) + group("partial", style_of(tile_kind::partial), partial);
             }
 
             /// Lines between elements.
@@ -15482,32 +16140,32 @@ namespace xmask::inline XMASK_ABI
                 }
                 std::string squares;
                 std::string texts;
-                const auto line = [&](tile t, const std::string& text) {
+                const auto line = [&](tile_kind kind, const std::string& text) {
                     const std::size_t y = m_height + 4;
                     squares += group("swatch", empty_style, rect(m_left, y, swatch, swatch));
-                    squares += t == tile::empty ? "" : group("swatch", style_of(t), rect(m_left, y, swatch, swatch));
+                    squares += kind == tile_kind::empty ? "" : group("swatch", style_of(kind), rect(m_left, y, swatch, swatch));
                     texts += words(m_left + swatch + 6, y + swatch, text);
                     m_height += line_height;
                     m_width = std::max(m_width, m_left + swatch + 6 + text_width(text) + margin);
                 };
-                if (m_tiles.folded())
+                if (is_folded(m_tiles))
                 {
                     const std::string tiles =
                         " tiles of " + number(m_tiles.tile_rows()) + " x " + number(m_tiles.tile_columns());
-                    line(tile::full, number(m_legend[tile::full]) + " full" + tiles);
-                    line(tile::partial, number(m_legend[tile::partial]) + " partial");
-                    line(tile::empty, number(m_legend[tile::empty]) + " empty");
+                    line(tile_kind::full, number(m_legend[tile_kind::full]) + " full" + tiles);
+                    line(tile_kind::partial, number(m_legend[tile_kind::partial]) + " partial");
+                    line(tile_kind::empty, number(m_legend[tile_kind::empty]) + " empty");
                 }
                 else
                 {
-                    line(tile::full, number(m_legend[tile::full]) + " kept");
-                    line(tile::empty, number(m_legend[tile::empty]) + " dropped");
+                    line(tile_kind::full, number(m_legend[tile_kind::full]) + " kept");
+                    line(tile_kind::empty, number(m_legend[tile_kind::empty]) + " dropped");
                 }
                 m_height += margin;
                 return "<g class=\"legend\">\n" + squares + texts + "</g>\n";
             }
 
-            tiled_mask<M> m_tiles;
+            const Tiles& m_tiles;
             const svg_options& m_options;
             std::size_t m_left;
             std::size_t m_top;
@@ -15517,6 +16175,16 @@ namespace xmask::inline XMASK_ABI
             std::size_t m_height = 0;
             tile_legend m_legend;
         };
+
+        template <class Tiles>
+        std::string svg_text(const Tiles& tiles, const svg_options& options)
+        {
+            if (options.cell == 0) [[unlikely]]
+            {
+                throw_invalid("to_svg", "cell 0; expected squares of 1 pixel or more");
+            }
+            return svg_picture<Tiles>(tiles, options).text();
+        }
     }
 
     /// The mask as a picture: a small SVG that stands alone, for documentation, readable on light and dark backgrounds.
@@ -15533,13 +16201,19 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_mask<M>())
         {
-            if (options.cell == 0) [[unlikely]]
-            {
-                detail::throw_invalid("to_svg", "cell 0; expected squares of 1 pixel or more");
-            }
-            return detail::svg_picture<M>(m, options).text();
+            return detail::svg_text(detail::picture_tiles(m, options.rows, options.columns), options);
         }
         return {};
+    }
+
+    /// Tiles as a picture, a square for each, however many there are; options.rows and options.columns are not looked at.
+    /// Otherwise as the picture of a mask.
+    ///
+    ///     std::string svg = xmask::to_svg(xmask::tiles(m, 64, 64), {.title = "what attention computes"});
+    template <class CTM>
+    std::string to_svg(const mask_tiles<CTM>& tiles, const svg_options& options = {})
+    {
+        return detail::svg_text(tiles, options);
     }
 }
 
@@ -15555,7 +16229,8 @@ namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI
 {
-    /// How large a picture may be, in characters and lines. A larger mask is folded: a character then stands for a tile.
+    /// How large a picture may be, in characters and lines. A larger mask is folded: a character then stands for a
+    /// tile.
     struct text_options
     {
         std::size_t width = 80;
@@ -15564,32 +16239,61 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        [[nodiscard]] constexpr const char* character_of(tile t) noexcept
+        [[nodiscard]] constexpr const char* character_of(tile_kind kind) noexcept
         {
-            return t == tile::full ? "█" : t == tile::partial ? "▒" : "·";
+            return kind == tile_kind::full ? "█" : kind == tile_kind::partial ? "▒" : "·";
         }
 
         /// What a character of a folded picture stands for, and how many there are of each.
-        template <mask_expression M>
-        std::string legend_text(const tiled_mask<M>& tiles, const tile_legend& legend)
+        template <class Tiles>
+        std::string legend_text(const Tiles& tiles, const tile_legend& legend)
         {
             std::string out = "(each character is a tile of " + std::to_string(tiles.tile_rows()) + " x "
                               + std::to_string(tiles.tile_columns()) + " elements:";
-            for (const auto& [kind, name] : {std::pair(tile::full, " full,"), std::pair(tile::partial, " partial,"),
-                                             std::pair(tile::empty, " empty)\n")})
+            for (const auto& [kind, name] : {std::pair(tile_kind::full, " full,"), std::pair(tile_kind::partial, " partial,"),
+                                             std::pair(tile_kind::empty, " empty)\n")})
             {
                 out.append(" ").append(character_of(kind)).append(" ").append(std::to_string(legend[kind])).append(name);
             }
             return out;
         }
+
+        /// A character for each tile, and what it stands for.
+        template <class Tiles>
+        std::string tiles_text(const Tiles& tiles)
+        {
+            std::string out;
+            tile_legend legend;
+            auto band = tiles.band(false);
+            for (std::size_t r = 0; r < tiles.rows(); ++r)
+            {
+                if (r != 0 && tiles.matrices_before(r) != tiles.matrices_before(r - 1))
+                {
+                    out += '\n';
+                }
+                band.seek(r);
+                for (std::size_t t = 0; t < band.tiles(); ++t)
+                {
+                    out += character_of(band.kind(t));
+                    legend.count(band.kind(t));
+                }
+                out += '\n';
+            }
+            if (is_folded(tiles))
+            {
+                out += legend_text(tiles, legend);
+            }
+            return out;
+        }
     }
 
-    /// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another, matrices a blank line
-    /// apart.
+    /// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another, matrices a blank
+    /// line apart.
     ///
     /// A mask of more columns or rows than fit is folded: a character is then a tile, █ kept whole, ▒ in part, · not at
-    /// all, and a last line says how large a tile is and how many there are of each kind. Each row's extent is looked at
-    /// once, and not where the mask knows a range to be kept whole: a causal window of 65,536 x 65,536 takes milliseconds.
+    /// all, and a last line says how large a tile is and how many there are of each kind. Each row's extent is looked
+    /// at once, and not where the mask knows a range to be kept whole: a causal window of 65,536 x 65,536 takes
+    /// milliseconds.
     ///
     ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
     ///     // ███·
@@ -15597,29 +16301,38 @@ namespace xmask::inline XMASK_ABI
     template <class M>
     std::string to_string(const M& m, const text_options& options = {})
     {
-        std::string out;
         if constexpr (detail::require_mask<M>())
         {
-            const detail::tiled_mask<M> tiles(m, options.height, options.width);
-            detail::tile_legend legend;
-            for (std::size_t r = 0; r < tiles.rows(); ++r)
+            return detail::tiles_text(detail::picture_tiles(m, options.height, options.width));
+        }
+        return {};
+    }
+
+    /// Tiles as lines of characters, one for each, however many there are: █ full, ▒ partial, · empty; and how many
+    /// there are of each kind.
+    ///
+    ///     std::string picture = xmask::to_string(xmask::tiles(xmask::keep_causal(256, 256), 64, 64));
+    template <class CTM>
+    std::string to_string(const mask_tiles<CTM>& tiles)
+    {
+        return detail::tiles_text(tiles);
+    }
+
+    /// The elements of one tile: █ kept, · dropped.
+    ///
+    ///     std::string first = xmask::to_string(*xmask::tiles(xmask::keep_causal(9, 9), 2, 3).begin());
+    template <class Band>
+    std::string to_string(const mask_tile<Band>& tile)
+    {
+        std::string out;
+        for (std::size_t i = 0; i < tile.rows(); ++i)
+        {
+            for (std::size_t c = 0; c < tile.columns(); ++c)
             {
-                if (r != 0 && tiles.matrices_before(r) != tiles.matrices_before(r - 1))
-                {
-                    out += '\n';
-                }
-                const auto line = tiles.row(r);
-                for (const detail::tile t : line)
-                {
-                    out += detail::character_of(t);
-                }
-                out += '\n';
-                legend.count(line);
+                const bool kept = (tile.word(i, c) & 1) != 0;
+                out += detail::character_of(kept ? tile_kind::full : tile_kind::empty);
             }
-            if (tiles.folded())
-            {
-                out += detail::legend_text(tiles, legend);
-            }
+            out += '\n';
         }
         return out;
     }
@@ -15634,6 +16347,26 @@ namespace xmask::inline XMASK_ABI
     std::ostream& operator<<(std::ostream& out, const M& m)
     {
         return out << to_string(m);
+    }
+
+    /// Draws tiles, as to_string does.
+    ///
+    ///     std::cout << xmask::tiles(xmask::keep_all({4, 6}), 2, 2);
+    template <class CTM>
+    std::ostream& operator<<(std::ostream& out, const mask_tiles<CTM>& tiles)
+    {
+        return out << to_string(tiles);
+    }
+
+    /// Draws one tile, as to_string does.
+    ///
+    ///     std::cout << *xmask::tiles(xmask::keep_causal(2, 3), 2, 2).begin();
+    ///     // █·
+    ///     // ██
+    template <class Band>
+    std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile)
+    {
+        return out << to_string(tile);
     }
 }
 

@@ -1,6 +1,6 @@
-# batch_sources(RESULT SIZE SOURCE...): gives files that include SIZE of the sources each. What a source includes itself comes
-# first, so that nothing of it lands in the namespace around the source.
-function(batch_sources result size)
+# batch_sources(RESULT NAME SIZE SOURCE...): gives files, called by NAME, that include SIZE of the sources each. What a source
+# includes itself comes first, so that nothing of it lands in the namespace around the source.
+function(batch_sources result batch_name size)
   set(sources ${ARGN})
   if(size LESS_EQUAL 1)
     set(${result} ${sources} PARENT_SCOPE)
@@ -29,7 +29,7 @@ function(batch_sources result size)
         string(APPEND bodies "\nnamespace test_${name}\n{\n#include \"${source}\"\n}\n")
       endif()
     endforeach()
-    set(file ${CMAKE_CURRENT_BINARY_DIR}/batch_${batch}.cpp)
+    set(file ${CMAKE_CURRENT_BINARY_DIR}/${batch_name}_${batch}.cpp)
     file(CONFIGURE OUTPUT ${file} CONTENT "${includes}${bodies}" @ONLY)
     list(APPEND files ${file})
   endforeach()

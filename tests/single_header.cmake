@@ -1,8 +1,12 @@
-# Lets the tests' `#include <xmask/...>` reach single_include/xmask.hpp, whichever header they name.
+# Lets the tests' `#include <xmask/...>` reach single_include/xmask.hpp and xmask_layers.hpp, whichever header they name.
 set(forwarding ${CMAKE_CURRENT_BINARY_DIR}/single_header)
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/include/*.hpp)
 foreach(header IN LISTS headers)
-  file(CONFIGURE OUTPUT ${forwarding}/${header} CONTENT "#include <xmask.hpp>\n")
+  set(single xmask.hpp)
+  if(header MATCHES "^xmask/layers")
+    set(single xmask_layers.hpp)
+  endif()
+  file(CONFIGURE OUTPUT ${forwarding}/${header} CONTENT "#include <${single}>\n")
 endforeach()
 target_include_directories(xmask_under_test INTERFACE ${forwarding} ${PROJECT_SOURCE_DIR}/single_include)
 target_link_libraries(xmask_under_test INTERFACE xtensor xsimd)

@@ -10,6 +10,7 @@
 #include "apply/masked_scatter.hpp"
 #include "apply/masked_select.hpp"
 #include "apply/multiply.hpp"
+#include "apply/pack.hpp"
 #include "masks/additive.hpp"
 #include "masks/ask.hpp"
 #include "masks/bitmask.hpp"

@@ -103,7 +103,13 @@ macro(add_line)
   endif()
 endmacro()
 
+# BLAS, where there is one: what the examples of layers need.
 file(GLOB_RECURSE paths RELATIVE "${root}/include" "${root}/include/xmask/*.hpp")
+if(BLAS)
+  string(APPEND program "#include <xmask/layers.hpp>\n")
+else()
+  list(FILTER paths EXCLUDE REGEX "^xmask/layers")
+endif()
 foreach(path IN LISTS paths)
   # Cut by hand: C++ is full of `;` and `[`, which mean something to CMake's lists.
   file(READ "${root}/include/${path}" rest)
@@ -174,7 +180,7 @@ endif()
 set(executable "${FOLDER}/examples")
 file(WRITE "${executable}.cpp" "#include \"${CMAKE_CURRENT_LIST_DIR}/examples.hpp\"\n\n${program}
 int main()\n{\n${calls}return documentation::failures == 0 ? 0 : 1;\n}\n")
-execute_process(COMMAND "${COMPILER}" "@${FLAGS}" "${executable}.cpp" -o "${executable}" RESULT_VARIABLE result)
+execute_process(COMMAND "${COMPILER}" "@${FLAGS}" "${executable}.cpp" -o "${executable}" ${BLAS} RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "An example does not compile.")
 endif()

@@ -68,6 +68,10 @@ namespace documentation
         xt::xtensor<float, 2> image_features = xt::ones<float>({9, 5});
         xt::xtensor<float, 2> dpooled = xt::ones<float>({3, 5});
 
+        xt::xtensor<float, 3> query = hidden;
+        xt::xtensor<float, 3> key = hidden;
+        xt::xtensor<float, 3> value = hidden;
+
         xt::xtensor<float, 3> logits = xt::ones<float>({3, 4, 110});
         xt::xtensor<float, 3> share = logits / 110.f;
         xt::xtensor<float, 3> log_p = xt::log(share);

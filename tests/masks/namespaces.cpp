@@ -128,6 +128,10 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     std::ostringstream out;
     out << m << to_string(m) << explain(keep_all(3), {1});
     REQUIRE(to_svg(m).starts_with("<svg "));
+    for (const auto part : tiles(m, 1, 3))
+    {
+        REQUIRE((part.kind() == tile_kind::empty) == (to_string(part) == "···\n"));
+    }
     REQUIRE(out.str() == "···\n█·█\n···\n█·█\nkeep_all keeps (1,)\n");
     STATIC_REQUIRE(mask_expression<decltype(m)>);
     STATIC_REQUIRE(expression<decltype(x)>);
@@ -209,6 +213,7 @@ TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[nam
     REQUIRE(masked_mean_pool(x, tokens)(2) == 2.f);
     REQUIRE(masked_max_pool(x, tokens)(2) == 2.f);
     REQUIRE(masked_first_token(x, tokens)(2) == 2.f);
+    REQUIRE(unpack(pack(x, tokens), tokens)(0, 2) == 2.f);
     REQUIRE(masked_last_token(x, tokens)(2) == 2.f);
     REQUIRE(masked_sum_gradient(x, m)(0, 0) == 1.f);
     REQUIRE(masked_mean_gradient(x, m, 3)(0, 0) == 1.f);

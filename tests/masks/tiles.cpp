@@ -21,14 +21,14 @@
 
 namespace
 {
-    using xmask::detail::tile;
+    using xmask::tile_kind;
 
     /// Tiles by looking at each element.
-    std::vector<tile> naive_tiles(
+    std::vector<tile_kind> naive_tiles(
         const std::vector<char>& kept, std::size_t n, std::size_t tile_rows, std::size_t tile_columns
     )
     {
-        std::vector<tile> tiles;
+        std::vector<tile_kind> tiles;
         const std::size_t rows = kept.size() / n;
         for (std::size_t r = 0; r < rows; r += tile_rows)
         {
@@ -44,7 +44,7 @@ namespace
                         all = all && kept[i * n + j] != 0;
                     }
                 }
-                tiles.push_back(all ? tile::full : any ? tile::partial : tile::empty);
+                tiles.push_back(all ? tile_kind::full : any ? tile_kind::partial : tile_kind::empty);
             }
         }
         return tiles;
@@ -58,14 +58,13 @@ namespace
         for (const std::size_t most : {1u, 2u, 3u, 7u, 64u, 100u, 5000u})
         {
             CAPTURE(n, most);
-            const xmask::detail::tiled_mask tiles(m, most, most);
-            std::vector<tile> all;
-            for (std::size_t r = 0; r < tiles.rows(); ++r)
+            const auto tiles = xmask::detail::picture_tiles(m, most, most);
+            std::vector<tile_kind> all;
+            for (const auto tile : tiles)
             {
-                const auto line = tiles.row(r);
-                REQUIRE(line.size() == tiles.columns());
-                all.insert(all.end(), line.begin(), line.end());
+                all.push_back(tile.kind());
             }
+            REQUIRE(all.size() == tiles.rows() * tiles.columns());
             REQUIRE(tiles.rows() <= most);
             REQUIRE(tiles.columns() <= most);
             REQUIRE(all == naive_tiles(kept, n, tiles.tile_rows(), tiles.tile_columns()));
@@ -146,8 +145,13 @@ TEST_CASE("a mask without elements has no tiles", "[tiles]")
     for (const std::vector<std::size_t>& shape : std::vector<std::vector<std::size_t>>{{0}, {0, 3}, {3, 0}, {2, 0, 100}})
     {
         const auto m = xmask::keep_all(shape);
-        REQUIRE(xmask::detail::tiled_mask(m, 4, 4).rows() == 0);
-        REQUIRE_FALSE(xmask::detail::tiled_mask(m, 4, 4).folded());
+        const auto tiles = xmask::detail::picture_tiles(m, 4, 4);
+        REQUIRE(tiles.size() == 0);
+        REQUIRE(tiles.begin() == tiles.end());
+        REQUIRE_FALSE(xmask::detail::is_folded(tiles));
+        REQUIRE(xmask::tiles(m, 2, 3).size() == 0);
+        REQUIRE(xmask::tiles(m, 2, 3).begin() == xmask::tiles(m, 2, 3).end());
+        REQUIRE(xmask::tiles(m, 2, 3).count(tile_kind::empty) == 0);
     }
 }
 

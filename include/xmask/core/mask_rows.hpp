@@ -68,6 +68,11 @@ namespace xmask::inline XMASK_ABI::detail
             return detail::solid(m_cursor);
         }
 
+        [[nodiscard]] column_stretch stretch(std::size_t c) const
+        {
+            return detail::stretch(m_cursor, c);
+        }
+
     private:
 
         rows m_rows;
@@ -130,6 +135,15 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
         {
             return m_cursor.template lanes<T>(c);
+        }
+
+        XMASK_INLINE column_stretch stretch(std::size_t c) const
+        {
+            if (m_one_column) [[unlikely]]
+            {
+                return {no_end, kept(0) ? column_stretch::kind::kept : column_stretch::kind::dropped};
+            }
+            return detail::stretch(m_cursor, c);
         }
 
     private:

@@ -98,6 +98,9 @@ namespace xmask::inline XMASK_ABI
             {
                 return intersection(a, b);
             }
+
+            /// What of one decides alone.
+            static constexpr auto deciding = column_stretch::kind::dropped;
         };
 
         struct either
@@ -125,6 +128,8 @@ namespace xmask::inline XMASK_ABI
             {
                 return a.size() < b.size() ? b : a;
             }
+
+            static constexpr auto deciding = column_stretch::kind::kept;
         };
 
         struct one_of
@@ -152,7 +157,31 @@ namespace xmask::inline XMASK_ABI
             {
                 return {};
             }
+
+            // Neither decides without the other.
+            static constexpr auto deciding = column_stretch::kind::unknown;
         };
+
+        /// What is known of two rows' combination where something is known of both.
+        template <class How>
+        constexpr column_stretch combined(column_stretch a, column_stretch b) noexcept
+        {
+            using kind = column_stretch::kind;
+            const std::size_t end = std::min(a.end, b.end);
+            if constexpr (How::deciding != kind::unknown)
+            {
+                if (a.what == How::deciding || b.what == How::deciding)
+                {
+                    const bool both = a.what == b.what;
+                    return {both ? std::max(a.end, b.end) : a.what == How::deciding ? a.end : b.end, How::deciding};
+                }
+            }
+            if (a.what == kind::unknown || b.what == kind::unknown)
+            {
+                return {end, kind::unknown};
+            }
+            return {end, How::kept(a.what == kind::kept, b.what == kind::kept) ? kind::kept : kind::dropped};
+        }
 
         template <class How, row_cursor A, row_cursor B>
         class pair_cursor
@@ -196,6 +225,11 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE lane_mask<T> lanes(std::size_t c) const
             {
                 return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
+            }
+
+            [[nodiscard]] column_stretch stretch(std::size_t c) const
+            {
+                return combined<How>(detail::stretch(m_a, c), detail::stretch(m_b, c));
             }
 
         private:
@@ -334,6 +368,13 @@ namespace xmask::inline XMASK_ABI
                 return !m_cursor.template lanes<T>(c);
             }
 
+            [[nodiscard]] column_stretch stretch(std::size_t c) const
+            {
+                using kind = column_stretch::kind;
+                const auto [end, what] = detail::stretch(m_cursor, c);
+                return {end, what == kind::unknown ? what : what == kind::kept ? kind::dropped : kind::kept};
+            }
+
         private:
 
             C m_cursor;
@@ -467,6 +508,11 @@ namespace xmask::inline XMASK_ABI
                     return m_whole_row ? m_cursor.solid() : column_range();
                 }
 
+                [[nodiscard]] column_stretch stretch(std::size_t c) const
+                {
+                    return m_whole_row ? m_cursor.stretch(c) : stretch_of(extent(), {}, c);
+                }
+
             private:
 
                 typename rows_type::cursor m_cursor;
@@ -578,6 +624,18 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] column_range solid() const
             {
                 return moved(detail::solid(m_cursor));
+            }
+
+            [[nodiscard]] column_stretch stretch(std::size_t c) const
+            {
+                using kind = column_stretch::kind;
+                const std::size_t from = std::max(c, m_right) - m_right + m_left;
+                if (c < m_right || from >= m_columns)
+                {
+                    return {c < m_right ? m_right : no_end, kind::dropped};
+                }
+                const auto [end, what] = detail::stretch(m_cursor, from);
+                return {std::min(end, m_columns) - m_left + m_right, what};
             }
 
         private:

@@ -76,7 +76,7 @@ namespace xmask::inline XMASK_ABI
         }
 
         /// Draws a mask tile by tile. All numbers are whole pixels, so that edges are sharp and files small.
-        template <mask_expression M>
+        template <class Tiles>
         class svg_picture
         {
             static constexpr std::size_t line_height = 18;
@@ -90,8 +90,8 @@ namespace xmask::inline XMASK_ABI
 
         public:
 
-            svg_picture(const M& m, const svg_options& options)
-                : m_tiles(m, options.rows, options.columns)
+            svg_picture(const Tiles& tiles, const svg_options& options)
+                : m_tiles(tiles)
                 , m_options(options)
                 , m_left(margin + (options.row_label.empty() ? 0 : line_height))
                 , m_top(margin + line_height * (!options.title.empty() + std::size_t(!options.column_label.empty())))
@@ -105,7 +105,7 @@ namespace xmask::inline XMASK_ABI
                 // In this order: what is drawn is counted for the legend, and each part takes its room.
                 std::string body = frames();
                 body += runs();
-                body += m_tiles.folded() ? "" : grid();
+                body += is_folded(m_tiles) ? "" : grid();
                 body += labels();
                 body += key();
                 std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(m_width) + "\" height=\""
@@ -147,9 +147,9 @@ namespace xmask::inline XMASK_ABI
                        + "</g>\n";
             }
 
-            static std::string style_of(tile t)
+            static std::string style_of(tile_kind kind)
             {
-                return "fill=\"" + std::string(kept_color) + (t == tile::partial ? "\" fill-opacity=\".5\"" : "\"");
+                return "fill=\"" + std::string(kept_color) + (kind == tile_kind::partial ? "\" fill-opacity=\".5\"" : "\"");
             }
 
             /// Calls f(first row, last row) for each matrix of a stack.
@@ -182,25 +182,26 @@ namespace xmask::inline XMASK_ABI
             {
                 std::string full;
                 std::string partial;
+                auto band = m_tiles.band(false);
                 for (std::size_t r = 0; r < m_tiles.rows(); ++r)
                 {
-                    const auto line = m_tiles.row(r);
-                    m_legend.count(line);
-                    for (std::size_t begin = 0, end = 0; begin < line.size(); begin = end)
+                    band.seek(r);
+                    for (std::size_t begin = 0, end = 0; begin < band.tiles(); begin = end)
                     {
-                        while (end < line.size() && line[end] == line[begin])
+                        const tile_kind kind = band.kind(begin);
+                        for (; end < band.tiles() && band.kind(end) == kind; ++end)
                         {
-                            ++end;
+                            m_legend.count(kind);
                         }
-                        if (line[begin] != tile::empty)
+                        if (kind != tile_kind::empty)
                         {
                             const std::size_t width = (end - begin) * m_options.cell;
-                            (line[begin] == tile::full ? full : partial) +=
+                            (kind == tile_kind::full ? full : partial) +=
                                 rect(m_left + begin * m_options.cell, y_of(r), width, m_options.cell);
                         }
                     }
                 }
-                return group("full", style_of(tile::full), full) + group("partial", style_of(tile::partial), partial);
+                return group("full", style_of(tile_kind::full), full) + group("partial", style_of(tile_kind::partial), partial);
             }
 
             /// Lines between elements.
@@ -274,32 +275,32 @@ namespace xmask::inline XMASK_ABI
                 }
                 std::string squares;
                 std::string texts;
-                const auto line = [&](tile t, const std::string& text) {
+                const auto line = [&](tile_kind kind, const std::string& text) {
                     const std::size_t y = m_height + 4;
                     squares += group("swatch", empty_style, rect(m_left, y, swatch, swatch));
-                    squares += t == tile::empty ? "" : group("swatch", style_of(t), rect(m_left, y, swatch, swatch));
+                    squares += kind == tile_kind::empty ? "" : group("swatch", style_of(kind), rect(m_left, y, swatch, swatch));
                     texts += words(m_left + swatch + 6, y + swatch, text);
                     m_height += line_height;
                     m_width = std::max(m_width, m_left + swatch + 6 + text_width(text) + margin);
                 };
-                if (m_tiles.folded())
+                if (is_folded(m_tiles))
                 {
                     const std::string tiles =
                         " tiles of " + number(m_tiles.tile_rows()) + " x " + number(m_tiles.tile_columns());
-                    line(tile::full, number(m_legend[tile::full]) + " full" + tiles);
-                    line(tile::partial, number(m_legend[tile::partial]) + " partial");
-                    line(tile::empty, number(m_legend[tile::empty]) + " empty");
+                    line(tile_kind::full, number(m_legend[tile_kind::full]) + " full" + tiles);
+                    line(tile_kind::partial, number(m_legend[tile_kind::partial]) + " partial");
+                    line(tile_kind::empty, number(m_legend[tile_kind::empty]) + " empty");
                 }
                 else
                 {
-                    line(tile::full, number(m_legend[tile::full]) + " kept");
-                    line(tile::empty, number(m_legend[tile::empty]) + " dropped");
+                    line(tile_kind::full, number(m_legend[tile_kind::full]) + " kept");
+                    line(tile_kind::empty, number(m_legend[tile_kind::empty]) + " dropped");
                 }
                 m_height += margin;
                 return "<g class=\"legend\">\n" + squares + texts + "</g>\n";
             }
 
-            tiled_mask<M> m_tiles;
+            const Tiles& m_tiles;
             const svg_options& m_options;
             std::size_t m_left;
             std::size_t m_top;
@@ -309,6 +310,16 @@ namespace xmask::inline XMASK_ABI
             std::size_t m_height = 0;
             tile_legend m_legend;
         };
+
+        template <class Tiles>
+        std::string svg_text(const Tiles& tiles, const svg_options& options)
+        {
+            if (options.cell == 0) [[unlikely]]
+            {
+                throw_invalid("to_svg", "cell 0; expected squares of 1 pixel or more");
+            }
+            return svg_picture<Tiles>(tiles, options).text();
+        }
     }
 
     /// The mask as a picture: a small SVG that stands alone, for documentation, readable on light and dark backgrounds.
@@ -325,12 +336,18 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_mask<M>())
         {
-            if (options.cell == 0) [[unlikely]]
-            {
-                detail::throw_invalid("to_svg", "cell 0; expected squares of 1 pixel or more");
-            }
-            return detail::svg_picture<M>(m, options).text();
+            return detail::svg_text(detail::picture_tiles(m, options.rows, options.columns), options);
         }
         return {};
+    }
+
+    /// Tiles as a picture, a square for each, however many there are; options.rows and options.columns are not looked at.
+    /// Otherwise as the picture of a mask.
+    ///
+    ///     std::string svg = xmask::to_svg(xmask::tiles(m, 64, 64), {.title = "what attention computes"});
+    template <class CTM>
+    std::string to_svg(const mask_tiles<CTM>& tiles, const svg_options& options = {})
+    {
+        return detail::svg_text(tiles, options);
     }
 }

@@ -1,0 +1,8 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+/// @file
+/// All that needs a BLAS beside xmask.hpp: put xtensor-blas on the include path, and link a BLAS.
+
+#include "layers/attention.hpp"

@@ -1,0 +1,18 @@
+// A matrix product of integers is none that a BLAS has.
+// expect: attention takes query, key, value, then the mask; the first three are tensors
+
+#include <xmask/layers.hpp>
+#include <xmask/masks/combine.hpp>
+
+int main()
+{
+    const xt::xtensor<float, 2> x = {{1.0f, 2.0f}};
+    const xt::xtensor<int, 2> k = {{1, 2}};
+    const auto m = xmask::keep_all({1, 1});
+#ifdef XMASK_COMPILE_OK
+    return xmask::masked_attention(x, x, x, m).size() == 2 ? 0 : 1;
+#else
+    xmask::masked_attention(x, k, x, m);
+    return 0;
+#endif
+}

@@ -1,0 +1,80 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <xmask/layers/attention.hpp>
+#include <xmask/masks/combine.hpp>
+#include <xmask/masks/patterns.hpp>
+
+#include "support/attention.hpp"
+
+namespace
+{
+    std::size_t bytes = 0;
+}
+
+// Counts what the whole program asks of new; the cases below look at differences. Inlined, free() would meet a pointer
+// that the compiler knows to be from new, and it would warn.
+[[gnu::noinline]] void* operator new(std::size_t size)
+{
+    bytes += size;
+    if (void* memory = std::malloc(size == 0 ? 1 : size))
+    {
+        return memory;
+    }
+    throw std::bad_alloc();
+}
+
+[[gnu::noinline]] void operator delete(void* memory) noexcept
+{
+    std::free(memory);
+}
+
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
+
+namespace
+{
+    constexpr std::size_t features = 4;
+
+    /// All that is ever asked for in a call, forward and backward, beside what the result and the gradients take.
+    template <class F>
+    std::size_t bytes_of(std::size_t n, F&& mask_of)
+    {
+        const xt::xtensor<float, 2> x = oracle::random<float>({n, features}, 1);
+        const auto m = mask_of(n);
+        xt::xtensor<float, 2> dq;
+        xt::xtensor<float, 2> dk;
+        xt::xtensor<float, 2> dv;
+        const std::size_t before = bytes;
+        const auto y = xmask::masked_attention(x, x, x, m);
+        xmask::masked_attention_gradient(x, x, x, m, y, dq, dk, dv);
+        return bytes - before;
+    }
+
+    template <class F>
+    void require_linear(F&& mask_of)
+    {
+        const std::size_t few = bytes_of(512, mask_of);
+        const std::size_t many = bytes_of(1024, mask_of);
+        const std::size_t most = bytes_of(2048, mask_of);
+        // Twice the tokens, twice the growth: scores would grow fourfold, and take 16 MB at last.
+        REQUIRE(most - many <= 2 * (many - few) + 4096);
+        REQUIRE(most < 1'000'000);
+    }
+}
+
+TEST_CASE("attention takes memory in proportion to the tokens", "[attention]")
+{
+    require_linear([](std::size_t n) { return xmask::keep_causal(n, n); });
+    require_linear([](std::size_t n) { return xmask::keep_all({n, n}); });
+    require_linear([](std::size_t n) {
+        return xmask::keep_if({n, n}, [](std::size_t i, std::size_t j) { return (i ^ j) % 3 != 0; });
+    });
+}
