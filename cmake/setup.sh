@@ -9,7 +9,8 @@
 #
 # What is there is used. A missing compiler, CMake or build tool is installed with apt-get, and so are xtensor, xsimd and
 # Catch2 where this release has recent ones. Where it has not, a newer release's headers are unpacked into build/deps,
-# which leaves the system as it is. Without apt-get, CMake downloads the libraries' own releases.
+# which leaves the system as it is. The tests of what needs a BLAS get OpenBLAS, or are left out. Without apt-get, CMake
+# downloads the libraries' own releases.
 set -eu
 cd "$(dirname "$0")/.."
 here=$(pwd)
@@ -206,6 +207,18 @@ get_libraries() { # the arguments of configure: tries, gets what was missing, an
   configure "$@" || { cat "$log" >&2; die "CMake failed"; }
 }
 
+# What the layers need, where it can be had; without it they are left out.
+get_blas() { # the arguments of configure
+  missing=$(grep -- "-- Layers are left out" "$log") || return 0
+  packages=
+  case $missing in *"a BLAS"*) packages=libopenblas-dev ;; esac
+  case $missing in
+    *xtensor-blas*) if offers libxtensor-blas-dev 0.20; then packages="$packages libxtensor-blas-dev"; fi ;;
+  esac
+  if [ -n "$packages" ] && install_packages $packages; then configure "$@" || { cat "$log" >&2; die "CMake failed"; }; fi
+  if grep -q -- "-- Layers are left out" "$log"; then say "no BLAS is to be had: the layers are left out"; fi
+}
+
 case ${1:-} in
   quickstart | test | deps | deps-next | deps-cross) ;;
   *)
@@ -228,7 +241,9 @@ case ${1:-} in
     ;;
   test)
     # xtensor compiles slowly; what is tested here needs no optimization, and keeps its assertions.
-    get_libraries test -DXMASK_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+    set -- -DXMASK_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+    get_libraries test "$@"
+    get_blas test "$@"
     say "building the tests"
     cmake --build build/test --parallel "$jobs" || die "the build failed"
     ctest --test-dir build/test --output-on-failure --parallel "$jobs"

@@ -8,6 +8,7 @@
 namespace
 {
     std::size_t count = 0;
+    std::size_t bytes = 0;
 }
 
 std::size_t allocations() noexcept
@@ -15,10 +16,16 @@ std::size_t allocations() noexcept
     return count;
 }
 
+std::size_t allocated_bytes() noexcept
+{
+    return bytes;
+}
+
 // Not inline: free() would meet a pointer that the compiler knows to be from new, and it would warn.
 [[gnu::noinline]] void* operator new(std::size_t size)
 {
     ++count;
+    bytes += size;
     if (void* memory = std::malloc(size == 0 ? 1 : size))
     {
         return memory;

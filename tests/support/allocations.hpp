@@ -6,3 +6,6 @@
 
 /// How often the whole program has allocated by new.
 std::size_t allocations() noexcept;
+
+/// How many bytes it has asked for.
+std::size_t allocated_bytes() noexcept;
