@@ -6,3 +6,4 @@
 /// All that needs a BLAS beside xmask.hpp: put xtensor-blas on the include path, and link a BLAS.
 
 #include "layers/attention.hpp"
+#include "layers/linear.hpp"

@@ -5,6 +5,7 @@
 /// @file
 /// All of xmask.
 
+#include "apply/gate.hpp"
 #include "apply/masked_fill.hpp"
 #include "apply/masked_replace.hpp"
 #include "apply/masked_scatter.hpp"

@@ -225,3 +225,31 @@ TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[nam
     REQUIRE(masked_norm_gradient(x, m, 1, norm_options{.p = 1})(0, 0) == -1.f);
     REQUIRE(masked_logsumexp_gradient(x, m)(0, 1) == 0.f);
 }
+
+TEST_CASE("with xtensor's namespace open, too, nothing that normalizes is ambiguous, and no loss of classes", "[namespaces]")
+{
+    const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
+    const xtensor<int, 1> target = {0, 1};
+    const auto m = keep_lengths({1, 2}, 3);
+    xtensor<float, 2> y = masked_softmax(x, m);
+    REQUIRE(y(0, 0) == 1.f);
+    y = masked_softmin(x, m);
+    REQUIRE(y(0, 0) == 1.f);
+    y = masked_log_softmax(x, m);
+    REQUIRE(y(0, 0) == 0.f);
+    y = masked_normalize(x, m, -1, normalize_options{.p = 1});
+    REQUIRE(y(0, 0) == -1.f);
+    y = x;
+    masked_softmax_inplace(y, m);
+    REQUIRE(y(0, 0) == 1.f);
+    REQUIRE(masked_cross_entropy(x, target, keep_all(2), cross_entropy_options{.z_loss = 0}).weight == 2.);
+    REQUIRE(masked_nll(x, target, keep_all(2), nll_options{}).sum == 5.);
+
+    const xtensor<float, 2> gate = sigmoid_gate(x);
+    REQUIRE(gate(0, 1) == 0.5f);
+    xtensor<float, 2> by_x, by_z;
+    sigmoid_gate_gradient(x, x, x, by_x, by_z);
+    REQUIRE(by_x(0, 1) == 0.f);
+    const xtensor<float, 3> tokens = xt::ones<float>({2, 3, 4});
+    REQUIRE(unpack(pack(tokens, m), m).shape() == tokens.shape());
+}

@@ -161,10 +161,8 @@ namespace xmask::inline XMASK_ABI::detail
             return {m_operand.read(c, count, kept & bits), m_other.read(c, count, ~kept & bits), kept};
         }
 
-        /// Whether whole blocks are chosen by the cursor's own lanes. Then both operands are read everywhere, so they must
-        /// be nothing more than memory, or functions of it.
-        static constexpr bool chooses_lanes = lane_cursor<Cursor, T> && block_t<Row>::in_registers
-                                              && block_t<Other>::in_registers;
+        /// Whether whole blocks are chosen by the cursor's own lanes. Then both operands are read everywhere.
+        static constexpr bool chooses_lanes = lane_cursor<Cursor, T> && reads_freely<Row> && reads_freely<Other>;
 
         template <bool Streaming>
         XMASK_INLINE void lane_block(T* to, std::size_t c)

@@ -689,6 +689,24 @@ namespace xmask::inline XMASK_ABI::detail
         Rows m_rows;
     };
 
+    /// Whether to read what is dropped does nothing but cost time: memory, and functions of registers of it. Other rows
+    /// may call a user's function, or trap.
+    template <class Row>
+    inline constexpr bool reads_freely = false;
+
+    template <class T>
+    inline constexpr bool reads_freely<memory_row<T>> = true;
+
+    template <class T>
+    inline constexpr bool reads_freely<scalar_row<T>> = true;
+
+    template <class Row>
+    inline constexpr bool reads_freely<widened_row<Row>> = reads_freely<Row>;
+
+    template <class F, class... Row>
+    inline constexpr bool reads_freely<function_row<F, Row...>> = block_t<function_row<F, Row...>>::in_registers
+                                                                  && (reads_freely<Row> && ...);
+
     template <class E, class S>
     auto make_rows(const E& e, const S& shape);
 

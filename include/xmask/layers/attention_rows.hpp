@@ -15,7 +15,7 @@
 #include "../core/word.hpp"
 #include "../core/write.hpp"
 #include "../masks/tiles.hpp"
-#include "../reduce/exp.hpp"
+#include "../core/exp.hpp"
 
 /// @file
 /// What attention does to the rows of a panel of scores, of which a mask keeps some.

@@ -16,7 +16,7 @@
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../masks/tiles.hpp"
-#include "../reduce/exp.hpp"
+#include "../core/exp.hpp"
 #include "attention_options.hpp"
 #include "attention_rows.hpp"
 #include "gemm.hpp"

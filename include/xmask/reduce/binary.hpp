@@ -6,9 +6,9 @@
 
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
+#include "../core/exp.hpp"
 #include "../core/simd.hpp"
 #include "element_loss.hpp"
-#include "exp.hpp"
 
 /// @file
 /// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss.

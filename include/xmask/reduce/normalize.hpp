@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "../core/error.hpp"
+#include "../core/exp.hpp"
 #include "../core/mask.hpp"
-#include "exp.hpp"
 #include "row_map.hpp"
 
 /// @file

@@ -8,8 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include "../core/exp.hpp"
 #include "../core/mask.hpp"
-#include "exp.hpp"
 #include "row_map.hpp"
 
 /// @file

@@ -7,7 +7,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <xmask/reduce/exp.hpp>
+#include <xmask/core/exp.hpp>
 
 using xmask::detail::lanes;
 using xmask::detail::load_lanes;

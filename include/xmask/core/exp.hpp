@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "../core/attributes.hpp"
-#include "../core/simd.hpp"
+#include "attributes.hpp"
+#include "simd.hpp"
 
 /// @file
 /// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; and x to the power of a number.
