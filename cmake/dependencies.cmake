@@ -1,4 +1,4 @@
-# Finds xtensor and xsimd, and for the tests Catch2.
+# Finds xtensor and xsimd, for the tests Catch2, and for the layers xtensor-blas and a BLAS.
 #
 # What cmake/setup.sh unpacked into build/deps comes after the caller's own CMAKE_PREFIX_PATH and before the system.
 # What is still missing is downloaded, but only while working on xmask itself: a project that uses xmask decides where
@@ -42,14 +42,32 @@ if(XMASK_BUILD_TESTS)
   xmask_find(Catch2 Catch2::Catch2WithMain 3)
 endif()
 
+if(XMASK_LAYERS)
+  include(cmake/layers.cmake)
+endif()
+
 if(missing)
   list(JOIN missing ", " missing_text)
   message(STATUS "Missing: ${missing_text}")  # setup.sh reads this line
 endif()
-if(missing AND XMASK_FETCH_DEPENDENCIES AND PROJECT_IS_TOP_LEVEL)
+set(fetch_layers OFF)
+if(XMASK_LAYERS AND xmask_layers_missing STREQUAL "xtensor-blas")
+  set(fetch_layers ON)
+endif()
+if((missing OR fetch_layers) AND XMASK_FETCH_DEPENDENCIES AND PROJECT_IS_TOP_LEVEL)
   include(cmake/fetch.cmake)
 elseif(missing)
   message(FATAL_ERROR "xmask needs ${missing_text}.\n"
                       "Install them, or name the folder they are in with CMAKE_PREFIX_PATH. "
                       "In a checkout of xmask, `sh cmake/setup.sh` gets them.")
+endif()
+
+if(XMASK_LAYERS AND xmask_layers_missing)
+  list(JOIN xmask_layers_missing " and " missing_text)
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    message(FATAL_ERROR "XMASK_LAYERS is ON, and xmask's layers need ${missing_text}.")
+  endif()
+  message(STATUS "Layers are left out, for lack of ${missing_text}")  # setup.sh reads this line
+elseif(XMASK_LAYERS)
+  message(STATUS "Found xtensor-blas in ${XMASK_XTENSOR_BLAS_FOLDER} and ${BLAS_LIBRARIES}")
 endif()

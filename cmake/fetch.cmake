@@ -2,7 +2,7 @@
 
 include(FetchContent)
 
-# These three are headers alone: their own CMakeLists.txt, which would look for one another, are not needed. (The folder
+# These are headers alone: their own CMakeLists.txt, which would look for one another, are not needed. (The folder
 # `include` has none, so FetchContent adds nothing to the build.)
 macro(xmask_fetch_headers name tag)
   if(NOT TARGET ${name})
@@ -25,6 +25,22 @@ if(xtl_VERSION AND xtl_VERSION VERSION_LESS 0.8) # an installed xtl decides whic
   xmask_fetch_headers(xtensor 0.25.0 xtl)
 else()
   xmask_fetch_headers(xtensor 0.27.1 xtl)
+endif()
+
+if(fetch_layers)
+  if(xtl_VERSION AND xtl_VERSION VERSION_LESS 0.8)
+    set(tag 0.21.0)
+  else()
+    set(tag 0.23.0)
+  endif()
+  FetchContent_Declare(
+    xtensor-blas
+    GIT_REPOSITORY https://github.com/xtensor-stack/xtensor-blas.git
+    GIT_TAG ${tag}
+    GIT_SHALLOW ON
+    SOURCE_SUBDIR include)
+  FetchContent_MakeAvailable(xtensor-blas)
+  include(cmake/layers.cmake)
 endif()
 
 if(XMASK_BUILD_TESTS AND NOT TARGET Catch2::Catch2WithMain)

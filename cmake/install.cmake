@@ -22,6 +22,7 @@ configure_package_config_file(cmake/xmaskConfig.cmake.in ${PROJECT_BINARY_DIR}/x
                               INSTALL_DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/xmaskConfig.cmake ${PROJECT_BINARY_DIR}/xmaskConfigVersion.cmake
         DESTINATION ${package_folder})
+install(FILES cmake/layers.cmake DESTINATION ${package_folder} RENAME xmaskLayers.cmake)
 
 # The prefix is given relative to the .pc file, so that an installed tree can be moved.
 set(pkgconfig_folder ${CMAKE_INSTALL_DATADIR}/pkgconfig)

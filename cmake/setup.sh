@@ -213,7 +213,8 @@ get_blas() { # the arguments of configure
   packages=
   case $missing in *"a BLAS"*) packages=libopenblas-dev ;; esac
   case $missing in
-    *xtensor-blas*) if offers libxtensor-blas-dev 0.20; then packages="$packages libxtensor-blas-dev"; fi ;;
+    # It brings this release's xtensor with it, and is of use only where that is new enough.
+    *xtensor-blas*) if offers libxtensor-dev 0.25; then packages="$packages libxtensor-blas-dev"; fi ;;
   esac
   if [ -n "$packages" ] && install_packages $packages; then configure "$@" || { cat "$log" >&2; die "CMake failed"; }; fi
   if grep -q -- "-- Layers are left out" "$log"; then say "no BLAS is to be had: the layers are left out"; fi
@@ -250,6 +251,7 @@ case ${1:-} in
     ;;
   deps)
     get_libraries test -DXMASK_BUILD_BENCH=OFF
+    get_blas test -DXMASK_BUILD_BENCH=OFF
     say "everything is there"
     ;;
   deps-next)
