@@ -23,8 +23,8 @@
 
 #include "text.hpp"
 
-#ifndef EXAMPLE_TEXT
-#define EXAMPLE_TEXT "examples/data/looking_glass.txt"
+#ifndef EXAMPLE_DATA
+#define EXAMPLE_DATA "examples/data"
 #endif
 
 namespace
@@ -298,7 +298,7 @@ int main(int argc, char** argv)
         {
             throw std::runtime_error("usage: quickstart [FILE]");
         }
-        const text t = example::read_text(argc == 2 ? argv[1] : EXAMPLE_TEXT);
+        const text t = example::read_text(argc == 2 ? argv[1] : EXAMPLE_DATA "/looking_glass.txt");
         const std::size_t lines = std::min(t.lines.size(), example::most_lines);
         const batch b = make_batch(t, 0, lines);
         if (lines < t.lines.size())
