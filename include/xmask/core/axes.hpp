@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -9,7 +10,6 @@
 #include <limits>
 #include <ranges>
 #include <utility>
-#include <vector>
 
 #include "error.hpp"
 #include "shape.hpp"
@@ -113,7 +113,8 @@ namespace xmask::inline XMASK_ABI::detail
                 }
             }
             std::array<std::ptrdiff_t, max_rank> strides{};
-            std::vector<std::size_t> kept;
+            std::size_t kept = shape.size() - static_cast<std::size_t>(std::count(m_reduced.begin(), m_reduced.end(), true));
+            m_shape = any_shape(kept);
             m_full_shape = any_shape(shape.begin(), shape.end());
             for (std::size_t axis = shape.size(); axis-- > 0;)
             {
@@ -124,9 +125,8 @@ namespace xmask::inline XMASK_ABI::detail
                 }
                 strides[axis] = static_cast<std::ptrdiff_t>(m_size);
                 m_size *= static_cast<std::size_t>(shape[axis]);
-                kept.insert(kept.begin(), static_cast<std::size_t>(shape[axis]));
+                m_shape[--kept] = static_cast<std::size_t>(shape[axis]);
             }
-            m_shape = any_shape(kept.begin(), kept.end());
             m_keeps_last = shape.size() != 0 && !m_reduced[shape.size() - 1];
             m_offsets = row_offsets(shape, shape, strides);
         }
