@@ -6,9 +6,12 @@
 
 #include <catch2/catch_all.hpp>
 
+#include <support/allocations.hpp>
 #include <support/oracle.hpp>
 #include <xmask/apply/gate.hpp>
+#include <xmask/apply/masked_fill.hpp>
 #include <xmask/apply/multiply.hpp>
+#include <xmask/masks/threshold.hpp>
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
@@ -52,6 +55,53 @@ TEMPLATE_TEST_CASE("a gate is the logistic function, of any layout", "[gate]", f
             y = 2 * xmask::multiply(x, xmask::sigmoid_gate(logits)) - x;
             REQUIRE(oracle::close(y, xt::xarray<double>(2. * product - xt::cast<double>(x)), 2 * tolerance<T>));
         });
+    }
+}
+
+TEMPLATE_TEST_CASE("a gate alone is computed in registers, as one that multiplies is", "[gate]", float, double)
+{
+    using T = TestType;
+    const auto z = oracle::random<T>({3, 331}, 1);
+    const xt::xarray<T> ones = xt::ones<T>({3, 331});
+    const xt::xarray<T> multiplied = xmask::multiply(ones, xmask::sigmoid_gate(z));
+    xt::xarray<T> y = xt::zeros<T>({3, 331});
+    const std::size_t before = allocations();
+    xt::noalias(y) = xmask::sigmoid_gate(z);
+    REQUIRE(allocations() == before);
+    REQUIRE(oracle::same_bits(oracle::elements(y), oracle::elements(multiplied)));
+    xt::noalias(y) = ones * xmask::sigmoid_gate(z);
+    REQUIRE(oracle::same_bits(oracle::elements(y), oracle::elements(multiplied)));
+    xt::xtensor<T, 2, xt::layout_type::column_major> other = xmask::sigmoid_gate(z);
+    other += xmask::sigmoid_gate(z);
+    REQUIRE(oracle::close(other, xt::xarray<T>(multiplied + multiplied), tolerance<T>));
+}
+
+TEST_CASE("a gate is an expression as others are, and holds what is temporary", "[gate]")
+{
+    const auto z = oracle::random<float>({4, 67}, 1);
+    const auto gate_of_sum = xmask::sigmoid_gate(xt::xarray<float>(z + 1.f));
+    STATIC_REQUIRE(std::is_same_v<decltype(gate_of_sum)::value_type, float>);
+    REQUIRE(gate_of_sum.shape() == z.shape());
+    std::size_t i = 0;
+    for (const float open : gate_of_sum)
+    {
+        REQUIRE(std::abs(static_cast<double>(open) - gate(static_cast<double>(z.flat(i++)) + 1)) <= 1e-6);
+    }
+    REQUIRE(i == z.size());
+    REQUIRE(std::abs(static_cast<double>(gate_of_sum(2, 3)) - gate(static_cast<double>(z(2, 3)) + 1)) <= 1e-6);
+    const xt::xarray<float> row = xt::view(gate_of_sum, 1);
+    REQUIRE(oracle::close(row, xt::xarray<float>(xt::view(xt::xarray<float>(gate_of_sum), 1)), 1e-6));
+    const xt::xarray<float> number = 0.f;
+    REQUIRE(xmask::sigmoid_gate(number)() == 0.5f);
+    // Where a mask chooses, too, and of another type than what it multiplies.
+    const xt::xarray<float> filled = xmask::masked_fill(gate_of_sum, xmask::keep_above(z, 0.f), -1.f);
+    const xt::xarray<double> wide = z;
+    const xt::xarray<float> product = xmask::multiply(z, xmask::sigmoid_gate(wide));
+    for (i = 0; i < z.size(); ++i)
+    {
+        const auto at = static_cast<double>(z.flat(i));
+        REQUIRE(std::abs(static_cast<double>(filled.flat(i)) - (at > 0 ? gate(at + 1) : -1)) <= 1e-6);
+        REQUIRE(std::abs(static_cast<double>(product.flat(i)) - at * gate(at)) <= 1e-6);
     }
 }
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "../core/applied.hpp"
+#include "../core/assign.hpp"
 #include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/exp.hpp"
@@ -71,6 +73,59 @@ namespace xmask::inline XMASK_ABI
             {
                 return gate_of(z).open;
             }
+        };
+
+        /// A gate as an expression that assigns itself in registers.
+        template <class CTZ>
+        class gate_op
+        {
+        public:
+
+            using operand_type = std::decay_t<CTZ>;
+            using value_type = std::remove_cv_t<value_type_t<operand_type>>;
+            using shape_type = typename operand_type::inner_shape_type;
+
+            template <class Z>
+            gate_op(std::in_place_t, Z&& z)
+                : m_logits(std::forward<Z>(z))
+            {
+            }
+
+            [[nodiscard]] const char* name() const noexcept
+            {
+                return "sigmoid_gate";
+            }
+
+            [[nodiscard]] const operand_type& operand() const noexcept
+            {
+                return m_logits;
+            }
+
+            /// Nothing is applied to the logits but their own function.
+            [[nodiscard]] const operand_type& gate() const noexcept
+            {
+                return m_logits;
+            }
+
+            template <class Get>
+            value_type combine(Get&& /*get*/, const value_type& z) const
+            {
+                return gate_function()(z);
+            }
+
+            template <class S>
+            auto rows(const S& shape) const
+            {
+                auto logits = make_operand<value_type>(m_logits, shape);
+                using function = function_rows<gate_function, decltype(logits)>;
+                return copied_rows<value_type, function>(
+                    function(gate_function(), std::move(logits)), rows_of(shape), columns_of(shape)
+                );
+            }
+
+        private:
+
+            CTZ m_logits;
         };
 
         template <class... E>
@@ -171,7 +226,8 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_gate<Z>())
         {
-            return xt::xfunction<detail::gate_function, detail::closure_t<Z>>(detail::gate_function(), std::forward<Z>(z));
+            using op = detail::gate_op<detail::closure_t<Z>>;
+            return applied<op>(op(std::in_place, std::forward<Z>(z)));
         }
     }
 

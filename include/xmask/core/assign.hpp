@@ -60,10 +60,15 @@ namespace xmask::inline XMASK_ABI::detail
             return m_row.prepare(c, end);
         }
 
+        XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits)
+        {
+            return m_row.read(c, count, bits);
+        }
+
         template <bool Streaming, class Count>
         XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
         {
-            store_block<Streaming>(to, m_row.read(c, count, bits), count);
+            store_block<Streaming>(to, read(c, count, bits), count);
         }
 
     private:
@@ -71,6 +76,9 @@ namespace xmask::inline XMASK_ABI::detail
         Row m_row;
         std::size_t m_columns;
     };
+
+    template <class T, class Row>
+    inline constexpr bool reads_freely<copied_row<T, Row>> = reads_freely<Row>;
 
     template <class T, class Rows>
     class copied_rows
