@@ -36,7 +36,15 @@ namespace bench
     // One function a family; main calls them in this order.
     void register_fill();
     void register_multiply();
+    void register_apply();
     void register_lazy();
+    void register_ranges();
+    void register_patterns();
+    void register_thresholds();
+    void register_chosen();
+    void register_random();
+    void register_markers();
+    void register_combined();
     void register_tokens();
     void register_ask();
     void register_losses();

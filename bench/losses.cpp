@@ -64,6 +64,123 @@ namespace bench
             });
         }
 
+        // What a loss is measured with: predictions p * scale + offset, and targets, of p and t in [0, 1).
+        struct loss_operands
+        {
+            float scale;
+            float offset;
+            float (*target)(float);
+        };
+
+        constexpr loss_operands reals{4.f, -2.f, [](float t) { return 4.f * t - 2.f; }};
+        constexpr loss_operands probabilities{0.98f, 0.01f, [](float t) { return t < 0.5f ? 0.f : 1.f; }};
+        constexpr loss_operands any_logits{8.f, -4.f, [](float t) { return t < 0.5f ? 0.f : 1.f; }};
+        constexpr loss_operands signs{4.f, -2.f, [](float t) { return t < 0.5f ? -1.f : 1.f; }};
+        constexpr loss_operands logarithms{4.f, -5.f, [](float t) { return t + 0.01f; }};
+
+        // A loss and its gradient, beside `value` and `slope` as an xtensor user writes them.
+        template <class L, class Value, class Slope>
+        void element_loss(
+            benchmark::State& state, const std::string& name, const L& masked, const loss_operands& from, Value value, Slope slope
+        )
+        {
+            const size s = l2();
+            const from_lengths source(s, 0.5);
+            const xt::xtensor<float, 2> p = operand(s) * from.scale + from.offset;
+            xt::xtensor<float, 2> t = operand(s, 2);
+            std::transform(t.begin(), t.end(), t.begin(), from.target);
+            xt::xtensor<float, 2> gradient(s.shape(), 0.f);
+            xt::xtensor<float, 2> their_gradient(s.shape(), 0.f);
+            const auto ours = [&] { return masked(p, t, source.mask(), gradient); };
+            const auto theirs = [&] {
+                xt::noalias(their_gradient) = xt::where(source.ready, slope(p, t), 0.f);
+                return float(xt::sum(xt::where(source.ready, value(p, t), 0.f))());
+            };
+            // They add up in float.
+            const double expected = static_cast<double>(theirs());
+            bool right = std::abs(ours().sum - expected) <= 1e-4 * std::abs(expected);
+            for (std::size_t i = 0; i < p.size(); ++i)
+            {
+                const float difference = gradient.storage()[i] - their_gradient.storage()[i];
+                right = right && std::abs(difference) <= 1e-5f * (1 + std::abs(gradient.storage()[i]));
+            }
+            check(name, right);
+            compare(
+                state, name, [&] { benchmark::DoNotOptimize(ours()); }, copy_of(p, output(s)),
+                [&] { benchmark::DoNotOptimize(theirs()); }
+            );
+        }
+
+        template <class L, class Value, class Slope>
+        void add_element_loss(const char* name, const L& masked, const loss_operands& from, Value value, Slope slope)
+        {
+            add(std::string(name) + " and gradient/lengths/50%/L2", [=](benchmark::State& state, const std::string& row) {
+                element_loss(state, row, masked, from, value, slope);
+            });
+        }
+
+        void add_element_losses()
+        {
+            add_element_loss(
+                "masked_mae", xmask::masked_mae, reals, [](const auto& p, const auto& t) { return xt::abs(p - t); },
+                [](const auto& p, const auto& t) { return xt::sign(p - t); }
+            );
+            add_element_loss(
+                "masked_huber", xmask::masked_huber, reals,
+                [](const auto& p, const auto& t) {
+                    return xt::where(xt::abs(p - t) <= 1.f, 0.5f * (p - t) * (p - t), xt::abs(p - t) - 0.5f);
+                },
+                [](const auto& p, const auto& t) { return xt::clip(p - t, -1.f, 1.f); }
+            );
+            add_element_loss(
+                "masked_smooth_l1", xmask::masked_smooth_l1, reals,
+                [](const auto& p, const auto& t) {
+                    return xt::where(xt::abs(p - t) < 1.f, 0.5f * (p - t) * (p - t), xt::abs(p - t) - 0.5f);
+                },
+                [](const auto& p, const auto& t) { return xt::clip(p - t, -1.f, 1.f); }
+            );
+            add_element_loss(
+                "masked_bce", xmask::masked_bce, probabilities,
+                [](const auto& p, const auto& t) { return -(t * xt::log(p) + (1.f - t) * xt::log(1.f - p)); },
+                [](const auto& p, const auto& t) { return (p - t) / ((1.f - p) * p); }
+            );
+            const auto logistic = [](const auto& p) { return 1.f / (1.f + xt::exp(-p)); };
+            const auto entropy = [](const auto& p, const auto& t) {
+                return xt::maximum(p, 0.f) - p * t + xt::log1p(xt::exp(-xt::abs(p)));
+            };
+            add_element_loss(
+                "masked_bce_with_logits", xmask::masked_bce_with_logits, any_logits, entropy,
+                [=](const auto& p, const auto& t) { return logistic(p) - t; }
+            );
+            // Of targets 0 and 1.
+            const auto missed = [=](const auto& p, const auto& t) { return xt::abs(logistic(p) - t); };
+            const auto weight = [](const auto& t) { return 0.75f - 0.5f * t; };
+            add_element_loss(
+                "masked_focal_with_logits", xmask::masked_focal_with_logits, any_logits,
+                [=](const auto& p, const auto& t) { return weight(t) * xt::square(missed(p, t)) * entropy(p, t); },
+                [=](const auto& p, const auto& t) {
+                    return weight(t)
+                           * (xt::square(missed(p, t)) * (logistic(p) - t)
+                              + 2.f * missed(p, t) * entropy(p, t) * logistic(p) * (1.f - logistic(p)) * (1.f - 2.f * t));
+                }
+            );
+            add_element_loss(
+                "masked_hinge", xmask::masked_hinge, signs,
+                [](const auto& p, const auto& t) { return xt::maximum(1.f - t * p, 0.f); },
+                [](const auto& p, const auto& t) { return xt::where(t * p < 1.f, -t, 0.f); }
+            );
+            add_element_loss(
+                "masked_kl_div", xmask::masked_kl_div, logarithms,
+                [](const auto& p, const auto& t) { return t * (xt::log(t) - p); },
+                [](const auto& /*p*/, const auto& t) { return -t; }
+            );
+            add_element_loss(
+                "masked_poisson_nll", xmask::masked_poisson_nll, reals,
+                [](const auto& p, const auto& t) { return xt::exp(p) - t * p; },
+                [](const auto& p, const auto& t) { return xt::exp(p) - t; }
+            );
+        }
+
         // The gradient of row 0 at its target.
         double softmax_minus_one(const xt::xtensor<float, 2>& logits, std::int64_t target)
         {
@@ -159,6 +276,7 @@ namespace bench
                     [=](benchmark::State& state, const std::string& name) { mse(state, name, s, with_gradient); });
             }
         }
+        add_element_losses();
         for (const bool with_gradient : {false, true})
         {
             for (const auto& [rows, classes] : {std::pair(64, 1000), std::pair(4, 32000)})

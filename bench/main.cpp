@@ -169,7 +169,15 @@ int main(int argc, char** argv)
     }
     bench::register_fill();
     bench::register_multiply();
+    bench::register_apply();
     bench::register_lazy();
+    bench::register_ranges();
+    bench::register_patterns();
+    bench::register_thresholds();
+    bench::register_chosen();
+    bench::register_random();
+    bench::register_markers();
+    bench::register_combined();
     bench::register_tokens();
     bench::register_ask();
     bench::register_losses();
