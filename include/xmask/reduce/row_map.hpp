@@ -435,10 +435,13 @@ namespace xmask::inline XMASK_ABI
             row_axis(const S& shape, std::size_t axis)
                 : last(axis + 1 >= shape.size())
             {
-                if (axis + 1 < shape.size())
+                for (std::size_t i = 0; i + 1 < shape.size(); ++i)
                 {
-                    extent = static_cast<std::size_t>(shape[axis]);
-                    for (std::size_t i = shape.size() - 1; i-- > axis + 1;)
+                    if (i == axis)
+                    {
+                        extent = static_cast<std::size_t>(shape[i]);
+                    }
+                    else if (i > axis)
                     {
                         inner *= static_cast<std::size_t>(shape[i]);
                     }
