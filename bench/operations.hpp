@@ -100,5 +100,5 @@ namespace bench
     }
 
 // A function of what is given, g, that gives an answer, a.
-#define OPERATION(...) []([[maybe_unused]] const given& g, answer& a) { __VA_ARGS__; }
+#define OPERATION(...) [](const given& g, answer& a) { __VA_ARGS__; }
 }

@@ -1330,7 +1330,6 @@ namespace xmask::inline XMASK_ABI
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -1524,7 +1523,7 @@ namespace xmask::inline XMASK_ABI
         };
 
         template <class CT>
-        struct is_sigmoid_gate<xt::xfunction<gate_function, CT>> : std::true_type
+        struct is_sigmoid_gate<applied<gate_op<CT>>> : std::true_type
         {
         };
 
@@ -1726,7 +1725,7 @@ namespace xmask::inline XMASK_ABI
                 detail::resize_or_check(function, "the gradient by the gate", by_gate, weight.shape());
                 if constexpr (detail::is_sigmoid_gate<M>::value)
                 {
-                    sigmoid_gate_gradient(weight, std::get<0>(gate.arguments()), product, by_weight, by_gate);
+                    sigmoid_gate_gradient(weight, gate.op().operand(), product, by_weight, by_gate);
                 }
                 else
                 {
