@@ -82,7 +82,7 @@ namespace bench
         template <class Source>
         void add_choices(const size& s)
         {
-            const std::string tail = "/" + std::string(Source::name) + "/50%/" + s.name;
+            const std::string tail = std::string("/").append(Source::name) + "/50%/" + s.name;
             add("masked_select" + tail,
                 [=](benchmark::State& state, const std::string& name) { select<Source>(state, name, s, 0.5); });
             add("masked_scatter_inplace" + tail,
