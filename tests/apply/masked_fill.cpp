@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <catch2/catch_all.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_fill.hpp>

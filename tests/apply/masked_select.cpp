@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include <catch2/catch_all.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_select.hpp>

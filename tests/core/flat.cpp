@@ -10,7 +10,9 @@
 #include <support/kinds.hpp>
 #include <xmask/core/flat.hpp>
 #include <xmask/core/mask_rows.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
+#include <xmask/masks/lengths.hpp>
 
 namespace detail = xmask::detail;
 using detail::flat_form;
@@ -82,6 +84,43 @@ TEST_CASE("the flat row of a mask holds the words of all rows", "[flat]")
             wide.push_back(kept(i / n, 0));
         }
         REQUIRE(is_flat_row_of(column, std::vector<std::size_t>{4, n}, wide));
+    }
+}
+
+TEST_CASE("a flat row goes on where more rows follow than are put together at a time", "[flat]")
+{
+    for (const std::size_t n : {1u, 5u, 8u, 16u, 24u, 32u, 63u, 64u, 65u, 100u})
+    {
+        CAPTURE(n);
+        const std::size_t rows = 3 * 4096 / n + 5;
+        std::mt19937 random(7);
+        std::vector<int> lengths(rows);
+        std::generate(lengths.begin(), lengths.end(), [&] { return static_cast<int>(random() % (n + 1)); });
+        const std::vector<std::size_t> shape = {rows, n};
+        const auto expect = [&](auto kept) {
+            std::vector<char> expected(rows * n);
+            for (std::size_t i = 0; i < expected.size(); ++i)
+            {
+                expected[i] = kept(i % n, static_cast<std::size_t>(lengths[i / n]));
+            }
+            return expected;
+        };
+        const auto first = xmask::keep_lengths(lengths, n);
+        const auto last = xmask::keep_last(lengths, n);
+        const auto is_first = [](std::size_t c, std::size_t length) { return c < length; };
+        const auto is_last = [&](std::size_t c, std::size_t length) { return c >= n - length; };
+        REQUIRE(is_flat_row_of(first, shape, expect(is_first)));
+        REQUIRE(is_flat_row_of(last, shape, expect(is_last)));
+        REQUIRE(is_flat_row_of(xmask::bitmask(first), shape, expect(is_first)));
+        REQUIRE(is_flat_row_of(first && !last, shape, expect([&](std::size_t c, std::size_t length) {
+            return is_first(c, length) && !is_last(c, length);
+        })));
+        // A copy of a cursor that has answered answers as well.
+        const detail::mask_rows<decltype(first)> all_rows(first, shape);
+        const auto cursor = all_rows.flat();
+        const xmask::word_t word = cursor.word(0);
+        const auto copy = cursor;
+        REQUIRE(copy.word(0) == word);
     }
 }
 

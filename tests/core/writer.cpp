@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <xmask/core/writer.hpp>
 #include <xmask/masks/lengths.hpp>

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <xmask/masks/ask.hpp>
 #include <xmask/masks/boolean.hpp>

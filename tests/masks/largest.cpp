@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <catch2/catch_template_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
 #include <xmask/masks/ask.hpp>

@@ -10,7 +10,7 @@
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <xmask/apply/masked_fill.hpp>
 #include <xmask/masks/ask.hpp>

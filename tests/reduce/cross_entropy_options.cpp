@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <catch2/catch_all.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <support/oracle.hpp>
 #include <xmask/masks/boolean.hpp>

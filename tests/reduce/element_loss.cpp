@@ -5,6 +5,7 @@
 #include <string>
 
 #include <catch2/catch_all.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/losses.hpp>
 #include <support/own_loss.hpp>

@@ -176,11 +176,13 @@ namespace xmask::inline XMASK_ABI::detail
             });
         }
 
+        static constexpr bool selects_freely = has_lanes<T> && reads_memory<Row> && reads_memory<Other>;
+
         /// Columns [c, c + count) to `to`.
         template <bool Streaming, class Count>
         XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
         {
-            if (bits == 0)
+            if ((!selects_freely || Streaming) && bits == 0)
             {
                 if constexpr (fills)
                 {
@@ -201,7 +203,7 @@ namespace xmask::inline XMASK_ABI::detail
                     to[k] = (bits >> k & 1) != 0 ? kept.at(k) : other.at(k);
                 }
             }
-            else if (bits == first_bits(count))
+            else if ((!selects_freely || Streaming || __builtin_constant_p(bits)) && bits == first_bits(count))
             {
                 store_block<Streaming>(to, kept, count);
             }

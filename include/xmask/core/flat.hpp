@@ -2,11 +2,17 @@
 
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "abi.hpp"
 #include "attributes.hpp"
+#include "buffer.hpp"
 #include "cursor.hpp"
 #include "word.hpp"
 
@@ -33,7 +39,8 @@ namespace xmask::inline XMASK_ABI::detail
         return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
     }
 
-    /// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers.
+    /// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers. Many are put together
+    /// at a time, so that what is the same for all of them stays in registers.
     template <class Rows>
     class packed_cursor
     {
@@ -46,28 +53,24 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
+        /// The words stay behind.
+        packed_cursor(const packed_cursor& other) noexcept
+            : packed_cursor(*other.m_rows, other.m_row_count, other.m_columns)
+        {
+        }
+
+        packed_cursor& operator=(const packed_cursor&) = delete;
+
         [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
         {
-            if (c - m_begin >= m_columns) [[unlikely]]
+            if (c - m_begin >= m_ready) [[unlikely]]
             {
-                m_row = c / m_columns;
-                m_begin = m_row * m_columns;
+                refill(c);
             }
-            const std::size_t k = c - m_begin;
-            word_t bits = m_rows->row(m_row).word(k);
-            std::size_t filled = m_columns - k;
-            for (; filled < word_columns && m_row + 1 < m_row_count; filled += m_columns)
-            {
-                bits |= m_rows->row(++m_row).word(0) << filled;
-            }
-            // Words are mostly asked for in order, and the next one begins where this one ends.
-            if (filled == word_columns && m_row + 1 < m_row_count)
-            {
-                ++m_row;
-                filled += m_columns;
-            }
-            m_begin = c + filled - m_columns;
-            return bits;
+            const std::size_t at = c - m_begin;
+            const word_t* words = m_words.values + at / word_columns;
+            const std::size_t past = at % word_columns;
+            return words[0] >> past | words[1] << 1 << (word_columns - 1 - past);
         }
 
         [[nodiscard]] column_range extent() const noexcept
@@ -77,11 +80,115 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
+        /// How many words there are at a time, and 0 behind them.
+        static constexpr std::size_t capacity = 64;
+
+        /// The rows from the one that holds column c on, as many as there is room for.
+        [[gnu::noinline]] void refill(std::size_t c) const
+        {
+            const std::size_t first = c / m_columns;
+            const std::size_t count = std::min(m_row_count - first, capacity * word_columns / m_columns);
+            const std::size_t columns = count * m_columns;
+            m_begin = first * m_columns;
+            m_ready = first + count < m_row_count ? columns - (word_columns - 1) : columns;
+            switch (std::endian::native == std::endian::little ? m_columns : 0)
+            {
+            case 8:
+                fill<std::uint8_t>(first, count);
+                break;
+            case 16:
+                fill<std::uint16_t>(first, count);
+                break;
+            case 32:
+                fill<std::uint32_t>(first, count);
+                break;
+            case 64:
+                fill<std::uint64_t>(first, count);
+                break;
+            default:
+                join(first, count);
+            }
+        }
+
+        /// How many rows are asked for their words at a time.
+        static constexpr std::size_t some_rows = 64;
+
+        /// Calls f(i, words, some) for the words of `some` of the rows at a time; i is the number of the first of them.
+        template <class F>
+        XMASK_INLINE void for_some_rows(std::size_t first, std::size_t count, F&& f) const
+        {
+            std::array<word_t, some_rows> words;
+            for (std::size_t i = 0; i < count; i += some_rows)
+            {
+                const std::size_t some = std::min(some_rows, count - i);
+                m_rows->first_words(first + i, some, words.data());
+                f(i, words, some);
+            }
+        }
+
+        /// Rows as long as W has bits lie in memory as they do in words.
+        template <class W>
+        void fill(std::size_t first, std::size_t count) const
+        {
+            std::array<W, capacity * word_columns / (8 * sizeof(W))> rows;
+            for_some_rows(first, count, [&](std::size_t i, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
+                for (std::size_t k = 0; k < some; ++k)
+                {
+                    rows[i + k] = static_cast<W>(words[k]);
+                }
+            });
+            const std::size_t filled = (count * m_columns + word_columns - 1) / word_columns;
+            m_words.values[filled - 1] = 0;
+            m_words.values[filled] = 0;
+            std::memcpy(m_words.values, rows.data(), count * sizeof(W));
+        }
+
+        /// Rows of any length, one behind the other.
+        void join(std::size_t first, std::size_t count) const
+        {
+            word_t* to = m_words.values;
+            word_t bits = 0;
+            std::size_t filled = 0;
+            const auto append = [&](word_t more, std::size_t columns) XMASK_INLINE_LAMBDA {
+                bits |= more << filled;
+                filled += columns;
+                if (filled >= word_columns)
+                {
+                    *to++ = bits;
+                    filled -= word_columns;
+                    bits = filled == 0 ? 0 : more >> (columns - filled);
+                }
+            };
+            if (m_columns < word_columns)
+            {
+                for_some_rows(first, count, [&](std::size_t, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
+                    for (std::size_t k = 0; k < some; ++k)
+                    {
+                        append(words[k], m_columns);
+                    }
+                });
+            }
+            else
+            {
+                for (std::size_t r = first; r < first + count; ++r)
+                {
+                    const auto row = m_rows->row(r);
+                    for (std::size_t k = 0; k < m_columns; k += word_columns)
+                    {
+                        append(row.word(k), std::min(word_columns, m_columns - k));
+                    }
+                }
+            }
+            to[0] = bits;
+            to[1] = 0;
+        }
+
         const Rows* m_rows;
         std::size_t m_row_count;
         std::size_t m_columns;
-        mutable std::size_t m_row = 0;
-        mutable std::size_t m_begin = 0;
+        mutable std::size_t m_begin = 0;  // the column of the first of the words
+        mutable std::size_t m_ready = 0;  // from how many columns on a whole word can be given
+        mutable block_buffer<word_t, capacity + 2> m_words;
     };
 
     /// The flat row of a mask that can often answer directly.

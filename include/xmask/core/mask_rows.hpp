@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -184,16 +185,26 @@ namespace xmask::inline XMASK_ABI::detail
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }
 
-        [[nodiscard]] flat_form form() const noexcept
+        /// The first word of each of `count` rows from r on.
+        void first_words(std::size_t r, std::size_t count, word_t* to) const
         {
-            if constexpr (answers_flat)
+            if constexpr (requires(const std::decay_t<rows>& own) { own.first_words(r, count, to); })
             {
-                if (m_same && m_rows.form() == flat_form::direct)
+                if (m_numbers.uniform(1) && !m_one_column)
                 {
-                    return flat_form::direct;
+                    m_rows.first_words(r, count, to);
+                    return;
                 }
             }
-            return flat_form::packed;
+            for (std::size_t i = 0; i < count; ++i)
+            {
+                to[i] = row(r + i).word(0);
+            }
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return std::max(own_form(), flat_form::packed);
         }
 
         /// The cursor of all rows as one.
@@ -202,7 +213,7 @@ namespace xmask::inline XMASK_ABI::detail
             const packed_cursor<mask_rows> packed(*this, m_row_count, m_columns);
             if constexpr (answers_flat)
             {
-                return flat_cursor(m_rows.flat(), form() == flat_form::direct, packed);
+                return flat_cursor(m_rows.flat(), own_form() != flat_form::none, packed);
             }
             else
             {
@@ -211,6 +222,19 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
     private:
+
+        /// What the mask's own rows can do.
+        [[nodiscard]] flat_form own_form() const noexcept
+        {
+            if constexpr (answers_flat)
+            {
+                return m_same ? m_rows.form() : flat_form::none;
+            }
+            else
+            {
+                return flat_form::none;
+            }
+        }
 
         rows m_rows;
         row_offsets m_numbers;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "attributes.hpp"
+#include "buffer.hpp"
 #include "flat.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
@@ -31,26 +32,6 @@
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
-    template <class T, std::size_t N = word_columns>
-    struct block_buffer
-    {
-        block_buffer() noexcept
-        {
-        }
-
-        block_buffer(const block_buffer&) noexcept
-        {
-        }
-
-        block_buffer& operator=(const block_buffer&) noexcept
-        {
-            return *this;
-        }
-
-        T values[N];
-    };
-
     /// A block of elements that lie side by side.
     template <class T>
     class memory_block
@@ -706,6 +687,15 @@ namespace xmask::inline XMASK_ABI::detail
     template <class F, class... Row>
     inline constexpr bool reads_freely<function_row<F, Row...>> = block_t<function_row<F, Row...>>::in_registers
                                                                   && (reads_freely<Row> && ...);
+
+    template <class Row>
+    inline constexpr bool reads_memory = false;
+
+    template <class T>
+    inline constexpr bool reads_memory<memory_row<T>> = true;
+
+    template <class T>
+    inline constexpr bool reads_memory<scalar_row<T>> = true;
 
     template <class E, class S>
     auto make_rows(const E& e, const S& shape);

@@ -160,6 +160,33 @@ namespace xmask::inline XMASK_ABI::detail
 #endif
     }
 
+    /// Replaces each of `count` numbers, of at most 64, by a word with that many of its lowest bits set.
+    inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept
+    {
+        std::size_t i = 0;
+        if constexpr (has_lanes<word_t>)
+        {
+            using batch = lanes<word_t>;
+            for (; i + batch::size <= count; i += batch::size)
+            {
+                const auto set = batch::load_unaligned(words + i);
+#if defined(__AVX512F__)
+                // xsimd goes through memory for such a shift. One by 64 gives 0.
+                const batch shifted = _mm512_sllv_epi64(_mm512_set1_epi64(1), set);
+#else
+                // In two steps, because a shift by 64 is not defined.
+                const auto half = set >> 1;
+                const auto shifted = (batch(1) << half) << (set - half);
+#endif
+                (shifted - batch(1)).store_unaligned(words + i);
+            }
+        }
+        for (; i < count; ++i)
+        {
+            words[i] = first_bits(words[i]);
+        }
+    }
+
     template <class T>
     XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept
     {

@@ -124,7 +124,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] flat_form form() const noexcept
             {
-                return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::packed;
+                return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
             }
 
             [[nodiscard]] stored_cursor flat() const noexcept

@@ -14,6 +14,8 @@
 #include "../core/mask.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
+#include "../core/simd.hpp"
+#include "../core/word.hpp"
 
 /// @file
 /// Masks of padded sequences: each row keeps its first, or its last, few columns.
@@ -67,6 +69,36 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t n = m_shape[m_shape.size() - 1];
                 const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
+            }
+
+            /// The first word of each of `count` rows, as many as fit into a register at a time.
+            void first_words(std::size_t r, std::size_t count, word_t* to) const noexcept
+            {
+                const std::size_t n = m_shape[m_shape.size() - 1];
+                if (n > word_columns || !m_offsets.uniform(1))
+                {
+                    for (std::size_t i = 0; i < count; ++i)
+                    {
+                        to[i] = row(r + i).word(0);
+                    }
+                    return;
+                }
+                const auto* lengths = data() + r;
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    const auto length = static_cast<std::size_t>(lengths[i]);
+                    const std::size_t kept = length < n ? length : n;
+                    to[i] = Side == padding::right ? kept : n - kept;
+                }
+                replace_by_first_bits(to, count);
+                if constexpr (Side == padding::left)
+                {
+                    const word_t all = first_bits(n);
+                    for (std::size_t i = 0; i < count; ++i)
+                    {
+                        to[i] ^= all;
+                    }
+                }
             }
 
         private:

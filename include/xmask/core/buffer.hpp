@@ -1,0 +1,34 @@
+// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+
+#pragma once
+
+#include <cstddef>
+
+#include "abi.hpp"
+#include "word.hpp"
+
+/// @file
+/// Room for a few elements on the stack.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+    template <class T, std::size_t N = word_columns>
+    struct block_buffer
+    {
+        block_buffer() noexcept
+        {
+        }
+
+        block_buffer(const block_buffer&) noexcept
+        {
+        }
+
+        block_buffer& operator=(const block_buffer&) noexcept
+        {
+            return *this;
+        }
+
+        T values[N];
+    };
+}
