@@ -387,6 +387,33 @@ namespace xmask::inline XMASK_ABI::detail
 #endif
     }
 
+    /// Replaces each of `count` numbers, of at most 64, by a word with that many of its lowest bits set.
+    inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept
+    {
+        std::size_t i = 0;
+        if constexpr (has_lanes<word_t>)
+        {
+            using batch = lanes<word_t>;
+            for (; i + batch::size <= count; i += batch::size)
+            {
+                const auto set = batch::load_unaligned(words + i);
+#if defined(__AVX512F__)
+                // xsimd goes through memory for such a shift. One by 64 gives 0.
+                const batch shifted = _mm512_sllv_epi64(_mm512_set1_epi64(1), set);
+#else
+                // In two steps, because a shift by 64 is not defined.
+                const auto half = set >> 1;
+                const auto shifted = (batch(1) << half) << (set - half);
+#endif
+                (shifted - batch(1)).store_unaligned(words + i);
+            }
+        }
+        for (; i < count; ++i)
+        {
+            words[i] = first_bits(words[i]);
+        }
+    }
+
     template <class T>
     XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept
     {
@@ -1769,9 +1796,44 @@ namespace xmask::inline XMASK_ABI::detail
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/flat.hpp ====
+// ==== xmask/core/buffer.hpp ====
 
 #include <cstddef>
+
+/// @file
+/// Room for a few elements on the stack.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+    /// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+    template <class T, std::size_t N = word_columns>
+    struct block_buffer
+    {
+        block_buffer() noexcept
+        {
+        }
+
+        block_buffer(const block_buffer&) noexcept
+        {
+        }
+
+        block_buffer& operator=(const block_buffer&) noexcept
+        {
+            return *this;
+        }
+
+        T values[N];
+    };
+}
+
+// ==== xmask/core/flat.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 /// @file
@@ -1797,7 +1859,8 @@ namespace xmask::inline XMASK_ABI::detail
         return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
     }
 
-    /// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers.
+    /// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers. Many are put together
+    /// at a time, so that what is the same for all of them stays in registers.
     template <class Rows>
     class packed_cursor
     {
@@ -1810,28 +1873,24 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
+        /// The words stay behind.
+        packed_cursor(const packed_cursor& other) noexcept
+            : packed_cursor(*other.m_rows, other.m_row_count, other.m_columns)
+        {
+        }
+
+        packed_cursor& operator=(const packed_cursor&) = delete;
+
         [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
         {
-            if (c - m_begin >= m_columns) [[unlikely]]
+            if (c - m_begin >= m_ready) [[unlikely]]
             {
-                m_row = c / m_columns;
-                m_begin = m_row * m_columns;
+                refill(c);
             }
-            const std::size_t k = c - m_begin;
-            word_t bits = m_rows->row(m_row).word(k);
-            std::size_t filled = m_columns - k;
-            for (; filled < word_columns && m_row + 1 < m_row_count; filled += m_columns)
-            {
-                bits |= m_rows->row(++m_row).word(0) << filled;
-            }
-            // Words are mostly asked for in order, and the next one begins where this one ends.
-            if (filled == word_columns && m_row + 1 < m_row_count)
-            {
-                ++m_row;
-                filled += m_columns;
-            }
-            m_begin = c + filled - m_columns;
-            return bits;
+            const std::size_t at = c - m_begin;
+            const word_t* words = m_words.values + at / word_columns;
+            const std::size_t past = at % word_columns;
+            return words[0] >> past | words[1] << 1 << (word_columns - 1 - past);
         }
 
         [[nodiscard]] column_range extent() const noexcept
@@ -1841,11 +1900,115 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
+        /// How many words there are at a time, and 0 behind them.
+        static constexpr std::size_t capacity = 64;
+
+        /// The rows from the one that holds column c on, as many as there is room for.
+        [[gnu::noinline]] void refill(std::size_t c) const
+        {
+            const std::size_t first = c / m_columns;
+            const std::size_t count = std::min(m_row_count - first, capacity * word_columns / m_columns);
+            const std::size_t columns = count * m_columns;
+            m_begin = first * m_columns;
+            m_ready = first + count < m_row_count ? columns - (word_columns - 1) : columns;
+            switch (std::endian::native == std::endian::little ? m_columns : 0)
+            {
+            case 8:
+                fill<std::uint8_t>(first, count);
+                break;
+            case 16:
+                fill<std::uint16_t>(first, count);
+                break;
+            case 32:
+                fill<std::uint32_t>(first, count);
+                break;
+            case 64:
+                fill<std::uint64_t>(first, count);
+                break;
+            default:
+                join(first, count);
+            }
+        }
+
+        /// How many rows are asked for their words at a time.
+        static constexpr std::size_t some_rows = 64;
+
+        /// Calls f(i, words, some) for the words of `some` of the rows at a time; i is the number of the first of them.
+        template <class F>
+        XMASK_INLINE void for_some_rows(std::size_t first, std::size_t count, F&& f) const
+        {
+            std::array<word_t, some_rows> words;
+            for (std::size_t i = 0; i < count; i += some_rows)
+            {
+                const std::size_t some = std::min(some_rows, count - i);
+                m_rows->first_words(first + i, some, words.data());
+                f(i, words, some);
+            }
+        }
+
+        /// Rows as long as W has bits lie in memory as they do in words.
+        template <class W>
+        void fill(std::size_t first, std::size_t count) const
+        {
+            std::array<W, capacity * word_columns / (8 * sizeof(W))> rows;
+            for_some_rows(first, count, [&](std::size_t i, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
+                for (std::size_t k = 0; k < some; ++k)
+                {
+                    rows[i + k] = static_cast<W>(words[k]);
+                }
+            });
+            const std::size_t filled = (count * m_columns + word_columns - 1) / word_columns;
+            m_words.values[filled - 1] = 0;
+            m_words.values[filled] = 0;
+            std::memcpy(m_words.values, rows.data(), count * sizeof(W));
+        }
+
+        /// Rows of any length, one behind the other.
+        void join(std::size_t first, std::size_t count) const
+        {
+            word_t* to = m_words.values;
+            word_t bits = 0;
+            std::size_t filled = 0;
+            const auto append = [&](word_t more, std::size_t columns) XMASK_INLINE_LAMBDA {
+                bits |= more << filled;
+                filled += columns;
+                if (filled >= word_columns)
+                {
+                    *to++ = bits;
+                    filled -= word_columns;
+                    bits = filled == 0 ? 0 : more >> (columns - filled);
+                }
+            };
+            if (m_columns < word_columns)
+            {
+                for_some_rows(first, count, [&](std::size_t, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
+                    for (std::size_t k = 0; k < some; ++k)
+                    {
+                        append(words[k], m_columns);
+                    }
+                });
+            }
+            else
+            {
+                for (std::size_t r = first; r < first + count; ++r)
+                {
+                    const auto row = m_rows->row(r);
+                    for (std::size_t k = 0; k < m_columns; k += word_columns)
+                    {
+                        append(row.word(k), std::min(word_columns, m_columns - k));
+                    }
+                }
+            }
+            to[0] = bits;
+            to[1] = 0;
+        }
+
         const Rows* m_rows;
         std::size_t m_row_count;
         std::size_t m_columns;
-        mutable std::size_t m_row = 0;
-        mutable std::size_t m_begin = 0;
+        mutable std::size_t m_begin = 0;  // the column of the first of the words
+        mutable std::size_t m_ready = 0;  // from how many columns on a whole word can be given
+        mutable block_buffer<word_t, capacity + 2> m_words;
     };
 
     /// The flat row of a mask that can often answer directly.
@@ -1909,26 +2072,6 @@ namespace xmask::inline XMASK_ABI::detail
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
-    template <class T, std::size_t N = word_columns>
-    struct block_buffer
-    {
-        block_buffer() noexcept
-        {
-        }
-
-        block_buffer(const block_buffer&) noexcept
-        {
-        }
-
-        block_buffer& operator=(const block_buffer&) noexcept
-        {
-            return *this;
-        }
-
-        T values[N];
-    };
-
     /// A block of elements that lie side by side.
     template <class T>
     class memory_block
@@ -2584,6 +2727,15 @@ namespace xmask::inline XMASK_ABI::detail
     template <class F, class... Row>
     inline constexpr bool reads_freely<function_row<F, Row...>> = block_t<function_row<F, Row...>>::in_registers
                                                                   && (reads_freely<Row> && ...);
+
+    template <class Row>
+    inline constexpr bool reads_memory = false;
+
+    template <class T>
+    inline constexpr bool reads_memory<memory_row<T>> = true;
+
+    template <class T>
+    inline constexpr bool reads_memory<scalar_row<T>> = true;
 
     template <class E, class S>
     auto make_rows(const E& e, const S& shape);
@@ -3242,6 +3394,7 @@ private:
 
 // ==== xmask/core/mask_rows.hpp ====
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -3418,16 +3571,26 @@ namespace xmask::inline XMASK_ABI::detail
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }
 
-        [[nodiscard]] flat_form form() const noexcept
+        /// The first word of each of `count` rows from r on.
+        void first_words(std::size_t r, std::size_t count, word_t* to) const
         {
-            if constexpr (answers_flat)
+            if constexpr (requires(const std::decay_t<rows>& own) { own.first_words(r, count, to); })
             {
-                if (m_same && m_rows.form() == flat_form::direct)
+                if (m_numbers.uniform(1) && !m_one_column)
                 {
-                    return flat_form::direct;
+                    m_rows.first_words(r, count, to);
+                    return;
                 }
             }
-            return flat_form::packed;
+            for (std::size_t i = 0; i < count; ++i)
+            {
+                to[i] = row(r + i).word(0);
+            }
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return std::max(own_form(), flat_form::packed);
         }
 
         /// The cursor of all rows as one.
@@ -3436,7 +3599,7 @@ namespace xmask::inline XMASK_ABI::detail
             const packed_cursor<mask_rows> packed(*this, m_row_count, m_columns);
             if constexpr (answers_flat)
             {
-                return flat_cursor(m_rows.flat(), form() == flat_form::direct, packed);
+                return flat_cursor(m_rows.flat(), own_form() != flat_form::none, packed);
             }
             else
             {
@@ -3445,6 +3608,19 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
     private:
+
+        /// What the mask's own rows can do.
+        [[nodiscard]] flat_form own_form() const noexcept
+        {
+            if constexpr (answers_flat)
+            {
+                return m_same ? m_rows.form() : flat_form::none;
+            }
+            else
+            {
+                return flat_form::none;
+            }
+        }
 
         rows m_rows;
         row_offsets m_numbers;
@@ -4135,7 +4311,10 @@ namespace xmask::inline XMASK_ABI
 
 // ==== xmask/core/exp.hpp ====
 
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -4144,13 +4323,66 @@ namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp where the processor multiplies and adds in one step and
-    /// 1.6 ulp elsewhere, exactly 1 at 0, and exactly 0 below -87.7, where exp leaves the normal floats. NaN stays NaN.
-    ///
-    /// exp(x) = 2^n exp(r) with |r| <= log(2) / 2: log(2) is subtracted n times in two parts (Cody and Waite, Software
-    /// Manual for the Elementary Functions, 1980), and the rest is a polynomial of degree 6, fitted to the least relative
-    /// error (Remez) with 1 + r + r^2 / 2 kept exact. It takes 5/6 of the time of xsimd's exp, which is for all x.
-    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
+    /// The elements of a table as large as a register, by the lowest bits of each lane's number; where the processor looks
+    /// them up in one instruction.
+#if defined(__AVX512F__)
+    inline constexpr std::size_t table_lanes = 16;
+
+    XMASK_INLINE lanes<std::int32_t> look_up(const std::int32_t* table, const lanes<std::int32_t>& at) noexcept
+    {
+        return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
+    }
+#elif defined(__AVX2__) && defined(__FMA__)
+    inline constexpr std::size_t table_lanes = 8;
+
+    XMASK_INLINE lanes<std::int32_t> look_up(const std::int32_t* table, const lanes<std::int32_t>& at) noexcept
+    {
+        const auto loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
+        return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
+    }
+#else
+    inline constexpr std::size_t table_lanes = 1;
+#endif
+
+    /// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j from 0 to N - 1.
+    template <std::size_t N>
+    inline constexpr std::array<std::int32_t, N> roots_of_two{};
+
+    template <>
+    inline constexpr std::array<std::int32_t, 16> roots_of_two<16> = {
+        0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+        0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d,
+    };
+
+    template <>
+    inline constexpr std::array<std::int32_t, 8> roots_of_two<8> = {
+        0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
+    };
+
+    /// exp(x) by N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N), so that a polynomial of degree 3 is
+    /// enough for exp(r) (Tang, Table-Driven Implementation of the Exponential Function, ACM TOMS 15, 1989).
+    template <std::size_t N>
+    XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept
+    {
+        using batch = lanes<float>;
+        constexpr int bits = std::countr_zero(N);
+        // The sum rounds N x / log(2) to a whole number n, and leaves it in its lowest bits.
+        const auto rounder = batch(12582912.f);
+        const auto shifted = xsimd::fma(x, batch(1.44269504f * N), rounder);
+        const auto n = shifted - rounder;
+        const auto r = xsimd::fma(n, batch(-3.1946185e-5f / N), xsimd::fma(n, batch(-0.693115234375f / N), x));
+        const auto whole = xsimd::bitwise_cast<std::int32_t>(shifted);
+        const auto scale = xsimd::bitwise_cast<float>(look_up(roots_of_two<N>.data(), whole) + (whole << (23 - bits)));
+        const auto p = xsimd::fma(batch(0.166667f), r, batch(N == 16 ? 0.50001617f : 0.50006454f));
+        const auto y = xsimd::fma(scale, xsimd::fma(r * r, p, r), scale);
+        // Below, the exponent's bits run over. (NaN is not below.)
+        return xsimd::select(x < batch(-87.33654f), batch(0.f), y);
+    }
+
+    /// The same by a polynomial alone, where |r| <= log(2) / 2. log(2) is subtracted n times in two parts (Cody and Waite,
+    /// Software Manual for the Elementary Functions, 1980), and the rest is of degree 6, fitted to the least relative error
+    /// (Remez) with 1 + r + r^2 / 2 kept exact.
+    XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept
     {
         using batch = lanes<float>;
         // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its lowest bits.
@@ -4167,6 +4399,22 @@ namespace xmask::inline XMASK_ABI::detail
         p = xsimd::fma(p, r, batch(1.f));
         p = xsimd::fma(p, r, batch(1.f));
         return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
+    }
+
+    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp with AVX-512 and ARM's FMA, 1.6 ulp elsewhere; exactly 1 at
+    /// 0, and exactly 0 from -87.34 on with tables, -87.7 without, where exp leaves the normal floats. NaN stays NaN.
+    ///
+    /// It takes half of the time of xsimd's exp, which is for all x, with AVX-512 and AVX2, and 5/6 elsewhere.
+    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
+    {
+        if constexpr (table_lanes == lane_count<float>)
+        {
+            return exp_by_table<table_lanes>(x);
+        }
+        else
+        {
+            return exp_by_polynomial(x);
+        }
     }
 
     XMASK_INLINE lanes<double> exp_nonpositive(const lanes<double>& x) noexcept
@@ -4630,11 +4878,13 @@ namespace xmask::inline XMASK_ABI::detail
             });
         }
 
+        static constexpr bool selects_freely = has_lanes<T> && reads_memory<Row> && reads_memory<Other>;
+
         /// Columns [c, c + count) to `to`.
         template <bool Streaming, class Count>
         XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits)
         {
-            if (bits == 0)
+            if ((!selects_freely || Streaming) && bits == 0)
             {
                 if constexpr (fills)
                 {
@@ -4655,7 +4905,7 @@ namespace xmask::inline XMASK_ABI::detail
                     to[k] = (bits >> k & 1) != 0 ? kept.at(k) : other.at(k);
                 }
             }
-            else if (bits == first_bits(count))
+            else if ((!selects_freely || Streaming || __builtin_constant_p(bits)) && bits == first_bits(count))
             {
                 store_block<Streaming>(to, kept, count);
             }
@@ -7420,7 +7670,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] flat_form form() const noexcept
             {
-                return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::packed;
+                return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
             }
 
             [[nodiscard]] stored_cursor flat() const noexcept
@@ -12903,6 +13153,36 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t n = m_shape[m_shape.size() - 1];
                 const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
+            }
+
+            /// The first word of each of `count` rows, as many as fit into a register at a time.
+            void first_words(std::size_t r, std::size_t count, word_t* to) const noexcept
+            {
+                const std::size_t n = m_shape[m_shape.size() - 1];
+                if (n > word_columns || !m_offsets.uniform(1))
+                {
+                    for (std::size_t i = 0; i < count; ++i)
+                    {
+                        to[i] = row(r + i).word(0);
+                    }
+                    return;
+                }
+                const auto* lengths = data() + r;
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    const auto length = static_cast<std::size_t>(lengths[i]);
+                    const std::size_t kept = length < n ? length : n;
+                    to[i] = Side == padding::right ? kept : n - kept;
+                }
+                replace_by_first_bits(to, count);
+                if constexpr (Side == padding::left)
+                {
+                    const word_t all = first_bits(n);
+                    for (std::size_t i = 0; i < count; ++i)
+                    {
+                        to[i] ^= all;
+                    }
+                }
             }
 
         private:
@@ -19014,6 +19294,14 @@ namespace xmask::inline XMASK_ABI
             );
         }
 
+        template <class T, std::size_t N>
+        std::array<double, N> totals_of(const std::array<register_sum<T>, N>& sums) noexcept
+        {
+            std::array<double, N> totals;
+            std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+            return totals;
+        }
+
         /// Adds g(x...) of what a block keeps.
         template <bool Exact, class T, class Blocks, class Count, class G>
         XMASK_INLINE void add_kept(register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g)
@@ -19061,6 +19349,24 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
+        /// The sums of a row whose shift is known.
+        template <class F, class Row>
+        std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row row)
+        {
+            using T = typename F::value_type;
+            const auto wide = lanes<T>(shift);
+            std::array<register_sum<T>, F::sums> sums;
+            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                const auto blocks = row.read(c, count, bits);
+                for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
+                    add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                        return f.template term<i>(wide, x...);
+                    });
+                });
+            });
+            return totals_of(sums);
+        }
+
         template <class F, class Row>
         line_sums<F> sums_of_row(const F& f, Row row)
         {
@@ -19068,19 +19374,7 @@ namespace xmask::inline XMASK_ABI
             if constexpr (sums_in_registers<T>)
             {
                 const T shift = shift_of_row(f, row);
-                const auto wide = lanes<T>(shift);
-                std::array<register_sum<T>, F::sums> sums;
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
-                        add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                            return f.template term<i>(wide, x...);
-                        });
-                    });
-                });
-                std::array<double, F::sums> totals;
-                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return {shift, totals};
+                return {shift, sums_of_terms(f, shift, std::move(row))};
             }
             else
             {
@@ -19123,13 +19417,62 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        /// The same, while term<0> of each kept element is written to a row of n columns, 0 where nothing is kept.
+        /// The sums of a row's terms, while term<0> of each kept element is written to n columns, 0 where nothing is kept.
+        template <class F, class Row>
+        std::array<double, F::sums> store_terms(const F& f, typename F::value_type shift, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            const column_range kept = row.cursor().extent();
+            const auto wide = lanes<T>(shift);
+            std::array<register_sum<T>, F::sums> sums;
+            const std::size_t begin = std::min(kept.begin, n);
+            const std::size_t end = std::max(begin, std::min(kept.end, n));
+            fill_columns(to, to + begin, T(0));
+            walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                if (bits == 0)
+                {
+                    fill_columns(to + c, to + c + count, T(0));
+                    return;
+                }
+                const auto blocks = row.read(c, count, bits);
+                const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
+                const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
+                    store_register<full, false>(to + c + k, y, count - k);
+                    return y;
+                };
+                if (bits == ~word_t(0))
+                {
+                    add_block<T, false>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return store(k, full, blocks.template load<full>(k, count - k, term));
+                    });
+                }
+                else
+                {
+                    add_block<T, true>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
+                    });
+                }
+                for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+                    add_kept<false>(sums[i + 1], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                        return f.template term<i + 1>(wide, x...);
+                    });
+                });
+            });
+            fill_columns(to + end, to + n, T(0));
+            return totals_of(sums);
+        }
+
+        /// The same, with the shift of the row.
         template <class F, class Row>
         line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
         {
             using T = typename F::value_type;
-            const column_range kept = row.cursor().extent();
-            if constexpr (!sums_in_registers<T>)
+            if constexpr (sums_in_registers<T>)
+            {
+                const T shift = shift_of_row(f, row);
+                return {shift, store_terms(f, shift, std::move(row), to, n)};
+            }
+            else
             {
                 const auto line = sums_of_row(f, row);
                 fill_columns(to, to + n, T(0));
@@ -19143,60 +19486,99 @@ namespace xmask::inline XMASK_ABI
                 });
                 return line;
             }
-            else
-            {
-                const T shift = shift_of_row(f, row);
-                const auto wide = lanes<T>(shift);
-                std::array<register_sum<T>, F::sums> sums;
-                const std::size_t begin = std::min(kept.begin, n);
-                const std::size_t end = std::max(begin, std::min(kept.end, n));
-                fill_columns(to, to + begin, T(0));
-                walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    if (bits == 0)
-                    {
-                        fill_columns(to + c, to + c + count, T(0));
-                        return;
-                    }
-                    const auto blocks = row.read(c, count, bits);
-                    const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
-                    const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
-                        store_register<full, false>(to + c + k, y, count - k);
-                        return y;
-                    };
-                    if (bits == ~word_t(0))
-                    {
-                        add_block<T, false>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            return store(k, full, blocks.template load<full>(k, count - k, term));
-                        });
-                    }
-                    else
-                    {
-                        add_block<T, true>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
-                        });
-                    }
-                    for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
-                        add_kept<false>(sums[i + 1], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                            return f.template term<i + 1>(wide, x...);
-                        });
-                    });
-                });
-                fill_columns(to + end, to + n, T(0));
-                std::array<double, F::sums> totals;
-                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return {shift, totals};
-            }
         }
 
-        /// Writes a row whose terms are kept in the result until their sum is known.
-        template <class F, class Row>
-        void write_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        /// The most registers of a row that is held in them as a whole.
+        inline constexpr std::size_t held_registers = 4;
+
+        /// Whether rows of n columns are held in registers as a whole.
+        template <class T>
+        constexpr bool fits_registers(std::size_t n) noexcept
         {
-            const column_range kept = row.cursor().extent();
-            const auto total = store_terms(f, std::move(row), to, n);
-            const auto facts = f.facts(total.shift, total.sums);
-            const std::size_t begin = std::min(kept.begin, n);
-            scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
+            return n <= std::min(held_registers * lane_count<T>, word_columns);
+        }
+
+        /// Writes a row that R registers hold. No branch depends on what is kept, so that the processor works on several
+        /// rows at a time.
+        template <std::size_t R, class F, class Row>
+        void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            using batch = lanes<T>;
+            constexpr std::size_t width = lane_count<T>;
+            const word_t bits = row.cursor().word(0) & first_bits(n);
+            row.prepare(0, n);
+            const auto blocks = row.read(0, n, bits);
+            // g of the operands' registers, `other` where nothing is kept.
+            const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
+                const std::size_t k = i * width;
+                const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
+                                               : blocks.template load<false>(k, n > k ? n - k : 0, g);
+                return xsimd::select(mask_from_bits<T>(bits, k), x, other);
+            };
+            T shift = T(0);
+            if constexpr (F::shifts)
+            {
+                const auto lowest = batch(first_shift<F>);
+                auto largest = lowest;
+                for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+                    const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
+                    largest = xsimd::max(kept(i, lowest, first), largest);
+                });
+                shift = f.settle(xsimd::reduce_max(largest));
+            }
+            const auto wide = batch(shift);
+            const auto zero = batch(T(0));
+            std::array<batch, R> terms;
+            std::array<double, F::sums> totals;
+            for_each_index<F::sums>([&](auto s) XMASK_INLINE_LAMBDA {
+                register_sum<T> sum;
+                for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+                    const auto term = kept(i, zero, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                        return f.template term<s>(wide, x...);
+                    });
+                    sum.add(term);
+                    if constexpr (s == 0)
+                    {
+                        terms[i] = term;
+                    }
+                });
+                totals[s] = sum.total();
+            });
+            const facts_of<F> facts = f.facts(shift, totals);
+            std::array<batch, F::fact_count> wide_facts;
+            std::ranges::transform(facts, wide_facts.begin(), [](T fact) { return batch(fact); });
+            for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+                batch y;
+                if constexpr (F::keeps_terms)
+                {
+                    y = terms[i] * wide_facts[1];
+                }
+                else
+                {
+                    y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.map(wide_facts, x...); });
+                }
+                const std::size_t k = i * width;
+                if (k + width <= n)
+                {
+                    store_lanes(to + k, y);
+                }
+                else if (k < n)
+                {
+                    store_first_lanes(to + k, y, n - k);
+                }
+            });
+        }
+
+        /// Writes each row by itself, from what registers hold of it.
+        template <std::size_t R, class F, class Rows, class Writer>
+        void write_held_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        {
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                writer.seek(r);
+                write_held_row<R>(f, rows.row(r), writer.block(0), n);
+            }
         }
 
         // ---- Along another axis than the last: a table, column by column -----------------------------------------------
@@ -19604,6 +19986,60 @@ namespace xmask::inline XMASK_ABI
             Row m_row;
         };
 
+        /// Writes what a row gives of its facts; where the terms are kept, `to` holds them.
+        template <class F, class Row>
+        void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to, std::size_t n)
+        {
+            if constexpr (F::keeps_terms)
+            {
+                const column_range kept = row.cursor().extent();
+                const std::size_t begin = std::min(kept.begin, n);
+                scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
+            }
+            else
+            {
+                write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, n);
+            }
+        }
+
+        /// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the first cache: what
+        /// comes last in one row need not be waited for by the next.
+        template <class F, class Rows, class Writer>
+        void write_whole_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        {
+            using T = typename F::value_type;
+            constexpr std::size_t most = 8;
+            constexpr std::size_t cached_columns = (std::size_t(16) << 10) / sizeof(T);
+            const std::size_t step = std::clamp(cached_columns / n, std::size_t(1), most);
+            std::array<T, most> shifts;
+            std::array<std::array<double, F::sums>, most> sums;
+            for (std::size_t first = 0; first < row_count; first += step)
+            {
+                const std::size_t count = std::min(step, row_count - first);
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    shifts[i] = shift_of_row(f, rows.row(first + i));
+                }
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    writer.seek(first + i);
+                    if constexpr (F::keeps_terms)
+                    {
+                        sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0), n);
+                    }
+                    else
+                    {
+                        sums[i] = sums_of_terms(f, shifts[i], rows.row(first + i));
+                    }
+                }
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    writer.seek(first + i);
+                    finish_row(f, f.facts(shifts[i], sums[i]), rows.row(first + i), writer.block(0), n);
+                }
+            }
+        }
+
         /// The rows of the result, broadcast to a shape. What is summed along the axis is so in the result's own shape.
         template <class F, class OwnRows, class Rows>
         class mapped_rows
@@ -19783,19 +20219,12 @@ namespace xmask::inline XMASK_ABI
         {
             auto& result = to.derived_cast();
             detail::resize_or_check(m_name, "the result", result, shape());
-            if constexpr (F::keeps_terms && detail::sums_in_registers<value_type>)
+            if constexpr (detail::sums_in_registers<value_type>)
             {
                 detail::row_writer<value_type, E> writer(result);
                 if (detail::row_axis(shape(), m_axis).last && writer.in_place())
                 {
-                    const auto rows = bundle_rows(shape());
-                    const std::size_t n = detail::columns_of(shape());
-                    const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
-                    for (std::size_t r = 0; r < row_count; ++r)
-                    {
-                        writer.seek(r);
-                        detail::write_terms(m_function, rows.row(r), writer.block(0), n);
-                    }
+                    write_own_rows(writer);
                     return;
                 }
             }
@@ -19814,6 +20243,32 @@ namespace xmask::inline XMASK_ABI
         }
 
     private:
+
+        /// Writes rows along which the axis lies, in place.
+        template <class Writer>
+        void write_own_rows(Writer& writer) const
+        {
+            constexpr std::size_t width = detail::lane_count<value_type>;
+            const std::size_t n = detail::columns_of(shape());
+            const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
+            const auto rows = bundle_rows(shape());
+            if (!detail::fits_registers<value_type>(n))
+            {
+                detail::write_whole_rows(m_function, rows, writer, row_count, n);
+            }
+            else if (n <= width)
+            {
+                detail::write_held_rows<1>(m_function, rows, writer, row_count, n);
+            }
+            else if (n <= 2 * width)
+            {
+                detail::write_held_rows<2>(m_function, rows, writer, row_count, n);
+            }
+            else
+            {
+                detail::write_held_rows<4>(m_function, rows, writer, row_count, n);
+            }
+        }
 
         template <class S>
         auto bundle_rows(const S& walked) const

@@ -48,7 +48,7 @@ namespace
     }
 
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-    constexpr double stated = 1.1;
+    constexpr double stated = xmask::detail::table_lanes == 8 ? 1.6 : 1.1;
 #else
     constexpr double stated = 1.6;
 #endif

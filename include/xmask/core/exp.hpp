@@ -2,7 +2,10 @@
 
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -14,13 +17,66 @@
 
 namespace xmask::inline XMASK_ABI::detail
 {
-    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp where the processor multiplies and adds in one step and
-    /// 1.6 ulp elsewhere, exactly 1 at 0, and exactly 0 below -87.7, where exp leaves the normal floats. NaN stays NaN.
-    ///
-    /// exp(x) = 2^n exp(r) with |r| <= log(2) / 2: log(2) is subtracted n times in two parts (Cody and Waite, Software
-    /// Manual for the Elementary Functions, 1980), and the rest is a polynomial of degree 6, fitted to the least relative
-    /// error (Remez) with 1 + r + r^2 / 2 kept exact. It takes 5/6 of the time of xsimd's exp, which is for all x.
-    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
+    /// The elements of a table as large as a register, by the lowest bits of each lane's number; where the processor looks
+    /// them up in one instruction.
+#if defined(__AVX512F__)
+    inline constexpr std::size_t table_lanes = 16;
+
+    XMASK_INLINE lanes<std::int32_t> look_up(const std::int32_t* table, const lanes<std::int32_t>& at) noexcept
+    {
+        return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
+    }
+#elif defined(__AVX2__) && defined(__FMA__)
+    inline constexpr std::size_t table_lanes = 8;
+
+    XMASK_INLINE lanes<std::int32_t> look_up(const std::int32_t* table, const lanes<std::int32_t>& at) noexcept
+    {
+        const auto loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
+        return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
+    }
+#else
+    inline constexpr std::size_t table_lanes = 1;
+#endif
+
+    /// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j from 0 to N - 1.
+    template <std::size_t N>
+    inline constexpr std::array<std::int32_t, N> roots_of_two{};
+
+    template <>
+    inline constexpr std::array<std::int32_t, 16> roots_of_two<16> = {
+        0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+        0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d,
+    };
+
+    template <>
+    inline constexpr std::array<std::int32_t, 8> roots_of_two<8> = {
+        0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
+    };
+
+    /// exp(x) by N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N), so that a polynomial of degree 3 is
+    /// enough for exp(r) (Tang, Table-Driven Implementation of the Exponential Function, ACM TOMS 15, 1989).
+    template <std::size_t N>
+    XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept
+    {
+        using batch = lanes<float>;
+        constexpr int bits = std::countr_zero(N);
+        // The sum rounds N x / log(2) to a whole number n, and leaves it in its lowest bits.
+        const auto rounder = batch(12582912.f);
+        const auto shifted = xsimd::fma(x, batch(1.44269504f * N), rounder);
+        const auto n = shifted - rounder;
+        const auto r = xsimd::fma(n, batch(-3.1946185e-5f / N), xsimd::fma(n, batch(-0.693115234375f / N), x));
+        const auto whole = xsimd::bitwise_cast<std::int32_t>(shifted);
+        const auto scale = xsimd::bitwise_cast<float>(look_up(roots_of_two<N>.data(), whole) + (whole << (23 - bits)));
+        const auto p = xsimd::fma(batch(0.166667f), r, batch(N == 16 ? 0.50001617f : 0.50006454f));
+        const auto y = xsimd::fma(scale, xsimd::fma(r * r, p, r), scale);
+        // Below, the exponent's bits run over. (NaN is not below.)
+        return xsimd::select(x < batch(-87.33654f), batch(0.f), y);
+    }
+
+    /// The same by a polynomial alone, where |r| <= log(2) / 2. log(2) is subtracted n times in two parts (Cody and Waite,
+    /// Software Manual for the Elementary Functions, 1980), and the rest is of degree 6, fitted to the least relative error
+    /// (Remez) with 1 + r + r^2 / 2 kept exact.
+    XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept
     {
         using batch = lanes<float>;
         // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its lowest bits.
@@ -37,6 +93,22 @@ namespace xmask::inline XMASK_ABI::detail
         p = xsimd::fma(p, r, batch(1.f));
         p = xsimd::fma(p, r, batch(1.f));
         return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
+    }
+
+    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp with AVX-512 and ARM's FMA, 1.6 ulp elsewhere; exactly 1 at
+    /// 0, and exactly 0 from -87.34 on with tables, -87.7 without, where exp leaves the normal floats. NaN stays NaN.
+    ///
+    /// It takes half of the time of xsimd's exp, which is for all x, with AVX-512 and AVX2, and 5/6 elsewhere.
+    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
+    {
+        if constexpr (table_lanes == lane_count<float>)
+        {
+            return exp_by_table<table_lanes>(x);
+        }
+        else
+        {
+            return exp_by_polynomial(x);
+        }
     }
 
     XMASK_INLINE lanes<double> exp_nonpositive(const lanes<double>& x) noexcept

@@ -237,6 +237,14 @@ namespace xmask::inline XMASK_ABI
             );
         }
 
+        template <class T, std::size_t N>
+        std::array<double, N> totals_of(const std::array<register_sum<T>, N>& sums) noexcept
+        {
+            std::array<double, N> totals;
+            std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+            return totals;
+        }
+
         /// Adds g(x...) of what a block keeps.
         template <bool Exact, class T, class Blocks, class Count, class G>
         XMASK_INLINE void add_kept(register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g)
@@ -284,6 +292,24 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
+        /// The sums of a row whose shift is known.
+        template <class F, class Row>
+        std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row row)
+        {
+            using T = typename F::value_type;
+            const auto wide = lanes<T>(shift);
+            std::array<register_sum<T>, F::sums> sums;
+            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                const auto blocks = row.read(c, count, bits);
+                for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
+                    add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                        return f.template term<i>(wide, x...);
+                    });
+                });
+            });
+            return totals_of(sums);
+        }
+
         template <class F, class Row>
         line_sums<F> sums_of_row(const F& f, Row row)
         {
@@ -291,19 +317,7 @@ namespace xmask::inline XMASK_ABI
             if constexpr (sums_in_registers<T>)
             {
                 const T shift = shift_of_row(f, row);
-                const auto wide = lanes<T>(shift);
-                std::array<register_sum<T>, F::sums> sums;
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
-                        add_kept<false>(sums[i], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                            return f.template term<i>(wide, x...);
-                        });
-                    });
-                });
-                std::array<double, F::sums> totals;
-                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return {shift, totals};
+                return {shift, sums_of_terms(f, shift, std::move(row))};
             }
             else
             {
@@ -346,13 +360,62 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        /// The same, while term<0> of each kept element is written to a row of n columns, 0 where nothing is kept.
+        /// The sums of a row's terms, while term<0> of each kept element is written to n columns, 0 where nothing is kept.
+        template <class F, class Row>
+        std::array<double, F::sums> store_terms(const F& f, typename F::value_type shift, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            const column_range kept = row.cursor().extent();
+            const auto wide = lanes<T>(shift);
+            std::array<register_sum<T>, F::sums> sums;
+            const std::size_t begin = std::min(kept.begin, n);
+            const std::size_t end = std::max(begin, std::min(kept.end, n));
+            fill_columns(to, to + begin, T(0));
+            walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                if (bits == 0)
+                {
+                    fill_columns(to + c, to + c + count, T(0));
+                    return;
+                }
+                const auto blocks = row.read(c, count, bits);
+                const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
+                const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
+                    store_register<full, false>(to + c + k, y, count - k);
+                    return y;
+                };
+                if (bits == ~word_t(0))
+                {
+                    add_block<T, false>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return store(k, full, blocks.template load<full>(k, count - k, term));
+                    });
+                }
+                else
+                {
+                    add_block<T, true>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
+                    });
+                }
+                for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+                    add_kept<false>(sums[i + 1], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                        return f.template term<i + 1>(wide, x...);
+                    });
+                });
+            });
+            fill_columns(to + end, to + n, T(0));
+            return totals_of(sums);
+        }
+
+        /// The same, with the shift of the row.
         template <class F, class Row>
         line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
         {
             using T = typename F::value_type;
-            const column_range kept = row.cursor().extent();
-            if constexpr (!sums_in_registers<T>)
+            if constexpr (sums_in_registers<T>)
+            {
+                const T shift = shift_of_row(f, row);
+                return {shift, store_terms(f, shift, std::move(row), to, n)};
+            }
+            else
             {
                 const auto line = sums_of_row(f, row);
                 fill_columns(to, to + n, T(0));
@@ -366,60 +429,99 @@ namespace xmask::inline XMASK_ABI
                 });
                 return line;
             }
-            else
-            {
-                const T shift = shift_of_row(f, row);
-                const auto wide = lanes<T>(shift);
-                std::array<register_sum<T>, F::sums> sums;
-                const std::size_t begin = std::min(kept.begin, n);
-                const std::size_t end = std::max(begin, std::min(kept.end, n));
-                fill_columns(to, to + begin, T(0));
-                walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    if (bits == 0)
-                    {
-                        fill_columns(to + c, to + c + count, T(0));
-                        return;
-                    }
-                    const auto blocks = row.read(c, count, bits);
-                    const auto term = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
-                    const auto store = [&](std::size_t k, auto full, const lanes<T>& y) XMASK_INLINE_LAMBDA {
-                        store_register<full, false>(to + c + k, y, count - k);
-                        return y;
-                    };
-                    if (bits == ~word_t(0))
-                    {
-                        add_block<T, false>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            return store(k, full, blocks.template load<full>(k, count - k, term));
-                        });
-                    }
-                    else
-                    {
-                        add_block<T, true>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
-                        });
-                    }
-                    for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
-                        add_kept<false>(sums[i + 1], blocks, count, bits, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                            return f.template term<i + 1>(wide, x...);
-                        });
-                    });
-                });
-                fill_columns(to + end, to + n, T(0));
-                std::array<double, F::sums> totals;
-                std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-                return {shift, totals};
-            }
         }
 
-        /// Writes a row whose terms are kept in the result until their sum is known.
-        template <class F, class Row>
-        void write_terms(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        /// The most registers of a row that is held in them as a whole.
+        inline constexpr std::size_t held_registers = 4;
+
+        /// Whether rows of n columns are held in registers as a whole.
+        template <class T>
+        constexpr bool fits_registers(std::size_t n) noexcept
         {
-            const column_range kept = row.cursor().extent();
-            const auto total = store_terms(f, std::move(row), to, n);
-            const auto facts = f.facts(total.shift, total.sums);
-            const std::size_t begin = std::min(kept.begin, n);
-            scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
+            return n <= std::min(held_registers * lane_count<T>, word_columns);
+        }
+
+        /// Writes a row that R registers hold. No branch depends on what is kept, so that the processor works on several
+        /// rows at a time.
+        template <std::size_t R, class F, class Row>
+        void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n)
+        {
+            using T = typename F::value_type;
+            using batch = lanes<T>;
+            constexpr std::size_t width = lane_count<T>;
+            const word_t bits = row.cursor().word(0) & first_bits(n);
+            row.prepare(0, n);
+            const auto blocks = row.read(0, n, bits);
+            // g of the operands' registers, `other` where nothing is kept.
+            const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
+                const std::size_t k = i * width;
+                const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
+                                               : blocks.template load<false>(k, n > k ? n - k : 0, g);
+                return xsimd::select(mask_from_bits<T>(bits, k), x, other);
+            };
+            T shift = T(0);
+            if constexpr (F::shifts)
+            {
+                const auto lowest = batch(first_shift<F>);
+                auto largest = lowest;
+                for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+                    const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
+                    largest = xsimd::max(kept(i, lowest, first), largest);
+                });
+                shift = f.settle(xsimd::reduce_max(largest));
+            }
+            const auto wide = batch(shift);
+            const auto zero = batch(T(0));
+            std::array<batch, R> terms;
+            std::array<double, F::sums> totals;
+            for_each_index<F::sums>([&](auto s) XMASK_INLINE_LAMBDA {
+                register_sum<T> sum;
+                for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+                    const auto term = kept(i, zero, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                        return f.template term<s>(wide, x...);
+                    });
+                    sum.add(term);
+                    if constexpr (s == 0)
+                    {
+                        terms[i] = term;
+                    }
+                });
+                totals[s] = sum.total();
+            });
+            const facts_of<F> facts = f.facts(shift, totals);
+            std::array<batch, F::fact_count> wide_facts;
+            std::ranges::transform(facts, wide_facts.begin(), [](T fact) { return batch(fact); });
+            for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+                batch y;
+                if constexpr (F::keeps_terms)
+                {
+                    y = terms[i] * wide_facts[1];
+                }
+                else
+                {
+                    y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.map(wide_facts, x...); });
+                }
+                const std::size_t k = i * width;
+                if (k + width <= n)
+                {
+                    store_lanes(to + k, y);
+                }
+                else if (k < n)
+                {
+                    store_first_lanes(to + k, y, n - k);
+                }
+            });
+        }
+
+        /// Writes each row by itself, from what registers hold of it.
+        template <std::size_t R, class F, class Rows, class Writer>
+        void write_held_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        {
+            for (std::size_t r = 0; r < row_count; ++r)
+            {
+                writer.seek(r);
+                write_held_row<R>(f, rows.row(r), writer.block(0), n);
+            }
         }
 
         // ---- Along another axis than the last: a table, column by column -----------------------------------------------
@@ -827,6 +929,60 @@ namespace xmask::inline XMASK_ABI
             Row m_row;
         };
 
+        /// Writes what a row gives of its facts; where the terms are kept, `to` holds them.
+        template <class F, class Row>
+        void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to, std::size_t n)
+        {
+            if constexpr (F::keeps_terms)
+            {
+                const column_range kept = row.cursor().extent();
+                const std::size_t begin = std::min(kept.begin, n);
+                scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
+            }
+            else
+            {
+                write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, n);
+            }
+        }
+
+        /// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the first cache: what
+        /// comes last in one row need not be waited for by the next.
+        template <class F, class Rows, class Writer>
+        void write_whole_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        {
+            using T = typename F::value_type;
+            constexpr std::size_t most = 8;
+            constexpr std::size_t cached_columns = (std::size_t(16) << 10) / sizeof(T);
+            const std::size_t step = std::clamp(cached_columns / n, std::size_t(1), most);
+            std::array<T, most> shifts;
+            std::array<std::array<double, F::sums>, most> sums;
+            for (std::size_t first = 0; first < row_count; first += step)
+            {
+                const std::size_t count = std::min(step, row_count - first);
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    shifts[i] = shift_of_row(f, rows.row(first + i));
+                }
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    writer.seek(first + i);
+                    if constexpr (F::keeps_terms)
+                    {
+                        sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0), n);
+                    }
+                    else
+                    {
+                        sums[i] = sums_of_terms(f, shifts[i], rows.row(first + i));
+                    }
+                }
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    writer.seek(first + i);
+                    finish_row(f, f.facts(shifts[i], sums[i]), rows.row(first + i), writer.block(0), n);
+                }
+            }
+        }
+
         /// The rows of the result, broadcast to a shape. What is summed along the axis is so in the result's own shape.
         template <class F, class OwnRows, class Rows>
         class mapped_rows
@@ -1006,19 +1162,12 @@ namespace xmask::inline XMASK_ABI
         {
             auto& result = to.derived_cast();
             detail::resize_or_check(m_name, "the result", result, shape());
-            if constexpr (F::keeps_terms && detail::sums_in_registers<value_type>)
+            if constexpr (detail::sums_in_registers<value_type>)
             {
                 detail::row_writer<value_type, E> writer(result);
                 if (detail::row_axis(shape(), m_axis).last && writer.in_place())
                 {
-                    const auto rows = bundle_rows(shape());
-                    const std::size_t n = detail::columns_of(shape());
-                    const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
-                    for (std::size_t r = 0; r < row_count; ++r)
-                    {
-                        writer.seek(r);
-                        detail::write_terms(m_function, rows.row(r), writer.block(0), n);
-                    }
+                    write_own_rows(writer);
                     return;
                 }
             }
@@ -1037,6 +1186,32 @@ namespace xmask::inline XMASK_ABI
         }
 
     private:
+
+        /// Writes rows along which the axis lies, in place.
+        template <class Writer>
+        void write_own_rows(Writer& writer) const
+        {
+            constexpr std::size_t width = detail::lane_count<value_type>;
+            const std::size_t n = detail::columns_of(shape());
+            const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
+            const auto rows = bundle_rows(shape());
+            if (!detail::fits_registers<value_type>(n))
+            {
+                detail::write_whole_rows(m_function, rows, writer, row_count, n);
+            }
+            else if (n <= width)
+            {
+                detail::write_held_rows<1>(m_function, rows, writer, row_count, n);
+            }
+            else if (n <= 2 * width)
+            {
+                detail::write_held_rows<2>(m_function, rows, writer, row_count, n);
+            }
+            else
+            {
+                detail::write_held_rows<4>(m_function, rows, writer, row_count, n);
+            }
+        }
 
         template <class S>
         auto bundle_rows(const S& walked) const
