@@ -2821,8 +2821,208 @@ namespace xmask::inline XMASK_ABI::detail
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 #include <utility>
+
+// ==== xmask/core/pieces.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <vector>
+
+#if defined(XTENSOR_USE_TBB)
+#include <tbb/parallel_for.h>
+#endif
+
+/// @file
+/// Work cut into pieces, and the threads that take them: those of TBB or OpenMP, where XTENSOR_USE_TBB or
+/// XTENSOR_USE_OPENMP says that xtensor shall have them, too. Pieces do not depend on how many threads there are, or
+/// whether there are any, and what they give is added in their order: so results are the same to the bit.
+
+namespace xmask::inline XMASK_ABI::detail
+{
+#if defined(XTENSOR_USE_TBB) || defined(XTENSOR_USE_OPENMP)
+    inline constexpr bool has_threads = true;
+#else
+    inline constexpr bool has_threads = false;
+#endif
+
+    /// How many elements a piece has, about.
+    inline constexpr std::size_t piece_elements = std::size_t(1) << 16;
+
+    /// Fewer elements are not worth waking a thread.
+    inline constexpr std::size_t threaded_elements = std::size_t(1) << 18;
+
+    /// Some rows, and the same columns of each.
+    struct piece
+    {
+        std::size_t first_row;
+        std::size_t last_row;
+        std::size_t begin;
+        std::size_t end;
+    };
+
+    /// All rows of n columns in pieces: several short rows, or a part of a long one.
+    class pieces
+    {
+    public:
+
+        pieces(std::size_t row_count, std::size_t n) noexcept
+            : pieces(row_count, n, std::min(n, piece_elements))
+        {
+        }
+
+        /// Pieces of which each holds whole rows.
+        [[nodiscard]] static pieces of_whole_rows(std::size_t row_count, std::size_t n) noexcept
+        {
+            return {row_count, n, n};
+        }
+
+        [[nodiscard]] std::size_t size() const noexcept
+        {
+            return m_down * m_across;
+        }
+
+        [[nodiscard]] piece operator[](std::size_t i) const noexcept
+        {
+            const std::size_t row = i / m_across * m_rows_each;
+            const std::size_t column = i % m_across * m_columns_each;
+            return {row, std::min(row + m_rows_each, m_row_count), column, std::min(column + m_columns_each, m_columns)};
+        }
+
+        /// All of them as one.
+        [[nodiscard]] piece whole() const noexcept
+        {
+            return {0, m_row_count, 0, m_columns};
+        }
+
+        [[nodiscard]] bool worth_threads() const noexcept
+        {
+            return has_threads && m_row_count * m_columns >= threaded_elements && size() > 1;
+        }
+
+    private:
+
+        pieces(std::size_t row_count, std::size_t n, std::size_t columns_each) noexcept
+            : m_row_count(row_count)
+            , m_columns(n)
+            , m_rows_each(n == 0 ? row_count : std::max(std::size_t(1), piece_elements / n))
+            , m_columns_each(columns_each)
+            , m_down(row_count == 0 || n == 0 ? 0 : (row_count - 1) / m_rows_each + 1)
+            , m_across(n == 0 ? 1 : (n - 1) / columns_each + 1)
+        {
+        }
+
+        std::size_t m_row_count;
+        std::size_t m_columns;
+        std::size_t m_rows_each;
+        std::size_t m_columns_each;
+        std::size_t m_down;
+        std::size_t m_across;
+    };
+
+    /// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
+    template <class F>
+    void for_each_in_threads(std::size_t count, F&& f)
+    {
+#if defined(XTENSOR_USE_TBB)
+        tbb::parallel_for(std::size_t(0), count, f);
+#elif defined(XTENSOR_USE_OPENMP)
+        std::exception_ptr thrown;
+        const auto end = static_cast<std::ptrdiff_t>(count);
+#pragma omp parallel for schedule(static)
+        for (std::ptrdiff_t i = 0; i < end; ++i)
+        {
+            try
+            {
+                f(static_cast<std::size_t>(i));
+            }
+            catch (...)
+            {
+#pragma omp critical(xmask_thrown)
+                thrown = std::current_exception();
+            }
+        }
+        if (thrown)
+        {
+            std::rethrow_exception(thrown);
+        }
+#else
+        for (std::size_t i = 0; i < count; ++i)
+        {
+            f(i);
+        }
+#endif
+    }
+
+    /// Calls f(rows, piece) for each piece, with a copy of the rows in each thread, which has buffers of its own. Without
+    /// threads one call does it all.
+    template <class Rows, class F>
+    void for_each_piece(const pieces& all, const Rows& rows, F&& f)
+    {
+        if (!all.worth_threads())
+        {
+            f(rows, all.whole());
+            return;
+        }
+        for_each_in_threads(all.size(), [&](std::size_t i) {
+            const Rows own = rows;
+            f(own, all[i]);
+        });
+    }
+
+    /// The sum of f(rows, piece) over all pieces; `add(sum, next)` adds one. There is at least one piece.
+    template <class Rows, class F, class Add>
+    auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add)
+    {
+        if (all.worth_threads())
+        {
+            std::vector<decltype(f(rows, all[0]))> parts(all.size());
+            for_each_in_threads(all.size(), [&](std::size_t i) {
+                const Rows own = rows;
+                parts[i] = f(own, all[i]);
+            });
+            auto sum = parts[0];
+            std::for_each(parts.begin() + 1, parts.end(), [&](const auto& part) { add(sum, part); });
+            return sum;
+        }
+        auto sum = f(rows, all[0]);
+        for (std::size_t i = 1; i < all.size(); ++i)
+        {
+            add(sum, f(rows, all[i]));
+        }
+        return sum;
+    }
+
+    /// Rows one by one, or all as one flat row.
+    template <bool Flat>
+    struct row_getter
+    {
+        static constexpr bool flat = Flat;
+
+        template <class Rows>
+        auto operator()(const Rows& rows, [[maybe_unused]] std::size_t r) const
+        {
+            if constexpr (Flat)
+            {
+                return rows.flat_row();
+            }
+            else
+            {
+                return rows.row(r);
+            }
+        }
+    };
+
+    /// f(pieces, row_of), with the rows laid end to end or not.
+    template <class F>
+    auto with_rows(bool flat, std::size_t row_count, std::size_t n, F&& f)
+    {
+        return flat ? f(pieces(1, row_count * n), row_getter<true>()) : f(pieces(row_count, n), row_getter<false>());
+    }
+}
 
 // ==== xmask/core/writer.hpp ====
 
@@ -3156,32 +3356,33 @@ namespace xmask::inline XMASK_ABI::detail
         return c;
     }
 
-    /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
-    /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
-    /// only filled.
+    /// Writes columns [begin, end) of one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits)
+    /// writes a block, and outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of
+    /// the extent is only filled.
     template <bool Streaming, class Row, class T>
-    XMASK_INLINE void write_row(Row from, T* row, std::size_t n)
+    XMASK_INLINE void write_row(Row from, T* row, std::size_t begin, std::size_t end)
     {
         const auto& cursor = from.cursor();
-        const column_range kept = cursor.extent();
-        const std::size_t head = aligns_stores_of<Row>() || Streaming ? std::min(columns_to_register(row), n) : 0;
-        std::size_t c = 0;
-        if (kept.begin > head)
+        const column_range kept = intersection(cursor.extent(), {begin, end});
+        const std::size_t head = aligns_stores_of<Row>() || Streaming ? std::min(columns_to_register(row + begin), end - begin) : 0;
+        const std::size_t aligned = begin + head;
+        std::size_t c = begin;
+        if (kept.begin > aligned)
         {
-            c = std::min(head + (kept.begin - head) / word_columns * word_columns, n);
-            fill_columns<Streaming>(row, row + c, from.outside());
+            c = std::min(aligned + (kept.begin - aligned) / word_columns * word_columns, end);
+            fill_columns<Streaming>(row + begin, row + c, from.outside());
         }
-        else if (head != 0 && kept.end != 0)
+        else if (head != 0 && kept.size() != 0)
         {
             // Fewer columns than a register has.
-            from.prepare(0, head);
-            from.template block<false>(row, 0, head, cursor.word(0) & first_bits(head));
-            c = head;
+            from.prepare(begin, aligned);
+            from.template block<false>(row + begin, begin, head, cursor.word(begin) & first_bits(head));
+            c = aligned;
         }
         if (c < kept.end)
         {
             const std::size_t blocks = (kept.end - c + word_columns - 1) / word_columns;
-            const std::size_t stop = std::min(n, c + blocks * word_columns);
+            const std::size_t stop = std::min(end, c + blocks * word_columns);
             c = write_by_lanes<Streaming>(from, row, c, stop);
             walk_blocks(from, c, stop, [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
@@ -3189,72 +3390,100 @@ namespace xmask::inline XMASK_ABI::detail
             });
             c = stop;
         }
-        fill_columns<Streaming>(row + c, row + n, from.outside());
+        fill_columns<Streaming>(row + c, row + end, from.outside());
     }
 
-    /// Writes one row through the writer's buffer.
+    /// Writes columns [begin, end) of one row through the writer's buffer.
     template <class Row, class Writer>
-    void write_row_buffered(Row from, Writer& writer, std::size_t n)
+    void write_row_buffered(Row from, Writer& writer, std::size_t begin, std::size_t end)
     {
         const auto& cursor = from.cursor();
-        for (std::size_t c = 0; c < n; c += word_columns)
+        for (std::size_t c = begin; c < end; c += word_columns)
         {
-            const std::size_t count = std::min(word_columns, n - c);
+            const std::size_t count = std::min(word_columns, end - c);
             from.prepare(c, c + count);
             from.template block<false>(writer.block(c), c, count, cursor.word(c) & first_bits(count));
             writer.commit(c, count);
         }
     }
 
+    /// Where the rows of a result are written.
+    template <class T, class E>
+    class row_destination
+    {
+    public:
+
+        explicit row_destination(E& to)
+            : m_to(std::addressof(to))
+            , m_row_count(rows_of(to.shape()))
+            , m_columns(columns_of(to.shape()))
+        {
+            row_writer<T, E> writer(to);
+            if (m_row_count != 0 && m_columns != 0)
+            {
+                writer.seek(0);
+                m_flat = writer.flat(m_columns);
+                m_streams = writer.in_place() && m_row_count * m_columns * sizeof(T) >= streaming_bytes
+                            && can_stream(writer.block(0));
+            }
+        }
+
+        /// Calls f(pieces, row_of) for the rows, laid end to end where that is possible and worth it.
+        template <class Rows, class F>
+        auto with_rows(const Rows& rows, F&& f) const
+        {
+            return detail::with_rows(m_flat && worth_flat(rows.form(), m_columns), m_row_count, m_columns, f);
+        }
+
+        /// Writes a piece of the rows.
+        template <class Rows, class RowOf>
+        void write(const Rows& rows, RowOf row_of, const piece& part) const
+        {
+            row_writer<T, E> writer(*m_to);
+            for (std::size_t r = part.first_row; r < part.last_row; ++r)
+            {
+                writer.seek(r);
+                if constexpr (!RowOf::flat)
+                {
+                    if (!writer.in_place())
+                    {
+                        write_row_buffered(row_of(rows, r), writer, part.begin, part.end);
+                        continue;
+                    }
+                }
+                if constexpr (has_lanes<T>)
+                {
+                    if (m_streams)
+                    {
+                        write_row<true>(row_of(rows, r), writer.block(0), part.begin, part.end);
+                        continue;
+                    }
+                }
+                write_row<false>(row_of(rows, r), writer.block(0), part.begin, part.end);
+            }
+            if (m_streams)
+            {
+                finish_streaming();
+            }
+        }
+
+    private:
+
+        E* m_to;
+        std::size_t m_row_count;
+        std::size_t m_columns;
+        bool m_flat = false;
+        bool m_streams = false;
+    };
+
     /// Writes every row of a lazy result to `to`, which has its shape.
     template <class T, class Rows, class E>
     void write_rows(const Rows& rows, E& to)
     {
-        const std::size_t row_count = rows_of(to.shape());
-        const std::size_t n = columns_of(to.shape());
-        if (row_count == 0 || n == 0)
-        {
-            return;
-        }
-        row_writer<T, E> writer(to);
-        writer.seek(0);
-        const bool in_place = writer.in_place();
-        const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
-                               && can_stream(writer.block(0));
-        const auto write = [&](auto row, T* to_row, std::size_t columns) XMASK_INLINE_LAMBDA {
-            if constexpr (has_lanes<T>)
-            {
-                if (streaming)
-                {
-                    write_row<true>(std::move(row), to_row, columns);
-                    return;
-                }
-            }
-            write_row<false>(std::move(row), to_row, columns);
-        };
-        if (writer.flat(n) && worth_flat(rows.form(), n))
-        {
-            write(rows.flat_row(), writer.block(0), row_count * n);
-        }
-        else
-        {
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                writer.seek(r);
-                if (in_place)
-                {
-                    write(rows.row(r), writer.block(0), n);
-                }
-                else
-                {
-                    write_row_buffered(rows.row(r), writer, n);
-                }
-            }
-        }
-        if (streaming)
-        {
-            finish_streaming();
-        }
+        const row_destination<T, E> target(to);
+        target.with_rows(rows, [&](const pieces& all, auto row_of) {
+            for_each_piece(all, rows, [&](const auto& own, const piece& part) { target.write(own, row_of, part); });
+        });
     }
 }
 
@@ -5111,22 +5340,24 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Overwrites what a row's cursor drops; what is kept is neither read nor written where a whole word is kept.
+    /// Overwrites what a row's cursor drops of columns [begin, end); what is kept is neither read nor written where a whole
+    /// word is kept.
     template <class T, class Other, class C>
-    void replace_dropped(T* row, std::size_t n, const C& cursor, Other other)
+    void replace_dropped(T* row, std::size_t begin, std::size_t end, const C& cursor, Other other)
     {
         const column_range kept = cursor.extent();
         const column_range solid = detail::solid(cursor);
-        std::size_t c = std::min(kept.begin, n);
-        write_other(row, other, 0, c);
-        while (c < kept.end)
+        const std::size_t stop = std::min(kept.end, end);
+        std::size_t c = std::clamp(kept.begin, begin, end);
+        write_other(row + begin, other, begin, c);
+        while (c < stop)
         {
             if (c >= solid.begin && c < solid.end)
             {
-                c = solid.end;
+                c = std::min(solid.end, end);
                 continue;
             }
-            const std::size_t count = std::min(word_columns, n - c);
+            const std::size_t count = std::min(word_columns, end - c);
             const word_t dropped = ~cursor.word(c) & first_bits(count);
             if (dropped == first_bits(count))
             {
@@ -5147,11 +5378,66 @@ namespace xmask::inline XMASK_ABI::detail
             }
             c += count;
         }
-        if (c < n)
+        if (c < end)
         {
-            write_other(row + c, other, c, n);
+            write_other(row + c, other, c, end);
         }
     }
+
+    /// The same through a writer, element by element.
+    template <class Writer, class Other, class C>
+    void write_dropped(Writer& writer, std::size_t begin, std::size_t end, const C& cursor, Other other)
+    {
+        for (std::size_t c = begin; c < end; c += word_columns)
+        {
+            const std::size_t count = std::min(word_columns, end - c);
+            word_t dropped = ~cursor.word(c) & first_bits(count);
+            if (dropped == 0)
+            {
+                continue;
+            }
+            other.prepare(c, c + count);
+            const auto block = other.read(c, count, dropped);
+            for (; dropped != 0; dropped &= dropped - 1)
+            {
+                const std::size_t k = lowest_bit(dropped);
+                writer.write(c + k, 1, block.at(k));
+            }
+        }
+    }
+
+    /// The rows of a mask, and of what replaces that which it drops.
+    template <class MaskRows, class Others>
+    class replacing_rows
+    {
+    public:
+
+        replacing_rows(MaskRows masks, Others others)
+            : m_masks(std::move(masks))
+            , m_others(std::move(others))
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return std::pair(m_masks.row(r), m_others.row(r));
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return std::pair(m_masks.flat(), m_others.flat_row());
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return std::min(m_masks.form(), m_others.form());
+        }
+
+    private:
+
+        MaskRows m_masks;
+        Others m_others;
+    };
 
     /// Gives what the mask drops of x the other operand's elements.
     template <class E, class M, class Y>
@@ -5162,42 +5448,30 @@ namespace xmask::inline XMASK_ABI::detail
         require_broadcast(name, "a replacement", y.shape(), x.shape());
         const std::size_t n = columns_of(x.shape());
         const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-        const mask_rows<M> masks(m, x.shape());
-        const auto others = make_operand<T>(y, x.shape());
-        row_writer<T, E> writer(x);
-        if (row_count != 0 && writer.flat(n) && worth_flat(std::min(masks.form(), others.form()), n))
+        if (row_count == 0)
         {
-            writer.seek(0);
-            replace_dropped(writer.block(0), row_count * n, masks.flat(), others.flat_row());
             return;
         }
-        for (std::size_t r = 0; r < row_count; ++r)
-        {
-            writer.seek(r);
-            const auto cursor = masks.row(r);
-            auto other = others.row(r);
-            if (writer.in_place())
-            {
-                replace_dropped(writer.block(0), n, cursor, std::move(other));
-                continue;
-            }
-            for (std::size_t c = 0; c < n; c += word_columns)
-            {
-                const std::size_t count = std::min(word_columns, n - c);
-                word_t dropped = ~cursor.word(c) & first_bits(count);
-                if (dropped == 0)
+        const replacing_rows rows(mask_rows<M>(m, x.shape()), make_operand<T>(y, x.shape()));
+        const bool flat = row_writer<T, E>(x).flat(n) && worth_flat(rows.form(), n);
+        with_rows(flat, row_count, n, [&](const pieces& all, auto row_of) {
+            for_each_piece(all, rows, [&](const auto& own, const piece& part) {
+                row_writer<T, E> writer(x);
+                for (std::size_t r = part.first_row; r < part.last_row; ++r)
                 {
-                    continue;
+                    writer.seek(r);
+                    const auto [cursor, other] = row_of(own, r);
+                    if (row_of.flat || writer.in_place())
+                    {
+                        replace_dropped(writer.block(0), part.begin, part.end, cursor, other);
+                    }
+                    else
+                    {
+                        write_dropped(writer, part.begin, part.end, cursor, other);
+                    }
                 }
-                other.prepare(c, c + count);
-                const auto block = other.read(c, count, dropped);
-                for (; dropped != 0; dropped &= dropped - 1)
-                {
-                    const std::size_t k = lowest_bit(dropped);
-                    writer.write(c + k, 1, block.at(k));
-                }
-            }
-        }
+            });
+        });
     }
 
     template <class E, class M, class T>
@@ -17510,17 +17784,24 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Calls f(c, count, bits) for each block of a row that keeps something, in order, up to the last column kept.
+    /// Calls f(c, count, bits) for each block of a row's columns [begin, end) that keeps something, in order, up to the last
+    /// column kept.
     template <class Row, class F>
-    XMASK_INLINE void for_each_kept_block(Row& row, F&& f)
+    XMASK_INLINE void for_each_kept_block(Row& row, std::size_t begin, std::size_t end, F&& f)
     {
-        const column_range kept = row.cursor().extent();
+        const column_range kept = intersection(row.cursor().extent(), {begin, end});
         walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
             if (bits != 0)
             {
                 f(c, count, bits);
             }
         });
+    }
+
+    template <class Row, class F>
+    XMASK_INLINE void for_each_kept_block(Row& row, F&& f)
+    {
+        for_each_kept_block(row, 0, no_end, f);
     }
 
     /// x in the lanes whose bits (from bit k on) are set, 0 in the others.
@@ -18265,35 +18546,49 @@ namespace xmask::inline XMASK_ABI::detail
         T m_scale;
     };
 
+    /// The sum of what rows of `shape` keep, and its gradient, in pieces.
     template <class T, class S, class G, class Rows>
     weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows)
     {
-        term_sum<T> sum;
+        const std::size_t n = columns_of(shape);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        if (row_count == 0)
+        {
+            return {};
+        }
+        const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) {
+            sum.sum += part.sum;
+            sum.weight += part.weight;
+        };
         if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
         {
-            const std::size_t n = columns_of(shape);
-            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            const auto add = [&](auto row) XMASK_INLINE_LAMBDA {
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    row.add(sum, row.read(c, count, bits), count, bits);
-                });
-            };
-            if (row_count != 0 && worth_flat(rows.form(), n))
-            {
-                add(rows.flat_row());
-                return sum.total();
-            }
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                add(rows.row(r));
-            }
+            return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {
+                return sum_of_pieces(all, rows, [&](const auto& own, const piece& part) {
+                    term_sum<T> sum;
+                    for (std::size_t r = part.first_row; r < part.last_row; ++r)
+                    {
+                        auto row = row_of(own, r);
+                        for_each_kept_block(row, part.begin, part.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                            row.add(sum, row.read(c, count, bits), count, bits);
+                        });
+                    }
+                    return sum.total();
+                }, add);
+            });
         }
         else
         {
             using traits = gradient_traits<std::remove_reference_t<G>>;
-            write_rows<T>(gradient_rows<T, Rows>(rows, sum, traits::scale(gradient)), traits::target(gradient));
+            auto& to = traits::target(gradient);
+            const row_destination<T, std::remove_reference_t<decltype(to)>> target(to);
+            return target.with_rows(rows, [&](const pieces& all, auto row_of) {
+                return sum_of_pieces(all, rows, [&](const auto& own, const piece& part) {
+                    term_sum<T> sum;
+                    target.write(gradient_rows<T, Rows>(own, sum, traits::scale(gradient)), row_of, part);
+                    return sum.total();
+                }, add);
+            });
         }
-        return sum.total();
     }
 
     template <class T, class F, class Masks, class... Rows>
@@ -19572,9 +19867,9 @@ namespace xmask::inline XMASK_ABI
 
         /// Writes each row by itself, from what registers hold of it.
         template <std::size_t R, class F, class Rows, class Writer>
-        void write_held_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        void write_held_rows(const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n)
         {
-            for (std::size_t r = 0; r < row_count; ++r)
+            for (std::size_t r = begin; r < end; ++r)
             {
                 writer.seek(r);
                 write_held_row<R>(f, rows.row(r), writer.block(0), n);
@@ -19998,14 +20293,14 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, n);
+                write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, 0, n);
             }
         }
 
         /// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the first cache: what
         /// comes last in one row need not be waited for by the next.
         template <class F, class Rows, class Writer>
-        void write_whole_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        void write_whole_rows(const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n)
         {
             using T = typename F::value_type;
             constexpr std::size_t most = 8;
@@ -20013,9 +20308,9 @@ namespace xmask::inline XMASK_ABI
             const std::size_t step = std::clamp(cached_columns / n, std::size_t(1), most);
             std::array<T, most> shifts;
             std::array<std::array<double, F::sums>, most> sums;
-            for (std::size_t first = 0; first < row_count; first += step)
+            for (std::size_t first = begin; first < end; first += step)
             {
-                const std::size_t count = std::min(step, row_count - first);
+                const std::size_t count = std::min(step, end - first);
                 for (std::size_t i = 0; i < count; ++i)
                 {
                     shifts[i] = shift_of_row(f, rows.row(first + i));
@@ -20221,10 +20516,9 @@ namespace xmask::inline XMASK_ABI
             detail::resize_or_check(m_name, "the result", result, shape());
             if constexpr (detail::sums_in_registers<value_type>)
             {
-                detail::row_writer<value_type, E> writer(result);
-                if (detail::row_axis(shape(), m_axis).last && writer.in_place())
+                if (detail::row_axis(shape(), m_axis).last && detail::row_writer<value_type, E>(result).in_place())
                 {
-                    write_own_rows(writer);
+                    write_own_rows(result);
                     return;
                 }
             }
@@ -20245,29 +20539,34 @@ namespace xmask::inline XMASK_ABI
     private:
 
         /// Writes rows along which the axis lies, in place.
-        template <class Writer>
-        void write_own_rows(Writer& writer) const
+        template <class E>
+        void write_own_rows(E& to) const
         {
             constexpr std::size_t width = detail::lane_count<value_type>;
             const std::size_t n = detail::columns_of(shape());
-            const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
-            const auto rows = bundle_rows(shape());
-            if (!detail::fits_registers<value_type>(n))
-            {
-                detail::write_whole_rows(m_function, rows, writer, row_count, n);
-            }
-            else if (n <= width)
-            {
-                detail::write_held_rows<1>(m_function, rows, writer, row_count, n);
-            }
-            else if (n <= 2 * width)
-            {
-                detail::write_held_rows<2>(m_function, rows, writer, row_count, n);
-            }
-            else
-            {
-                detail::write_held_rows<4>(m_function, rows, writer, row_count, n);
-            }
+            const auto all = detail::pieces::of_whole_rows(n == 0 ? 0 : detail::rows_of(shape()), n);
+            detail::for_each_piece(all, bundle_rows(shape()), [&](const auto& rows, const detail::piece& part) {
+                detail::row_writer<value_type, E> writer(to);
+                const auto write = [&](auto registers) {
+                    detail::write_held_rows<registers>(m_function, rows, writer, part.first_row, part.last_row, n);
+                };
+                if (!detail::fits_registers<value_type>(n))
+                {
+                    detail::write_whole_rows(m_function, rows, writer, part.first_row, part.last_row, n);
+                }
+                else if (n <= width)
+                {
+                    write(std::integral_constant<std::size_t, 1>());
+                }
+                else if (n <= 2 * width)
+                {
+                    write(std::integral_constant<std::size_t, 2>());
+                }
+                else
+                {
+                    write(std::integral_constant<std::size_t, 4>());
+                }
+            });
         }
 
         template <class S>
@@ -21449,11 +21748,11 @@ namespace xmask::inline XMASK_ABI::detail
         term_sum<T> m_sum;
     };
 
-    /// Folds what a row keeps.
+    /// Folds what columns [begin, end) of a row keep.
     template <class T, class Fold, class Row>
-    XMASK_INLINE void fold_row(row_fold<T, Fold>& fold, Row& row)
+    XMASK_INLINE void fold_row(row_fold<T, Fold>& fold, Row& row, std::size_t begin = 0, std::size_t end = no_end)
     {
-        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+        for_each_kept_block(row, begin, end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
             fold.add(row, row.read(c, count, bits), count, bits);
         });
     }
@@ -21466,25 +21765,32 @@ namespace xmask::inline XMASK_ABI::detail
         std::size_t count;
     };
 
-    /// Folds everything that is kept, in the order of rows.
+    /// Folds everything that is kept, in the order of rows, in pieces.
     template <class T, class Fold, class S, class Rows>
     folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Rows& rows)
     {
-        row_fold<T, Fold> all(fold);
+        using result = folded<typename Fold::state>;
         const std::size_t n = columns_of(shape);
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-        if (row_count != 0 && worth_flat(rows.form(), n))
+        if (row_count == 0)
         {
-            auto row = rows.flat_row();
-            fold_row(all, row);
-            return {all.total(), all.count()};
+            return {fold.start(), 0};
         }
-        for (std::size_t r = 0; r < row_count; ++r)
-        {
-            auto row = rows.row(r);
-            fold_row(all, row);
-        }
-        return {all.total(), all.count()};
+        return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {
+            const auto fold_piece = [&](const auto& own, const piece& part) {
+                row_fold<T, Fold> one(fold);
+                for (std::size_t r = part.first_row; r < part.last_row; ++r)
+                {
+                    auto row = row_of(own, r);
+                    fold_row(one, row, part.begin, part.end);
+                }
+                return result{one.total(), one.count()};
+            };
+            return sum_of_pieces(all, rows, fold_piece, [&](result& to, const result& part) {
+                fold.merge(to.state, part.state);
+                to.count += part.count;
+            });
+        });
     }
 
     /// Counts the set bits of many words, column by column. The counts are held bit by bit: a word is added to 64 of them

@@ -10,6 +10,7 @@
 #include "../core/applied.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/pieces.hpp"
 #include "../core/row.hpp"
 #include "../core/write.hpp"
 #include "../core/writer.hpp"
@@ -409,22 +410,24 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Overwrites what a row's cursor drops; what is kept is neither read nor written where a whole word is kept.
+    /// Overwrites what a row's cursor drops of columns [begin, end); what is kept is neither read nor written where a whole
+    /// word is kept.
     template <class T, class Other, class C>
-    void replace_dropped(T* row, std::size_t n, const C& cursor, Other other)
+    void replace_dropped(T* row, std::size_t begin, std::size_t end, const C& cursor, Other other)
     {
         const column_range kept = cursor.extent();
         const column_range solid = detail::solid(cursor);
-        std::size_t c = std::min(kept.begin, n);
-        write_other(row, other, 0, c);
-        while (c < kept.end)
+        const std::size_t stop = std::min(kept.end, end);
+        std::size_t c = std::clamp(kept.begin, begin, end);
+        write_other(row + begin, other, begin, c);
+        while (c < stop)
         {
             if (c >= solid.begin && c < solid.end)
             {
-                c = solid.end;
+                c = std::min(solid.end, end);
                 continue;
             }
-            const std::size_t count = std::min(word_columns, n - c);
+            const std::size_t count = std::min(word_columns, end - c);
             const word_t dropped = ~cursor.word(c) & first_bits(count);
             if (dropped == first_bits(count))
             {
@@ -445,11 +448,66 @@ namespace xmask::inline XMASK_ABI::detail
             }
             c += count;
         }
-        if (c < n)
+        if (c < end)
         {
-            write_other(row + c, other, c, n);
+            write_other(row + c, other, c, end);
         }
     }
+
+    /// The same through a writer, element by element.
+    template <class Writer, class Other, class C>
+    void write_dropped(Writer& writer, std::size_t begin, std::size_t end, const C& cursor, Other other)
+    {
+        for (std::size_t c = begin; c < end; c += word_columns)
+        {
+            const std::size_t count = std::min(word_columns, end - c);
+            word_t dropped = ~cursor.word(c) & first_bits(count);
+            if (dropped == 0)
+            {
+                continue;
+            }
+            other.prepare(c, c + count);
+            const auto block = other.read(c, count, dropped);
+            for (; dropped != 0; dropped &= dropped - 1)
+            {
+                const std::size_t k = lowest_bit(dropped);
+                writer.write(c + k, 1, block.at(k));
+            }
+        }
+    }
+
+    /// The rows of a mask, and of what replaces that which it drops.
+    template <class MaskRows, class Others>
+    class replacing_rows
+    {
+    public:
+
+        replacing_rows(MaskRows masks, Others others)
+            : m_masks(std::move(masks))
+            , m_others(std::move(others))
+        {
+        }
+
+        XMASK_INLINE auto row(std::size_t r) const
+        {
+            return std::pair(m_masks.row(r), m_others.row(r));
+        }
+
+        XMASK_INLINE auto flat_row() const
+        {
+            return std::pair(m_masks.flat(), m_others.flat_row());
+        }
+
+        [[nodiscard]] flat_form form() const noexcept
+        {
+            return std::min(m_masks.form(), m_others.form());
+        }
+
+    private:
+
+        MaskRows m_masks;
+        Others m_others;
+    };
 
     /// Gives what the mask drops of x the other operand's elements.
     template <class E, class M, class Y>
@@ -460,42 +518,30 @@ namespace xmask::inline XMASK_ABI::detail
         require_broadcast(name, "a replacement", y.shape(), x.shape());
         const std::size_t n = columns_of(x.shape());
         const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-        const mask_rows<M> masks(m, x.shape());
-        const auto others = make_operand<T>(y, x.shape());
-        row_writer<T, E> writer(x);
-        if (row_count != 0 && writer.flat(n) && worth_flat(std::min(masks.form(), others.form()), n))
+        if (row_count == 0)
         {
-            writer.seek(0);
-            replace_dropped(writer.block(0), row_count * n, masks.flat(), others.flat_row());
             return;
         }
-        for (std::size_t r = 0; r < row_count; ++r)
-        {
-            writer.seek(r);
-            const auto cursor = masks.row(r);
-            auto other = others.row(r);
-            if (writer.in_place())
-            {
-                replace_dropped(writer.block(0), n, cursor, std::move(other));
-                continue;
-            }
-            for (std::size_t c = 0; c < n; c += word_columns)
-            {
-                const std::size_t count = std::min(word_columns, n - c);
-                word_t dropped = ~cursor.word(c) & first_bits(count);
-                if (dropped == 0)
+        const replacing_rows rows(mask_rows<M>(m, x.shape()), make_operand<T>(y, x.shape()));
+        const bool flat = row_writer<T, E>(x).flat(n) && worth_flat(rows.form(), n);
+        with_rows(flat, row_count, n, [&](const pieces& all, auto row_of) {
+            for_each_piece(all, rows, [&](const auto& own, const piece& part) {
+                row_writer<T, E> writer(x);
+                for (std::size_t r = part.first_row; r < part.last_row; ++r)
                 {
-                    continue;
+                    writer.seek(r);
+                    const auto [cursor, other] = row_of(own, r);
+                    if (row_of.flat || writer.in_place())
+                    {
+                        replace_dropped(writer.block(0), part.begin, part.end, cursor, other);
+                    }
+                    else
+                    {
+                        write_dropped(writer, part.begin, part.end, cursor, other);
+                    }
                 }
-                other.prepare(c, c + count);
-                const auto block = other.read(c, count, dropped);
-                for (; dropped != 0; dropped &= dropped - 1)
-                {
-                    const std::size_t k = lowest_bit(dropped);
-                    writer.write(c + k, 1, block.at(k));
-                }
-            }
-        }
+            });
+        });
     }
 
     template <class E, class M, class T>

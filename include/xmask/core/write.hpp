@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "block.hpp"
 #include "cursor.hpp"
 #include "flat.hpp"
+#include "pieces.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "word.hpp"
@@ -170,32 +172,33 @@ namespace xmask::inline XMASK_ABI::detail
         return c;
     }
 
-    /// Writes one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits) writes a block, and
-    /// outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of the extent is
-    /// only filled.
+    /// Writes columns [begin, end) of one row in place, by `from`: its cursor() says what is kept, block(to, c, count, bits)
+    /// writes a block, and outside() is what is written where nothing is kept. Stores are aligned, and what lies outside of
+    /// the extent is only filled.
     template <bool Streaming, class Row, class T>
-    XMASK_INLINE void write_row(Row from, T* row, std::size_t n)
+    XMASK_INLINE void write_row(Row from, T* row, std::size_t begin, std::size_t end)
     {
         const auto& cursor = from.cursor();
-        const column_range kept = cursor.extent();
-        const std::size_t head = aligns_stores_of<Row>() || Streaming ? std::min(columns_to_register(row), n) : 0;
-        std::size_t c = 0;
-        if (kept.begin > head)
+        const column_range kept = intersection(cursor.extent(), {begin, end});
+        const std::size_t head = aligns_stores_of<Row>() || Streaming ? std::min(columns_to_register(row + begin), end - begin) : 0;
+        const std::size_t aligned = begin + head;
+        std::size_t c = begin;
+        if (kept.begin > aligned)
         {
-            c = std::min(head + (kept.begin - head) / word_columns * word_columns, n);
-            fill_columns<Streaming>(row, row + c, from.outside());
+            c = std::min(aligned + (kept.begin - aligned) / word_columns * word_columns, end);
+            fill_columns<Streaming>(row + begin, row + c, from.outside());
         }
-        else if (head != 0 && kept.end != 0)
+        else if (head != 0 && kept.size() != 0)
         {
             // Fewer columns than a register has.
-            from.prepare(0, head);
-            from.template block<false>(row, 0, head, cursor.word(0) & first_bits(head));
-            c = head;
+            from.prepare(begin, aligned);
+            from.template block<false>(row + begin, begin, head, cursor.word(begin) & first_bits(head));
+            c = aligned;
         }
         if (c < kept.end)
         {
             const std::size_t blocks = (kept.end - c + word_columns - 1) / word_columns;
-            const std::size_t stop = std::min(n, c + blocks * word_columns);
+            const std::size_t stop = std::min(end, c + blocks * word_columns);
             c = write_by_lanes<Streaming>(from, row, c, stop);
             walk_blocks(from, c, stop, [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
@@ -203,71 +206,99 @@ namespace xmask::inline XMASK_ABI::detail
             });
             c = stop;
         }
-        fill_columns<Streaming>(row + c, row + n, from.outside());
+        fill_columns<Streaming>(row + c, row + end, from.outside());
     }
 
-    /// Writes one row through the writer's buffer.
+    /// Writes columns [begin, end) of one row through the writer's buffer.
     template <class Row, class Writer>
-    void write_row_buffered(Row from, Writer& writer, std::size_t n)
+    void write_row_buffered(Row from, Writer& writer, std::size_t begin, std::size_t end)
     {
         const auto& cursor = from.cursor();
-        for (std::size_t c = 0; c < n; c += word_columns)
+        for (std::size_t c = begin; c < end; c += word_columns)
         {
-            const std::size_t count = std::min(word_columns, n - c);
+            const std::size_t count = std::min(word_columns, end - c);
             from.prepare(c, c + count);
             from.template block<false>(writer.block(c), c, count, cursor.word(c) & first_bits(count));
             writer.commit(c, count);
         }
     }
 
+    /// Where the rows of a result are written.
+    template <class T, class E>
+    class row_destination
+    {
+    public:
+
+        explicit row_destination(E& to)
+            : m_to(std::addressof(to))
+            , m_row_count(rows_of(to.shape()))
+            , m_columns(columns_of(to.shape()))
+        {
+            row_writer<T, E> writer(to);
+            if (m_row_count != 0 && m_columns != 0)
+            {
+                writer.seek(0);
+                m_flat = writer.flat(m_columns);
+                m_streams = writer.in_place() && m_row_count * m_columns * sizeof(T) >= streaming_bytes
+                            && can_stream(writer.block(0));
+            }
+        }
+
+        /// Calls f(pieces, row_of) for the rows, laid end to end where that is possible and worth it.
+        template <class Rows, class F>
+        auto with_rows(const Rows& rows, F&& f) const
+        {
+            return detail::with_rows(m_flat && worth_flat(rows.form(), m_columns), m_row_count, m_columns, f);
+        }
+
+        /// Writes a piece of the rows.
+        template <class Rows, class RowOf>
+        void write(const Rows& rows, RowOf row_of, const piece& part) const
+        {
+            row_writer<T, E> writer(*m_to);
+            for (std::size_t r = part.first_row; r < part.last_row; ++r)
+            {
+                writer.seek(r);
+                if constexpr (!RowOf::flat)
+                {
+                    if (!writer.in_place())
+                    {
+                        write_row_buffered(row_of(rows, r), writer, part.begin, part.end);
+                        continue;
+                    }
+                }
+                if constexpr (has_lanes<T>)
+                {
+                    if (m_streams)
+                    {
+                        write_row<true>(row_of(rows, r), writer.block(0), part.begin, part.end);
+                        continue;
+                    }
+                }
+                write_row<false>(row_of(rows, r), writer.block(0), part.begin, part.end);
+            }
+            if (m_streams)
+            {
+                finish_streaming();
+            }
+        }
+
+    private:
+
+        E* m_to;
+        std::size_t m_row_count;
+        std::size_t m_columns;
+        bool m_flat = false;
+        bool m_streams = false;
+    };
+
     /// Writes every row of a lazy result to `to`, which has its shape.
     template <class T, class Rows, class E>
     void write_rows(const Rows& rows, E& to)
     {
-        const std::size_t row_count = rows_of(to.shape());
-        const std::size_t n = columns_of(to.shape());
-        if (row_count == 0 || n == 0)
-        {
-            return;
-        }
-        row_writer<T, E> writer(to);
-        writer.seek(0);
-        const bool in_place = writer.in_place();
-        const bool streaming = in_place && row_count * n * sizeof(T) >= streaming_bytes
-                               && can_stream(writer.block(0));
-        const auto write = [&](auto row, T* to_row, std::size_t columns) XMASK_INLINE_LAMBDA {
-            if constexpr (has_lanes<T>)
-            {
-                if (streaming)
-                {
-                    write_row<true>(std::move(row), to_row, columns);
-                    return;
-                }
-            }
-            write_row<false>(std::move(row), to_row, columns);
-        };
-        if (writer.flat(n) && worth_flat(rows.form(), n))
-        {
-            write(rows.flat_row(), writer.block(0), row_count * n);
-        }
-        else
-        {
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                writer.seek(r);
-                if (in_place)
-                {
-                    write(rows.row(r), writer.block(0), n);
-                }
-                else
-                {
-                    write_row_buffered(rows.row(r), writer, n);
-                }
-            }
-        }
-        if (streaming)
-        {
-            finish_streaming();
-        }
+        const row_destination<T, E> target(to);
+        target.with_rows(rows, [&](const pieces& all, auto row_of) {
+            for_each_piece(all, rows, [&](const auto& own, const piece& part) { target.write(own, row_of, part); });
+        });
     }
 }

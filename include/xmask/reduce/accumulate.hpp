@@ -134,17 +134,24 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Calls f(c, count, bits) for each block of a row that keeps something, in order, up to the last column kept.
+    /// Calls f(c, count, bits) for each block of a row's columns [begin, end) that keeps something, in order, up to the last
+    /// column kept.
     template <class Row, class F>
-    XMASK_INLINE void for_each_kept_block(Row& row, F&& f)
+    XMASK_INLINE void for_each_kept_block(Row& row, std::size_t begin, std::size_t end, F&& f)
     {
-        const column_range kept = row.cursor().extent();
+        const column_range kept = intersection(row.cursor().extent(), {begin, end});
         walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
             if (bits != 0)
             {
                 f(c, count, bits);
             }
         });
+    }
+
+    template <class Row, class F>
+    XMASK_INLINE void for_each_kept_block(Row& row, F&& f)
+    {
+        for_each_kept_block(row, 0, no_end, f);
     }
 
     /// x in the lanes whose bits (from bit k on) are set, 0 in the others.

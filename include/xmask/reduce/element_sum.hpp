@@ -12,6 +12,7 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/range_cursor.hpp"
+#include "../core/pieces.hpp"
 #include "../core/row.hpp"
 #include "../core/write.hpp"
 #include "accumulate.hpp"
@@ -451,35 +452,49 @@ namespace xmask::inline XMASK_ABI::detail
         T m_scale;
     };
 
+    /// The sum of what rows of `shape` keep, and its gradient, in pieces.
     template <class T, class S, class G, class Rows>
     weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows)
     {
-        term_sum<T> sum;
+        const std::size_t n = columns_of(shape);
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        if (row_count == 0)
+        {
+            return {};
+        }
+        const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) {
+            sum.sum += part.sum;
+            sum.weight += part.weight;
+        };
         if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
         {
-            const std::size_t n = columns_of(shape);
-            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            const auto add = [&](auto row) XMASK_INLINE_LAMBDA {
-                for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    row.add(sum, row.read(c, count, bits), count, bits);
-                });
-            };
-            if (row_count != 0 && worth_flat(rows.form(), n))
-            {
-                add(rows.flat_row());
-                return sum.total();
-            }
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                add(rows.row(r));
-            }
+            return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {
+                return sum_of_pieces(all, rows, [&](const auto& own, const piece& part) {
+                    term_sum<T> sum;
+                    for (std::size_t r = part.first_row; r < part.last_row; ++r)
+                    {
+                        auto row = row_of(own, r);
+                        for_each_kept_block(row, part.begin, part.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                            row.add(sum, row.read(c, count, bits), count, bits);
+                        });
+                    }
+                    return sum.total();
+                }, add);
+            });
         }
         else
         {
             using traits = gradient_traits<std::remove_reference_t<G>>;
-            write_rows<T>(gradient_rows<T, Rows>(rows, sum, traits::scale(gradient)), traits::target(gradient));
+            auto& to = traits::target(gradient);
+            const row_destination<T, std::remove_reference_t<decltype(to)>> target(to);
+            return target.with_rows(rows, [&](const pieces& all, auto row_of) {
+                return sum_of_pieces(all, rows, [&](const auto& own, const piece& part) {
+                    term_sum<T> sum;
+                    target.write(gradient_rows<T, Rows>(own, sum, traits::scale(gradient)), row_of, part);
+                    return sum.total();
+                }, add);
+            });
         }
-        return sum.total();
     }
 
     template <class T, class F, class Masks, class... Rows>

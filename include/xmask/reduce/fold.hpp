@@ -14,6 +14,7 @@
 #include "../core/block.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/pieces.hpp"
 #include "../core/row.hpp"
 #include "../core/simd.hpp"
 #include "accumulate.hpp"
@@ -204,11 +205,11 @@ namespace xmask::inline XMASK_ABI::detail
         term_sum<T> m_sum;
     };
 
-    /// Folds what a row keeps.
+    /// Folds what columns [begin, end) of a row keep.
     template <class T, class Fold, class Row>
-    XMASK_INLINE void fold_row(row_fold<T, Fold>& fold, Row& row)
+    XMASK_INLINE void fold_row(row_fold<T, Fold>& fold, Row& row, std::size_t begin = 0, std::size_t end = no_end)
     {
-        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+        for_each_kept_block(row, begin, end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
             fold.add(row, row.read(c, count, bits), count, bits);
         });
     }
@@ -221,25 +222,32 @@ namespace xmask::inline XMASK_ABI::detail
         std::size_t count;
     };
 
-    /// Folds everything that is kept, in the order of rows.
+    /// Folds everything that is kept, in the order of rows, in pieces.
     template <class T, class Fold, class S, class Rows>
     folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Rows& rows)
     {
-        row_fold<T, Fold> all(fold);
+        using result = folded<typename Fold::state>;
         const std::size_t n = columns_of(shape);
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-        if (row_count != 0 && worth_flat(rows.form(), n))
+        if (row_count == 0)
         {
-            auto row = rows.flat_row();
-            fold_row(all, row);
-            return {all.total(), all.count()};
+            return {fold.start(), 0};
         }
-        for (std::size_t r = 0; r < row_count; ++r)
-        {
-            auto row = rows.row(r);
-            fold_row(all, row);
-        }
-        return {all.total(), all.count()};
+        return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {
+            const auto fold_piece = [&](const auto& own, const piece& part) {
+                row_fold<T, Fold> one(fold);
+                for (std::size_t r = part.first_row; r < part.last_row; ++r)
+                {
+                    auto row = row_of(own, r);
+                    fold_row(one, row, part.begin, part.end);
+                }
+                return result{one.total(), one.count()};
+            };
+            return sum_of_pieces(all, rows, fold_piece, [&](result& to, const result& part) {
+                fold.merge(to.state, part.state);
+                to.count += part.count;
+            });
+        });
     }
 
     /// Counts the set bits of many words, column by column. The counts are held bit by bit: a word is added to 64 of them

@@ -16,6 +16,7 @@
 #include "../core/lazy.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/pieces.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/write.hpp"
@@ -515,9 +516,9 @@ namespace xmask::inline XMASK_ABI
 
         /// Writes each row by itself, from what registers hold of it.
         template <std::size_t R, class F, class Rows, class Writer>
-        void write_held_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        void write_held_rows(const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n)
         {
-            for (std::size_t r = 0; r < row_count; ++r)
+            for (std::size_t r = begin; r < end; ++r)
             {
                 writer.seek(r);
                 write_held_row<R>(f, rows.row(r), writer.block(0), n);
@@ -941,14 +942,14 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, n);
+                write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, 0, n);
             }
         }
 
         /// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the first cache: what
         /// comes last in one row need not be waited for by the next.
         template <class F, class Rows, class Writer>
-        void write_whole_rows(const F& f, const Rows& rows, Writer& writer, std::size_t row_count, std::size_t n)
+        void write_whole_rows(const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n)
         {
             using T = typename F::value_type;
             constexpr std::size_t most = 8;
@@ -956,9 +957,9 @@ namespace xmask::inline XMASK_ABI
             const std::size_t step = std::clamp(cached_columns / n, std::size_t(1), most);
             std::array<T, most> shifts;
             std::array<std::array<double, F::sums>, most> sums;
-            for (std::size_t first = 0; first < row_count; first += step)
+            for (std::size_t first = begin; first < end; first += step)
             {
-                const std::size_t count = std::min(step, row_count - first);
+                const std::size_t count = std::min(step, end - first);
                 for (std::size_t i = 0; i < count; ++i)
                 {
                     shifts[i] = shift_of_row(f, rows.row(first + i));
@@ -1164,10 +1165,9 @@ namespace xmask::inline XMASK_ABI
             detail::resize_or_check(m_name, "the result", result, shape());
             if constexpr (detail::sums_in_registers<value_type>)
             {
-                detail::row_writer<value_type, E> writer(result);
-                if (detail::row_axis(shape(), m_axis).last && writer.in_place())
+                if (detail::row_axis(shape(), m_axis).last && detail::row_writer<value_type, E>(result).in_place())
                 {
-                    write_own_rows(writer);
+                    write_own_rows(result);
                     return;
                 }
             }
@@ -1188,29 +1188,34 @@ namespace xmask::inline XMASK_ABI
     private:
 
         /// Writes rows along which the axis lies, in place.
-        template <class Writer>
-        void write_own_rows(Writer& writer) const
+        template <class E>
+        void write_own_rows(E& to) const
         {
             constexpr std::size_t width = detail::lane_count<value_type>;
             const std::size_t n = detail::columns_of(shape());
-            const std::size_t row_count = n == 0 ? 0 : detail::rows_of(shape());
-            const auto rows = bundle_rows(shape());
-            if (!detail::fits_registers<value_type>(n))
-            {
-                detail::write_whole_rows(m_function, rows, writer, row_count, n);
-            }
-            else if (n <= width)
-            {
-                detail::write_held_rows<1>(m_function, rows, writer, row_count, n);
-            }
-            else if (n <= 2 * width)
-            {
-                detail::write_held_rows<2>(m_function, rows, writer, row_count, n);
-            }
-            else
-            {
-                detail::write_held_rows<4>(m_function, rows, writer, row_count, n);
-            }
+            const auto all = detail::pieces::of_whole_rows(n == 0 ? 0 : detail::rows_of(shape()), n);
+            detail::for_each_piece(all, bundle_rows(shape()), [&](const auto& rows, const detail::piece& part) {
+                detail::row_writer<value_type, E> writer(to);
+                const auto write = [&](auto registers) {
+                    detail::write_held_rows<registers>(m_function, rows, writer, part.first_row, part.last_row, n);
+                };
+                if (!detail::fits_registers<value_type>(n))
+                {
+                    detail::write_whole_rows(m_function, rows, writer, part.first_row, part.last_row, n);
+                }
+                else if (n <= width)
+                {
+                    write(std::integral_constant<std::size_t, 1>());
+                }
+                else if (n <= 2 * width)
+                {
+                    write(std::integral_constant<std::size_t, 2>());
+                }
+                else
+                {
+                    write(std::integral_constant<std::size_t, 4>());
+                }
+            });
         }
 
         template <class S>

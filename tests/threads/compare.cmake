@@ -1,0 +1,13 @@
+# Fails unless PROGRAM, with COUNT threads, prints what SERIAL prints.
+foreach(program SERIAL PROGRAM)
+  execute_process(COMMAND ${${program}} ${COUNT} OUTPUT_VARIABLE ${program}_output ERROR_VARIABLE errors RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${${program}} ended with ${status}: ${errors}")
+  endif()
+endforeach()
+if(NOT PROGRAM_output STREQUAL SERIAL_output)
+  message(FATAL_ERROR "With ${COUNT} threads\n${PROGRAM_output}\nand without\n${SERIAL_output}")
+endif()
+if(NOT PROGRAM_output MATCHES "\nthrows\n")
+  message(FATAL_ERROR "what a thread threw did not arrive:\n${PROGRAM_output}")
+endif()
