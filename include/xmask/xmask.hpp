@@ -63,4 +63,5 @@
 #include "reduce/softmax.hpp"
 #include "reduce/sum.hpp"
 #include "reduce/weighted.hpp"
+#include "reduce/when_empty.hpp"
 #include "version.hpp"

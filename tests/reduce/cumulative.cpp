@@ -6,6 +6,7 @@
 #include <catch2/catch_all.hpp>
 
 #include <support/groups.hpp>
+#include <support/lines.hpp>
 #include <support/oracle.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -112,4 +113,70 @@ TEST_CASE("Running sums refuse what does not fit", "[cumulative]")
     REQUIRE_THROWS_AS(xmask::masked_cumprod(x, xmask::keep_all(2), 0), std::invalid_argument);
     const xt::xarray<float> scalar = 1.f;
     REQUIRE_THROWS_AS(xmask::masked_cumsum(scalar, xmask::keep_all(std::vector<std::size_t>()), 0), std::out_of_range);
+}
+
+TEST_CASE("Gradients of running sums and products are differences, at zeros too", "[cumulative]")
+{
+    auto x = oracle::random<double>({2, 3, 5}, 3);
+    x(0, 1, 1) = x(0, 1, 3) = x(1, 0, 0) = x(1, 2, 4) = 0;
+    const auto u = oracle::random<double>({2, 3, 5}, 6);
+    for (const unsigned seed : {4u, 5u, 0u})
+    {
+        auto chosen = oracle::random<bool>({2, 3, 5}, seed);
+        chosen = chosen || seed == 0;
+        const xmask::bitmask m = xmask::keep_where(chosen);
+        const auto hidden = groups::hide(x, oracle::elements(chosen));
+        for (std::size_t axis = 0; axis < 3; ++axis)
+        {
+            CAPTURE(seed, axis);
+            const auto sums = lines::numeric_gradient(x, u, [&](const auto& at) { return xmask::masked_cumsum(at, m, axis); });
+            REQUIRE(oracle::close(xmask::masked_cumsum_gradient(hidden, m, axis, u), sums, 1e-8));
+            const auto products = lines::numeric_gradient(x, u, [&](const auto& at) { return xmask::masked_cumprod(at, m, axis); });
+            REQUIRE(oracle::close(xmask::masked_cumprod_gradient(hidden, m, axis, u), products, 1e-8));
+        }
+    }
+}
+
+TEST_CASE("Gradients of running sums of rows of every length, and of any layout", "[cumulative]")
+{
+    for (const std::size_t n : oracle::columns)
+    {
+        const auto x = oracle::random<float>({3, n}, 1);
+        const auto u = oracle::random<float>({3, n}, 2);
+        const auto kept = oracle::random<bool>({3, n}, 5);
+        const xmask::bitmask m = xmask::keep_where(kept);
+        std::vector<double> expected(x.size());
+        for (std::size_t i = x.size(); i-- > 0;)
+        {
+            expected[i] = double(u.flat(i)) + (i % n == n - 1 ? 0 : expected[i + 1]);
+        }
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            expected[i] = kept.flat(i) ? expected[i] : 0;
+        }
+        CAPTURE(n);
+        REQUIRE(oracle::close(xmask::masked_cumsum_gradient(x, m, 1, u), xt::adapt(expected, {std::size_t(3), n}), 1e-7));
+        if (n == 65)
+        {
+            const xt::xarray<float, xt::layout_type::column_major> x2 = x;
+            const xt::xarray<float, xt::layout_type::column_major> u2 = u;
+            const auto products = xmask::masked_cumprod_gradient(x, m, -1, u);
+            REQUIRE(oracle::same_bits(oracle::elements(xmask::masked_cumprod_gradient(x2, m, -1, u2)), oracle::elements(products)));
+            REQUIRE(oracle::same_bits(oracle::elements(xmask::masked_cumprod_gradient(x + 0.f, m, -1, u + 0.f)), oracle::elements(products)));
+        }
+    }
+}
+
+TEST_CASE("Gradients of running sums refuse what does not fit", "[cumulative]")
+{
+    using Catch::Matchers::ContainsSubstring;
+    const xt::xarray<double> x = xt::ones<double>({2, 3});
+    const xt::xarray<double> u = xt::ones<double>({3});
+    const xmask::bitmask m = xmask::keep_all({2, 3});
+    REQUIRE_THROWS_WITH(
+        xmask::masked_cumsum_gradient(x, m, 0, u),
+        ContainsSubstring("xmask::masked_cumsum_gradient: the tensor has shape (2, 3) and the upstream gradient has shape (3,)")
+    );
+    REQUIRE_THROWS_WITH(xmask::masked_cumprod_gradient(x, m, 2, x), "xmask::masked_cumprod_gradient: axis 2 is outside of [-2, 2)");
+    REQUIRE_THROWS_AS(xmask::masked_cumprod_gradient(x, xmask::bitmask(xmask::keep_all(2)), 0, x), std::invalid_argument);
 }

@@ -9,6 +9,7 @@
 #include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/groups.hpp>
+#include <support/lines.hpp>
 #include <support/oracle.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
@@ -140,4 +141,57 @@ TEST_CASE("Pooling refuses what does not fit", "[pool]")
     REQUIRE_THROWS_WITH(
         xmask::masked_first_token(xt::xarray<float>(xt::ones<float>({3})), xmask::keep_all(3)), ContainsSubstring("expected (..., tokens, features)")
     );
+}
+
+TEST_CASE("Gradients of pooling are differences", "[pool]")
+{
+    const auto x = oracle::random<double>({2, 2, 5, 3}, 1);
+    const auto u = oracle::random<double>({2, 2, 3}, 2);
+    auto chosen = oracle::random<bool>({2, 2, 5}, 3);
+    for (std::size_t t = 0; t < 5; ++t)
+    {
+        chosen(1, 0, t) = false;
+    }
+    const xmask::bitmask m = xmask::keep_where(chosen);
+    const auto hidden = groups::hide(x, groups::broadcast(xt::xarray<bool>(xmask::unsqueeze(m, -1)), {2, 2, 5, 3}));
+    const auto zero = xmask::when_empty::zero;
+    const auto check = [&](const auto& pool, const auto& gradient) {
+        REQUIRE(oracle::close(gradient(hidden, m, u), lines::numeric_gradient(x, u, pool), 1e-8));
+        auto full = u;
+        full.reshape({2, 2, 1, 3});
+        REQUIRE(oracle::elements(gradient(x, m, full)) == oracle::elements(gradient(hidden, m, u)));
+    };
+    check(
+        [&](const auto& at) { return xmask::masked_mean_pool(at, m, zero); },
+        [](const auto&... a) { return xmask::masked_mean_pool_gradient(a...); }
+    );
+    check(
+        [&](const auto& at) { return xmask::masked_max_pool(at, m, zero); },
+        [](const auto&... a) { return xmask::masked_max_pool_gradient(a...); }
+    );
+    check(
+        [&](const auto& at) { return xmask::masked_first_token(at, m, zero); },
+        [](const auto&... a) { return xmask::masked_first_token_gradient(a...); }
+    );
+    check(
+        [&](const auto& at) { return xmask::masked_last_token(at, m, zero); },
+        [](const auto&... a) { return xmask::masked_last_token_gradient(a...); }
+    );
+}
+
+TEST_CASE("Pooling and its gradients name themselves when they refuse", "[pool]")
+{
+    using Catch::Matchers::StartsWith;
+    const auto x = oracle::random<double>({2, 3, 4}, 1);
+    const xt::xarray<double> u = xt::ones<double>({2, 3});
+    const xmask::bitmask m = xmask::keep_all({2, 3});
+    const xmask::bitmask none = xmask::keep_none({2, 3});
+    REQUIRE_THROWS_WITH(xmask::masked_mean_pool(x, none, xmask::when_empty::raise), StartsWith("xmask::masked_mean_pool: nothing is kept"));
+    REQUIRE_THROWS_WITH(xmask::masked_max_pool(x, none, xmask::when_empty::raise), StartsWith("xmask::masked_max_pool: nothing is kept"));
+    REQUIRE_THROWS_WITH(xmask::masked_first_token(x, none, xmask::when_empty::raise), StartsWith("xmask::masked_first_token: nothing is kept"));
+    const std::string wrong = ": the upstream gradient has shape (2, 3); expected (2, 4) or (2, 1, 4)";
+    REQUIRE_THROWS_WITH(xmask::masked_mean_pool_gradient(x, m, u), "xmask::masked_mean_pool_gradient" + wrong);
+    REQUIRE_THROWS_WITH(xmask::masked_max_pool_gradient(x, m, u), "xmask::masked_max_pool_gradient" + wrong);
+    REQUIRE_THROWS_WITH(xmask::masked_last_token_gradient(x, m, u), "xmask::masked_last_token_gradient" + wrong);
+    REQUIRE_THROWS_AS(xmask::masked_first_token_gradient(x, xmask::bitmask(xmask::keep_all(2)), u), std::invalid_argument);
 }

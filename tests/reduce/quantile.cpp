@@ -10,6 +10,7 @@
 
 #include <support/groups.hpp>
 #include <support/oracle.hpp>
+#include <support/slopes.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/quantile.hpp>
@@ -106,4 +107,40 @@ TEST_CASE("Medians agree with PyTorch", "[quantile]")
     const auto x = oracle::reference<float>("reduce_rows", "x");
     const auto m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
     REQUIRE(oracle::close(xmask::masked_median(x, m, 1), oracle::reference<double>("reduce_rows", "median"), 0.));
+}
+
+TEST_CASE("Gradients of medians and quantiles are differences", "[quantile]")
+{
+    REQUIRE_GRADIENT_OF(masked_median);
+    for (const double q : {0., 0.3, 1.})
+    {
+        CAPTURE(q);
+        slopes::require_gradient(
+            [&](const auto& x, const auto& m, const auto& axes) { return xmask::masked_quantile(x, m, q, axes); },
+            [&](const auto& x, const auto& m, const auto&... rest) { return xmask::masked_quantile_gradient(x, m, q, rest...); }
+        );
+    }
+    slopes::require_layouts([](const auto& x, const auto& m, const auto&... rest) {
+        return xmask::masked_quantile_gradient(x, m, 0.4, rest...);
+    });
+}
+
+TEST_CASE("Gradients of medians and quantiles that tie, of NaN and of nothing", "[quantile]")
+{
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const xt::xarray<double> x = {{2., 1., 2., 5.}, {nan, 1., 2., 3.}, {1., 2., 3., 4.}};
+    const xt::xarray<double> u = {12., 12., 12.};
+    const xmask::bitmask m = xmask::keep_lengths({4, 4, 0}, 4);
+    const auto middle = xmask::masked_median_gradient(x, m, 1, u);
+    REQUIRE(oracle::elements(middle) == std::vector<double>{6., 0., 6., 0., 0., 0., 0., 0., 0., 0., 0., 0.});
+    // Halfway from 1 to 2: the upper half is shared. All of it where both ranks are equal.
+    const auto sixth = xmask::masked_quantile_gradient(x, m, 1. / 6, 1, u);
+    REQUIRE(oracle::close(xt::view(sixth, 0), xt::xarray<double>{3., 6., 3., 0.}, 1e-14));
+    const auto half = xmask::masked_quantile_gradient(x, m, 0.5, 1, u);
+    REQUIRE(oracle::close(xt::view(half, 0), xt::xarray<double>{6., 0., 6., 0.}, 1e-14));
+    REQUIRE(oracle::elements(xt::view(half, xt::range(1, 3))) == std::vector<double>(8, 0.));
+    REQUIRE_THROWS_WITH(
+        xmask::masked_quantile_gradient(x, m, 2), "xmask::masked_quantile_gradient: q is 2; expected a share in [0, 1]"
+    );
+    REQUIRE_THROWS_AS(xmask::masked_median_gradient(x, m, {0}, u), std::invalid_argument);
 }

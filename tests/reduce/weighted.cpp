@@ -175,3 +175,69 @@ TEST_CASE("A mask or weights that do not fit are refused, and named", "[weighted
     REQUIRE_THROWS_AS(xmask::masked_mse.each(x, x, xmask::weighted(xmask::keep_all({2, 3}), two)), std::invalid_argument);
     REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
 }
+
+TEST_CASE("Sums and means by weights under a mask", "[weighted]")
+{
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (const shape_t& shape : {shape_t{3, 4, 67}, shape_t{67}, shape_t{4, 1}, shape_t{}})
+    {
+        const auto x = oracle::random<double>({3, 4, 67}, 1);
+        const auto kept = oracle::random<bool>({3, 4, 67}, 2);
+        const xt::xarray<float> weights = oracle::random<float>(shape, 3) + 2.5f;
+        const auto counted = xmask::weighted(xmask::keep_where(kept), weights);
+        const auto factors = oracle::elements(xt::xarray<float>(xt::broadcast(weights, x.shape())));
+        // Along the middle axis: sums and weights by a loop.
+        xt::xarray<double> sums = xt::zeros<double>({3, 67});
+        xt::xarray<double> total = xt::zeros<double>({3, 67});
+        auto hidden = x;
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            const double w = kept.flat(i) ? double(factors[i]) : 0;
+            sums(i / (4 * 67), i % 67) += w * x.flat(i);
+            total(i / (4 * 67), i % 67) += w;
+            hidden.flat(i) = kept.flat(i) ? x.flat(i) : double(nan);
+        }
+        const double sum = xt::sum(sums)();
+        const double weight = xt::sum(total)();
+        CAPTURE(shape);
+        REQUIRE(near(xmask::masked_sum(hidden, counted), sum, std::abs(sum), 1e-12));
+        REQUIRE(near(xmask::masked_mean(hidden, counted), sum / weight, 1, 1e-12));
+        REQUIRE(oracle::close(xmask::masked_sum(hidden, counted, 1), sums, 1e-12));
+        REQUIRE(oracle::close(xmask::masked_mean(hidden, counted, 1, xmask::when_empty::zero), xt::xarray<double>(sums / xt::maximum(total, 1e-300)), 1e-12));
+        // Their slopes are the weights, and the weights over their sum.
+        const auto u = oracle::random<double>({3, 67}, 4);
+        const auto by_sum = xmask::masked_sum_gradient(hidden, counted, 1, u);
+        const auto by_mean = xmask::masked_mean_gradient(hidden, counted, 1, u);
+        const auto by_weights = xmask::masked_mean_gradient(hidden, weights, 1, u);
+        xt::xarray<double> every = xt::zeros<double>({3, 67});
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            every(i / (4 * 67), i % 67) += double(factors[i]);
+        }
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            const double w = kept.flat(i) ? double(factors[i]) : 0;
+            const std::size_t r = i / (4 * 67);
+            const std::size_t c = i % 67;
+            REQUIRE(near(by_sum.flat(i), u(r, c) * w, 4, 1e-12));
+            REQUIRE(near(by_mean.flat(i), w == 0 ? 0 : u(r, c) * w / total(r, c), 4, 1e-12));
+            REQUIRE(near(by_weights.flat(i), u(r, c) * double(factors[i]) / every(r, c), 4, 1e-12));
+        }
+        REQUIRE(oracle::close(xmask::masked_sum_gradient(hidden, counted, 2.), xmask::masked_sum_gradient(hidden, counted, {0, 1, 2}, xt::xarray<double>(2.)), 0.));
+    }
+    const xt::xarray<float> x = {1.f, 2.f, 3.f};
+    const xt::xarray<float> zeros = {0.f, 0.f, nan};
+    const auto none = xmask::weighted(xmask::keep_lengths(xt::xtensor<int, 0>(2), 3), zeros);
+    REQUIRE(std::isnan(xmask::masked_mean(x, none)));
+    REQUIRE_THROWS_AS(xmask::masked_mean(x, none, 0, xmask::when_empty::raise), std::domain_error);
+    REQUIRE(oracle::elements(xmask::masked_mean_gradient(x, none)) == std::vector<float>(3, 0.f));
+    REQUIRE_THROWS_WITH(
+        xmask::masked_sum(x, xmask::weighted(xmask::keep_all(3), xt::xarray<float>{1.f, 2.f})),
+        Catch::Matchers::StartsWith("xmask::masked_sum: weights of shape (2,)")
+    );
+    // The mean of rows' means.
+    const auto two = oracle::random<double>({2, 9}, 5);
+    const auto m = xmask::keep_lengths({9, 2}, 9);
+    const auto rows = xmask::masked_mean(two, m, -1);
+    REQUIRE(near(xmask::masked_mean(two, xmask::balanced(m)), (rows(0) + rows(1)) / 2, 1, 1e-14));
+}

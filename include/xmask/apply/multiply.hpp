@@ -244,6 +244,7 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
+                detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
                 const auto product = multiply(x, m);
                 detail::write_rows<element>(product.op().rows(x.shape()), x);
             }

@@ -88,15 +88,30 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
+        /// Whether M is weights, alone or together with a mask.
+        template <class M>
+        concept holds_weights = weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
+
         /// Fails to compile, with one sentence, where something else stands in a mask's place.
         template <class M>
         consteval bool require_mask()
         {
-            static_assert(
-                mask_expression<M>,
-                "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
-                "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-            );
+            if constexpr (holds_weights<M>)
+            {
+                static_assert(
+                    mask_expression<M>,
+                    "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
+                    "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
+                );
+            }
+            else
+            {
+                static_assert(
+                    mask_expression<M>,
+                    "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
+                    "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+                );
+            }
             return mask_expression<M>;
         }
 

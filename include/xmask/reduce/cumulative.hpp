@@ -7,9 +7,12 @@
 #include <cstddef>
 #include <vector>
 
+#include "../apply/masked_fill.hpp"
+#include "../apply/multiply.hpp"
 #include "../core/axes.hpp"
 #include "accumulate.hpp"
 #include "fold.hpp"
+#include "gradient.hpp"
 #include "options.hpp"
 #include "product.hpp"
 
@@ -69,6 +72,50 @@ namespace xmask::inline XMASK_ABI
             }
             return result;
         }
+
+        /// How the lines along an axis lie in row-major memory: `inner` of them side by side.
+        struct line_layout
+        {
+            std::size_t outer = 1;
+            std::size_t extent;
+            std::size_t inner = 1;
+
+            template <class S>
+            line_layout(const S& shape, std::size_t axis)
+                : extent(static_cast<std::size_t>(shape[axis]))
+            {
+                for (std::size_t i = 0; i < shape.size(); ++i)
+                {
+                    (i < axis ? outer : inner) *= i == axis ? 1 : static_cast<std::size_t>(shape[i]);
+                }
+            }
+        };
+
+        /// Calls f(state, at, k) for each element, position k of its line, at flat position `at`; every line backwards, with a
+        /// state of its own, 0 at first.
+        template <class State, class F>
+        void for_each_backwards(const line_layout& lines, F&& f)
+        {
+            std::vector<State> states(lines.inner);
+            for (std::size_t o = 0; o < lines.outer; ++o)
+            {
+                std::ranges::fill(states, State(0));
+                for (std::size_t k = lines.extent; k-- > 0;)
+                {
+                    for (std::size_t i = 0; i < lines.inner; ++i)
+                    {
+                        f(states[i], (o * lines.extent + k) * lines.inner + i, k);
+                    }
+                }
+            }
+        }
+
+        template <class X, class M, class U>
+        void require_cumulative(const char* function, const X& x, const M& m, const U& upstream)
+        {
+            require_broadcast(function, "a mask", m.shape(), x.shape());
+            require_same_shape(function, "the tensor", x.shape(), "the upstream gradient", upstream.shape());
+        }
     }
 
     /// The running sums of x along one axis, of what the mask keeps: what it drops adds nothing, and the sum so far stands
@@ -98,6 +145,68 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::accumulate_along("masked_cumprod", detail::product_fold<detail::element_t<X>>(), x, m, axis);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_cumsum(x, m, axis) by x: the sum of upstream from each element on
+    /// where the mask keeps, 0 where it drops. An array of x's shape and type; only x's shape is looked at.
+    ///
+    /// upstream: of x's shape. It counts everywhere: where the mask drops, the sum so far stands in the result. Throws as
+    /// masked_cumsum, and std::invalid_argument where upstream has another shape.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, -1, dy);
+    template <class X, class M, std::integral A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_cumsum_gradient(const X& x, const M& m, A axis, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            constexpr const char* function = "masked_cumsum_gradient";
+            const std::size_t along = detail::axis_number(function, axis, x.dimension());
+            detail::require_cumulative(function, x, m, upstream);
+            using wide = detail::sum_t<element>;
+            const xt::xarray<wide> u = upstream;
+            auto result = xt::xarray<element>::from_shape(x.shape());
+            detail::for_each_backwards<wide>(detail::line_layout(x.shape(), along), [&](wide& sum, std::size_t at, std::size_t /*k*/) {
+                sum += u.data()[at];
+                result.data()[at] = static_cast<element>(sum);
+            });
+            multiply_inplace(result, m);
+            return result;
+        }
+    }
+
+    /// The same of masked_cumprod: each element gets the sum, from it on, of upstream times the product of the others so
+    /// far; right where some of them are 0, too. Holds three arrays of doubles of x's shape.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, -1, dy);
+    template <class X, class M, std::integral A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_cumprod_gradient(const X& x, const M& m, A axis, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using wide = detail::sum_t<element>;
+            constexpr const char* function = "masked_cumprod_gradient";
+            const std::size_t along = detail::axis_number(function, axis, x.dimension());
+            detail::require_cumulative(function, x, m, upstream);
+            // What is dropped is a factor of 1.
+            const xt::xarray<wide> factors = masked_fill(x, m, element(1));
+            const xt::xarray<wide> u = upstream;
+            const auto products = detail::accumulate_along(function, detail::product_fold<wide>(), factors, m, axis);
+            auto result = xt::xarray<element>::from_shape(x.shape());
+            const detail::line_layout lines(x.shape(), along);
+            // What stands behind an element: its upstream, and what follows times the factors between.
+            detail::for_each_backwards<wide>(lines, [&](wide& behind, std::size_t at, std::size_t k) {
+                behind += u.data()[at];
+                const wide before = k == 0 ? wide(1) : products.data()[at - lines.inner];
+                result.data()[at] = static_cast<element>(before * behind);
+                behind *= factors.data()[at];
+            });
+            multiply_inplace(result, m);
+            return result;
         }
     }
 }

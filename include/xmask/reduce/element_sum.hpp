@@ -518,6 +518,38 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// The mask in what counts, row by row.
+    template <class M, class S>
+    auto counted_rows(const M& m, const S& shape)
+    {
+        if constexpr (mask_expression<M>)
+        {
+            return mask_rows<M>(m, shape);
+        }
+        else if constexpr (weighted_mask_expression<M>)
+        {
+            return mask_rows<std::decay_t<decltype(m.mask())>>(m.mask(), shape);
+        }
+        else
+        {
+            return whole_rows(shape);
+        }
+    }
+
+    /// The weights in what counts, where there are some.
+    template <holds_weights M>
+    const auto& weights_in(const M& m) noexcept
+    {
+        if constexpr (weighted_mask_expression<M>)
+        {
+            return m.weights();
+        }
+        else
+        {
+            return m;
+        }
+    }
+
     /// The same sum, of f times weights.
     template <class T, class F, class S, class Masks, class W, class G, class... X>
     weighted_sum<T> sum_by_weights(const F& f, const S& shape, const Masks& masks, const W& weights, G&& gradient, const X&... x)
@@ -551,14 +583,9 @@ namespace xmask::inline XMASK_ABI::detail
                 make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
             );
         }
-        else if constexpr (weighted_mask_expression<M>)
-        {
-            using mask_type = std::decay_t<decltype(m.mask())>;
-            return sum_by_weights<T>(f, shape, mask_rows<mask_type>(m.mask(), shape), m.weights(), gradient, x, y...);
-        }
         else
         {
-            return sum_by_weights<T>(f, shape, whole_rows(shape), m, gradient, x, y...);
+            return sum_by_weights<T>(f, shape, counted_rows(m, shape), weights_in(m), gradient, x, y...);
         }
     }
 }

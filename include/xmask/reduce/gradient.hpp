@@ -21,14 +21,20 @@
 
 namespace xmask::inline XMASK_ABI::detail
 {
+    template <class X>
+    consteval bool require_real_element()
+    {
+        constexpr bool real = std::is_floating_point_v<element_t<X>>;
+        static_assert(real, "xmask: a gradient is by a tensor of real numbers; convert integers first.");
+        return real;
+    }
+
     template <class X, class M>
     consteval bool require_differentiable()
     {
         if constexpr (require_reducible<X, M>())
         {
-            constexpr bool real = std::is_floating_point_v<element_t<X>>;
-            static_assert(real, "xmask: a gradient is by a tensor of real numbers; convert integers first.");
-            return real;
+            return require_real_element<X>();
         }
         else
         {
@@ -36,11 +42,12 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// e, broadcast to `shape`, where the mask keeps, 0 elsewhere; only what is kept is computed.
-    template <class R, class S, class E, class M>
-    xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m)
+    /// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is computed. e may read the
+    /// result where it is written.
+    template <class R, class T, class E, class M>
+    void write_kept(T& result, const E& e, const M& m)
     {
-        auto result = xt::xarray<R>::from_shape(shape);
+        const auto& shape = result.shape();
         auto operand = make_operand<R>(e, shape);
         write_rows<R>(
             choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
@@ -48,6 +55,14 @@ namespace xmask::inline XMASK_ABI::detail
             ),
             result
         );
+    }
+
+    /// The same of this shape.
+    template <class R, class S, class E, class M>
+    xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m)
+    {
+        auto result = xt::xarray<R>::from_shape(shape);
+        write_kept<R>(result, e, m);
         return result;
     }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "../core/axes.hpp"
@@ -38,6 +39,31 @@ namespace xmask::inline XMASK_ABI
         T shift_of(T largest) noexcept
         {
             return std::isfinite(largest) ? largest : T(0);
+        }
+
+        /// The largest at each position of the axes that stay, and the sums of exp(x - shift).
+        template <class R>
+        struct exp_sums
+        {
+            folded_axes<R> largest;
+            std::vector<R> shifts;
+            folded_axes<sum_t<R>> sums;
+        };
+
+        template <class R, class X, class M>
+        exp_sums<R> exp_sums_along(const char* function, const X& x, const M& m, const kept_axes& axes, bool counted)
+        {
+            using rows = decltype(masked_rows<R>(function, x, m));
+            auto largest = fold_along<R>(
+                extreme_fold<R, extreme::largest>(), x.shape(), axes, plain_rows<rows>{masked_rows<R>(function, x, m)}, counted
+            );
+            std::vector<R> shifts(axes.size());
+            for (std::size_t i = 0; i < axes.size(); ++i)
+            {
+                shifts[i] = shift_of(largest.state(i));
+            }
+            auto sums = sum_shifted<R, exp_of_difference>(x, m, axes, shifts);
+            return {std::move(largest), std::move(shifts), std::move(sums)};
         }
 
         /// log(sum of exp(x - shift)) + shift; NaN where NaN is kept.
@@ -90,20 +116,10 @@ namespace xmask::inline XMASK_ABI
             using result = detail::mean_result_t<detail::element_t<X>>;
             const auto chosen = detail::to_options<reduce_options>(options);
             const detail::kept_axes kept("masked_logsumexp", x.shape(), axes);
-            using rows = decltype(detail::masked_rows<result>("", x, m));
-            const auto largest = detail::fold_along<result>(
-                detail::extreme_fold<result, detail::extreme::largest>(), x.shape(), kept,
-                detail::plain_rows<rows>{detail::masked_rows<result>("masked_logsumexp", x, m)}, chosen.empty.has_value()
-            );
-            std::vector<result> shifts(kept.size());
-            for (std::size_t i = 0; i < kept.size(); ++i)
-            {
-                shifts[i] = detail::shift_of(largest.state(i));
-            }
-            const auto sums = detail::sum_shifted<result, detail::exp_of_difference>(x, m, kept, shifts);
+            const auto all = detail::exp_sums_along<result>("masked_logsumexp", x, m, kept, chosen.empty.has_value());
             return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-                const auto log = detail::shifted_log(largest.state(i), static_cast<double>(sums.state(i)));
-                return !chosen.empty || largest.count(i) != 0
+                const auto log = detail::shifted_log(all.largest.state(i), static_cast<double>(all.sums.state(i)));
+                return !chosen.empty || all.largest.count(i) != 0
                            ? log
                            : detail::when_nothing_kept<result>("masked_logsumexp", chosen.empty, log);
             });
@@ -140,15 +156,17 @@ namespace xmask::inline XMASK_ABI
         auto logsumexp_gradient(const X& x, const M& m, const axes_list& names, const U& upstream)
         {
             using element = element_t<X>;
-            const kept_axes axes("masked_logsumexp_gradient", x.shape(), names);
-            const auto u = upstream_of<element>("masked_logsumexp_gradient", upstream, axes);
-            auto shift = masked_logsumexp(x, m, names, reduce_options{std::nullopt, true});
-            for (auto& one : shift)
-            {
-                // Of infinities there is no difference; PyTorch takes 0 here.
-                one = std::isinf(one) ? element(0) : one;
-            }
-            return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, u), m);
+            constexpr const char* function = "masked_logsumexp_gradient";
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            // Not by the logarithm of the sum, which is rounded to x's type.
+            const auto all = exp_sums_along<element>(function, x, m, axes, false);
+            const auto shift = at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
+            const auto scale = at_positions<element>(axes, [&](std::size_t i) {
+                const auto sum = all.sums.state(i);
+                return sum == 0 ? decltype(sum)(0) : static_cast<decltype(sum)>(u.data()[i]) / sum;
+            });
+            return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, scale), m);
         }
     }
 

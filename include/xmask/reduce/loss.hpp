@@ -2,45 +2,17 @@
 
 #pragma once
 
-#include <limits>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
-#include "../core/error.hpp"
 #include "../core/xtensor.hpp"
+#include "when_empty.hpp"
 
 /// @file
-/// What a loss returns, what it does where nothing is kept, and how it writes its gradient.
+/// What a loss returns, and how it writes its gradient.
 
 namespace xmask::inline XMASK_ABI
 {
-    /// What a mean is where nothing is kept.
-    enum class when_empty
-    {
-        nan,    ///< NaN, so that the mistake is seen
-        zero,   ///< 0, so that an empty batch adds nothing
-        raise   ///< throws std::domain_error
-    };
-
-    namespace detail
-    {
-        /// sum / weight, or what `empty` says where the weight is 0.
-        template <class T>
-        T mean_of(const char* function, T sum, T weight, when_empty empty)
-        {
-            if (weight != T(0)) [[likely]]
-            {
-                return sum / weight;
-            }
-            if (empty == when_empty::raise)
-            {
-                throw std::domain_error(message(function, "nothing is kept, so there is no mean"));
-            }
-            return empty == when_empty::zero ? T(0) : std::numeric_limits<T>::quiet_NaN();
-        }
-    }
-
     /// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements, or the sum of
     /// their weights. Losses of parts (micro-batches, ranks) add up to the loss of the whole.
     ///
@@ -56,7 +28,7 @@ namespace xmask::inline XMASK_ABI
         /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
         [[nodiscard]] double mean(when_empty empty = when_empty::nan) const
         {
-            return detail::mean_of("loss::mean", sum, weight, empty);
+            return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
         }
 
         loss& operator+=(const loss& other) noexcept

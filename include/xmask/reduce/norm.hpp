@@ -175,22 +175,24 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// a * sign(x) |x|^(p - 1), 0 where x or a is 0.
+        /// u sign(x) (|x| / norm)^(p - 1), 0 where x, u or the norm is 0, or the norm infinite.
         struct norm_slope
         {
             double p;
 
-            template <class A, class B>
-            A operator()(const A& x, const B& a) const
+            template <class A>
+            A operator()(const A& x, const A& u, const A& norm) const
             {
                 using std::abs;
                 using std::pow;
-                if (x == A(0) || a == B(0))
+                if (x == A(0) || u == A(0) || norm == A(0) || std::isinf(norm))
                 {
                     return A(0);
                 }
-                const auto size = static_cast<A>(p == 2 ? abs(x) : pow(abs(x), static_cast<A>(p - 1)));
-                return x < A(0) ? -a * size : a * size;
+                // The ratio first: neither power alone need be a number.
+                const A ratio = abs(x) / norm;
+                const auto slope = p == 2 ? ratio : static_cast<A>(pow(ratio, static_cast<A>(p - 1)));
+                return x < A(0) ? -u * slope : u * slope;
             }
         };
 
@@ -220,9 +222,9 @@ namespace xmask::inline XMASK_ABI
         auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upstream, double p)
         {
             using element = element_t<X>;
-            using wide = wide_t<element>;
             const char* function = "masked_norm_gradient";
             const kept_axes axes(function, x.shape(), names);
+            require_broadcast(function, "a mask", m.shape(), x.shape());
             const auto u = upstream_of<element>(function, upstream, axes);
             const auto norm = masked_norm(x, m, names, norm_options{std::nullopt, true, p});
             if (std::isinf(p))
@@ -233,13 +235,14 @@ namespace xmask::inline XMASK_ABI
                 });
                 return fill_kept<element>(x.shape(), lazy_function(extreme_slope(), x, a, norm), m);
             }
-            const auto a = at_positions<element>(axes, [&](std::size_t i) {
-                const auto length = static_cast<wide>(norm.data()[i]);
-                return length == 0 || std::isinf(length) || p == 0
-                           ? wide(0)
-                           : static_cast<wide>(u.data()[i]) * std::pow(length, static_cast<wide>(1 - p));
-            });
-            return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, a), m);
+            if (p == 0)
+            {
+                // A number of elements, the same all around.
+                auto none = xt::xarray<element>::from_shape(x.shape());
+                none.fill(element(0));
+                return none;
+            }
+            return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, norm), m);
         }
     }
 

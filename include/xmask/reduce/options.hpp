@@ -3,18 +3,15 @@
 #pragma once
 
 #include <concepts>
-#include <limits>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 
-#include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "accumulate.hpp"
-#include "loss.hpp"
+#include "when_empty.hpp"
 
 /// @file
-/// What all reductions share: their options, their results' types, and what they are where nothing is kept.
+/// What all reductions share: their options, their results' types, and what they refuse.
 
 namespace xmask::inline XMASK_ABI
 {
@@ -62,34 +59,6 @@ namespace xmask::inline XMASK_ABI
         /// The type in which real results are computed.
         template <class T>
         using wide_t = std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
-
-        /// The result where nothing is kept: `neutral`, unless `empty` asks for something else.
-        template <class R>
-        R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neutral)
-        {
-            if (!empty)
-            {
-                return neutral;
-            }
-            if (*empty == when_empty::zero)
-            {
-                return R(0);
-            }
-            if (*empty == when_empty::nan && std::is_floating_point_v<R>)
-            {
-                return std::numeric_limits<R>::quiet_NaN();
-            }
-            throw std::domain_error(message(
-                function, "nothing is kept, so there is no result", *empty == when_empty::nan ? ", and no integer is NaN" : ""
-            ));
-        }
-
-        /// The same for reductions without a neutral element.
-        template <class R>
-        R when_nothing_kept(const char* function, std::optional<when_empty> empty)
-        {
-            return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
-        }
 
         template <class E>
         consteval bool holds_numbers()

@@ -118,18 +118,11 @@ namespace xmask::inline XMASK_ABI::detail
         const auto& shape = target.shape();
         if constexpr (mask_expression<M>)
         {
-            return make_class_positions(shape, mask_rows<M>(m, shape), unit_weights(), target, ignored);
-        }
-        else if constexpr (weighted_mask_expression<M>)
-        {
-            using mask_type = std::decay_t<decltype(m.mask())>;
-            return make_class_positions(
-                shape, mask_rows<mask_type>(m.mask(), shape), weight_rows(m.weights(), shape), target, ignored
-            );
+            return make_class_positions(shape, counted_rows(m, shape), unit_weights(), target, ignored);
         }
         else
         {
-            return make_class_positions(shape, whole_rows(shape), weight_rows(m, shape), target, ignored);
+            return make_class_positions(shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored);
         }
     }
 

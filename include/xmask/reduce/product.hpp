@@ -184,10 +184,10 @@ namespace xmask::inline XMASK_ABI
         /// The product of the others: product / x, or at a single 0 the product of all others.
         struct product_of_others
         {
-            template <class A>
-            A operator()(const A& x, const A& product, const A& at_zero) const
+            template <class A, class B>
+            A operator()(const A& x, const B& product, const B& at_zero) const
             {
-                return x == A(0) ? at_zero : product / x;
+                return static_cast<A>(x == A(0) ? at_zero : product / static_cast<B>(x));
             }
         };
 
@@ -203,8 +203,9 @@ namespace xmask::inline XMASK_ABI
             const auto zero = lazy_function(is_zero(), x);
             const auto product = fold_elements<sum_t<element>>(function, product_fold<element>(), factors, m, names, options);
             const auto zeros = fold_elements<sum_t<element>>(function, sum_fold<element>(), zero, m, names, options);
+            // In double, as the product: it may be beyond floats where the product of the others is not.
             const auto of_zeros = [&](sum_t<element> wanted) {
-                return at_positions<element>(axes, [&](std::size_t i) {
+                return at_positions<sum_t<element>>(axes, [&](std::size_t i) {
                     const auto all = static_cast<sum_t<element>>(u.data()[i]) * product.data()[i];
                     return zeros.data()[i] == wanted ? all : sum_t<element>(0);
                 });

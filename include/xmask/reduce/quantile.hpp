@@ -16,6 +16,7 @@
 #include "accumulate.hpp"
 #include "extreme.hpp"
 #include "fold.hpp"
+#include "gradient.hpp"
 #include "options.hpp"
 
 /// @file
@@ -102,6 +103,27 @@ namespace xmask::inline XMASK_ABI
             return static_cast<R>(of_rank(values, (values.size() - 1) / 2));
         }
 
+        /// The elements between which a quantile lies, and how far it is from the lower to the higher one.
+        template <class T>
+        struct between_ranks
+        {
+            T low;
+            T high;
+            double share;
+        };
+
+        /// Of values of which there are some; they are reordered.
+        template <class T>
+        between_ranks<T> ranks_around(std::span<T> values, double q)
+        {
+            const double rank = q * static_cast<double>(values.size() - 1);
+            const auto below = static_cast<std::size_t>(rank);
+            const double share = rank - static_cast<double>(below);
+            const T low = of_rank(values, below);
+            // What stands behind rank k is not smaller.
+            return {low, share == 0 ? low : *std::ranges::min_element(values.subspan(below + 1)), share};
+        }
+
         template <class R, class T>
         R quantile_of(const char* function, std::span<T> values, double q, const reduce_options& options)
         {
@@ -114,17 +136,10 @@ namespace xmask::inline XMASK_ABI
             {
                 return std::numeric_limits<R>::quiet_NaN();
             }
-            const double rank = q * static_cast<double>(values.size() - 1);
-            const auto below = static_cast<std::size_t>(rank);
-            const auto share = static_cast<wide>(rank - static_cast<double>(below));
-            const auto low = static_cast<wide>(of_rank(values, below));
-            if (share == 0)
-            {
-                return static_cast<R>(low);
-            }
-            // What stands behind rank k is not smaller.
-            const auto high = static_cast<wide>(*std::ranges::min_element(values.subspan(below + 1)));
-            return static_cast<R>(low == high ? low : low + share * (high - low));
+            const auto around = ranks_around(values, q);
+            const auto low = static_cast<wide>(around.low);
+            const auto high = static_cast<wide>(around.high);
+            return static_cast<R>(low == high ? low : low + static_cast<wide>(around.share) * (high - low));
         }
 
         inline void require_share(const char* function, double q)
@@ -231,5 +246,130 @@ namespace xmask::inline XMASK_ABI
     auto masked_quantile(const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
     {
         return masked_quantile(x, m, q, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// a where x is the lower of two elements, b where it is the higher one, both where they are equal.
+        struct shares_of_ranks
+        {
+            template <class A>
+            A operator()(const A& x, const A& low, const A& a, const A& high, const A& b) const
+            {
+                return (x == low ? a : A(0)) + (x == high ? b : A(0));
+            }
+        };
+
+        /// The gradient of choose(values).low and high at each position, by their shares; elements that tie share it.
+        template <class X, class M, class U, class F>
+        auto rank_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, F&& choose)
+        {
+            using element = element_t<X>;
+            using wide = wide_t<element>;
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            kept_elements<element> kept(function, x, m, axes);
+            auto low = at_positions<element>(axes, [](std::size_t) { return 0; });
+            auto high = low;
+            auto to_low = low;
+            auto to_high = low;
+            for (std::size_t i = 0; i < axes.size(); ++i)
+            {
+                const auto values = kept.at(i);
+                if (values.empty() || holds_nan(values))
+                {
+                    continue;
+                }
+                const auto chosen = choose(values);
+                const auto share = [&](element value, double part) {
+                    const auto ties = static_cast<wide>(std::ranges::count(values, value));
+                    return static_cast<element>(static_cast<wide>(u.data()[i]) * static_cast<wide>(part) / ties);
+                };
+                low.data()[i] = chosen.low;
+                high.data()[i] = chosen.high;
+                to_low.data()[i] = share(chosen.low, 1 - chosen.share);
+                to_high.data()[i] = share(chosen.high, chosen.share);
+            }
+            return fill_kept<element>(x.shape(), lazy_function(shares_of_ranks(), x, low, to_low, high, to_high), m);
+        }
+
+        template <class X, class M, class U>
+        auto median_gradient(const X& x, const M& m, const axes_list& names, const U& upstream)
+        {
+            return rank_gradient("masked_median_gradient", x, m, names, upstream, [](auto values) {
+                const auto middle = of_rank(values, (values.size() - 1) / 2);
+                return between_ranks<std::decay_t<decltype(middle)>>{middle, middle, 0};
+            });
+        }
+
+        template <class X, class M, class U>
+        auto quantile_gradient(const X& x, const M& m, double q, const axes_list& names, const U& upstream)
+        {
+            require_share("masked_quantile_gradient", q);
+            return rank_gradient("masked_quantile_gradient", x, m, names, upstream, [q](auto values) { return ranks_around(values, q); });
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: u at the median, shared evenly by elements
+    /// that equal it; 0 elsewhere, where the mask drops, and where NaN is kept. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. What is kept is copied.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_median_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::median_gradient(x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_median_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_median_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_median(x, m), over everything.
+    template <class X, class M>
+    auto masked_median_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::median_gradient(x, m, detail::every_axis(x.dimension()), upstream);
+        }
+    }
+
+    /// The same of masked_quantile: u is parted between the two elements that the quantile lies between, as it is.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 0.9, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_quantile_gradient(const X& x, const M& m, double q, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::quantile_gradient(x, m, q, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_quantile_gradient(const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_quantile_gradient(x, m, q, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    template <class X, class M>
+    auto masked_quantile_gradient(const X& x, const M& m, double q, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::quantile_gradient(x, m, q, detail::every_axis(x.dimension()), upstream);
+        }
     }
 }

@@ -13,6 +13,7 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
+#include "../masks/combine.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
 #include "gradient.hpp"
@@ -31,7 +32,7 @@ namespace xmask::inline XMASK_ABI
         {
             constexpr bool numbers = holds_numbers<X>();
             static_assert(numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers.");
-            if constexpr (numbers && require_mask_or_weights<M>())
+            if constexpr (numbers && require_counted<M>())
             {
                 constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
                 static_assert(weighable, "xmask: real weights go with a tensor of real numbers; convert the tensor first.");
@@ -57,12 +58,33 @@ namespace xmask::inline XMASK_ABI
             return fold_along<T>(sum_fold<T>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
         }
 
+        /// The weight at each position of the axes that stay: the number that is kept, or the sum of their weights.
+        template <class T, class S, class M>
+        std::vector<double> weights_along(const S& shape, const M& m, const kept_axes& axes)
+        {
+            if constexpr (mask_expression<M>)
+            {
+                const auto counts = count_rows(shape, m, axes);
+                return {counts.begin(), counts.end()};
+            }
+            else
+            {
+                const auto weights = sum_rows<T>(
+                    shape, axes,
+                    make_terms<T>(identity(), columns_of(shape), counted_rows(m, shape), make_operand<T>(weights_in(m), shape)), false
+                );
+                std::vector<double> sums(axes.size());
+                std::copy_n(&weights.state(0), axes.size(), sums.begin());
+                return sums;
+            }
+        }
+
         /// Sums along axes, and their weights where asked for.
         template <class T, class X, class M>
         axis_sums<T> sum_along(const char* function, const X& x, const M& m, const kept_axes& axes, bool weighed)
         {
             const auto& shape = x.shape();
-            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+            require_counted_shape(function, m, shape);
             axis_sums<T> result{std::vector<sum_t<T>>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)};
             if constexpr (mask_expression<M>)
             {
@@ -78,24 +100,25 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                const whole_rows all(shape);
-                const std::size_t n = columns_of(shape);
                 const auto sums = sum_rows<T>(
-                    shape, axes, make_terms<T>(weighted<identity>(), n, all, make_operand<T>(m, shape), make_operand<T>(x, shape)),
+                    shape, axes,
+                    make_terms<T>(
+                        weighted<identity>(), columns_of(shape), counted_rows(m, shape), make_operand<T>(weights_in(m), shape),
+                        make_operand<T>(x, shape)
+                    ),
                     false
                 );
                 std::copy_n(&sums.state(0), axes.size(), result.sum.begin());
                 if (weighed)
                 {
-                    const auto weights = sum_rows<T>(shape, axes, make_terms<T>(identity(), n, all, make_operand<T>(m, shape)), false);
-                    std::copy_n(&weights.state(0), axes.size(), result.weight.begin());
+                    result.weight = weights_along<T>(shape, m, axes);
                 }
             }
             return result;
         }
     }
 
-    /// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights.
+    /// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights, or both by weighted(m, w).
     ///
     /// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and bool. Real
     /// elements are added in double: for floats of any number the error is below 1e-7 of the sum of their magnitudes.
@@ -170,6 +193,22 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
+    namespace detail
+    {
+        template <class X, class M, class A>
+        auto mean_along(const char* function, const X& x, const M& m, const A& axes, const reduce_options& options)
+        {
+            using element = element_t<X>;
+            using result = mean_result_t<element>;
+            const kept_axes kept(function, x.shape(), axes);
+            const auto sums = sum_along<element>(function, x, m, kept, true);
+            return make_result<result>(kept, options.keep_axes, [&](std::size_t i) {
+                return sums.weight[i] != 0 ? static_cast<result>(static_cast<wide_t<element>>(sums.sum[i]) / sums.weight[i])
+                                           : when_nothing_kept<result>(function, options.empty);
+            });
+        }
+    }
+
     /// The means along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens, features)
     /// this is mean pooling: the features of a token that is dropped are not read.
     ///
@@ -180,16 +219,7 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_summable<X, M>())
         {
-            using element = detail::element_t<X>;
-            using result = detail::mean_result_t<element>;
-            const auto chosen = detail::to_options<reduce_options>(options);
-            const detail::kept_axes kept("masked_mean", x.shape(), axes);
-            const auto sums = detail::sum_along<element>("masked_mean", x, m, kept, true);
-            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-                return sums.weight[i] != 0
-                           ? static_cast<result>(static_cast<detail::wide_t<element>>(sums.sum[i]) / sums.weight[i])
-                           : detail::when_nothing_kept<result>("masked_mean", chosen.empty);
-            });
+            return detail::mean_along("masked_mean", x, m, axes, detail::to_options<reduce_options>(options));
         }
     }
 
@@ -202,28 +232,73 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// u at each position, or u / number kept.
+        struct product_of_two
+        {
+            template <class A, class B>
+            auto operator()(const A& a, const B& b) const
+            {
+                return a * b;
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& a, const B& b) const
+            {
+                return a * b;
+            }
+        };
+
+        /// u at each position, or u / weight; times the weights where there are some.
         template <class X, class M, class U>
         auto sum_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, bool mean)
         {
             using element = element_t<X>;
-            const kept_axes axes(function, x.shape(), names);
-            require_broadcast(function, "a mask", m.shape(), x.shape());
+            const auto& shape = x.shape();
+            const kept_axes axes(function, shape, names);
+            require_counted_shape(function, m, shape);
             auto u = upstream_of<element>(function, upstream, axes);
             if (mean)
             {
-                const auto counts = count_rows(x.shape(), m, axes);
+                const auto weights = weights_along<element>(shape, m, axes);
                 for (std::size_t i = 0; i < axes.size(); ++i)
                 {
-                    u.data()[i] = counts[i] == 0 ? element(0) : u.data()[i] / static_cast<element>(counts[i]);
+                    u.data()[i] = weights[i] == 0 ? element(0) : static_cast<element>(u.data()[i] / static_cast<wide_t<element>>(weights[i]));
                 }
             }
-            return fill_kept<element>(x.shape(), u, m);
+            if constexpr (mask_expression<M>)
+            {
+                return fill_kept<element>(shape, u, m);
+            }
+            else
+            {
+                const auto slopes = lazy_function(product_of_two(), u, weights_in(m));
+                if constexpr (weighted_mask_expression<M>)
+                {
+                    return fill_kept<element>(shape, slopes, m.mask());
+                }
+                else
+                {
+                    return fill_kept<element>(shape, slopes, keep_all(shape));
+                }
+            }
+        }
+
+        /// As require_differentiable, where weights may stand.
+        template <class X, class M>
+        consteval bool require_differentiable_sum()
+        {
+            if constexpr (require_summable<X, M>())
+            {
+                return require_real_element<X>();
+            }
+            else
+            {
+                return false;
+            }
         }
     }
 
-    /// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps, 0 where it drops.
-    /// An array of x's shape and type; only x's shape is looked at.
+    /// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps, 0 where it drops; u
+    /// times its weight, where there are weights. An array of x's shape and type; only x's shape is looked at.
     ///
     /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
     /// it has another.
@@ -233,7 +308,7 @@ namespace xmask::inline XMASK_ABI
         requires detail::upstream_argument<U>
     auto masked_sum_gradient(const X& x, const M& m, const A& axes, const U& upstream)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
         }
@@ -250,20 +325,21 @@ namespace xmask::inline XMASK_ABI
     template <class X, class M>
     auto masked_sum_gradient(const X& x, const M& m, double upstream = 1)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_sum_gradient", x, m, detail::every_axis(x.dimension()), upstream, false);
         }
     }
 
-    /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops.
+    /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops; of weights, u times the weight over
+    /// their sum.
     ///
     ///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of pooling
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
         }
@@ -279,7 +355,7 @@ namespace xmask::inline XMASK_ABI
     template <class X, class M>
     auto masked_mean_gradient(const X& x, const M& m, double upstream = 1)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_mean_gradient", x, m, detail::every_axis(x.dimension()), upstream, true);
         }

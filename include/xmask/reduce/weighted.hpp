@@ -16,7 +16,7 @@
 #include "../masks/ask.hpp"
 
 /// @file
-/// What counts in a loss, and how much: a mask and weights together.
+/// What counts in a loss, a sum or a mean, and how much: a mask and weights together.
 
 namespace xmask::inline XMASK_ABI
 {
@@ -25,6 +25,8 @@ namespace xmask::inline XMASK_ABI
     class weighted_mask
     {
     public:
+
+        static constexpr bool holds_weights = true;
 
         template <class M, class W>
         weighted_mask(M&& m, W&& weights)
@@ -91,7 +93,7 @@ namespace xmask::inline XMASK_ABI
             return weight_expression<W>;
         }
 
-        /// Fails to compile, with one sentence, where what counts in a loss is not said by a mask or weights.
+        /// Fails to compile, with one sentence, where what counts is not said by a mask or weights.
         template <class M>
         consteval bool require_counted()
         {
@@ -106,13 +108,14 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
-    /// What a loss counts: what the mask keeps, each element by its weight. What is dropped is not seen, neither there
-    /// nor in the weights.
+    /// What a loss, masked_sum and masked_mean count: what the mask keeps, each element by its weight. What is dropped is
+    /// not seen, neither there nor in the weights.
     ///
     /// weights: real numbers, a tensor or a lazy expression. Both broadcast into the operand. The loss's weight is the
     /// sum of the weights that are kept. Lvalues are held by reference.
     ///
     ///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();
+    ///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));
     template <class M, class W>
     auto weighted(M&& m, W&& weights)
     {
