@@ -3929,15 +3929,30 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
+        /// Whether M is weights, alone or together with a mask.
+        template <class M>
+        concept holds_weights = weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
+
         /// Fails to compile, with one sentence, where something else stands in a mask's place.
         template <class M>
         consteval bool require_mask()
         {
-            static_assert(
-                mask_expression<M>,
-                "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
-                "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-            );
+            if constexpr (holds_weights<M>)
+            {
+                static_assert(
+                    mask_expression<M>,
+                    "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
+                    "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
+                );
+            }
+            else
+            {
+                static_assert(
+                    mask_expression<M>,
+                    "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
+                    "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+                );
+            }
             return mask_expression<M>;
         }
 
@@ -6793,6 +6808,7 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
+                detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
                 const auto product = multiply(x, m);
                 detail::write_rows<element>(product.op().rows(x.shape()), x);
             }
@@ -17814,17 +17830,28 @@ namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/reduce/loss.hpp ====
 
-#include <limits>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
+// ==== xmask/reduce/when_empty.hpp ====
+
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+
 /// @file
-/// What a loss returns, what it does where nothing is kept, and how it writes its gradient.
+/// What a result is where nothing is kept: one answer for reductions, pooling and losses.
 
 namespace xmask::inline XMASK_ABI
 {
-    /// What a mean is where nothing is kept.
+    /// What a result is where nothing is kept. Each reduction says what it is unless asked: a sum 0, a mean NaN.
+    ///
+    /// Results of their operand's shape (softmax, normalize, standardize) need no answer: all of such a line is dropped, and
+    /// is 0, or -infinity, as whatever is dropped. For NaN there, fill it:
+    ///
+    ///     auto filled = xmask::keep_above(xmask::count_kept(m, -1), 0);    // rows that keep something
+    ///     xt::xtensor<float, 2> p = xmask::masked_fill(xmask::masked_softmax(x, m), xmask::unsqueeze(filled, -1), NAN);
     enum class when_empty
     {
         nan,    ///< NaN, so that the mistake is seen
@@ -17834,22 +17861,41 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// sum / weight, or what `empty` says where the weight is 0.
-        template <class T>
-        T mean_of(const char* function, T sum, T weight, when_empty empty)
+        /// The result where nothing is kept: `neutral`, unless `empty` asks for something else.
+        template <class R>
+        R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neutral)
         {
-            if (weight != T(0)) [[likely]]
+            if (!empty)
             {
-                return sum / weight;
+                return neutral;
             }
-            if (empty == when_empty::raise)
+            if (*empty == when_empty::zero)
             {
-                throw std::domain_error(message(function, "nothing is kept, so there is no mean"));
+                return R(0);
             }
-            return empty == when_empty::zero ? T(0) : std::numeric_limits<T>::quiet_NaN();
+            if (*empty == when_empty::nan && std::is_floating_point_v<R>)
+            {
+                return std::numeric_limits<R>::quiet_NaN();
+            }
+            throw std::domain_error(message(
+                function, "nothing is kept, so there is no result", *empty == when_empty::nan ? ", and no integer is NaN" : ""
+            ));
+        }
+
+        /// The same for results without a neutral element.
+        template <class R>
+        R when_nothing_kept(const char* function, std::optional<when_empty> empty)
+        {
+            return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
         }
     }
+}
 
+/// @file
+/// What a loss returns, and how it writes its gradient.
+
+namespace xmask::inline XMASK_ABI
+{
     /// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements, or the sum of
     /// their weights. Losses of parts (micro-batches, ranks) add up to the loss of the whole.
     ///
@@ -17865,7 +17911,7 @@ namespace xmask::inline XMASK_ABI
         /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
         [[nodiscard]] double mean(when_empty empty = when_empty::nan) const
         {
-            return detail::mean_of("loss::mean", sum, weight, empty);
+            return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
         }
 
         loss& operator+=(const loss& other) noexcept
@@ -17957,7 +18003,7 @@ namespace xmask::inline XMASK_ABI
 #include <vector>
 
 /// @file
-/// What counts in a loss, and how much: a mask and weights together.
+/// What counts in a loss, a sum or a mean, and how much: a mask and weights together.
 
 namespace xmask::inline XMASK_ABI
 {
@@ -17966,6 +18012,8 @@ namespace xmask::inline XMASK_ABI
     class weighted_mask
     {
     public:
+
+        static constexpr bool holds_weights = true;
 
         template <class M, class W>
         weighted_mask(M&& m, W&& weights)
@@ -18032,7 +18080,7 @@ namespace xmask::inline XMASK_ABI
             return weight_expression<W>;
         }
 
-        /// Fails to compile, with one sentence, where what counts in a loss is not said by a mask or weights.
+        /// Fails to compile, with one sentence, where what counts is not said by a mask or weights.
         template <class M>
         consteval bool require_counted()
         {
@@ -18047,13 +18095,14 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
-    /// What a loss counts: what the mask keeps, each element by its weight. What is dropped is not seen, neither there
-    /// nor in the weights.
+    /// What a loss, masked_sum and masked_mean count: what the mask keeps, each element by its weight. What is dropped is
+    /// not seen, neither there nor in the weights.
     ///
     /// weights: real numbers, a tensor or a lazy expression. Both broadcast into the operand. The loss's weight is the
     /// sum of the weights that are kept. Lvalues are held by reference.
     ///
     ///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();
+    ///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));
     template <class M, class W>
     auto weighted(M&& m, W&& weights)
     {
@@ -18612,6 +18661,38 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// The mask in what counts, row by row.
+    template <class M, class S>
+    auto counted_rows(const M& m, const S& shape)
+    {
+        if constexpr (mask_expression<M>)
+        {
+            return mask_rows<M>(m, shape);
+        }
+        else if constexpr (weighted_mask_expression<M>)
+        {
+            return mask_rows<std::decay_t<decltype(m.mask())>>(m.mask(), shape);
+        }
+        else
+        {
+            return whole_rows(shape);
+        }
+    }
+
+    /// The weights in what counts, where there are some.
+    template <holds_weights M>
+    const auto& weights_in(const M& m) noexcept
+    {
+        if constexpr (weighted_mask_expression<M>)
+        {
+            return m.weights();
+        }
+        else
+        {
+            return m;
+        }
+    }
+
     /// The same sum, of f times weights.
     template <class T, class F, class S, class Masks, class W, class G, class... X>
     weighted_sum<T> sum_by_weights(const F& f, const S& shape, const Masks& masks, const W& weights, G&& gradient, const X&... x)
@@ -18645,14 +18726,9 @@ namespace xmask::inline XMASK_ABI::detail
                 make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape), make_operand<T>(y, shape)...)
             );
         }
-        else if constexpr (weighted_mask_expression<M>)
-        {
-            using mask_type = std::decay_t<decltype(m.mask())>;
-            return sum_by_weights<T>(f, shape, mask_rows<mask_type>(m.mask(), shape), m.weights(), gradient, x, y...);
-        }
         else
         {
-            return sum_by_weights<T>(f, shape, whole_rows(shape), m, gradient, x, y...);
+            return sum_by_weights<T>(f, shape, counted_rows(m, shape), weights_in(m), gradient, x, y...);
         }
     }
 }
@@ -19283,18 +19359,11 @@ namespace xmask::inline XMASK_ABI::detail
         const auto& shape = target.shape();
         if constexpr (mask_expression<M>)
         {
-            return make_class_positions(shape, mask_rows<M>(m, shape), unit_weights(), target, ignored);
-        }
-        else if constexpr (weighted_mask_expression<M>)
-        {
-            using mask_type = std::decay_t<decltype(m.mask())>;
-            return make_class_positions(
-                shape, mask_rows<mask_type>(m.mask(), shape), weight_rows(m.weights(), shape), target, ignored
-            );
+            return make_class_positions(shape, counted_rows(m, shape), unit_weights(), target, ignored);
         }
         else
         {
-            return make_class_positions(shape, whole_rows(shape), weight_rows(m, shape), target, ignored);
+            return make_class_positions(shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored);
         }
     }
 
@@ -20749,6 +20818,17 @@ namespace xmask::inline XMASK_ABI
             }
         };
 
+        /// Its negative, of y = softmin(x).
+        template <class T>
+        struct softmin_gradient_function : softmax_gradient_function<T>
+        {
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
+            {
+                return y * (facts[0] - g);
+            }
+        };
+
         /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
         template <class T>
         struct log_softmax_gradient_function
@@ -20814,7 +20894,9 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
         {
             // Each row is read before it is written.
-            xt::noalias(x) = masked_softmax(x, m, axis);
+            xt::noalias(x) = detail::make_row_mapped(
+                "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
+            );
         }
     }
 
@@ -20828,6 +20910,20 @@ namespace xmask::inline XMASK_ABI
         {
             return detail::make_row_mapped(
                 "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The same in place.
+    ///
+    ///     xmask::masked_softmin_inplace(distances, m);
+    template <class X, class M>
+    void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            xt::noalias(x) = detail::make_row_mapped(
+                "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m, x
             );
         }
     }
@@ -20846,8 +20942,22 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
+    /// The same in place.
+    ///
+    ///     xmask::masked_log_softmax_inplace(scores, m);
+    template <class X, class M>
+    void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            xt::noalias(x) = detail::make_row_mapped(
+                "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis, m, x
+            );
+        }
+    }
+
     /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
-    /// mask drops. That of masked_softmin is its negative. Lazy; tensors of one shape; otherwise as masked_softmax.
+    /// mask drops. Lazy; tensors of one shape; otherwise as masked_softmax.
     ///
     ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
     template <class Y, class G, class M>
@@ -20857,6 +20967,22 @@ namespace xmask::inline XMASK_ABI
         {
             return detail::make_row_mapped(
                 "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
+                std::forward<Y>(y), std::forward<G>(upstream)
+            );
+        }
+    }
+
+    /// The gradient by x of y = masked_softmin(x, m, axis), given the gradient by y: y (sum(y upstream) - upstream), 0 where the
+    /// mask drops. Otherwise as masked_softmax_gradient.
+    ///
+    ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, dy, m);
+    template <class Y, class G, class M>
+    auto masked_softmin_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
                 std::forward<Y>(y), std::forward<G>(upstream)
             );
         }
@@ -20894,7 +21020,8 @@ namespace xmask::inline XMASK_ABI
         /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM, 2022).
         double z_loss = 0;
 
-        /// A target that does not count, as -100 in PyTorch.
+        /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of its mask alone: where
+        /// ignored targets are not to count there either, write balanced(m && keep_not_equal(target, -100)).
         std::optional<std::int64_t> ignore = std::nullopt;
 
         /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's class.
@@ -21254,91 +21381,78 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        template <class P, class Q, class M, class G>
-        loss sum_of_entropies(
-            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G&& gradient
+        /// The same of log-probabilities.
+        template <class P, class Q, class M, class G, class Visit>
+        void log_likelihood(
+            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G&& gradient, Visit&& visit
         )
         {
-            loss total;
-            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            using T = std::remove_cv_t<value_type_t<P>>;
+            require_class_shapes(function, prediction, target, m);
+            const auto& shape = prediction.shape();
+            const std::size_t classes = columns_of(shape);
+            require_class_weights(function, options.class_weights, classes);
+            const auto logs = make_operand<T>(prediction, shape);
+            const auto positions = positions_of(m, target, options.ignore);
+            require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
+            const auto visit_one = [&](std::size_t position, std::size_t at, double weight) {
+                auto row = logs.row(position);
+                visit(position, loss{-weight * static_cast<double>(read_one(row, at)), weight});
+            };
+            if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
             {
-                cross_entropy(function, prediction, target, m, options, gradient, [&](std::size_t, const loss& one) { total += one; });
+                positions.for_each(
+                    [&](std::size_t position, auto at, double weight) {
+                        const auto chosen = static_cast<std::size_t>(at);
+                        visit_one(position, chosen, weight * class_weight(options.class_weights, chosen));
+                    },
+                    [](std::size_t) {}
+                );
             }
-            return total;
-        }
-
-        template <class P, class Q, class M, class G>
-        loss sum_of_likelihoods(
-            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G&& gradient
-        )
-        {
-            loss total;
-            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            else
             {
-                using T = std::remove_cv_t<value_type_t<P>>;
-                require_class_shapes(function, prediction, target, m);
-                const auto& shape = prediction.shape();
-                const std::size_t classes = columns_of(shape);
-                require_class_weights(function, options.class_weights, classes);
-                const auto logs = make_operand<T>(prediction, shape);
-                const auto positions = positions_of(m, target, options.ignore);
-                require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
-                const auto visit = [&](std::size_t position, std::size_t at, double weight) {
-                    auto row = logs.row(position);
-                    total += loss{-weight * static_cast<double>(read_one(row, at)), weight};
+                using traits = gradient_traits<std::remove_reference_t<G>>;
+                auto& container = traits::target(gradient);
+                resize_or_check(function, "the gradient", container, shape);
+                row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+                row_target<T, decltype(writer)> result(writer, classes);
+                const auto write = [&](std::size_t position, std::size_t at, T slope) {
+                    T* to = result.begin(position);
+                    fill_columns(to, to + classes, T(0));
+                    if (at < classes)
+                    {
+                        to[at] = slope;
+                    }
+                    result.end();
                 };
-                if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
-                {
-                    positions.for_each(
-                        [&](std::size_t position, auto at, double weight) {
-                            const auto chosen = static_cast<std::size_t>(at);
-                            visit(position, chosen, weight * class_weight(options.class_weights, chosen));
-                        },
-                        [](std::size_t) {}
-                    );
-                }
-                else
-                {
-                    using traits = gradient_traits<std::remove_reference_t<G>>;
-                    auto& container = traits::target(gradient);
-                    resize_or_check(function, "the gradient", container, shape);
-                    row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
-                    row_target<T, decltype(writer)> result(writer, classes);
-                    const auto write = [&](std::size_t position, std::size_t at, T slope) {
-                        T* to = result.begin(position);
-                        fill_columns(to, to + classes, T(0));
-                        if (at < classes)
-                        {
-                            to[at] = slope;
-                        }
-                        result.end();
-                    };
-                    positions.for_each(
-                        [&](std::size_t position, auto at, double weight) {
-                            const auto chosen = static_cast<std::size_t>(at);
-                            const double own = weight * class_weight(options.class_weights, chosen);
-                            visit(position, chosen, own);
-                            write(position, chosen, static_cast<T>(-own * traits::scale(gradient)));
-                        },
-                        [&](std::size_t position) { write(position, classes, T(0)); }
-                    );
-                }
+                positions.for_each(
+                    [&](std::size_t position, auto at, double weight) {
+                        const auto chosen = static_cast<std::size_t>(at);
+                        const double own = weight * class_weight(options.class_weights, chosen);
+                        visit_one(position, chosen, own);
+                        write(position, chosen, static_cast<T>(-own * traits::scale(gradient)));
+                    },
+                    [&](std::size_t position) { write(position, classes, T(0)); }
+                );
             }
-            return total;
         }
     }
 
     /// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like all losses:
     /// (prediction, target, what counts, options, gradient), of which the last two may be left out.
     ///
-    /// prediction: real numbers, classes on the last axis. target: the class of each position, integers of the prediction's
-    /// shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
+    /// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there, and such a view of the
+    /// gradient. target: the class of each position, integers of the prediction's shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
     /// and balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum, 0 for positions
     /// that do not count; or scaled(tensor, factor).
     /// A position that does not count is not looked at, so its target may be anything, -100 too. The loss's weight is the
     /// number of positions that count, or the sum of their weights, each times the weight of its target's class.
     /// Throws std::invalid_argument where shapes or options do not fit, std::out_of_range for the target of a counted
     /// position outside of the classes; before anything is written.
+    ///
+    ///     // (batch, classes, positions), as PyTorch has them
+    ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
+    ///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
     template <class Options>
     class class_loss
     {
@@ -21373,11 +21487,11 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        /// The losses of single positions, an array of the target's shape; 0 for positions that do not count.
+        /// The losses of single positions, an array of the target's shape; 0 for positions that do not count. With masked_sum
+        /// and masked_mean, a loss of each row, or along any axes. Not lazy: targets are checked first.
         ///
         ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
         template <class P, class Q, class M>
-            requires of_logits
         auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
         {
             if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
@@ -21385,10 +21499,9 @@ namespace xmask::inline XMASK_ABI
                 using T = std::remove_cv_t<value_type_t<P>>;
                 auto losses = xt::xarray<T>::from_shape(target.shape());
                 losses.fill(T(0));
-                detail::cross_entropy(
-                    name, prediction, target, m, options, detail::no_gradient(),
-                    [&](std::size_t position, const loss& one) { losses.data()[position] = static_cast<T>(one.sum); }
-                );
+                visit(prediction, target, m, options, detail::no_gradient(), [&](std::size_t position, const loss& one) {
+                    losses.data()[position] = static_cast<T>(one.sum);
+                });
                 return losses;
             }
         }
@@ -21398,13 +21511,25 @@ namespace xmask::inline XMASK_ABI
         template <class P, class Q, class M, class G>
         static loss sum(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient)
         {
+            loss total;
+            if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
+            {
+                visit(prediction, target, m, options, gradient, [&](std::size_t, const loss& one) { total += one; });
+            }
+            return total;
+        }
+
+        /// Calls f(position, loss) for each position that counts, and writes the gradient.
+        template <class P, class Q, class M, class G, class F>
+        static void visit(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient, F&& f)
+        {
             if constexpr (of_logits)
             {
-                return detail::sum_of_entropies(name, prediction, target, m, options, gradient);
+                detail::cross_entropy(name, prediction, target, m, options, gradient, f);
             }
             else
             {
-                return detail::sum_of_likelihoods(name, prediction, target, m, options, gradient);
+                detail::log_likelihood(name, prediction, target, m, options, gradient, f);
             }
         }
     };
@@ -21447,13 +21572,11 @@ namespace xmask::inline XMASK_ABI
 // ==== xmask/reduce/options.hpp ====
 
 #include <concepts>
-#include <limits>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 
 /// @file
-/// What all reductions share: their options, their results' types, and what they are where nothing is kept.
+/// What all reductions share: their options, their results' types, and what they refuse.
 
 namespace xmask::inline XMASK_ABI
 {
@@ -21501,34 +21624,6 @@ namespace xmask::inline XMASK_ABI
         /// The type in which real results are computed.
         template <class T>
         using wide_t = std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
-
-        /// The result where nothing is kept: `neutral`, unless `empty` asks for something else.
-        template <class R>
-        R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neutral)
-        {
-            if (!empty)
-            {
-                return neutral;
-            }
-            if (*empty == when_empty::zero)
-            {
-                return R(0);
-            }
-            if (*empty == when_empty::nan && std::is_floating_point_v<R>)
-            {
-                return std::numeric_limits<R>::quiet_NaN();
-            }
-            throw std::domain_error(message(
-                function, "nothing is kept, so there is no result", *empty == when_empty::nan ? ", and no integer is NaN" : ""
-            ));
-        }
-
-        /// The same for reductions without a neutral element.
-        template <class R>
-        R when_nothing_kept(const char* function, std::optional<when_empty> empty)
-        {
-            return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
-        }
 
         template <class E>
         consteval bool holds_numbers()
@@ -22176,15 +22271,6 @@ namespace xmask::inline XMASK_ABI::detail
     }
 }
 
-// ==== xmask/reduce/product.hpp ====
-
-#include <array>
-#include <cstddef>
-#include <initializer_list>
-#include <cstdint>
-#include <type_traits>
-#include <vector>
-
 // ==== xmask/reduce/gradient.hpp ====
 
 #include <cstddef>
@@ -22196,14 +22282,20 @@ namespace xmask::inline XMASK_ABI::detail
 
 namespace xmask::inline XMASK_ABI::detail
 {
+    template <class X>
+    consteval bool require_real_element()
+    {
+        constexpr bool real = std::is_floating_point_v<element_t<X>>;
+        static_assert(real, "xmask: a gradient is by a tensor of real numbers; convert integers first.");
+        return real;
+    }
+
     template <class X, class M>
     consteval bool require_differentiable()
     {
         if constexpr (require_reducible<X, M>())
         {
-            constexpr bool real = std::is_floating_point_v<element_t<X>>;
-            static_assert(real, "xmask: a gradient is by a tensor of real numbers; convert integers first.");
-            return real;
+            return require_real_element<X>();
         }
         else
         {
@@ -22211,11 +22303,12 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// e, broadcast to `shape`, where the mask keeps, 0 elsewhere; only what is kept is computed.
-    template <class R, class S, class E, class M>
-    xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m)
+    /// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is computed. e may read the
+    /// result where it is written.
+    template <class R, class T, class E, class M>
+    void write_kept(T& result, const E& e, const M& m)
     {
-        auto result = xt::xarray<R>::from_shape(shape);
+        const auto& shape = result.shape();
         auto operand = make_operand<R>(e, shape);
         write_rows<R>(
             choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
@@ -22223,6 +22316,14 @@ namespace xmask::inline XMASK_ABI::detail
             ),
             result
         );
+    }
+
+    /// The same of this shape.
+    template <class R, class S, class E, class M>
+    xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m)
+    {
+        auto result = xt::xarray<R>::from_shape(shape);
+        write_kept<R>(result, e, m);
         return result;
     }
 
@@ -22270,6 +22371,15 @@ namespace xmask::inline XMASK_ABI::detail
     template <class U>
     concept upstream_argument = expression<U> && !mask_expression<U>;
 }
+
+// ==== xmask/reduce/product.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <initializer_list>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
 
 /// @file
 /// Products of what a mask keeps.
@@ -22439,10 +22549,10 @@ namespace xmask::inline XMASK_ABI
         /// The product of the others: product / x, or at a single 0 the product of all others.
         struct product_of_others
         {
-            template <class A>
-            A operator()(const A& x, const A& product, const A& at_zero) const
+            template <class A, class B>
+            A operator()(const A& x, const B& product, const B& at_zero) const
             {
-                return x == A(0) ? at_zero : product / x;
+                return static_cast<A>(x == A(0) ? at_zero : product / static_cast<B>(x));
             }
         };
 
@@ -22458,8 +22568,9 @@ namespace xmask::inline XMASK_ABI
             const auto zero = lazy_function(is_zero(), x);
             const auto product = fold_elements<sum_t<element>>(function, product_fold<element>(), factors, m, names, options);
             const auto zeros = fold_elements<sum_t<element>>(function, sum_fold<element>(), zero, m, names, options);
+            // In double, as the product: it may be beyond floats where the product of the others is not.
             const auto of_zeros = [&](sum_t<element> wanted) {
-                return at_positions<element>(axes, [&](std::size_t i) {
+                return at_positions<sum_t<element>>(axes, [&](std::size_t i) {
                     const auto all = static_cast<sum_t<element>>(u.data()[i]) * product.data()[i];
                     return zeros.data()[i] == wanted ? all : sum_t<element>(0);
                 });
@@ -22561,6 +22672,50 @@ namespace xmask::inline XMASK_ABI
             }
             return result;
         }
+
+        /// How the lines along an axis lie in row-major memory: `inner` of them side by side.
+        struct line_layout
+        {
+            std::size_t outer = 1;
+            std::size_t extent;
+            std::size_t inner = 1;
+
+            template <class S>
+            line_layout(const S& shape, std::size_t axis)
+                : extent(static_cast<std::size_t>(shape[axis]))
+            {
+                for (std::size_t i = 0; i < shape.size(); ++i)
+                {
+                    (i < axis ? outer : inner) *= i == axis ? 1 : static_cast<std::size_t>(shape[i]);
+                }
+            }
+        };
+
+        /// Calls f(state, at, k) for each element, position k of its line, at flat position `at`; every line backwards, with a
+        /// state of its own, 0 at first.
+        template <class State, class F>
+        void for_each_backwards(const line_layout& lines, F&& f)
+        {
+            std::vector<State> states(lines.inner);
+            for (std::size_t o = 0; o < lines.outer; ++o)
+            {
+                std::ranges::fill(states, State(0));
+                for (std::size_t k = lines.extent; k-- > 0;)
+                {
+                    for (std::size_t i = 0; i < lines.inner; ++i)
+                    {
+                        f(states[i], (o * lines.extent + k) * lines.inner + i, k);
+                    }
+                }
+            }
+        }
+
+        template <class X, class M, class U>
+        void require_cumulative(const char* function, const X& x, const M& m, const U& upstream)
+        {
+            require_broadcast(function, "a mask", m.shape(), x.shape());
+            require_same_shape(function, "the tensor", x.shape(), "the upstream gradient", upstream.shape());
+        }
     }
 
     /// The running sums of x along one axis, of what the mask keeps: what it drops adds nothing, and the sum so far stands
@@ -22590,6 +22745,68 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::accumulate_along("masked_cumprod", detail::product_fold<detail::element_t<X>>(), x, m, axis);
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_cumsum(x, m, axis) by x: the sum of upstream from each element on
+    /// where the mask keeps, 0 where it drops. An array of x's shape and type; only x's shape is looked at.
+    ///
+    /// upstream: of x's shape. It counts everywhere: where the mask drops, the sum so far stands in the result. Throws as
+    /// masked_cumsum, and std::invalid_argument where upstream has another shape.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, -1, dy);
+    template <class X, class M, std::integral A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_cumsum_gradient(const X& x, const M& m, A axis, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            constexpr const char* function = "masked_cumsum_gradient";
+            const std::size_t along = detail::axis_number(function, axis, x.dimension());
+            detail::require_cumulative(function, x, m, upstream);
+            using wide = detail::sum_t<element>;
+            const xt::xarray<wide> u = upstream;
+            auto result = xt::xarray<element>::from_shape(x.shape());
+            detail::for_each_backwards<wide>(detail::line_layout(x.shape(), along), [&](wide& sum, std::size_t at, std::size_t /*k*/) {
+                sum += u.data()[at];
+                result.data()[at] = static_cast<element>(sum);
+            });
+            multiply_inplace(result, m);
+            return result;
+        }
+    }
+
+    /// The same of masked_cumprod: each element gets the sum, from it on, of upstream times the product of the others so
+    /// far; right where some of them are 0, too. Holds three arrays of doubles of x's shape.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, -1, dy);
+    template <class X, class M, std::integral A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_cumprod_gradient(const X& x, const M& m, A axis, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            using element = detail::element_t<X>;
+            using wide = detail::sum_t<element>;
+            constexpr const char* function = "masked_cumprod_gradient";
+            const std::size_t along = detail::axis_number(function, axis, x.dimension());
+            detail::require_cumulative(function, x, m, upstream);
+            // What is dropped is a factor of 1.
+            const xt::xarray<wide> factors = masked_fill(x, m, element(1));
+            const xt::xarray<wide> u = upstream;
+            const auto products = detail::accumulate_along(function, detail::product_fold<wide>(), factors, m, axis);
+            auto result = xt::xarray<element>::from_shape(x.shape());
+            const detail::line_layout lines(x.shape(), along);
+            // What stands behind an element: its upstream, and what follows times the factors between.
+            detail::for_each_backwards<wide>(lines, [&](wide& behind, std::size_t at, std::size_t k) {
+                behind += u.data()[at];
+                const wide before = k == 0 ? wide(1) : products.data()[at - lines.inner];
+                result.data()[at] = static_cast<element>(before * behind);
+                behind *= factors.data()[at];
+            });
+            multiply_inplace(result, m);
+            return result;
         }
     }
 }
@@ -23402,6 +23619,7 @@ namespace xmask::inline XMASK_ABI
 #include <cstddef>
 #include <initializer_list>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 /// @file
@@ -23426,6 +23644,31 @@ namespace xmask::inline XMASK_ABI
         T shift_of(T largest) noexcept
         {
             return std::isfinite(largest) ? largest : T(0);
+        }
+
+        /// The largest at each position of the axes that stay, and the sums of exp(x - shift).
+        template <class R>
+        struct exp_sums
+        {
+            folded_axes<R> largest;
+            std::vector<R> shifts;
+            folded_axes<sum_t<R>> sums;
+        };
+
+        template <class R, class X, class M>
+        exp_sums<R> exp_sums_along(const char* function, const X& x, const M& m, const kept_axes& axes, bool counted)
+        {
+            using rows = decltype(masked_rows<R>(function, x, m));
+            auto largest = fold_along<R>(
+                extreme_fold<R, extreme::largest>(), x.shape(), axes, plain_rows<rows>{masked_rows<R>(function, x, m)}, counted
+            );
+            std::vector<R> shifts(axes.size());
+            for (std::size_t i = 0; i < axes.size(); ++i)
+            {
+                shifts[i] = shift_of(largest.state(i));
+            }
+            auto sums = sum_shifted<R, exp_of_difference>(x, m, axes, shifts);
+            return {std::move(largest), std::move(shifts), std::move(sums)};
         }
 
         /// log(sum of exp(x - shift)) + shift; NaN where NaN is kept.
@@ -23478,20 +23721,10 @@ namespace xmask::inline XMASK_ABI
             using result = detail::mean_result_t<detail::element_t<X>>;
             const auto chosen = detail::to_options<reduce_options>(options);
             const detail::kept_axes kept("masked_logsumexp", x.shape(), axes);
-            using rows = decltype(detail::masked_rows<result>("", x, m));
-            const auto largest = detail::fold_along<result>(
-                detail::extreme_fold<result, detail::extreme::largest>(), x.shape(), kept,
-                detail::plain_rows<rows>{detail::masked_rows<result>("masked_logsumexp", x, m)}, chosen.empty.has_value()
-            );
-            std::vector<result> shifts(kept.size());
-            for (std::size_t i = 0; i < kept.size(); ++i)
-            {
-                shifts[i] = detail::shift_of(largest.state(i));
-            }
-            const auto sums = detail::sum_shifted<result, detail::exp_of_difference>(x, m, kept, shifts);
+            const auto all = detail::exp_sums_along<result>("masked_logsumexp", x, m, kept, chosen.empty.has_value());
             return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-                const auto log = detail::shifted_log(largest.state(i), static_cast<double>(sums.state(i)));
-                return !chosen.empty || largest.count(i) != 0
+                const auto log = detail::shifted_log(all.largest.state(i), static_cast<double>(all.sums.state(i)));
+                return !chosen.empty || all.largest.count(i) != 0
                            ? log
                            : detail::when_nothing_kept<result>("masked_logsumexp", chosen.empty, log);
             });
@@ -23528,15 +23761,17 @@ namespace xmask::inline XMASK_ABI
         auto logsumexp_gradient(const X& x, const M& m, const axes_list& names, const U& upstream)
         {
             using element = element_t<X>;
-            const kept_axes axes("masked_logsumexp_gradient", x.shape(), names);
-            const auto u = upstream_of<element>("masked_logsumexp_gradient", upstream, axes);
-            auto shift = masked_logsumexp(x, m, names, reduce_options{std::nullopt, true});
-            for (auto& one : shift)
-            {
-                // Of infinities there is no difference; PyTorch takes 0 here.
-                one = std::isinf(one) ? element(0) : one;
-            }
-            return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, u), m);
+            constexpr const char* function = "masked_logsumexp_gradient";
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            // Not by the logarithm of the sum, which is rounded to x's type.
+            const auto all = exp_sums_along<element>(function, x, m, axes, false);
+            const auto shift = at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
+            const auto scale = at_positions<element>(axes, [&](std::size_t i) {
+                const auto sum = all.sums.state(i);
+                return sum == 0 ? decltype(sum)(0) : static_cast<decltype(sum)>(u.data()[i]) / sum;
+            });
+            return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, scale), m);
         }
     }
 
@@ -23605,7 +23840,7 @@ namespace xmask::inline XMASK_ABI
         {
             constexpr bool numbers = holds_numbers<X>();
             static_assert(numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers.");
-            if constexpr (numbers && require_mask_or_weights<M>())
+            if constexpr (numbers && require_counted<M>())
             {
                 constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
                 static_assert(weighable, "xmask: real weights go with a tensor of real numbers; convert the tensor first.");
@@ -23631,12 +23866,33 @@ namespace xmask::inline XMASK_ABI
             return fold_along<T>(sum_fold<T>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
         }
 
+        /// The weight at each position of the axes that stay: the number that is kept, or the sum of their weights.
+        template <class T, class S, class M>
+        std::vector<double> weights_along(const S& shape, const M& m, const kept_axes& axes)
+        {
+            if constexpr (mask_expression<M>)
+            {
+                const auto counts = count_rows(shape, m, axes);
+                return {counts.begin(), counts.end()};
+            }
+            else
+            {
+                const auto weights = sum_rows<T>(
+                    shape, axes,
+                    make_terms<T>(identity(), columns_of(shape), counted_rows(m, shape), make_operand<T>(weights_in(m), shape)), false
+                );
+                std::vector<double> sums(axes.size());
+                std::copy_n(&weights.state(0), axes.size(), sums.begin());
+                return sums;
+            }
+        }
+
         /// Sums along axes, and their weights where asked for.
         template <class T, class X, class M>
         axis_sums<T> sum_along(const char* function, const X& x, const M& m, const kept_axes& axes, bool weighed)
         {
             const auto& shape = x.shape();
-            require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+            require_counted_shape(function, m, shape);
             axis_sums<T> result{std::vector<sum_t<T>>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)};
             if constexpr (mask_expression<M>)
             {
@@ -23652,24 +23908,25 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                const whole_rows all(shape);
-                const std::size_t n = columns_of(shape);
                 const auto sums = sum_rows<T>(
-                    shape, axes, make_terms<T>(weighted<identity>(), n, all, make_operand<T>(m, shape), make_operand<T>(x, shape)),
+                    shape, axes,
+                    make_terms<T>(
+                        weighted<identity>(), columns_of(shape), counted_rows(m, shape), make_operand<T>(weights_in(m), shape),
+                        make_operand<T>(x, shape)
+                    ),
                     false
                 );
                 std::copy_n(&sums.state(0), axes.size(), result.sum.begin());
                 if (weighed)
                 {
-                    const auto weights = sum_rows<T>(shape, axes, make_terms<T>(identity(), n, all, make_operand<T>(m, shape)), false);
-                    std::copy_n(&weights.state(0), axes.size(), result.weight.begin());
+                    result.weight = weights_along<T>(shape, m, axes);
                 }
             }
             return result;
         }
     }
 
-    /// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights.
+    /// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights, or both by weighted(m, w).
     ///
     /// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and bool. Real
     /// elements are added in double: for floats of any number the error is below 1e-7 of the sum of their magnitudes.
@@ -23744,6 +24001,22 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
+    namespace detail
+    {
+        template <class X, class M, class A>
+        auto mean_along(const char* function, const X& x, const M& m, const A& axes, const reduce_options& options)
+        {
+            using element = element_t<X>;
+            using result = mean_result_t<element>;
+            const kept_axes kept(function, x.shape(), axes);
+            const auto sums = sum_along<element>(function, x, m, kept, true);
+            return make_result<result>(kept, options.keep_axes, [&](std::size_t i) {
+                return sums.weight[i] != 0 ? static_cast<result>(static_cast<wide_t<element>>(sums.sum[i]) / sums.weight[i])
+                                           : when_nothing_kept<result>(function, options.empty);
+            });
+        }
+    }
+
     /// The means along `axes`, one for each position of the axes that stay. Over the tokens of (batch, tokens, features)
     /// this is mean pooling: the features of a token that is dropped are not read.
     ///
@@ -23754,16 +24027,7 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_summable<X, M>())
         {
-            using element = detail::element_t<X>;
-            using result = detail::mean_result_t<element>;
-            const auto chosen = detail::to_options<reduce_options>(options);
-            const detail::kept_axes kept("masked_mean", x.shape(), axes);
-            const auto sums = detail::sum_along<element>("masked_mean", x, m, kept, true);
-            return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-                return sums.weight[i] != 0
-                           ? static_cast<result>(static_cast<detail::wide_t<element>>(sums.sum[i]) / sums.weight[i])
-                           : detail::when_nothing_kept<result>("masked_mean", chosen.empty);
-            });
+            return detail::mean_along("masked_mean", x, m, axes, detail::to_options<reduce_options>(options));
         }
     }
 
@@ -23776,28 +24040,73 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// u at each position, or u / number kept.
+        struct product_of_two
+        {
+            template <class A, class B>
+            auto operator()(const A& a, const B& b) const
+            {
+                return a * b;
+            }
+
+            template <class B>
+            XMASK_INLINE B simd_apply(const B& a, const B& b) const
+            {
+                return a * b;
+            }
+        };
+
+        /// u at each position, or u / weight; times the weights where there are some.
         template <class X, class M, class U>
         auto sum_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, bool mean)
         {
             using element = element_t<X>;
-            const kept_axes axes(function, x.shape(), names);
-            require_broadcast(function, "a mask", m.shape(), x.shape());
+            const auto& shape = x.shape();
+            const kept_axes axes(function, shape, names);
+            require_counted_shape(function, m, shape);
             auto u = upstream_of<element>(function, upstream, axes);
             if (mean)
             {
-                const auto counts = count_rows(x.shape(), m, axes);
+                const auto weights = weights_along<element>(shape, m, axes);
                 for (std::size_t i = 0; i < axes.size(); ++i)
                 {
-                    u.data()[i] = counts[i] == 0 ? element(0) : u.data()[i] / static_cast<element>(counts[i]);
+                    u.data()[i] = weights[i] == 0 ? element(0) : static_cast<element>(u.data()[i] / static_cast<wide_t<element>>(weights[i]));
                 }
             }
-            return fill_kept<element>(x.shape(), u, m);
+            if constexpr (mask_expression<M>)
+            {
+                return fill_kept<element>(shape, u, m);
+            }
+            else
+            {
+                const auto slopes = lazy_function(product_of_two(), u, weights_in(m));
+                if constexpr (weighted_mask_expression<M>)
+                {
+                    return fill_kept<element>(shape, slopes, m.mask());
+                }
+                else
+                {
+                    return fill_kept<element>(shape, slopes, keep_all(shape));
+                }
+            }
+        }
+
+        /// As require_differentiable, where weights may stand.
+        template <class X, class M>
+        consteval bool require_differentiable_sum()
+        {
+            if constexpr (require_summable<X, M>())
+            {
+                return require_real_element<X>();
+            }
+            else
+            {
+                return false;
+            }
         }
     }
 
-    /// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps, 0 where it drops.
-    /// An array of x's shape and type; only x's shape is looked at.
+    /// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps, 0 where it drops; u
+    /// times its weight, where there are weights. An array of x's shape and type; only x's shape is looked at.
     ///
     /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
     /// it has another.
@@ -23807,7 +24116,7 @@ namespace xmask::inline XMASK_ABI
         requires detail::upstream_argument<U>
     auto masked_sum_gradient(const X& x, const M& m, const A& axes, const U& upstream)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
         }
@@ -23824,20 +24133,21 @@ namespace xmask::inline XMASK_ABI
     template <class X, class M>
     auto masked_sum_gradient(const X& x, const M& m, double upstream = 1)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_sum_gradient", x, m, detail::every_axis(x.dimension()), upstream, false);
         }
     }
 
-    /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops.
+    /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops; of weights, u times the weight over
+    /// their sum.
     ///
     ///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of pooling
     template <class X, class M, detail::axes_argument A, class U>
         requires detail::upstream_argument<U>
     auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
         }
@@ -23853,7 +24163,7 @@ namespace xmask::inline XMASK_ABI
     template <class X, class M>
     auto masked_mean_gradient(const X& x, const M& m, double upstream = 1)
     {
-        if constexpr (detail::require_differentiable<X, M>())
+        if constexpr (detail::require_differentiable_sum<X, M>())
         {
             return detail::sum_gradient("masked_mean_gradient", x, m, detail::every_axis(x.dimension()), upstream, true);
         }
@@ -24117,6 +24427,38 @@ namespace xmask::inline XMASK_ABI
         double correction = 0;
     };
 
+    namespace detail
+    {
+        template <class R, class T, class X, class M, class A>
+        void standardize(const char* function, T& result, const X& x, const M& m, const A& axes, const standardize_options& options)
+        {
+            const kept_axes kept(function, x.shape(), axes);
+            const auto all = moments_along(function, x, m, kept);
+            const auto mean = at_positions<R>(kept, [&](std::size_t i) { return all[i].mean; });
+            const auto scale = at_positions<R>(kept, [&](std::size_t i) {
+                const double free = all[i].count - options.correction;
+                return 1 / std::sqrt((free > 0 ? all[i].squares / free : 0) + options.eps);
+            });
+            write_kept<R>(result, lazy_function(standardized(), x, mean, scale), m);
+        }
+
+        /// Fails to compile, with one sentence, unless what is standardized has room for it.
+        template <class X, class M>
+        consteval bool require_standardizable()
+        {
+            if constexpr (require_reducible<X, M>())
+            {
+                constexpr bool real = std::is_floating_point_v<element_t<X>>;
+                static_assert(real, "xmask: only a tensor of real numbers can be standardized in place; convert integers first.");
+                return real;
+            }
+            else
+            {
+                return false;
+            }
+        }
+    }
+
     /// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of what it keeps along `axes`;
     /// 0 where it drops. Along the features this is a layer norm, along all axes but the channels' a batch norm, without
     /// their weights.
@@ -24130,15 +24472,10 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_reducible<X, M>())
         {
-            using result = detail::mean_result_t<detail::element_t<X>>;
-            const detail::kept_axes kept("masked_standardize", x.shape(), axes);
-            const auto all = detail::moments_along("masked_standardize", x, m, kept);
-            const auto mean = detail::at_positions<result>(kept, [&](std::size_t i) { return all[i].mean; });
-            const auto scale = detail::at_positions<result>(kept, [&](std::size_t i) {
-                const double free = all[i].count - options.correction;
-                return 1 / std::sqrt((free > 0 ? all[i].squares / free : 0) + options.eps);
-            });
-            return detail::fill_kept<result>(x.shape(), detail::lazy_function(detail::standardized(), x, mean, scale), m);
+            using result_type = detail::mean_result_t<detail::element_t<X>>;
+            auto result = xt::xarray<result_type>::from_shape(x.shape());
+            detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
+            return result;
         }
     }
 
@@ -24146,6 +24483,26 @@ namespace xmask::inline XMASK_ABI
     auto masked_standardize(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const standardize_options& options = {})
     {
         return masked_standardize(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The same in place. x is any assignable tensor or view of real numbers.
+    ///
+    ///     xmask::masked_standardize_inplace(x, m, -1);
+    template <class X, class M, detail::axes_argument A>
+    void masked_standardize_inplace(X&& x, const M& m, const A& axes, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_standardizable<X, M>())
+        {
+            detail::standardize<detail::element_t<X>>("masked_standardize_inplace", x, x, m, axes, options);
+        }
+    }
+
+    template <class X, class M>
+    void masked_standardize_inplace(
+        X&& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const standardize_options& options = {}
+    )
+    {
+        masked_standardize_inplace(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     namespace detail
@@ -24516,22 +24873,24 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        /// a * sign(x) |x|^(p - 1), 0 where x or a is 0.
+        /// u sign(x) (|x| / norm)^(p - 1), 0 where x, u or the norm is 0, or the norm infinite.
         struct norm_slope
         {
             double p;
 
-            template <class A, class B>
-            A operator()(const A& x, const B& a) const
+            template <class A>
+            A operator()(const A& x, const A& u, const A& norm) const
             {
                 using std::abs;
                 using std::pow;
-                if (x == A(0) || a == B(0))
+                if (x == A(0) || u == A(0) || norm == A(0) || std::isinf(norm))
                 {
                     return A(0);
                 }
-                const auto size = static_cast<A>(p == 2 ? abs(x) : pow(abs(x), static_cast<A>(p - 1)));
-                return x < A(0) ? -a * size : a * size;
+                // The ratio first: neither power alone need be a number.
+                const A ratio = abs(x) / norm;
+                const auto slope = p == 2 ? ratio : static_cast<A>(pow(ratio, static_cast<A>(p - 1)));
+                return x < A(0) ? -u * slope : u * slope;
             }
         };
 
@@ -24561,9 +24920,9 @@ namespace xmask::inline XMASK_ABI
         auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upstream, double p)
         {
             using element = element_t<X>;
-            using wide = wide_t<element>;
             const char* function = "masked_norm_gradient";
             const kept_axes axes(function, x.shape(), names);
+            require_broadcast(function, "a mask", m.shape(), x.shape());
             const auto u = upstream_of<element>(function, upstream, axes);
             const auto norm = masked_norm(x, m, names, norm_options{std::nullopt, true, p});
             if (std::isinf(p))
@@ -24574,13 +24933,14 @@ namespace xmask::inline XMASK_ABI
                 });
                 return fill_kept<element>(x.shape(), lazy_function(extreme_slope(), x, a, norm), m);
             }
-            const auto a = at_positions<element>(axes, [&](std::size_t i) {
-                const auto length = static_cast<wide>(norm.data()[i]);
-                return length == 0 || std::isinf(length) || p == 0
-                           ? wide(0)
-                           : static_cast<wide>(u.data()[i]) * std::pow(length, static_cast<wide>(1 - p));
-            });
-            return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, a), m);
+            if (p == 0)
+            {
+                // A number of elements, the same all around.
+                auto none = xt::xarray<element>::from_shape(x.shape());
+                none.fill(element(0));
+                return none;
+            }
+            return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, norm), m);
         }
     }
 
@@ -24819,6 +25179,21 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
+    /// The same in place: x becomes what it is over its norm. x is any assignable tensor or view.
+    ///
+    ///     xmask::masked_normalize_inplace(weights, m);
+    template <class X, class M>
+    void masked_normalize_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            constexpr const char* function = "masked_normalize_inplace";
+            detail::require_norm(function, options, false);
+            // Each row is read before it is written.
+            xt::noalias(x) = detail::make_row_mapped(function, detail::normalize_function<detail::real_of<X>>{{options}}, axis, m, x);
+        }
+    }
+
     /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
     /// p is finite. Otherwise as masked_normalize.
     ///
@@ -24870,14 +25245,26 @@ namespace xmask::inline XMASK_ABI
             return tokens;
         }
 
-        /// Copies the features of one token of each row, which `choose` finds by the row's cursor; -1 means none.
-        template <class X, class M, class F>
-        auto take_tokens(const char* function, const X& x, const M& m, const reduce_options& options, F&& choose)
+        /// Calls visit(b, token) with one token of each row b of tokens, which choose(cursor, n) finds; -1 means none.
+        template <class M, class Choose, class Visit>
+        void for_each_token(const any_shape& tokens, const M& m, Choose&& choose, Visit&& visit)
+        {
+            const std::size_t each = columns_of(tokens);
+            const mask_rows<M> masks(m, tokens);
+            const std::size_t batch = rows_of(tokens);
+            for (std::size_t b = 0; b < batch; ++b)
+            {
+                visit(b, each == 0 ? std::ptrdiff_t(-1) : choose(masks.row(b), each));
+            }
+        }
+
+        /// Copies the features of one token of each row.
+        template <class X, class M, class Choose>
+        auto take_tokens(const char* function, const X& x, const M& m, const reduce_options& options, Choose&& choose)
         {
             using element = element_t<X>;
             const any_shape tokens = token_shape(function, x, m);
             const std::size_t features = columns_of(x.shape());
-            const std::size_t each = columns_of(tokens);
             any_shape shape(x.shape().begin(), x.shape().end() - 1);
             shape.back() = options.keep_axes ? 1 : features;
             if (options.keep_axes)
@@ -24885,25 +25272,64 @@ namespace xmask::inline XMASK_ABI
                 shape.push_back(features);
             }
             auto result = xt::xarray<element>::from_shape(shape);
-            const mask_rows<M> masks(m, tokens);
-            const auto rows = make_operand<element>(x, x.shape());
-            const std::size_t batch = rows_of(tokens);
-            for (std::size_t b = 0; features != 0 && b < batch; ++b)
+            if (features == 0)
             {
+                return result;
+            }
+            const auto rows = make_operand<element>(x, x.shape());
+            for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
                 element* to = result.data() + b * features;
-                const auto token = each == 0 ? std::ptrdiff_t(-1) : choose(masks.row(b), each);
                 if (token < 0)
                 {
                     std::fill_n(to, features, when_nothing_kept<element>(function, options.empty));
-                    continue;
+                    return;
                 }
-                auto row = rows.row(b * each + static_cast<std::size_t>(token));
+                auto row = rows.row(b * columns_of(tokens) + static_cast<std::size_t>(token));
                 for_each_block(row, features, [&](std::size_t c, auto count) {
                     store_block<false>(to + c, row.read(c, count, first_bits(count)), count);
                 });
-            }
+            });
             return result;
         }
+
+        /// The gradient of the same: upstream at the token that was taken, 0 elsewhere.
+        template <class X, class M, class U, class Choose>
+        auto put_tokens(const char* function, const X& x, const M& m, const U& upstream, Choose&& choose)
+        {
+            using element = element_t<X>;
+            const any_shape tokens = token_shape(function, x, m);
+            const std::size_t features = columns_of(x.shape());
+            const auto u = upstream_of<element>(function, upstream, kept_axes(function, x.shape(), -2));
+            auto result = xt::xarray<element>::from_shape(x.shape());
+            result.fill(element(0));
+            for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
+                if (token >= 0)
+                {
+                    element* to = result.data() + (b * columns_of(tokens) + static_cast<std::size_t>(token)) * features;
+                    std::copy_n(u.data() + b * features, features, to);
+                }
+            });
+            return result;
+        }
+
+        /// The first token that a row keeps.
+        struct first_token
+        {
+            template <class Cursor>
+            std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const
+            {
+                return first_in_row(cursor, n);
+            }
+        };
+
+        struct last_token
+        {
+            template <class Cursor>
+            std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const
+            {
+                return last_in_row(cursor, n);
+            }
+        };
     }
 
     /// Mean pooling: the mean of the features of the tokens that the mask keeps; masked_mean over the tokens' axis.
@@ -24919,8 +25345,9 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_reducible<X, M>())
         {
-            detail::token_shape("masked_mean_pool", x, m);
-            return masked_mean(x, unsqueeze(m, -1), -2, options);
+            constexpr const char* function = "masked_mean_pool";
+            detail::token_shape(function, x, m);
+            return detail::mean_along(function, x, unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options));
         }
     }
 
@@ -24935,8 +25362,13 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_reducible<X, M>())
         {
-            detail::token_shape("masked_max_pool", x, m);
-            return masked_max(x, unsqueeze(m, -1), -2, options);
+            using element = detail::element_t<X>;
+            constexpr const char* function = "masked_max_pool";
+            detail::token_shape(function, x, m);
+            return detail::fold_elements<element>(
+                function, detail::extreme_fold<element, detail::extreme::largest>(), x, unsqueeze(m, -1), -2,
+                detail::to_options<reduce_options>(options)
+            );
         }
     }
 
@@ -24952,8 +25384,7 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::take_tokens(
-                "masked_first_token", x, m, detail::to_options<reduce_options>(options),
-                [](const auto& cursor, std::size_t n) { return detail::first_in_row(cursor, n); }
+                "masked_first_token", x, m, detail::to_options<reduce_options>(options), detail::first_token()
             );
         }
     }
@@ -24969,9 +25400,68 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_reducible<X, M>())
         {
             return detail::take_tokens(
-                "masked_last_token", x, m, detail::to_options<reduce_options>(options),
-                [](const auto& cursor, std::size_t n) { return detail::last_in_row(cursor, n); }
+                "masked_last_token", x, m, detail::to_options<reduce_options>(options), detail::last_token()
             );
+        }
+    }
+
+    /// The gradient by x of masked_mean_pool(x, m), given the gradient by its result: shared evenly by the tokens that are
+    /// kept, 0 for the others. An array of x's shape and type; only x's shape is looked at.
+    ///
+    /// upstream: of the result's shape, with or without the axis of tokens; throws std::invalid_argument where it has another,
+    /// or where the mask does not fit.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            constexpr const char* function = "masked_mean_pool_gradient";
+            detail::token_shape(function, x, m);
+            return detail::sum_gradient(function, x, unsqueeze(m, -1), -2, upstream, true);
+        }
+    }
+
+    /// The same of masked_max_pool: of each feature it goes to the token with the largest, shared evenly by those that tie.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            constexpr const char* function = "masked_max_pool_gradient";
+            detail::token_shape(function, x, m);
+            return detail::extreme_gradient<detail::extreme::largest>(function, x, unsqueeze(m, -1), -2, upstream);
+        }
+    }
+
+    /// The same of masked_first_token: it goes to the token that was taken.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_first_token_gradient(hidden, m, dpooled);
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_first_token_gradient(const X& x, const M& m, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::put_tokens("masked_first_token_gradient", x, m, upstream, detail::first_token());
+        }
+    }
+
+    /// The same of masked_last_token.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_last_token_gradient(hidden, m, dpooled);
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_last_token_gradient(const X& x, const M& m, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::put_tokens("masked_last_token_gradient", x, m, upstream, detail::last_token());
         }
     }
 }
@@ -25071,6 +25561,27 @@ namespace xmask::inline XMASK_ABI
             return static_cast<R>(of_rank(values, (values.size() - 1) / 2));
         }
 
+        /// The elements between which a quantile lies, and how far it is from the lower to the higher one.
+        template <class T>
+        struct between_ranks
+        {
+            T low;
+            T high;
+            double share;
+        };
+
+        /// Of values of which there are some; they are reordered.
+        template <class T>
+        between_ranks<T> ranks_around(std::span<T> values, double q)
+        {
+            const double rank = q * static_cast<double>(values.size() - 1);
+            const auto below = static_cast<std::size_t>(rank);
+            const double share = rank - static_cast<double>(below);
+            const T low = of_rank(values, below);
+            // What stands behind rank k is not smaller.
+            return {low, share == 0 ? low : *std::ranges::min_element(values.subspan(below + 1)), share};
+        }
+
         template <class R, class T>
         R quantile_of(const char* function, std::span<T> values, double q, const reduce_options& options)
         {
@@ -25083,17 +25594,10 @@ namespace xmask::inline XMASK_ABI
             {
                 return std::numeric_limits<R>::quiet_NaN();
             }
-            const double rank = q * static_cast<double>(values.size() - 1);
-            const auto below = static_cast<std::size_t>(rank);
-            const auto share = static_cast<wide>(rank - static_cast<double>(below));
-            const auto low = static_cast<wide>(of_rank(values, below));
-            if (share == 0)
-            {
-                return static_cast<R>(low);
-            }
-            // What stands behind rank k is not smaller.
-            const auto high = static_cast<wide>(*std::ranges::min_element(values.subspan(below + 1)));
-            return static_cast<R>(low == high ? low : low + share * (high - low));
+            const auto around = ranks_around(values, q);
+            const auto low = static_cast<wide>(around.low);
+            const auto high = static_cast<wide>(around.high);
+            return static_cast<R>(low == high ? low : low + static_cast<wide>(around.share) * (high - low));
         }
 
         inline void require_share(const char* function, double q)
@@ -25200,6 +25704,131 @@ namespace xmask::inline XMASK_ABI
     auto masked_quantile(const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes, const O& options = {})
     {
         return masked_quantile(x, m, q, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    namespace detail
+    {
+        /// a where x is the lower of two elements, b where it is the higher one, both where they are equal.
+        struct shares_of_ranks
+        {
+            template <class A>
+            A operator()(const A& x, const A& low, const A& a, const A& high, const A& b) const
+            {
+                return (x == low ? a : A(0)) + (x == high ? b : A(0));
+            }
+        };
+
+        /// The gradient of choose(values).low and high at each position, by their shares; elements that tie share it.
+        template <class X, class M, class U, class F>
+        auto rank_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, F&& choose)
+        {
+            using element = element_t<X>;
+            using wide = wide_t<element>;
+            const kept_axes axes(function, x.shape(), names);
+            const auto u = upstream_of<element>(function, upstream, axes);
+            kept_elements<element> kept(function, x, m, axes);
+            auto low = at_positions<element>(axes, [](std::size_t) { return 0; });
+            auto high = low;
+            auto to_low = low;
+            auto to_high = low;
+            for (std::size_t i = 0; i < axes.size(); ++i)
+            {
+                const auto values = kept.at(i);
+                if (values.empty() || holds_nan(values))
+                {
+                    continue;
+                }
+                const auto chosen = choose(values);
+                const auto share = [&](element value, double part) {
+                    const auto ties = static_cast<wide>(std::ranges::count(values, value));
+                    return static_cast<element>(static_cast<wide>(u.data()[i]) * static_cast<wide>(part) / ties);
+                };
+                low.data()[i] = chosen.low;
+                high.data()[i] = chosen.high;
+                to_low.data()[i] = share(chosen.low, 1 - chosen.share);
+                to_high.data()[i] = share(chosen.high, chosen.share);
+            }
+            return fill_kept<element>(x.shape(), lazy_function(shares_of_ranks(), x, low, to_low, high, to_high), m);
+        }
+
+        template <class X, class M, class U>
+        auto median_gradient(const X& x, const M& m, const axes_list& names, const U& upstream)
+        {
+            return rank_gradient("masked_median_gradient", x, m, names, upstream, [](auto values) {
+                const auto middle = of_rank(values, (values.size() - 1) / 2);
+                return between_ranks<std::decay_t<decltype(middle)>>{middle, middle, 0};
+            });
+        }
+
+        template <class X, class M, class U>
+        auto quantile_gradient(const X& x, const M& m, double q, const axes_list& names, const U& upstream)
+        {
+            require_share("masked_quantile_gradient", q);
+            return rank_gradient("masked_quantile_gradient", x, m, names, upstream, [q](auto values) { return ranks_around(values, q); });
+        }
+    }
+
+    /// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: u at the median, shared evenly by elements
+    /// that equal it; 0 elsewhere, where the mask drops, and where NaN is kept. An array of x's shape and type.
+    ///
+    /// upstream: an array of the result's shape, with or without the axes that went; throws std::invalid_argument where
+    /// it has another. What is kept is copied.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_median_gradient(const X& x, const M& m, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::median_gradient(x, m, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_median_gradient(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_median_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    /// The gradient of `upstream` times masked_median(x, m), over everything.
+    template <class X, class M>
+    auto masked_median_gradient(const X& x, const M& m, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::median_gradient(x, m, detail::every_axis(x.dimension()), upstream);
+        }
+    }
+
+    /// The same of masked_quantile: u is parted between the two elements that the quantile lies between, as it is.
+    ///
+    ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 0.9, -1, upstream);
+    template <class X, class M, detail::axes_argument A, class U>
+        requires detail::upstream_argument<U>
+    auto masked_quantile_gradient(const X& x, const M& m, double q, const A& axes, const U& upstream)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::quantile_gradient(x, m, q, axes, upstream);
+        }
+    }
+
+    template <class X, class M, class U>
+        requires detail::upstream_argument<U>
+    auto masked_quantile_gradient(const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes, const U& upstream)
+    {
+        return masked_quantile_gradient(x, m, q, std::vector<std::ptrdiff_t>(axes), upstream);
+    }
+
+    template <class X, class M>
+    auto masked_quantile_gradient(const X& x, const M& m, double q, double upstream = 1)
+    {
+        if constexpr (detail::require_differentiable<X, M>())
+        {
+            return detail::quantile_gradient(x, m, q, detail::every_axis(x.dimension()), upstream);
+        }
     }
 }
 

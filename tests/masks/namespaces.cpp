@@ -224,6 +224,18 @@ TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[nam
     REQUIRE(masked_std_gradient(x, m)(0, 1) == 0.f);
     REQUIRE(masked_norm_gradient(x, m, 1, norm_options{.p = 1})(0, 0) == -1.f);
     REQUIRE(masked_logsumexp_gradient(x, m)(0, 1) == 0.f);
+    REQUIRE(masked_median_gradient(x, m)(0, 0) == 1.f);
+    REQUIRE(masked_quantile_gradient(x, m, 1)(1, 0) == 1.f);
+    REQUIRE(masked_cumsum_gradient(x, m, 1, x)(0, 0) == 1.f);
+    REQUIRE(masked_cumprod_gradient(x, m, 1, x)(0, 0) == 1.f);
+    const xtensor<float, 1> pooled = {1.f, 2.f, 3.f};
+    REQUIRE(masked_mean_pool_gradient(x, tokens, pooled)(0, 2) == 3.f);
+    REQUIRE(masked_max_pool_gradient(x, tokens, pooled)(0, 2) == 3.f);
+    REQUIRE(masked_first_token_gradient(x, tokens, pooled)(0, 2) == 3.f);
+    REQUIRE(masked_last_token_gradient(x, tokens, pooled)(1, 2) == 0.f);
+    xtensor<float, 2> y = x;
+    masked_standardize_inplace(y, m, 1);
+    REQUIRE(y(0, 2) == 0.f);
 }
 
 TEST_CASE("with xtensor's namespace open, too, nothing that normalizes is ambiguous, and no loss of classes", "[namespaces]")
@@ -242,8 +254,15 @@ TEST_CASE("with xtensor's namespace open, too, nothing that normalizes is ambigu
     y = x;
     masked_softmax_inplace(y, m);
     REQUIRE(y(0, 0) == 1.f);
+    masked_softmin_inplace(y, m);
+    masked_log_softmax_inplace(y, m);
+    masked_normalize_inplace(y, m);
+    REQUIRE(y(0, 0) == 0.f);
+    y = masked_softmin_gradient(x, x, m);
+    REQUIRE(y(0, 2) == 0.f);
     REQUIRE(masked_cross_entropy(x, target, keep_all(2), cross_entropy_options{.z_loss = 0}).weight == 2.);
     REQUIRE(masked_nll(x, target, keep_all(2), nll_options{}).sum == 5.);
+    REQUIRE(masked_nll.each(x, target, keep_all(2))(1) == 4.f);
 
     const xtensor<float, 2> gate = sigmoid_gate(x);
     REQUIRE(gate(0, 1) == 0.5f);

@@ -210,6 +210,10 @@ TEST_CASE("softmax's gradients are those of central differences", "[softmax]")
         REQUIRE(oracle::close(gradient, lines::numeric_gradient(x, up, [&](const auto& at) {
             return xt::xarray<double>(xmask::masked_softmax(at, m, axis));
         }), 1e-8));
+        const xt::xarray<double> least = xmask::masked_softmin(x, m, axis);
+        REQUIRE(oracle::close(xmask::masked_softmin_gradient(least, up, m, axis), lines::numeric_gradient(x, up, [&](const auto& at) {
+            return xt::xarray<double>(xmask::masked_softmin(at, m, axis));
+        }), 1e-8));
         // What is dropped has no logarithm.
         xt::xarray<double> seen = up;
         for (std::size_t i = 0; i < seen.size(); ++i)

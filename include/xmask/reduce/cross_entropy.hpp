@@ -41,7 +41,8 @@ namespace xmask::inline XMASK_ABI
         /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM, 2022).
         double z_loss = 0;
 
-        /// A target that does not count, as -100 in PyTorch.
+        /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of its mask alone: where
+        /// ignored targets are not to count there either, write balanced(m && keep_not_equal(target, -100)).
         std::optional<std::int64_t> ignore = std::nullopt;
 
         /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's class.
@@ -401,91 +402,78 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        template <class P, class Q, class M, class G>
-        loss sum_of_entropies(
-            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G&& gradient
+        /// The same of log-probabilities.
+        template <class P, class Q, class M, class G, class Visit>
+        void log_likelihood(
+            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G&& gradient, Visit&& visit
         )
         {
-            loss total;
-            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            using T = std::remove_cv_t<value_type_t<P>>;
+            require_class_shapes(function, prediction, target, m);
+            const auto& shape = prediction.shape();
+            const std::size_t classes = columns_of(shape);
+            require_class_weights(function, options.class_weights, classes);
+            const auto logs = make_operand<T>(prediction, shape);
+            const auto positions = positions_of(m, target, options.ignore);
+            require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
+            const auto visit_one = [&](std::size_t position, std::size_t at, double weight) {
+                auto row = logs.row(position);
+                visit(position, loss{-weight * static_cast<double>(read_one(row, at)), weight});
+            };
+            if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
             {
-                cross_entropy(function, prediction, target, m, options, gradient, [&](std::size_t, const loss& one) { total += one; });
+                positions.for_each(
+                    [&](std::size_t position, auto at, double weight) {
+                        const auto chosen = static_cast<std::size_t>(at);
+                        visit_one(position, chosen, weight * class_weight(options.class_weights, chosen));
+                    },
+                    [](std::size_t) {}
+                );
             }
-            return total;
-        }
-
-        template <class P, class Q, class M, class G>
-        loss sum_of_likelihoods(
-            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G&& gradient
-        )
-        {
-            loss total;
-            if constexpr (require_classes<P, Q>() && require_counted<M>())
+            else
             {
-                using T = std::remove_cv_t<value_type_t<P>>;
-                require_class_shapes(function, prediction, target, m);
-                const auto& shape = prediction.shape();
-                const std::size_t classes = columns_of(shape);
-                require_class_weights(function, options.class_weights, classes);
-                const auto logs = make_operand<T>(prediction, shape);
-                const auto positions = positions_of(m, target, options.ignore);
-                require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
-                const auto visit = [&](std::size_t position, std::size_t at, double weight) {
-                    auto row = logs.row(position);
-                    total += loss{-weight * static_cast<double>(read_one(row, at)), weight};
+                using traits = gradient_traits<std::remove_reference_t<G>>;
+                auto& container = traits::target(gradient);
+                resize_or_check(function, "the gradient", container, shape);
+                row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+                row_target<T, decltype(writer)> result(writer, classes);
+                const auto write = [&](std::size_t position, std::size_t at, T slope) {
+                    T* to = result.begin(position);
+                    fill_columns(to, to + classes, T(0));
+                    if (at < classes)
+                    {
+                        to[at] = slope;
+                    }
+                    result.end();
                 };
-                if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
-                {
-                    positions.for_each(
-                        [&](std::size_t position, auto at, double weight) {
-                            const auto chosen = static_cast<std::size_t>(at);
-                            visit(position, chosen, weight * class_weight(options.class_weights, chosen));
-                        },
-                        [](std::size_t) {}
-                    );
-                }
-                else
-                {
-                    using traits = gradient_traits<std::remove_reference_t<G>>;
-                    auto& container = traits::target(gradient);
-                    resize_or_check(function, "the gradient", container, shape);
-                    row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
-                    row_target<T, decltype(writer)> result(writer, classes);
-                    const auto write = [&](std::size_t position, std::size_t at, T slope) {
-                        T* to = result.begin(position);
-                        fill_columns(to, to + classes, T(0));
-                        if (at < classes)
-                        {
-                            to[at] = slope;
-                        }
-                        result.end();
-                    };
-                    positions.for_each(
-                        [&](std::size_t position, auto at, double weight) {
-                            const auto chosen = static_cast<std::size_t>(at);
-                            const double own = weight * class_weight(options.class_weights, chosen);
-                            visit(position, chosen, own);
-                            write(position, chosen, static_cast<T>(-own * traits::scale(gradient)));
-                        },
-                        [&](std::size_t position) { write(position, classes, T(0)); }
-                    );
-                }
+                positions.for_each(
+                    [&](std::size_t position, auto at, double weight) {
+                        const auto chosen = static_cast<std::size_t>(at);
+                        const double own = weight * class_weight(options.class_weights, chosen);
+                        visit_one(position, chosen, own);
+                        write(position, chosen, static_cast<T>(-own * traits::scale(gradient)));
+                    },
+                    [&](std::size_t position) { write(position, classes, T(0)); }
+                );
             }
-            return total;
         }
     }
 
     /// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like all losses:
     /// (prediction, target, what counts, options, gradient), of which the last two may be left out.
     ///
-    /// prediction: real numbers, classes on the last axis. target: the class of each position, integers of the prediction's
-    /// shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
+    /// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there, and such a view of the
+    /// gradient. target: the class of each position, integers of the prediction's shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
     /// and balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum, 0 for positions
     /// that do not count; or scaled(tensor, factor).
     /// A position that does not count is not looked at, so its target may be anything, -100 too. The loss's weight is the
     /// number of positions that count, or the sum of their weights, each times the weight of its target's class.
     /// Throws std::invalid_argument where shapes or options do not fit, std::out_of_range for the target of a counted
     /// position outside of the classes; before anything is written.
+    ///
+    ///     // (batch, classes, positions), as PyTorch has them
+    ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
+    ///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
     template <class Options>
     class class_loss
     {
@@ -520,11 +508,11 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
-        /// The losses of single positions, an array of the target's shape; 0 for positions that do not count.
+        /// The losses of single positions, an array of the target's shape; 0 for positions that do not count. With masked_sum
+        /// and masked_mean, a loss of each row, or along any axes. Not lazy: targets are checked first.
         ///
         ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
         template <class P, class Q, class M>
-            requires of_logits
         auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
         {
             if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
@@ -532,10 +520,9 @@ namespace xmask::inline XMASK_ABI
                 using T = std::remove_cv_t<value_type_t<P>>;
                 auto losses = xt::xarray<T>::from_shape(target.shape());
                 losses.fill(T(0));
-                detail::cross_entropy(
-                    name, prediction, target, m, options, detail::no_gradient(),
-                    [&](std::size_t position, const loss& one) { losses.data()[position] = static_cast<T>(one.sum); }
-                );
+                visit(prediction, target, m, options, detail::no_gradient(), [&](std::size_t position, const loss& one) {
+                    losses.data()[position] = static_cast<T>(one.sum);
+                });
                 return losses;
             }
         }
@@ -545,13 +532,25 @@ namespace xmask::inline XMASK_ABI
         template <class P, class Q, class M, class G>
         static loss sum(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient)
         {
+            loss total;
+            if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
+            {
+                visit(prediction, target, m, options, gradient, [&](std::size_t, const loss& one) { total += one; });
+            }
+            return total;
+        }
+
+        /// Calls f(position, loss) for each position that counts, and writes the gradient.
+        template <class P, class Q, class M, class G, class F>
+        static void visit(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient, F&& f)
+        {
             if constexpr (of_logits)
             {
-                return detail::sum_of_entropies(name, prediction, target, m, options, gradient);
+                detail::cross_entropy(name, prediction, target, m, options, gradient, f);
             }
             else
             {
-                return detail::sum_of_likelihoods(name, prediction, target, m, options, gradient);
+                detail::log_likelihood(name, prediction, target, m, options, gradient, f);
             }
         }
     };

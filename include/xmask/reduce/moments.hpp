@@ -273,6 +273,38 @@ namespace xmask::inline XMASK_ABI
         double correction = 0;
     };
 
+    namespace detail
+    {
+        template <class R, class T, class X, class M, class A>
+        void standardize(const char* function, T& result, const X& x, const M& m, const A& axes, const standardize_options& options)
+        {
+            const kept_axes kept(function, x.shape(), axes);
+            const auto all = moments_along(function, x, m, kept);
+            const auto mean = at_positions<R>(kept, [&](std::size_t i) { return all[i].mean; });
+            const auto scale = at_positions<R>(kept, [&](std::size_t i) {
+                const double free = all[i].count - options.correction;
+                return 1 / std::sqrt((free > 0 ? all[i].squares / free : 0) + options.eps);
+            });
+            write_kept<R>(result, lazy_function(standardized(), x, mean, scale), m);
+        }
+
+        /// Fails to compile, with one sentence, unless what is standardized has room for it.
+        template <class X, class M>
+        consteval bool require_standardizable()
+        {
+            if constexpr (require_reducible<X, M>())
+            {
+                constexpr bool real = std::is_floating_point_v<element_t<X>>;
+                static_assert(real, "xmask: only a tensor of real numbers can be standardized in place; convert integers first.");
+                return real;
+            }
+            else
+            {
+                return false;
+            }
+        }
+    }
+
     /// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of what it keeps along `axes`;
     /// 0 where it drops. Along the features this is a layer norm, along all axes but the channels' a batch norm, without
     /// their weights.
@@ -286,15 +318,10 @@ namespace xmask::inline XMASK_ABI
     {
         if constexpr (detail::require_reducible<X, M>())
         {
-            using result = detail::mean_result_t<detail::element_t<X>>;
-            const detail::kept_axes kept("masked_standardize", x.shape(), axes);
-            const auto all = detail::moments_along("masked_standardize", x, m, kept);
-            const auto mean = detail::at_positions<result>(kept, [&](std::size_t i) { return all[i].mean; });
-            const auto scale = detail::at_positions<result>(kept, [&](std::size_t i) {
-                const double free = all[i].count - options.correction;
-                return 1 / std::sqrt((free > 0 ? all[i].squares / free : 0) + options.eps);
-            });
-            return detail::fill_kept<result>(x.shape(), detail::lazy_function(detail::standardized(), x, mean, scale), m);
+            using result_type = detail::mean_result_t<detail::element_t<X>>;
+            auto result = xt::xarray<result_type>::from_shape(x.shape());
+            detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
+            return result;
         }
     }
 
@@ -302,6 +329,26 @@ namespace xmask::inline XMASK_ABI
     auto masked_standardize(const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const standardize_options& options = {})
     {
         return masked_standardize(x, m, std::vector<std::ptrdiff_t>(axes), options);
+    }
+
+    /// The same in place. x is any assignable tensor or view of real numbers.
+    ///
+    ///     xmask::masked_standardize_inplace(x, m, -1);
+    template <class X, class M, detail::axes_argument A>
+    void masked_standardize_inplace(X&& x, const M& m, const A& axes, const standardize_options& options = {})
+    {
+        if constexpr (detail::require_standardizable<X, M>())
+        {
+            detail::standardize<detail::element_t<X>>("masked_standardize_inplace", x, x, m, axes, options);
+        }
+    }
+
+    template <class X, class M>
+    void masked_standardize_inplace(
+        X&& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const standardize_options& options = {}
+    )
+    {
+        masked_standardize_inplace(x, m, std::vector<std::ptrdiff_t>(axes), options);
     }
 
     namespace detail

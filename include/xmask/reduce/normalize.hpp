@@ -201,6 +201,21 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
+    /// The same in place: x becomes what it is over its norm. x is any assignable tensor or view.
+    ///
+    ///     xmask::masked_normalize_inplace(weights, m);
+    template <class X, class M>
+    void masked_normalize_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            constexpr const char* function = "masked_normalize_inplace";
+            detail::require_norm(function, options, false);
+            // Each row is read before it is written.
+            xt::noalias(x) = detail::make_row_mapped(function, detail::normalize_function<detail::real_of<X>>{{options}}, axis, m, x);
+        }
+    }
+
     /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
     /// p is finite. Otherwise as masked_normalize.
     ///

@@ -123,6 +123,17 @@ namespace xmask::inline XMASK_ABI
             }
         };
 
+        /// Its negative, of y = softmin(x).
+        template <class T>
+        struct softmin_gradient_function : softmax_gradient_function<T>
+        {
+            template <class V>
+            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
+            {
+                return y * (facts[0] - g);
+            }
+        };
+
         /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
         template <class T>
         struct log_softmax_gradient_function
@@ -188,7 +199,9 @@ namespace xmask::inline XMASK_ABI
         if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
         {
             // Each row is read before it is written.
-            xt::noalias(x) = masked_softmax(x, m, axis);
+            xt::noalias(x) = detail::make_row_mapped(
+                "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
+            );
         }
     }
 
@@ -202,6 +215,20 @@ namespace xmask::inline XMASK_ABI
         {
             return detail::make_row_mapped(
                 "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis, std::forward<M>(m), std::forward<X>(x)
+            );
+        }
+    }
+
+    /// The same in place.
+    ///
+    ///     xmask::masked_softmin_inplace(distances, m);
+    template <class X, class M>
+    void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            xt::noalias(x) = detail::make_row_mapped(
+                "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m, x
             );
         }
     }
@@ -220,8 +247,22 @@ namespace xmask::inline XMASK_ABI
         }
     }
 
+    /// The same in place.
+    ///
+    ///     xmask::masked_log_softmax_inplace(scores, m);
+    template <class X, class M>
+    void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
+        {
+            xt::noalias(x) = detail::make_row_mapped(
+                "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis, m, x
+            );
+        }
+    }
+
     /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
-    /// mask drops. That of masked_softmin is its negative. Lazy; tensors of one shape; otherwise as masked_softmax.
+    /// mask drops. Lazy; tensors of one shape; otherwise as masked_softmax.
     ///
     ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
     template <class Y, class G, class M>
@@ -231,6 +272,22 @@ namespace xmask::inline XMASK_ABI
         {
             return detail::make_row_mapped(
                 "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
+                std::forward<Y>(y), std::forward<G>(upstream)
+            );
+        }
+    }
+
+    /// The gradient by x of y = masked_softmin(x, m, axis), given the gradient by y: y (sum(y upstream) - upstream), 0 where the
+    /// mask drops. Otherwise as masked_softmax_gradient.
+    ///
+    ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, dy, m);
+    template <class Y, class G, class M>
+    auto masked_softmin_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
+    {
+        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
+        {
+            return detail::make_row_mapped(
+                "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
                 std::forward<Y>(y), std::forward<G>(upstream)
             );
         }
