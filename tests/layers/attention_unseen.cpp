@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch_template_test_macros.hpp>
@@ -161,6 +162,17 @@ TEMPLATE_TEST_CASE("what attention drops changes no bit", "[attention][unseen]",
         return i % 5 != b && j % 7 > 1 && (i + j) % 3 != 0;
     }), 0);
     require_unseen<T>(3, 5, xmask::keep_if({3, 5}, [](std::size_t i, std::size_t j) { return i != 1 && j != 2; }), 0);
+    // One token, and none.
+    for (const auto& [q, k] : {std::pair(1, 1), std::pair(1, 70), std::pair(65, 1), std::pair(0, 3), std::pair(3, 0)})
+    {
+        const auto queries = static_cast<std::size_t>(q);
+        const auto keys = static_cast<std::size_t>(k);
+        CAPTURE(queries, keys);
+        require_unseen<T>(queries, keys, xmask::keep_none({queries, keys}), 0);
+        require_unseen<T>(queries, keys, xmask::keep_if({2, queries, keys}, [](auto b, auto i, auto j) {
+            return b == 1 && i % 2 == 0 && j % 3 == 0;
+        }), 3);
+    }
 }
 
 TEMPLATE_TEST_CASE("NaN in a key or value shows only in queries that keep it", "[attention][unseen]", float, double)

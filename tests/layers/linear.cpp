@@ -141,38 +141,6 @@ TEST_CASE("a masked layer takes any layout", "[linear]")
     });
 }
 
-TEST_CASE("a dropped weight hides what it would meet", "[linear]")
-{
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    const double infinity = std::numeric_limits<double>::infinity();
-    auto x = oracle::random<double>({4, 70}, 1);
-    const auto weight = oracle::random<double>({3, 70}, 2);
-    const auto bias = oracle::random<double>({3}, 3);
-    const auto m = xmask::keep_lengths({70, 40, 0}, 70);
-    const xt::xarray<double> clean = xmask::masked_linear(x, weight, bias, m);
-    x(1, 60) = nan;
-    x(2, 69) = infinity;
-    const xt::xarray<double> y = xmask::masked_linear(x, weight, bias, m);
-    REQUIRE(std::isnan(y(1, 0)));
-    REQUIRE(std::isinf(y(2, 0)));
-    for (std::size_t j = 1; j < 3; ++j)
-    {
-        REQUIRE(std::abs(y(1, j) - clean(1, j)) < 1e-12);
-        REQUIRE(std::abs(y(2, j) - clean(2, j)) < 1e-12);
-    }
-    REQUIRE(y(1, 2) == bias(2));
-
-    auto upstream = oracle::random<double>({4, 3}, 4);
-    upstream(0, 2) = nan;
-    xt::xarray<double> by_x, by_weight, by_bias;
-    xmask::masked_linear_gradient(oracle::random<double>({4, 70}, 1), weight, m, upstream, by_x, by_weight, by_bias);
-    for (std::size_t i = 0; i < 70; ++i)
-    {
-        REQUIRE(std::isfinite(by_x(0, i)));
-        REQUIRE(by_weight(2, i) == 0);
-    }
-}
-
 TEMPLATE_TEST_CASE("masked layers agree with PyTorch", "[linear][reference]", float, double)
 {
     using T = TestType;
