@@ -9,8 +9,8 @@
 #
 # What is there is used. A missing compiler, CMake or build tool is installed with apt-get, and so are xtensor, xsimd and
 # Catch2 where this release has recent ones. Where it has not, a newer release's headers are unpacked into build/deps,
-# which leaves the system as it is. The tests of what needs a BLAS get OpenBLAS, or are left out. Without apt-get, CMake
-# downloads the libraries' own releases.
+# which leaves the system as it is. The tests of what needs a BLAS or MPI get OpenBLAS and Open MPI, or are left out.
+# Without apt-get, CMake downloads the libraries' own releases.
 set -eu
 cd "$(dirname "$0")/.."
 here=$(pwd)
@@ -207,17 +207,26 @@ get_libraries() { # the arguments of configure: tries, gets what was missing, an
   configure "$@" || { cat "$log" >&2; die "CMake failed"; }
 }
 
-# What the layers need, where it can be had; without it they are left out.
-get_blas() { # the arguments of configure
-  missing=$(grep -- "-- Layers are left out" "$log") || return 0
+left_out() { sed -n 's/^-- \(.* left out.*\)/\1/p' "$log"; }
+
+# What the layers and some examples need, where it can be had; without it they are left out.
+get_extras() { # the arguments of configure
+  missing=$(left_out)
   packages=
-  case $missing in *"a BLAS"*) packages=libopenblas-dev ;; esac
+  case $(echo "$missing" | sed -n '/^Layers/p') in
+    *"a BLAS"*) packages=libopenblas-dev ;;
+  esac
   case $missing in
     # It brings this release's xtensor with it, and is of use only where that is new enough.
     *xtensor-blas*) if offers libxtensor-dev 0.25; then packages="$packages libxtensor-blas-dev"; fi ;;
   esac
-  if [ -n "$packages" ] && install_packages $packages; then configure "$@" || { cat "$log" >&2; die "CMake failed"; }; fi
-  if grep -q -- "-- Layers are left out" "$log"; then say "no BLAS is to be had: the layers are left out"; fi
+  case $missing in *"without MPI"*) packages="$packages libopenmpi-dev openmpi-bin" ;; esac
+  if [ -n "$packages" ]; then
+    for package in $packages; do install_packages "$package" || say "going on without $package"; done
+    configure "$@" || { cat "$log" >&2; die "CMake failed"; }
+    missing=$(left_out)
+  fi
+  if [ -n "$missing" ]; then say "$missing"; fi
 }
 
 case ${1:-} in
@@ -244,14 +253,14 @@ case ${1:-} in
     # xtensor compiles slowly; what is tested here needs no optimization, and keeps its assertions.
     set -- -DXMASK_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
     get_libraries test "$@"
-    get_blas test "$@"
+    get_extras test "$@"
     say "building the tests"
     cmake --build build/test --parallel "$jobs" || die "the build failed"
     ctest --test-dir build/test --output-on-failure --parallel "$jobs"
     ;;
   deps)
     get_libraries test -DXMASK_BUILD_BENCH=OFF
-    get_blas test -DXMASK_BUILD_BENCH=OFF
+    get_extras test -DXMASK_BUILD_BENCH=OFF
     say "everything is there"
     ;;
   deps-next)

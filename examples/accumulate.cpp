@@ -5,61 +5,35 @@
 //
 //     accumulate
 
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <iomanip>
 #include <iostream>
 #include <vector>
 
 #include <xmask/xmask.hpp>
 
 #include "example.hpp"
+#include "micro_batches.hpp"
 
 int main()
 {
-    using example::check;
-
-    // Six micro-batches of 8 sequences of up to 31 numbers.
-    const auto prediction = example::reference<float>("accumulated_mse", "prediction");
-    const auto target = example::reference<float>("accumulated_mse", "target");
-    const auto lengths = example::reference<std::int64_t>("accumulated_mse", "lengths");
-    const std::size_t parts = prediction.shape()[0];
-
-    std::cout << "Micro-batch    sum of squares    elements      mean\n" << std::fixed;
+    const example::micro_batches batches;
+    std::cout << "Six micro-batches, whose sequences have unequal lengths:\n\n";
+    xt::xtensor<float, 3> accumulated = xt::zeros<float>(batches.prediction.shape());
+    std::vector<xmask::loss> parts;
     xmask::loss merged;
-    double sum_of_means = 0;
-    xt::xtensor<float, 3> accumulated = xt::zeros<float>(prediction.shape());
-    for (std::size_t i = 0; i < parts; ++i)
+    for (std::size_t i = 0; i < batches.count(); ++i)
     {
-        const auto m = xmask::keep_lengths(xt::eval(xt::view(lengths, i)), 31);
-        xt::xtensor<float, 2> gradient;    // of the sum, so it needs no other part
-        const xmask::loss part = xmask::masked_mse(xt::view(prediction, i), xt::view(target, i), m, gradient);
-        xt::view(accumulated, i) = gradient;
-        merged += part;
-        sum_of_means += part.mean();
-        std::cout << std::setw(11) << i + 1 << std::setprecision(4) << std::setw(18) << part.sum << std::setprecision(0)
-                  << std::setw(12) << part.weight << std::setprecision(5) << std::setw(10) << part.mean() << '\n';
+        parts.push_back(batches.part(i, accumulated));    // masked_mse of it, and its gradient
+        merged += parts.back();
     }
 
-    const auto m = xmask::keep_lengths(lengths, 31);
     xt::xtensor<float, 3> gradient;
-    const xmask::loss whole = xmask::masked_mse(prediction, target, m, gradient);
-    std::cout << "\nmean of the six means, WRONG:    " << sum_of_means / static_cast<double>(parts)
-              << "\nloss += loss, then mean():       " << merged.mean()
-              << "\nthe whole batch at once:         " << whole.mean()
-              << "\nPyTorch, the whole, in double:   " << example::reference_number("accumulated_mse", "mean") << '\n';
-    check(merged.weight == whole.weight, "the parts have the whole's elements");
-    check(std::abs(merged.mean() / whole.mean() - 1) < 1e-14, "the merged loss is that of the whole");
-    check(std::abs(merged.mean() - example::reference_number("accumulated_mse", "mean")) < 1e-6, "it is PyTorch's, too");
-    check(std::abs(sum_of_means / static_cast<double>(parts) / whole.mean() - 1) > 1e-3, "a mean of means is not");
+    const xmask::loss whole = batches.whole(gradient);
+    example::show_losses("micro-batch", parts, "loss += loss, then loss.mean()", merged, whole);
 
     // The gradient of the mean is that of the sum times 1 / weight, and the weight is known when all parts are.
-    const auto scale = static_cast<float>(1 / merged.weight);
-    xt::noalias(accumulated) = accumulated * scale;
-    xt::noalias(gradient) = gradient * scale;
-    std::cout << "\nThe gradients of the mean, of the parts and of the whole, are the same to the bit: "
-              << (accumulated == gradient ? "yes" : "no") << '\n';
-    check(accumulated == gradient, "the gradient is that of the whole, to the bit");
+    accumulated *= static_cast<float>(1 / merged.weight);
+    gradient *= static_cast<float>(1 / whole.weight);
+    example::compare_gradients(accumulated, gradient);
     std::cout << "\nAll of it holds.\n";
 }
