@@ -14,7 +14,9 @@ namespace bench
 {
     namespace
     {
-        std::vector<float> kept_of(const xt::xtensor<float, 2>& x, const xt::xtensor<bool, 2>& kept)
+        using list = xt::xtensor<float, 1>;
+
+        list kept_of(const table& x, const bool_table& kept)
         {
             std::vector<float> result;
             for (std::size_t i = 0; i < x.size(); ++i)
@@ -24,24 +26,41 @@ namespace bench
                     result.push_back(x.storage()[i]);
                 }
             }
-            return result;
+            list as_tensor = list::from_shape({result.size()});
+            std::copy(result.begin(), result.end(), as_tensor.begin());
+            return as_tensor;
         }
 
+        // xmask and xtensor make the list; libtorch gets one of its size, a loop by hand room for a register behind it.
         template <class Source>
         void select(benchmark::State& state, const std::string& name, const size& s, double density)
         {
             const Source source(s, density);
-            const auto& m = source.mask();
             const auto& x = operand(s);
-            const std::vector<float> expected = kept_of(x, source.ready);
-            const auto y = xmask::masked_select(x, m);
-            check(name, std::equal(y.begin(), y.end(), expected.begin(), expected.end()));
-            compare(
-                state, name, [&] { benchmark::DoNotOptimize(xmask::masked_select(x, m).data()); }, copy_of(x, output(s)),
-                [&] {
-                    const xt::xtensor<float, 1> theirs = xt::filter(x, source.condition());
-                    benchmark::DoNotOptimize(theirs.data());
+            const list expected = kept_of(x, source.ready);
+            list made = expected;
+            list ready = expected;
+            list longer = xt::zeros<float>({expected.size() + by_hand_loops::lanes});
+            const bool* kept = source.ready.data();
+            const auto right = [&] {
+                bool is_right = false;
+                for (list* y : {&made, &ready, &longer})
+                {
+                    is_right = is_right || (y->size() >= expected.size() && std::equal(expected.begin(), expected.end(), y->begin()));
+                    y->fill(0.f);
                 }
+                return is_right;
+            };
+            compare(
+                state, name,
+                {
+                    .ours = [&] { made = xmask::masked_select(x, source.mask()); },
+                    .reference = copy_of(x, output(s)),
+                    .xtensor = [&] { made = xt::filter(x, source.condition()); },
+                    .by_hand = [&] { by_hand_loops::select(x.data(), kept, x.size(), longer.data()); },
+                    .libtorch = with_libtorch::masked_select(x, source.ready, ready),
+                },
+                right
             );
         }
 
@@ -50,54 +69,72 @@ namespace bench
         void scatter(benchmark::State& state, const std::string& name, const size& s, double density)
         {
             const Source source(s, density);
-            const auto& m = source.mask();
-            xt::xtensor<float, 2> y(s.shape(), 0.f);
-            const auto elements = xmask::masked_select(operand(s), m);
-            const auto ours = [&] { xmask::masked_scatter_inplace(y, m, elements); };
-            ours();
-            check(name, kept_of(y, source.ready) == kept_of(operand(s), source.ready));
-            compare(state, name, ours, copy_of(operand(s), output(s)), [&] { xt::filter(y, source.condition()) = elements; });
+            table y(s.shape(), 0.f);
+            const list elements = kept_of(operand(s), source.ready);
+            compare(
+                state, name,
+                {
+                    .ours = [&] { xmask::masked_scatter_inplace(y, source.mask(), elements); },
+                    .reference = copy_of(operand(s), output(s)),
+                    .xtensor = [&] { xt::filter(y, source.condition()) = elements; },
+                },
+                is(y, source.expected(0.f))
+            );
         }
 
         template <class Source>
         void replace(benchmark::State& state, const std::string& name, const size& s, double density)
         {
             const Source source(s, density);
-            const auto& m = source.mask();
             const auto& x = operand(s);
             const auto& other = operand(s, 2);
             auto& y = output(s);
-            const auto ours = [&] { xt::noalias(y) = xmask::masked_replace(x, m, other); };
-            const auto theirs = [&] { xt::noalias(y) = xt::where(source.condition(), x, other); };
-            ours();
-            bool right = true;
+            table expected(s.shape());
             for (std::size_t i = 0; i < x.size(); ++i)
             {
-                right = right && y.storage()[i] == (source.ready.storage()[i] ? x.storage()[i] : other.storage()[i]);
+                expected.storage()[i] = source.ready.storage()[i] ? x.storage()[i] : other.storage()[i];
             }
-            check(name, right);
-            compare(state, name, ours, copy_of(x, y), theirs);
+            compare(
+                state, name,
+                {
+                    .ours = [&] { xt::noalias(y) = xmask::masked_replace(x, source.mask(), other); },
+                    .reference = copy_of(x, y),
+                    .xtensor = [&] { xt::noalias(y) = xt::where(source.condition(), x, other); },
+                },
+                is(y, expected)
+            );
         }
 
         template <class Source>
-        void add_choices(const size& s)
+        void add_selections()
         {
-            const std::string tail = std::string("/").append(Source::name) + "/50%/" + s.name;
-            add("masked_select" + tail,
-                [=](benchmark::State& state, const std::string& name) { select<Source>(state, name, s, 0.5); });
-            add("masked_scatter_inplace" + tail,
+            for (const size& s : all_sizes())
+            {
+                for (const double density : all_densities())
+                {
+                    add("masked_select" + tail(Source::name, density, s),
+                        [=](benchmark::State& state, const std::string& name) { select<Source>(state, name, s, density); });
+                }
+            }
+        }
+
+        template <class Source>
+        void add_replacements(const size& s)
+        {
+            add("masked_scatter_inplace" + tail(Source::name, 0.5, s),
                 [=](benchmark::State& state, const std::string& name) { scatter<Source>(state, name, s, 0.5); });
-            add("masked_replace" + tail,
+            add("masked_replace" + tail(Source::name, 0.5, s),
                 [=](benchmark::State& state, const std::string& name) { replace<Source>(state, name, s, 0.5); });
         }
-    }
 
-    void register_apply()
-    {
-        for (const size& s : {l2(), dram()})
-        {
-            add_choices<from_lengths>(s);
-            add_choices<from_booleans>(s);
-        }
+        const family rows(part::apply, [] {
+            add_selections<from_lengths>();
+            add_selections<from_booleans>();
+            for (const size& s : {l2(), dram()})
+            {
+                add_replacements<from_lengths>(s);
+                add_replacements<from_booleans>(s);
+            }
+        });
     }
 }

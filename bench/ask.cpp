@@ -26,16 +26,17 @@ namespace bench
         void count(benchmark::State& state, const std::string& name, const size& s)
         {
             const Source source(s, 0.5);
-            const auto& m = source.mask();
             auto copied = read_by(source);
             const auto expected = std::count(source.ready.storage().begin(), source.ready.storage().end(), true);
-            check(name, std::cmp_equal(xmask::count_kept(m), expected));
+            double counted = 0;
             compare(
-                state, name, [&] { benchmark::DoNotOptimize(xmask::count_kept(m)); }, copy_of(read_by(source), copied),
-                [&] {
-                    const std::size_t kept = xt::sum<std::size_t>(source.condition())();
-                    benchmark::DoNotOptimize(kept);
-                }
+                state, name,
+                {
+                    .ours = [&] { counted = static_cast<double>(xmask::count_kept(source.mask())); },
+                    .reference = copy_of(read_by(source), copied),
+                    .xtensor = [&] { counted = static_cast<double>(xt::sum<std::size_t>(source.condition())()); },
+                },
+                is_about(counted, static_cast<double>(expected), 0)
             );
         }
 
@@ -43,46 +44,45 @@ namespace bench
         void store(benchmark::State& state, const std::string& name, const size& s)
         {
             const Source source(s, 0.5);
-            const auto& m = source.mask();
             auto copied = read_by(source);
-            xmask::bitmask bits = m;
-            check(name, same(xt::xtensor<bool, 2>(bits), source.ready));
-            const auto ours = [&] { bits = m; };
-            const auto copy = copy_of(read_by(source), copied);
-            if constexpr (std::is_reference_v<decltype(source.condition())>)
+            xmask::bitmask bits = source.mask();
+            bool_table booleans = source.ready;
+            const auto right = [&] {
+                const bool is_right = same(bool_table(bits), source.ready) || same(booleans, source.ready);
+                bits = xmask::keep_none(s.shape());
+                booleans.fill(false);
+                return is_right;
+            };
+            contenders all{.ours = [&] { bits = source.mask(); }, .reference = copy_of(read_by(source), copied)};
+            if constexpr (!std::is_reference_v<decltype(source.condition())>)    // otherwise an xtensor user has stored it already
             {
-                compare(state, name, ours, copy, nothing());    // an xtensor user has stored it already
+                all.xtensor = [&] { xt::noalias(booleans) = source.condition(); };
             }
-            else
-            {
-                xt::xtensor<bool, 2> booleans(s.shape(), false);
-                compare(state, name, ours, copy, [&] { xt::noalias(booleans) = source.condition(); });
-            }
+            compare(state, name, std::move(all), right);
         }
 
         template <class Source>
         void add_source(const size& s)
         {
-            const std::string tail = std::string(Source::name) + "/50%/" + s.name;
-            add("count_kept/" + tail,
+            const std::string end = tail(Source::name, 0.5, s);
+            add("count_kept" + end,
                 [=](benchmark::State& state, const std::string& name) { count<Source>(state, name, s); });
             if (!std::same_as<Source, from_bitmask>)
             {
-                add("bitmask from/" + tail,
+                add("bitmask from" + end,
                     [=](benchmark::State& state, const std::string& name) { store<Source>(state, name, s); });
             }
         }
-    }
 
-    void register_ask()
-    {
-        for (const size& s : {l2(), dram()})
-        {
-            add_source<from_lengths>(s);
-            add_source<from_bitmask>(s);
-            add_source<from_booleans>(s);
-            add_source<from_threshold>(s);
-            add_source<from_both>(s);
-        }
+        const family rows(part::ask, [] {
+            for (const size& s : {l2(), dram()})
+            {
+                add_source<from_lengths>(s);
+                add_source<from_bitmask>(s);
+                add_source<from_booleans>(s);
+                add_source<from_threshold>(s);
+                add_source<from_both>(s);
+            }
+        });
     }
 }

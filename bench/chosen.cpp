@@ -53,65 +53,63 @@ namespace bench
             }
             return larger < g.rows / 2;
         }
-    }
 
-    void register_chosen()
-    {
-        row("keep_top_k, 64 a row", sizes::l2, MASK(keep_top_k(g.x, 64)), KEPT(largest_of_row(g, r, c, 0, g.columns, 64)),
-            nothing());
-        row("keep_top_k, 16 a column", sizes::l2, MASK(keep_top_k(g.x, 16, 0)),
-            KEPT(largest_of_column(g, r, c, 0, g.rows, 16)), nothing());
-        row("keep_largest, half", sizes::l2, MASK(keep_largest(g.x, 0.5)),
-            [](const given& g, std::size_t r, std::size_t c) {
-                // The least of those that are kept; there is no tie of it.
-                static std::vector<float> sorted;
-                if (sorted.size() != g.x.size())
-                {
-                    sorted.assign(g.x.begin(), g.x.end());
-                    std::sort(sorted.begin(), sorted.end());
-                }
-                return g.x(r, c) >= sorted[sorted.size() / 2];
-            },
-            nothing());
-        row("keep_largest_slices, half of the rows", sizes::l2, MASK(keep_largest_slices(g.x, 0.5, 0)),
-            [](const given& g, std::size_t r, std::size_t c) {
-                static std::vector<char> kept;
-                if (c == 0)
-                {
-                    kept.resize(g.rows);
-                    kept[r] = of_larger_rows(g, r);
-                }
-                return kept[r] != 0;
-            },
-            nothing());
-        row("keep_n_of_m, 2 of 4", sizes::both, MASK(keep_n_of_m(g.x, 2, 4)),
-            KEPT(largest_of_row(g, r, c, c / 4 * 4, c / 4 * 4 + 4, 2)), nothing());
-        row("keep_n_of_m, 2 of 4 down the columns", sizes::l2, MASK(keep_n_of_m(g.x, 2, 4, 0)),
-            KEPT(largest_of_column(g, r, c, r / 4 * 4, r / 4 * 4 + 4, 2)), nothing());
-    }
+        const family chosen(part::masks, [] {
+            row("keep_top_k, 64 a row", sizes::l2, MASK(keep_top_k(g.x, 64)), KEPT(largest_of_row(g, r, c, 0, g.columns, 64)),
+                nothing());
+            row("keep_top_k, 16 a column", sizes::l2, MASK(keep_top_k(g.x, 16, 0)),
+                KEPT(largest_of_column(g, r, c, 0, g.rows, 16)), nothing());
+            row("keep_largest, half", sizes::l2, MASK(keep_largest(g.x, 0.5)),
+                [](const given& g, std::size_t r, std::size_t c) {
+                    // The least of those that are kept; there is no tie of it.
+                    static std::vector<float> sorted;
+                    if (sorted.size() != g.x.size())
+                    {
+                        sorted.assign(g.x.begin(), g.x.end());
+                        std::sort(sorted.begin(), sorted.end());
+                    }
+                    return g.x(r, c) >= sorted[sorted.size() / 2];
+                },
+                nothing());
+            row("keep_largest_slices, half of the rows", sizes::l2, MASK(keep_largest_slices(g.x, 0.5, 0)),
+                [](const given& g, std::size_t r, std::size_t c) {
+                    static std::vector<char> kept;
+                    if (c == 0)
+                    {
+                        kept.resize(g.rows);
+                        kept[r] = of_larger_rows(g, r);
+                    }
+                    return kept[r] != 0;
+                },
+                nothing());
+            row("keep_n_of_m, 2 of 4", sizes::both, MASK(keep_n_of_m(g.x, 2, 4)),
+                KEPT(largest_of_row(g, r, c, c / 4 * 4, c / 4 * 4 + 4, 2)), nothing());
+            row("keep_n_of_m, 2 of 4 down the columns", sizes::l2, MASK(keep_n_of_m(g.x, 2, 4, 0)),
+                KEPT(largest_of_column(g, r, c, r / 4 * 4, r / 4 * 4 + 4, 2)), nothing());
+        });
 
-    void register_markers()
-    {
-        row("keep_tokens, 3 ids, int32", sizes::both, MASK(keep_tokens(g.tokens, {1, 2, 3})),
-            KEPT(g.tokens(r, c) >= 1 && g.tokens(r, c) <= 3),
-            OF_INTEGERS(xt::equal(g.tokens, 1) || xt::equal(g.tokens, 2) || xt::equal(g.tokens, 3)));
-        row("keep_through_first, int32", sizes::l2, MASK(keep_through_first(g.tokens, 7)),
-            KEPT(std::find(&g.tokens(r, 0), &g.tokens(r, 0) + c, 7) == &g.tokens(r, 0) + c),
-            nothing());
-        row("keep_between_markers, int32", sizes::l2, MASK(keep_between_markers(g.tokens, 7, 8)),
-            [](const given& g, std::size_t r, std::size_t c) {
-                // Back to the last marker before, or to none.
-                const int* at = &g.tokens(r, 0) + c;
-                if (*at == 7 || *at == 8)
-                {
-                    return false;
-                }
-                while (at != &g.tokens(r, 0) && *at != 7 && *at != 8)
-                {
-                    --at;
-                }
-                return *at == 7;
-            },
-            nothing());
+        const family markers(part::masks, [] {
+            row("keep_tokens, 3 ids, int32", sizes::both, MASK(keep_tokens(g.tokens, {1, 2, 3})),
+                KEPT(g.tokens(r, c) >= 1 && g.tokens(r, c) <= 3),
+                OF_INTEGERS(xt::equal(g.tokens, 1) || xt::equal(g.tokens, 2) || xt::equal(g.tokens, 3)));
+            row("keep_through_first, int32", sizes::l2, MASK(keep_through_first(g.tokens, 7)),
+                KEPT(std::find(&g.tokens(r, 0), &g.tokens(r, 0) + c, 7) == &g.tokens(r, 0) + c),
+                nothing());
+            row("keep_between_markers, int32", sizes::l2, MASK(keep_between_markers(g.tokens, 7, 8)),
+                [](const given& g, std::size_t r, std::size_t c) {
+                    // Back to the last marker before, or to none.
+                    const int* at = &g.tokens(r, 0) + c;
+                    if (*at == 7 || *at == 8)
+                    {
+                        return false;
+                    }
+                    while (at != &g.tokens(r, 0) && *at != 7 && *at != 8)
+                    {
+                        --at;
+                    }
+                    return *at == 7;
+                },
+                nothing());
+        });
     }
 }

@@ -10,31 +10,23 @@ namespace bench
     {
         constexpr float value = -1e9f;
 
-        xt::xtensor<float, 2> filled(const xt::xtensor<float, 2>& x, const xt::xtensor<bool, 2>& kept)
-        {
-            xt::xtensor<float, 2> result(x.shape());
-            for (std::size_t i = 0; i < x.size(); ++i)
-            {
-                result.storage()[i] = kept.storage()[i] ? x.storage()[i] : value;
-            }
-            return result;
-        }
-
         template <class Source>
         void fill(benchmark::State& state, const std::string& name, const size& s, double density)
         {
             const Source source(s, density);
-            const auto& m = source.mask();
             const auto& x = operand(s);
             auto& y = output(s);
-            const auto ours = [&] { xt::noalias(y) = xmask::masked_fill(x, m, value); };
-            const auto theirs = [&] { xt::noalias(y) = xt::where(source.condition(), x, value); };
-            const auto expected = filled(x, source.ready);
-            theirs();
-            check(name + " with xtensor", same(y, expected));
-            ours();
-            check(name, same(y, expected));
-            compare(state, name, ours, copy_of(x, y), theirs);
+            compare(
+                state, name,
+                {
+                    .ours = [&] { xt::noalias(y) = xmask::masked_fill(x, source.mask(), value); },
+                    .reference = copy_of(x, y),
+                    .xtensor = [&] { xt::noalias(y) = xt::where(source.condition(), x, value); },
+                    .by_hand = [&] { source.fill_by_hand(value, y); },
+                    .libtorch = source.fill_with_libtorch(value, y),
+                },
+                is(y, source.expected(value))
+            );
         }
 
         // What is dropped was filled before, too: each call writes the same.
@@ -42,57 +34,57 @@ namespace bench
         {
             const from_lengths source(s, density);
             auto& y = output(s);
-            const auto ours = [&] { xmask::masked_fill_inplace(y, source.mask(), value); };
             const auto write = [&] {
                 for (std::size_t r = 0; r < s.rows; ++r)
                 {
                     std::fill(&y(r, 0) + source.lengths(r), &y(r, 0) + s.columns, value);
                 }
             };
-            y = operand(s);
-            ours();
-            check(name, same(y, filled(operand(s), source.ready)));
+            const auto right = [&] {
+                const bool is_right = same(y, source.expected(value));
+                y = operand(s);
+                return is_right;
+            };
             compare(
-                state, name, ours, write, [&] { xt::noalias(y) = xt::where(source.ready, y, value); },
-                "std::fill of what is dropped"
+                state, name,
+                {
+                    .ours = [&] { xmask::masked_fill_inplace(y, source.mask(), value); },
+                    .reference = write,
+                    .xtensor = [&] { xt::noalias(y) = xt::where(source.ready, y, value); },
+                    .reference_name = "std::fill of what is dropped",
+                },
+                right
             );
         }
 
         template <class Source>
-        void add_fill(const size& s)
+        void add_fill()
         {
-            for (const double density : {0.1, 0.5, 0.9, 1.0})
+            for (const size& s : all_sizes())
             {
-                add("masked_fill/" + std::string(Source::name) + "/" + percent(density) + "/" + s.name,
-                    [=](benchmark::State& state, const std::string& name) { fill<Source>(state, name, s, density); });
+                for (const double density : all_densities())
+                {
+                    add("masked_fill" + tail(Source::name, density, s),
+                        [=](benchmark::State& state, const std::string& name) { fill<Source>(state, name, s, density); });
+                }
             }
         }
-    }
 
-    void register_fill()
-    {
-        for (const size& s : short_rows())
-        {
-            add("masked_fill/lengths/50%/" + std::string(s.name),
-                [=](benchmark::State& state, const std::string& name) { fill<from_lengths>(state, name, s, 0.5); });
-            add("masked_fill/bool array/50%/" + std::string(s.name),
-                [=](benchmark::State& state, const std::string& name) { fill<from_booleans>(state, name, s, 0.5); });
-            add("masked_fill/threshold/50%/" + std::string(s.name),
-                [=](benchmark::State& state, const std::string& name) { fill<from_threshold>(state, name, s, 0.5); });
-        }
-        for (const size& s : {l2(), dram()})
-        {
-            add_fill<from_lengths>(s);
-            add_fill<from_indices>(s);
-            add_fill<from_bitmask>(s);
-            add_fill<from_booleans>(s);
-            add_fill<from_threshold>(s);
-            add_fill<from_both>(s);
-            for (const double density : {0.1, 0.5, 0.9})
+        const family rows(part::apply, [] {
+            add_fill<from_lengths>();
+            add_fill<from_indices>();
+            add_fill<from_bitmask>();
+            add_fill<from_booleans>();
+            add_fill<from_threshold>();
+            add_fill<from_both>();
+            for (const size& s : {l2(), dram()})
             {
-                add("masked_fill_inplace/lengths/" + percent(density) + "/" + s.name,
-                    [=](benchmark::State& state, const std::string& name) { fill_inplace(state, name, s, density); });
+                for (const double density : {0.1, 0.5, 0.9})
+                {
+                    add("masked_fill_inplace" + tail("lengths", density, s),
+                        [=](benchmark::State& state, const std::string& name) { fill_inplace(state, name, s, density); });
+                }
             }
-        }
+        });
     }
 }

@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
 
-// Sums and losses of what is kept, with and without the gradient.
+// Sums of what is kept, and losses of single elements, with and without the gradient.
 
 #include "bench.hpp"
 
@@ -8,60 +8,70 @@ namespace bench
 {
     namespace
     {
+        // Of sums that xtensor, libtorch and loops by hand add up in float.
+        constexpr double float_tolerance = 1e-3;
+
         template <class Source>
         void sum(benchmark::State& state, const std::string& name, const size& s)
         {
             const Source source(s, 0.5);
-            const auto& m = source.mask();
             const auto& x = operand(s);
             double expected = 0;
             for (std::size_t i = 0; i < x.size(); ++i)
             {
                 expected += source.ready.storage()[i] ? static_cast<double>(x.storage()[i]) : 0;
             }
-            check(name, close(static_cast<double>(xmask::masked_sum(x, m)), expected));
+            double total = 0;
             compare(
-                state, name, [&] { benchmark::DoNotOptimize(xmask::masked_sum(x, m)); }, copy_of(x, output(s)),
-                [&] {
-                    const float total = xt::sum(xt::where(source.condition(), x, 0.f))();
-                    benchmark::DoNotOptimize(total);
-                }
+                state, name,
+                {
+                    .ours = [&] { total = static_cast<double>(xmask::masked_sum(x, source.mask())); },
+                    .reference = copy_of(x, output(s)),
+                    .xtensor = [&] { total = static_cast<double>(xt::sum(xt::where(source.condition(), x, 0.f))()); },
+                },
+                is_about(total, expected, float_tolerance)
             );
         }
 
-        void mse(benchmark::State& state, const std::string& name, const size& s, bool with_gradient)
+        double squared_error_by_hand(const from_lengths& source, const table& p, const table& t)
         {
-            const from_lengths source(s, 0.5);
+            float total = 0;
+            for (std::size_t r = 0; r < p.shape(0); ++r)
+            {
+                total += by_hand_loops::squared_error(&p(r, 0), &t(r, 0), source.length(r));
+            }
+            return static_cast<double>(total);
+        }
+
+        table floats_of(const bool_table& kept)
+        {
+            return xt::cast<float>(kept);
+        }
+
+        void mse(benchmark::State& state, const std::string& name, const size& s, double density)
+        {
+            const from_lengths source(s, density);
             const auto& p = operand(s);
             const auto& t = operand(s, 2);
-            auto& gradient = output(s);
-            const auto ours = [&] { return xmask::masked_mse(p, t, source.mask()); };
-            const auto ours_with_gradient = [&] { return xmask::masked_mse(p, t, source.mask(), gradient); };
+            const table kept = floats_of(source.ready);
             double expected = 0;
-            bool right = true;
-            ours_with_gradient();
             for (std::size_t i = 0; i < p.size(); ++i)
             {
                 const float difference = source.ready.storage()[i] ? p.storage()[i] - t.storage()[i] : 0.f;
                 expected += static_cast<double>(difference) * static_cast<double>(difference);
-                right = right && gradient.storage()[i] == 2 * difference;
             }
-            check(name, right && close(ours().sum, expected) && close(ours_with_gradient().sum, expected));
-            const auto theirs = [&] {
-                const float total = xt::sum(xt::where(source.ready, (p - t) * (p - t), 0.f))();
-                benchmark::DoNotOptimize(total);
-            };
-            if (!with_gradient)
-            {
-                compare(
-                    state, name, [&] { benchmark::DoNotOptimize(ours()); }, copy_of(p, output(s)), theirs
-                );
-                return;
-            }
-            compare(state, name, [&] { benchmark::DoNotOptimize(ours_with_gradient()); }, copy_of(p, gradient), [&] {
-                theirs();
-                xt::noalias(gradient) = xt::where(source.ready, 2.f * (p - t), 0.f);
-            });
+            double total = 0;
+            compare(
+                state, name,
+                {
+                    .ours = [&] { total = xmask::masked_mse(p, t, source.mask()).sum; },
+                    .reference = copy_of(p, output(s)),
+                    .xtensor = [&] { total = static_cast<double>(xt::sum(xt::where(source.ready, (p - t) * (p - t), 0.f))()); },
+                    .by_hand = [&] { total = squared_error_by_hand(source, p, t); },
+                    .libtorch = with_libtorch::masked_mse(p, t, kept, total),
+                },
+                is_about(total, expected, float_tolerance)
+            );
         }
 
         // What a loss is measured with: predictions p * scale + offset, and targets, of p and t in [0, 1).
@@ -72,6 +82,7 @@ namespace bench
             float (*target)(float);
         };
 
+        constexpr loss_operands unchanged{1.f, 0.f, [](float t) { return t; }};
         constexpr loss_operands reals{4.f, -2.f, [](float t) { return 4.f * t - 2.f; }};
         constexpr loss_operands probabilities{0.98f, 0.01f, [](float t) { return t < 0.5f ? 0.f : 1.f; }};
         constexpr loss_operands any_logits{8.f, -4.f, [](float t) { return t < 0.5f ? 0.f : 1.f; }};
@@ -81,46 +92,60 @@ namespace bench
         // A loss and its gradient, beside `value` and `slope` as an xtensor user writes them.
         template <class L, class Value, class Slope>
         void element_loss(
-            benchmark::State& state, const std::string& name, const L& masked, const loss_operands& from, Value value, Slope slope
+            benchmark::State& state, const std::string& name, const size& s, const L& masked, const loss_operands& from, Value value,
+            Slope slope
         )
         {
-            const size s = l2();
             const from_lengths source(s, 0.5);
-            const xt::xtensor<float, 2> p = operand(s) * from.scale + from.offset;
-            xt::xtensor<float, 2> t = operand(s, 2);
+            const table p = operand(s) * from.scale + from.offset;
+            table t = operand(s, 2);
             std::transform(t.begin(), t.end(), t.begin(), from.target);
-            xt::xtensor<float, 2> gradient(s.shape(), 0.f);
-            xt::xtensor<float, 2> their_gradient(s.shape(), 0.f);
-            const auto ours = [&] { return masked(p, t, source.mask(), gradient); };
+            table gradient(s.shape(), 0.f);
+            double total = 0;
             const auto theirs = [&] {
-                xt::noalias(their_gradient) = xt::where(source.ready, slope(p, t), 0.f);
-                return float(xt::sum(xt::where(source.ready, value(p, t), 0.f))());
+                xt::noalias(gradient) = xt::where(source.ready, slope(p, t), 0.f);
+                total = static_cast<double>(xt::sum(xt::where(source.ready, value(p, t), 0.f))());
             };
-            // They add up in float.
-            const double expected = static_cast<double>(theirs());
-            bool right = std::abs(ours().sum - expected) <= 1e-4 * std::abs(expected);
-            for (std::size_t i = 0; i < p.size(); ++i)
-            {
-                const float difference = gradient.storage()[i] - their_gradient.storage()[i];
-                right = right && std::abs(difference) <= 1e-5f * (1 + std::abs(gradient.storage()[i]));
-            }
-            check(name, right);
+            theirs();
+            const auto right = [&, expected = gradient, expected_total = total] {
+                const auto near = [](float a, float b) { return std::abs(a - b) <= 1e-5f * (1 + std::abs(b)); };
+                const bool is_right = close(total, expected_total, 1e-4)
+                                      && std::equal(gradient.begin(), gradient.end(), expected.begin(), near);
+                gradient.fill(0.f);
+                total = 0;
+                return is_right;
+            };
             compare(
-                state, name, [&] { benchmark::DoNotOptimize(ours()); }, copy_of(p, output(s)),
-                [&] { benchmark::DoNotOptimize(theirs()); }
+                state, name,
+                {
+                    .ours = [&] { total = masked(p, t, source.mask(), gradient).sum; },
+                    .reference = copy_of(p, output(s)),
+                    .xtensor = theirs,
+                },
+                right
             );
         }
 
         template <class L, class Value, class Slope>
-        void add_element_loss(const char* name, const L& masked, const loss_operands& from, Value value, Slope slope)
+        void add_element_loss(
+            const char* name, const L& masked, const loss_operands& from, Value value, Slope slope, const std::vector<size>& in = {l2()}
+        )
         {
-            add(std::string(name) + " and gradient/lengths/50%/L2", [=](benchmark::State& state, const std::string& row) {
-                element_loss(state, row, masked, from, value, slope);
-            });
+            for (const size& s : in)
+            {
+                add(std::string(name) + " and gradient" + tail("lengths", 0.5, s),
+                    [=](benchmark::State& state, const std::string& row) {
+                        element_loss(state, row, s, masked, from, value, slope);
+                    });
+            }
         }
 
         void add_element_losses()
         {
+            add_element_loss(
+                "masked_mse", xmask::masked_mse, unchanged, [](const auto& p, const auto& t) { return (p - t) * (p - t); },
+                [](const auto& p, const auto& t) { return 2.f * (p - t); }, {l2(), dram()}
+            );
             add_element_loss(
                 "masked_mae", xmask::masked_mae, reals, [](const auto& p, const auto& t) { return xt::abs(p - t); },
                 [](const auto& p, const auto& t) { return xt::sign(p - t); }
@@ -181,112 +206,25 @@ namespace bench
             );
         }
 
-        // The gradient of row 0 at its target.
-        double softmax_minus_one(const xt::xtensor<float, 2>& logits, std::int64_t target)
-        {
-            double exps = 0;
-            for (std::size_t k = 0; k < logits.shape(1); ++k)
+        const family rows(part::reduce, [] {
+            for (const size& s : {tiny(), l2(), dram()})
             {
-                exps += std::exp(static_cast<double>(logits(0, k)));
+                add("masked_sum" + tail("lengths", 0.5, s),
+                    [=](benchmark::State& state, const std::string& name) { sum<from_lengths>(state, name, s); });
+                add("masked_sum" + tail("bitmask", 0.5, s),
+                    [=](benchmark::State& state, const std::string& name) { sum<from_bitmask>(state, name, s); });
+                add("masked_sum" + tail("threshold", 0.5, s),
+                    [=](benchmark::State& state, const std::string& name) { sum<from_threshold>(state, name, s); });
             }
-            return std::exp(static_cast<double>(logits(0, target))) / exps - 1;
-        }
-
-        // Every other row is kept.
-        void cross_entropy(
-            benchmark::State& state, const std::string& name, std::size_t rows, std::size_t classes, bool with_gradient
-        )
-        {
-            xt::xtensor<float, 2> logits = random_floats({"", rows, classes}, 7) * 20.f - 10.f;
-            xt::xtensor<std::int64_t, 1> target({rows}, 0);
-            xt::xtensor<bool, 1> ready({rows}, false);
-            random_numbers random(8);
-            double expected = 0;
-            for (std::size_t r = 0; r < rows; ++r)
+            for (const size& s : all_sizes())
             {
-                target(r) = static_cast<std::int64_t>(random.next() % classes);
-                ready(r) = r % 2 == 0;
-                double exps = 0;
-                for (std::size_t k = 0; k < classes; ++k)
+                for (const double density : all_densities())
                 {
-                    exps += std::exp(static_cast<double>(logits(r, k)));
+                    add("masked_mse" + tail("lengths", density, s),
+                        [=](benchmark::State& state, const std::string& name) { mse(state, name, s, density); });
                 }
-                expected += ready(r) ? std::log(exps) - static_cast<double>(logits(r, target(r))) : 0;
             }
-            const auto m = xmask::keep_where(ready);
-            xt::xtensor<float, 2> gradient(logits.shape(), 0.f);
-            const auto ours = [&] { return xmask::masked_cross_entropy(logits, target, m); };
-            const auto ours_with_gradient = [&] { return xmask::masked_cross_entropy(logits, target, m, gradient); };
-            check(name, close(ours().sum, expected) && close(ours_with_gradient().sum, expected));
-            check(name, close(static_cast<double>(gradient(0, target(0))), softmax_minus_one(logits, target(0))));
-
-            xt::xtensor<float, 1> top({rows}, 0.f);
-            xt::xtensor<float, 1> exps({rows}, 0.f);
-            const auto theirs = [&] {
-                const auto column = [&](const auto& x) { return xt::view(x, xt::all(), xt::newaxis()); };
-                xt::noalias(top) = xt::amax(logits, {1});
-                xt::noalias(gradient) = xt::exp(logits - column(top));
-                xt::noalias(exps) = xt::sum(gradient, {1});
-                float total = 0;
-                for (std::size_t r = 0; r < rows; ++r)
-                {
-                    total += ready(r) ? std::log(exps(r)) + top(r) - logits(r, target(r)) : 0.f;
-                }
-                benchmark::DoNotOptimize(total);
-                if (with_gradient)
-                {
-                    gradient = xt::where(column(ready), gradient / column(exps), 0.f);
-                    for (std::size_t r = 0; r < rows; ++r)
-                    {
-                        gradient(r, target(r)) -= ready(r) ? 1.f : 0.f;
-                    }
-                }
-            };
-            xt::xtensor<float, 2> copied(logits.shape(), 0.f);
-            const auto copy = [&] {
-                for (std::size_t r = 0; r < rows; r += 2)
-                {
-                    std::memcpy(&copied(r, 0), &logits(r, 0), classes * sizeof(float));
-                }
-            };
-            compare(
-                state, name,
-                [&] {
-                    with_gradient ? benchmark::DoNotOptimize(ours_with_gradient()) : benchmark::DoNotOptimize(ours());
-                },
-                copy, theirs, "memcpy of the kept logits"
-            );
-        }
-    }
-
-    void register_losses()
-    {
-        for (const size& s : {l2(), dram()})
-        {
-            const std::string tail = std::string("/50%/") + s.name;
-            add("masked_sum/lengths" + tail,
-                [=](benchmark::State& state, const std::string& name) { sum<from_lengths>(state, name, s); });
-            add("masked_sum/bitmask" + tail,
-                [=](benchmark::State& state, const std::string& name) { sum<from_bitmask>(state, name, s); });
-            add("masked_sum/threshold" + tail,
-                [=](benchmark::State& state, const std::string& name) { sum<from_threshold>(state, name, s); });
-            for (const bool with_gradient : {false, true})
-            {
-                add((with_gradient ? "masked_mse and gradient/lengths" : "masked_mse/lengths") + tail,
-                    [=](benchmark::State& state, const std::string& name) { mse(state, name, s, with_gradient); });
-            }
-        }
-        add_element_losses();
-        for (const bool with_gradient : {false, true})
-        {
-            for (const auto& [rows, classes] : {std::pair(64, 1000), std::pair(4, 32000)})
-            {
-                add(std::string("masked_cross_entropy") + (with_gradient ? " and gradient/" : "/")
-                        + std::to_string(classes) + " classes/50%/L2",
-                    [=, r = static_cast<std::size_t>(rows), n = static_cast<std::size_t>(classes)](
-                        benchmark::State& state, const std::string& name
-                    ) { cross_entropy(state, name, r, n, with_gradient); });
-            }
-        }
+            add_element_losses();
+        });
     }
 }

@@ -68,8 +68,8 @@ namespace bench
 
             std::size_t rows;
             std::size_t columns;
-            const xt::xtensor<float, 2>& x;
-            const xt::xtensor<float, 2>& y;
+            const table& x;
+            const table& y;
             xt::xtensor<int, 2> i;    // the number of each row, and of each column
             xt::xtensor<int, 2> j;
             integers lengths;
@@ -79,13 +79,13 @@ namespace bench
             integers row_segments;
             integers column_segments;
             xt::xtensor<std::size_t, 2> points;
-            xt::xtensor<bool, 2> listed;
+            bool_table listed;
             xt::xtensor<int, 2> tokens;
             integers runs;    // those of lengths
         };
 
         // One function a mask, and one a condition: compiled once each, called through a pointer.
-        using filler = void (*)(const given&, xt::xtensor<float, 2>&);
+        using filler = void (*)(const given&, table&);
 
         struct fill
         {
@@ -98,7 +98,7 @@ namespace bench
         {
             const given g(s);
             auto& y = output(s);
-            xt::xtensor<float, 2> expected(s.shape(), value);
+            table expected(s.shape(), value);
             for (std::size_t r = 0; r < s.rows; ++r)
             {
                 for (std::size_t c = 0; c < s.columns; ++c)
@@ -106,21 +106,12 @@ namespace bench
                     expected(r, c) = by.kept(g, r, c) ? g.x(r, c) : value;
                 }
             }
-            const auto checked = [&](filler work, const std::string& what) {
-                y.fill(0.f);
-                work(g, y);
-                check(what, same(y, expected));
-                return [work, &g, &y] { work(g, y); };
-            };
-            const auto ours = checked(by.ours, name);
-            if (by.theirs == nullptr)
+            contenders all{.ours = [&] { by.ours(g, y); }, .reference = copy_of(g.x, y)};
+            if (by.theirs != nullptr)
             {
-                compare(state, name, ours, copy_of(g.x, y), nothing());
+                all.xtensor = [&] { by.theirs(g, y); };
             }
-            else
-            {
-                compare(state, name, ours, copy_of(g.x, y), checked(by.theirs, name + " with xtensor"));
-            }
+            compare(state, name, std::move(all), is(y, expected));
         }
 
         // In DRAM only those that show something there: fill.cpp has the others' kin.
@@ -148,10 +139,10 @@ namespace bench
         void row(const char* name, sizes which, Mask, Kept kept, Condition)
         {
             fill by{nullptr, nullptr, kept};
-            by.ours = [](const given& g, xt::xtensor<float, 2>& y) { xt::noalias(y) = xmask::masked_fill(g.x, Mask()(g), value); };
+            by.ours = [](const given& g, table& y) { xt::noalias(y) = xmask::masked_fill(g.x, Mask()(g), value); };
             if constexpr (!std::same_as<Condition, nothing>)
             {
-                by.theirs = [](const given& g, xt::xtensor<float, 2>& y) {
+                by.theirs = [](const given& g, table& y) {
                     xt::noalias(y) = xt::where(Condition()(g), g.x, value);
                 };
             }

@@ -9,24 +9,22 @@ namespace bench
     namespace
     {
         template <class Source>
-        void multiply(benchmark::State& state, const std::string& name, const size& s)
+        void multiply(benchmark::State& state, const std::string& name, const size& s, double density)
         {
-            const Source source(s, 0.5);
-            const auto& m = source.mask();
+            const Source source(s, density);
             const auto& x = operand(s);
             auto& y = output(s);
-            const auto ours = [&] { xt::noalias(y) = xmask::multiply(x, m); };
-            const auto theirs = [&] { xt::noalias(y) = x * xt::cast<float>(source.condition()); };
-            xt::xtensor<float, 2> expected(s.shape());
-            for (std::size_t i = 0; i < x.size(); ++i)
-            {
-                expected.storage()[i] = source.ready.storage()[i] ? x.storage()[i] : 0.f;
-            }
-            theirs();
-            check(name + " with xtensor", same(y, expected));
-            ours();
-            check(name, same(y, expected));
-            compare(state, name, ours, copy_of(x, y), theirs);
+            compare(
+                state, name,
+                {
+                    .ours = [&] { xt::noalias(y) = xmask::multiply(x, source.mask()); },
+                    .reference = copy_of(x, y),
+                    .xtensor = [&] { xt::noalias(y) = x * xt::cast<float>(source.condition()); },
+                    .by_hand = [&] { source.fill_by_hand(0.f, y); },
+                    .libtorch = source.multiply_with_libtorch(y),
+                },
+                is(y, source.expected(0.f))
+            );
         }
 
         void multiply_by_weights(benchmark::State& state, const std::string& name, const size& s)
@@ -34,37 +32,44 @@ namespace bench
             const auto& x = operand(s);
             const auto& weights = operand(s, 2);
             auto& y = output(s);
-            const auto ours = [&] { xt::noalias(y) = xmask::multiply(x, weights); };
-            ours();
-            bool right = true;
-            for (std::size_t i = 0; i < x.size(); ++i)
-            {
-                right = right && y.storage()[i] == x.storage()[i] * weights.storage()[i];
-            }
-            check(name, right);
-            compare(state, name, ours, copy_of(x, y), [&] { xt::noalias(y) = x * weights; });
+            table expected(s.shape());
+            std::transform(x.begin(), x.end(), weights.begin(), expected.begin(), std::multiplies());
+            compare(
+                state, name,
+                {
+                    .ours = [&] { xt::noalias(y) = xmask::multiply(x, weights); },
+                    .reference = copy_of(x, y),
+                    .xtensor = [&] { xt::noalias(y) = x * weights; },
+                },
+                is(y, expected)
+            );
         }
 
         template <class Source>
-        void add_multiply(const size& s)
+        void add_multiply(const std::vector<double>& densities)
         {
-            add("multiply/" + std::string(Source::name) + "/50%/" + s.name,
-                [=](benchmark::State& state, const std::string& name) { multiply<Source>(state, name, s); });
+            for (const size& s : all_sizes())
+            {
+                for (const double density : densities)
+                {
+                    add("multiply" + tail(Source::name, density, s),
+                        [=](benchmark::State& state, const std::string& name) { multiply<Source>(state, name, s, density); });
+                }
+            }
         }
-    }
 
-    void register_multiply()
-    {
-        for (const size& s : {l2(), dram()})
-        {
-            add_multiply<from_lengths>(s);
-            add_multiply<from_indices>(s);
-            add_multiply<from_bitmask>(s);
-            add_multiply<from_booleans>(s);
-            add_multiply<from_threshold>(s);
-            add_multiply<from_both>(s);
-            add(std::string("multiply/real weights/") + s.name,
-                [=](benchmark::State& state, const std::string& name) { multiply_by_weights(state, name, s); });
-        }
+        const family rows(part::apply, [] {
+            add_multiply<from_lengths>({0.5});
+            add_multiply<from_indices>({0.5});
+            add_multiply<from_bitmask>({0.5});
+            add_multiply<from_booleans>({0.5});
+            add_multiply<from_threshold>(all_densities());
+            add_multiply<from_both>({0.5});
+            for (const size& s : {l2(), dram()})
+            {
+                add(std::string("multiply/real weights/") + s.name,
+                    [=](benchmark::State& state, const std::string& name) { multiply_by_weights(state, name, s); });
+            }
+        });
     }
 }

@@ -11,86 +11,113 @@ namespace bench
     namespace
     {
         // What is kept of x, minus infinity elsewhere, shifted by the largest.
-        xt::xtensor<float, 2> shifted(const given& g)
+        table shifted(const table& x, const bool_table& ready)
         {
-            const xt::xtensor<float, 2> kept = xt::where(g.ready, g.x, -infinity);
+            const table kept = xt::where(ready, x, -infinity);
             const xt::xtensor<float, 1> top = xt::amax(kept, {1});
             return kept - column(top);
         }
 
-        void softmax(const given& g, answer& a)
+        void softmax_with_xtensor(const table& x, const bool_table& ready, table& y)
         {
-            const xt::xtensor<float, 2> exps = xt::exp(shifted(g));
+            const table exps = xt::exp(shifted(x, ready));
             const xt::xtensor<float, 1> sums = xt::sum(exps, {1});
-            a.full = exps / column(sums);
+            xt::noalias(y) = exps / column(sums);
         }
 
-        // Rows that keep nothing would be NaN.
-        void without_empty_rows(const given& g, answer& a)
+        void softmax_by_hand(const from_lengths& source, table& y)
         {
-            for (std::size_t r = 0; r < g.x.shape(0); ++r)
+            for (std::size_t r = 0; r < y.shape(0); ++r)
             {
-                if (g.source.lengths(r) == 0)
-                {
-                    xt::view(a.full, r, xt::all()) = 0.f;
-                }
+                by_hand_loops::softmax(&source.x(r, 0), &y(r, 0), y.shape(1), source.length(r));
             }
         }
-    }
 
-    void register_normalize()
-    {
-        for (const size& s : {l2(), long_rows(), dram()})
+        void softmax(benchmark::State& state, const std::string& name, const size& s, double density)
         {
-            add_operation("masked_softmax/lengths/50%", s, OPERATION(xt::noalias(a.full) = xmask::masked_softmax(g.x, g.mask())),
-                          OPERATION(softmax(g, a); without_empty_rows(g, a)));
+            const from_lengths source(s, density);
+            const auto& x = operand(s);
+            auto& y = output(s);
+            table expected(s.shape());
+            softmax_with_xtensor(x, source.ready, expected);
+            const auto right = [&] {
+                const bool is_right = alike(y, expected);
+                y.fill(0.f);
+                return is_right;
+            };
+            compare(
+                state, name,
+                {
+                    .ours = [&] { xt::noalias(y) = xmask::masked_softmax(x, source.mask()); },
+                    .reference = copy_of(x, y),
+                    .xtensor = [&] { softmax_with_xtensor(x, source.ready, y); },
+                    .by_hand = [&] { softmax_by_hand(source, y); },
+                    .libtorch = with_libtorch::masked_softmax(x, source.ready, y),
+                },
+                right
+            );
         }
-        const size s = l2();
-        add_operation("masked_softmax, bitmask/50%", s, OPERATION(xt::noalias(a.full) = xmask::masked_softmax(g.x, g.bits)),
-                      OPERATION(softmax(g, a); without_empty_rows(g, a)));
-        add_operation("masked_softmax of x / 8 + bias/lengths/50%", s,
-                      OPERATION(xt::noalias(a.full) = xmask::masked_softmax(0.125f * g.x + g.t, g.mask())),
-                      OPERATION(const xt::xtensor<float, 2> exps = xt::where(g.ready, xt::exp(0.125f * g.x + g.t), 0.f);
-                                const xt::xtensor<float, 1> sums = xt::sum(exps, {1}); a.full = exps / column(sums);
-                                without_empty_rows(g, a)));
-        add_operation("masked_softmax down the columns/lengths/50%", s,
-                      OPERATION(xt::noalias(a.full) = xmask::masked_softmax(g.x, g.mask(), 0)),
-                      OPERATION(const xt::xtensor<float, 2> exps = xt::where(g.ready, xt::exp(g.x), 0.f);
-                                const xt::xtensor<float, 1> sums = xt::maximum(xt::sum(exps, {0}), 1e-30f); a.full = exps / sums));
-        add_operation("masked_softmin/lengths/50%", s, OPERATION(xt::noalias(a.full) = xmask::masked_softmin(g.x, g.mask())),
-                      OPERATION(const xt::xtensor<float, 2> exps = xt::where(g.ready, xt::exp(-g.x), 0.f);
-                                const xt::xtensor<float, 1> sums = xt::sum(exps, {1}); a.full = exps / column(sums);
-                                without_empty_rows(g, a)));
-        add_operation("masked_log_softmax/lengths/50%", s,
-                      OPERATION(xt::noalias(a.full) = xmask::masked_log_softmax(g.x, g.mask())),
-                      OPERATION(const xt::xtensor<float, 2> kept = shifted(g);
-                                const xt::xtensor<float, 1> sums = xt::sum(xt::exp(kept), {1}); a.full = kept - column(xt::log(sums))));
-        // The gradients are given x for softmax's result, which costs the same.
-        add_operation("masked_softmax_gradient/lengths/50%", s,
-                      OPERATION(xt::noalias(a.full) = xmask::masked_softmax_gradient(g.x, g.t, g.mask())),
-                      OPERATION(const xt::xtensor<float, 1> sums = xt::sum(xt::where(g.ready, g.x * g.t, 0.f), {1});
-                                a.full = xt::where(g.ready, g.x * (g.t - column(sums)), 0.f)));
-        add_operation("masked_log_softmax_gradient/lengths/50%", s,
-                      OPERATION(xt::noalias(a.full) = xmask::masked_log_softmax_gradient(-g.x, g.t, g.mask())),
-                      OPERATION(const xt::xtensor<float, 1> sums = xt::sum(xt::where(g.ready, g.t, 0.f), {1});
-                                a.full = xt::where(g.ready, g.t - xt::exp(-g.x) * column(sums), 0.f)));
-        add_operation("masked_normalize/lengths/50%", s, OPERATION(xt::noalias(a.full) = xmask::masked_normalize(g.x, g.mask())),
-                      OPERATION(const xt::xtensor<float, 2> kept = xt::where(g.ready, g.x, 0.f);
-                                const xt::xtensor<float, 1> norms = xt::maximum(xt::sqrt(xt::sum(kept * kept, {1})), 1e-12f);
-                                a.full = kept / column(norms)));
-        add_operation("masked_normalize_gradient/lengths/50%", s,
-                      OPERATION(xt::noalias(a.full) = xmask::masked_normalize_gradient(g.x, g.t, g.mask())),
-                      OPERATION(const xt::xtensor<float, 2> kept = xt::where(g.ready, g.x, 0.f);
-                                const xt::xtensor<float, 1> norms = xt::maximum(xt::sqrt(xt::sum(kept * kept, {1})), 1e-12f);
-                                const xt::xtensor<float, 2> y = kept / column(norms);
-                                const xt::xtensor<float, 1> sums = xt::sum(y * g.t, {1});
-                                a.full = xt::where(g.ready, (g.t - y * column(sums)) / column(norms), 0.f)));
-        add_operation("masked_standardize, rows/lengths/50%", s, OPERATION(a.full = xmask::masked_standardize(g.x, g.mask(), 1)),
-                      OPERATION(const xt::xtensor<float, 2> kept = xt::where(g.ready, g.x, 0.f);
-                                const xt::xtensor<float, 1> counts = xt::maximum(xt::sum(xt::cast<float>(g.ready), {1}), 1.f);
-                                const xt::xtensor<float, 1> means = xt::sum(kept, {1}) / counts;
-                                const xt::xtensor<float, 2> off = xt::where(g.ready, g.x - column(means), 0.f);
-                                const xt::xtensor<float, 1> roots = xt::sqrt(xt::sum(off * off, {1}) / counts + 1e-5f);
-                                a.full = off / column(roots)));
+
+        void add_softmax(const size& s, const std::vector<double>& densities)
+        {
+            for (const double density : densities)
+            {
+                add("masked_softmax" + tail("lengths", density, s),
+                    [=](benchmark::State& state, const std::string& name) { softmax(state, name, s, density); });
+            }
+        }
+
+        const family rows(part::reduce, [] {
+            for (const size& s : all_sizes())
+            {
+                add_softmax(s, all_densities());
+            }
+            add_softmax(long_rows(), {0.5});
+            const size s = l2();
+            add_operation("masked_softmax, bitmask/50%", s, OPERATION(xt::noalias(a.full) = xmask::masked_softmax(g.x, g.bits)),
+                          OPERATION(softmax_with_xtensor(g.x, g.ready, a.full)));
+            add_operation("masked_softmax of x / 8 + bias/lengths/50%", s,
+                          OPERATION(xt::noalias(a.full) = xmask::masked_softmax(0.125f * g.x + g.t, g.mask())),
+                          OPERATION(const table exps = xt::where(g.ready, xt::exp(0.125f * g.x + g.t), 0.f);
+                                    const xt::xtensor<float, 1> sums = xt::sum(exps, {1}); a.full = exps / column(sums)));
+            add_operation("masked_softmax down the columns/lengths/50%", s,
+                          OPERATION(xt::noalias(a.full) = xmask::masked_softmax(g.x, g.mask(), 0)),
+                          OPERATION(const table exps = xt::where(g.ready, xt::exp(g.x), 0.f);
+                                    const xt::xtensor<float, 1> sums = xt::maximum(xt::sum(exps, {0}), 1e-30f); a.full = exps / sums));
+            add_operation("masked_softmin/lengths/50%", s, OPERATION(xt::noalias(a.full) = xmask::masked_softmin(g.x, g.mask())),
+                          OPERATION(const table exps = xt::where(g.ready, xt::exp(-g.x), 0.f);
+                                    const xt::xtensor<float, 1> sums = xt::sum(exps, {1}); a.full = exps / column(sums)));
+            add_operation("masked_log_softmax/lengths/50%", s,
+                          OPERATION(xt::noalias(a.full) = xmask::masked_log_softmax(g.x, g.mask())),
+                          OPERATION(const table kept = shifted(g.x, g.ready);
+                                    const xt::xtensor<float, 1> sums = xt::sum(xt::exp(kept), {1}); a.full = kept - column(xt::log(sums))));
+            // The gradients are given x for softmax's result, which costs the same.
+            add_operation("masked_softmax_gradient/lengths/50%", s,
+                          OPERATION(xt::noalias(a.full) = xmask::masked_softmax_gradient(g.x, g.t, g.mask())),
+                          OPERATION(const xt::xtensor<float, 1> sums = xt::sum(xt::where(g.ready, g.x * g.t, 0.f), {1});
+                                    a.full = xt::where(g.ready, g.x * (g.t - column(sums)), 0.f)));
+            add_operation("masked_log_softmax_gradient/lengths/50%", s,
+                          OPERATION(xt::noalias(a.full) = xmask::masked_log_softmax_gradient(-g.x, g.t, g.mask())),
+                          OPERATION(const xt::xtensor<float, 1> sums = xt::sum(xt::where(g.ready, g.t, 0.f), {1});
+                                    a.full = xt::where(g.ready, g.t - xt::exp(-g.x) * column(sums), 0.f)));
+            add_operation("masked_normalize/lengths/50%", s, OPERATION(xt::noalias(a.full) = xmask::masked_normalize(g.x, g.mask())),
+                          OPERATION(const table kept = xt::where(g.ready, g.x, 0.f);
+                                    const xt::xtensor<float, 1> norms = xt::maximum(xt::sqrt(xt::sum(kept * kept, {1})), 1e-12f);
+                                    a.full = kept / column(norms)));
+            add_operation("masked_normalize_gradient/lengths/50%", s,
+                          OPERATION(xt::noalias(a.full) = xmask::masked_normalize_gradient(g.x, g.t, g.mask())),
+                          OPERATION(const table kept = xt::where(g.ready, g.x, 0.f);
+                                    const xt::xtensor<float, 1> norms = xt::maximum(xt::sqrt(xt::sum(kept * kept, {1})), 1e-12f);
+                                    const table y = kept / column(norms);
+                                    const xt::xtensor<float, 1> sums = xt::sum(y * g.t, {1});
+                                    a.full = xt::where(g.ready, (g.t - y * column(sums)) / column(norms), 0.f)));
+            add_operation("masked_standardize, rows/lengths/50%", s, OPERATION(a.full = xmask::masked_standardize(g.x, g.mask(), 1)),
+                          OPERATION(const table kept = xt::where(g.ready, g.x, 0.f);
+                                    const xt::xtensor<float, 1> counts = xt::maximum(xt::sum(xt::cast<float>(g.ready), {1}), 1.f);
+                                    const xt::xtensor<float, 1> means = xt::sum(kept, {1}) / counts;
+                                    const table off = xt::where(g.ready, g.x - column(means), 0.f);
+                                    const xt::xtensor<float, 1> roots = xt::sqrt(xt::sum(off * off, {1}) / counts + 1e-5f);
+                                    a.full = off / column(roots)));
+        });
     }
 }

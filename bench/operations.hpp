@@ -28,17 +28,17 @@ namespace bench
                 return xmask::keep_lengths(source.lengths, x.shape(1));
             }
 
-            const xt::xtensor<float, 2>& x;
-            const xt::xtensor<float, 2>& t;
+            const table& x;
+            const table& t;
             from_lengths source;
-            const xt::xtensor<bool, 2>& ready;
+            const bool_table& ready;
             xmask::bitmask bits;
         };
 
         // What they give: a tensor of the operand's shape, one with an axis less, a number.
         struct answer
         {
-            xt::xtensor<float, 2> full;
+            table full;
             xt::xtensor<float, 1> reduced;
             double number = 0;
         };
@@ -52,29 +52,27 @@ namespace bench
             return a.shape() == b.shape() && std::equal(a.begin(), a.end(), b.begin(), near);
         }
 
+        inline bool alike(const answer& a, const answer& b)
+        {
+            return alike(a.full, b.full) && alike(a.reduced, b.reduced) && close(a.number, b.number, 1e-4);
+        }
+
+        // What xmask gives must be what xtensor gives.
         inline void measure(benchmark::State& state, const std::string& name, const size& s, operation ours, operation theirs)
         {
             const given g(s);
-            answer one;
-            answer other;
-            ours(g, one);
-            theirs(g, other);
-            check(
-                name, alike(one.full, other.full) && alike(one.reduced, other.reduced)
-                          && (one.number == other.number || std::abs(one.number - other.number) <= 1e-4 * std::abs(other.number))
-            );
-            compare(
-                state, name,
-                [&] {
-                    ours(g, one);
-                    benchmark::DoNotOptimize(&one);
-                },
-                copy_of(g.x, output(s)),
-                [&] {
-                    theirs(g, other);
-                    benchmark::DoNotOptimize(&other);
-                }
-            );
+            answer expected;
+            theirs(g, expected);
+            answer a;
+            const auto right = [&] {
+                const bool is_right = alike(a, expected);
+                a = {};
+                return is_right;
+            };
+            contenders all{
+                .ours = [&] { ours(g, a); }, .reference = copy_of(g.x, output(s)), .xtensor = [&] { theirs(g, a); }
+            };
+            compare(state, name, std::move(all), right);
         }
 
         inline void add_operation(const std::string& name, const size& s, operation ours, operation theirs)

@@ -19,7 +19,7 @@ namespace bench
         {
             xt::xtensor<std::int64_t, 2> tokens;
             std::vector<std::int64_t> ids;
-            xt::xtensor<bool, 2> kept;
+            bool_table kept;
 
             // One token in a hundred is among the ids, however many these are.
             case_of_tokens(const size& s, std::size_t id_count)
@@ -47,64 +47,92 @@ namespace bench
             }
         };
 
+        // A thousand ids in DRAM would take xtensor too long, as it looks at each.
+        bool is_too_long(const case_of_tokens& data)
+        {
+            return data.tokens.size() * data.ids.size() > 200'000'000;
+        }
+
+        // Few ids are compared with, many are looked up.
+        contender drop_by_hand(const case_of_tokens& data, bool_table& kept)
+        {
+            const std::int64_t* tokens = data.tokens.data();
+            const std::size_t n = data.tokens.size();
+            if (data.ids.size() == 5)
+            {
+                std::int64_t ids[5];
+                std::copy_n(data.ids.begin(), 5, ids);
+                return [=, &kept] { by_hand_loops::drop_few(tokens, n, ids, kept.data()); };
+            }
+            std::vector<char> is_id(vocabulary);
+            for (const std::int64_t id : data.ids)
+            {
+                is_id[static_cast<std::size_t>(id)] = 1;
+            }
+            return [=, &kept] { by_hand_loops::drop_many(tokens, n, is_id.data(), kept.data()); };
+        }
+
         void to_booleans(benchmark::State& state, const std::string& name, const size& s, std::size_t id_count)
         {
             const case_of_tokens data(s, id_count);
             xt::xtensor<std::int64_t, 2> copy(s.shape(), 0);
-            xt::xtensor<bool, 2> result(s.shape(), false);
-            const auto ours = [&] { xt::noalias(result) = xmask::drop_tokens(data.tokens, data.ids); };
+            bool_table result(s.shape(), false);
+            contenders all{
+                .ours = [&] { xt::noalias(result) = xmask::drop_tokens(data.tokens, data.ids); },
+                .reference = copy_of(data.tokens, copy),
+                .by_hand = drop_by_hand(data, result),
+                .libtorch = with_libtorch::drop_tokens(data.tokens, data.ids, result),
+            };
 #ifdef ISIN_COMPILES
-            const auto theirs = [&] { xt::noalias(result) = !xt::isin(data.tokens, data.ids); };
-#else
-            const nothing theirs;
+            if (!is_too_long(data))
+            {
+                all.xtensor = [&] { xt::noalias(result) = !xt::isin(data.tokens, data.ids); };
+            }
 #endif
-            ours();
-            check(name, same(result, data.kept));
-            // A thousand ids in DRAM would take xtensor too long.
-            data.tokens.size() * id_count < 200'000'000
-                ? compare(state, name, ours, copy_of(data.tokens, copy), theirs)
-                : compare(state, name, ours, copy_of(data.tokens, copy), nothing());
+            compare(state, name, std::move(all), is(result, data.kept));
         }
 
         void to_tokens(benchmark::State& state, const std::string& name, const size& s, std::size_t id_count)
         {
             const case_of_tokens data(s, id_count);
-            xt::xtensor<std::int64_t, 2> result(s.shape(), 0);
             const std::int64_t unknown = -1;
             const auto m = xmask::drop_tokens(data.tokens, data.ids);
-            const auto ours = [&] { xt::noalias(result) = xmask::masked_fill(data.tokens, m, unknown); };
-#ifdef ISIN_COMPILES
-            const auto theirs = [&] {
-                xt::noalias(result) = xt::where(xt::isin(data.tokens, data.ids), unknown, data.tokens);
+            xt::xtensor<std::int64_t, 2> result(s.shape(), 0);
+            xt::xtensor<std::int64_t, 2> expected = data.tokens;
+            for (std::size_t i = 0; i < expected.size(); ++i)
+            {
+                expected.storage()[i] = data.kept.storage()[i] ? expected.storage()[i] : unknown;
+            }
+            contenders all{
+                .ours = [&] { xt::noalias(result) = xmask::masked_fill(data.tokens, m, unknown); },
+                .reference = copy_of(data.tokens, result),
             };
-#else
-            const nothing theirs;
+#ifdef ISIN_COMPILES
+            if (!is_too_long(data))
+            {
+                all.xtensor = [&] { xt::noalias(result) = xt::where(xt::isin(data.tokens, data.ids), unknown, data.tokens); };
+            }
 #endif
-            ours();
-            bool right = true;
-            for (std::size_t i = 0; i < result.size(); ++i)
-            {
-                right = right && result.storage()[i] == (data.kept.storage()[i] ? data.tokens.storage()[i] : unknown);
-            }
-            check(name, right);
-            data.tokens.size() * id_count < 200'000'000
-                ? compare(state, name, ours, copy_of(data.tokens, result), theirs)
-                : compare(state, name, ours, copy_of(data.tokens, result), nothing());
+            compare(state, name, std::move(all), is(result, expected));
         }
-    }
 
-    void register_tokens()
-    {
-        for (const size& s : {l2().of_width(sizeof(std::int64_t)), dram().of_width(sizeof(std::int64_t))})
-        {
-            for (const std::size_t ids : {5u, 1000u})
+        const family rows(part::masks, [] {
+            for (const size& s : all_sizes())
             {
-                const std::string tail = std::to_string(ids) + " ids, int64/" + s.name;
-                add("drop_tokens to a bool array/" + tail,
-                    [=](benchmark::State& state, const std::string& name) { to_booleans(state, name, s, ids); });
-                add("masked_fill/drop_tokens, " + tail,
-                    [=](benchmark::State& state, const std::string& name) { to_tokens(state, name, s, ids); });
+                for (const std::size_t ids : {5u, 1000u})
+                {
+                    if (ids > s.elements())
+                    {
+                        continue;    // all of the time would go into the table of ids
+                    }
+                    const std::string end = std::to_string(ids) + " ids, int64/" + s.name;
+                    const size of = s.of_width(sizeof(std::int64_t));
+                    add("drop_tokens to a bool array/" + end,
+                        [=](benchmark::State& state, const std::string& name) { to_booleans(state, name, of, ids); });
+                    add("masked_fill/drop_tokens, " + end,
+                        [=](benchmark::State& state, const std::string& name) { to_tokens(state, name, of, ids); });
+                }
             }
-        }
+        });
     }
 }
