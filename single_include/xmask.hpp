@@ -1922,8 +1922,9 @@ namespace xmask::inline XMASK_ABI::detail
             case 32:
                 fill<std::uint32_t>(first, count);
                 break;
-            case 64:
-                fill<std::uint64_t>(first, count);
+            case word_columns:
+                m_rows->first_words(first, count, m_words.values);
+                m_words.values[count] = 0;
                 break;
             default:
                 join(first, count);

@@ -1328,9 +1328,11 @@ namespace xmask::inline XMASK_ABI
 // ==== xmask/layers/linear.hpp ====
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 /// @file
@@ -1410,26 +1412,63 @@ namespace xmask::inline XMASK_ABI
             std::size_t m_columns;
         };
 
-        /// Which rows hold NaN or an infinity: times a dropped weight, which is 0, those are not 0.
+        /// A factor of products with weights that are 0 where a mask drops them: times NaN or an infinity those are not 0,
+        /// so the products take 0 for these, and what they go into is computed again.
         template <class T>
-        std::vector<std::size_t> rows_not_finite(const row_matrix<T>& x, std::size_t n)
+        class finite_factor
         {
-            std::vector<std::size_t> found;
-            for (std::size_t r = 0; r < x.rows(); ++r)
+        public:
+
+            /// dropping: whether there is a mask; a gate sees everything.
+            finite_factor(const row_matrix<T>& x, std::size_t columns, bool dropping)
+                : m_block(x.block())
+            {
+                for (std::size_t r = 0; dropping && r < x.rows(); ++r)
+                {
+                    if (!all_finite(x.row(r), columns)) [[unlikely]]
+                    {
+                        m_spoilt.push_back(r);
+                    }
+                }
+                if (!m_spoilt.empty())
+                {
+                    m_copy.assign(x.row(0), x.row(x.rows()));
+                    std::replace_if(m_copy.begin(), m_copy.end(), [](T value) { return !std::isfinite(value); }, T(0));
+                    m_block.first = m_copy.data();
+                }
+            }
+
+            finite_factor(const finite_factor&) = delete;
+            finite_factor& operator=(const finite_factor&) = delete;
+
+            [[nodiscard]] block_of<const T> block() const noexcept
+            {
+                return m_block;
+            }
+
+            /// The rows that hold NaN or an infinity.
+            [[nodiscard]] const std::vector<std::size_t>& spoilt() const noexcept
+            {
+                return m_spoilt;
+            }
+
+        private:
+
+            static bool all_finite(const T* row, std::size_t columns)
             {
                 // No early end: so the compiler looks at many at a time.
                 T sum(0);
-                for (std::size_t c = 0; c < n; ++c)
+                for (std::size_t c = 0; c < columns; ++c)
                 {
-                    sum += x.row(r)[c] * T(0);
+                    sum += row[c] * T(0);
                 }
-                if (sum != T(0)) [[unlikely]]
-                {
-                    found.push_back(r);
-                }
+                return sum == T(0);
             }
-            return found;
-        }
+
+            block_of<const T> m_block;
+            std::vector<T> m_copy;
+            std::vector<std::size_t> m_spoilt;
+        };
 
         /// The weights of a layer with its mask or gate applied, and products with them that see nothing of what a mask
         /// drops.
@@ -1448,28 +1487,33 @@ namespace xmask::inline XMASK_ABI
                 assign_rows(m_weights, multiply(weight, m));
             }
 
-            /// y += x weights^T, of rows of `in` and of `out` numbers; y starts as `bias` in each row.
+            /// y = x weights^T + bias, of rows of `in` and of `out` numbers.
             void forward(const row_matrix<T>& x, const T* bias, T* y) const
             {
                 for (std::size_t r = 0; r < x.rows(); ++r)
                 {
                     std::copy_n(bias, m_out, y + r * m_out);
                 }
-                gemm<T>(turned::no, turned::yes, x.rows(), m_out, m_in, T(1), x.block(), block(), T(1), {y, m_out});
-                for_each_unsafe(x, m_in, [&](std::size_t r, auto&& kept) {
-                    std::copy_n(bias, m_out, y + r * m_out);
-                    kept([&](std::size_t j, std::size_t i) { y[r * m_out + j] += x.row(r)[i] * m_weights(j, i); });
-                });
+                const finite_factor<T> factor(x, m_in, mask_expression<M>);
+                gemm<T>(turned::no, turned::yes, x.rows(), m_out, m_in, T(1), factor.block(), block(), T(1), {y, m_out});
+                for (const std::size_t r : factor.spoilt())
+                {
+                    add_again(x.row(r), bias, y + r * m_out, [](std::size_t out, std::size_t in) { return std::pair(in, out); });
+                }
             }
 
             /// by_x = upstream weights.
             void backward(const row_matrix<T>& upstream, T* by_x) const
             {
-                gemm<T>(turned::no, turned::no, upstream.rows(), m_in, m_out, T(1), upstream.block(), block(), T(0), {by_x, m_in});
-                for_each_unsafe(upstream, m_out, [&](std::size_t r, auto&& kept) {
-                    std::fill_n(by_x + r * m_in, m_in, T(0));
-                    kept([&](std::size_t j, std::size_t i) { by_x[r * m_in + i] += upstream.row(r)[j] * m_weights(j, i); });
-                });
+                const finite_factor<T> factor(upstream, m_out, mask_expression<M>);
+                gemm<T>(turned::no, turned::no, upstream.rows(), m_in, m_out, T(1), factor.block(), block(), T(0), {by_x, m_in});
+                const std::vector<T> zeros(m_in);
+                for (const std::size_t r : factor.spoilt())
+                {
+                    add_again(upstream.row(r), zeros.data(), by_x + r * m_in, [](std::size_t out, std::size_t in) {
+                        return std::pair(out, in);
+                    });
+                }
             }
 
         private:
@@ -1479,33 +1523,44 @@ namespace xmask::inline XMASK_ABI
                 return {m_weights.data(), m_in};
             }
 
-            /// Calls f(r, kept) for each row that holds NaN or an infinity, where there is a mask: times a dropped weight,
-            /// which is 0 here, those are not 0. kept(g) calls g(j, i) for each weight that is kept.
+            /// Computes again what a row's NaN and infinities go into, start plus the row times kept weights alone; all
+            /// else stays as it is, to the bit. ends(out, in) gives which number of the row a weight takes to which result.
             template <class F>
-            void for_each_unsafe(const row_matrix<T>& x, std::size_t n, F&& f) const
+            void add_again(const T* row, const T* start, T* to, F&& ends) const
             {
-                if constexpr (mask_expression<M>)
-                {
-                    for (const std::size_t r : rows_not_finite(x, n))
+                std::vector<char> again(std::max(m_in, m_out));
+                for_each_kept([&](std::size_t out, std::size_t in) {
+                    const auto [from, at] = ends(out, in);
+                    if (!std::isfinite(row[from]))
                     {
-                        f(r, [&](auto&& each) { for_each_kept(each); });
+                        again[at] = 1;
+                        to[at] = start[at];
                     }
-                }
+                });
+                for_each_kept([&](std::size_t out, std::size_t in) {
+                    const auto [from, at] = ends(out, in);
+                    if (again[at] != 0)
+                    {
+                        to[at] += row[from] * m_weights(out, in);
+                    }
+                });
             }
 
             template <class F>
             void for_each_kept(F&& f) const
-                requires mask_expression<M>
             {
-                const mask_rows<M> rows(m_mask, m_weights.shape());
-                for (std::size_t j = 0; j < m_out; ++j)
+                if constexpr (mask_expression<M>)
                 {
-                    const auto cursor = rows.row(j);
-                    for (std::size_t c = 0; c < m_in; c += word_columns)
+                    const mask_rows<M> rows(m_mask, m_weights.shape());
+                    for (std::size_t j = 0; j < m_out; ++j)
                     {
-                        for (word_t bits = cursor.word(c) & first_bits(m_in - c); bits != 0; bits &= bits - 1)
+                        const auto cursor = rows.row(j);
+                        for (std::size_t c = 0; c < m_in; c += word_columns)
                         {
-                            f(j, c + lowest_bit(bits));
+                            for (word_t bits = cursor.word(c) & first_bits(m_in - c); bits != 0; bits &= bits - 1)
+                            {
+                                f(j, c + lowest_bit(bits));
+                            }
                         }
                     }
                 }
