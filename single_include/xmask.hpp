@@ -1859,6 +1859,16 @@ namespace xmask::inline XMASK_ABI::detail
         return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
     }
 
+    /// The first word of each of `count` rows from r on, one after the other.
+    template <class Rows>
+    void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, word_t* to)
+    {
+        for (std::size_t i = 0; i < count; ++i)
+        {
+            to[i] = rows.row(r + i).word(0);
+        }
+    }
+
     /// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers. Many are put together
     /// at a time, so that what is the same for all of them stays in registers.
     template <class Rows>
@@ -2729,6 +2739,7 @@ namespace xmask::inline XMASK_ABI::detail
     inline constexpr bool reads_freely<function_row<F, Row...>> = block_t<function_row<F, Row...>>::in_registers
                                                                   && (reads_freely<Row> && ...);
 
+    /// Whether to read what is dropped costs no more than a load, less than to ask what is.
     template <class Row>
     inline constexpr bool reads_memory = false;
 
@@ -2899,9 +2910,10 @@ namespace xmask::inline XMASK_ABI::detail
             return {0, m_row_count, 0, m_columns};
         }
 
+        /// Whether threads, where there are some, are worth waking.
         [[nodiscard]] bool worth_threads() const noexcept
         {
-            return has_threads && m_row_count * m_columns >= threaded_elements && size() > 1;
+            return m_row_count * m_columns >= threaded_elements && size() > 1;
         }
 
     private:
@@ -2926,6 +2938,7 @@ namespace xmask::inline XMASK_ABI::detail
 
     /// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
     template <class F>
+        requires has_threads
     void for_each_in_threads(std::size_t count, F&& f)
     {
 #if defined(XTENSOR_USE_TBB)
@@ -2950,11 +2963,6 @@ namespace xmask::inline XMASK_ABI::detail
         {
             std::rethrow_exception(thrown);
         }
-#else
-        for (std::size_t i = 0; i < count; ++i)
-        {
-            f(i);
-        }
 #endif
     }
 
@@ -2963,31 +2971,37 @@ namespace xmask::inline XMASK_ABI::detail
     template <class Rows, class F>
     void for_each_piece(const pieces& all, const Rows& rows, F&& f)
     {
-        if (!all.worth_threads())
+        if constexpr (has_threads)
         {
-            f(rows, all.whole());
-            return;
+            if (all.worth_threads())
+            {
+                for_each_in_threads(all.size(), [&](std::size_t i) {
+                    const Rows own = rows;
+                    f(own, all[i]);
+                });
+                return;
+            }
         }
-        for_each_in_threads(all.size(), [&](std::size_t i) {
-            const Rows own = rows;
-            f(own, all[i]);
-        });
+        f(rows, all.whole());
     }
 
     /// The sum of f(rows, piece) over all pieces; `add(sum, next)` adds one. There is at least one piece.
     template <class Rows, class F, class Add>
     auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add)
     {
-        if (all.worth_threads())
+        if constexpr (has_threads)
         {
-            std::vector<decltype(f(rows, all[0]))> parts(all.size());
-            for_each_in_threads(all.size(), [&](std::size_t i) {
-                const Rows own = rows;
-                parts[i] = f(own, all[i]);
-            });
-            auto sum = parts[0];
-            std::for_each(parts.begin() + 1, parts.end(), [&](const auto& part) { add(sum, part); });
-            return sum;
+            if (all.worth_threads())
+            {
+                std::vector<decltype(f(rows, all[0]))> parts(all.size());
+                for_each_in_threads(all.size(), [&](std::size_t i) {
+                    const Rows own = rows;
+                    parts[i] = f(own, all[i]);
+                });
+                auto sum = parts[0];
+                std::for_each(parts.begin() + 1, parts.end(), [&](const auto& part) { add(sum, part); });
+                return sum;
+            }
         }
         auto sum = f(rows, all[0]);
         for (std::size_t i = 1; i < all.size(); ++i)
@@ -3812,10 +3826,7 @@ namespace xmask::inline XMASK_ABI::detail
                     return;
                 }
             }
-            for (std::size_t i = 0; i < count; ++i)
-            {
-                to[i] = row(r + i).word(0);
-            }
+            ask_first_words(*this, r, count, to);
         }
 
         [[nodiscard]] flat_form form() const noexcept
@@ -13452,10 +13463,7 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t n = m_shape[m_shape.size() - 1];
                 if (n > word_columns || !m_offsets.uniform(1))
                 {
-                    for (std::size_t i = 0; i < count; ++i)
-                    {
-                        to[i] = row(r + i).word(0);
-                    }
+                    ask_first_words(*this, r, count, to);
                     return;
                 }
                 const auto* lengths = data() + r;
@@ -18226,6 +18234,13 @@ namespace xmask::inline XMASK_ABI::detail
     {
         sum_t<T> sum = 0;
         double weight = 0;
+
+        weighted_sum& operator+=(const weighted_sum& other) noexcept
+        {
+            sum += other.sum;
+            weight += other.weight;
+            return *this;
+        }
     };
 
     /// Collects terms of type T, by registers where they have them.
@@ -18606,10 +18621,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return {};
         }
-        const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) {
-            sum.sum += part.sum;
-            sum.weight += part.weight;
-        };
+        const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) { sum += part; };
         if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
         {
             return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {
@@ -19782,17 +19794,24 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
+        /// The extent of a row of n columns, within them.
+        template <class Row>
+        column_range extent_within(const Row& row, std::size_t n)
+        {
+            const column_range kept = row.cursor().extent();
+            const std::size_t begin = std::min(kept.begin, n);
+            return {begin, std::max(begin, std::min(kept.end, n))};
+        }
+
         /// The sums of a row's terms, while term<0> of each kept element is written to n columns, 0 where nothing is kept.
         template <class F, class Row>
         std::array<double, F::sums> store_terms(const F& f, typename F::value_type shift, Row row, typename F::value_type* to, std::size_t n)
         {
             using T = typename F::value_type;
-            const column_range kept = row.cursor().extent();
+            const column_range kept = extent_within(row, n);
             const auto wide = lanes<T>(shift);
             std::array<register_sum<T>, F::sums> sums;
-            const std::size_t begin = std::min(kept.begin, n);
-            const std::size_t end = std::max(begin, std::min(kept.end, n));
-            fill_columns(to, to + begin, T(0));
+            fill_columns(to, to + kept.begin, T(0));
             walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 if (bits == 0)
                 {
@@ -19823,7 +19842,7 @@ namespace xmask::inline XMASK_ABI
                     });
                 });
             });
-            fill_columns(to + end, to + n, T(0));
+            fill_columns(to + kept.end, to + n, T(0));
             return totals_of(sums);
         }
 
@@ -20357,9 +20376,8 @@ namespace xmask::inline XMASK_ABI
         {
             if constexpr (F::keeps_terms)
             {
-                const column_range kept = row.cursor().extent();
-                const std::size_t begin = std::min(kept.begin, n);
-                scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
+                const column_range kept = extent_within(row, n);
+                scale_columns(to + kept.begin, to + kept.end, facts[1]);
             }
             else
             {
@@ -21443,9 +21461,9 @@ namespace xmask::inline XMASK_ABI
     /// (prediction, target, what counts, options, gradient), of which the last two may be left out.
     ///
     /// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there, and such a view of the
-    /// gradient. target: the class of each position, integers of the prediction's shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
-    /// and balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum, 0 for positions
-    /// that do not count; or scaled(tensor, factor).
+    /// gradient. target: the class of each position, integers of the prediction's shape without that axis. What counts: a mask
+    /// that broadcasts into the target, real weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is
+    /// given the prediction's shape and the gradient of the sum, 0 for positions that do not count; or scaled(tensor, factor).
     /// A position that does not count is not looked at, so its target may be anything, -100 too. The loss's weight is the
     /// number of positions that count, or the sum of their weights, each times the weight of its target's class.
     /// Throws std::invalid_argument where shapes or options do not fit, std::out_of_range for the target of a counted
@@ -24041,21 +24059,6 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        struct product_of_two
-        {
-            template <class A, class B>
-            auto operator()(const A& a, const B& b) const
-            {
-                return a * b;
-            }
-
-            template <class B>
-            XMASK_INLINE B simd_apply(const B& a, const B& b) const
-            {
-                return a * b;
-            }
-        };
-
         /// u at each position, or u / weight; times the weights where there are some.
         template <class X, class M, class U>
         auto sum_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, bool mean)
@@ -24079,7 +24082,7 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                const auto slopes = lazy_function(product_of_two(), u, weights_in(m));
+                const auto slopes = u * weights_in(m);
                 if constexpr (weighted_mask_expression<M>)
                 {
                     return fill_kept<element>(shape, slopes, m.mask());

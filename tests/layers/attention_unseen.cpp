@@ -21,12 +21,6 @@
 namespace
 {
     template <class T>
-    const std::vector<T> garbage = {
-        std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
-        std::numeric_limits<T>::max(), -T(1e9), T(0),
-    };
-
-    template <class T>
     struct results
     {
         xt::xtensor<T, 3> y;
@@ -96,7 +90,7 @@ namespace
         const auto kept = oracle::elements(m && xmask::keep_all({std::size_t(2), q, k}));
         tensors<T> x(q, k);
         const results<T> expected = x.compute(m, soft_cap);
-        for (const T with : garbage<T>)
+        for (const T with : oracle::garbage<T>)
         {
             for (std::size_t b = 0; b < 2; ++b)
             {

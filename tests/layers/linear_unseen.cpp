@@ -23,12 +23,6 @@
 namespace
 {
     template <class T>
-    const std::vector<T> garbage = {
-        std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
-        std::numeric_limits<T>::max(), T(-1e9), T(-0.),
-    };
-
-    template <class T>
     struct layer
     {
         layer(std::size_t rows, std::size_t out, std::size_t in)
@@ -77,7 +71,7 @@ namespace
         };
         const layer<T> clean(rows, out, in);
         const auto expected = clean.compute(m);
-        for (const T with : garbage<T>)
+        for (const T with : oracle::garbage<T>)
         {
             CAPTURE(with);
             // Dropped weights, and inputs that no output keeps.

@@ -13,6 +13,7 @@
 #include <xmask/reduce/normalize.hpp>
 #include <xmask/reduce/softmax.hpp>
 
+#include "support/groups.hpp"
 #include "support/lines.hpp"
 #include "support/oracle.hpp"
 
@@ -77,17 +78,6 @@ namespace
         };
     }
 
-    /// Both tensors, with NaN where they are dropped.
-    template <class T>
-    xt::xarray<T> hidden(xt::xarray<T> x, const xt::xarray<bool>& kept)
-    {
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
-            x.flat(i) = kept.flat(i) ? x.flat(i) : std::numeric_limits<T>::quiet_NaN();
-        }
-        return x;
-    }
-
     /// Compares every gradient at these x and g with loops, along one axis.
     template <class T>
     void require_slopes(const xt::xarray<T>& x, const xt::xarray<T>& g, const xt::xarray<bool>& kept, std::size_t axis)
@@ -95,9 +85,10 @@ namespace
         const double tolerance = std::is_same_v<T, float> ? 1e-6 : 1e-13;
         const xmask::bitmask m = xmask::keep_where(kept);
         const auto along = static_cast<std::ptrdiff_t>(axis);
-        const auto u = hidden(g, kept);
-        const xt::xarray<T> p = hidden(xt::xarray<T>(xmask::masked_softmax(x, m, along)), kept);
-        const xt::xarray<T> log_p = hidden(xt::xarray<T>(xmask::masked_log_softmax(x, m, along)), kept);
+        const auto hidden = [&](const xt::xarray<T>& tensor) { return groups::hide(tensor, oracle::elements(kept)); };
+        const auto u = hidden(g);
+        const xt::xarray<T> p = hidden(xt::xarray<T>(xmask::masked_softmax(x, m, along)));
+        const xt::xarray<T> log_p = hidden(xt::xarray<T>(xmask::masked_log_softmax(x, m, along)));
         const xt::xarray<T> by_softmax = xmask::masked_softmax_gradient(p, u, m, along);
         REQUIRE(oracle::close(by_softmax, lines::map(axis, kept, softmax_slope(1), p, u), tolerance));
         const xt::xarray<T> by_softmin = xmask::masked_softmin_gradient(p, u, m, along);
@@ -113,7 +104,7 @@ namespace
         for (const double norm : {1., 2., 3.})
         {
             CAPTURE(norm);
-            const xt::xarray<T> by_x = xmask::masked_normalize_gradient(hidden(far, kept), u, m, along, {.p = norm});
+            const xt::xarray<T> by_x = xmask::masked_normalize_gradient(hidden(far), u, m, along, {.p = norm});
             REQUIRE(oracle::close(by_x, lines::map(axis, kept, normalize_slope(norm), far, u), 4 * tolerance));
         }
     }

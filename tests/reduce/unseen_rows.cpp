@@ -21,22 +21,6 @@
 
 namespace
 {
-    /// x with each of these where it is dropped, in turn.
-    template <class T>
-    xt::xarray<T> hidden(xt::xarray<T> x, const xt::xarray<bool>& kept, const std::vector<T>& garbage)
-    {
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
-            x.flat(i) = kept.flat(i) ? x.flat(i) : garbage[i % garbage.size()];
-        }
-        return x;
-    }
-
-    template <class T>
-    const std::vector<T> unreal = {
-        std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(), T(1e30)
-    };
-
     /// All that is computed of x and g under m, along an axis.
     template <class T, class M>
     std::vector<T> along(const xt::xarray<T>& x, const xt::xarray<T>& g, const M& m, std::ptrdiff_t axis)
@@ -71,7 +55,7 @@ TEMPLATE_TEST_CASE("softmax, normalize and their gradients never see what is dro
         {
             CAPTURE(n, axis);
             const auto expected = along(x, g, m, axis);
-            const auto seen = along(hidden(x, kept, unreal<TestType>), hidden(g, kept, unreal<TestType>), m, axis);
+            const auto seen = along(oracle::hide(x, oracle::elements(m)), oracle::hide(g, oracle::elements(m)), m, axis);
             REQUIRE(oracle::same_bits(seen, expected));
         }
     }
@@ -102,12 +86,12 @@ TEMPLATE_TEST_CASE("losses of classes never see a dropped position, class or tar
         known_logits.flat(i) = counted_logits.flat(i) && known(i % classes);
     }
     const std::vector<std::int64_t> no_class = {-100, 70, std::numeric_limits<std::int64_t>::min(), 1 << 20};
-    const auto wrong_target = hidden(target, counted, no_class);
+    const auto wrong_target = oracle::hide(target, oracle::elements(counted), no_class);
     const auto compare = [&](const auto& loss, const xt::xarray<bool>& seen_logits, const auto& options) {
         tensor expected;
         tensor gradient;
         const xmask::loss before = loss(logits, target, m, options, expected);
-        const auto hidden_logits = hidden(logits, seen_logits, unreal<TestType>);
+        const auto hidden_logits = oracle::hide(logits, oracle::elements(seen_logits));
         const xmask::loss after = loss(hidden_logits, wrong_target, m, options, gradient);
         REQUIRE(oracle::same_bits(after.sum, before.sum));
         REQUIRE(oracle::same_bits(after.weight, before.weight));

@@ -117,9 +117,9 @@ namespace groups
     template <class T>
     xt::xarray<T> hide(xt::xarray<T> x, const std::vector<char>& kept)
     {
-        for (std::size_t i = 0; i < x.size(); ++i)
+        if constexpr (std::is_floating_point_v<T>)
         {
-            x.flat(i) = kept[i] == 0 && std::is_floating_point_v<T> ? std::numeric_limits<T>::quiet_NaN() : x.flat(i);
+            return oracle::hide(std::move(x), kept, {std::numeric_limits<T>::quiet_NaN()});
         }
         return x;
     }

@@ -134,6 +134,24 @@ namespace oracle
                && std::equal(a.begin(), a.end(), b.begin(), [](const T& x, const T& y) { return same_bits(x, y); });
     }
 
+    /// What may stand where nothing is kept.
+    template <class T>
+    const std::vector<T> garbage = {
+        std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
+        std::numeric_limits<T>::max(), T(-1e9), T(0), T(-0.),
+    };
+
+    /// x with these where it is dropped, in turn.
+    template <class T>
+    xt::xarray<T> hide(xt::xarray<T> x, const std::vector<char>& kept, const std::vector<T>& with = garbage<T>)
+    {
+        for (std::size_t i = 0; i < x.size(); ++i)
+        {
+            x.flat(i) = kept[i] != 0 ? x.flat(i) : with[i % with.size()];
+        }
+        return x;
+    }
+
     /// |a - b| <= tolerance * max(1, |b|), element by element; NaN agrees with NaN.
     template <class A, class B>
     bool close(const A& a, const B& b, double tolerance)

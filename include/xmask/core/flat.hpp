@@ -39,6 +39,16 @@ namespace xmask::inline XMASK_ABI::detail
         return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
     }
 
+    /// The first word of each of `count` rows from r on, one after the other.
+    template <class Rows>
+    void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, word_t* to)
+    {
+        for (std::size_t i = 0; i < count; ++i)
+        {
+            to[i] = rows.row(r + i).word(0);
+        }
+    }
+
     /// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers. Many are put together
     /// at a time, so that what is the same for all of them stays in registers.
     template <class Rows>

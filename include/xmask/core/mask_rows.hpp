@@ -196,10 +196,7 @@ namespace xmask::inline XMASK_ABI::detail
                     return;
                 }
             }
-            for (std::size_t i = 0; i < count; ++i)
-            {
-                to[i] = row(r + i).word(0);
-            }
+            ask_first_words(*this, r, count, to);
         }
 
         [[nodiscard]] flat_form form() const noexcept

@@ -75,9 +75,10 @@ namespace xmask::inline XMASK_ABI::detail
             return {0, m_row_count, 0, m_columns};
         }
 
+        /// Whether threads, where there are some, are worth waking.
         [[nodiscard]] bool worth_threads() const noexcept
         {
-            return has_threads && m_row_count * m_columns >= threaded_elements && size() > 1;
+            return m_row_count * m_columns >= threaded_elements && size() > 1;
         }
 
     private:
@@ -102,6 +103,7 @@ namespace xmask::inline XMASK_ABI::detail
 
     /// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
     template <class F>
+        requires has_threads
     void for_each_in_threads(std::size_t count, F&& f)
     {
 #if defined(XTENSOR_USE_TBB)
@@ -126,11 +128,6 @@ namespace xmask::inline XMASK_ABI::detail
         {
             std::rethrow_exception(thrown);
         }
-#else
-        for (std::size_t i = 0; i < count; ++i)
-        {
-            f(i);
-        }
 #endif
     }
 
@@ -139,31 +136,37 @@ namespace xmask::inline XMASK_ABI::detail
     template <class Rows, class F>
     void for_each_piece(const pieces& all, const Rows& rows, F&& f)
     {
-        if (!all.worth_threads())
+        if constexpr (has_threads)
         {
-            f(rows, all.whole());
-            return;
+            if (all.worth_threads())
+            {
+                for_each_in_threads(all.size(), [&](std::size_t i) {
+                    const Rows own = rows;
+                    f(own, all[i]);
+                });
+                return;
+            }
         }
-        for_each_in_threads(all.size(), [&](std::size_t i) {
-            const Rows own = rows;
-            f(own, all[i]);
-        });
+        f(rows, all.whole());
     }
 
     /// The sum of f(rows, piece) over all pieces; `add(sum, next)` adds one. There is at least one piece.
     template <class Rows, class F, class Add>
     auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add)
     {
-        if (all.worth_threads())
+        if constexpr (has_threads)
         {
-            std::vector<decltype(f(rows, all[0]))> parts(all.size());
-            for_each_in_threads(all.size(), [&](std::size_t i) {
-                const Rows own = rows;
-                parts[i] = f(own, all[i]);
-            });
-            auto sum = parts[0];
-            std::for_each(parts.begin() + 1, parts.end(), [&](const auto& part) { add(sum, part); });
-            return sum;
+            if (all.worth_threads())
+            {
+                std::vector<decltype(f(rows, all[0]))> parts(all.size());
+                for_each_in_threads(all.size(), [&](std::size_t i) {
+                    const Rows own = rows;
+                    parts[i] = f(own, all[i]);
+                });
+                auto sum = parts[0];
+                std::for_each(parts.begin() + 1, parts.end(), [&](const auto& part) { add(sum, part); });
+                return sum;
+            }
         }
         auto sum = f(rows, all[0]);
         for (std::size_t i = 1; i < all.size(); ++i)

@@ -688,6 +688,7 @@ namespace xmask::inline XMASK_ABI::detail
     inline constexpr bool reads_freely<function_row<F, Row...>> = block_t<function_row<F, Row...>>::in_registers
                                                                   && (reads_freely<Row> && ...);
 
+    /// Whether to read what is dropped costs no more than a load, less than to ask what is.
     template <class Row>
     inline constexpr bool reads_memory = false;
 

@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "../core/flat.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/range_cursor.hpp"
@@ -77,10 +78,7 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t n = m_shape[m_shape.size() - 1];
                 if (n > word_columns || !m_offsets.uniform(1))
                 {
-                    for (std::size_t i = 0; i < count; ++i)
-                    {
-                        to[i] = row(r + i).word(0);
-                    }
+                    ask_first_words(*this, r, count, to);
                     return;
                 }
                 const auto* lengths = data() + r;

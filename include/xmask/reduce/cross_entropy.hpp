@@ -463,9 +463,9 @@ namespace xmask::inline XMASK_ABI
     /// (prediction, target, what counts, options, gradient), of which the last two may be left out.
     ///
     /// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there, and such a view of the
-    /// gradient. target: the class of each position, integers of the prediction's shape without that axis. What counts: a mask that broadcasts into the target, real weights, or both by weighted(m, w)
-    /// and balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum, 0 for positions
-    /// that do not count; or scaled(tensor, factor).
+    /// gradient. target: the class of each position, integers of the prediction's shape without that axis. What counts: a mask
+    /// that broadcasts into the target, real weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is
+    /// given the prediction's shape and the gradient of the sum, 0 for positions that do not count; or scaled(tensor, factor).
     /// A position that does not count is not looked at, so its target may be anything, -100 too. The loss's weight is the
     /// number of positions that count, or the sum of their weights, each times the weight of its target's class.
     /// Throws std::invalid_argument where shapes or options do not fit, std::out_of_range for the target of a counted

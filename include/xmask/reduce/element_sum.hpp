@@ -82,6 +82,13 @@ namespace xmask::inline XMASK_ABI::detail
     {
         sum_t<T> sum = 0;
         double weight = 0;
+
+        weighted_sum& operator+=(const weighted_sum& other) noexcept
+        {
+            sum += other.sum;
+            weight += other.weight;
+            return *this;
+        }
     };
 
     /// Collects terms of type T, by registers where they have them.
@@ -462,10 +469,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return {};
         }
-        const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) {
-            sum.sum += part.sum;
-            sum.weight += part.weight;
-        };
+        const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) { sum += part; };
         if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
         {
             return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {

@@ -361,17 +361,24 @@ namespace xmask::inline XMASK_ABI
             }
         }
 
+        /// The extent of a row of n columns, within them.
+        template <class Row>
+        column_range extent_within(const Row& row, std::size_t n)
+        {
+            const column_range kept = row.cursor().extent();
+            const std::size_t begin = std::min(kept.begin, n);
+            return {begin, std::max(begin, std::min(kept.end, n))};
+        }
+
         /// The sums of a row's terms, while term<0> of each kept element is written to n columns, 0 where nothing is kept.
         template <class F, class Row>
         std::array<double, F::sums> store_terms(const F& f, typename F::value_type shift, Row row, typename F::value_type* to, std::size_t n)
         {
             using T = typename F::value_type;
-            const column_range kept = row.cursor().extent();
+            const column_range kept = extent_within(row, n);
             const auto wide = lanes<T>(shift);
             std::array<register_sum<T>, F::sums> sums;
-            const std::size_t begin = std::min(kept.begin, n);
-            const std::size_t end = std::max(begin, std::min(kept.end, n));
-            fill_columns(to, to + begin, T(0));
+            fill_columns(to, to + kept.begin, T(0));
             walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 if (bits == 0)
                 {
@@ -402,7 +409,7 @@ namespace xmask::inline XMASK_ABI
                     });
                 });
             });
-            fill_columns(to + end, to + n, T(0));
+            fill_columns(to + kept.end, to + n, T(0));
             return totals_of(sums);
         }
 
@@ -936,9 +943,8 @@ namespace xmask::inline XMASK_ABI
         {
             if constexpr (F::keeps_terms)
             {
-                const column_range kept = row.cursor().extent();
-                const std::size_t begin = std::min(kept.begin, n);
-                scale_columns(to + begin, to + std::max(begin, std::min(kept.end, n)), facts[1]);
+                const column_range kept = extent_within(row, n);
+                scale_columns(to + kept.begin, to + kept.end, facts[1]);
             }
             else
             {

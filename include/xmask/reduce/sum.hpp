@@ -232,21 +232,6 @@ namespace xmask::inline XMASK_ABI
 
     namespace detail
     {
-        struct product_of_two
-        {
-            template <class A, class B>
-            auto operator()(const A& a, const B& b) const
-            {
-                return a * b;
-            }
-
-            template <class B>
-            XMASK_INLINE B simd_apply(const B& a, const B& b) const
-            {
-                return a * b;
-            }
-        };
-
         /// u at each position, or u / weight; times the weights where there are some.
         template <class X, class M, class U>
         auto sum_gradient(const char* function, const X& x, const M& m, const axes_list& names, const U& upstream, bool mean)
@@ -270,7 +255,7 @@ namespace xmask::inline XMASK_ABI
             }
             else
             {
-                const auto slopes = lazy_function(product_of_two(), u, weights_in(m));
+                const auto slopes = u * weights_in(m);
                 if constexpr (weighted_mask_expression<M>)
                 {
                     return fill_kept<element>(shape, slopes, m.mask());
