@@ -2939,7 +2939,7 @@ namespace xmask::inline XMASK_ABI::detail
     /// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
     template <class F>
         requires has_threads
-    void for_each_in_threads(std::size_t count, F&& f)
+    void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&& f)
     {
 #if defined(XTENSOR_USE_TBB)
         tbb::parallel_for(std::size_t(0), count, f);
