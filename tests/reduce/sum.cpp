@@ -93,7 +93,7 @@ TEST_CASE("Sums of integers do not overflow the elements' type", "[sum]")
 
 TEST_CASE("Sums of very many floats are right to 1e-7 of their magnitudes", "[sum]")
 {
-    const std::size_t n = 1500001;
+    const std::size_t n = 500001;
     xt::xarray<float> x = xt::zeros<float>({n});
     const auto kept = oracle::random<bool>({n}, 2);
     const auto check = [&] {
@@ -108,27 +108,27 @@ TEST_CASE("Sums of very many floats are right to 1e-7 of their magnitudes", "[su
             const naive expected(oracle::elements(x), oracle::elements(chosen));
             REQUIRE(error_of(xmask::masked_sum(x, m), expected) < 1e-7);
             REQUIRE(error_of(static_cast<double>(xmask::masked_mean(x, m)) * expected.count, expected) < 1e-7);
-            // Along rows and columns of a square, too.
-            const std::size_t side = 1000;
-            const xt::xarray<float> square = xt::reshape_view(xt::view(x, xt::range(0, side * side)), {side, side});
-            const auto rows = xmask::masked_sum(square, xmask::keep_all({side, side}), 1);
-            const auto columns = xmask::masked_sum(square, xmask::keep_all({side, side}), 0);
-            const auto elements = oracle::elements(square);
-            double worst = 0;
-            for (std::size_t k = 0; k < side; k += 111)
-            {
-                std::vector<float> row;
-                std::vector<float> column;
-                for (std::size_t i = 0; i < side; ++i)
-                {
-                    row.push_back(elements[k * side + i]);
-                    column.push_back(elements[i * side + k]);
-                }
-                const std::vector<char> ones(side, 1);
-                worst = std::max({worst, error_of(rows(k), naive(row, ones)), error_of(columns(k), naive(column, ones))});
-            }
-            REQUIRE(worst < 1e-7);
         }
+        // Along rows and columns of a square, too.
+        const std::size_t side = 600;
+        const xt::xarray<float> square = xt::reshape_view(xt::view(x, xt::range(0, side * side)), {side, side});
+        const auto rows = xmask::masked_sum(square, xmask::keep_all({side, side}), 1);
+        const auto columns = xmask::masked_sum(square, xmask::keep_all({side, side}), 0);
+        const auto elements = oracle::elements(square);
+        double worst = 0;
+        for (std::size_t k = 0; k < side; k += 66)
+        {
+            std::vector<float> row;
+            std::vector<float> column;
+            for (std::size_t i = 0; i < side; ++i)
+            {
+                row.push_back(elements[k * side + i]);
+                column.push_back(elements[i * side + k]);
+            }
+            const std::vector<char> ones(side, 1);
+            worst = std::max({worst, error_of(rows(k), naive(row, ones)), error_of(columns(k), naive(column, ones))});
+        }
+        REQUIRE(worst < 1e-7);
     };
     SECTION("all equal")
     {
