@@ -78,7 +78,16 @@ TEST_CASE("exp of floats at its ends", "[exp]")
     REQUIRE(exp_of(-limits::denorm_min()) == 1.f);
     REQUIRE(exp_of(-0x1p-30f) == 1.f);
     REQUIRE(exp_of(-87.f) > 0.f);
-    for (const float x : {-88.f, -89.f, -100.f, -1e4f, -1e9f, limits::lowest(), -limits::infinity()})
+    // Between the normal floats and 0 it only falls.
+    float before = exp_of(-87.33f);
+    for (float x = -87.34f; x > -88.1f; x -= 1e-3f)
+    {
+        const float y = exp_of(x);
+        REQUIRE((y >= 0.f && y <= before));
+        before = y;
+    }
+    REQUIRE(before == 0.f);
+    for (const float x : {-88.04f, -89.f, -100.f, -1e4f, -1e9f, limits::lowest(), -limits::infinity()})
     {
         REQUIRE(exp_of(x) == 0.f);
         REQUIRE_FALSE(std::signbit(exp_of(x)));

@@ -170,7 +170,7 @@ namespace xmask::inline XMASK_ABI
     /// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f * scores + bias` is
     /// scaled and shifted on the way. m broadcasts into x. axis: counts from the end where negative. Lazy: assign it, or go
     /// on with it. Where nothing is kept, or nothing but -inf, the result is 0, never NaN; NaN that is kept makes its
-    /// line NaN. Elements below 6e-39 of the largest may become 0.
+    /// line NaN. Elements below 1.2e-38 of the largest may come out smaller, or 0.
     /// Throws std::invalid_argument where the mask does not fit, std::out_of_range for an axis that x does not have.
     /// Along the last axis a row is read twice, while in the cache, and each exponential is computed once; along another
     /// axis, or inside of a larger expression, twice, and another axis takes memory for its lines.
