@@ -257,7 +257,7 @@ namespace xmask::inline XMASK_ABI
                 });
                 return;
             }
-            add_block<T, true>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                 return zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, g));
             });
         }
@@ -399,7 +399,7 @@ namespace xmask::inline XMASK_ABI
                 }
                 else
                 {
-                    add_block<T, true>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    add_block<T, false>(sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                         return store(k, full, zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term)));
                     });
                 }
