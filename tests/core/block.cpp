@@ -102,7 +102,7 @@ TEST_CASE("blocks cover a row once", "[block]")
         {
             stepwise_row row{{}, step};
             std::size_t next = 0;
-            detail::for_each_block(row, n, [&](std::size_t c, auto count) {
+            detail::for_each_block(row, 0, n, [&](std::size_t c, auto count) {
                 REQUIRE(c == next);
                 REQUIRE((c >= row.begin && c + count <= row.ready));
                 const bool whole = std::is_same_v<decltype(count), detail::whole_word>;

@@ -99,6 +99,19 @@ namespace
         print_loss("masked_huber", xmask::masked_huber(x, t, m, {.delta = 0.5}, y));
         print("its gradient", y);
         print_loss("weights", xmask::masked_mse(x, t, xt::abs(t)));
+        auto classes = xt::xtensor<std::int64_t, 1>::from_shape({rows});
+        for (std::size_t r = 0; r < rows; ++r)
+        {
+            classes(r) = static_cast<std::int64_t>(r * 104729 % columns);
+        }
+        const auto counted = xmask::keep_below(classes, static_cast<std::int64_t>(columns / 2 + 1));
+        print_loss("masked_cross_entropy", xmask::masked_cross_entropy(2.f * x, classes, counted, y));
+        print("its gradient", y);
+        print_loss("smoothed", xmask::masked_cross_entropy(x, classes, counted, {.label_smoothing = 0.1}, turned));
+        print("its gradient", turned);
+        print("of each", xmask::masked_cross_entropy.each(x, classes, counted));
+        print_loss("masked_nll", xmask::masked_nll(x, classes, counted, y));
+        print("its gradient", y);
         xt::noalias(y) = xmask::masked_softmax(x, m);
         print("masked_softmax", y);
         xt::noalias(y) = xmask::masked_log_softmax(x, some);

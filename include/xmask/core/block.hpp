@@ -59,14 +59,14 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    /// Calls f(c, count) for each block of n columns of a row of operands, prepared; count is whole_word for all but the
-    /// last.
+    /// Calls f(c, count) for each block of the columns [c, stop) of a row of operands, prepared; count is whole_word for all
+    /// but the last.
     template <class Row, class F>
-    XMASK_INLINE void for_each_block(Row& row, std::size_t n, F&& f)
+    XMASK_INLINE void for_each_block(Row& row, std::size_t c, std::size_t stop, F&& f)
     {
-        for (std::size_t c = 0; c < n;)
+        while (c < stop)
         {
-            const std::size_t end = row.prepare(c, n);
+            const std::size_t end = row.prepare(c, stop);
             for (; c + word_columns <= end; c += word_columns)
             {
                 f(c, whole_word());

@@ -234,7 +234,7 @@ namespace xmask::inline XMASK_ABI
         template <class T, class Row>
         void append_row(Row row, std::size_t n, std::vector<T>& to)
         {
-            for_each_block(row, n, [&](std::size_t c, std::size_t count) {
+            for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
                 const auto block = row.read(c, count, first_bits(count));
                 for (std::size_t k = 0; k < count; ++k)
                 {

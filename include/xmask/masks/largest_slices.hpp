@@ -97,7 +97,7 @@ namespace xmask::inline XMASK_ABI
                     auto row = operand.row(r);
                     const bool along = m_slices.along_rows();
                     const std::size_t slice = along ? 0 : m_slices.position(r);
-                    for_each_block(row, n, [&](std::size_t c, std::size_t count) {
+                    for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
                         const auto block = row.read(c, count, first_bits(count));
                         for (std::size_t k = 0; k < count; ++k)
                         {

@@ -102,15 +102,21 @@ namespace xmask::inline XMASK_ABI
 
             using terms = exp_terms<T, false>;
 
-            plain_entropy(const Logits& logits, std::size_t classes)
-                : m_logits(&logits)
+            plain_entropy(Logits logits, std::size_t classes)
+                : m_logits(std::move(logits))
                 , m_classes(classes)
             {
             }
 
+            [[nodiscard]] double logit(std::size_t position, std::size_t target) const
+            {
+                auto row = m_logits.row(position);
+                return static_cast<double>(read_one(row, target));
+            }
+
             [[nodiscard]] auto row(std::size_t position) const
             {
-                return bundle_row<range_cursor, row_t<Logits>>(range_cursor({0, m_classes}), m_logits->row(position));
+                return bundle_row<range_cursor, row_t<Logits>>(range_cursor({0, m_classes}), m_logits.row(position));
             }
 
             [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept
@@ -135,8 +141,32 @@ namespace xmask::inline XMASK_ABI
 
         private:
 
-            const Logits* m_logits;
+            Logits m_logits;
             std::size_t m_classes;
+        };
+
+        /// The weights of the classes, and which of them there are.
+        template <class T>
+        struct class_table
+        {
+            template <class S>
+            class_table(const char* function, const S& shape, const cross_entropy_options& options)
+                : weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
+                , classes(options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape))))
+            {
+                require_broadcast(function, "a mask over classes", classes.shape(), shape);
+                if (options.class_weights.size() == 0)
+                {
+                    weights.fill(T(1));
+                }
+                else
+                {
+                    std::ranges::transform(options.class_weights, weights.begin(), [](double w) { return static_cast<T>(w); });
+                }
+            }
+
+            xt::xtensor<T, 1> weights;
+            bitmask classes;
         };
 
         /// The same with smoothing, class weights and a mask over classes. The smoothed part of position i is
@@ -149,33 +179,26 @@ namespace xmask::inline XMASK_ABI
             using terms = smoothed_terms<T>;
 
             template <class S>
-            smoothed_entropy(const char* function, const Logits& logits, const S& shape, const cross_entropy_options& options)
-                : m_logits(&logits)
-                , m_weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
-                , m_classes(options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape))))
-                , m_masks(m_classes, shape)
-                , m_rows(m_weights, shape)
-                , m_smoothing(options.label_smoothing)
+            smoothed_entropy(Logits logits, const class_table<T>& table, const S& shape, double smoothing)
+                : m_logits(std::move(logits))
+                , m_table(&table)
+                , m_masks(table.classes, shape)
+                , m_rows(table.weights, shape)
+                , m_smoothing(smoothing)
             {
-                require_broadcast(function, "a mask over classes", m_classes.shape(), shape);
-                if (options.class_weights.size() == 0)
-                {
-                    m_weights.fill(T(1));
-                }
-                else
-                {
-                    std::ranges::transform(options.class_weights, m_weights.begin(), [](double w) { return static_cast<T>(w); });
-                }
             }
 
-            smoothed_entropy(const smoothed_entropy&) = delete;
-            smoothed_entropy& operator=(const smoothed_entropy&) = delete;
+            [[nodiscard]] double logit(std::size_t position, std::size_t target) const
+            {
+                auto row = m_logits.row(position);
+                return static_cast<double>(read_one(row, target));
+            }
 
             [[nodiscard]] auto row(std::size_t position) const
             {
                 using cursor = typename mask_rows<bitmask>::cursor;
                 return bundle_row<cursor, row_t<Logits>, memory_row<T>>(
-                    m_masks.row(position), m_logits->row(position), m_rows.row(position)
+                    m_masks.row(position), m_logits.row(position), m_rows.row(position)
                 );
             }
 
@@ -207,11 +230,11 @@ namespace xmask::inline XMASK_ABI
                 }
                 const auto cursor = m_masks.row(position);
                 const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
-                for (std::size_t c = 0; c < m_weights.size(); c += word_columns)
+                for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns)
                 {
                     for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
                     {
-                        to[c + lowest_bit(bits)] -= factor * m_weights.data()[c + lowest_bit(bits)];
+                        to[c + lowest_bit(bits)] -= factor * m_table->weights.data()[c + lowest_bit(bits)];
                     }
                 }
             }
@@ -231,16 +254,16 @@ namespace xmask::inline XMASK_ABI
                 {
                     return {};
                 }
-                if (m_classes.dimension() > 1 || !m_known)
+                if (m_table->classes.dimension() > 1 || !m_known)
                 {
                     m_sums = {};
                     const auto cursor = m_masks.row(position);
-                    for (std::size_t c = 0; c < m_weights.size(); c += word_columns)
+                    for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns)
                     {
                         for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
                         {
                             m_sums.count += 1;
-                            m_sums.weight += static_cast<double>(m_weights.data()[c + lowest_bit(bits)]);
+                            m_sums.weight += static_cast<double>(m_table->weights.data()[c + lowest_bit(bits)]);
                         }
                     }
                     m_known = true;
@@ -248,9 +271,8 @@ namespace xmask::inline XMASK_ABI
                 return m_sums;
             }
 
-            const Logits* m_logits;
-            xt::xtensor<T, 1> m_weights;
-            bitmask m_classes;
+            Logits m_logits;
+            const class_table<T>* m_table;
             mask_rows<bitmask> m_masks;
             memory_rows<T> m_rows;
             double m_smoothing;
@@ -292,67 +314,89 @@ namespace xmask::inline XMASK_ABI
             std::vector<T> m_buffer;
         };
 
-        /// The loss of each counted position, visit(position, loss), and the gradient.
-        template <class T, class Entropy, class Logits, class Positions, class G, class Visit>
-        void for_each_entropy(
-            const Entropy& entropy, const Logits& logits, const Positions& positions, const cross_entropy_options& options,
-            std::size_t classes, G&& gradient, Visit&& visit
+        /// What a position's loss is made of.
+        template <class Entropy>
+        struct position_entropy
+        {
+            line_sums<typename Entropy::terms> line;
+            double logit;    // of the target
+            double own;      // the weight of its class
+            double log_sum = std::log(line.sums[0]) + static_cast<double>(line.shift);
+
+            [[nodiscard]] double loss(const Entropy& entropy, const cross_entropy_options& options, std::size_t position) const
+            {
+                return (1 - options.label_smoothing) * own * (log_sum - logit) + entropy.smoothing(position, log_sum, line)
+                       + options.z_loss * log_sum * log_sum;
+            }
+        };
+
+        /// The sum of the losses of the positions [first, last); visit(position, loss) is called for each that counts.
+        template <class Entropy, class Positions, class Visit>
+        loss sum_of_entropies(
+            const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
+            const cross_entropy_options& options, Visit&& visit
         )
         {
-            constexpr bool wants_gradient = !std::is_same_v<std::decay_t<G>, no_gradient>;
+            const typename Entropy::terms terms;
+            loss sum;
+            positions.for_each(
+                first, last,
+                [&](std::size_t position, auto at, double weight) {
+                    const auto target = static_cast<std::size_t>(at);
+                    const position_entropy<Entropy> one{
+                        sums_of_row(terms, entropy.row(position)), entropy.logit(position, target),
+                        class_weight(options.class_weights, target)
+                    };
+                    const loss weighted{weight * one.loss(entropy, options, position), weight * one.own};
+                    visit(position, weighted);
+                    sum += weighted;
+                },
+                [](std::size_t) {}
+            );
+            return sum;
+        }
+
+        /// The same, with the gradient.
+        template <class T, class Entropy, class Positions, class G, class Visit>
+        loss entropies_and_gradient(
+            const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
+            const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+        )
+        {
+            using traits = gradient_traits<G>;
+            auto& container = traits::target(gradient);
+            row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+            row_target<T, decltype(writer)> result(writer, classes);
             const typename Entropy::terms terms;
             const double hard = 1 - options.label_smoothing;
-            const auto logit_of = [&](std::size_t position, std::size_t target) {
-                auto row = logits.row(position);
-                return static_cast<double>(read_one(row, target));
-            };
-            const auto loss_of = [&](std::size_t position, const auto& line, double log_sum, double logit, double own) {
-                return hard * own * (log_sum - logit) + entropy.smoothing(position, log_sum, line) + options.z_loss * log_sum * log_sum;
-            };
-            const auto log_sum_of = [](const auto& line) { return std::log(line.sums[0]) + static_cast<double>(line.shift); };
-            if constexpr (!wants_gradient)
-            {
-                positions.for_each(
-                    [&](std::size_t position, auto at, double weight) {
-                        const auto target = static_cast<std::size_t>(at);
-                        const auto line = sums_of_row(terms, entropy.row(position));
-                        const double own = class_weight(options.class_weights, target);
-                        const double one = loss_of(position, line, log_sum_of(line), logit_of(position, target), own);
-                        visit(position, loss{weight * one, weight * own});
-                    },
-                    [](std::size_t) {}
-                );
-            }
-            else
-            {
-                using traits = gradient_traits<std::remove_reference_t<G>>;
-                auto& container = traits::target(gradient);
-                row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
-                row_target<T, decltype(writer)> result(writer, classes);
-                positions.for_each(
-                    [&](std::size_t position, auto at, double weight) {
-                        const auto target = static_cast<std::size_t>(at);
-                        T* to = result.begin(position);
-                        // Before its place is written: the gradient may be the logits' own memory.
-                        const double logit = logit_of(position, target);
-                        const auto line = store_terms(terms, entropy.row(position), to, classes);
-                        const double log_sum = log_sum_of(line);
-                        const double own = class_weight(options.class_weights, target);
-                        visit(position, loss{weight * loss_of(position, line, log_sum, logit, own), weight * own});
-                        const double scale = weight * traits::scale(gradient);
-                        const double slope = hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
-                        scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
-                        to[target] -= static_cast<T>(scale * hard * own);
-                        entropy.subtract_smoothing(position, to, scale);
-                        result.end();
-                    },
-                    [&](std::size_t position) {
-                        T* to = result.begin(position);
-                        fill_columns(to, to + classes, T(0));
-                        result.end();
-                    }
-                );
-            }
+            loss sum;
+            positions.for_each(
+                first, last,
+                [&](std::size_t position, auto at, double weight) {
+                    const auto target = static_cast<std::size_t>(at);
+                    T* to = result.begin(position);
+                    // Before its place is written: the gradient may be the logits' own memory.
+                    const double logit = entropy.logit(position, target);
+                    const position_entropy<Entropy> one{
+                        store_terms(terms, entropy.row(position), to, classes), logit, class_weight(options.class_weights, target)
+                    };
+                    const loss weighted{weight * one.loss(entropy, options, position), weight * one.own};
+                    visit(position, weighted);
+                    sum += weighted;
+                    const double scale = weight * traits::scale(gradient);
+                    const double slope = hard * one.own + entropy.smoothing_slope(position) + 2 * options.z_loss * one.log_sum;
+                    scale_columns(to, to + classes, static_cast<T>(scale * slope / one.line.sums[0]));
+                    to[target] -= static_cast<T>(scale * hard * one.own);
+                    entropy.subtract_smoothing(position, to, scale);
+                    result.end();
+                },
+                [&](std::size_t position) {
+                    T* to = result.begin(position);
+                    fill_columns(to, to + classes, T(0));
+                    result.end();
+                }
+            );
+            return sum;
         }
 
         inline void require_entropy_options(const char* function, const cross_entropy_options& options, std::size_t classes)
@@ -368,94 +412,129 @@ namespace xmask::inline XMASK_ABI
             require_class_weights(function, options.class_weights, classes);
         }
 
-        /// Checks all there is to check, then visits the loss of each counted position and writes the gradient.
+        /// Checks all there is to check, then sums the losses, visits that of each counted position, and writes the gradient.
         template <class P, class Q, class M, class G, class Visit>
-        void cross_entropy(
-            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G&& gradient,
+        loss cross_entropy(
+            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G& gradient,
             Visit&& visit
         )
         {
             using T = std::remove_cv_t<value_type_t<P>>;
+            using logits = decltype(make_operand<T>(prediction, prediction.shape()));
             require_class_shapes(function, prediction, target, m);
             const auto& shape = prediction.shape();
             const std::size_t classes = columns_of(shape);
             require_entropy_options(function, options, classes);
-            const auto logits = make_operand<T>(prediction, shape);
             const auto positions = positions_of(m, target, options.ignore);
             const auto run = [&](const auto& entropy) {
                 require_targets(function, positions, target.shape(), classes, [&](std::size_t position, std::size_t at) {
                     return entropy.has_class(position, at);
                 });
-                if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
+                if constexpr (std::is_same_v<G, const no_gradient>)
                 {
-                    resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
+                    return sum_over_positions(
+                        entropy, positions, classes, [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                            return sum_of_entropies(rows, some, first, last, options, visit);
+                        }
+                    );
                 }
-                for_each_entropy<T>(entropy, logits, positions, options, classes, gradient, visit);
+                else
+                {
+                    resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
+                    return sum_over_positions(
+                        entropy, positions, classes, [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                            return entropies_and_gradient<T>(rows, some, first, last, options, classes, gradient, visit);
+                        }
+                    );
+                }
             };
             if (options.label_smoothing == 0 && !options.classes.has_value())
             {
-                run(plain_entropy<T, decltype(make_operand<T>(prediction, shape))>(logits, classes));
+                return run(plain_entropy<T, logits>(make_operand<T>(prediction, shape), classes));
             }
-            else
-            {
-                run(smoothed_entropy<T, decltype(make_operand<T>(prediction, shape))>(function, logits, shape, options));
-            }
+            const class_table<T> table(function, shape, options);
+            return run(smoothed_entropy<T, logits>(make_operand<T>(prediction, shape), table, shape, options.label_smoothing));
         }
 
-        /// The same of log-probabilities.
+        /// The sum of the losses of the positions [first, last), of log-probabilities.
+        template <class Logs, class Positions, class Visit>
+        loss sum_of_likelihoods(
+            const Logs& logs, const Positions& positions, std::size_t first, std::size_t last, const nll_options& options, Visit&& visit
+        )
+        {
+            loss sum;
+            positions.for_each(
+                first, last,
+                [&](std::size_t position, auto at, double weight) {
+                    const auto target = static_cast<std::size_t>(at);
+                    const double own = weight * class_weight(options.class_weights, target);
+                    auto row = logs.row(position);
+                    const loss one{-own * static_cast<double>(read_one(row, target)), own};
+                    visit(position, one);
+                    sum += one;
+                },
+                [](std::size_t) {}
+            );
+            return sum;
+        }
+
+        /// Their gradient.
+        template <class T, class Positions, class G>
+        void likelihood_gradient(
+            const Positions& positions, std::size_t first, std::size_t last, const nll_options& options, std::size_t classes, G& gradient
+        )
+        {
+            using traits = gradient_traits<G>;
+            auto& container = traits::target(gradient);
+            row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
+            row_target<T, decltype(writer)> result(writer, classes);
+            positions.for_each(
+                first, last,
+                [&](std::size_t position, auto at, double weight) {
+                    const auto target = static_cast<std::size_t>(at);
+                    T* to = result.begin(position);
+                    fill_columns(to, to + classes, T(0));
+                    to[target] = static_cast<T>(-weight * class_weight(options.class_weights, target) * traits::scale(gradient));
+                    result.end();
+                },
+                [&](std::size_t position) {
+                    T* to = result.begin(position);
+                    fill_columns(to, to + classes, T(0));
+                    result.end();
+                }
+            );
+        }
+
+        /// As cross_entropy, of log-probabilities.
         template <class P, class Q, class M, class G, class Visit>
-        void log_likelihood(
-            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G&& gradient, Visit&& visit
+        loss log_likelihood(
+            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G& gradient, Visit&& visit
         )
         {
             using T = std::remove_cv_t<value_type_t<P>>;
+            constexpr bool wants_gradient = !std::is_same_v<G, const no_gradient>;
             require_class_shapes(function, prediction, target, m);
             const auto& shape = prediction.shape();
             const std::size_t classes = columns_of(shape);
             require_class_weights(function, options.class_weights, classes);
-            const auto logs = make_operand<T>(prediction, shape);
             const auto positions = positions_of(m, target, options.ignore);
             require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
-            const auto visit_one = [&](std::size_t position, std::size_t at, double weight) {
-                auto row = logs.row(position);
-                visit(position, loss{-weight * static_cast<double>(read_one(row, at)), weight});
-            };
-            if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>)
+            if constexpr (wants_gradient)
             {
-                positions.for_each(
-                    [&](std::size_t position, auto at, double weight) {
-                        const auto chosen = static_cast<std::size_t>(at);
-                        visit_one(position, chosen, weight * class_weight(options.class_weights, chosen));
-                    },
-                    [](std::size_t) {}
-                );
+                resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
             }
-            else
-            {
-                using traits = gradient_traits<std::remove_reference_t<G>>;
-                auto& container = traits::target(gradient);
-                resize_or_check(function, "the gradient", container, shape);
-                row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
-                row_target<T, decltype(writer)> result(writer, classes);
-                const auto write = [&](std::size_t position, std::size_t at, T slope) {
-                    T* to = result.begin(position);
-                    fill_columns(to, to + classes, T(0));
-                    if (at < classes)
+            return sum_over_positions(
+                make_operand<T>(prediction, shape), positions, wants_gradient ? classes : 1,
+                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
+                    // Before its place is written: the gradient may be the prediction's own memory.
+                    const loss sum = sum_of_likelihoods(logs, some, first, last, options, visit);
+                    if constexpr (wants_gradient)
                     {
-                        to[at] = slope;
+                        likelihood_gradient<T>(some, first, last, options, classes, gradient);
                     }
-                    result.end();
-                };
-                positions.for_each(
-                    [&](std::size_t position, auto at, double weight) {
-                        const auto chosen = static_cast<std::size_t>(at);
-                        const double own = weight * class_weight(options.class_weights, chosen);
-                        visit_one(position, chosen, own);
-                        write(position, chosen, static_cast<T>(-own * traits::scale(gradient)));
-                    },
-                    [&](std::size_t position) { write(position, classes, T(0)); }
-                );
-            }
+                    return sum;
+                }
+            );
         }
     }
 
@@ -485,7 +564,8 @@ namespace xmask::inline XMASK_ABI
         template <class P, class Q, class M>
         loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
         {
-            return sum(prediction, target, m, options, detail::no_gradient());
+            const detail::no_gradient none{};
+            return sum(prediction, target, m, options, none);
         }
 
         template <class P, class Q, class M, class G>
@@ -520,7 +600,8 @@ namespace xmask::inline XMASK_ABI
                 using T = std::remove_cv_t<value_type_t<P>>;
                 auto losses = xt::xarray<T>::from_shape(target.shape());
                 losses.fill(T(0));
-                visit(prediction, target, m, options, detail::no_gradient(), [&](std::size_t position, const loss& one) {
+                const detail::no_gradient none{};
+                visit(prediction, target, m, options, none, [&](std::size_t position, const loss& one) {
                     losses.data()[position] = static_cast<T>(one.sum);
                 });
                 return losses;
@@ -530,27 +611,29 @@ namespace xmask::inline XMASK_ABI
     private:
 
         template <class P, class Q, class M, class G>
-        static loss sum(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient)
+        static loss sum(const P& prediction, const Q& target, const M& m, const Options& options, G& gradient)
         {
-            loss total;
             if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
             {
-                visit(prediction, target, m, options, gradient, [&](std::size_t, const loss& one) { total += one; });
-            }
-            return total;
-        }
-
-        /// Calls f(position, loss) for each position that counts, and writes the gradient.
-        template <class P, class Q, class M, class G, class F>
-        static void visit(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient, F&& f)
-        {
-            if constexpr (of_logits)
-            {
-                detail::cross_entropy(name, prediction, target, m, options, gradient, f);
+                return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
             }
             else
             {
-                detail::log_likelihood(name, prediction, target, m, options, gradient, f);
+                return {};
+            }
+        }
+
+        /// The loss; calls f(position, loss) for each position that counts, and writes the gradient.
+        template <class P, class Q, class M, class G, class F>
+        static loss visit(const P& prediction, const Q& target, const M& m, const Options& options, G& gradient, F&& f)
+        {
+            if constexpr (of_logits)
+            {
+                return detail::cross_entropy(name, prediction, target, m, options, gradient, f);
+            }
+            else
+            {
+                return detail::log_likelihood(name, prediction, target, m, options, gradient, f);
             }
         }
     };

@@ -27,7 +27,7 @@ namespace xmask::inline XMASK_ABI
         template <bool Along, class R, class Fold, class Row>
         void accumulate_row(const Fold& fold, Row& row, typename Fold::state* states, R* to, std::size_t n)
         {
-            for_each_block(row, n, [&](std::size_t c, auto count) {
+            for_each_block(row, 0, n, [&](std::size_t c, auto count) {
                 const word_t bits = row.cursor().word(c) & first_bits(count);
                 auto* state = Along ? states : states + c;
                 if (bits == 0)

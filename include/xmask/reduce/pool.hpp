@@ -85,7 +85,7 @@ namespace xmask::inline XMASK_ABI
                     return;
                 }
                 auto row = rows.row(b * columns_of(tokens) + static_cast<std::size_t>(token));
-                for_each_block(row, features, [&](std::size_t c, auto count) {
+                for_each_block(row, 0, features, [&](std::size_t c, auto count) {
                     store_block<false>(to + c, row.read(c, count, first_bits(count)), count);
                 });
             });

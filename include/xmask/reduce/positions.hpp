@@ -15,8 +15,10 @@
 #include "../core/lazy.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/pieces.hpp"
 #include "../core/row.hpp"
 #include "element_sum.hpp"
+#include "loss.hpp"
 #include "weighted.hpp"
 
 /// @file
@@ -52,35 +54,51 @@ namespace xmask::inline XMASK_ABI::detail
         {
         }
 
-        /// Calls counted(position, target, weight) and dropped(position); the target of a dropped one is not looked at.
-        template <class Counted, class Dropped>
-        void for_each(Counted&& counted, Dropped&& dropped) const
+        [[nodiscard]] std::size_t size() const noexcept
         {
-            for (std::size_t r = 0; r < m_rows; ++r)
+            return m_rows * m_columns;
+        }
+
+        /// Calls counted(position, target, weight) or dropped(position) for each of the positions [first, last); the target of
+        /// a dropped one is not looked at.
+        template <class Counted, class Dropped>
+        void for_each(std::size_t first, std::size_t last, Counted&& counted, Dropped&& dropped) const
+        {
+            while (first < last)
             {
-                const auto cursor = m_masks.row(r);
-                auto weights = m_weights.row(r);
-                auto target = m_targets.row(r);
-                for_each_block(target, m_columns, [&](std::size_t c, std::size_t count) {
-                    const word_t bits = cursor.word(c) & first_bits(count);
-                    const auto targets = target.read(c, count, bits);
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        const std::size_t position = r * m_columns + c + k;
-                        if ((bits >> k & 1) != 0 && !is_ignored(targets.at(k)))
-                        {
-                            counted(position, targets.at(k), static_cast<double>(read_one(weights, c + k)));
-                        }
-                        else
-                        {
-                            dropped(position);
-                        }
-                    }
-                });
+                const std::size_t r = first / m_columns;
+                const std::size_t before = r * m_columns;
+                const std::size_t stop = std::min(last - before, m_columns);
+                for_each_of_row(r, first - before, stop, counted, dropped);
+                first = before + stop;
             }
         }
 
     private:
+
+        template <class Counted, class Dropped>
+        void for_each_of_row(std::size_t r, std::size_t begin, std::size_t stop, Counted& counted, Dropped& dropped) const
+        {
+            const auto cursor = m_masks.row(r);
+            auto weights = m_weights.row(r);
+            auto target = m_targets.row(r);
+            for_each_block(target, begin, stop, [&](std::size_t c, std::size_t count) {
+                const word_t bits = cursor.word(c) & first_bits(count);
+                const auto targets = target.read(c, count, bits);
+                for (std::size_t k = 0; k < count; ++k)
+                {
+                    const std::size_t position = r * m_columns + c + k;
+                    if ((bits >> k & 1) != 0 && !is_ignored(targets.at(k)))
+                    {
+                        counted(position, targets.at(k), static_cast<double>(read_one(weights, c + k)));
+                    }
+                    else
+                    {
+                        dropped(position);
+                    }
+                }
+            });
+        }
 
         template <class I>
         [[nodiscard]] bool is_ignored(I target) const noexcept
@@ -126,6 +144,23 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// The sum of f(rows, positions, first, last), the losses of some of the positions, over all of them; each of several
+    /// threads, where they are worth waking, has its own copies. elements: of a position.
+    template <class Rows, class Positions, class F>
+    loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_t elements, F&& f)
+    {
+        const auto all = pieces::of_whole_rows(positions.size(), elements);
+        if (all.size() == 0)
+        {
+            return {};
+        }
+        return sum_of_pieces(
+            all, std::pair<Rows, Positions>(rows, positions),
+            [&](const auto& own, const piece& part) { return f(own.first, own.second, part.first_row, part.last_row); },
+            [](loss& sum, const loss& next) { sum += next; }
+        );
+    }
+
     /// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes behind it.
     template <class P, class Q, class M>
     void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m)
@@ -150,6 +185,7 @@ namespace xmask::inline XMASK_ABI::detail
     void require_targets(const char* function, const Positions& positions, const S& shape, std::size_t classes, Has&& has_class)
     {
         positions.for_each(
+            0, positions.size(),
             [&](std::size_t position, auto target, double /*weight*/) {
                 const bool outside = std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes);
                 if (outside || !has_class(position, static_cast<std::size_t>(target))) [[unlikely]]
