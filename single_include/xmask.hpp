@@ -61,6 +61,15 @@
 #define XMASK_INLINE_LAMBDA
 #endif
 
+// Before a loop of at most 64 steps, which optimization shall leave nothing of but its steps.
+#if defined(__clang__)
+#define XMASK_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define XMASK_UNROLL _Pragma("GCC unroll 64")
+#else
+#define XMASK_UNROLL
+#endif
+
 // ==== xmask/core/cursor.hpp ====
 
 #include <algorithm>
@@ -2083,6 +2092,28 @@ namespace xmask::inline XMASK_ABI::detail
 
 namespace xmask::inline XMASK_ABI::detail
 {
+    /// f of what a tuple holds. std::apply takes four calls to the same end, which count without optimization, and in the
+    /// time to compile.
+    template <class F, class Tuple>
+    XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple)
+    {
+        constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
+        if constexpr (size == 1)
+        {
+            return f(std::get<0>(tuple));
+        }
+        else if constexpr (size == 2)
+        {
+            return f(std::get<0>(tuple), std::get<1>(tuple));
+        }
+        else
+        {
+            return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA -> decltype(auto) {
+                return f(std::get<I>(tuple)...);
+            }(std::make_index_sequence<size>());
+        }
+    }
+
     /// A block of elements that lie side by side.
     template <class T>
     class memory_block
@@ -2454,7 +2485,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE value_type at(std::size_t k) const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function(block.at(k)...); }, m_blocks
             );
         }
@@ -2462,7 +2493,7 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE auto load(std::size_t k) const
             requires in_registers
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load(k)...); }, m_blocks
             );
         }
@@ -2470,7 +2501,7 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const
             requires in_registers
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... block)
                     XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load_first(k, count)...); },
                 m_blocks
@@ -2491,7 +2522,7 @@ namespace xmask::inline XMASK_ABI::detail
     template <class... Row>
     XMASK_INLINE std::size_t prepare_all(std::tuple<Row...>& rows, std::size_t c, std::size_t end)
     {
-        std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { ((end = row.prepare(c, end)), ...); }, rows);
+        call_with([&](auto&... row) XMASK_INLINE_LAMBDA { ((end = row.prepare(c, end)), ...); }, rows);
         return end;
     }
 
@@ -2521,7 +2552,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE function_block<F, block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
         {
-            return std::apply(
+            return call_with(
                 [&](auto&... row) XMASK_INLINE_LAMBDA {
                     return function_block<F, block_t<Row>...>(m_function, row.read(c, count, bits)...);
                 },
@@ -2545,7 +2576,7 @@ namespace xmask::inline XMASK_ABI::detail
     template <class... Rows>
     flat_form form_of_all(const std::tuple<Rows...>& rows) noexcept
     {
-        return std::apply([](const auto&... each) { return std::min({flat_form::direct, each.form()...}); }, rows);
+        return call_with([](const auto&... each) { return std::min({flat_form::direct, each.form()...}); }, rows);
     }
 
     template <class F, class... Rows>
@@ -2561,7 +2592,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto row(std::size_t r) const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
                 },
@@ -2576,7 +2607,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto flat_row() const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return function_row<F, flat_row_t<Rows>...>(
                         m_function, std::tuple<flat_row_t<Rows>...>(rows.flat_row()...)
@@ -2787,7 +2818,7 @@ namespace xmask::inline XMASK_ABI::detail
         static auto make(const xt::xfunction<F, CT...>& e, const S& shape)
         {
             using functor = typename xt::xfunction<F, CT...>::functor_type;
-            return std::apply(
+            return call_with(
                 [&](const auto&... argument) {
                     return function_rows<functor, decltype(make_rows(argument, shape))...>(
                         e.functor(), make_rows(argument, shape)...
@@ -17730,31 +17761,38 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE void add_word(Term&& term) noexcept
         {
             constexpr std::size_t registers = word_columns / lane_count<T>;
-            if constexpr (std::is_same_v<T, float> && Exact)
+            if constexpr (std::is_same_v<T, float>)
             {
-                auto wide = widen(term(index<0>()));
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    (add_wide(wide, term(index<I + 1>())), ...);
-                }(std::make_index_sequence<registers - 1>());
-                m_sums[0] += wide[0];
-                m_sums[1] += wide[1];
-            }
-            else if constexpr (std::is_same_v<T, float>)
-            {
-                auto wide = widen(sum_of_four<0>(term));
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    (add_wide(wide, sum_of_four<4 * I + 4>(term)), ...);
-                }(std::make_index_sequence<registers / 4 - 1>());
+                constexpr std::size_t at_once = Exact ? 1 : 4;
+                const auto next = [&](std::size_t i) XMASK_INLINE_LAMBDA {
+                    if constexpr (Exact)
+                    {
+                        return widen(term(i));
+                    }
+                    else
+                    {
+                        return widen(sum_of_four(term, i));
+                    }
+                };
+                auto wide = next(0);
+                XMASK_UNROLL for (std::size_t i = at_once; i < registers; i += at_once)
+                {
+                    const auto more = next(i);
+                    wide[0] += more[0];
+                    wide[1] += more[1];
+                }
                 m_sums[0] += wide[0];
                 m_sums[1] += wide[1];
             }
             else
             {
-                auto even = term(index<0>());
-                auto odd = term(index<1>());
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    ((even += term(index<2 * I + 2>()), odd += term(index<2 * I + 3>())), ...);
-                }(std::make_index_sequence<registers / 2 - 1>());
+                auto even = term(0);
+                auto odd = term(1);
+                XMASK_UNROLL for (std::size_t i = 2; i < registers; i += 2)
+                {
+                    even += term(i);
+                    odd += term(i + 1);
+                }
                 m_sums[0] += even;
                 m_sums[1] += odd;
             }
@@ -17767,25 +17805,15 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
-        template <std::size_t I>
-        using index = std::integral_constant<std::size_t, I>;
-
-        template <std::size_t I, class Term>
-        XMASK_INLINE static auto sum_of_four(const Term& term) noexcept
+        template <class Term>
+        XMASK_INLINE static auto sum_of_four(const Term& term, std::size_t i) noexcept
         {
             // In the order of memory, which prefetching follows: operands of + have none.
-            const auto a = term(index<I>());
-            const auto b = term(index<I + 1>());
-            const auto c = term(index<I + 2>());
-            const auto d = term(index<I + 3>());
+            const auto a = term(i);
+            const auto b = term(i + 1);
+            const auto c = term(i + 2);
+            const auto d = term(i + 3);
             return (a + b) + (c + d);
-        }
-
-        XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
-        {
-            const auto wide = widen(x);
-            to[0] += wide[0];
-            to[1] += wide[1];
         }
 
         std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
@@ -17801,7 +17829,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         if constexpr (std::is_same_v<Count, whole_word>)
         {
-            sum.template add_word<Exact>([&](auto i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
+            sum.template add_word<Exact>([&](std::size_t i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
         }
         else
         {
@@ -18323,12 +18351,12 @@ namespace xmask::inline XMASK_ABI::detail
 
             T value(std::size_t k) const
             {
-                return std::apply([&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); }, m_operands);
+                return call_with([&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); }, m_operands);
             }
 
             T derivative(std::size_t k) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... x) { return static_cast<T>(m_function->derivative(x.at(k)...)); }, m_operands
                 );
             }
@@ -18336,7 +18364,7 @@ namespace xmask::inline XMASK_ABI::detail
             template <bool Full>
             XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... x)
                         XMASK_INLINE_LAMBDA { return m_function->value(load_register<Full>(x, k, count)...); },
                     m_operands
@@ -18346,7 +18374,7 @@ namespace xmask::inline XMASK_ABI::detail
             template <bool Full>
             XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... x)
                         XMASK_INLINE_LAMBDA { return m_function->derivative(load_register<Full>(x, k, count)...); },
                     m_operands
@@ -18366,7 +18394,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits)
         {
-            return std::apply(
+            return call_with(
                 [&](auto&... row) XMASK_INLINE_LAMBDA { return block(m_function, row.read(c, count, bits)...); }, m_rows
             );
         }
@@ -18491,7 +18519,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto row(std::size_t r) const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return masked_terms<T, adds_exactly<F>, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
                 },
@@ -18508,7 +18536,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto flat_row() const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return masked_terms<T, true, F, decltype(m_masks.flat()), flat_row_t<Rows>...>(
                         m_function, m_masks.flat(), rows.flat_row()...
@@ -19614,14 +19642,14 @@ namespace xmask::inline XMASK_ABI
             template <class G>
             XMASK_INLINE auto at(std::size_t k, G&& f) const
             {
-                return std::apply([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
+                return call_with([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
             }
 
             /// f of the registers from k on.
             template <bool Full, class G>
             XMASK_INLINE auto load(std::size_t k, std::size_t count, G&& f) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
                     m_blocks
                 );
@@ -19656,7 +19684,7 @@ namespace xmask::inline XMASK_ABI
 
             XMASK_INLINE block_tuple<block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
             {
-                return std::apply(
+                return call_with(
                     [&](auto&... row) XMASK_INLINE_LAMBDA {
                         return block_tuple<block_t<Row>...>(row.read(c, count, bits)...);
                     },
@@ -19683,7 +19711,7 @@ namespace xmask::inline XMASK_ABI
 
             XMASK_INLINE auto row(std::size_t r) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                         return bundle_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
                     },
@@ -20559,7 +20587,7 @@ namespace xmask::inline XMASK_ABI
             , m_axis(axis)
             , m_name(name)
         {
-            std::apply(
+            detail::call_with(
                 [&](const auto&, const auto&... rest) {
                     (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()), ...);
                 },
@@ -20590,7 +20618,7 @@ namespace xmask::inline XMASK_ABI
                 return F::outside;
             }
             const auto visit_at = [&](const auto& at, auto&& visit) {
-                return std::apply(
+                return detail::call_with(
                     [&](const auto&... x) { return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...); }, m_operands
                 );
             };
@@ -20694,7 +20722,7 @@ namespace xmask::inline XMASK_ABI
         template <class S>
         auto bundle_rows(const S& walked) const
         {
-            return std::apply(
+            return detail::call_with(
                 [&](const auto&... x) { return detail::make_bundle_rows<value_type>(walked, m_mask, x...); }, m_operands
             );
         }
@@ -22210,6 +22238,50 @@ namespace xmask::inline XMASK_ABI::detail
         }
     };
 
+    /// Folds each row into its position. Threads fold rows by themselves, which are merged in the order of rows as without.
+    template <class T, class Fold, class Rows>
+    void fold_rows(
+        const Fold& fold, std::size_t row_count, std::size_t n, const kept_axes& axes, const Rows& rows,
+        folded_axes<typename Fold::state>& result
+    )
+    {
+        using part = folded<typename Fold::state>;
+        const auto fold_one = [&](const Rows& own, std::size_t r) {
+            auto row = own.row(r, axes.offset(r));
+            row_fold<T, Fold> one(fold);
+            fold_row(one, row);
+            return part{one.total(), one.count()};
+        };
+        const auto merge = [&](std::size_t r, const part& one) {
+            const std::size_t at = axes.offset(r);
+            result.add_count(at, one.count);
+            fold.merge(*result.states(at), one.state);
+        };
+        if constexpr (has_threads)
+        {
+            const auto all = pieces::of_whole_rows(row_count, n);
+            if (all.worth_threads())
+            {
+                std::vector<part> parts(row_count, part{fold.start(), 0});
+                for_each_piece(all, rows, [&](const Rows& own, const piece& some) {
+                    for (std::size_t r = some.first_row; r < some.last_row; ++r)
+                    {
+                        parts[r] = fold_one(own, r);
+                    }
+                });
+                for (std::size_t r = 0; r < row_count; ++r)
+                {
+                    merge(r, parts[r]);
+                }
+                return;
+            }
+        }
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            merge(r, fold_one(rows, r));
+        }
+    }
+
     /// Folds along axes: each row into its position, or, where the last axis stays, column by column. `rows` gives the
     /// terms of row r that go to position `at`: as row(r, at), or as columns(r, at).
     template <class T, class Fold, class S, class Rows>
@@ -22220,20 +22292,16 @@ namespace xmask::inline XMASK_ABI::detail
         const std::size_t n = columns_of(shape);
         folded_axes<typename Fold::state> result(axes, n, fold.start(), counted);
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        if (!axes.keeps_last())
+        {
+            fold_rows<T>(fold, row_count, n, axes, rows, result);
+            return result;
+        }
         for (std::size_t r = 0; r < row_count; ++r)
         {
             const std::size_t at = axes.offset(r);
-            if (axes.keeps_last())
-            {
-                auto row = rows.columns(r, at);
-                fold_columns<T>(fold, row, result, at);
-                continue;
-            }
-            auto row = rows.row(r, at);
-            row_fold<T, Fold> one(fold);
-            fold_row(one, row);
-            result.add_count(at, one.count());
-            fold.merge(*result.states(at), one.total());
+            auto row = rows.columns(r, at);
+            fold_columns<T>(fold, row, result, at);
         }
         return result;
     }

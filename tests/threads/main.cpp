@@ -93,6 +93,9 @@ namespace
         print("masked_mean", std::array{xmask::masked_mean(t, xmask::keep_above(x, 0.f))});
         print("masked_norm", std::array{xmask::masked_norm(x, m)});
         print("masked_max", std::array{xmask::masked_max(x, some)});
+        print("masked_sum of rows", xmask::masked_sum(x, some, {1}));
+        print("masked_var of rows", xmask::masked_var(x, m, {1}));
+        print("masked_argmax of rows", xmask::masked_argmax(x, m || xmask::keep_above(x, -5.f), {1}));
         print("masked_logsumexp", std::array{xmask::masked_logsumexp(x, some)});
         print("masked_var", std::array{xmask::masked_var(x, m)});
         print_loss("masked_mse", xmask::masked_mse(x, t, some));

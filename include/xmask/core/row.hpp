@@ -32,6 +32,28 @@
 
 namespace xmask::inline XMASK_ABI::detail
 {
+    /// f of what a tuple holds. std::apply takes four calls to the same end, which count without optimization, and in the
+    /// time to compile.
+    template <class F, class Tuple>
+    XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple)
+    {
+        constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
+        if constexpr (size == 1)
+        {
+            return f(std::get<0>(tuple));
+        }
+        else if constexpr (size == 2)
+        {
+            return f(std::get<0>(tuple), std::get<1>(tuple));
+        }
+        else
+        {
+            return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA -> decltype(auto) {
+                return f(std::get<I>(tuple)...);
+            }(std::make_index_sequence<size>());
+        }
+    }
+
     /// A block of elements that lie side by side.
     template <class T>
     class memory_block
@@ -403,7 +425,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE value_type at(std::size_t k) const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function(block.at(k)...); }, m_blocks
             );
         }
@@ -411,7 +433,7 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE auto load(std::size_t k) const
             requires in_registers
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load(k)...); }, m_blocks
             );
         }
@@ -419,7 +441,7 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const
             requires in_registers
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... block)
                     XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load_first(k, count)...); },
                 m_blocks
@@ -440,7 +462,7 @@ namespace xmask::inline XMASK_ABI::detail
     template <class... Row>
     XMASK_INLINE std::size_t prepare_all(std::tuple<Row...>& rows, std::size_t c, std::size_t end)
     {
-        std::apply([&](auto&... row) XMASK_INLINE_LAMBDA { ((end = row.prepare(c, end)), ...); }, rows);
+        call_with([&](auto&... row) XMASK_INLINE_LAMBDA { ((end = row.prepare(c, end)), ...); }, rows);
         return end;
     }
 
@@ -470,7 +492,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE function_block<F, block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
         {
-            return std::apply(
+            return call_with(
                 [&](auto&... row) XMASK_INLINE_LAMBDA {
                     return function_block<F, block_t<Row>...>(m_function, row.read(c, count, bits)...);
                 },
@@ -494,7 +516,7 @@ namespace xmask::inline XMASK_ABI::detail
     template <class... Rows>
     flat_form form_of_all(const std::tuple<Rows...>& rows) noexcept
     {
-        return std::apply([](const auto&... each) { return std::min({flat_form::direct, each.form()...}); }, rows);
+        return call_with([](const auto&... each) { return std::min({flat_form::direct, each.form()...}); }, rows);
     }
 
     template <class F, class... Rows>
@@ -510,7 +532,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto row(std::size_t r) const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return function_row<F, row_t<Rows>...>(m_function, std::tuple<row_t<Rows>...>(rows.row(r)...));
                 },
@@ -525,7 +547,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto flat_row() const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return function_row<F, flat_row_t<Rows>...>(
                         m_function, std::tuple<flat_row_t<Rows>...>(rows.flat_row()...)
@@ -736,7 +758,7 @@ namespace xmask::inline XMASK_ABI::detail
         static auto make(const xt::xfunction<F, CT...>& e, const S& shape)
         {
             using functor = typename xt::xfunction<F, CT...>::functor_type;
-            return std::apply(
+            return call_with(
                 [&](const auto&... argument) {
                     return function_rows<functor, decltype(make_rows(argument, shape))...>(
                         e.functor(), make_rows(argument, shape)...

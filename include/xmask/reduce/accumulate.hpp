@@ -55,31 +55,38 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE void add_word(Term&& term) noexcept
         {
             constexpr std::size_t registers = word_columns / lane_count<T>;
-            if constexpr (std::is_same_v<T, float> && Exact)
+            if constexpr (std::is_same_v<T, float>)
             {
-                auto wide = widen(term(index<0>()));
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    (add_wide(wide, term(index<I + 1>())), ...);
-                }(std::make_index_sequence<registers - 1>());
-                m_sums[0] += wide[0];
-                m_sums[1] += wide[1];
-            }
-            else if constexpr (std::is_same_v<T, float>)
-            {
-                auto wide = widen(sum_of_four<0>(term));
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    (add_wide(wide, sum_of_four<4 * I + 4>(term)), ...);
-                }(std::make_index_sequence<registers / 4 - 1>());
+                constexpr std::size_t at_once = Exact ? 1 : 4;
+                const auto next = [&](std::size_t i) XMASK_INLINE_LAMBDA {
+                    if constexpr (Exact)
+                    {
+                        return widen(term(i));
+                    }
+                    else
+                    {
+                        return widen(sum_of_four(term, i));
+                    }
+                };
+                auto wide = next(0);
+                XMASK_UNROLL for (std::size_t i = at_once; i < registers; i += at_once)
+                {
+                    const auto more = next(i);
+                    wide[0] += more[0];
+                    wide[1] += more[1];
+                }
                 m_sums[0] += wide[0];
                 m_sums[1] += wide[1];
             }
             else
             {
-                auto even = term(index<0>());
-                auto odd = term(index<1>());
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    ((even += term(index<2 * I + 2>()), odd += term(index<2 * I + 3>())), ...);
-                }(std::make_index_sequence<registers / 2 - 1>());
+                auto even = term(0);
+                auto odd = term(1);
+                XMASK_UNROLL for (std::size_t i = 2; i < registers; i += 2)
+                {
+                    even += term(i);
+                    odd += term(i + 1);
+                }
                 m_sums[0] += even;
                 m_sums[1] += odd;
             }
@@ -92,25 +99,15 @@ namespace xmask::inline XMASK_ABI::detail
 
     private:
 
-        template <std::size_t I>
-        using index = std::integral_constant<std::size_t, I>;
-
-        template <std::size_t I, class Term>
-        XMASK_INLINE static auto sum_of_four(const Term& term) noexcept
+        template <class Term>
+        XMASK_INLINE static auto sum_of_four(const Term& term, std::size_t i) noexcept
         {
             // In the order of memory, which prefetching follows: operands of + have none.
-            const auto a = term(index<I>());
-            const auto b = term(index<I + 1>());
-            const auto c = term(index<I + 2>());
-            const auto d = term(index<I + 3>());
+            const auto a = term(i);
+            const auto b = term(i + 1);
+            const auto c = term(i + 2);
+            const auto d = term(i + 3);
             return (a + b) + (c + d);
-        }
-
-        XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const lanes<float>& x) noexcept
-        {
-            const auto wide = widen(x);
-            to[0] += wide[0];
-            to[1] += wide[1];
         }
 
         std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
@@ -126,7 +123,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         if constexpr (std::is_same_v<Count, whole_word>)
         {
-            sum.template add_word<Exact>([&](auto i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
+            sum.template add_word<Exact>([&](std::size_t i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
         }
         else
         {

@@ -171,12 +171,12 @@ namespace xmask::inline XMASK_ABI::detail
 
             T value(std::size_t k) const
             {
-                return std::apply([&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); }, m_operands);
+                return call_with([&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); }, m_operands);
             }
 
             T derivative(std::size_t k) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... x) { return static_cast<T>(m_function->derivative(x.at(k)...)); }, m_operands
                 );
             }
@@ -184,7 +184,7 @@ namespace xmask::inline XMASK_ABI::detail
             template <bool Full>
             XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... x)
                         XMASK_INLINE_LAMBDA { return m_function->value(load_register<Full>(x, k, count)...); },
                     m_operands
@@ -194,7 +194,7 @@ namespace xmask::inline XMASK_ABI::detail
             template <bool Full>
             XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... x)
                         XMASK_INLINE_LAMBDA { return m_function->derivative(load_register<Full>(x, k, count)...); },
                     m_operands
@@ -214,7 +214,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits)
         {
-            return std::apply(
+            return call_with(
                 [&](auto&... row) XMASK_INLINE_LAMBDA { return block(m_function, row.read(c, count, bits)...); }, m_rows
             );
         }
@@ -339,7 +339,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto row(std::size_t r) const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return masked_terms<T, adds_exactly<F>, F, row_t<Masks>, row_t<Rows>...>(m_function, m_masks.row(r), rows.row(r)...);
                 },
@@ -356,7 +356,7 @@ namespace xmask::inline XMASK_ABI::detail
 
         XMASK_INLINE auto flat_row() const
         {
-            return std::apply(
+            return call_with(
                 [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                     return masked_terms<T, true, F, decltype(m_masks.flat()), flat_row_t<Rows>...>(
                         m_function, m_masks.flat(), rows.flat_row()...

@@ -436,6 +436,50 @@ namespace xmask::inline XMASK_ABI::detail
         }
     };
 
+    /// Folds each row into its position. Threads fold rows by themselves, which are merged in the order of rows as without.
+    template <class T, class Fold, class Rows>
+    void fold_rows(
+        const Fold& fold, std::size_t row_count, std::size_t n, const kept_axes& axes, const Rows& rows,
+        folded_axes<typename Fold::state>& result
+    )
+    {
+        using part = folded<typename Fold::state>;
+        const auto fold_one = [&](const Rows& own, std::size_t r) {
+            auto row = own.row(r, axes.offset(r));
+            row_fold<T, Fold> one(fold);
+            fold_row(one, row);
+            return part{one.total(), one.count()};
+        };
+        const auto merge = [&](std::size_t r, const part& one) {
+            const std::size_t at = axes.offset(r);
+            result.add_count(at, one.count);
+            fold.merge(*result.states(at), one.state);
+        };
+        if constexpr (has_threads)
+        {
+            const auto all = pieces::of_whole_rows(row_count, n);
+            if (all.worth_threads())
+            {
+                std::vector<part> parts(row_count, part{fold.start(), 0});
+                for_each_piece(all, rows, [&](const Rows& own, const piece& some) {
+                    for (std::size_t r = some.first_row; r < some.last_row; ++r)
+                    {
+                        parts[r] = fold_one(own, r);
+                    }
+                });
+                for (std::size_t r = 0; r < row_count; ++r)
+                {
+                    merge(r, parts[r]);
+                }
+                return;
+            }
+        }
+        for (std::size_t r = 0; r < row_count; ++r)
+        {
+            merge(r, fold_one(rows, r));
+        }
+    }
+
     /// Folds along axes: each row into its position, or, where the last axis stays, column by column. `rows` gives the
     /// terms of row r that go to position `at`: as row(r, at), or as columns(r, at).
     template <class T, class Fold, class S, class Rows>
@@ -446,20 +490,16 @@ namespace xmask::inline XMASK_ABI::detail
         const std::size_t n = columns_of(shape);
         folded_axes<typename Fold::state> result(axes, n, fold.start(), counted);
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+        if (!axes.keeps_last())
+        {
+            fold_rows<T>(fold, row_count, n, axes, rows, result);
+            return result;
+        }
         for (std::size_t r = 0; r < row_count; ++r)
         {
             const std::size_t at = axes.offset(r);
-            if (axes.keeps_last())
-            {
-                auto row = rows.columns(r, at);
-                fold_columns<T>(fold, row, result, at);
-                continue;
-            }
-            auto row = rows.row(r, at);
-            row_fold<T, Fold> one(fold);
-            fold_row(one, row);
-            result.add_count(at, one.count());
-            fold.merge(*result.states(at), one.total());
+            auto row = rows.columns(r, at);
+            fold_columns<T>(fold, row, result, at);
         }
         return result;
     }

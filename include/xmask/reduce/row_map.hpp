@@ -147,14 +147,14 @@ namespace xmask::inline XMASK_ABI
             template <class G>
             XMASK_INLINE auto at(std::size_t k, G&& f) const
             {
-                return std::apply([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
+                return call_with([&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks);
             }
 
             /// f of the registers from k on.
             template <bool Full, class G>
             XMASK_INLINE auto load(std::size_t k, std::size_t count, G&& f) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
                     m_blocks
                 );
@@ -189,7 +189,7 @@ namespace xmask::inline XMASK_ABI
 
             XMASK_INLINE block_tuple<block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits)
             {
-                return std::apply(
+                return call_with(
                     [&](auto&... row) XMASK_INLINE_LAMBDA {
                         return block_tuple<block_t<Row>...>(row.read(c, count, bits)...);
                     },
@@ -216,7 +216,7 @@ namespace xmask::inline XMASK_ABI
 
             XMASK_INLINE auto row(std::size_t r) const
             {
-                return std::apply(
+                return call_with(
                     [&](const auto&... rows) XMASK_INLINE_LAMBDA {
                         return bundle_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
                     },
@@ -1092,7 +1092,7 @@ namespace xmask::inline XMASK_ABI
             , m_axis(axis)
             , m_name(name)
         {
-            std::apply(
+            detail::call_with(
                 [&](const auto&, const auto&... rest) {
                     (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()), ...);
                 },
@@ -1123,7 +1123,7 @@ namespace xmask::inline XMASK_ABI
                 return F::outside;
             }
             const auto visit_at = [&](const auto& at, auto&& visit) {
-                return std::apply(
+                return detail::call_with(
                     [&](const auto&... x) { return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...); }, m_operands
                 );
             };
@@ -1227,7 +1227,7 @@ namespace xmask::inline XMASK_ABI
         template <class S>
         auto bundle_rows(const S& walked) const
         {
-            return std::apply(
+            return detail::call_with(
                 [&](const auto&... x) { return detail::make_bundle_rows<value_type>(walked, m_mask, x...); }, m_operands
             );
         }
