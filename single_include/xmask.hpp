@@ -61,15 +61,6 @@
 #define XMASK_INLINE_LAMBDA
 #endif
 
-// Before a loop of at most 64 steps, which optimization shall leave nothing of but its steps.
-#if defined(__clang__)
-#define XMASK_UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define XMASK_UNROLL _Pragma("GCC unroll 64")
-#else
-#define XMASK_UNROLL
-#endif
-
 // ==== xmask/core/cursor.hpp ====
 
 #include <algorithm>
@@ -17775,12 +17766,9 @@ namespace xmask::inline XMASK_ABI::detail
                     }
                 };
                 auto wide = next(0);
-                XMASK_UNROLL for (std::size_t i = at_once; i < registers; i += at_once)
-                {
-                    const auto more = next(i);
-                    wide[0] += more[0];
-                    wide[1] += more[1];
-                }
+                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                    (add_wide(wide, next((I + 1) * at_once)), ...);
+                }(std::make_index_sequence<registers / at_once - 1>());
                 m_sums[0] += wide[0];
                 m_sums[1] += wide[1];
             }
@@ -17788,11 +17776,9 @@ namespace xmask::inline XMASK_ABI::detail
             {
                 auto even = term(0);
                 auto odd = term(1);
-                XMASK_UNROLL for (std::size_t i = 2; i < registers; i += 2)
-                {
-                    even += term(i);
-                    odd += term(i + 1);
-                }
+                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                    ((even += term(2 * I + 2), odd += term(2 * I + 3)), ...);
+                }(std::make_index_sequence<registers / 2 - 1>());
                 m_sums[0] += even;
                 m_sums[1] += odd;
             }
@@ -17804,6 +17790,12 @@ namespace xmask::inline XMASK_ABI::detail
         }
 
     private:
+
+        XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const std::array<lanes<double>, 2>& more) noexcept
+        {
+            to[0] += more[0];
+            to[1] += more[1];
+        }
 
         template <class Term>
         XMASK_INLINE static auto sum_of_four(const Term& term, std::size_t i) noexcept

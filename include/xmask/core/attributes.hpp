@@ -27,12 +27,3 @@
 #define XMASK_INLINE inline
 #define XMASK_INLINE_LAMBDA
 #endif
-
-// Before a loop of at most 64 steps, which optimization shall leave nothing of but its steps.
-#if defined(__clang__)
-#define XMASK_UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define XMASK_UNROLL _Pragma("GCC unroll 64")
-#else
-#define XMASK_UNROLL
-#endif
