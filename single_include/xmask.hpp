@@ -10796,7 +10796,7 @@ namespace xmask::inline XMASK_ABI
             {
             }
 
-            [[nodiscard]] word_t word(std::size_t c) const noexcept
+            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept
             {
                 const std::size_t shift = c % word_columns;
                 const word_t low = bits_of(c / word_columns) >> shift;
@@ -10819,7 +10819,7 @@ namespace xmask::inline XMASK_ABI
 
         private:
 
-            [[nodiscard]] word_t bits_of(std::size_t number) const noexcept
+            [[nodiscard]] XMASK_INLINE word_t bits_of(std::size_t number) const noexcept
             {
                 if (m_at != m_first && (m_at - 1)->number >= number)
                 {
