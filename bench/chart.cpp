@@ -43,7 +43,7 @@ namespace bench
             {libtorch, "libtorch", "#db4b4b"},
         };
 
-        constexpr double left = 230;      // where bars begin
+        constexpr double left = 250;      // where bars begin
         constexpr double right = 700;     // where the scale ends
         constexpr double top = 62;
         constexpr double bar = 9;
