@@ -2525,6 +2525,14 @@ namespace xmask::inline XMASK_ABI::detail
         return row.read(c, 1, 1).at(0);
     }
 
+    /// One element of row r.
+    template <class Rows>
+    XMASK_INLINE auto read_at(const Rows& rows, std::size_t r, std::size_t c)
+    {
+        auto row = rows.row(r);
+        return read_one(row, c);
+    }
+
     template <class F, class... Row>
     class function_row
     {
@@ -18741,6 +18749,20 @@ namespace xmask::inline XMASK_ABI::detail
         return result;
     }
 
+    /// Whether a gradient is asked for.
+    template <class G>
+    inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
+
+    /// Gives a gradient that is asked for its shape.
+    template <class G, class S>
+    void resize_gradient([[maybe_unused]] const char* function, [[maybe_unused]] G& gradient, [[maybe_unused]] const S& shape)
+    {
+        if constexpr (wants_gradient<G>)
+        {
+            resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
+        }
+    }
+
     /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient if asked to. All
     /// operands have one shape, into which m broadcasts.
     template <class T, class F, class M, class G, class X, class... Y>
@@ -18748,10 +18770,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         const auto& shape = x.shape();
         require_counted_shape(function, m, shape);
-        if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
-        {
-            resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
-        }
+        resize_gradient(function, gradient, shape);
         if constexpr (mask_expression<M>)
         {
             return sum_terms<T>(
@@ -21162,8 +21181,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] double logit(std::size_t position, std::size_t target) const
             {
-                auto row = m_logits.row(position);
-                return static_cast<double>(read_one(row, target));
+                return static_cast<double>(read_at(m_logits, position, target));
             }
 
             [[nodiscard]] auto row(std::size_t position) const
@@ -21242,8 +21260,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] double logit(std::size_t position, std::size_t target) const
             {
-                auto row = m_logits.row(position);
-                return static_cast<double>(read_one(row, target));
+                return static_cast<double>(read_at(m_logits, position, target));
             }
 
             [[nodiscard]] auto row(std::size_t position) const
@@ -21332,22 +21349,31 @@ namespace xmask::inline XMASK_ABI
             mutable bool m_known = false;
         };
 
-        /// A row of a result that is not contiguous memory of T: a buffer that is copied there.
-        template <class T, class Writer>
-        class row_target
+        /// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer that is copied there.
+        template <class T, class G>
+        class class_gradient
         {
+            using traits = gradient_traits<G>;
+
         public:
 
-            row_target(Writer& writer, std::size_t n)
-                : m_writer(&writer)
-                , m_buffer(writer.in_place() ? 0 : n)
+            class_gradient(G& gradient, std::size_t classes)
+                : m_writer(traits::target(gradient))
+                , m_buffer(m_writer.in_place() ? 0 : classes)
+                , m_classes(classes)
+                , m_scale(traits::scale(gradient))
             {
+            }
+
+            [[nodiscard]] double scale() const noexcept
+            {
+                return m_scale;
             }
 
             [[nodiscard]] T* begin(std::size_t row)
             {
-                m_writer->seek(row);
-                return m_buffer.empty() ? m_writer->block(0) : m_buffer.data();
+                m_writer.seek(row);
+                return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
             }
 
             void end()
@@ -21355,70 +21381,49 @@ namespace xmask::inline XMASK_ABI
                 for (std::size_t c = 0; c < m_buffer.size(); c += word_columns)
                 {
                     const std::size_t count = std::min(word_columns, m_buffer.size() - c);
-                    std::copy_n(m_buffer.data() + c, count, m_writer->block(c));
-                    m_writer->commit(c, count);
+                    std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
+                    m_writer.commit(c, count);
                 }
+            }
+
+            void clear(std::size_t row)
+            {
+                T* to = begin(row);
+                fill_columns(to, to + m_classes, T(0));
+                end();
             }
 
         private:
 
-            Writer* m_writer;
+            row_writer<T, typename traits::container> m_writer;
             std::vector<T> m_buffer;
+            std::size_t m_classes;
+            double m_scale;
         };
 
-        /// What a position's loss is made of.
-        template <class Entropy>
-        struct position_entropy
+        template <class T>
+        class class_gradient<T, const no_gradient>
         {
-            line_sums<typename Entropy::terms> line;
-            double logit;    // of the target
-            double own;      // the weight of its class
-            double log_sum = std::log(line.sums[0]) + static_cast<double>(line.shift);
+        public:
 
-            [[nodiscard]] double loss(const Entropy& entropy, const cross_entropy_options& options, std::size_t position) const
+            class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept
             {
-                return (1 - options.label_smoothing) * own * (log_sum - logit) + entropy.smoothing(position, log_sum, line)
-                       + options.z_loss * log_sum * log_sum;
+            }
+
+            void clear(std::size_t /*row*/) const noexcept
+            {
             }
         };
 
-        /// The sum of the losses of the positions [first, last); visit(position, loss) is called for each that counts.
-        template <class Entropy, class Positions, class Visit>
+        /// The sum of the losses of the positions [first, last), and the gradient if asked for; visit(position, loss) is called
+        /// for each position that counts.
+        template <class T, class Entropy, class Positions, class G, class Visit>
         loss sum_of_entropies(
             const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
-            const cross_entropy_options& options, Visit&& visit
+            const cross_entropy_options& options, [[maybe_unused]] std::size_t classes, G& gradient, Visit&& visit
         )
         {
-            const typename Entropy::terms terms;
-            loss sum;
-            positions.for_each(
-                first, last,
-                [&](std::size_t position, auto at, double weight) {
-                    const auto target = static_cast<std::size_t>(at);
-                    const position_entropy<Entropy> one{
-                        sums_of_row(terms, entropy.row(position)), entropy.logit(position, target),
-                        class_weight(options.class_weights, target)
-                    };
-                    const loss weighted{weight * one.loss(entropy, options, position), weight * one.own};
-                    visit(position, weighted);
-                    sum += weighted;
-                },
-                [](std::size_t) {}
-            );
-            return sum;
-        }
-
-        /// The same, with the gradient.
-        template <class T, class Entropy, class Positions, class G, class Visit>
-        loss entropies_and_gradient(
-            const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
-            const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
-        )
-        {
-            using traits = gradient_traits<G>;
-            auto& container = traits::target(gradient);
-            row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
-            row_target<T, decltype(writer)> result(writer, classes);
+            class_gradient<T, G> result(gradient, classes);
             const typename Entropy::terms terms;
             const double hard = 1 - options.label_smoothing;
             loss sum;
@@ -21426,27 +21431,38 @@ namespace xmask::inline XMASK_ABI
                 first, last,
                 [&](std::size_t position, auto at, double weight) {
                     const auto target = static_cast<std::size_t>(at);
-                    T* to = result.begin(position);
+                    [[maybe_unused]] T* to = nullptr;
                     // Before its place is written: the gradient may be the logits' own memory.
                     const double logit = entropy.logit(position, target);
-                    const position_entropy<Entropy> one{
-                        store_terms(terms, entropy.row(position), to, classes), logit, class_weight(options.class_weights, target)
-                    };
-                    const loss weighted{weight * one.loss(entropy, options, position), weight * one.own};
-                    visit(position, weighted);
-                    sum += weighted;
-                    const double scale = weight * traits::scale(gradient);
-                    const double slope = hard * one.own + entropy.smoothing_slope(position) + 2 * options.z_loss * one.log_sum;
-                    scale_columns(to, to + classes, static_cast<T>(scale * slope / one.line.sums[0]));
-                    to[target] -= static_cast<T>(scale * hard * one.own);
-                    entropy.subtract_smoothing(position, to, scale);
-                    result.end();
+                    const auto line = [&] {
+                        if constexpr (wants_gradient<G>)
+                        {
+                            to = result.begin(position);
+                            return store_terms(terms, entropy.row(position), to, classes);
+                        }
+                        else
+                        {
+                            return sums_of_row(terms, entropy.row(position));
+                        }
+                    }();
+                    const double log_sum = std::log(line.sums[0]) + static_cast<double>(line.shift);
+                    const double own = class_weight(options.class_weights, target);
+                    const double value = hard * own * (log_sum - logit) + entropy.smoothing(position, log_sum, line)
+                                         + options.z_loss * log_sum * log_sum;
+                    const loss one{weight * value, weight * own};
+                    visit(position, one);
+                    sum += one;
+                    if constexpr (wants_gradient<G>)
+                    {
+                        const double scale = weight * result.scale();
+                        const double slope = hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
+                        scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                        to[target] -= static_cast<T>(scale * hard * own);
+                        entropy.subtract_smoothing(position, to, scale);
+                        result.end();
+                    }
                 },
-                [&](std::size_t position) {
-                    T* to = result.begin(position);
-                    fill_columns(to, to + classes, T(0));
-                    result.end();
-                }
+                [&](std::size_t position) { result.clear(position); }
             );
             return sum;
         }
@@ -21482,23 +21498,12 @@ namespace xmask::inline XMASK_ABI
                 require_targets(function, positions, target.shape(), classes, [&](std::size_t position, std::size_t at) {
                     return entropy.has_class(position, at);
                 });
-                if constexpr (std::is_same_v<G, const no_gradient>)
-                {
-                    return sum_over_positions(
-                        entropy, positions, classes, [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                            return sum_of_entropies(rows, some, first, last, options, visit);
-                        }
-                    );
-                }
-                else
-                {
-                    resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
-                    return sum_over_positions(
-                        entropy, positions, classes, [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                            return entropies_and_gradient<T>(rows, some, first, last, options, classes, gradient, visit);
-                        }
-                    );
-                }
+                resize_gradient(function, gradient, shape);
+                return sum_over_positions(
+                    entropy, positions, classes, [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                        return sum_of_entropies<T>(rows, some, first, last, options, classes, gradient, visit);
+                    }
+                );
             };
             if (options.label_smoothing == 0 && !options.classes.has_value())
             {
@@ -21508,53 +21513,35 @@ namespace xmask::inline XMASK_ABI
             return run(smoothed_entropy<T, logits>(make_operand<T>(prediction, shape), table, shape, options.label_smoothing));
         }
 
-        /// The sum of the losses of the positions [first, last), of log-probabilities.
-        template <class Logs, class Positions, class Visit>
+        /// The same of log-probabilities.
+        template <class T, class Logs, class Positions, class G, class Visit>
         loss sum_of_likelihoods(
-            const Logs& logs, const Positions& positions, std::size_t first, std::size_t last, const nll_options& options, Visit&& visit
+            const Logs& logs, const Positions& positions, std::size_t first, std::size_t last, const nll_options& options,
+            std::size_t classes, G& gradient, Visit&& visit
         )
         {
+            class_gradient<T, G> result(gradient, classes);
             loss sum;
             positions.for_each(
                 first, last,
                 [&](std::size_t position, auto at, double weight) {
                     const auto target = static_cast<std::size_t>(at);
                     const double own = weight * class_weight(options.class_weights, target);
-                    auto row = logs.row(position);
-                    const loss one{-own * static_cast<double>(read_one(row, target)), own};
+                    // Before its place is written: the gradient may be the prediction's own memory.
+                    const loss one{-own * static_cast<double>(read_at(logs, position, target)), own};
                     visit(position, one);
                     sum += one;
+                    if constexpr (wants_gradient<G>)
+                    {
+                        T* to = result.begin(position);
+                        fill_columns(to, to + classes, T(0));
+                        to[target] = static_cast<T>(-own * result.scale());
+                        result.end();
+                    }
                 },
-                [](std::size_t) {}
+                [&](std::size_t position) { result.clear(position); }
             );
             return sum;
-        }
-
-        /// Their gradient.
-        template <class T, class Positions, class G>
-        void likelihood_gradient(
-            const Positions& positions, std::size_t first, std::size_t last, const nll_options& options, std::size_t classes, G& gradient
-        )
-        {
-            using traits = gradient_traits<G>;
-            auto& container = traits::target(gradient);
-            row_writer<T, std::remove_reference_t<decltype(container)>> writer(container);
-            row_target<T, decltype(writer)> result(writer, classes);
-            positions.for_each(
-                first, last,
-                [&](std::size_t position, auto at, double weight) {
-                    const auto target = static_cast<std::size_t>(at);
-                    T* to = result.begin(position);
-                    fill_columns(to, to + classes, T(0));
-                    to[target] = static_cast<T>(-weight * class_weight(options.class_weights, target) * traits::scale(gradient));
-                    result.end();
-                },
-                [&](std::size_t position) {
-                    T* to = result.begin(position);
-                    fill_columns(to, to + classes, T(0));
-                    result.end();
-                }
-            );
         }
 
         /// As cross_entropy, of log-probabilities.
@@ -21564,27 +21551,17 @@ namespace xmask::inline XMASK_ABI
         )
         {
             using T = std::remove_cv_t<value_type_t<P>>;
-            constexpr bool wants_gradient = !std::is_same_v<G, const no_gradient>;
             require_class_shapes(function, prediction, target, m);
             const auto& shape = prediction.shape();
             const std::size_t classes = columns_of(shape);
             require_class_weights(function, options.class_weights, classes);
             const auto positions = positions_of(m, target, options.ignore);
             require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
-            if constexpr (wants_gradient)
-            {
-                resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
-            }
+            resize_gradient(function, gradient, shape);
             return sum_over_positions(
-                make_operand<T>(prediction, shape), positions, wants_gradient ? classes : 1,
+                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
                 [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
-                    // Before its place is written: the gradient may be the prediction's own memory.
-                    const loss sum = sum_of_likelihoods(logs, some, first, last, options, visit);
-                    if constexpr (wants_gradient)
-                    {
-                        likelihood_gradient<T>(some, first, last, options, classes, gradient);
-                    }
-                    return sum;
+                    return sum_of_likelihoods<T>(logs, some, first, last, options, classes, gradient, visit);
                 }
             );
         }

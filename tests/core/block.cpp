@@ -100,16 +100,19 @@ TEST_CASE("blocks cover a row once", "[block]")
     {
         for (const std::size_t step : std::initializer_list<std::size_t>{64, 512, 100000})
         {
-            stepwise_row row{{}, step};
-            std::size_t next = 0;
-            detail::for_each_block(row, 0, n, [&](std::size_t c, auto count) {
-                REQUIRE(c == next);
-                REQUIRE((c >= row.begin && c + count <= row.ready));
-                const bool whole = std::is_same_v<decltype(count), detail::whole_word>;
-                REQUIRE(whole == (n - c >= 64));
-                next += count;
-            });
-            REQUIRE(next == n);
+            for (const std::size_t begin : {std::size_t(0), std::min(n, std::size_t(70))})
+            {
+                stepwise_row row{{}, step};
+                std::size_t next = begin;
+                detail::for_each_block(row, begin, n, [&](std::size_t c, auto count) {
+                    REQUIRE(c == next);
+                    REQUIRE((c >= row.begin && c + count <= row.ready));
+                    const bool whole = std::is_same_v<decltype(count), detail::whole_word>;
+                    REQUIRE(whole == (n - c >= 64));
+                    next += count;
+                });
+                REQUIRE(next == n);
+            }
         }
     }
 }

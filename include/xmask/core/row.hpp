@@ -474,6 +474,14 @@ namespace xmask::inline XMASK_ABI::detail
         return row.read(c, 1, 1).at(0);
     }
 
+    /// One element of row r.
+    template <class Rows>
+    XMASK_INLINE auto read_at(const Rows& rows, std::size_t r, std::size_t c)
+    {
+        auto row = rows.row(r);
+        return read_one(row, c);
+    }
+
     template <class F, class... Row>
     class function_row
     {

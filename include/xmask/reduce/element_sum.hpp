@@ -569,6 +569,20 @@ namespace xmask::inline XMASK_ABI::detail
         return result;
     }
 
+    /// Whether a gradient is asked for.
+    template <class G>
+    inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
+
+    /// Gives a gradient that is asked for its shape.
+    template <class G, class S>
+    void resize_gradient([[maybe_unused]] const char* function, [[maybe_unused]] G& gradient, [[maybe_unused]] const S& shape)
+    {
+        if constexpr (wants_gradient<G>)
+        {
+            resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
+        }
+    }
+
     /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient if asked to. All
     /// operands have one shape, into which m broadcasts.
     template <class T, class F, class M, class G, class X, class... Y>
@@ -576,10 +590,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         const auto& shape = x.shape();
         require_counted_shape(function, m, shape);
-        if constexpr (!std::is_same_v<std::decay_t<G>, no_gradient>)
-        {
-            resize_or_check(function, "the gradient", gradient_traits<std::remove_reference_t<G>>::target(gradient), shape);
-        }
+        resize_gradient(function, gradient, shape);
         if constexpr (mask_expression<M>)
         {
             return sum_terms<T>(
