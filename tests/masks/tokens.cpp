@@ -181,6 +181,33 @@ TEST_CASE("an id_set holds each id once", "[tokens]")
     REQUIRE(small.size() == 1);
 }
 
+TEST_CASE("an id_set gives back its ids in ascending order", "[tokens]")
+{
+    const auto require_order = []<class T>(T low, std::size_t count, std::uint64_t spread) {
+        std::vector<T> ids;
+        std::uint64_t state = 1;
+        for (std::size_t k = 0; k < count; ++k)
+        {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            ids.push_back(static_cast<T>(static_cast<std::uint64_t>(low) + (state >> 32) % spread));
+        }
+        const std::set<T> expected(ids.begin(), ids.end());
+        const xmask::id_set<T> set(ids);
+        REQUIRE(std::vector<T>(set.begin(), set.end()) == std::vector<T>(expected.begin(), expected.end()));
+        REQUIRE(std::ranges::all_of(ids, [&](T id) { return set.contains(id); }));
+    };
+    for (const std::size_t count : {1u, 31u, 32u, 33u, 1000u})
+    {
+        require_order(std::numeric_limits<std::int8_t>::min(), count, 256);
+        require_order(std::uint8_t(0), count, 256);
+        require_order(std::numeric_limits<std::int64_t>::min(), count, 3000);
+        require_order(std::numeric_limits<std::uint64_t>::max() - 2999, count, 3000);
+        require_order(-1500, count, 3000);
+        require_order(-7, count, 1);
+        require_order(std::int64_t(-1) << 40, count, std::uint64_t(1) << 31);    // too far apart for bits
+    }
+}
+
 TEST_CASE("tokens of any type meet an id_set of another", "[tokens]")
 {
     const xmask::id_set<std::int64_t> ids({-1, 44, 300, 16777217});
