@@ -10805,10 +10805,10 @@ namespace xmask::inline XMASK_ABI
 // ==== xmask/masks/indices.hpp ====
 
 #include <algorithm>
-#include <bit>
 #include <compare>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -10820,23 +10820,17 @@ namespace xmask::inline XMASK_ABI
 {
     namespace detail
     {
-        /// The bits of one word of a row; a row is a list of those that are not 0, in order.
-        struct sparse_word
-        {
-            std::size_t number;
-            word_t bits;
-        };
-
-        /// A row that keeps listed columns. Words are mostly asked for in order, so the search starts where the last
-        /// one ended.
-        class sparse_cursor
+        /// A row that keeps listed columns.
+        class paged_cursor
         {
         public:
 
-            sparse_cursor(const sparse_word* first, const sparse_word* last) noexcept
-                : m_first(first)
-                , m_last(last)
-                , m_at(first)
+            static constexpr std::size_t page_words = 16;
+
+            paged_cursor(const word_t* words, const std::uint32_t* pages, column_range extent) noexcept
+                : m_words(words)
+                , m_pages(pages)
+                , m_extent(extent)
             {
             }
 
@@ -10849,41 +10843,76 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] column_range extent() const noexcept
             {
-                if (m_first == m_last)
-                {
-                    return {};
-                }
-                const sparse_word& first = *m_first;
-                const sparse_word& last = *(m_last - 1);
-                return {
-                    first.number * word_columns + lowest_bit(first.bits),
-                    last.number * word_columns + static_cast<std::size_t>(std::bit_width(last.bits)),
-                };
+                return m_extent;
             }
 
         private:
 
             [[nodiscard]] XMASK_INLINE word_t bits_of(std::size_t number) const noexcept
             {
-                if (m_at != m_first && (m_at - 1)->number >= number)
-                {
-                    m_at = std::lower_bound(m_first, m_at, number, [](const sparse_word& w, std::size_t value) {
-                        return w.number < value;
-                    });
-                }
-                while (m_at != m_last && m_at->number < number)
-                {
-                    ++m_at;
-                }
-                return m_at != m_last && m_at->number == number ? m_at->bits : 0;
+                return m_words[m_pages[number / page_words] * page_words + number % page_words];
             }
 
-            const sparse_word* m_first;
-            const sparse_word* m_last;
-            mutable const sparse_word* m_at;
+            const word_t* m_words;
+            const std::uint32_t* m_pages;
+            column_range m_extent;
         };
 
-        /// Listed columns, one list for every row or one a row; memory in proportion to the lists.
+        /// Rows of listed columns as bits, in pages of 1024 columns. Pages that keep nothing are all the same one, so
+        /// that long rows of few columns take little memory; and a word is found without a search.
+        class listed_bits
+        {
+        public:
+
+            explicit listed_bits(std::size_t n)
+                // A word that begins within the last one of a row looks into the next.
+                : m_row_pages((n + word_columns - 1) / page_columns + 1)
+                , m_words(paged_cursor::page_words, 0)
+            {
+            }
+
+            /// Adds a row that keeps these columns.
+            void append(const std::vector<std::size_t>& columns)
+            {
+                const std::size_t first_page = m_pages.size();
+                m_pages.resize(first_page + m_row_pages, 0);
+                column_range& extent = m_extents.emplace_back();
+                for (const std::size_t c : columns)
+                {
+                    std::uint32_t& page = m_pages[first_page + c / page_columns];
+                    if (page == 0)
+                    {
+                        page = static_cast<std::uint32_t>(m_words.size() / paged_cursor::page_words);
+                        m_words.resize(m_words.size() + paged_cursor::page_words, 0);
+                    }
+                    const std::size_t number = c % page_columns / word_columns;
+                    m_words[page * paged_cursor::page_words + number] |= word_t(1) << c % word_columns;
+                    extent = hull(extent, {c, c + 1});
+                }
+            }
+
+            /// How many rows there are.
+            [[nodiscard]] std::size_t size() const noexcept
+            {
+                return m_extents.size();
+            }
+
+            [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept
+            {
+                return {m_words.data(), m_pages.data() + r * m_row_pages, m_extents[r]};
+            }
+
+        private:
+
+            static constexpr std::size_t page_columns = paged_cursor::page_words * word_columns;
+
+            std::size_t m_row_pages;
+            std::vector<word_t> m_words;
+            std::vector<std::uint32_t> m_pages;
+            std::vector<column_range> m_extents;
+        };
+
+        /// Listed columns, one list for every row or one a row.
         template <class S>
         class indices_rule
         {
@@ -10900,12 +10929,11 @@ namespace xmask::inline XMASK_ABI
             template <class E>
             indices_rule(const char* name, const E& table, S shape)
                 : m_shape(std::move(shape))
+                , m_lists(columns_of(m_shape))
             {
                 const std::size_t lists = table.dimension() == 2 ? rows_of(table.shape()) : 1;
                 const std::size_t length = columns_of(table.shape());
                 check_table(name, table.shape(), lists);
-                m_ends.reserve(lists + 1);
-                m_ends.push_back(0);
                 std::vector<std::size_t> row(length);
                 auto it = table.template begin<xt::layout_type::row_major>();
                 for (std::size_t list = 0; list < lists; ++list)
@@ -10914,7 +10942,7 @@ namespace xmask::inline XMASK_ABI
                     {
                         row[k] = checked(name, *it, list, k, table.dimension() == 2);
                     }
-                    append(row);
+                    m_lists.append(row);
                 }
             }
 
@@ -10923,10 +10951,9 @@ namespace xmask::inline XMASK_ABI
                 return m_shape;
             }
 
-            [[nodiscard]] XMASK_INLINE sparse_cursor row(std::size_t r) const noexcept
+            [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept
             {
-                const std::size_t list = m_ends.size() == 2 ? 0 : r;
-                return {m_words.data() + m_ends[list], m_words.data() + m_ends[list + 1]};
+                return m_lists.row(m_lists.size() == 1 ? 0 : r);
             }
 
         private:
@@ -10967,27 +10994,11 @@ namespace xmask::inline XMASK_ABI
                 return static_cast<std::size_t>(index);
             }
 
-            void append(std::vector<std::size_t>& row)
-            {
-                std::sort(row.begin(), row.end());
-                for (const std::size_t c : row)
-                {
-                    const std::size_t number = c / word_columns;
-                    if (m_words.size() == m_ends.back() || m_words.back().number != number)
-                    {
-                        m_words.push_back({number, 0});
-                    }
-                    m_words.back().bits |= word_t(1) << c % word_columns;
-                }
-                m_ends.push_back(m_words.size());
-            }
-
             S m_shape;
-            std::vector<sparse_word> m_words;
-            std::vector<std::size_t> m_ends;
+            listed_bits m_lists;
         };
 
-        /// Elements at listed positions; memory in proportion to the list.
+        /// Elements at listed positions.
         template <class S>
         class points_rule
         {
@@ -11004,6 +11015,7 @@ namespace xmask::inline XMASK_ABI
             template <class E>
             points_rule(const char* name, const E& table, S shape)
                 : m_shape(std::move(shape))
+                , m_lists(columns_of(m_shape))
             {
                 if (table.dimension() != 2 || columns_of(table.shape()) != m_shape.size()) [[unlikely]]
                 {
@@ -11019,12 +11031,19 @@ namespace xmask::inline XMASK_ABI
                 {
                     points.push_back(checked(name, it, i));
                 }
-                std::sort(points.begin(), points.end());
-                for (const auto& [row, column] : points)
+                std::ranges::sort(points);
+                m_lists.append({});  // for all rows without points
+                std::vector<std::size_t> columns;
+                for (auto at = points.begin(); at != points.end();)
                 {
-                    append(row, column);
+                    m_rows.push_back(at->row);
+                    columns.clear();
+                    for (; at != points.end() && at->row == m_rows.back(); ++at)
+                    {
+                        columns.push_back(at->column);
+                    }
+                    m_lists.append(columns);
                 }
-                m_ends.push_back(m_words.size());
             }
 
             [[nodiscard]] const shape_type& shape() const noexcept
@@ -11032,15 +11051,11 @@ namespace xmask::inline XMASK_ABI
                 return m_shape;
             }
 
-            [[nodiscard]] sparse_cursor row(std::size_t r) const noexcept
+            [[nodiscard]] paged_cursor row(std::size_t r) const noexcept
             {
-                const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
-                if (at == m_rows.end() || *at != r)
-                {
-                    return {nullptr, nullptr};
-                }
-                const std::size_t* ends = m_ends.data() + (at - m_rows.begin());
-                return {m_words.data() + ends[0], m_words.data() + ends[1]};
+                const auto at = std::ranges::lower_bound(m_rows, r);
+                const bool found = at != m_rows.end() && *at == r;
+                return m_lists.row(found ? static_cast<std::size_t>(at - m_rows.begin()) + 1 : 0);
             }
 
         private:
@@ -11079,26 +11094,9 @@ namespace xmask::inline XMASK_ABI
                 return at;
             }
 
-            void append(std::size_t row, std::size_t column)
-            {
-                const std::size_t number = column / word_columns;
-                const bool new_row = m_rows.empty() || m_rows.back() != row;
-                if (new_row)
-                {
-                    m_rows.push_back(row);
-                    m_ends.push_back(m_words.size());
-                }
-                if (new_row || m_words.back().number != number)
-                {
-                    m_words.push_back({number, 0});
-                }
-                m_words.back().bits |= word_t(1) << column % word_columns;
-            }
-
             S m_shape;
-            std::vector<sparse_word> m_words;
             std::vector<std::size_t> m_rows;
-            std::vector<std::size_t> m_ends;
+            listed_bits m_lists;
         };
 
         template <class I>
@@ -11174,7 +11172,8 @@ namespace xmask::inline XMASK_ABI
     /// points: a tensor of integers of shape (points, rank), or a list of lists: one index for each axis, from 0 on, in
     /// any order, duplicates allowed. shape: the mask's shape, or a number for 1-D.
     /// Throws std::out_of_range for an index outside of its axis, naming point, axis and value; std::invalid_argument
-    /// where points are not of the mask's rank. Memory is that of the points; a row costs a search among them.
+    /// where points are not of the mask's rank. Memory is 144 bytes for a point that stands alone, and 4 for each 1024
+    /// columns of a row that has one; a row costs a search among those, a word a look into a table.
     ///
     ///     auto m = xmask::keep_points({{0, 1}, {1, 3}}, {2, 4});
     ///     // 0 1 0 0
@@ -11240,7 +11239,8 @@ namespace xmask::inline XMASK_ABI
     /// columns in every row, a 2-D tensor holds one list for each row. shape: the mask's shape, or a number for 1-D.
     /// Throws std::out_of_range for an index below 0 or past the row, naming its position and value;
     /// std::invalid_argument where the number of lists is not the number of rows.
-    /// Memory and time to build are those of the lists; a word costs a step through the sorted list.
+    /// A list takes at most a bit for each column, and 128 bytes for each of its indices and 4 for each 1024 columns
+    /// where that is less; a word costs a look into a table.
     ///
     ///     auto m = xmask::keep_indices({0, 2}, 4);    // 1 0 1 0
     template <class I, class S>

@@ -102,6 +102,26 @@ TEST_CASE("a cursor of indices answers in any order", "[indices]")
     REQUIRE(cursor.extent() == xmask::column_range{3, 3001});
 }
 
+TEST_CASE("words of indices anywhere in rows of about a thousand columns", "[indices]")
+{
+    for (const std::size_t n : std::initializer_list<std::size_t>{960, 961, 1023, 1024, 1025, 2048})
+    {
+        const std::vector<std::size_t> indices = {0, 900, n - 65, n - 64, n - 1};
+        const auto m = xmask::keep_indices(indices, n);
+        const auto expected = listed(indices, 1, n);
+        for (std::size_t c = 0; c < n; ++c)
+        {
+            std::uint64_t word = 0;
+            for (std::size_t bit = 0; bit < 64 && c + bit < n; ++bit)
+            {
+                word |= std::uint64_t(expected[c + bit] != 0) << bit;
+            }
+            CAPTURE(n, c);
+            REQUIRE(m.row(0).word(c) == word);
+        }
+    }
+}
+
 TEST_CASE("a table of indices holds one list for each row", "[indices]")
 {
     const xt::xarray<int> table = {{0, 3, 3}, {4, 4, 4}, {2, 1, 0}, {1, 2, 3}};
