@@ -30,11 +30,11 @@ namespace xmask::inline XMASK_ABI
             {
                 const V zero(0);
                 const V one(1);
-                const V small = xsimd::exp(-xsimd::abs(x));
+                const V small = called::exp(-xsimd::abs(x));
                 const V likely = one / (one + small);
                 const V unlikely = small * likely;
                 const auto positive = x > zero;
-                const V rest = xsimd::log1p(small);
+                const V rest = called::log1p(small);
                 yes = xsimd::select(positive, likely, unlikely);
                 no = xsimd::select(positive, unlikely, likely);
                 log_of_yes = rest + xsimd::select(positive, zero, -x);
@@ -50,8 +50,8 @@ namespace xmask::inline XMASK_ABI
         XMASK_INLINE V value(const V& p, const V& t) const
         {
             const V least(-100);
-            const V log_yes = xsimd::log(p);
-            const V log_no = xsimd::log1p(-p);
+            const V log_yes = detail::called::log(p);
+            const V log_no = detail::called::log1p(-p);
             return -(t * xsimd::select(log_yes < least, least, log_yes)
                      + (V(1) - t) * xsimd::select(log_no < least, least, log_no));
         }

@@ -6,6 +6,7 @@
 
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
+#include "../core/exp.hpp"
 #include "../core/simd.hpp"
 #include "element_loss.hpp"
 
@@ -39,7 +40,7 @@ namespace xmask::inline XMASK_ABI
         template <class V>
         XMASK_INLINE V probability(const V& t) const
         {
-            return log_target ? V(xsimd::exp(t)) : t;
+            return log_target ? detail::called::exp(t) : t;
         }
     };
 
@@ -61,7 +62,7 @@ namespace xmask::inline XMASK_ABI
         template <class V>
         XMASK_INLINE V value(const V& p, const V& t) const
         {
-            const V l = log_input ? V(xsimd::exp(p) - t * p) : V(p - t * xsimd::log(p + constant<V>(eps)));
+            const V l = log_input ? V(xsimd::exp(p) - t * p) : V(p - t * detail::called::log(p + constant<V>(eps)));
             return full ? V(l + stirling(t)) : l;
         }
 
@@ -77,8 +78,8 @@ namespace xmask::inline XMASK_ABI
         template <class V>
         XMASK_INLINE static V stirling(const V& t)
         {
-            const V approximation = t * xsimd::log(t) - t
-                                    + constant<V>(0.5) * xsimd::log(constant<V>(2 * std::numbers::pi) * t);
+            const V approximation = t * detail::called::log(t) - t
+                                    + constant<V>(0.5) * detail::called::log(constant<V>(2 * std::numbers::pi) * t);
             return xsimd::select(t > V(1), approximation, V(0));
         }
     };
