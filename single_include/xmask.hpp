@@ -4605,7 +4605,25 @@ namespace xmask::inline XMASK_ABI
 #include <type_traits>
 
 /// @file
-/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; and x to the power of a number.
+/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; x to the power of a number; and
+/// numbers as registers.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// A number as V, which is a number or a register of them: what the function of a loss multiplies with.
+    template <class V>
+    XMASK_INLINE V constant(double x)
+    {
+        if constexpr (std::is_arithmetic_v<V>)
+        {
+            return static_cast<V>(x);
+        }
+        else
+        {
+            return V(static_cast<typename V::value_type>(x));
+        }
+    }
+}
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -4757,14 +4775,7 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return x;
         }
-        if constexpr (std::is_arithmetic_v<V>)
-        {
-            return called::pow(x, static_cast<V>(exponent));
-        }
-        else
-        {
-            return called::pow(x, V(static_cast<typename V::value_type>(exponent)));
-        }
+        return called::pow(x, constant<V>(exponent));
     }
 }
 
@@ -11201,7 +11212,7 @@ namespace xmask::inline XMASK_ABI
     /// points: a tensor of integers of shape (points, rank), or a list of lists: one index for each axis, from 0 on, in
     /// any order, duplicates allowed. shape: the mask's shape, or a number for 1-D.
     /// Throws std::out_of_range for an index outside of its axis, naming point, axis and value; std::invalid_argument
-    /// where points are not of the mask's rank. Memory is 144 bytes for a point that stands alone, and 4 for each 1024
+    /// where points are not of the mask's rank. Memory is at most 152 bytes for each point, and 4 for each 1024
     /// columns of a row that has one; a row costs a search among those, a word a look into a table.
     ///
     ///     auto m = xmask::keep_points({{0, 1}, {1, 3}}, {2, 4});
@@ -18856,20 +18867,6 @@ namespace xmask::inline XMASK_ABI::detail
 
 namespace xmask::inline XMASK_ABI
 {
-    /// A number as V, which is a number or a register of them: what the function of a loss multiplies with.
-    template <class V>
-    XMASK_INLINE V constant(double x)
-    {
-        if constexpr (std::is_arithmetic_v<V>)
-        {
-            return static_cast<V>(x);
-        }
-        else
-        {
-            return V(static_cast<typename V::value_type>(x));
-        }
-    }
-
     /// What a loss is made of: value(p, t), and derivative(p, t) by p for a gradient.
     template <class F, class T>
     concept element_function = requires(const F& f, const T& x) {

@@ -13,7 +13,25 @@
 #include "simd.hpp"
 
 /// @file
-/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; and x to the power of a number.
+/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; x to the power of a number; and
+/// numbers as registers.
+
+namespace xmask::inline XMASK_ABI
+{
+    /// A number as V, which is a number or a register of them: what the function of a loss multiplies with.
+    template <class V>
+    XMASK_INLINE V constant(double x)
+    {
+        if constexpr (std::is_arithmetic_v<V>)
+        {
+            return static_cast<V>(x);
+        }
+        else
+        {
+            return V(static_cast<typename V::value_type>(x));
+        }
+    }
+}
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -165,13 +183,6 @@ namespace xmask::inline XMASK_ABI::detail
         {
             return x;
         }
-        if constexpr (std::is_arithmetic_v<V>)
-        {
-            return called::pow(x, static_cast<V>(exponent));
-        }
-        else
-        {
-            return called::pow(x, V(static_cast<typename V::value_type>(exponent)));
-        }
+        return called::pow(x, constant<V>(exponent));
     }
 }

@@ -376,7 +376,7 @@ namespace xmask::inline XMASK_ABI
     /// points: a tensor of integers of shape (points, rank), or a list of lists: one index for each axis, from 0 on, in
     /// any order, duplicates allowed. shape: the mask's shape, or a number for 1-D.
     /// Throws std::out_of_range for an index outside of its axis, naming point, axis and value; std::invalid_argument
-    /// where points are not of the mask's rank. Memory is 144 bytes for a point that stands alone, and 4 for each 1024
+    /// where points are not of the mask's rank. Memory is at most 152 bytes for each point, and 4 for each 1024
     /// columns of a row that has one; a row costs a search among those, a word a look into a table.
     ///
     ///     auto m = xmask::keep_points({{0, 1}, {1, 3}}, {2, 4});

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "../apply/multiply.hpp"
+#include "../core/exp.hpp"
 #include "../core/mask.hpp"
 #include "../core/simd.hpp"
 #include "../core/xtensor.hpp"
@@ -21,20 +22,6 @@
 
 namespace xmask::inline XMASK_ABI
 {
-    /// A number as V, which is a number or a register of them: what the function of a loss multiplies with.
-    template <class V>
-    XMASK_INLINE V constant(double x)
-    {
-        if constexpr (std::is_arithmetic_v<V>)
-        {
-            return static_cast<V>(x);
-        }
-        else
-        {
-            return V(static_cast<typename V::value_type>(x));
-        }
-    }
-
     /// What a loss is made of: value(p, t), and derivative(p, t) by p for a gradient.
     template <class F, class T>
     concept element_function = requires(const F& f, const T& x) {
