@@ -1,6 +1,10 @@
-# Builds for 64-bit ARM on another machine, and runs the tests there with qemu.
+# Builds for 64-bit ARM on another machine, and runs the tests there with qemu: by g++, or by the clang++ that
+# CMAKE_CXX_COMPILER names, which takes the libraries of that g++.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
-set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+if(NOT CMAKE_CXX_COMPILER)
+  set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+endif()
+set(CMAKE_CXX_COMPILER_TARGET aarch64-linux-gnu)
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)

@@ -2,6 +2,7 @@
 
 set(XMASK_TEST_MARCH "" CACHE STRING "Instruction set for the tests and benchmarks, as in -march=x86-64-v3")
 set(XMASK_SANITIZE "" CACHE STRING "Sanitizers, as in address;undefined")
+set(XMASK_NO_SANITIZE "" CACHE STRING "Checks of these sanitizers to leave out, as in null;alignment")
 option(XMASK_TEST_XSIMD "Define XTENSOR_USE_XSIMD in the tests and benchmarks" OFF)
 option(XMASK_TEST_SINGLE_HEADER "Test single_include/xmask.hpp instead of include/" OFF)
 
@@ -23,10 +24,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(xmask_development INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized)
 endif()
 if(XMASK_SANITIZE)
-  # xtensor steps from the null pointer of an empty array to its end, and never looks there.
   list(JOIN XMASK_SANITIZE "," sanitizers)
-  target_compile_options(xmask_development INTERFACE -fsanitize=${sanitizers} -fno-sanitize=pointer-overflow -fno-sanitize-recover=all
-                                                     -fno-omit-frame-pointer)
+  # xtensor steps from the null pointer of an empty array to its end, and never looks there.
+  string(JOIN "," no_sanitizers pointer-overflow ${XMASK_NO_SANITIZE})
+  target_compile_options(xmask_development INTERFACE -fsanitize=${sanitizers} -fno-sanitize=${no_sanitizers}
+                                                     -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_compile_definitions(xmask_development INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(xmask_development INTERFACE -fsanitize=${sanitizers})
 endif()

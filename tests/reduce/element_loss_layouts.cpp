@@ -19,10 +19,11 @@ namespace
 
     losses::naive expected_of(const xt::xarray<double>& p, const xt::xarray<double>& t, const std::vector<char>& kept)
     {
-        return {
-            p, t, kept, [](real x, real y) { return std::hypot(1.L, x - y) - 1; },
+        const losses::naive_terms terms(
+            p, t, [](real x, real y) { return std::hypot(1.L, x - y) - 1; },
             [](real x, real y) { return (x - y) / std::hypot(1.L, x - y); }
-        };
+        );
+        return {terms, kept};
     }
 }
 

@@ -62,7 +62,26 @@ namespace losses
         require_reference<double>(masked, name, options, 1e-12);
     }
 
-    /// A naive sum, its weight and its gradient, from functions of two long doubles.
+    /// Each element's term and derivative, from functions of two long doubles.
+    struct naive_terms
+    {
+        std::vector<long double> values;
+        std::vector<double> slopes;
+
+        template <class T, class Value, class Slope>
+        naive_terms(const xt::xarray<T>& p, const xt::xarray<T>& t, Value&& value, Slope&& slope)
+        {
+            const auto x = oracle::elements(p);
+            const auto y = oracle::elements(t);
+            for (std::size_t i = 0; i < x.size(); ++i)
+            {
+                values.push_back(value(x[i], y[i]));
+                slopes.push_back(static_cast<double>(slope(x[i], y[i])));
+            }
+        }
+    };
+
+    /// A naive sum of what is kept, its weight and its gradient.
     struct naive
     {
         long double sum = 0;
@@ -71,19 +90,20 @@ namespace losses
         std::vector<double> elements;
         std::vector<double> gradient;
 
-        template <class T, class Value, class Slope>
-        naive(const xt::xarray<T>& p, const xt::xarray<T>& t, const std::vector<char>& kept, Value&& value, Slope&& slope)
+        naive(const naive_terms& terms, const std::vector<char>& kept)
+            : elements(kept.size())
+            , gradient(kept.size())
         {
-            const auto x = oracle::elements(p);
-            const auto y = oracle::elements(t);
-            for (std::size_t i = 0; i < x.size(); ++i)
+            for (std::size_t i = 0; i < kept.size(); ++i)
             {
-                const long double term = kept[i] != 0 ? value(x[i], y[i]) : 0.L;
-                sum += term;
-                size += std::abs(term);
-                weight += kept[i] != 0 ? 1. : 0.;
-                elements.push_back(static_cast<double>(term));
-                gradient.push_back(kept[i] != 0 ? static_cast<double>(slope(x[i], y[i])) : 0.);
+                if (kept[i] != 0)
+                {
+                    sum += terms.values[i];
+                    size += std::abs(terms.values[i]);
+                    ++weight;
+                    elements[i] = static_cast<double>(terms.values[i]);
+                    gradient[i] = terms.slopes[i];
+                }
             }
         }
     };
@@ -104,9 +124,10 @@ namespace losses
         {
             const shape_t shape = {n > 1000 ? std::size_t(2) : std::size_t(5), n};
             const auto [p, t] = operands(shape);
+            const naive_terms terms(p, t, value, slope);
             for (const xt::xarray<bool>& kept : {oracle::random<bool>(shape, 3), all_of(shape, true), all_of(shape, false)})
             {
-                const naive expected(p, t, oracle::elements(kept), value, slope);
+                const naive expected(terms, oracle::elements(kept));
                 const auto m = xmask::keep_where(kept);
                 CAPTURE(n);
                 xt::xarray<T> gradient;

@@ -99,25 +99,38 @@ namespace oracle
         f(from + T(), "lazy");
     }
 
+    /// What elements() gives for a T: std::vector<bool> is none.
+    template <class T>
+    using element_type = std::conditional_t<std::is_same_v<T, bool>, char, T>;
+
     /// The elements of any expression, in row-major order, one by one.
     template <class E>
     auto elements(const E& e)
     {
-        using value = std::conditional_t<std::is_same_v<typename E::value_type, bool>, char, typename E::value_type>;
+        using value = element_type<typename E::value_type>;
         std::vector<value> all;
         all.reserve(e.size());
         std::vector<std::size_t> index(e.dimension());
         for (std::size_t i = 0; i < e.size(); ++i)
         {
-            std::size_t rest = i;
+            all.push_back(static_cast<value>(e.element(index.begin(), index.end())));
             for (std::size_t axis = index.size(); axis-- > 0;)
             {
-                index[axis] = rest % static_cast<std::size_t>(e.shape()[axis]);
-                rest /= static_cast<std::size_t>(e.shape()[axis]);
+                if (++index[axis] < static_cast<std::size_t>(e.shape()[axis]))
+                {
+                    break;
+                }
+                index[axis] = 0;
             }
-            all.push_back(static_cast<value>(e.element(index.begin(), index.end())));
         }
         return all;
+    }
+
+    /// Those of an array: that is how it is stored.
+    template <class T>
+    auto elements(const xt::xarray<T, xt::layout_type::row_major>& x)
+    {
+        return std::vector<element_type<T>>(x.storage().begin(), x.storage().end());
     }
 
     /// Whether two values are the same bits; NaN equals NaN, and 0 does not equal -0.
