@@ -2,7 +2,7 @@
 # Gets what xmask needs, then builds and runs something. From a bare Debian or Ubuntu on:
 #
 #   sh cmake/setup.sh quickstart   builds and runs examples/quickstart.cpp
-#   sh cmake/setup.sh test         builds and runs the tests
+#   sh cmake/setup.sh test         builds and runs the tests; what follows goes to CMake, as -DXMASK_TEST_MARCH=x86-64-v3
 #   sh cmake/setup.sh deps         only gets what they need
 #   sh cmake/setup.sh deps-next    gets the next generation of xtensor and xsimd, into build/deps/next
 #   sh cmake/setup.sh deps-cross   gets Catch2 for aarch64, into build/deps/catch2-aarch64
@@ -251,7 +251,8 @@ case ${1:-} in
     ;;
   test)
     # xtensor compiles slowly; what is tested here needs no optimization, and keeps its assertions.
-    set -- -DXMASK_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+    shift
+    set -- -DXMASK_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 "$@"
     get_libraries test "$@"
     get_extras test "$@"
     say "building the tests"
