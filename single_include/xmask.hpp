@@ -4600,6 +4600,7 @@ namespace xmask::inline XMASK_ABI
 #include <array>
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -4721,7 +4722,8 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    XMASK_INLINE lanes<double> exp_nonpositive(const lanes<double>& x) noexcept
+    template <std::same_as<lanes<double>> V>
+    XMASK_INLINE V exp_nonpositive(const V& x) noexcept
     {
         return xsimd::exp(x);
     }
@@ -9162,7 +9164,11 @@ namespace xmask::inline XMASK_ABI
         {
             const auto positive = [](double weight) { return weight > 0; };
             const auto first = std::find_if(weights.begin(), weights.end(), positive);
-            const auto last = std::find_if(weights.rbegin(), weights.rend(), positive).base() - 1;
+            auto last = weights.end() - 1;
+            while (!positive(*last))
+            {
+                --last;
+            }
             double total = 0;
             for (auto at = first; at <= last; ++at)
             {
@@ -9905,8 +9911,10 @@ namespace xmask::inline XMASK_ABI
             {
                 if (term.decides)
                 {
-                    const auto deeper = term.decided_by();
-                    names.insert(names.end(), deeper.begin(), deeper.end());
+                    for (const std::string& deeper : term.decided_by())
+                    {
+                        names.push_back(deeper);
+                    }
                 }
             }
             return names;
@@ -11093,7 +11101,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] paged_cursor row(std::size_t r) const noexcept
             {
-                const auto at = std::ranges::lower_bound(m_rows, r);
+                const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
                 const bool found = at != m_rows.end() && *at == r;
                 return m_lists.row(found ? static_cast<std::size_t>(at - m_rows.begin()) + 1 : 0);
             }
@@ -15475,7 +15483,8 @@ namespace xmask::inline XMASK_ABI
         return detail::make_runs(detail::hold(counts), shape);
     }
 
-    inline auto keep_run_lengths(const run_lengths& runs)
+    template <std::same_as<run_lengths> R>
+    auto keep_run_lengths(const R& runs)
     {
         return detail::make_runs(runs.counts, runs.shape);
     }
@@ -17264,7 +17273,6 @@ namespace xmask::inline XMASK_ABI
 #include <cstddef>
 #include <ostream>
 #include <string>
-#include <utility>
 
 /// @file
 /// A mask as a picture in text.
@@ -17292,8 +17300,13 @@ namespace xmask::inline XMASK_ABI
         {
             std::string out = "(each character is a tile of " + std::to_string(tiles.tile_rows()) + " x "
                               + std::to_string(tiles.tile_columns()) + " elements:";
-            for (const auto& [kind, name] : {std::pair(tile_kind::full, " full,"), std::pair(tile_kind::partial, " partial,"),
-                                             std::pair(tile_kind::empty, " empty)\n")})
+            struct entry
+            {
+                tile_kind kind;
+                const char* name;
+            };
+            for (const auto& [kind, name] : {entry{tile_kind::full, " full,"}, entry{tile_kind::partial, " partial,"},
+                                             entry{tile_kind::empty, " empty)\n"}})
             {
                 out.append(" ").append(character_of(kind)).append(" ").append(std::to_string(legend[kind])).append(name);
             }

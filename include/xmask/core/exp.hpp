@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -129,7 +130,8 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
-    XMASK_INLINE lanes<double> exp_nonpositive(const lanes<double>& x) noexcept
+    template <std::same_as<lanes<double>> V>
+    XMASK_INLINE V exp_nonpositive(const V& x) noexcept
     {
         return xsimd::exp(x);
     }

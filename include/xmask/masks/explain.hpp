@@ -40,8 +40,10 @@ namespace xmask::inline XMASK_ABI
             {
                 if (term.decides)
                 {
-                    const auto deeper = term.decided_by();
-                    names.insert(names.end(), deeper.begin(), deeper.end());
+                    for (const std::string& deeper : term.decided_by())
+                    {
+                        names.push_back(deeper);
+                    }
                 }
             }
             return names;

@@ -257,7 +257,7 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] paged_cursor row(std::size_t r) const noexcept
             {
-                const auto at = std::ranges::lower_bound(m_rows, r);
+                const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
                 const bool found = at != m_rows.end() && *at == r;
                 return m_lists.row(found ? static_cast<std::size_t>(at - m_rows.begin()) + 1 : 0);
             }

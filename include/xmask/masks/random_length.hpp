@@ -165,7 +165,11 @@ namespace xmask::inline XMASK_ABI
         {
             const auto positive = [](double weight) { return weight > 0; };
             const auto first = std::find_if(weights.begin(), weights.end(), positive);
-            const auto last = std::find_if(weights.rbegin(), weights.rend(), positive).base() - 1;
+            auto last = weights.end() - 1;
+            while (!positive(*last))
+            {
+                --last;
+            }
             double total = 0;
             for (auto at = first; at <= last; ++at)
             {

@@ -295,7 +295,8 @@ namespace xmask::inline XMASK_ABI
         return detail::make_runs(detail::hold(counts), shape);
     }
 
-    inline auto keep_run_lengths(const run_lengths& runs)
+    template <std::same_as<run_lengths> R>
+    auto keep_run_lengths(const R& runs)
     {
         return detail::make_runs(runs.counts, runs.shape);
     }

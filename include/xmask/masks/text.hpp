@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <ostream>
 #include <string>
-#include <utility>
 
 #include "../core/mask.hpp"
 #include "tiles.hpp"
@@ -36,8 +35,13 @@ namespace xmask::inline XMASK_ABI
         {
             std::string out = "(each character is a tile of " + std::to_string(tiles.tile_rows()) + " x "
                               + std::to_string(tiles.tile_columns()) + " elements:";
-            for (const auto& [kind, name] : {std::pair(tile_kind::full, " full,"), std::pair(tile_kind::partial, " partial,"),
-                                             std::pair(tile_kind::empty, " empty)\n")})
+            struct entry
+            {
+                tile_kind kind;
+                const char* name;
+            };
+            for (const auto& [kind, name] : {entry{tile_kind::full, " full,"}, entry{tile_kind::partial, " partial,"},
+                                             entry{tile_kind::empty, " empty)\n"}})
             {
                 out.append(" ").append(character_of(kind)).append(" ").append(std::to_string(legend[kind])).append(name);
             }
