@@ -19850,7 +19850,8 @@ namespace xmask::inline XMASK_ABI
             if constexpr (F::shifts)
             {
                 const auto lowest = lanes<T>(first_shift<F>);
-                std::array<lanes<T>, 2> largest{lowest, lowest};
+                // As many as a processor compares before it has the first result.
+                std::array<lanes<T>, 4> largest{lowest, lowest, lowest, lowest};
                 const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
                 for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                     const auto blocks = row.read(c, count, bits);
@@ -19862,11 +19863,11 @@ namespace xmask::inline XMASK_ABI
                             x = xsimd::select(mask_from_bits<T>(bits, k), x, lowest);
                         }
                         // Whether NaN is passed over or not: it shows in the sums.
-                        auto& to = largest[k / lane_count<T> % 2];
+                        auto& to = largest[k / lane_count<T> % 4];
                         to = xsimd::max(x, to);
                     });
                 });
-                return f.settle(xsimd::reduce_max(xsimd::max(largest[0], largest[1])));
+                return f.settle(xsimd::reduce_max(xsimd::max(xsimd::max(largest[0], largest[1]), xsimd::max(largest[2], largest[3]))));
             }
             else
             {
