@@ -19867,7 +19867,9 @@ namespace xmask::inline XMASK_ABI
                         to = xsimd::max(x, to);
                     });
                 });
-                return f.settle(xsimd::reduce_max(xsimd::max(xsimd::max(largest[0], largest[1]), xsimd::max(largest[2], largest[3]))));
+                const auto even = xsimd::max(largest[0], largest[2]);
+                const auto odd = xsimd::max(largest[1], largest[3]);
+                return f.settle(xsimd::reduce_max(xsimd::max(even, odd)));
             }
             else
             {
