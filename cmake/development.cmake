@@ -33,6 +33,13 @@ if(XMASK_SANITIZE)
   target_link_options(xmask_development INTERFACE -fsanitize=${sanitizers})
 endif()
 
+# Writes what a compiler needs for a program that includes what a target does, to be read as @FILE. (-isystem would take
+# /usr/include out of its place in the order.)
+function(write_compiler_flags file target)
+  set(include_folders "$<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>")
+  file(GENERATE OUTPUT ${file} CONTENT "-std=c++20\n-I$<JOIN:${include_folders},\n-I>\n")
+endfunction()
+
 # What a user may choose, and xmask must not.
 add_library(xmask_flavour INTERFACE)
 if(XMASK_TEST_XSIMD)
