@@ -26,12 +26,7 @@ namespace
         const detail::mask_rows<M> rows(m, shape);
         const auto cursor = rows.flat();
         const auto word_at = [&](std::size_t c) {
-            xmask::word_t word = 0;
-            for (std::size_t k = 0; k < 64 && c + k < expected.size(); ++k)
-            {
-                word |= xmask::word_t(expected[c + k] != 0) << k;
-            }
-            return word;
+            return oracle::word_of(expected, c, expected.size());
         };
         bool right = true;
         for (const std::size_t first : {std::size_t(0), std::size_t(5)})

@@ -37,12 +37,7 @@ namespace
                 right = right && cursor.kept(c) == kept;
                 right = right && (!kept || (c >= extent.begin && c < extent.end));
                 right = right && (kept || c < solid.begin || c >= solid.end);
-                xmask::word_t word = 0;
-                for (std::size_t k = 0; k < 64 && c + k < n; ++k)
-                {
-                    word |= xmask::word_t(expected[r * n + c + k] != 0) << k;
-                }
-                right = right && cursor.word(c) == word;
+                right = right && cursor.word(c) == oracle::word_of(expected, r * n + c, r * n + n);
             }
             right = right && extent.end <= n && solid.end <= n;
         }

@@ -29,17 +29,6 @@ namespace
         }
         return expected;
     }
-
-    /// The word of the columns [c, c + 64) of one row.
-    std::uint64_t word_of(const std::vector<char>& row, std::size_t c)
-    {
-        std::uint64_t word = 0;
-        for (std::size_t bit = 0; bit < 64 && c + bit < row.size(); ++bit)
-        {
-            word |= std::uint64_t(row[c + bit] != 0) << bit;
-        }
-        return word;
-    }
 }
 
 TEST_CASE("indices agree with PyTorch", "[indices][reference]")
@@ -103,7 +92,7 @@ TEST_CASE("a cursor of indices answers in any order", "[indices]")
     for (int k = 0; k < 1000; ++k)
     {
         const std::size_t c = generator() % 4097;
-        REQUIRE(cursor.word(c) == word_of(expected, c));
+        REQUIRE(cursor.word(c) == oracle::word_of(expected, c, expected.size()));
     }
     REQUIRE(cursor.extent() == xmask::column_range{3, 3001});
 }
@@ -118,7 +107,7 @@ TEST_CASE("words of indices anywhere in rows of about a thousand columns", "[ind
         for (std::size_t c = 0; c < n; ++c)
         {
             CAPTURE(n, c);
-            REQUIRE(m.row(0).word(c) == word_of(expected, c));
+            REQUIRE(m.row(0).word(c) == oracle::word_of(expected, c, expected.size()));
         }
     }
 }

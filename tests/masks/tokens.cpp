@@ -36,13 +36,8 @@ namespace
     template <class M>
     void require_word(const M& m, const std::vector<char>& expected)
     {
-        xmask::word_t word = 0;
-        for (std::size_t c = 0; c < expected.size(); ++c)
-        {
-            word |= xmask::word_t(expected[c] != 0) << c;
-        }
         REQUIRE(m.size() == expected.size());
-        REQUIRE(m.row(0).word(0) == word);
+        REQUIRE(m.row(0).word(0) == oracle::word_of(expected, 0, expected.size()));
     }
 }
 

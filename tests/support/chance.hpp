@@ -13,6 +13,8 @@
 #include <xmask/core/cursor.hpp>
 #include <xmask/core/shape.hpp>
 
+#include "support/oracle.hpp"
+
 /// @file
 /// What random masks are tested with.
 
@@ -45,12 +47,7 @@ namespace chance
             for (std::size_t ask = 0; ask < 60; ++ask)
             {
                 const std::size_t c = generator() % n;
-                std::uint64_t word = 0;
-                for (std::size_t k = 0; k < 64 && c + k < n; ++k)
-                {
-                    word |= std::uint64_t(all[r * n + c + k] != 0) << k;
-                }
-                right = right && cursor.word(c) == word;
+                right = right && cursor.word(c) == oracle::word_of(all, r * n + c, r * n + n);
                 right = right && xmask::detail::kept(cursor, n - 1 - c) == (all[r * n + n - 1 - c] != 0);
             }
         }

@@ -179,6 +179,17 @@ namespace oracle
                });
     }
 
+    /// The word of elements [at, end), or of the first 64 of them.
+    inline std::uint64_t word_of(const std::vector<char>& kept, std::size_t at, std::size_t end)
+    {
+        std::uint64_t word = 0;
+        for (std::size_t k = 0; k < 64 && at + k < end; ++k)
+        {
+            word |= std::uint64_t(kept[at + k] != 0) << k;
+        }
+        return word;
+    }
+
     /// Fails unless a mask's elements are `expected`, in row-major order, and so are its words from any column on, and
     /// its extents. Quick to compile.
     template <class M>
@@ -212,12 +223,7 @@ namespace oracle
             }
             for (const std::size_t c : asked)
             {
-                std::uint64_t word = 0;
-                for (std::size_t k = 0; k < 64 && c + k < n; ++k)
-                {
-                    word |= std::uint64_t(expected[r * n + c + k] != 0) << k;
-                }
-                words = words && cursor.word(c) == word;
+                words = words && cursor.word(c) == word_of(expected, r * n + c, r * n + n);
             }
         }
         REQUIRE(words);
