@@ -13,6 +13,7 @@
 
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_fill.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -180,7 +181,7 @@ TEST_CASE("masked_fill may write to its own operand", "[masked_fill]")
 {
     const auto x = oracle::random<float>({5, 130}, 8);
     const auto kept = kept_in_eight({5, 130}, 4);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     auto y = x;
     y = xmask::masked_fill(y, m, 2.f);
     REQUIRE(oracle::elements(y) == filled(oracle::elements(x), oracle::elements(kept), 2.f));
@@ -199,7 +200,7 @@ TEST_CASE("masked_fill may write to its own operand", "[masked_fill]")
     auto square = oracle::random<float>({66, 66}, 9);
     const xt::xarray<float> turned = xt::transpose(square);
     const auto square_kept = kept_in_eight({66, 66}, 4);
-    square = xmask::masked_fill(xt::transpose(square), xmask::keep_where(square_kept), 1.f);
+    square = xmask::masked_fill(xt::transpose(square), xmask::bitmask(xmask::keep_where(square_kept)), 1.f);
     REQUIRE(oracle::elements(square) == filled(oracle::elements(turned), oracle::elements(square_kept), 1.f));
 }
 
@@ -243,19 +244,19 @@ TEST_CASE("masked_fill refuses shapes that do not fit, and says which", "[masked
 {
     using Catch::Matchers::ContainsSubstring;
     xt::xarray<float> x = xt::ones<float>({2, 3});
-    const auto wrong = xmask::keep_all({2, 4});
+    const xmask::bitmask wrong = xmask::keep_all({2, 4});
     REQUIRE_THROWS_AS(xmask::masked_fill(x, wrong, 0.f), std::invalid_argument);
     REQUIRE_THROWS_WITH(
         xmask::masked_fill(x, wrong, 0.f),
         ContainsSubstring("xmask::masked_fill: ") && ContainsSubstring("(2, 4)") && ContainsSubstring("(2, 3)")
     );
     // A mask never enlarges what it is applied to.
-    REQUIRE_THROWS_AS(xmask::masked_fill(x, xmask::keep_all({5, 2, 3}), 0.f), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::masked_fill(x, xmask::keep_all({1, 2, 3}), 0.f), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_fill(x, xmask::bitmask(xmask::keep_all({5, 2, 3})), 0.f), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_fill(x, xmask::bitmask(xmask::keep_all({1, 2, 3})), 0.f), std::invalid_argument);
     const xt::xarray<float> thin = xt::ones<float>({2, 1});
-    REQUIRE_THROWS_AS(xmask::masked_fill(thin, xmask::keep_all({2, 3}), 0.f), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_fill(thin, xmask::bitmask(xmask::keep_all({2, 3})), 0.f), std::invalid_argument);
     REQUIRE_THROWS_WITH(
-        xmask::masked_fill_inplace(x, xmask::keep_none({3, 3}), 0.f),
+        xmask::masked_fill_inplace(x, xmask::bitmask(xmask::keep_none({3, 3})), 0.f),
         ContainsSubstring("xmask::masked_fill_inplace: ") && ContainsSubstring("(3, 3)")
     );
     REQUIRE(xt::all(xt::equal(x, 1.f)));

@@ -6,6 +6,7 @@
 
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_fill.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
 
@@ -40,12 +41,12 @@ TEST_CASE("masked_fill reads any layout", "[masked_fill]")
         const auto expected = filled(oracle::elements(x), oracle::elements(kept), -1e9f);
         oracle::for_each_layout(x, [&](const auto& operand, const char* layout) {
             CAPTURE(n, layout);
-            const xt::xarray<float> y = xmask::masked_fill(operand, xmask::keep_where(kept), -1e9f);
+            const xt::xarray<float> y = xmask::masked_fill(operand, xmask::bitmask(xmask::keep_where(kept)), -1e9f);
             REQUIRE(oracle::elements(y) == expected);
         });
         // Backwards in memory.
         const xt::xarray<float> reversed = xt::flip(x, 2);
-        const xt::xarray<float> y = xmask::masked_fill(xt::flip(reversed, 2), xmask::keep_where(kept), -1e9f);
+        const xt::xarray<float> y = xmask::masked_fill(xt::flip(reversed, 2), xmask::bitmask(xmask::keep_where(kept)), -1e9f);
         REQUIRE(oracle::elements(y) == expected);
     }
     SECTION("a broadcast operand")
@@ -53,7 +54,7 @@ TEST_CASE("masked_fill reads any layout", "[masked_fill]")
         const auto row = oracle::random<float>({70}, 4);
         const auto kept = oracle::random<bool>({4, 70}, 7);
         const auto wide = xt::broadcast(row, {4, 70});
-        const xt::xarray<float> y = xmask::masked_fill(wide, xmask::keep_where(kept), 1.f);
+        const xt::xarray<float> y = xmask::masked_fill(wide, xmask::bitmask(xmask::keep_where(kept)), 1.f);
         REQUIRE(oracle::elements(y) == filled(oracle::elements(xt::xarray<float>(wide)), oracle::elements(kept), 1.f));
     }
     SECTION("a view of chosen columns, which has no strides")
@@ -61,7 +62,7 @@ TEST_CASE("masked_fill reads any layout", "[masked_fill]")
         const auto x = oracle::random<float>({4, 9}, 4);
         const auto chosen = xt::view(x, xt::all(), xt::keep(1, 5, 2));
         const auto kept = oracle::random<bool>({4, 3}, 7);
-        const xt::xarray<float> y = xmask::masked_fill(chosen, xmask::keep_where(kept), 1.f);
+        const xt::xarray<float> y = xmask::masked_fill(chosen, xmask::bitmask(xmask::keep_where(kept)), 1.f);
         REQUIRE(oracle::elements(y) == filled(oracle::elements(xt::xarray<float>(chosen)), oracle::elements(kept), 1.f));
     }
 }
@@ -71,7 +72,7 @@ TEST_CASE("masked_fill writes any destination", "[masked_fill]")
     const shape_t shape = {4, 70};
     const auto x = oracle::random<float>(shape, 6);
     const auto kept = oracle::random<bool>(shape, 7);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto expected = filled(oracle::elements(x), oracle::elements(kept), 5.f);
 
     SECTION("containers, from nothing and from a wrong shape")
@@ -157,7 +158,7 @@ TEST_CASE("masked_fill writes any destination", "[masked_fill]")
 TEST_CASE("masked_fill_inplace on views changes only what it should", "[masked_fill]")
 {
     const auto kept = oracle::random<bool>({4, 70}, 7);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto check = [&](auto& whole, auto&& view) {
         const xt::xarray<double> before = whole;
         const xt::xarray<double> chosen = view;

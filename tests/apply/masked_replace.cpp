@@ -10,6 +10,7 @@
 
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_replace.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -137,7 +138,7 @@ TEST_CASE("masked_replace of any layout, inside of expressions and into views", 
     const auto x = oracle::random<float>({3, 70}, 1);
     const auto y = oracle::random<float>({3, 70}, 2);
     const auto kept = oracle::random<bool>({3, 70}, 3);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto expected = chosen(oracle::elements(x), oracle::elements(kept), oracle::elements(y));
     oracle::for_each_layout(x, [&](const auto& operand, const char* layout) {
         CAPTURE(layout);
@@ -175,7 +176,7 @@ TEST_CASE("masked_replace of complex numbers", "[masked_replace]")
     using complex = std::complex<float>;
     xt::xtensor<complex, 1> x = {{1.f, 2.f}, {3.f, 4.f}, {5.f, 6.f}};
     const xt::xtensor<complex, 1> y = {{-1.f, 2.f}, {-3.f, 4.f}, {-5.f, 6.f}};
-    const auto m = xmask::keep_where(xt::xtensor<bool, 1>{true, false, true});
+    const xmask::bitmask m = xmask::keep_where(xt::xtensor<bool, 1>{true, false, true});
     const std::vector<complex> expected = {{1.f, 2.f}, {-3.f, 4.f}, {5.f, 6.f}};
     REQUIRE(oracle::elements(xt::xtensor<complex, 1>(xmask::masked_replace(x, m, y))) == expected);
     xmask::masked_replace_inplace(x, m, y);
@@ -186,7 +187,7 @@ TEST_CASE("What masked_replace does not choose is neither seen nor computed", "[
 {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const auto kept = oracle::random<bool>({5, 130}, 1);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     auto x = oracle::random<float>({5, 130}, 2);
     auto y = oracle::random<float>({5, 130}, 3);
     const auto expected = oracle::elements(xt::xarray<float>(xmask::masked_replace(x, m, y)));
@@ -218,16 +219,16 @@ TEST_CASE("masked_replace refuses shapes that do not fit, and says which", "[mas
     using Catch::Matchers::ContainsSubstring;
     xt::xarray<float> x = xt::ones<float>({2, 3});
     const xt::xarray<float> y = xt::zeros<float>({2, 4});
-    const auto all = xmask::keep_all({2, 3});
-    REQUIRE_THROWS_AS(xmask::masked_replace(x, xmask::keep_all({2, 4}), x), std::invalid_argument);
+    const xmask::bitmask all = xmask::keep_all({2, 3});
+    REQUIRE_THROWS_AS(xmask::masked_replace(x, xmask::bitmask(xmask::keep_all({2, 4})), x), std::invalid_argument);
     REQUIRE_THROWS_WITH(
         xmask::masked_replace(x, all, y),
         ContainsSubstring("xmask::masked_replace: a replacement of shape (2, 4)") && ContainsSubstring("(2, 3)")
     );
     REQUIRE_THROWS_AS(xmask::masked_replace(x, all, xt::xarray<float>(xt::ones<float>({5, 2, 3}))), std::invalid_argument);
     REQUIRE_THROWS_WITH(
-        xmask::masked_replace_inplace(x, xmask::keep_none({2, 3}), y), ContainsSubstring("xmask::masked_replace_inplace: ")
+        xmask::masked_replace_inplace(x, xmask::bitmask(xmask::keep_none({2, 3})), y), ContainsSubstring("xmask::masked_replace_inplace: ")
     );
-    REQUIRE_THROWS_AS(xmask::masked_replace_inplace(x, xmask::keep_none({2}), x), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_replace_inplace(x, xmask::bitmask(xmask::keep_none({2})), x), std::invalid_argument);
     REQUIRE(oracle::elements(x) == std::vector<float>(6, 1.f));
 }

@@ -9,6 +9,7 @@
 
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_scatter.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -89,7 +90,7 @@ TEST_CASE("masked_scatter of every rank and layout, from any source", "[masked_s
         const auto x = oracle::random<double>(shape, 1);
         const auto source = oracle::random<double>(shape, 3);
         const auto kept = oracle::random<bool>(shape, 2);
-        const auto m = xmask::keep_where(kept);
+        const xmask::bitmask m = xmask::keep_where(kept);
         const auto expected = scattered(oracle::elements(x), oracle::elements(kept), oracle::elements(source));
         CAPTURE(shape);
         oracle::for_each_layout(x, [&](const auto& operand, const char* layout) {
@@ -110,7 +111,7 @@ TEST_CASE("masked_scatter into views, from other types and ranks", "[masked_scat
 {
     const auto x = oracle::random<float>({3, 70}, 1);
     const auto kept = oracle::random<bool>({3, 70}, 2);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto source = oracle::random<int>({210}, 3);
     const xt::xarray<float> converted = source;
     const auto expected = scattered(oracle::elements(x), oracle::elements(kept), oracle::elements(converted));
@@ -129,7 +130,7 @@ TEST_CASE("masked_scatter into views, from other types and ranks", "[masked_scat
     REQUIRE(wide(2, 142) == 1.f);
     // bool from numbers and numbers from bool.
     const xt::xtensor<bool, 1> flags = {false, false, true};
-    const auto pairs = xmask::keep_lengths({2}, 3);
+    const xmask::bitmask pairs = xmask::keep_lengths({2}, 3);
     const xt::xtensor<bool, 2> flag_rows = {{false, false, true}};
     REQUIRE(oracle::elements(xmask::masked_scatter(flag_rows, pairs, xt::xtensor<int, 1>{7, 0})) == std::vector<char>{1, 0, 1});
     REQUIRE(oracle::elements(xmask::masked_scatter(xt::xtensor<int, 2>{{5, 5, 5}}, pairs, !flags)) == std::vector<int>{1, 1, 5});
@@ -140,7 +141,7 @@ TEST_CASE("masked_scatter of complex numbers", "[masked_scatter]")
     using complex = std::complex<double>;
     const xt::xtensor<complex, 1> z = {{1., 2.}, {3., -4.}, {5., 6.}};
     const xt::xtensor<complex, 1> source = {{7., 8.}, {9., 0.}};
-    const auto y = xmask::masked_scatter(z, xmask::keep_where(xt::xtensor<bool, 1>{true, false, true}), source);
+    const auto y = xmask::masked_scatter(z, xmask::bitmask(xmask::keep_where(xt::xtensor<bool, 1>{true, false, true})), source);
     REQUIRE(oracle::elements(y) == std::vector<complex>{{7., 8.}, {3., -4.}, {9., 0.}});
 }
 
@@ -148,7 +149,7 @@ TEST_CASE("masked_scatter agrees with PyTorch", "[masked_scatter]")
 {
     const auto x = oracle::reference<float>("masked_scatter", "x");
     const auto source = oracle::reference<float>("masked_scatter", "source");
-    const auto m = xmask::keep_where(oracle::reference<bool>("masked_scatter", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("masked_scatter", "mask"));
     const auto expected = oracle::elements(oracle::reference<double>("masked_scatter", "y"));
     REQUIRE(oracle::elements(xt::xarray<double>(xmask::masked_scatter(x, m, source))) == expected);
     REQUIRE(oracle::elements(xmask::masked_scatter(xt::xarray<double>(x), m, source)) == expected);
@@ -167,11 +168,11 @@ TEST_CASE("masked_scatter refuses a source that is too short before anything is 
         xmask::masked_scatter_inplace(x, m, three),
         ContainsSubstring("xmask::masked_scatter_inplace: ") && ContainsSubstring("3 elements") && ContainsSubstring("keeps 4")
     );
-    REQUIRE_THROWS_AS(xmask::masked_scatter_inplace(x, xmask::keep_all(2), four), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_scatter_inplace(x, xmask::bitmask(xmask::keep_all(2)), four), std::invalid_argument);
     // A mask of one row counts for both.
-    REQUIRE_THROWS_AS(xmask::masked_scatter_inplace(x, xmask::keep_all(3), four), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_scatter_inplace(x, xmask::bitmask(xmask::keep_all(3)), four), std::invalid_argument);
     REQUIRE(oracle::elements(x) == std::vector<float>(6, 1.f));
     xmask::masked_scatter_inplace(x, m, four);
     REQUIRE(oracle::elements(x) == std::vector<float>{0.f, 0.f, 0.f, 0.f, 1.f, 1.f});
-    xmask::masked_scatter_inplace(x, xmask::keep_none({2, 3}), xt::xtensor<float, 1>::from_shape({0}));
+    xmask::masked_scatter_inplace(x, xmask::bitmask(xmask::keep_none({2, 3})), xt::xtensor<float, 1>::from_shape({0}));
 }

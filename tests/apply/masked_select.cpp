@@ -10,6 +10,7 @@
 
 #include <support/oracle.hpp>
 #include <xmask/apply/masked_select.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -117,7 +118,7 @@ TEST_CASE("masked_select by lengths, thresholds and masks that broadcast", "[mas
         check(xmask::keep_none({5, 1}));
     }
     const xt::xarray<float> scalar = 3.f;
-    REQUIRE(oracle::elements(xmask::masked_select(scalar, xmask::keep_all(xt::xarray<float>(1.f).shape()))) == std::vector<float>{3.f});
+    REQUIRE(oracle::elements(xmask::masked_select(scalar, xmask::bitmask(xmask::keep_all(xt::xarray<float>(1.f).shape())))) == std::vector<float>{3.f});
 }
 
 TEST_CASE("masked_select of every rank and layout, in row-major order", "[masked_select]")
@@ -129,7 +130,7 @@ TEST_CASE("masked_select of every rank and layout, in row-major order", "[masked
         const auto expected = kept_of(oracle::elements(x), oracle::elements(kept));
         oracle::for_each_layout(x, [&](const auto& operand, const char* layout) {
             CAPTURE(shape, layout);
-            REQUIRE(oracle::elements(xmask::masked_select(operand, xmask::keep_where(kept))) == expected);
+            REQUIRE(oracle::elements(xmask::masked_select(operand, xmask::bitmask(xmask::keep_where(kept)))) == expected);
         });
     }
 }
@@ -144,7 +145,7 @@ TEST_CASE("masked_select computes only what is kept, and passes it on bit by bit
         x.flat(i) = special[i / 2 % special.size()];
     }
     const auto kept = kept_in_eight({3, 67}, 4);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto expected = kept_of(oracle::elements(x), oracle::elements(kept));
     REQUIRE(oracle::same_bits(oracle::elements(xmask::masked_select(x, m)), expected));
     std::size_t calls = 0;
@@ -166,14 +167,14 @@ TEST_CASE("masked_select of complex numbers", "[masked_select]")
 {
     using complex = std::complex<double>;
     const xt::xtensor<complex, 1> z = {{1., 2.}, {3., -4.}, {5., 6.}};
-    const auto y = xmask::masked_select(z, xmask::keep_where(xt::xtensor<bool, 1>{true, false, true}));
+    const auto y = xmask::masked_select(z, xmask::bitmask(xmask::keep_where(xt::xtensor<bool, 1>{true, false, true})));
     REQUIRE(oracle::elements(y) == std::vector<complex>{{1., 2.}, {5., 6.}});
 }
 
 TEST_CASE("masked_select agrees with PyTorch", "[masked_select]")
 {
     const auto x = oracle::reference<float>("masked_select", "x");
-    const auto m = xmask::keep_where(oracle::reference<bool>("masked_select", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("masked_select", "mask"));
     const auto expected = oracle::elements(oracle::reference<double>("masked_select", "y"));
     REQUIRE(oracle::elements(xt::xarray<double>(xmask::masked_select(x, m))) == expected);
     REQUIRE(oracle::elements(xmask::masked_select(xt::xarray<double>(x), m)) == expected);
@@ -183,6 +184,6 @@ TEST_CASE("masked_select refuses shapes that do not fit", "[masked_select]")
 {
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> x = xt::ones<float>({2, 3});
-    REQUIRE_THROWS_AS(xmask::masked_select(x, xmask::keep_all({4, 2, 3})), std::invalid_argument);
-    REQUIRE_THROWS_WITH(xmask::masked_select(x, xmask::keep_all(2)), ContainsSubstring("xmask::masked_select: a mask of shape (2,)"));
+    REQUIRE_THROWS_AS(xmask::masked_select(x, xmask::bitmask(xmask::keep_all({4, 2, 3}))), std::invalid_argument);
+    REQUIRE_THROWS_WITH(xmask::masked_select(x, xmask::bitmask(xmask::keep_all(2))), ContainsSubstring("xmask::masked_select: a mask of shape (2,)"));
 }

@@ -9,6 +9,7 @@
 
 #include <support/oracle.hpp>
 #include <xmask/apply/multiply.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -154,7 +155,7 @@ TEST_CASE("multiply_inplace on views and on its own weights", "[multiply]")
     REQUIRE(oracle::elements(view) == product(chosen, weights));
     view = chosen;
     REQUIRE(oracle::elements(wide) == oracle::elements(before));
-    xmask::multiply_inplace(xt::view(wide, 0), xmask::keep_none({145}));
+    xmask::multiply_inplace(xt::view(wide, 0), xmask::bitmask(xmask::keep_none({145})));
     REQUIRE(xt::all(xt::equal(xt::view(wide, 0), 0.)));
     REQUIRE(oracle::elements(xt::view(wide, 1)) == oracle::elements(xt::view(before, 1)));
     auto x = oracle::random<double>({3, 67}, 3);
@@ -174,10 +175,10 @@ TEST_CASE("multiply refuses shapes that do not fit, and says which", "[multiply]
         ContainsSubstring("xmask::multiply: weights") && ContainsSubstring("(3, 3)") && ContainsSubstring("(2, 3)")
     );
     REQUIRE_THROWS_WITH(
-        xmask::multiply(x, xmask::keep_none({2})), ContainsSubstring("a mask of shape (2,)") && ContainsSubstring("(2, 3)")
+        xmask::multiply(x, xmask::bitmask(xmask::keep_none({2}))), ContainsSubstring("a mask of shape (2,)") && ContainsSubstring("(2, 3)")
     );
     REQUIRE_THROWS_AS(xmask::multiply_inplace(x, weights), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::multiply_inplace(x, xmask::keep_none({5, 2, 3})), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::multiply_inplace(x, xmask::bitmask(xmask::keep_none({5, 2, 3}))), std::invalid_argument);
     REQUIRE(xt::all(xt::equal(x, 1.f)));
 }
 

@@ -74,7 +74,7 @@ TEMPLATE_TEST_CASE("packed tokens are those that are kept, and unpacked stand wh
 TEST_CASE("tokens of any layout are packed and unpacked", "[pack]")
 {
     const xt::xarray<float> x = oracle::random<float>({2, 5, 6}, 1);
-    const auto m = xmask::keep_lengths({2, 4}, 5);
+    const xmask::bitmask m = xmask::keep_lengths({2, 4}, 5);
     const auto expected = naive_pack(x, oracle::elements(m));
     oracle::for_each_layout(x, [&](const auto& e, const std::string& layout) {
         CAPTURE(layout);
@@ -86,7 +86,7 @@ TEST_CASE("tokens of any layout are packed and unpacked", "[pack]")
         REQUIRE(oracle::elements(xmask::pack(xmask::unpack(e, m), m)) == expected);
     });
     // A mask of one row for all of a batch.
-    REQUIRE(xmask::pack(x, xmask::keep_lengths({3}, 5)).shape(0) == 6);
+    REQUIRE(xmask::pack(x, xmask::bitmask(xmask::keep_lengths({3}, 5))).shape(0) == 6);
     // The packed tensor is an ordinary one.
     const xt::xtensor<float, 2> twice = 2.f * xmask::pack(x, m);
     REQUIRE(twice(5, 1) == 2 * x(1, 3, 1));
@@ -106,18 +106,18 @@ TEST_CASE("what is packed and unpacked has the ranks it should have", "[pack]")
     REQUIRE(back(1, 4, 5) == 0.f);
     // No feature, no token.
     const xt::xtensor<float, 3> nothing = xt::zeros<float>({2, 5, 0});
-    const auto m = xmask::keep_lengths({2, 1}, 5);
+    const xmask::bitmask m = xmask::keep_lengths({2, 1}, 5);
     REQUIRE(xmask::pack(nothing, m).shape() == std::array<std::size_t, 2>{3, 0});
     REQUIRE(xmask::unpack(xmask::pack(nothing, m), m).shape(2) == 0);
     const xt::xtensor<float, 2> rows = oracle::random<float>({5, 1}, 1);
-    REQUIRE(xmask::pack(rows, xmask::keep_all(5)).shape(0) == 5);
-    REQUIRE(xmask::pack(rows, xmask::keep_all(5))(3, 0) == rows(3, 0));
+    REQUIRE(xmask::pack(rows, xmask::bitmask(xmask::keep_all(5))).shape(0) == 5);
+    REQUIRE(xmask::pack(rows, xmask::bitmask(xmask::keep_all(5)))(3, 0) == rows(3, 0));
 }
 
 TEST_CASE("padding is not seen", "[pack][unseen]")
 {
     xt::xtensor<float, 3> x = oracle::random<float>({2, 5, 6}, 1);
-    const auto m = xmask::keep_lengths({2, 4}, 5);
+    const xmask::bitmask m = xmask::keep_lengths({2, 4}, 5);
     const auto expected = oracle::elements(xmask::pack(x, m));
     x(0, 2, 1) = x(1, 4, 5) = std::numeric_limits<float>::quiet_NaN();
     REQUIRE(oracle::elements(xmask::pack(x, m)) == expected);
@@ -127,10 +127,10 @@ TEST_CASE("packing says what does not fit", "[pack]")
 {
     using Catch::Matchers::Message;
     const xt::xtensor<float, 3> x = xt::zeros<float>({2, 5, 6});
-    const auto m = xmask::keep_lengths({2, 4}, 5);
-    REQUIRE_THROWS_AS(xmask::pack(x, xmask::keep_all({2, 6})), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::pack(x, xmask::keep_all({2, 5, 6})), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::pack(xt::xarray<float>(1.f), xmask::keep_all({1})), std::invalid_argument);
+    const xmask::bitmask m = xmask::keep_lengths({2, 4}, 5);
+    REQUIRE_THROWS_AS(xmask::pack(x, xmask::bitmask(xmask::keep_all({2, 6}))), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::pack(x, xmask::bitmask(xmask::keep_all({2, 5, 6}))), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::pack(xt::xarray<float>(1.f), xmask::bitmask(xmask::keep_all({1}))), std::invalid_argument);
     REQUIRE_THROWS_MATCHES(
         xmask::unpack(xt::xtensor<float, 2>(xt::zeros<float>({5, 3})), m), std::invalid_argument,
         Message("xmask::unpack: the tensor has shape (5, 3); expected (6, features), a row for each token that the mask keeps")

@@ -8,6 +8,7 @@
 #include <xmask/apply/masked_replace.hpp>
 #include <xmask/apply/masked_scatter.hpp>
 #include <xmask/apply/masked_select.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
 
@@ -96,6 +97,6 @@ TEMPLATE_TEST_CASE("What is not chosen is never seen by select, scatter and repl
         const auto by_length = xmask::keep_lengths(lengths, n);
         require_unseen<TestType>(by_length, by_length);
         const auto kept = oracle::random<bool>({5, n}, 4);
-        require_unseen<TestType>(xmask::keep_where(kept), kept);
+        require_unseen<TestType>(xmask::bitmask(xmask::keep_where(kept)), kept);
     }
 }

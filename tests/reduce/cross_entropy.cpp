@@ -7,6 +7,7 @@
 #include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/threshold.hpp>
@@ -122,9 +123,9 @@ TEST_CASE("masked_cross_entropy of every rank, with masks that broadcast", "[cro
         const auto kept = oracle::random<bool>(mask_shape, 5);
         const naive expected(logits, target, weights_of(kept, shape));
         CAPTURE(shape, mask_shape);
-        REQUIRE(is(xmask::masked_cross_entropy(logits, target, xmask::keep_where(kept)), expected, 1e-13));
+        REQUIRE(is(xmask::masked_cross_entropy(logits, target, xmask::bitmask(xmask::keep_where(kept))), expected, 1e-13));
         xt::xarray<double> gradient;
-        REQUIRE(is(xmask::masked_cross_entropy(logits, target, xmask::keep_where(kept), gradient), expected, 1e-13));
+        REQUIRE(is(xmask::masked_cross_entropy(logits, target, xmask::bitmask(xmask::keep_where(kept)), gradient), expected, 1e-13));
         REQUIRE(oracle::close(gradient, xt::adapt(expected.gradient, logits_shape), 1e-13));
     }
 }
@@ -132,7 +133,7 @@ TEST_CASE("masked_cross_entropy of every rank, with masks that broadcast", "[cro
 TEST_CASE("Huge logits neither overflow nor vanish", "[cross_entropy]")
 {
     const float inf = std::numeric_limits<float>::infinity();
-    const xt::xtensor<float, 2> logits = {
+    const xt::xarray<float> logits = {
         {1e4f, -1e4f, 0.f}, {1e4f, -1e4f, 0.f}, {-1e4f, -1e4f, -1e4f}, {-inf, 2.f, 2.f}, {-inf, 2.f, 2.f}, {3e38f, -3e38f, 0.f},
     };
     const xt::xtensor<int, 1> target = {0, 1, 2, 1, 0, 0};
@@ -143,15 +144,15 @@ TEST_CASE("Huge logits neither overflow nor vanish", "[cross_entropy]")
         const xt::xarray<float> row = xt::view(logits, xt::range(r, r + 1));
         const xt::xarray<int> at = xt::view(target, xt::range(r, r + 1));
         xt::xarray<float> gradient;
-        const auto l = xmask::masked_cross_entropy(row, at, xmask::keep_all(1), gradient);
+        const auto l = xmask::masked_cross_entropy(row, at, xmask::bitmask(xmask::keep_all(1)), gradient);
         CAPTURE(r, l.sum);
         REQUIRE((l.sum == losses[r] || std::abs(l.sum - losses[r]) < 1e-6));
         REQUIRE(oracle::close(gradient, xt::adapt(slopes[r], shape_t{1, 3}), 1e-6));
-        REQUIRE(xmask::masked_cross_entropy(row, at, xmask::keep_all(1)).sum == l.sum);
+        REQUIRE(xmask::masked_cross_entropy(row, at, xmask::bitmask(xmask::keep_all(1))).sum == l.sum);
     }
     // NaN is not hidden.
-    const xt::xtensor<float, 2> bad = {{0.f, std::numeric_limits<float>::quiet_NaN(), 1.f}};
-    REQUIRE(std::isnan(xmask::masked_cross_entropy(bad, xt::xtensor<int, 1>{0}, xmask::keep_all(1)).sum));
+    const xt::xarray<float> bad = {{0.f, std::numeric_limits<float>::quiet_NaN(), 1.f}};
+    REQUIRE(std::isnan(xmask::masked_cross_entropy(bad, xt::xtensor<int, 1>{0}, xmask::bitmask(xmask::keep_all(1))).sum));
 }
 
 TEMPLATE_TEST_CASE(
@@ -164,13 +165,13 @@ TEMPLATE_TEST_CASE(
     const xt::xarray<TestType> target = xt::cast<TestType>(wide);
     const auto kept = oracle::random<bool>({9}, 4);
     const naive expected(logits, wide, weights_of(kept, {9}));
-    REQUIRE(is(xmask::masked_cross_entropy(logits, target, xmask::keep_where(kept)), expected, 2e-6));
+    REQUIRE(is(xmask::masked_cross_entropy(logits, target, xmask::bitmask(xmask::keep_where(kept))), expected, 2e-6));
     // The largest of the type is out of range, and quoted as a number.
     xt::xarray<TestType> wrong = target;
     const xt::xarray<bool> every = kept || !kept;
     wrong(4) = std::numeric_limits<TestType>::max();
     REQUIRE_THROWS_WITH(
-        xmask::masked_cross_entropy(logits, wrong, xmask::keep_where(every)),
+        xmask::masked_cross_entropy(logits, wrong, xmask::bitmask(xmask::keep_where(every))),
         "xmask::masked_cross_entropy: target " + std::to_string(wrong(4)) + " at (4,) is outside of [0, 100)"
     );
 }
@@ -183,7 +184,7 @@ TEST_CASE("A counted target out of range throws, and the gradient is untouched",
         xt::xarray<int> target = xt::zeros<int>({3, 70});
         target(2, 66) = bad;
         xt::xarray<float> gradient = xt::ones<float>({2, 2});
-        const auto all = xmask::keep_all({3, 70});
+        const xmask::bitmask all = xmask::keep_all({3, 70});
         REQUIRE_THROWS_AS(xmask::masked_cross_entropy(logits, target, all), std::out_of_range);
         REQUIRE_THROWS_AS(xmask::masked_cross_entropy(logits, target, all, gradient), std::out_of_range);
         REQUIRE_THROWS_WITH(
@@ -220,7 +221,7 @@ TEST_CASE("The gradient of cross entropy is a difference", "[cross_entropy]")
 {
     auto logits = oracle::random<double>({3, 4}, 1);
     const auto target = classes_of({3}, 4);
-    const auto m = xmask::keep_where(xt::xarray<bool>{true, false, true});
+    const xmask::bitmask m = xmask::keep_where(xt::xarray<bool>{true, false, true});
     xt::xarray<double> gradient;
     xmask::masked_cross_entropy(logits, target, m, gradient);
     const double h = 1e-4;
@@ -241,7 +242,7 @@ TEST_CASE("masked_cross_entropy agrees with PyTorch", "[cross_entropy]")
     const auto logits = oracle::reference<float>("cross_entropy", "prediction");
     const auto target = oracle::reference<std::int64_t>("cross_entropy", "target");
     const auto kept = oracle::reference<bool>("cross_entropy", "mask");
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const double sum = oracle::reference<double>("cross_entropy", "sum")();
     const double mean = oracle::reference<double>("cross_entropy", "mean")();
     const auto slopes = oracle::reference<double>("cross_entropy", "grad_of_mean");
@@ -268,7 +269,7 @@ TEST_CASE("masked_cross_entropy agrees with PyTorch", "[cross_entropy]")
             if (kept(r, c))
             {
                 const xt::xarray<std::int64_t> at = target(r, c);
-                const auto l = xmask::masked_cross_entropy(xt::xarray<double>(xt::view(wide, r, c)), at, xmask::keep_all(shape_t()));
+                const auto l = xmask::masked_cross_entropy(xt::xarray<double>(xt::view(wide, r, c)), at, xmask::bitmask(xmask::keep_all(shape_t())));
                 REQUIRE(std::abs(l.sum - each(r, c)) <= 1e-12 * std::max(1., each(r, c)));
             }
         }
@@ -283,13 +284,13 @@ TEST_CASE("Cross entropy does not depend on the order of rows", "[cross_entropy]
     const auto target = classes_of({7}, 67);
     const auto kept = oracle::random<bool>({7}, 3);
     xt::xarray<float> gradient;
-    const auto l = xmask::masked_cross_entropy(logits, target, xmask::keep_where(kept), gradient);
+    const auto l = xmask::masked_cross_entropy(logits, target, xmask::bitmask(xmask::keep_where(kept)), gradient);
     const auto order = xt::keep(3, 0, 5, 1, 2, 6, 4);
     const xt::xarray<float> logits2 = xt::view(logits, order);
     const xt::xarray<std::int64_t> target2 = xt::view(target, order);
     const xt::xarray<bool> kept2 = xt::view(kept, order);
     xt::xarray<float> gradient2;
-    const auto l2 = xmask::masked_cross_entropy(logits2, target2, xmask::keep_where(kept2), gradient2);
+    const auto l2 = xmask::masked_cross_entropy(logits2, target2, xmask::bitmask(xmask::keep_where(kept2)), gradient2);
     REQUIRE(std::abs(l.sum - l2.sum) <= 1e-14 * l.sum);
     REQUIRE(oracle::same_bits(oracle::elements(gradient2), oracle::elements(xt::xarray<float>(xt::view(gradient, order)))));
 }
@@ -299,7 +300,7 @@ TEST_CASE("masked_cross_entropy refuses shapes that do not fit, and says which",
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> logits = xt::ones<float>({2, 3, 5});
     const xt::xarray<int> target = xt::zeros<int>({2, 3});
-    const auto all = xmask::keep_all({2, 3});
+    const xmask::bitmask all = xmask::keep_all({2, 3});
     for (const shape_t& shape : {shape_t{2, 4}, shape_t{3}, shape_t{2, 3, 5}, shape_t{2, 3, 1}, shape_t{}})
     {
         const xt::xarray<int> wrong = xt::zeros<int>(shape);
@@ -310,7 +311,7 @@ TEST_CASE("masked_cross_entropy refuses shapes that do not fit, and says which",
         ContainsSubstring("xmask::masked_cross_entropy: ") && ContainsSubstring("(2, 3, 5)") && ContainsSubstring("(2, 4)")
     );
     REQUIRE_THROWS_WITH(
-        xmask::masked_cross_entropy(logits, target, xmask::keep_all({2, 3, 5})),
+        xmask::masked_cross_entropy(logits, target, xmask::bitmask(xmask::keep_all({2, 3, 5}))),
         ContainsSubstring("a mask of shape (2, 3, 5)") && ContainsSubstring("(2, 3)")
     );
     REQUIRE_THROWS_WITH(
@@ -319,7 +320,7 @@ TEST_CASE("masked_cross_entropy refuses shapes that do not fit, and says which",
     );
     const xt::xarray<float> empty = xt::ones<float>({2, 3, 0});
     REQUIRE_THROWS_AS(xmask::masked_cross_entropy(empty, target, all), std::out_of_range);
-    REQUIRE(xmask::masked_cross_entropy(empty, target, xmask::keep_none({2, 3})).weight == 0.);
+    REQUIRE(xmask::masked_cross_entropy(empty, target, xmask::bitmask(xmask::keep_none({2, 3}))).weight == 0.);
 }
 
 TEST_CASE("masked_cross_entropy as its documentation shows it", "[cross_entropy]")

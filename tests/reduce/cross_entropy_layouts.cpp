@@ -6,6 +6,7 @@
 #include <catch2/catch_all.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/reduce/cross_entropy.hpp>
 
@@ -85,7 +86,7 @@ TEST_CASE("Logits of any layout, gradients to any container", "[cross_entropy]")
     const auto logits = oracle::random<double>(shape, 1);
     const auto target = classes_of({2, 3}, 67);
     const auto kept = oracle::random<bool>({2, 3}, 5);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const naive expected(logits, target, weights_of(kept, {2, 3}));
     const auto slopes = xt::adapt(expected.gradient, shape);
     oracle::for_each_layout(logits, [&](const auto& operand, const char* layout) {

@@ -9,6 +9,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
@@ -119,7 +120,7 @@ TEMPLATE_TEST_CASE("cross entropy's options agree with PyTorch", "[cross_entropy
         CAPTURE(name);
         const xt::xarray<TestType> x = oracle::reference<float>(name, "prediction");
         const auto target = oracle::reference<std::int64_t>(name, "target");
-        const auto m = xmask::keep_where(oracle::reference<bool>(name, "mask"));
+        const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>(name, "mask"));
         xt::xarray<TestType> gradient;
         const xmask::loss l = xmask::masked_cross_entropy(x, target, m, options, gradient);
         REQUIRE(close(l.sum, oracle::reference<double>(name, "sum")(), tolerance));
@@ -131,7 +132,7 @@ TEMPLATE_TEST_CASE("cross entropy's options agree with PyTorch", "[cross_entropy
     check("cross_entropy_smoothed", {.label_smoothing = 0.1});
     check("cross_entropy_class_weights", {.class_weights = oracle::reference<float>("cross_entropy_class_weights", "class_weights")});
     const xt::xarray<TestType> x = oracle::reference<float>("cross_entropy_smoothed", "prediction");
-    const auto m = xmask::keep_where(oracle::reference<bool>("cross_entropy_smoothed", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("cross_entropy_smoothed", "mask"));
     const auto each = xmask::masked_cross_entropy.each(
         x, oracle::reference<std::int64_t>("cross_entropy_smoothed", "target"), m, {.label_smoothing = 0.1}
     );
@@ -145,7 +146,7 @@ TEMPLATE_TEST_CASE("nll agrees with PyTorch", "[nll][reference]", float, double)
     const double tolerance = std::is_same_v<TestType, float> ? 1e-5 : 1e-12;
     const xt::xarray<TestType> x = oracle::reference<float>("nll", "prediction");
     const auto target = oracle::reference<std::int64_t>("nll", "target");
-    const auto m = xmask::keep_where(oracle::reference<bool>("nll", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("nll", "mask"));
     xt::xarray<TestType> gradient;
     const xmask::loss l = xmask::masked_nll(x, target, m, gradient);
     REQUIRE(close(l.sum, oracle::reference<double>("nll", "sum")(), tolerance));
@@ -158,7 +159,7 @@ TEMPLATE_TEST_CASE("nll agrees with PyTorch", "[nll][reference]", float, double)
 TEST_CASE("cross entropy's options together, in value and gradient", "[cross_entropy]")
 {
     const all_cases given;
-    const auto m = xmask::keep_where(given.kept);
+    const xmask::bitmask m = xmask::keep_where(given.kept);
     const auto counted = xmask::weighted(m, given.weights);
     xt::xarray<double> weights = given.kept;
     weights *= given.weights;
@@ -192,7 +193,7 @@ TEST_CASE("cross entropy's options together, in value and gradient", "[cross_ent
 TEST_CASE("classes that are dropped, and targets that are ignored, are never seen", "[cross_entropy]")
 {
     const all_cases given;
-    const auto m = xmask::keep_where(given.kept);
+    const xmask::bitmask m = xmask::keep_where(given.kept);
     given.for_each([&](const xmask::cross_entropy_options& options, const xt::xarray<bool>& classes) {
         const auto compute = [&](const xt::xarray<double>& x, const classes_t& target) {
             xt::xarray<double> gradient;
@@ -221,8 +222,8 @@ TEST_CASE("classes that are dropped, and targets that are ignored, are never see
 TEST_CASE("cross entropy and nll of log_softmax agree", "[cross_entropy][nll]")
 {
     const all_cases given;
-    const auto m = xmask::keep_where(given.kept);
-    const xt::xarray<double> log_p = xmask::masked_log_softmax(given.x, xmask::keep_all({3, 4, 70}));
+    const xmask::bitmask m = xmask::keep_where(given.kept);
+    const xt::xarray<double> log_p = xmask::masked_log_softmax(given.x, xmask::bitmask(xmask::keep_all({3, 4, 70})));
     const xt::xtensor<double, 1> w = xt::view(oracle::random<double>({70}, 9) + 2.1, xt::all());
     const xmask::loss a = xmask::masked_cross_entropy(given.x, given.target, m, {.ignore = 18, .class_weights = w});
     const xmask::loss b = xmask::masked_nll(log_p, given.target, m, {.ignore = 18, .class_weights = w});
@@ -252,7 +253,7 @@ TEST_CASE("cross entropy refuses options that do not fit, before anything is wri
 {
     const xt::xarray<float> x = xt::zeros<float>({2, 3});
     const classes_t target = {0, 2};
-    const auto all = xmask::keep_all(2);
+    const xmask::bitmask all = xmask::keep_all(2);
     xt::xarray<float> gradient = {7.f, 7.f};
     const auto call = [&](const xmask::cross_entropy_options& options) { xmask::masked_cross_entropy(x, target, all, options, gradient); };
     REQUIRE_THROWS_MATCHES(

@@ -8,6 +8,7 @@
 #include <support/groups.hpp>
 #include <support/lines.hpp>
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/cumulative.hpp>
@@ -63,7 +64,7 @@ TEST_CASE("Running sums and products along every axis", "[cumulative]")
 {
     require_running<double>(1e-12);
     require_running<std::int8_t>(0.);
-    const auto m = xmask::keep_all(3);
+    const xmask::bitmask m = xmask::keep_all(3);
     STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_cumsum(xt::xarray<float>(), m, 0)), xt::xarray<float>>);
     STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_cumprod(xt::xarray<bool>(), m, 0)), xt::xarray<std::uint64_t>>);
 }
@@ -77,7 +78,7 @@ TEST_CASE("Running sums of any layout", "[cumulative]")
         {
             CAPTURE(layout, axis);
             const auto sums = naive(x, oracle::elements(kept), axis, 0., [](double a, double b) { return a + b; });
-            REQUIRE(oracle::close(xmask::masked_cumsum(operand, xmask::keep_where(kept), axis), xt::adapt(sums, {3, 4, 67}), 1e-6));
+            REQUIRE(oracle::close(xmask::masked_cumsum(operand, xmask::bitmask(xmask::keep_where(kept)), axis), xt::adapt(sums, {3, 4, 67}), 1e-6));
         }
     });
 }
@@ -97,8 +98,8 @@ TEST_CASE("Running sums agree with PyTorch where something is kept", "[cumulativ
     const auto x = oracle::reference<float>("masked_cumsum", "x");
     const auto kept = oracle::reference<bool>("masked_cumsum", "mask");
     const auto expected = oracle::reference<double>("masked_cumsum", "y");
-    const auto y = xmask::masked_cumsum(x, xmask::keep_where(kept), 1);
-    const auto wide = xmask::masked_cumsum(xt::xarray<double>(x), xmask::keep_where(kept), 1);
+    const auto y = xmask::masked_cumsum(x, xmask::bitmask(xmask::keep_where(kept)), 1);
+    const auto wide = xmask::masked_cumsum(xt::xarray<double>(x), xmask::bitmask(xmask::keep_where(kept)), 1);
     for (std::size_t i = 0; i < x.size(); ++i)
     {
         REQUIRE((!kept.flat(i) || groups::close(static_cast<double>(y.flat(i)), expected.flat(i), 1e-5)));
@@ -109,10 +110,10 @@ TEST_CASE("Running sums agree with PyTorch where something is kept", "[cumulativ
 TEST_CASE("Running sums refuse what does not fit", "[cumulative]")
 {
     const xt::xarray<float> x = xt::ones<float>({2, 3});
-    REQUIRE_THROWS_AS(xmask::masked_cumsum(x, xmask::keep_all({2, 3}), 2), std::out_of_range);
-    REQUIRE_THROWS_AS(xmask::masked_cumprod(x, xmask::keep_all(2), 0), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_cumsum(x, xmask::bitmask(xmask::keep_all({2, 3})), 2), std::out_of_range);
+    REQUIRE_THROWS_AS(xmask::masked_cumprod(x, xmask::bitmask(xmask::keep_all(2)), 0), std::invalid_argument);
     const xt::xarray<float> scalar = 1.f;
-    REQUIRE_THROWS_AS(xmask::masked_cumsum(scalar, xmask::keep_all(std::vector<std::size_t>()), 0), std::out_of_range);
+    REQUIRE_THROWS_AS(xmask::masked_cumsum(scalar, xmask::bitmask(xmask::keep_all(std::vector<std::size_t>())), 0), std::out_of_range);
 }
 
 TEST_CASE("Gradients of running sums and products are differences, at zeros too", "[cumulative]")

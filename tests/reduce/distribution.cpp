@@ -9,6 +9,7 @@
 #include <catch2/catch_all.hpp>
 
 #include <support/losses.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/reduce/distribution.hpp>
 
@@ -90,20 +91,20 @@ TEST_CASE("Gradients of kl_div and poisson_nll are differences", "[distribution]
 TEST_CASE("kl_div of impossible outcomes", "[distribution]")
 {
     const float inf = std::numeric_limits<float>::infinity();
-    const xt::xtensor<float, 1> p = {-inf, -inf, 0.f};
-    const auto all = xmask::keep_all(3);
+    const xt::xarray<float> p = {-inf, -inf, 0.f};
+    const xmask::bitmask all = xmask::keep_all(3);
     // What never happens costs nothing, however unlikely it was thought; what happens against all odds costs everything.
-    const xt::xtensor<float, 1> each = xmask::masked_kl_div.each(p, xt::xtensor<float, 1>{0.f, 0.5f, 1.f}, all);
+    const xt::xarray<float> each = xmask::masked_kl_div.each(p, xt::xarray<float>{0.f, 0.5f, 1.f}, all);
     REQUIRE(oracle::elements(each) == std::vector<float>{0.f, inf, 0.f});
-    const xt::xtensor<float, 1> logs = xmask::masked_kl_div.each(p, xt::xtensor<float, 1>{-inf, 0.f, 0.f}, all, {.log_target = true});
+    const xt::xarray<float> logs = xmask::masked_kl_div.each(p, xt::xarray<float>{-inf, 0.f, 0.f}, all, {.log_target = true});
     REQUIRE(oracle::elements(logs) == std::vector<float>{0.f, inf, 0.f});
 }
 
 TEST_CASE("poisson_nll refuses impossible options, and logs a rate of 0", "[distribution]")
 {
-    const xt::xtensor<double, 1> p = {0., 0.};
-    const xt::xtensor<double, 1> t = {0., 2.};
-    const auto all = xmask::keep_all(2);
+    const xt::xarray<double> p = {0., 0.};
+    const xt::xarray<double> t = {0., 2.};
+    const xmask::bitmask all = xmask::keep_all(2);
     REQUIRE_THROWS_AS(xmask::masked_poisson_nll(p, t, all, {.eps = -1}), std::invalid_argument);
     const double sum = xmask::masked_poisson_nll(p, t, all, {.log_input = false}).sum;
     REQUIRE(std::abs(sum + 2 * std::log(1e-8)) <= 1e-12 * std::abs(sum));

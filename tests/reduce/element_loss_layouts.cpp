@@ -6,6 +6,7 @@
 
 #include <support/losses.hpp>
 #include <support/own_loss.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 
@@ -32,7 +33,7 @@ TEST_CASE("A loss of any layout, of lazy and of mixed operands, and its elements
     const auto p = oracle::random<double>({3, 70}, 1);
     const auto t = oracle::random<double>({3, 70}, 2);
     const auto kept = oracle::random<bool>({3, 70}, 5);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto expected = expected_of(p, t, oracle::elements(kept));
     const auto sum = static_cast<double>(expected.sum);
     const auto elements = xt::adapt(expected.elements, shape_t{3, 70});
@@ -91,13 +92,13 @@ TEST_CASE("Parts of a batch add up to the whole", "[element_loss]")
     {
         lengths(r) = static_cast<int>(r * r * 29 % 66);
     }
-    const xmask::loss whole = masked(p, t, xmask::keep_lengths(lengths, 65));
+    const xmask::loss whole = masked(p, t, xmask::bitmask(xmask::keep_lengths(lengths, 65)));
     xmask::loss total;
     for (std::size_t begin = 0; begin < 24; begin += 6)
     {
         const auto rows = [&](const auto& x) { return xt::view(x, xt::range(begin, begin + 6)); };
         const xt::xtensor<int, 1> some = rows(lengths);
-        total += masked(rows(p), rows(t), xmask::keep_lengths(some, 65));
+        total += masked(rows(p), rows(t), xmask::bitmask(xmask::keep_lengths(some, 65)));
     }
     REQUIRE(total.weight == whole.weight);
     REQUIRE(near(total.mean(), whole.mean(), whole.mean(), 1e-14));

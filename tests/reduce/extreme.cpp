@@ -10,6 +10,7 @@
 
 #include <support/groups.hpp>
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/extreme.hpp>
@@ -63,7 +64,7 @@ TEMPLATE_TEST_CASE("The largest and the smallest over every choice of axes", "[e
     groups::require_reduction<TestType>(max_of, largest<TestType>, 0.);
     groups::require_reduction<TestType>(min_of, smallest<TestType>, 0.);
     const xt::xarray<TestType> x = xt::ones<TestType>({2, 3});
-    const auto m = xmask::keep_all({2, 3});
+    const xmask::bitmask m = xmask::keep_all({2, 3});
     STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_max(x, m)), TestType>);
     STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_min(x, m, 0)), xt::xarray<TestType>>);
 }
@@ -110,7 +111,7 @@ TEMPLATE_TEST_CASE("NaN that is kept is the extreme, wherever it stands", "[extr
     const auto nan = std::numeric_limits<TestType>::quiet_NaN();
     for (const std::size_t n : {1u, 5u, 64u, 65u, 200u})
     {
-        const auto m = xmask::keep_all({3, n});
+        const xmask::bitmask m = xmask::keep_all({3, n});
         for (const std::size_t c : {std::size_t(0), n / 2, n - 1})
         {
             auto x = oracle::random<TestType>({3, n}, 1);
@@ -139,12 +140,12 @@ TEST_CASE("Extremes of infinities and of the types' ends", "[extreme]")
 {
     const float infinity = std::numeric_limits<float>::infinity();
     const xt::xarray<float> x = {{-infinity, -infinity, -infinity}};
-    const auto m = xmask::keep_lengths({2}, 3);
+    const xmask::bitmask m = xmask::keep_lengths({2}, 3);
     REQUIRE(xmask::masked_max(x, m, 1)(0) == -infinity);
-    REQUIRE(xmask::masked_argmax(x, xmask::keep_last({2}, 3), -1)(0) == 1);
+    REQUIRE(xmask::masked_argmax(x, xmask::bitmask(xmask::keep_last({2}, 3)), -1)(0) == 1);
     const xt::xarray<std::int8_t> low = {-128, -128};
-    REQUIRE(xmask::masked_argmax(low, xmask::keep_all(2)) == 0);
-    REQUIRE(xmask::masked_max(low, xmask::keep_all(2)) == -128);
+    REQUIRE(xmask::masked_argmax(low, xmask::bitmask(xmask::keep_all(2))) == 0);
+    REQUIRE(xmask::masked_max(low, xmask::bitmask(xmask::keep_all(2))) == -128);
 }
 
 TEST_CASE("Extremes of nothing", "[extreme]")
@@ -152,8 +153,8 @@ TEST_CASE("Extremes of nothing", "[extreme]")
     using xmask::when_empty;
     const auto x = oracle::random<float>({2, 3}, 1);
     const auto whole = oracle::random<int>({2, 3}, 1);
-    const auto m = xmask::keep_lengths({3, 0}, 3);
-    const auto none = xmask::keep_none({2, 3});
+    const xmask::bitmask m = xmask::keep_lengths({3, 0}, 3);
+    const xmask::bitmask none = xmask::keep_none({2, 3});
     REQUIRE(xmask::masked_max(x, none) == -std::numeric_limits<float>::infinity());
     REQUIRE(std::isnan(xmask::masked_max(x, none, when_empty::nan)));
     REQUIRE(xmask::masked_min(x, none, when_empty::zero) == 0.f);
@@ -169,7 +170,7 @@ TEST_CASE("Extremes of nothing", "[extreme]")
 TEST_CASE("Extremes agree with PyTorch", "[extreme]")
 {
     const auto rows = oracle::reference<float>("reduce_rows", "x");
-    const auto rows_mask = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
+    const xmask::bitmask rows_mask = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
     REQUIRE(oracle::close(xmask::masked_max(rows, rows_mask, 1), oracle::reference<double>("reduce_rows", "amax"), 0.));
     REQUIRE(oracle::close(xmask::masked_min(rows, rows_mask, 1), oracle::reference<double>("reduce_rows", "amin"), 0.));
     REQUIRE(oracle::close(
@@ -179,14 +180,14 @@ TEST_CASE("Extremes agree with PyTorch", "[extreme]")
         xmask::masked_argmin(rows, rows_mask, 1, xmask::when_empty::zero), oracle::reference<double>("reduce_rows", "argmin"), 0.
     ));
     const auto all = oracle::reference<float>("reduce_all", "x");
-    const auto all_mask = xmask::keep_where(oracle::reference<bool>("reduce_all", "mask"));
+    const xmask::bitmask all_mask = xmask::keep_where(oracle::reference<bool>("reduce_all", "mask"));
     REQUIRE(static_cast<double>(xmask::masked_max(all, all_mask)) == oracle::reference<double>("reduce_all", "amax")());
     REQUIRE(static_cast<double>(xmask::masked_min(all, all_mask)) == oracle::reference<double>("reduce_all", "amin")());
     const auto first = oracle::reference<float>("reduce_axis_0", "x");
-    const auto first_mask = xmask::keep_where(oracle::reference<bool>("reduce_axis_0", "mask"));
+    const xmask::bitmask first_mask = xmask::keep_where(oracle::reference<bool>("reduce_axis_0", "mask"));
     REQUIRE(oracle::close(xmask::masked_max(first, first_mask, 0), oracle::reference<double>("reduce_axis_0", "amax"), 0.));
     const auto second = oracle::reference<float>("reduce_axis_1", "x");
-    const auto second_mask = xmask::keep_where(oracle::reference<bool>("reduce_axis_1", "mask"));
+    const xmask::bitmask second_mask = xmask::keep_where(oracle::reference<bool>("reduce_axis_1", "mask"));
     REQUIRE(oracle::close(xmask::masked_min(second, second_mask, 1), oracle::reference<double>("reduce_axis_1", "amin"), 0.));
 }
 
@@ -194,8 +195,8 @@ TEST_CASE("Extremes refuse what does not fit", "[extreme]")
 {
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> x = xt::ones<float>({2, 3});
-    REQUIRE_THROWS_WITH(xmask::masked_max(x, xmask::keep_all(2)), ContainsSubstring("xmask::masked_max: a mask of shape (2,)"));
-    REQUIRE_THROWS_AS(xmask::masked_argmin(x, xmask::keep_all({2, 2, 3}), 0), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::masked_argmax(x, xmask::keep_all({2, 3}), 2), std::out_of_range);
-    REQUIRE_THROWS_WITH(xmask::masked_min(x, xmask::keep_all({2, 3}), {0, 0}), ContainsSubstring("xmask::masked_min: axis 0 is named twice"));
+    REQUIRE_THROWS_WITH(xmask::masked_max(x, xmask::bitmask(xmask::keep_all(2))), ContainsSubstring("xmask::masked_max: a mask of shape (2,)"));
+    REQUIRE_THROWS_AS(xmask::masked_argmin(x, xmask::bitmask(xmask::keep_all({2, 2, 3})), 0), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_argmax(x, xmask::bitmask(xmask::keep_all({2, 3})), 2), std::out_of_range);
+    REQUIRE_THROWS_WITH(xmask::masked_min(x, xmask::bitmask(xmask::keep_all({2, 3})), {0, 0}), ContainsSubstring("xmask::masked_min: axis 0 is named twice"));
 }

@@ -7,6 +7,7 @@
 #include <catch2/catch_all.hpp>
 
 #include <support/losses.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/reduce/binary.hpp>
 
@@ -66,16 +67,16 @@ TEST_CASE("Gradients of focal_with_logits are differences", "[focal]")
 
 TEMPLATE_TEST_CASE("focal_with_logits of extreme logits is finite, and so is its gradient", "[focal]", float, double)
 {
-    const xt::xtensor<TestType, 1> p = {-10000, -800, -100, -80, 80, 100, 800, 10000};
-    const auto all = xmask::keep_all(8);
-    xt::xtensor<TestType, 1> gradient;
+    const xt::xarray<TestType> p = {-10000, -800, -100, -80, 80, 100, 800, 10000};
+    const xmask::bitmask all = xmask::keep_all(8);
+    xt::xarray<TestType> gradient;
     for (const double gamma : {0., 0.5, 2., 5.})
     {
         for (const TestType target : {TestType(0), TestType(1)})
         {
-            xt::xtensor<TestType, 1> t = p;
+            xt::xarray<TestType> t = p;
             t.fill(target);
-            const xt::xtensor<TestType, 1> each = xmask::masked_focal_with_logits.each(p, t, all, {.alpha = -1, .gamma = gamma});
+            const xt::xarray<TestType> each = xmask::masked_focal_with_logits.each(p, t, all, {.alpha = -1, .gamma = gamma});
             xmask::masked_focal_with_logits(p, t, all, {.alpha = -1, .gamma = gamma}, gradient);
             for (std::size_t i = 0; i < 8; ++i)
             {
@@ -93,7 +94,7 @@ TEMPLATE_TEST_CASE("focal_with_logits of extreme logits is finite, and so is its
 TEST_CASE("focal_with_logits refuses impossible options", "[focal]")
 {
     const xt::xarray<float> x = xt::ones<float>({2, 3});
-    const auto all = xmask::keep_all({2, 3});
+    const xmask::bitmask all = xmask::keep_all({2, 3});
     const double nan = std::numeric_limits<double>::quiet_NaN();
     for (const double bad : {-0.5, 1.5, nan})
     {

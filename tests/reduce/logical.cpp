@@ -8,6 +8,7 @@
 
 #include <support/groups.hpp>
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/logical.hpp>
@@ -50,13 +51,13 @@ TEST_CASE("Any and all of lazy comparisons, of NaN, of negative numbers, of noth
     using xmask::when_empty;
     const xt::xarray<int> predicted = {{1, 2, 3}, {4, 5, 6}};
     const xt::xarray<int> target = {{1, 2, 9}, {4, 0, 6}};
-    const auto m = xmask::keep_lengths({2, 3}, 3);
+    const xmask::bitmask m = xmask::keep_lengths({2, 3}, 3);
     REQUIRE(xmask::masked_any(xt::not_equal(predicted, target), m));
     REQUIRE(oracle::elements(xmask::masked_all(xt::equal(predicted, target), m, -1)) == std::vector<char>{1, 0});
     const xt::xarray<float> x = {std::numeric_limits<float>::quiet_NaN(), -1.f};
-    REQUIRE(xmask::masked_all(x, xmask::keep_all(2)));
-    REQUIRE(xmask::masked_any(x, xmask::keep_lengths(xt::xtensor<int, 0>(1), 2)));
-    const auto none = xmask::keep_none({2, 3});
+    REQUIRE(xmask::masked_all(x, xmask::bitmask(xmask::keep_all(2))));
+    REQUIRE(xmask::masked_any(x, xmask::bitmask(xmask::keep_lengths(xt::xtensor<int, 0>(1), 2))));
+    const xmask::bitmask none = xmask::keep_none({2, 3});
     REQUIRE_FALSE(xmask::masked_any(predicted, none));
     REQUIRE(xmask::masked_all(predicted, none));
     REQUIRE_FALSE(xmask::masked_all(predicted, none, when_empty::zero));

@@ -9,6 +9,7 @@
 
 #include <support/oracle.hpp>
 #include <xmask/masks/ask.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/reduce/loss.hpp>
@@ -144,13 +145,13 @@ TEST_CASE("Losses of parts add up to the loss of the whole", "[loss]")
     const auto p = oracle::random<float>({12, 67}, 1);
     const auto t = oracle::random<float>({12, 67}, 2);
     const auto kept = oracle::random<bool>({12, 67}, 3);
-    const auto whole = xmask::masked_mse(p, t, xmask::keep_where(kept));
+    const auto whole = xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_where(kept)));
     xmask::loss total;
     for (const auto& [begin, end] : {std::pair(0, 1), std::pair(1, 5), std::pair(5, 5), std::pair(5, 12)})
     {
         auto rows = xt::range(begin, end);
         const xt::xarray<bool> part = xt::view(kept, rows);
-        total += xmask::masked_mse(xt::view(p, rows), xt::view(t, rows), xmask::keep_where(part));
+        total += xmask::masked_mse(xt::view(p, rows), xt::view(t, rows), xmask::bitmask(xmask::keep_where(part)));
     }
     REQUIRE(total.weight == whole.weight);
     REQUIRE(std::abs(total.sum - whole.sum) <= 1e-13 * whole.sum);

@@ -5,6 +5,7 @@
 #include <catch2/catch_all.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/mse.hpp>
@@ -76,10 +77,10 @@ TEST_CASE("Accumulated losses agree with PyTorch", "[mse]")
     for (std::size_t batch = 0; batch < p.shape(0); ++batch)
     {
         const xt::xtensor<std::int64_t, 1> some = xt::view(lengths, batch);
-        total += xmask::masked_mse(xt::view(p, batch), xt::view(t, batch), xmask::keep_lengths(some, p.shape(2)));
+        total += xmask::masked_mse(xt::view(p, batch), xt::view(t, batch), xmask::bitmask(xmask::keep_lengths(some, p.shape(2))));
     }
     REQUIRE(std::abs(total.mean() - mean) <= 1e-12 * mean);
-    REQUIRE(std::abs(xmask::masked_mse(p, t, xmask::keep_lengths(lengths, p.shape(2))).mean() - mean) <= 1e-12 * mean);
+    REQUIRE(std::abs(xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_lengths(lengths, p.shape(2)))).mean() - mean) <= 1e-12 * mean);
 }
 
 TEST_CASE("masked_loss sums an expression of one's own", "[mse]")

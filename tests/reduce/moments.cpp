@@ -9,6 +9,7 @@
 
 #include <support/groups.hpp>
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/moments.hpp>
@@ -53,7 +54,7 @@ TEMPLATE_TEST_CASE("Variances over every choice of axes", "[moments]", float, do
         [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_var(x, m, axes...); }, unbiased, tolerance
     );
     const xt::xarray<TestType> x = xt::ones<TestType>({2, 3});
-    const auto m = xmask::keep_all({2, 3});
+    const xmask::bitmask m = xmask::keep_all({2, 3});
     using result = std::conditional_t<std::is_same_v<TestType, float>, float, double>;
     STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_var(x, m)), result>);
     STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_std(x, m, 0)), xt::xarray<result>>);
@@ -84,26 +85,26 @@ TEST_CASE("Variances of any layout", "[moments]")
 TEST_CASE("Variances of numbers far from 0 do not cancel", "[moments]")
 {
     xt::xarray<double> x = oracle::random<double>({3, 1000}, 1);
-    const auto m = xmask::keep_all({3, 1000});
+    const xmask::bitmask m = xmask::keep_all({3, 1000});
     const double near = xmask::masked_var(x, m);
     x += 1e9;
     REQUIRE(std::abs(xmask::masked_var(x, m) - near) < 1e-6 * near);
     const xt::xarray<float> large = xt::ones<float>({100000}) * 16777216.f;
-    REQUIRE(xmask::masked_var(large, xmask::keep_all(100000)) == 0.f);
+    REQUIRE(xmask::masked_var(large, xmask::bitmask(xmask::keep_all(100000))) == 0.f);
 }
 
 TEST_CASE("Where too few are kept there is no variance", "[moments]")
 {
     using xmask::when_empty;
     const xt::xarray<float> x = {{1.f, 3.f}, {5.f, 7.f}, {2.f, 2.f}};
-    const auto m = xmask::keep_lengths({2, 1, 0}, 2);
+    const xmask::bitmask m = xmask::keep_lengths({2, 1, 0}, 2);
     const auto nan = xmask::masked_var(x, m, 1);
     REQUIRE((nan(0) == 2.f && std::isnan(nan(1)) && std::isnan(nan(2))));
     REQUIRE(oracle::elements(xmask::masked_var(x, m, 1, when_empty::zero)) == std::vector<float>{2.f, 0.f, 0.f});
     REQUIRE(oracle::elements(xmask::masked_std(x, m, 1, {.empty = when_empty::zero, .correction = 0})) == std::vector<float>{1.f, 0.f, 0.f});
     REQUIRE_THROWS_AS(xmask::masked_var(x, m, 1, when_empty::raise), std::domain_error);
     REQUIRE_THROWS_WITH(xmask::masked_std(x, m, 1, when_empty::raise), Catch::Matchers::ContainsSubstring("xmask::masked_std"));
-    REQUIRE(std::isnan(xmask::masked_var(x, xmask::keep_none({3, 2}))));
+    REQUIRE(std::isnan(xmask::masked_var(x, xmask::bitmask(xmask::keep_none({3, 2})))));
     const auto [mean, var] = xmask::masked_mean_var(x, m, 1, {.empty = when_empty::zero, .keep_axes = true});
     REQUIRE(mean(1, 0) == 5.f);
     REQUIRE(var(1, 0) == 0.f);
@@ -112,14 +113,14 @@ TEST_CASE("Where too few are kept there is no variance", "[moments]")
 TEST_CASE("Variances agree with PyTorch", "[moments]")
 {
     const auto x = oracle::reference<float>("reduce_rows", "x");
-    const auto m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
     const xt::xarray<double> wide = x;
     REQUIRE(oracle::close(xmask::masked_var(x, m, 1), oracle::reference<double>("reduce_rows", "var"), 1e-5));
     REQUIRE(oracle::close(xmask::masked_var(wide, m, 1), oracle::reference<double>("reduce_rows", "var"), 1e-12));
     REQUIRE(oracle::close(xmask::masked_std(wide, m, 1), oracle::reference<double>("reduce_rows", "std"), 1e-12));
     const xt::xarray<double> all = oracle::reference<float>("reduce_all", "x");
     const double var = oracle::reference<double>("reduce_all", "var")();
-    REQUIRE(std::abs(xmask::masked_var(all, xmask::keep_where(oracle::reference<bool>("reduce_all", "mask"))) - var) <= 1e-12 * var);
+    REQUIRE(std::abs(xmask::masked_var(all, xmask::bitmask(xmask::keep_where(oracle::reference<bool>("reduce_all", "mask")))) - var) <= 1e-12 * var);
 }
 
 TEST_CASE("Standardized tensors have mean 0 and variance 1", "[moments]")
@@ -145,7 +146,7 @@ TEST_CASE("Standardized tensors have mean 0 and variance 1", "[moments]")
         }
     }
     const xt::xarray<int> whole = {{1, 3}, {5, 9}};
-    const auto y = xmask::masked_standardize(whole, xmask::keep_lengths({2, 1}, 2), 1, {.eps = 0, .correction = 1});
+    const auto y = xmask::masked_standardize(whole, xmask::bitmask(xmask::keep_lengths({2, 1}, 2)), 1, {.eps = 0, .correction = 1});
     REQUIRE(std::abs(y(0, 0) + std::sqrt(0.5)) < 1e-12);
 }
 
@@ -154,7 +155,7 @@ TEST_CASE("The gradient of standardizing is that of central differences", "[mome
     const auto x = oracle::random<double>({2, 3, 5}, 3);
     const auto u = oracle::random<double>({2, 3, 5}, 6);
     const auto kept = oracle::random<bool>({2, 3, 5}, 4);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     groups::for_each_axes(3, [&](const groups::axes_t& axes) {
         for (const double correction : {0., 1.})
         {

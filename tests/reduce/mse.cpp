@@ -7,6 +7,7 @@
 #include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -105,9 +106,9 @@ TEST_CASE("masked_mse of every rank and of masks that broadcast", "[mse]")
         const auto kept = oracle::random<bool>(mask_shape, 5);
         const squares expected(p, t, oracle::elements(xt::xarray<bool>(xt::broadcast(kept, shape))));
         CAPTURE(shape, mask_shape);
-        REQUIRE(is(xmask::masked_mse(p, t, xmask::keep_where(kept)), expected.sum, expected.weight, 1e-14));
+        REQUIRE(is(xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_where(kept))), expected.sum, expected.weight, 1e-14));
         xt::xarray<double> gradient;
-        REQUIRE(is(xmask::masked_mse(p, t, xmask::keep_where(kept), gradient), expected.sum, expected.weight, 1e-14));
+        REQUIRE(is(xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_where(kept)), gradient), expected.sum, expected.weight, 1e-14));
         REQUIRE(oracle::elements(gradient) == expected.gradient);
     }
 }
@@ -116,7 +117,7 @@ TEST_CASE("Gradients are differences", "[mse]")
 {
     auto p = oracle::random<double>({2, 5}, 1);
     const auto t = oracle::random<double>({2, 5}, 2);
-    const auto m = xmask::keep_where(oracle::random<bool>({2, 5}, 3));
+    const xmask::bitmask m = xmask::keep_where(oracle::random<bool>({2, 5}, 3));
     xt::xarray<double> gradient;
     xmask::masked_mse(p, t, m, gradient);
     const double h = 1e-4;
@@ -136,7 +137,7 @@ TEST_CASE("masked_mse agrees with PyTorch", "[mse]")
 {
     const auto p = oracle::reference<float>("mse", "prediction");
     const auto t = oracle::reference<float>("mse", "target");
-    const auto m = xmask::keep_where(oracle::reference<bool>("mse", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("mse", "mask"));
     const double sum = oracle::reference<double>("mse", "sum")();
     const double mean = oracle::reference<double>("mse", "mean")();
     const auto slopes = oracle::reference<double>("mse", "grad_of_mean");
@@ -158,17 +159,17 @@ TEST_CASE("The order of rows does not matter", "[mse]")
     const auto t = oracle::random<float>({11, 130}, 2);
     const auto kept = oracle::random<bool>({11, 130}, 3);
     xt::xarray<float> gradient;
-    const auto l = xmask::masked_mse(p, t, xmask::keep_where(kept), gradient);
+    const auto l = xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_where(kept)), gradient);
     const auto order = xt::keep(3, 10, 0, 7, 5, 1, 9, 2, 8, 6, 4);
     const xt::xarray<float> p2 = xt::view(p, order);
     const xt::xarray<float> t2 = xt::view(t, order);
     const xt::xarray<bool> kept2 = xt::view(kept, order);
     xt::xarray<float> gradient2;
-    const auto l2 = xmask::masked_mse(p2, t2, xmask::keep_where(kept2), gradient2);
+    const auto l2 = xmask::masked_mse(p2, t2, xmask::bitmask(xmask::keep_where(kept2)), gradient2);
     REQUIRE(oracle::same_bits(oracle::elements(gradient2), oracle::elements(xt::xarray<float>(xt::view(gradient, order)))));
     REQUIRE(l2.weight == l.weight);
     REQUIRE(std::abs(l2.sum - l.sum) <= 1e-14 * l.sum);
-    REQUIRE(xmask::masked_mse(p2, t2, xmask::keep_where(kept2)).sum == xmask::masked_mse(p, t, xmask::keep_where(kept)).sum);
+    REQUIRE(xmask::masked_mse(p2, t2, xmask::bitmask(xmask::keep_where(kept2))).sum == xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_where(kept))).sum);
 }
 
 TEST_CASE("Losses refuse shapes that do not fit, and say which", "[mse]")
@@ -176,18 +177,18 @@ TEST_CASE("Losses refuse shapes that do not fit, and say which", "[mse]")
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> p = xt::ones<float>({2, 3});
     const xt::xarray<float> t = xt::ones<float>({3});
-    const auto all = xmask::keep_all({2, 3});
+    const xmask::bitmask all = xmask::keep_all({2, 3});
     REQUIRE_THROWS_AS(xmask::masked_mse(p, t, all), std::invalid_argument);
     REQUIRE_THROWS_WITH(
         xmask::masked_mse(p, t, all),
         ContainsSubstring("xmask::masked_mse: ") && ContainsSubstring("(2, 3)") && ContainsSubstring("(3,)")
     );
-    REQUIRE_THROWS_AS(xmask::masked_mse(p, p, xmask::keep_all({4, 2, 3})), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_mse(p, p, xmask::bitmask(xmask::keep_all({4, 2, 3}))), std::invalid_argument);
     REQUIRE_THROWS_AS(xmask::masked_mse(p, p, xt::xarray<float>(xt::ones<float>({2}))), std::invalid_argument);
-    REQUIRE_THROWS_WITH(xmask::masked_loss(p, xmask::keep_all({2})), ContainsSubstring("xmask::masked_loss: a mask of shape (2,)"));
+    REQUIRE_THROWS_WITH(xmask::masked_loss(p, xmask::bitmask(xmask::keep_all({2}))), ContainsSubstring("xmask::masked_loss: a mask of shape (2,)"));
     xt::xarray<float> gradient = xt::ones<float>({5});
     REQUIRE_THROWS_AS(xmask::masked_mse(p, t, all, gradient), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::masked_mse(p, p, xmask::keep_all({2}), gradient), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_mse(p, p, xmask::bitmask(xmask::keep_all({2})), gradient), std::invalid_argument);
     REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
 }
 

@@ -5,6 +5,7 @@
 #include <catch2/catch_all.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/mse.hpp>
@@ -48,7 +49,7 @@ TEST_CASE("masked_mse of any layout, of lazy and of mixed operands", "[mse]")
     const auto p = oracle::random<double>({3, 70}, 1);
     const auto t = oracle::random<double>({3, 70}, 2);
     const auto kept = oracle::random<bool>({3, 70}, 5);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const squares expected(p, t, oracle::elements(kept));
     oracle::for_each_layout(p, [&](const auto& prediction, const char* layout) {
         CAPTURE(layout);

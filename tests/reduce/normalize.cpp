@@ -9,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
@@ -46,7 +47,7 @@ namespace
 TEMPLATE_TEST_CASE("normalize agrees with PyTorch", "[normalize][reference]", float, double)
 {
     const xt::xarray<TestType> x = oracle::reference<float>("masked_normalize", "x");
-    const auto m = xmask::keep_where(oracle::reference<bool>("masked_normalize", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("masked_normalize", "mask"));
     const double close = std::is_same_v<TestType, float> ? 1e-5 : 1e-12;
     REQUIRE(oracle::close(
         xt::xarray<TestType>(xmask::masked_normalize(x, m)), oracle::reference<double>("masked_normalize", "y"), close
@@ -64,7 +65,7 @@ TEST_CASE("each norm along each axis, in each layout", "[normalize]")
 {
     const auto x = oracle::random<float>({3, 4, 67});
     const auto kept = oracle::random<bool>({3, 4, 67}, 2);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     for (const std::size_t axis : {0u, 1u, 2u})
     {
         const auto along = static_cast<std::ptrdiff_t>(axis);
@@ -93,7 +94,7 @@ TEST_CASE("normalize of rows of any length, all, some and nothing kept", "[norma
             const auto m = xmask::keep_where(kept);
             REQUIRE(oracle::close(xt::xarray<double>(xmask::masked_normalize(x, m)), lines::map(1, kept, normalize(2), x), 1e-14));
         }
-        const xt::xarray<double> nothing = xmask::masked_normalize(x, xmask::keep_none({4, n}));
+        const xt::xarray<double> nothing = xmask::masked_normalize(x, xmask::bitmask(xmask::keep_none({4, n})));
         REQUIRE(std::all_of(nothing.begin(), nothing.end(), [](double y) { return y == 0; }));
     }
 }
@@ -102,10 +103,10 @@ TEST_CASE("normalize at the ends of its numbers", "[normalize]")
 {
     const float inf = std::numeric_limits<float>::infinity();
     const float nan = std::numeric_limits<float>::quiet_NaN();
-    const auto all = xmask::keep_all(2);
+    const xmask::bitmask all = xmask::keep_all(2);
     const auto of = [&](float a, float b, const xmask::normalize_options& options = {}) {
-        const xt::xtensor<float, 1> x = {a, b};
-        return xt::xtensor<float, 1>(xmask::masked_normalize(x, all, -1, options));
+        const xt::xarray<float> x = {a, b};
+        return xt::xarray<float>(xmask::masked_normalize(x, all, -1, options));
     };
     REQUIRE(oracle::close(of(3e38f, 3e38f), xt::xtensor<float, 1>({0.70710678f, 0.70710678f}), 1e-6));
     REQUIRE(oracle::close(of(3e-30f, 4e-30f, {.eps = 0}), xt::xtensor<float, 1>({0.6f, 0.8f}), 1e-6));
@@ -120,7 +121,7 @@ TEST_CASE("normalize's gradients are those of central differences", "[normalize]
 {
     const auto x = oracle::random<double>({3, 2, 9});
     const auto kept = oracle::random<bool>({3, 2, 9}, 4);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto up = oracle::random<double>({3, 2, 9}, 6);
     for (const std::ptrdiff_t axis : {0, 2})
     {
@@ -134,15 +135,15 @@ TEST_CASE("normalize's gradients are those of central differences", "[normalize]
         }
     }
     // Where eps is divided by, it does not depend on x.
-    const xt::xtensor<double, 1> tiny = {1e-13, 0.};
-    const xt::xtensor<double, 1> g = {1., 2.};
-    REQUIRE(xt::xtensor<double, 1>(xmask::masked_normalize_gradient(tiny, g, xmask::keep_all(2))) == xt::xtensor<double, 1>({1e12, 2e12}));
+    const xt::xarray<double> tiny = {1e-13, 0.};
+    const xt::xarray<double> g = {1., 2.};
+    REQUIRE(xt::xarray<double>(xmask::masked_normalize_gradient(tiny, g, xmask::bitmask(xmask::keep_all(2)))) == xt::xarray<double>({1e12, 2e12}));
 }
 
 TEST_CASE("normalize refuses what is no norm", "[normalize]")
 {
-    const xt::xtensor<float, 1> x = {1.f, 2.f};
-    const auto m = xmask::keep_all(2);
+    const xt::xarray<float> x = {1.f, 2.f};
+    const xmask::bitmask m = xmask::keep_all(2);
     REQUIRE_THROWS_MATCHES(
         xmask::masked_normalize(x, m, -1, {.p = 0.5}), std::invalid_argument,
         Message("xmask::masked_normalize: p 0.5; expected a number from 1 on")

@@ -11,6 +11,7 @@
 #include <support/groups.hpp>
 #include <support/lines.hpp>
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -107,7 +108,7 @@ TEST_CASE("Mean and max pooling are reductions over the tokens", "[pool]")
         return g.values.empty() ? 0. : *std::max_element(g.values.begin(), g.values.end());
     }, 0.);
     // One mask for all rows of tokens.
-    const auto one = xmask::masked_mean_pool(x, xmask::keep_indices({0}, 9));
+    const auto one = xmask::masked_mean_pool(x, xmask::bitmask(xmask::keep_indices({0}, 9)));
     REQUIRE(oracle::elements(one) == oracle::elements(xt::xarray<float>(xt::view(x, xt::all(), 0, xt::all()))));
 }
 
@@ -134,12 +135,12 @@ TEST_CASE("Pooling refuses what does not fit", "[pool]")
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> x = xt::ones<float>({2, 3, 4});
     REQUIRE_THROWS_WITH(
-        xmask::masked_mean_pool(x, xmask::keep_all({2, 4})),
+        xmask::masked_mean_pool(x, xmask::bitmask(xmask::keep_all({2, 4}))),
         ContainsSubstring("xmask::masked_mean_pool: a mask of shape (2, 4) does not broadcast into the tokens of shape (2, 3)")
     );
-    REQUIRE_THROWS_AS(xmask::masked_last_token(x, xmask::keep_all({2, 3, 4})), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_last_token(x, xmask::bitmask(xmask::keep_all({2, 3, 4}))), std::invalid_argument);
     REQUIRE_THROWS_WITH(
-        xmask::masked_first_token(xt::xarray<float>(xt::ones<float>({3})), xmask::keep_all(3)), ContainsSubstring("expected (..., tokens, features)")
+        xmask::masked_first_token(xt::xarray<float>(xt::ones<float>({3})), xmask::bitmask(xmask::keep_all(3))), ContainsSubstring("expected (..., tokens, features)")
     );
 }
 

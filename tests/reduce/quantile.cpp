@@ -11,6 +11,7 @@
 #include <support/groups.hpp>
 #include <support/oracle.hpp>
 #include <support/slopes.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/quantile.hpp>
@@ -75,7 +76,7 @@ TEST_CASE("Quantiles of infinities and of NaN", "[quantile]")
     const double infinity = std::numeric_limits<double>::infinity();
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const xt::xarray<double> x = {{infinity, infinity, -infinity}, {1., nan, 2.}};
-    const auto m = xmask::keep_all({2, 3});
+    const xmask::bitmask m = xmask::keep_all({2, 3});
     REQUIRE(xmask::masked_quantile(x, m, 0.75, 1)(0) == infinity);
     REQUIRE(xmask::masked_median(x, m, 1)(0) == infinity);
     REQUIRE(std::isnan(xmask::masked_quantile(x, m, 0., 1)(1)));
@@ -89,14 +90,14 @@ TEST_CASE("Medians and quantiles of nothing, and shares that are none", "[quanti
     using xmask::when_empty;
     const xt::xarray<float> x = {{1.f, 2.f}, {3.f, 4.f}};
     const xt::xarray<int> whole = {{1, 2}, {3, 4}};
-    const auto m = xmask::keep_lengths({2, 0}, 2);
+    const xmask::bitmask m = xmask::keep_lengths({2, 0}, 2);
     REQUIRE(std::isnan(xmask::masked_median(x, m, 1)(1)));
     REQUIRE(xmask::masked_median(x, m, 1, when_empty::zero)(1) == 0.f);
     REQUIRE(xmask::masked_quantile(x, m, 0.5, -1, {.empty = when_empty::zero, .keep_axes = true})(1, 0) == 0.f);
     REQUIRE(std::isnan(xmask::masked_quantile(whole, m, 0.5, 1)(1)));
     REQUIRE_THROWS_AS(xmask::masked_median(whole, m, 1), std::domain_error);
     REQUIRE(xmask::masked_median(whole, m, 1, when_empty::zero)(1) == 0);
-    REQUIRE_THROWS_AS(xmask::masked_quantile(x, xmask::keep_none({2, 2}), 0.5, when_empty::raise), std::domain_error);
+    REQUIRE_THROWS_AS(xmask::masked_quantile(x, xmask::bitmask(xmask::keep_none({2, 2})), 0.5, when_empty::raise), std::domain_error);
     REQUIRE_THROWS_WITH(xmask::masked_quantile(x, m, 1.5), ContainsSubstring("xmask::masked_quantile: q is 1.5"));
     REQUIRE_THROWS_AS(xmask::masked_quantile(x, m, -0.1, 0), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::masked_quantile(x, m, std::nan("")), std::out_of_range);
@@ -105,7 +106,7 @@ TEST_CASE("Medians and quantiles of nothing, and shares that are none", "[quanti
 TEST_CASE("Medians agree with PyTorch", "[quantile]")
 {
     const auto x = oracle::reference<float>("reduce_rows", "x");
-    const auto m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
+    const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
     REQUIRE(oracle::close(xmask::masked_median(x, m, 1), oracle::reference<double>("reduce_rows", "median"), 0.));
 }
 

@@ -8,6 +8,7 @@
 #include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/losses.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/reduce/regression.hpp>
 
@@ -80,7 +81,7 @@ TEST_CASE("huber and smooth_l1 refuse impossible options before anything is writ
 {
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> x = xt::ones<float>({2, 3});
-    const auto all = xmask::keep_all({2, 3});
+    const xmask::bitmask all = xmask::keep_all({2, 3});
     xt::xarray<float> gradient = xt::ones<float>({5});
     const double nan = std::numeric_limits<double>::quiet_NaN();
     for (const double bad : {0., -1., nan})
@@ -101,10 +102,10 @@ TEST_CASE("huber and smooth_l1 refuse impossible options before anything is writ
 
 TEST_CASE("huber of differences whose square overflows", "[regression]")
 {
-    const xt::xtensor<float, 1> p = {1e30f, -1e30f, 3e38f, 0.f};
-    const xt::xtensor<float, 1> t = {0.f, 0.f, 0.f, 3e38f};
-    const auto all = xmask::keep_all(4);
-    xt::xtensor<float, 1> gradient;
+    const xt::xarray<float> p = {1e30f, -1e30f, 3e38f, 0.f};
+    const xt::xarray<float> t = {0.f, 0.f, 0.f, 3e38f};
+    const xmask::bitmask all = xmask::keep_all(4);
+    xt::xarray<float> gradient;
     const auto huber = xmask::masked_huber.each(p, t, all);
     REQUIRE(oracle::elements(huber) == std::vector<float>{1e30f, 1e30f, 3e38f, 3e38f});
     xmask::masked_huber(p, t, all, gradient);

@@ -7,6 +7,7 @@
 
 #include <support/own_loss.hpp>
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/binary.hpp>
@@ -54,7 +55,7 @@ namespace
             const xt::xarray<bool> by_length = xmask::keep_lengths(lengths, n);
             for (const auto& kept : {by_length, oracle::random<bool>(shape, 3)})
             {
-                const auto m = xmask::keep_where(kept);
+                const xmask::bitmask m = xmask::keep_where(kept);
                 const auto compute = [&](const xt::xarray<T>& prediction, const xt::xarray<T>& target) {
                     gradient.fill(T(99));
                     std::vector<double> all;
@@ -112,7 +113,7 @@ TEST_CASE("What is dropped is never seen by weighted losses, nor its weights", "
     const auto t = oracle::random<float>(shape, 2);
     const xt::xarray<float> weights = oracle::random<float>(shape, 3) + 2.f;
     const auto kept = oracle::random<bool>(shape, 4);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     xt::xarray<float> gradient = xt::zeros<float>(shape);
     const auto compute = [&](const xt::xarray<float>& prediction, const xt::xarray<float>& w) {
         gradient.fill(99.f);

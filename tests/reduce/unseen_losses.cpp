@@ -6,6 +6,7 @@
 #include <catch2/catch_all.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -99,7 +100,7 @@ TEMPLATE_TEST_CASE("What is dropped is never seen by cross entropy", "[unseen]",
         const auto logits = oracle::random<TestType>({3, 70, classes}, 1);
         const xt::xarray<int> target = xt::zeros<int>(shape);
         const auto kept = oracle::random<bool>(shape, 3);
-        const auto m = xmask::keep_where(kept);
+        const xmask::bitmask m = xmask::keep_where(kept);
         const xt::xarray<bool> every_class = xt::broadcast(xt::view(kept, xt::all(), xt::all(), xt::newaxis()), {std::size_t(3), std::size_t(70), classes});
         xt::xarray<TestType> gradient = xt::zeros<TestType>({std::size_t(3), std::size_t(70), classes});
         const auto compute = [&](const xt::xarray<TestType>& prediction, const xt::xarray<int>& classes_at) {
@@ -132,13 +133,13 @@ TEST_CASE("A batch in which nothing is kept has a loss of 0 and a gradient of 0"
 {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const xt::xarray<float> bad = nan * xt::ones<float>({2, 3});
-    const auto none = xmask::keep_none({2, 3});
+    const xmask::bitmask none = xmask::keep_none({2, 3});
     xt::xarray<float> gradient;
     const auto l = xmask::masked_mse(bad, bad, none, gradient);
     REQUIRE((l.sum == 0. && l.weight == 0.));
     REQUIRE(oracle::same_bits(oracle::elements(gradient), std::vector<float>(6, 0.f)));
     const xt::xarray<int> target = -100 * xt::ones<int>({2});
-    const auto entropy = xmask::masked_cross_entropy(bad, target, xmask::keep_none({2}), gradient);
+    const auto entropy = xmask::masked_cross_entropy(bad, target, xmask::bitmask(xmask::keep_none({2})), gradient);
     REQUIRE((entropy.sum == 0. && entropy.weight == 0.));
     REQUIRE(oracle::same_bits(oracle::elements(gradient), std::vector<float>(6, 0.f)));
     REQUIRE((l + xmask::loss{3., 2.}).mean() == 1.5);

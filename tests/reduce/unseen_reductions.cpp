@@ -7,6 +7,7 @@
 
 #include <support/groups.hpp>
 #include <support/oracle.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/xmask.hpp>
 
@@ -114,7 +115,7 @@ TEST_CASE("What is dropped is never seen by reductions and their gradients", "[u
 TEST_CASE("What is dropped is never seen by pooling", "[unseen_reductions]")
 {
     const auto x = oracle::random<float>({4, 9, 67}, 1);
-    const auto m = xmask::keep_lengths({9, 0, 3, 1}, 9);
+    const xmask::bitmask m = xmask::keep_lengths({9, 0, 3, 1}, 9);
     const auto kept = groups::broadcast(xt::xarray<bool>(xmask::unsqueeze(m, 2)), {4, 9, 67});
     const auto pool = [&](const xt::xarray<float>& operand) {
         std::vector<double> all;

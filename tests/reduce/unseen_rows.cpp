@@ -71,7 +71,7 @@ TEMPLATE_TEST_CASE("losses of classes never see a dropped position, class or tar
     {
         target.flat(i) = static_cast<std::int64_t>(i * 2 % classes);
     }
-    const auto m = xmask::keep_lengths({9, 0, 4}, 9);
+    const xmask::bitmask m = xmask::keep_lengths({9, 0, 4}, 9);
     const xt::xarray<bool> counted = m;
     xt::xarray<bool> counted_logits = xt::zeros<bool>(logits.shape());
     xt::xarray<bool> known_logits = counted_logits;

@@ -9,6 +9,7 @@
 #include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/losses.hpp>
+#include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -69,7 +70,7 @@ TEST_CASE("What is dropped is seen neither in operands nor in weights", "[weight
     const xt::xtensor<float, 2> p = {{1.f, nan}, {3.f, 4.f}};
     const xt::xtensor<float, 2> t = {{0.f, 0.f}, {1.f, nan}};
     const xt::xtensor<float, 2> weights = {{2.f, nan}, {0.5f, nan}};
-    const auto m = xmask::keep_lengths({1, 1}, 2);
+    const xmask::bitmask m = xmask::keep_lengths({1, 1}, 2);
     xt::xtensor<float, 2> gradient;
     const auto l = xmask::masked_mse(p, t, xmask::weighted(m, weights), gradient);
     REQUIRE(l.sum == 2. * 1. + 0.5 * 4.);
@@ -84,7 +85,7 @@ TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted
     const auto p = oracle::random<double>({6, 70}, 1);
     const auto t = oracle::random<double>({6, 70}, 2);
     const xt::xtensor<int, 1> lengths = {70, 3, 0, 17, 64, 1};
-    const auto m = xmask::keep_lengths(lengths, 70);
+    const xmask::bitmask m = xmask::keep_lengths(lengths, 70);
     double expected = 0;
     xt::xarray<double> slopes = xt::zeros<double>({6, 70});
     for (std::size_t r = 0; r < 6; ++r)
@@ -106,12 +107,12 @@ TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted
     REQUIRE(std::isnan(rows(2)));
     REQUIRE(near((rows(0) + rows(1) + rows(3) + rows(4) + rows(5)) / 5., expected, expected, 1e-14));
     // Parts add up, a mean of means of unequal batches too.
-    const auto some = xmask::masked_mse(xt::view(p, xt::range(0, 2)), xt::view(t, xt::range(0, 2)), xmask::balanced(xmask::keep_lengths({70, 3}, 70)));
-    const auto rest = xmask::masked_mse(xt::view(p, xt::range(2, 6)), xt::view(t, xt::range(2, 6)), xmask::balanced(xmask::keep_lengths({0, 17, 64, 1}, 70)));
+    const auto some = xmask::masked_mse(xt::view(p, xt::range(0, 2)), xt::view(t, xt::range(0, 2)), xmask::balanced(xmask::bitmask(xmask::keep_lengths({70, 3}, 70))));
+    const auto rest = xmask::masked_mse(xt::view(p, xt::range(2, 6)), xt::view(t, xt::range(2, 6)), xmask::balanced(xmask::bitmask(xmask::keep_lengths({0, 17, 64, 1}, 70))));
     REQUIRE(near((some + rest).mean(), expected, expected, 1e-14));
     // Made on the way, it is held by the lazy tensor.
-    const auto each = xmask::masked_mse.each(p, t, xmask::balanced(xmask::keep_lengths(lengths, 70)));
-    REQUIRE(near(xmask::masked_sum(each, xmask::keep_all({6, 70})) / 5., expected, expected, 1e-14));
+    const auto each = xmask::masked_mse.each(p, t, xmask::balanced(xmask::bitmask(xmask::keep_lengths(lengths, 70))));
+    REQUIRE(near(xmask::masked_sum(each, xmask::bitmask(xmask::keep_all({6, 70}))) / 5., expected, expected, 1e-14));
 }
 
 TEST_CASE("balanced along other axes", "[weighted]")
@@ -119,7 +120,7 @@ TEST_CASE("balanced along other axes", "[weighted]")
     const auto p = oracle::random<double>({3, 4, 5}, 1);
     const xt::xarray<double> t = xt::zeros<double>({3, 4, 5});
     const auto kept = oracle::random<bool>({3, 4, 5}, 2);
-    const auto m = xmask::keep_where(kept);
+    const xmask::bitmask m = xmask::keep_where(kept);
     const auto check = [&](const auto& counted, const std::vector<bool>& together) {
         std::map<std::vector<std::size_t>, xmask::loss> groups;
         for (std::size_t i = 0; i < 3; ++i)
@@ -151,7 +152,7 @@ TEST_CASE("balanced along other axes", "[weighted]")
     REQUIRE_THROWS_AS(xmask::balanced(m, 3), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::balanced(m, {1, -2}), std::invalid_argument);
     // Nothing kept: no rows, no mean.
-    const auto none = xmask::masked_mse(p, t, xmask::balanced(xmask::keep_none({3, 4, 5})));
+    const auto none = xmask::masked_mse(p, t, xmask::balanced(xmask::bitmask(xmask::keep_none({3, 4, 5}))));
     REQUIRE(none.weight == 0.);
     REQUIRE(std::isnan(none.mean()));
     REQUIRE(none.mean(xmask::when_empty::zero) == 0.);
@@ -165,14 +166,14 @@ TEST_CASE("A mask or weights that do not fit are refused, and named", "[weighted
     const xt::xarray<float> two = xt::ones<float>({2});
     xt::xarray<float> gradient = xt::ones<float>({5});
     REQUIRE_THROWS_WITH(
-        xmask::masked_mse(x, x, xmask::weighted(xmask::keep_all({2, 3}), two), gradient),
+        xmask::masked_mse(x, x, xmask::weighted(xmask::bitmask(xmask::keep_all({2, 3})), two), gradient),
         ContainsSubstring("xmask::masked_mse: weights of shape (2,)")
     );
     REQUIRE_THROWS_WITH(
-        xmask::masked_mse(x, x, xmask::weighted(xmask::keep_all(2), three), gradient),
+        xmask::masked_mse(x, x, xmask::weighted(xmask::bitmask(xmask::keep_all(2)), three), gradient),
         ContainsSubstring("xmask::masked_mse: a mask of shape (2,)")
     );
-    REQUIRE_THROWS_AS(xmask::masked_mse.each(x, x, xmask::weighted(xmask::keep_all({2, 3}), two)), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_mse.each(x, x, xmask::weighted(xmask::bitmask(xmask::keep_all({2, 3})), two)), std::invalid_argument);
     REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
 }
 
@@ -227,12 +228,12 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]")
     }
     const xt::xarray<float> x = {1.f, 2.f, 3.f};
     const xt::xarray<float> zeros = {0.f, 0.f, nan};
-    const auto none = xmask::weighted(xmask::keep_lengths(xt::xtensor<int, 0>(2), 3), zeros);
+    const auto none = xmask::weighted(xmask::bitmask(xmask::keep_lengths(xt::xtensor<int, 0>(2), 3)), zeros);
     REQUIRE(std::isnan(xmask::masked_mean(x, none)));
     REQUIRE_THROWS_AS(xmask::masked_mean(x, none, 0, xmask::when_empty::raise), std::domain_error);
     REQUIRE(oracle::elements(xmask::masked_mean_gradient(x, none)) == std::vector<float>(3, 0.f));
     REQUIRE_THROWS_WITH(
-        xmask::masked_sum(x, xmask::weighted(xmask::keep_all(3), xt::xarray<float>{1.f, 2.f})),
+        xmask::masked_sum(x, xmask::weighted(xmask::bitmask(xmask::keep_all(3)), xt::xarray<float>{1.f, 2.f})),
         Catch::Matchers::StartsWith("xmask::masked_sum: weights of shape (2,)")
     );
     // The mean of rows' means.
