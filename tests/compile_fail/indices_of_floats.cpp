@@ -1,9 +1,9 @@
 // Indices are positions.
 // expect: indices are integers: a list or 1-D tensor for every row, or a 2-D tensor with one list a row
 
-#include <vector>
-
 #include <xmask/xmask.hpp>
+
+#include <vector>
 
 int main()
 {

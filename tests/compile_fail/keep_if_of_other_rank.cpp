@@ -1,7 +1,7 @@
 // A function of the indices takes one for each axis.
 // expect: keep_if calls f(i, j, ...) with one std::size_t for each axis of the shape
 
-#include <xmask/masks/patterns.hpp>
+#include <xmask/xmask.hpp>
 
 int main()
 {

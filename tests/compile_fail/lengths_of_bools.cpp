@@ -1,9 +1,9 @@
 // A boolean says nothing about a length, in a container either.
 // expect: lengths are integers, one a row
 
-#include <vector>
-
 #include <xmask/xmask.hpp>
+
+#include <vector>
 
 int main()
 {

@@ -1,9 +1,9 @@
 // A reduction is of a tensor: a list of numbers is none.
 // expect: a reduction is of a tensor
 
-#include <vector>
-
 #include <xmask/xmask.hpp>
+
+#include <vector>
 
 int main()
 {

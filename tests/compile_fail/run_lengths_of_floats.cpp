@@ -1,9 +1,9 @@
 // Run lengths are numbers of elements.
 // expect: run lengths are integers: a 1-D tensor of them, a standard container, or a list
 
-#include <vector>
-
 #include <xmask/xmask.hpp>
+
+#include <vector>
 
 int main()
 {

@@ -1,7 +1,7 @@
 // Segment ids are integers.
 // expect: segments are integers, one for each query and each key
 
-#include <xmask/masks/patterns.hpp>
+#include <xmask/xmask.hpp>
 
 int main()
 {

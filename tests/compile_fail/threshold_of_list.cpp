@@ -1,9 +1,9 @@
 // A threshold compares a tensor, not a container.
 // expect: a threshold compares a tensor (or lazy expression) of numbers
 
-#include <vector>
-
 #include <xmask/xmask.hpp>
+
+#include <vector>
 
 int main()
 {

@@ -1,9 +1,9 @@
 // Token ids are integers.
 // expect: tokens are a tensor of integers, and ids a list or container of integers
 
-#include <vector>
-
 #include <xmask/xmask.hpp>
+
+#include <vector>
 
 int main()
 {

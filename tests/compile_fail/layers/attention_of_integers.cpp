@@ -1,8 +1,8 @@
 // A matrix product of integers is none that a BLAS has.
 // expect: attention takes query, key, value, then the mask; the first three are tensors
 
+#include <xmask/xmask.hpp>
 #include <xmask/layers.hpp>
-#include <xmask/masks/combine.hpp>
 
 int main()
 {

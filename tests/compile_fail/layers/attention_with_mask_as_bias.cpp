@@ -1,9 +1,8 @@
 // A mask is no bias: it stands behind the value.
 // expect: attention adds a tensor (or lazy expression) of numbers to its scores
 
+#include <xmask/xmask.hpp>
 #include <xmask/layers.hpp>
-#include <xmask/masks/additive.hpp>
-#include <xmask/masks/combine.hpp>
 
 int main()
 {

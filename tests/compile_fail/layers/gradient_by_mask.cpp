@@ -1,8 +1,8 @@
 // A mask is not learned: only a gate of real numbers has a gradient.
 // expect: a mask has no gradient; only a gate of real numbers has
 
+#include <xmask/xmask.hpp>
 #include <xmask/layers.hpp>
-#include <xmask/masks/combine.hpp>
 
 int main()
 {

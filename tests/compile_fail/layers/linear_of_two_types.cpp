@@ -1,8 +1,8 @@
 // A matrix product takes one type of number.
 // expect: a linear layer takes x, weight and bias, then the mask
 
+#include <xmask/xmask.hpp>
 #include <xmask/layers.hpp>
-#include <xmask/masks/combine.hpp>
 
 int main()
 {
