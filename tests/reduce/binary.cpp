@@ -11,7 +11,7 @@
 
 namespace
 {
-    using real = long double;
+    using real = double;
 
     real logistic(real x)
     {
@@ -41,9 +41,9 @@ TEMPLATE_TEST_CASE("masked_bce clamps its logarithms at -100", "[binary]", float
     losses::require_naive<TestType>(
         xmask::masked_bce, xmask::bce_loss(), probabilities<TestType>(),
         [](real p, real t) {
-            return -(t * std::max(std::log(p), -100.L) + (1 - t) * std::max(std::log1p(-p), -100.L));
+            return -(t * std::max(std::log(p), -100.) + (1 - t) * std::max(std::log1p(-p), -100.));
         },
-        [](real p, real t) { return (p - t) / std::max(p * (1 - p), 1e-12L); }
+        [](real p, real t) { return (p - t) / std::max(p * (1 - p), 1e-12); }
     );
 }
 
@@ -68,7 +68,7 @@ TEMPLATE_TEST_CASE("masked_hinge is 0 beyond the margin", "[binary]", float, dou
     {
         losses::require_naive<TestType>(
             xmask::masked_hinge, xmask::hinge_loss{.margin = margin}, losses::real_operands<TestType>(),
-            [&](real p, real t) { return std::max(0.L, margin - t * p); },
+            [&](real p, real t) { return std::max(0., margin - t * p); },
             [&](real p, real t) { return margin - t * p > 0 ? -t : 0; }
         );
     }

@@ -15,7 +15,7 @@
 
 namespace
 {
-    using real = long double;
+    using real = double;
 
     /// Log-probabilities, and probabilities, some of them 0.
     template <class T>

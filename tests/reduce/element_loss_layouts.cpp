@@ -12,7 +12,7 @@
 
 namespace
 {
-    using real = long double;
+    using real = double;
     using losses::near;
     using losses::shape_t;
 
@@ -21,8 +21,8 @@ namespace
     losses::naive expected_of(const xt::xarray<double>& p, const xt::xarray<double>& t, const std::vector<char>& kept)
     {
         const losses::naive_terms terms(
-            p, t, [](real x, real y) { return std::hypot(1.L, x - y) - 1; },
-            [](real x, real y) { return (x - y) / std::hypot(1.L, x - y); }
+            p, t, [](real x, real y) { return std::hypot(1., x - y) - 1; },
+            [](real x, real y) { return (x - y) / std::hypot(1., x - y); }
         );
         return {terms, kept};
     }

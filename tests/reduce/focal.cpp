@@ -13,7 +13,7 @@
 
 namespace
 {
-    using real = long double;
+    using real = double;
 
     real logistic(real x)
     {

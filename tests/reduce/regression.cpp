@@ -14,7 +14,7 @@
 
 namespace
 {
-    using real = long double;
+    using real = double;
 
     real sign(real x)
     {

@@ -62,7 +62,7 @@ namespace losses
         require_reference<double>(masked, name, options, 1e-12);
     }
 
-    /// Each element's term and derivative, from functions of two long doubles.
+    /// Each element's term and derivative, from functions of two doubles.
     struct naive_terms
     {
         std::vector<long double> values;
