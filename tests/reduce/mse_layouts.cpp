@@ -77,14 +77,16 @@ TEST_CASE("A gradient beyond the caches, at an odd address", "[mse]")
     xt::xtensor<std::size_t, 1> lengths = xt::zeros<std::size_t>({rows});
     for (std::size_t r = 0; r < rows; ++r)
     {
-        lengths(r) = r == 0 ? n : r * 977 % (n + 1);
+        const std::size_t length = r == 0 ? n : r * 977 % (n + 1);
+        float* row = &p(r, 0);
         for (std::size_t c = 0; c < n; ++c)
         {
             const auto value = static_cast<float>((r + c) % 64);
-            p(r, c) = value;
-            sum += c < lengths(r) ? static_cast<double>(value * value) : 0.;
+            row[c] = value;
+            sum += c < length ? static_cast<double>(value * value) : 0.;
         }
-        weight += static_cast<double>(lengths(r));
+        lengths(r) = length;
+        weight += static_cast<double>(length);
     }
     const xt::xtensor<float, 2> t = xt::zeros<float>({rows, n});
     std::vector<float> memory(rows * n + 2, -1.f);
@@ -93,9 +95,12 @@ TEST_CASE("A gradient beyond the caches, at an odd address", "[mse]")
     std::size_t wrong = 0;
     for (std::size_t r = 0; r < rows; ++r)
     {
+        const std::size_t length = lengths(r);
+        const float* row = &p(r, 0);
+        const float* slopes = memory.data() + 1 + r * n;
         for (std::size_t c = 0; c < n; ++c)
         {
-            wrong += memory[1 + r * n + c] != (c < lengths(r) ? 2.f * p(r, c) : 0.f) ? 1u : 0u;
+            wrong += slopes[c] != (c < length ? 2.f * row[c] : 0.f) ? 1u : 0u;
         }
     }
     REQUIRE(wrong == 0);
