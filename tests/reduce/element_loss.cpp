@@ -14,17 +14,17 @@
 
 namespace
 {
-    using real = double;
+    using real = long double;
     using losses::shape_t;
 
     real charbonnier(real p, real t, real scale)
     {
-        return std::hypot(1., (p - t) / scale) - 1;
+        return std::hypot(1.L, (p - t) / scale) - 1;
     }
 
     real charbonnier_slope(real p, real t, real scale)
     {
-        return (p - t) / scale / std::hypot(1., (p - t) / scale) / scale;
+        return (p - t) / scale / std::hypot(1.L, (p - t) / scale) / scale;
     }
 }
 
@@ -32,7 +32,7 @@ TEMPLATE_TEST_CASE("A loss of one's own, in registers", "[element_loss]", float,
 {
     losses::require_naive<TestType>(
         own_loss::masked_charbonnier, own_loss::charbonnier_loss{.scale = 0.5}, losses::real_operands<TestType>(),
-        [](real p, real t) { return charbonnier(p, t, 0.5); }, [](real p, real t) { return charbonnier_slope(p, t, 0.5); }
+        [](real p, real t) { return charbonnier(p, t, 0.5L); }, [](real p, real t) { return charbonnier_slope(p, t, 0.5L); }
     );
 }
 
@@ -41,8 +41,8 @@ TEMPLATE_TEST_CASE("A loss of one's own, of plain numbers", "[element_loss]", fl
     constexpr xmask::element_loss<own_loss::pinball_loss> masked_pinball("masked_pinball");
     losses::require_naive<TestType>(
         masked_pinball, own_loss::pinball_loss{.quantile = 0.875}, losses::real_operands<TestType>(),
-        [](real p, real t) { return p < t ? 0.875 * (t - p) : 0.125 * (p - t); },
-        [](real p, real t) { return p < t ? -0.875 : 0.125; }
+        [](real p, real t) { return p < t ? 0.875L * (t - p) : 0.125L * (p - t); },
+        [](real p, real t) { return p < t ? -0.875L : 0.125L; }
     );
 }
 
