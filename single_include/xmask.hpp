@@ -10874,6 +10874,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             static constexpr std::size_t page_words = 16;
+            /// Behind a page's words stands the next page's first: a word that begins within the last ends there.
+            static constexpr std::size_t page_size = page_words + 1;
 
             paged_cursor(const word_t* words, const std::uint32_t* pages, column_range extent) noexcept
                 : m_words(words)
@@ -10884,9 +10886,14 @@ namespace xmask::inline XMASK_ABI
 
             [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept
             {
+                const std::size_t number = c / word_columns;
+                const word_t* at = m_words + m_pages[number / page_words] * page_size + number % page_words;
                 const std::size_t shift = c % word_columns;
-                const word_t low = bits_of(c / word_columns) >> shift;
-                return shift == 0 ? low : low | bits_of(c / word_columns + 1) << (word_columns - shift);
+                if (shift == 0)
+                {
+                    return *at;
+                }
+                return at[0] >> shift | at[1] << (word_columns - shift);
             }
 
             [[nodiscard]] column_range extent() const noexcept
@@ -10895,11 +10902,6 @@ namespace xmask::inline XMASK_ABI
             }
 
         private:
-
-            [[nodiscard]] XMASK_INLINE word_t bits_of(std::size_t number) const noexcept
-            {
-                return m_words[m_pages[number / page_words] * page_words + number % page_words];
-            }
 
             const word_t* m_words;
             const std::uint32_t* m_pages;
@@ -10913,9 +10915,8 @@ namespace xmask::inline XMASK_ABI
         public:
 
             explicit listed_bits(std::size_t n)
-                // A word that begins within the last one of a row looks into the next.
-                : m_row_pages((n + word_columns - 1) / page_columns + 1)
-                , m_words(paged_cursor::page_words, 0)
+                : m_row_pages((n + page_columns - 1) / page_columns)
+                , m_words(paged_cursor::page_size, 0)
             {
             }
 
@@ -10927,14 +10928,14 @@ namespace xmask::inline XMASK_ABI
                 column_range& extent = m_extents.emplace_back();
                 for (const std::size_t c : columns)
                 {
-                    std::uint32_t& page = m_pages[first_page + c / page_columns];
-                    if (page == 0)
-                    {
-                        page = static_cast<std::uint32_t>(m_words.size() / paged_cursor::page_words);
-                        m_words.resize(m_words.size() + paged_cursor::page_words, 0);
-                    }
+                    const std::size_t page = first_page + c / page_columns;
                     const std::size_t number = c % page_columns / word_columns;
-                    m_words[page * paged_cursor::page_words + number] |= word_t(1) << c % word_columns;
+                    const word_t bit = word_t(1) << c % word_columns;
+                    words_of(page)[number] |= bit;
+                    if (number == 0 && page > first_page)
+                    {
+                        words_of(page - 1)[paged_cursor::page_words] |= bit;
+                    }
                     extent = hull(extent, {c, c + 1});
                 }
             }
@@ -10953,6 +10954,17 @@ namespace xmask::inline XMASK_ABI
         private:
 
             static constexpr std::size_t page_columns = paged_cursor::page_words * word_columns;
+
+            /// A page to write to.
+            word_t* words_of(std::size_t page)
+            {
+                if (m_pages[page] == 0)
+                {
+                    m_pages[page] = static_cast<std::uint32_t>(m_words.size() / paged_cursor::page_size);
+                    m_words.resize(m_words.size() + paged_cursor::page_size, 0);
+                }
+                return m_words.data() + m_pages[page] * paged_cursor::page_size;
+            }
 
             std::size_t m_row_pages;
             std::vector<word_t> m_words;
