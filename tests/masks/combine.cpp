@@ -20,7 +20,7 @@
 
 namespace
 {
-    const std::vector<std::size_t> columns = {1, 2, 63, 64, 65, 130, 300};
+    const std::vector<std::size_t> columns = {1, 2, 63, 64, 65, 130, 1000};
 
     template <class A, class B, class F>
     std::vector<char> combined(const A& a, const B& b, F&& f)

@@ -51,7 +51,7 @@ TEST_CASE("Any and all of lazy comparisons, of NaN, of negative numbers, of noth
     using xmask::when_empty;
     const xt::xarray<int> predicted = {{1, 2, 3}, {4, 5, 6}};
     const xt::xarray<int> target = {{1, 2, 9}, {4, 0, 6}};
-    const xmask::bitmask m = xmask::keep_lengths({2, 3}, 3);
+    const auto m = xmask::keep_lengths({2, 3}, 3);
     REQUIRE(xmask::masked_any(xt::not_equal(predicted, target), m));
     REQUIRE(oracle::elements(xmask::masked_all(xt::equal(predicted, target), m, -1)) == std::vector<char>{1, 0});
     const xt::xarray<float> x = {std::numeric_limits<float>::quiet_NaN(), -1.f};

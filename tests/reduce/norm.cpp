@@ -60,7 +60,7 @@ TEST_CASE("Norms of nothing, of NaN, and of what would overflow", "[norm]")
 {
     using xmask::when_empty;
     const xt::xarray<float> x = {{3.f, 4.f}, {1e30f, 1e30f}, {std::numeric_limits<float>::quiet_NaN(), 1.f}};
-    const xmask::bitmask m = xmask::keep_lengths({2, 2, 1}, 2);
+    const auto m = xmask::keep_lengths({2, 2, 1}, 2);
     const auto rows = xmask::masked_norm(x, m, -1, {.keep_axes = true});
     REQUIRE(rows.dimension() == 2);
     REQUIRE(rows(0, 0) == 5.f);
