@@ -326,6 +326,67 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// x in the lanes whose bits are set in the word, from bit k on, y in the others; k is a multiple of lane_count<T>.
+    template <class T>
+    XMASK_INLINE lanes<T> select_by_bits(word_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y) noexcept
+    {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4)
+        {
+            // A blend looks at the sign alone, so that each lane need only shift its own bit there.
+            using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
+            constexpr std::size_t piece = 8 * sizeof(bits_t);
+            static constexpr auto shift_of_column = [] {
+                std::array<bits_t, piece> shift{};
+                for (std::size_t column = 0; column < piece; ++column)
+                {
+                    shift[column] = static_cast<bits_t>(piece - 1 - column);
+                }
+                return shift;
+            }();
+            const auto shift = xsimd::batch<bits_t>::load_unaligned(shift_of_column.data() + k % piece);
+            const auto columns = xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece)));
+            if constexpr (sizeof(T) == 4)
+            {
+                const auto kept = __builtin_bit_cast(__m256, x.data);
+                const auto other = __builtin_bit_cast(__m256, y.data);
+                const auto signs = _mm256_castsi256_ps(_mm256_sllv_epi32(columns.data, shift.data));
+                return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm256_blendv_ps(other, kept, signs)));
+            }
+            else
+            {
+                const auto kept = __builtin_bit_cast(__m256d, x.data);
+                const auto other = __builtin_bit_cast(__m256d, y.data);
+                const auto signs = _mm256_castsi256_pd(_mm256_sllv_epi64(columns.data, shift.data));
+                return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm256_blendv_pd(other, kept, signs)));
+            }
+        }
+        else
+#endif
+        {
+            return xsimd::select(mask_from_bits<T>(bits, k), x, y);
+        }
+    }
+
+    /// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple of lane_count<T>.
+    template <class T>
+    XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept
+    {
+        const auto chosen = mask_from_bits<T>(bits, k);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 32)
+        {
+            // One instruction, where a blend takes three.
+            const auto kept = _mm256_and_si256(__builtin_bit_cast(__m256i, chosen.data), __builtin_bit_cast(__m256i, x.data));
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), kept));
+        }
+        else
+#endif
+        {
+            return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
+        }
+    }
+
     /// One bit for each lane, lane 0 lowest.
     template <class M>
     XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept
@@ -397,9 +458,11 @@ namespace xmask::inline XMASK_ABI::detail
             for (; i + batch::size <= count; i += batch::size)
             {
                 const auto set = batch::load_unaligned(words + i);
+                // One by 64 gives 0 in these instructions, which xsimd does not promise; and for 512 bits it goes through memory.
 #if defined(__AVX512F__)
-                // xsimd goes through memory for such a shift. One by 64 gives 0.
                 const batch shifted = _mm512_sllv_epi64(_mm512_set1_epi64(1), set);
+#elif defined(__AVX2__)
+                const batch shifted = _mm256_sllv_epi64(_mm256_set1_epi64x(1), set);
 #else
                 // In two steps, because a shift by 64 is not defined.
                 const auto half = set >> 1;
@@ -4055,7 +4118,7 @@ namespace xmask::inline XMASK_ABI
                     const auto zero = lanes<T>(lane_t<T>(0));
                     const auto one = lanes<T>(lane_t<T>(1));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto y = xsimd::select(mask_from_bits<T>(bits, k), one, zero);
+                        const auto y = select_by_bits<T>(bits, k, one, zero);
                         store_register<full, Streaming>(to + k, y, count - k);
                     });
                 }
@@ -5083,13 +5146,13 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE lanes<T> load(std::size_t k) const
             requires in_registers
         {
-            return xsimd::select(mask_from_bits<T>(m_bits, k), m_operand.load(k), m_other.load(k));
+            return select_by_bits<T>(m_bits, k, m_operand.load(k), m_other.load(k));
         }
 
         XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
             requires in_registers
         {
-            return xsimd::select(mask_from_bits<T>(m_bits, k), m_operand.load_first(k, count), m_other.load_first(k, count));
+            return select_by_bits<T>(m_bits, k, m_operand.load_first(k, count), m_other.load_first(k, count));
         }
 
     private:
@@ -5243,7 +5306,7 @@ namespace xmask::inline XMASK_ABI::detail
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     const auto x = load_register<full>(kept, k, count - k);
                     const auto y = load_register<full>(other, k, count - k);
-                    store_register<full, Streaming>(to + k, xsimd::select(mask_from_bits<T>(bits, k), x, y), count - k);
+                    store_register<full, Streaming>(to + k, select_by_bits<T>(bits, k, x, y), count - k);
                 });
             }
         }
@@ -5418,16 +5481,9 @@ namespace xmask::inline XMASK_ABI::detail
         if constexpr (has_lanes<T>)
         {
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto chosen = mask_from_bits<T>(dropped, k);
+                const auto x = load_register<full>(memory_block<T>(to), k, count - k);
                 const auto y = load_register<full>(other, k, count - k);
-                if constexpr (full)
-                {
-                    store_lanes(to + k, xsimd::select(chosen, y, load_lanes(to + k)));
-                }
-                else
-                {
-                    store_first_lanes(to + k, xsimd::select(chosen, y, load_first_lanes(to + k, count - k)), count - k);
-                }
+                store_register<full, false>(to + k, select_by_bits<T>(dropped, k, y, x), count - k);
             });
         }
         else
@@ -17957,13 +18013,6 @@ namespace xmask::inline XMASK_ABI::detail
     {
         for_each_kept_block(row, 0, no_end, f);
     }
-
-    /// x in the lanes whose bits (from bit k on) are set, 0 in the others.
-    template <class T>
-    XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept
-    {
-        return xsimd::select(mask_from_bits<T>(bits, k), x, lanes<T>(T(0)));
-    }
 }
 
 // ==== xmask/reduce/loss.hpp ====
@@ -19872,7 +19921,7 @@ namespace xmask::inline XMASK_ABI
                         auto x = blocks.template load<full>(k, count - k, first);
                         if (!full || !all)
                         {
-                            x = xsimd::select(mask_from_bits<T>(bits, k), x, lowest);
+                            x = select_by_bits<T>(bits, k, x, lowest);
                         }
                         // Whether NaN is passed over or not: it shows in the sums.
                         auto& to = largest[k / lane_count<T> % 4];
@@ -20061,7 +20110,7 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t k = i * width;
                 const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
                                                : blocks.template load<false>(k, n > k ? n - k : 0, g);
-                return xsimd::select(mask_from_bits<T>(bits, k), x, other);
+                return select_by_bits<T>(bits, k, x, other);
             };
             T shift = T(0);
             if constexpr (F::shifts)
@@ -20194,7 +20243,7 @@ namespace xmask::inline XMASK_ABI
                             T* to = m_shift.data() + c + k;
                             const auto before = load_lanes(to);
                             const auto x = blocks.template load<full>(k, count - k, first);
-                            store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
+                            store_lanes(to, select_by_bits<T>(bits, k, xsimd::max(x, before), before));
                         });
                     });
                 }
@@ -20466,7 +20515,7 @@ namespace xmask::inline XMASK_ABI
                 const auto y = m_operands.template load<Full>(
                     k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.map(facts, x...); }
                 );
-                return xsimd::select(mask_from_bits<value_type>(m_bits, k), y, lanes<value_type>(F::outside));
+                return select_by_bits<value_type>(m_bits, k, y, lanes<value_type>(F::outside));
             }
 
             F m_function;
@@ -21949,7 +21998,7 @@ namespace xmask::inline XMASK_ABI::detail
                         auto x = block.template value_register<full>(k, count - k);
                         if constexpr (select || !full)
                         {
-                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                            x = select_by_bits<T>(bits, k, x, neutral);
                         }
                         m_fold.add(m_registers[whole ? k / lane_count<T> % register_count : 0], x);
                     });
@@ -22254,7 +22303,7 @@ namespace xmask::inline XMASK_ABI::detail
                         auto x = block.template value_register<full>(k, count - k);
                         if constexpr (select || !full)
                         {
-                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                            x = select_by_bits<T>(bits, k, x, neutral);
                         }
                         fold.add_columns(to + k, x);
                     });

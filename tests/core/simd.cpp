@@ -80,6 +80,40 @@ TEMPLATE_TEST_CASE("bits become lanes and lanes become bits", "[simd]", XMASK_TE
     }
 }
 
+TEMPLATE_TEST_CASE("bits choose lanes, whatever the lanes hold", "[simd]", XMASK_TEST_TYPES)
+{
+    using T = TestType;
+    constexpr std::size_t n = detail::lane_count<T>;
+    // Lanes whose sign says nothing of the choice.
+    T values[2][n];
+    for (std::size_t k = 0; k < n; ++k)
+    {
+        const auto value = static_cast<int>(k % 100) + 1;
+        values[0][k] = static_cast<T>(k % 2 == 0 ? value : -value);
+        values[1][k] = static_cast<T>(k % 3 == 0 ? value + 1 : -value - 1);
+    }
+    const auto x = detail::load_lanes(static_cast<const T*>(values[0]));
+    const auto y = detail::load_lanes(static_cast<const T*>(values[1]));
+    for (const word_t bits : patterns)
+    {
+        bool right = true;
+        for (std::size_t first = 0; first < 64; first += n)
+        {
+            T chosen[n];
+            detail::store_lanes(chosen, detail::select_by_bits<T>(bits, first, x, y));
+            T kept[n];
+            detail::store_lanes(kept, detail::zero_unless<T>(bits, first, x));
+            for (std::size_t k = 0; k < n; ++k)
+            {
+                const bool bit = (bits >> (first + k) & 1) != 0;
+                right = right && chosen[k] == values[bit ? 0 : 1][k];
+                right = right && kept[k] == (bit ? values[0][k] : T(0));
+            }
+        }
+        REQUIRE(right);
+    }
+}
+
 TEMPLATE_TEST_CASE("a partial load reads its elements only, and gives 0 in the other lanes", "[simd]", XMASK_TEST_TYPES)
 {
     using T = TestType;

@@ -54,13 +54,13 @@ namespace xmask::inline XMASK_ABI::detail
         XMASK_INLINE lanes<T> load(std::size_t k) const
             requires in_registers
         {
-            return xsimd::select(mask_from_bits<T>(m_bits, k), m_operand.load(k), m_other.load(k));
+            return select_by_bits<T>(m_bits, k, m_operand.load(k), m_other.load(k));
         }
 
         XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
             requires in_registers
         {
-            return xsimd::select(mask_from_bits<T>(m_bits, k), m_operand.load_first(k, count), m_other.load_first(k, count));
+            return select_by_bits<T>(m_bits, k, m_operand.load_first(k, count), m_other.load_first(k, count));
         }
 
     private:
@@ -214,7 +214,7 @@ namespace xmask::inline XMASK_ABI::detail
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     const auto x = load_register<full>(kept, k, count - k);
                     const auto y = load_register<full>(other, k, count - k);
-                    store_register<full, Streaming>(to + k, xsimd::select(mask_from_bits<T>(bits, k), x, y), count - k);
+                    store_register<full, Streaming>(to + k, select_by_bits<T>(bits, k, x, y), count - k);
                 });
             }
         }
@@ -389,16 +389,9 @@ namespace xmask::inline XMASK_ABI::detail
         if constexpr (has_lanes<T>)
         {
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto chosen = mask_from_bits<T>(dropped, k);
+                const auto x = load_register<full>(memory_block<T>(to), k, count - k);
                 const auto y = load_register<full>(other, k, count - k);
-                if constexpr (full)
-                {
-                    store_lanes(to + k, xsimd::select(chosen, y, load_lanes(to + k)));
-                }
-                else
-                {
-                    store_first_lanes(to + k, xsimd::select(chosen, y, load_first_lanes(to + k, count - k)), count - k);
-                }
+                store_register<full, false>(to + k, select_by_bits<T>(dropped, k, y, x), count - k);
             });
         }
         else

@@ -172,7 +172,7 @@ namespace xmask::inline XMASK_ABI
                     const auto zero = lanes<T>(lane_t<T>(0));
                     const auto one = lanes<T>(lane_t<T>(1));
                     for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto y = xsimd::select(mask_from_bits<T>(bits, k), one, zero);
+                        const auto y = select_by_bits<T>(bits, k, one, zero);
                         store_register<full, Streaming>(to + k, y, count - k);
                     });
                 }

@@ -99,6 +99,67 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// x in the lanes whose bits are set in the word, from bit k on, y in the others; k is a multiple of lane_count<T>.
+    template <class T>
+    XMASK_INLINE lanes<T> select_by_bits(word_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y) noexcept
+    {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4)
+        {
+            // A blend looks at the sign alone, so that each lane need only shift its own bit there.
+            using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
+            constexpr std::size_t piece = 8 * sizeof(bits_t);
+            static constexpr auto shift_of_column = [] {
+                std::array<bits_t, piece> shift{};
+                for (std::size_t column = 0; column < piece; ++column)
+                {
+                    shift[column] = static_cast<bits_t>(piece - 1 - column);
+                }
+                return shift;
+            }();
+            const auto shift = xsimd::batch<bits_t>::load_unaligned(shift_of_column.data() + k % piece);
+            const auto columns = xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece)));
+            if constexpr (sizeof(T) == 4)
+            {
+                const auto kept = __builtin_bit_cast(__m256, x.data);
+                const auto other = __builtin_bit_cast(__m256, y.data);
+                const auto signs = _mm256_castsi256_ps(_mm256_sllv_epi32(columns.data, shift.data));
+                return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm256_blendv_ps(other, kept, signs)));
+            }
+            else
+            {
+                const auto kept = __builtin_bit_cast(__m256d, x.data);
+                const auto other = __builtin_bit_cast(__m256d, y.data);
+                const auto signs = _mm256_castsi256_pd(_mm256_sllv_epi64(columns.data, shift.data));
+                return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm256_blendv_pd(other, kept, signs)));
+            }
+        }
+        else
+#endif
+        {
+            return xsimd::select(mask_from_bits<T>(bits, k), x, y);
+        }
+    }
+
+    /// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple of lane_count<T>.
+    template <class T>
+    XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept
+    {
+        const auto chosen = mask_from_bits<T>(bits, k);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        if constexpr (register_bytes<T> == 32)
+        {
+            // One instruction, where a blend takes three.
+            const auto kept = _mm256_and_si256(__builtin_bit_cast(__m256i, chosen.data), __builtin_bit_cast(__m256i, x.data));
+            return lanes<T>(__builtin_bit_cast(decltype(x.data), kept));
+        }
+        else
+#endif
+        {
+            return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
+        }
+    }
+
     /// One bit for each lane, lane 0 lowest.
     template <class M>
     XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept
@@ -170,9 +231,11 @@ namespace xmask::inline XMASK_ABI::detail
             for (; i + batch::size <= count; i += batch::size)
             {
                 const auto set = batch::load_unaligned(words + i);
+                // One by 64 gives 0 in these instructions, which xsimd does not promise; and for 512 bits it goes through memory.
 #if defined(__AVX512F__)
-                // xsimd goes through memory for such a shift. One by 64 gives 0.
                 const batch shifted = _mm512_sllv_epi64(_mm512_set1_epi64(1), set);
+#elif defined(__AVX2__)
+                const batch shifted = _mm256_sllv_epi64(_mm256_set1_epi64x(1), set);
 #else
                 // In two steps, because a shift by 64 is not defined.
                 const auto half = set >> 1;

@@ -190,7 +190,7 @@ namespace xmask::inline XMASK_ABI::detail
                 const bool all = word == ~word_t(0);
                 for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                     const auto x = load_register<full>(memory_block<T>(scores + c), k, count - k);
-                    most = xsimd::max(most, all ? x : xsimd::select(mask_from_bits<T>(word, k), x, least));
+                    most = xsimd::max(most, all ? x : select_by_bits<T>(word, k, x, least));
                 });
             });
             return xsimd::reduce_max(most);

@@ -151,11 +151,4 @@ namespace xmask::inline XMASK_ABI::detail
     {
         for_each_kept_block(row, 0, no_end, f);
     }
-
-    /// x in the lanes whose bits (from bit k on) are set, 0 in the others.
-    template <class T>
-    XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept
-    {
-        return xsimd::select(mask_from_bits<T>(bits, k), x, lanes<T>(T(0)));
-    }
 }

@@ -88,7 +88,7 @@ namespace xmask::inline XMASK_ABI::detail
                         auto x = block.template value_register<full>(k, count - k);
                         if constexpr (select || !full)
                         {
-                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                            x = select_by_bits<T>(bits, k, x, neutral);
                         }
                         m_fold.add(m_registers[whole ? k / lane_count<T> % register_count : 0], x);
                     });
@@ -393,7 +393,7 @@ namespace xmask::inline XMASK_ABI::detail
                         auto x = block.template value_register<full>(k, count - k);
                         if constexpr (select || !full)
                         {
-                            x = xsimd::select(mask_from_bits<T>(bits, k), x, neutral);
+                            x = select_by_bits<T>(bits, k, x, neutral);
                         }
                         fold.add_columns(to + k, x);
                     });

@@ -279,7 +279,7 @@ namespace xmask::inline XMASK_ABI
                         auto x = blocks.template load<full>(k, count - k, first);
                         if (!full || !all)
                         {
-                            x = xsimd::select(mask_from_bits<T>(bits, k), x, lowest);
+                            x = select_by_bits<T>(bits, k, x, lowest);
                         }
                         // Whether NaN is passed over or not: it shows in the sums.
                         auto& to = largest[k / lane_count<T> % 4];
@@ -468,7 +468,7 @@ namespace xmask::inline XMASK_ABI
                 const std::size_t k = i * width;
                 const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
                                                : blocks.template load<false>(k, n > k ? n - k : 0, g);
-                return xsimd::select(mask_from_bits<T>(bits, k), x, other);
+                return select_by_bits<T>(bits, k, x, other);
             };
             T shift = T(0);
             if constexpr (F::shifts)
@@ -601,7 +601,7 @@ namespace xmask::inline XMASK_ABI
                             T* to = m_shift.data() + c + k;
                             const auto before = load_lanes(to);
                             const auto x = blocks.template load<full>(k, count - k, first);
-                            store_lanes(to, xsimd::select(mask_from_bits<T>(bits, k), xsimd::max(x, before), before));
+                            store_lanes(to, select_by_bits<T>(bits, k, xsimd::max(x, before), before));
                         });
                     });
                 }
@@ -873,7 +873,7 @@ namespace xmask::inline XMASK_ABI
                 const auto y = m_operands.template load<Full>(
                     k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.map(facts, x...); }
                 );
-                return xsimd::select(mask_from_bits<value_type>(m_bits, k), y, lanes<value_type>(F::outside));
+                return select_by_bits<value_type>(m_bits, k, y, lanes<value_type>(F::outside));
             }
 
             F m_function;
