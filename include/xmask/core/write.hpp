@@ -70,24 +70,62 @@ namespace xmask::inline XMASK_ABI::detail
         }
     }
 
+    /// How far ahead of its stores a result's lines are asked for: a store that finds its line in the second cache waits
+    /// for it in the way of all others.
+    inline constexpr std::size_t prefetch_bytes = 2048;
+
+    /// Asks for the lines that some stores of `bytes` from here on will need `prefetch_bytes` later, if there are such.
+    XMASK_INLINE void prefetch_stores(const void* to, std::size_t bytes) noexcept
+    {
+        constexpr std::size_t line_bytes = 64;
+        const auto first = reinterpret_cast<std::uintptr_t>(to) + prefetch_bytes;
+        for (std::size_t at = 0; at < bytes; at += line_bytes)
+        {
+            __builtin_prefetch(reinterpret_cast<const void*>(first + at), 1);
+        }
+    }
+
+    /// What follows the columns that are filled.
+    enum class filled_part
+    {
+        alone,   ///< nothing that is written
+        of_more  ///< more of the result
+    };
+
     /// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
-    template <bool Streaming = false, class T>
+    template <bool Streaming = false, filled_part Part = filled_part::alone, class T>
     void fill_columns(T* first, T* last, const T& value) noexcept
     {
         if constexpr (has_lanes<T>)
         {
             constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+            constexpr auto ahead = static_cast<std::ptrdiff_t>(prefetch_bytes / sizeof(T));
             const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
+            if (last - first < n)
+            {
+                store_first_lanes(first, wide, static_cast<std::size_t>(last - first));
+                return;
+            }
             if constexpr (Streaming)
             {
-                const auto head = static_cast<std::ptrdiff_t>(columns_to_register(first));
-                for (const T* stop = first + std::min(head, last - first); first != stop; ++first)
+                for (const T* stop = first + columns_to_register(first); first != stop; ++first)
                 {
                     *first = value;
                 }
             }
+            else
+            {
+                // The ends, so that what is between them is aligned.
+                store_lanes(first, wide);
+                store_lanes(last - n, wide);
+                first += columns_to_register(first);
+            }
             for (; last - first >= 4 * n; first += 4 * n)
             {
+                if (!Streaming && (Part == filled_part::of_more || last - first > ahead))
+                {
+                    prefetch_stores(first, 4 * n * sizeof(T));
+                }
                 store_as<Streaming>(first, wide);
                 store_as<Streaming>(first + n, wide);
                 store_as<Streaming>(first + 2 * n, wide);
@@ -96,6 +134,10 @@ namespace xmask::inline XMASK_ABI::detail
             for (; last - first >= n; first += n)
             {
                 store_as<Streaming>(first, wide);
+            }
+            if constexpr (!Streaming)
+            {
+                return;
             }
         }
         for (; first != last; ++first)
@@ -164,6 +206,10 @@ namespace xmask::inline XMASK_ABI::detail
                     const std::size_t end = from.prepare(c, stop);
                     for (; c + word_columns <= end; c += word_columns)
                     {
+                        if constexpr (!Streaming)
+                        {
+                            prefetch_stores(row + c, word_columns * sizeof(T));
+                        }
                         from.template lane_block<Streaming>(row + c, c);
                     }
                 }
@@ -186,7 +232,7 @@ namespace xmask::inline XMASK_ABI::detail
         if (kept.begin > aligned)
         {
             c = std::min(aligned + (kept.begin - aligned) / word_columns * word_columns, end);
-            fill_columns<Streaming>(row + begin, row + c, from.outside());
+            fill_columns<Streaming, filled_part::of_more>(row + begin, row + c, from.outside());
         }
         else if (head != 0 && kept.size() != 0)
         {
@@ -202,11 +248,15 @@ namespace xmask::inline XMASK_ABI::detail
             c = write_by_lanes<Streaming>(from, row, c, stop);
             walk_blocks(from, c, stop, [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                 constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
+                if constexpr (whole && !Streaming)
+                {
+                    prefetch_stores(row + at, word_columns * sizeof(T));
+                }
                 from.template block<Streaming && whole>(row + at, at, count, bits);
             });
             c = stop;
         }
-        fill_columns<Streaming>(row + c, row + end, from.outside());
+        fill_columns<Streaming, filled_part::of_more>(row + c, row + end, from.outside());
     }
 
     /// Writes columns [begin, end) of one row through the writer's buffer.
