@@ -1902,7 +1902,7 @@ namespace xmask::inline XMASK_ABI::detail
 /// @file
 /// Rows laid end to end. Where memory goes on from one row to the next, an operation may walk all of them as one long
 /// row, its flat row, and spends nothing on the ends of short ones. Operands offer form() and flat_row(), masks form()
-/// and flat().
+/// and flat(). Masks whose rows may all be the same one say so by one_row(); such rows are put together only once.
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -1911,7 +1911,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         none,    ///< not at all: there are gaps between the rows
         packed,  ///< its words are put together from those of the rows
-        direct   ///< as any row does
+        direct   ///< as easily as any row does
     };
 
     /// Rows shorter than this are worth packing.
@@ -1922,13 +1922,13 @@ namespace xmask::inline XMASK_ABI::detail
         return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
     }
 
-    /// The first word of each of `count` rows from r on, one after the other.
-    template <class Rows>
-    void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, word_t* to)
+    /// The first word of each of `count` rows from r on, one after the other; W has a bit for each of their columns.
+    template <class Rows, class W>
+    void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to)
     {
         for (std::size_t i = 0; i < count; ++i)
         {
-            to[i] = rows.row(r + i).word(0);
+            to[i] = static_cast<W>(rows.row(r + i).word(0));
         }
     }
 
@@ -1971,10 +1971,10 @@ namespace xmask::inline XMASK_ABI::detail
             return {0, m_row_count * m_columns};
         }
 
-    private:
-
         /// How many words there are at a time, and 0 behind them.
         static constexpr std::size_t capacity = 64;
+
+    private:
 
         /// The rows from the one that holds column c on, as many as there is room for.
         [[gnu::noinline]] void refill(std::size_t c) const
@@ -1984,6 +1984,11 @@ namespace xmask::inline XMASK_ABI::detail
             const std::size_t columns = count * m_columns;
             m_begin = first * m_columns;
             m_ready = first + count < m_row_count ? columns - (word_columns - 1) : columns;
+            if (m_rows->one_row() && columns == m_filled)
+            {
+                return;
+            }
+            m_filled = columns;
             switch (std::endian::native == std::endian::little ? m_columns : 0)
             {
             case 8:
@@ -2004,33 +2009,12 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        /// How many rows are asked for their words at a time.
-        static constexpr std::size_t some_rows = 64;
-
-        /// Calls f(i, words, some) for the words of `some` of the rows at a time; i is the number of the first of them.
-        template <class F>
-        XMASK_INLINE void for_some_rows(std::size_t first, std::size_t count, F&& f) const
-        {
-            std::array<word_t, some_rows> words;
-            for (std::size_t i = 0; i < count; i += some_rows)
-            {
-                const std::size_t some = std::min(some_rows, count - i);
-                m_rows->first_words(first + i, some, words.data());
-                f(i, words, some);
-            }
-        }
-
         /// Rows as long as W has bits lie in memory as they do in words.
         template <class W>
         void fill(std::size_t first, std::size_t count) const
         {
             std::array<W, capacity * word_columns / (8 * sizeof(W))> rows;
-            for_some_rows(first, count, [&](std::size_t i, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
-                for (std::size_t k = 0; k < some; ++k)
-                {
-                    rows[i + k] = static_cast<W>(words[k]);
-                }
-            });
+            m_rows->first_words(first, count, rows.data());
             const std::size_t filled = (count * m_columns + word_columns - 1) / word_columns;
             m_words.values[filled - 1] = 0;
             m_words.values[filled] = 0;
@@ -2055,12 +2039,17 @@ namespace xmask::inline XMASK_ABI::detail
             };
             if (m_columns < word_columns)
             {
-                for_some_rows(first, count, [&](std::size_t, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
+                constexpr std::size_t some_rows = 64;
+                std::array<word_t, some_rows> words;
+                for (std::size_t i = 0; i < count; i += some_rows)
+                {
+                    const std::size_t some = std::min(some_rows, count - i);
+                    m_rows->first_words(first + i, some, words.data());
                     for (std::size_t k = 0; k < some; ++k)
                     {
                         append(words[k], m_columns);
                     }
-                });
+                }
             }
             else
             {
@@ -2082,6 +2071,7 @@ namespace xmask::inline XMASK_ABI::detail
         std::size_t m_columns;
         mutable std::size_t m_begin = 0;  // the column of the first of the words
         mutable std::size_t m_ready = 0;  // from how many columns on a whole word can be given
+        mutable std::size_t m_filled = 0;  // how many columns the words hold
         mutable block_buffer<word_t, capacity + 2> m_words;
     };
 
@@ -3958,9 +3948,15 @@ namespace xmask::inline XMASK_ABI::detail
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }
 
-        /// The first word of each of `count` rows from r on.
-        void first_words(std::size_t r, std::size_t count, word_t* to) const
+        /// The first word of each of `count` rows from r on, or so much of it as W holds.
+        template <class W>
+        void first_words(std::size_t r, std::size_t count, W* to) const
         {
+            if (one_row())
+            {
+                std::fill_n(to, count, static_cast<W>(row(r).word(0)));
+                return;
+            }
             if constexpr (requires(const std::decay_t<rows>& own) { own.first_words(r, count, to); })
             {
                 if (m_numbers.uniform(1) && !m_one_column)
@@ -3972,9 +3968,22 @@ namespace xmask::inline XMASK_ABI::detail
             ask_first_words(*this, r, count, to);
         }
 
+        /// Whether all rows are the same one, of which a few fit into what packs them: then they are packed once.
+        [[nodiscard]] bool one_row() const noexcept
+        {
+            if constexpr (requires(const std::decay_t<rows>& own) { own.one_row(); })
+            {
+                return m_columns <= packed_cursor<mask_rows>::capacity * word_columns / 2 && !m_one_column && m_rows.one_row();
+            }
+            else
+            {
+                return false;
+            }
+        }
+
         [[nodiscard]] flat_form form() const noexcept
         {
-            return std::max(own_form(), flat_form::packed);
+            return one_row() ? flat_form::direct : std::max(own_form(), flat_form::packed);
         }
 
         /// The cursor of all rows as one.
@@ -7262,6 +7271,11 @@ namespace xmask::inline XMASK_ABI
                 return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
             }
 
+            [[nodiscard]] bool one_row() const noexcept
+            {
+                return m_a.one_row() && m_b.one_row();
+            }
+
             [[nodiscard]] flat_form form() const noexcept
             {
                 return std::min(m_a.form(), m_b.form());
@@ -7404,6 +7418,11 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE auto row(std::size_t r) const
             {
                 return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
+            }
+
+            [[nodiscard]] bool one_row() const noexcept
+            {
+                return m_rows.one_row();
             }
 
             [[nodiscard]] flat_form form() const noexcept
@@ -8146,6 +8165,22 @@ namespace xmask::inline XMASK_ABI
             [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept
             {
                 return {m_words.data() + r * m_row_words, columns_of(m_shape)};
+            }
+
+            /// The first word of each of `count` rows, or so much of it as W holds.
+            template <class W>
+            void first_words(std::size_t r, std::size_t count, W* to) const noexcept
+            {
+                if (m_row_words != 1)
+                {
+                    ask_first_words(*this, r, count, to);
+                    return;
+                }
+                const word_t* from = m_words.data() + r;
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    to[i] = static_cast<W>(from[i]);
+                }
             }
 
             [[nodiscard]] flat_form form() const noexcept
@@ -11122,6 +11157,12 @@ namespace xmask::inline XMASK_ABI
                 return m_lists.row(m_lists.size() == 1 ? 0 : r);
             }
 
+            /// Whether one list is for every row, and its words worth more than its extent.
+            [[nodiscard]] bool one_row() const noexcept
+            {
+                return m_lists.size() == 1 && m_lists.row(0).extent().size() > columns_of(m_shape) / 2;
+            }
+
         private:
 
             template <class T>
@@ -13633,6 +13674,7 @@ namespace xmask::inline XMASK_ABI
 #include <cstdint>
 #include <limits>
 #include <initializer_list>
+#include <type_traits>
 #include <utility>
 
 /// @file
@@ -13689,29 +13731,45 @@ namespace xmask::inline XMASK_ABI
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
             }
 
-            /// The first word of each of `count` rows, as many as fit into a register at a time.
-            void first_words(std::size_t r, std::size_t count, word_t* to) const noexcept
+            /// The first word of each of `count` rows, or so much of it as W holds; as many as fit into a register at a time.
+            template <class W>
+            void first_words(std::size_t r, std::size_t count, W* to) const noexcept
             {
                 const std::size_t n = m_shape[m_shape.size() - 1];
-                if (n > word_columns || !m_offsets.uniform(1))
+                if (n > 8 * sizeof(W) || !m_offsets.uniform(1))
                 {
                     ask_first_words(*this, r, count, to);
                     return;
                 }
+                // In the lengths' own type, of which a register holds more; any holds 64.
+                using length_type = std::make_unsigned_t<std::remove_cvref_t<decltype(at(r))>>;
                 const auto* lengths = data() + r;
+                const auto most = static_cast<length_type>(n);
                 for (std::size_t i = 0; i < count; ++i)
                 {
-                    const auto length = static_cast<std::size_t>(lengths[i]);
-                    const std::size_t kept = length < n ? length : n;
-                    to[i] = Side == padding::right ? kept : n - kept;
+                    const length_type kept = std::min(static_cast<length_type>(lengths[i]), most);
+                    const auto bits = Side == padding::right ? kept : static_cast<length_type>(most - kept);
+                    if constexpr (std::is_same_v<W, word_t>)
+                    {
+                        to[i] = bits;
+                    }
+                    else
+                    {
+                        // In two steps, because a shift by 32 is not defined.
+                        const auto shift = static_cast<std::uint32_t>(bits);
+                        to[i] = static_cast<W>((std::uint32_t(1) << shift / 2 << (shift - shift / 2)) - 1);
+                    }
                 }
-                replace_by_first_bits(to, count);
+                if constexpr (std::is_same_v<W, word_t>)
+                {
+                    replace_by_first_bits(to, count);
+                }
                 if constexpr (Side == padding::left)
                 {
-                    const word_t all = first_bits(n);
+                    const auto all = static_cast<W>(first_bits(n));
                     for (std::size_t i = 0; i < count; ++i)
                     {
-                        to[i] ^= all;
+                        to[i] = static_cast<W>(to[i] ^ all);
                     }
                 }
             }

@@ -12,6 +12,7 @@
 #include <xmask/core/mask_rows.hpp>
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
+#include <xmask/masks/indices.hpp>
 #include <xmask/masks/lengths.hpp>
 
 namespace detail = xmask::detail;
@@ -117,6 +118,54 @@ TEST_CASE("a flat row goes on where more rows follow than are put together at a 
         const auto copy = cursor;
         REQUIRE(copy.word(0) == word);
     }
+}
+
+TEST_CASE("rows that are all the same are packed once", "[flat]")
+{
+    for (const std::size_t n : {1u, 3u, 8u, 32u, 63u, 64u, 65u, 200u, 512u, 1000u, 2048u})
+    {
+        CAPTURE(n);
+        const std::vector<std::size_t> shape = {3 * 4096 / n + 5, n};
+        std::mt19937 random(3);
+        std::vector<std::size_t> indices = {0, n - 1};
+        std::vector<char> row(n);
+        for (std::size_t k = 0; k < n / 2; ++k)
+        {
+            indices.push_back(random() % n);
+        }
+        for (const std::size_t c : indices)
+        {
+            row[c] = 1;
+        }
+        const auto expect = [&](auto&& kept) {
+            std::vector<char> expected(shape[0] * n);
+            for (std::size_t i = 0; i < expected.size(); ++i)
+            {
+                expected[i] = kept(i / n, i % n);
+            }
+            return expected;
+        };
+        const auto listed = expect([&](std::size_t, std::size_t c) { return row[c] != 0; });
+        const auto kept = xmask::keep_indices(indices, shape);
+        REQUIRE(is_flat_row_of(kept, shape, listed));
+        REQUIRE(is_flat_row_of(xmask::keep_indices(indices, n), shape, listed));
+        REQUIRE(is_flat_row_of(!xmask::drop_indices(indices, shape), shape, listed));
+        REQUIRE(is_flat_row_of(!xmask::drop_indices(indices, n), shape, listed));
+        REQUIRE(is_flat_row_of(kept && xmask::drop_indices({n / 2}, n), shape, expect([&](std::size_t, std::size_t c) {
+                                   return row[c] != 0 && c != n / 2;
+                               })));
+        REQUIRE(is_flat_row_of(kept && xmask::keep_lengths(std::vector{n / 2}, n), shape, expect([&](std::size_t, std::size_t c) {
+                                   return row[c] != 0 && c < n / 2;
+                               })));
+        REQUIRE(detail::mask_rows<std::decay_t<decltype(kept)>>(kept, shape).form() == flat_form::direct);
+    }
+    // Rows too long to be put together; lists whose extent is worth more; and one list for each row.
+    const auto form_of = [](const auto& m) {
+        return detail::mask_rows<std::decay_t<decltype(m)>>(m, m.shape()).form();
+    };
+    REQUIRE(form_of(xmask::keep_indices({0, 2048}, {4, 2049})) == flat_form::packed);
+    REQUIRE(form_of(xmask::keep_indices({3, 4}, {4, 100})) == flat_form::packed);
+    REQUIRE(form_of(xmask::keep_indices(xt::xtensor<int, 2>{{0, 5}, {0, 5}}, {2, 6})) == flat_form::packed);
 }
 
 TEST_CASE("what is laid end to end already answers directly", "[flat]")

@@ -19,7 +19,7 @@
 /// @file
 /// Rows laid end to end. Where memory goes on from one row to the next, an operation may walk all of them as one long
 /// row, its flat row, and spends nothing on the ends of short ones. Operands offer form() and flat_row(), masks form()
-/// and flat().
+/// and flat(). Masks whose rows may all be the same one say so by one_row(); such rows are put together only once.
 
 namespace xmask::inline XMASK_ABI::detail
 {
@@ -28,7 +28,7 @@ namespace xmask::inline XMASK_ABI::detail
     {
         none,    ///< not at all: there are gaps between the rows
         packed,  ///< its words are put together from those of the rows
-        direct   ///< as any row does
+        direct   ///< as easily as any row does
     };
 
     /// Rows shorter than this are worth packing.
@@ -39,13 +39,13 @@ namespace xmask::inline XMASK_ABI::detail
         return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
     }
 
-    /// The first word of each of `count` rows from r on, one after the other.
-    template <class Rows>
-    void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, word_t* to)
+    /// The first word of each of `count` rows from r on, one after the other; W has a bit for each of their columns.
+    template <class Rows, class W>
+    void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to)
     {
         for (std::size_t i = 0; i < count; ++i)
         {
-            to[i] = rows.row(r + i).word(0);
+            to[i] = static_cast<W>(rows.row(r + i).word(0));
         }
     }
 
@@ -88,10 +88,10 @@ namespace xmask::inline XMASK_ABI::detail
             return {0, m_row_count * m_columns};
         }
 
-    private:
-
         /// How many words there are at a time, and 0 behind them.
         static constexpr std::size_t capacity = 64;
+
+    private:
 
         /// The rows from the one that holds column c on, as many as there is room for.
         [[gnu::noinline]] void refill(std::size_t c) const
@@ -101,6 +101,11 @@ namespace xmask::inline XMASK_ABI::detail
             const std::size_t columns = count * m_columns;
             m_begin = first * m_columns;
             m_ready = first + count < m_row_count ? columns - (word_columns - 1) : columns;
+            if (m_rows->one_row() && columns == m_filled)
+            {
+                return;
+            }
+            m_filled = columns;
             switch (std::endian::native == std::endian::little ? m_columns : 0)
             {
             case 8:
@@ -121,33 +126,12 @@ namespace xmask::inline XMASK_ABI::detail
             }
         }
 
-        /// How many rows are asked for their words at a time.
-        static constexpr std::size_t some_rows = 64;
-
-        /// Calls f(i, words, some) for the words of `some` of the rows at a time; i is the number of the first of them.
-        template <class F>
-        XMASK_INLINE void for_some_rows(std::size_t first, std::size_t count, F&& f) const
-        {
-            std::array<word_t, some_rows> words;
-            for (std::size_t i = 0; i < count; i += some_rows)
-            {
-                const std::size_t some = std::min(some_rows, count - i);
-                m_rows->first_words(first + i, some, words.data());
-                f(i, words, some);
-            }
-        }
-
         /// Rows as long as W has bits lie in memory as they do in words.
         template <class W>
         void fill(std::size_t first, std::size_t count) const
         {
             std::array<W, capacity * word_columns / (8 * sizeof(W))> rows;
-            for_some_rows(first, count, [&](std::size_t i, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
-                for (std::size_t k = 0; k < some; ++k)
-                {
-                    rows[i + k] = static_cast<W>(words[k]);
-                }
-            });
+            m_rows->first_words(first, count, rows.data());
             const std::size_t filled = (count * m_columns + word_columns - 1) / word_columns;
             m_words.values[filled - 1] = 0;
             m_words.values[filled] = 0;
@@ -172,12 +156,17 @@ namespace xmask::inline XMASK_ABI::detail
             };
             if (m_columns < word_columns)
             {
-                for_some_rows(first, count, [&](std::size_t, const auto& words, std::size_t some) XMASK_INLINE_LAMBDA {
+                constexpr std::size_t some_rows = 64;
+                std::array<word_t, some_rows> words;
+                for (std::size_t i = 0; i < count; i += some_rows)
+                {
+                    const std::size_t some = std::min(some_rows, count - i);
+                    m_rows->first_words(first + i, some, words.data());
                     for (std::size_t k = 0; k < some; ++k)
                     {
                         append(words[k], m_columns);
                     }
-                });
+                }
             }
             else
             {
@@ -199,6 +188,7 @@ namespace xmask::inline XMASK_ABI::detail
         std::size_t m_columns;
         mutable std::size_t m_begin = 0;  // the column of the first of the words
         mutable std::size_t m_ready = 0;  // from how many columns on a whole word can be given
+        mutable std::size_t m_filled = 0;  // how many columns the words hold
         mutable block_buffer<word_t, capacity + 2> m_words;
     };
 

@@ -185,9 +185,15 @@ namespace xmask::inline XMASK_ABI::detail
             return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
         }
 
-        /// The first word of each of `count` rows from r on.
-        void first_words(std::size_t r, std::size_t count, word_t* to) const
+        /// The first word of each of `count` rows from r on, or so much of it as W holds.
+        template <class W>
+        void first_words(std::size_t r, std::size_t count, W* to) const
         {
+            if (one_row())
+            {
+                std::fill_n(to, count, static_cast<W>(row(r).word(0)));
+                return;
+            }
             if constexpr (requires(const std::decay_t<rows>& own) { own.first_words(r, count, to); })
             {
                 if (m_numbers.uniform(1) && !m_one_column)
@@ -199,9 +205,22 @@ namespace xmask::inline XMASK_ABI::detail
             ask_first_words(*this, r, count, to);
         }
 
+        /// Whether all rows are the same one, of which a few fit into what packs them: then they are packed once.
+        [[nodiscard]] bool one_row() const noexcept
+        {
+            if constexpr (requires(const std::decay_t<rows>& own) { own.one_row(); })
+            {
+                return m_columns <= packed_cursor<mask_rows>::capacity * word_columns / 2 && !m_one_column && m_rows.one_row();
+            }
+            else
+            {
+                return false;
+            }
+        }
+
         [[nodiscard]] flat_form form() const noexcept
         {
-            return std::max(own_form(), flat_form::packed);
+            return one_row() ? flat_form::direct : std::max(own_form(), flat_form::packed);
         }
 
         /// The cursor of all rows as one.

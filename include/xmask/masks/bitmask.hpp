@@ -122,6 +122,22 @@ namespace xmask::inline XMASK_ABI
                 return {m_words.data() + r * m_row_words, columns_of(m_shape)};
             }
 
+            /// The first word of each of `count` rows, or so much of it as W holds.
+            template <class W>
+            void first_words(std::size_t r, std::size_t count, W* to) const noexcept
+            {
+                if (m_row_words != 1)
+                {
+                    ask_first_words(*this, r, count, to);
+                    return;
+                }
+                const word_t* from = m_words.data() + r;
+                for (std::size_t i = 0; i < count; ++i)
+                {
+                    to[i] = static_cast<W>(from[i]);
+                }
+            }
+
             [[nodiscard]] flat_form form() const noexcept
             {
                 return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;

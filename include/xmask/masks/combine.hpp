@@ -254,6 +254,11 @@ namespace xmask::inline XMASK_ABI
                 return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(m_a.row(r), m_b.row(r));
             }
 
+            [[nodiscard]] bool one_row() const noexcept
+            {
+                return m_a.one_row() && m_b.one_row();
+            }
+
             [[nodiscard]] flat_form form() const noexcept
             {
                 return std::min(m_a.form(), m_b.form());
@@ -396,6 +401,11 @@ namespace xmask::inline XMASK_ABI
             XMASK_INLINE auto row(std::size_t r) const
             {
                 return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
+            }
+
+            [[nodiscard]] bool one_row() const noexcept
+            {
+                return m_rows.one_row();
             }
 
             [[nodiscard]] flat_form form() const noexcept

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <initializer_list>
+#include <type_traits>
 #include <utility>
 
 #include "../core/flat.hpp"
@@ -72,29 +73,45 @@ namespace xmask::inline XMASK_ABI
                 return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
             }
 
-            /// The first word of each of `count` rows, as many as fit into a register at a time.
-            void first_words(std::size_t r, std::size_t count, word_t* to) const noexcept
+            /// The first word of each of `count` rows, or so much of it as W holds; as many as fit into a register at a time.
+            template <class W>
+            void first_words(std::size_t r, std::size_t count, W* to) const noexcept
             {
                 const std::size_t n = m_shape[m_shape.size() - 1];
-                if (n > word_columns || !m_offsets.uniform(1))
+                if (n > 8 * sizeof(W) || !m_offsets.uniform(1))
                 {
                     ask_first_words(*this, r, count, to);
                     return;
                 }
+                // In the lengths' own type, of which a register holds more; any holds 64.
+                using length_type = std::make_unsigned_t<std::remove_cvref_t<decltype(at(r))>>;
                 const auto* lengths = data() + r;
+                const auto most = static_cast<length_type>(n);
                 for (std::size_t i = 0; i < count; ++i)
                 {
-                    const auto length = static_cast<std::size_t>(lengths[i]);
-                    const std::size_t kept = length < n ? length : n;
-                    to[i] = Side == padding::right ? kept : n - kept;
+                    const length_type kept = std::min(static_cast<length_type>(lengths[i]), most);
+                    const auto bits = Side == padding::right ? kept : static_cast<length_type>(most - kept);
+                    if constexpr (std::is_same_v<W, word_t>)
+                    {
+                        to[i] = bits;
+                    }
+                    else
+                    {
+                        // In two steps, because a shift by 32 is not defined.
+                        const auto shift = static_cast<std::uint32_t>(bits);
+                        to[i] = static_cast<W>((std::uint32_t(1) << shift / 2 << (shift - shift / 2)) - 1);
+                    }
                 }
-                replace_by_first_bits(to, count);
+                if constexpr (std::is_same_v<W, word_t>)
+                {
+                    replace_by_first_bits(to, count);
+                }
                 if constexpr (Side == padding::left)
                 {
-                    const word_t all = first_bits(n);
+                    const auto all = static_cast<W>(first_bits(n));
                     for (std::size_t i = 0; i < count; ++i)
                     {
-                        to[i] ^= all;
+                        to[i] = static_cast<W>(to[i] ^ all);
                     }
                 }
             }
