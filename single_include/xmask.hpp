@@ -10184,6 +10184,7 @@ namespace xmask::inline XMASK_ABI
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <limits>
 #include <ranges>
@@ -10207,6 +10208,18 @@ namespace xmask::inline XMASK_ABI
                    && std::cmp_less_equal(+value, +std::numeric_limits<T>::max());
         }
 
+        /// The least and the most of some values, without the branches of std::minmax.
+        template <class T>
+        std::pair<T, T> bounds_of(const std::vector<T>& values) noexcept
+        {
+            std::pair bounds(values.front(), values.front());
+            for (const T value : values)
+            {
+                bounds = {std::min(bounds.first, value), std::max(bounds.second, value)};
+            }
+            return bounds;
+        }
+
         /// Sorts ids, and leaves each once. Those that lie close together become bits and are read back in order, which
         /// is several times as fast as to compare them.
         template <class T>
@@ -10214,7 +10227,11 @@ namespace xmask::inline XMASK_ABI
         {
             using unsigned_t = std::make_unsigned_t<T>;
             constexpr std::size_t few = 32;
-            const auto [least, most] = std::ranges::minmax(ids);
+            if (std::ranges::adjacent_find(ids, std::greater_equal()) == ids.end())
+            {
+                return;
+            }
+            const auto [least, most] = bounds_of(ids);
             const auto low = static_cast<unsigned_t>(least);
             const auto from_low = [low](T id) {
                 return static_cast<unsigned_t>(static_cast<unsigned_t>(id) - low);
@@ -10242,26 +10259,30 @@ namespace xmask::inline XMASK_ABI
             ids.erase(to, ids.end());
         }
 
-        /// Sorted ids of the tokens' own type, each once. Ids that the type can't hold are in no token, and left out.
+        /// Ids of the tokens' own type. Those that the type can't hold are in no token, and left out.
         template <class T, class I>
-        std::vector<T> sorted_ids(const I& ids)
+        std::vector<T> ids_of(const I& ids)
         {
-            std::vector<T> sorted;
+            std::vector<T> own;
             if constexpr (requires { ids.size(); })
             {
-                sorted.reserve(ids.size());
+                own.reserve(ids.size());
             }
             for (const auto id : ids)
             {
                 if (fits<T>(id))
                 {
-                    sorted.push_back(static_cast<T>(id));
+                    own.push_back(static_cast<T>(id));
                 }
             }
-            if (!sorted.empty())
-            {
-                sort_once(sorted);
-            }
+            return own;
+        }
+
+        template <class T, class I>
+        std::vector<T> sorted_ids(const I& ids)
+        {
+            auto sorted = ids_of<T>(ids);
+            sort_once(sorted);
             return sorted;
         }
 
@@ -10273,6 +10294,8 @@ namespace xmask::inline XMASK_ABI
 
             /// Beyond this many, looking each element up is faster.
             static constexpr std::size_t most = 8;
+
+            compared_ids() = default;
 
             explicit compared_ids(const std::vector<T>& ids) noexcept
                 : m_count(ids.size())
@@ -10322,7 +10345,7 @@ namespace xmask::inline XMASK_ABI
             }
 
             std::array<T, most> m_ids{};
-            std::size_t m_count;
+            std::size_t m_count = 0;
         };
 
         /// Few ids in the slots of a table that one register holds: a token's hash says which slot's id it is compared
@@ -10352,6 +10375,8 @@ namespace xmask::inline XMASK_ABI
                 }
                 return false;
             }();
+
+            slotted_ids() = default;
 
             /// Looks for a multiplier that gives each id a slot of its own; found() says whether there is one.
             explicit slotted_ids(const std::vector<T>& ids) noexcept
@@ -10536,23 +10561,24 @@ namespace xmask::inline XMASK_ABI
 
         public:
 
-            /// Whether a table of these is soon made, and stays in a cache.
-            static bool suits(const std::vector<T>& sorted) noexcept
+            /// Whether a table of so many ids between these is soon made, and stays in a cache.
+            static bool suits(T least, T most, std::size_t count) noexcept
             {
                 constexpr std::size_t first_level = std::size_t(1) << 15;
                 constexpr std::size_t second_level = std::size_t(1) << 18;
-                const auto range = distance(sorted.front(), sorted.back());
-                return range < first_level || (range < second_level && range / 256 < sorted.size());
+                const auto range = distance(least, most);
+                return range < first_level || (range < second_level && range / 256 < count);
             }
 
             byte_table() = default;
 
-            explicit byte_table(const std::vector<T>& sorted)
-                : m_low(sorted.front())
+            /// Of ids in any order.
+            byte_table(const std::vector<T>& ids, T least, T most)
+                : m_low(least)
                 // Up to a power of two, so that one test tells which tokens lie beyond; and one more, for those.
-                , m_bytes(std::bit_ceil(static_cast<std::size_t>(distance(m_low, sorted.back())) + 1) + 1)
+                , m_bytes(std::bit_ceil(static_cast<std::size_t>(distance(least, most)) + 1) + 1)
             {
-                for (const T id : sorted)
+                for (const T id : ids)
                 {
                     m_bytes[distance(m_low, id)] = 1;
                 }
@@ -10747,18 +10773,28 @@ namespace xmask::inline XMASK_ABI
         {
         public:
 
-            explicit id_lookup(const std::vector<T>& sorted)
-                : m_slotted(sorted)
-                , m_compared(sorted.size() <= compared_ids<T>::most ? sorted : std::vector<T>())
-                , m_way(way_for(sorted, m_slotted.found()))
+            /// Of ids in any order, which may come more than once. Only for a table of bytes they need not be sorted.
+            explicit id_lookup(std::vector<T> ids)
             {
-                if (m_way == way::bytes)
+                if (ids.empty() || (ids.size() > few && find_bytes(ids)))
                 {
-                    m_bytes = byte_table<T>(sorted);
+                    return;
                 }
-                else if (m_way == way::hash)
+                sort_once(ids);
+                m_slotted = slotted_ids<T>(ids);
+                if (m_slotted.found())
                 {
-                    m_hash = hash_table<T>(sorted);
+                    m_way = way::slotted;
+                }
+                else if (ids.size() <= compared_ids<T>::most)
+                {
+                    m_compared = compared_ids<T>(ids);
+                    m_way = way::compared;
+                }
+                else if (!find_bytes(ids))
+                {
+                    m_hash = hash_table<T>(ids);
+                    m_way = way::hash;
                 }
             }
 
@@ -10804,21 +10840,20 @@ namespace xmask::inline XMASK_ABI
                 hash
             };
 
-            static way way_for(const std::vector<T>& sorted, bool slotted) noexcept
+            /// As many may turn out to be so few that registers hold them.
+            static constexpr std::size_t few = 32;
+
+            /// Makes a table of bytes, where it suits.
+            bool find_bytes(const std::vector<T>& ids)
             {
-                if (sorted.empty())
+                const auto [least, most] = bounds_of(ids);
+                if (!byte_table<T>::suits(least, most, ids.size()))
                 {
-                    return way::none;
+                    return false;
                 }
-                if (slotted)
-                {
-                    return way::slotted;
-                }
-                if (sorted.size() <= compared_ids<T>::most)
-                {
-                    return way::compared;
-                }
-                return byte_table<T>::suits(sorted) ? way::bytes : way::hash;
+                m_bytes = byte_table<T>(ids, least, most);
+                m_way = way::bytes;
+                return true;
             }
 
             // Out of line: it takes long enough for a call, and the operation's loop stays small.
@@ -10842,7 +10877,7 @@ namespace xmask::inline XMASK_ABI
             compared_ids<T> m_compared;
             byte_table<T> m_bytes;
             hash_table<T> m_hash;
-            way m_way;
+            way m_way = way::none;
         };
     }
 
@@ -10937,7 +10972,7 @@ namespace xmask::inline XMASK_ABI
             return holds_integers<ids>() || (std::integral<ids> && !std::same_as<ids, bool>);
         }
 
-        /// The test of a token of type T against a set: the user's own, by reference or moved in, or one made here.
+        /// The test of a token of type T against a set, by reference or moved in.
         template <class T, class CTI>
         class id_test
         {
@@ -10971,8 +11006,9 @@ namespace xmask::inline XMASK_ABI
             CTI m_ids;
         };
 
+        /// The same of ids of any kind: of a set of T itself, or of one made of them.
         template <class T, class I>
-        auto make_id_test(I&& ids)
+        auto make_set_test(I&& ids)
         {
             if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>)
             {
@@ -10986,6 +11022,24 @@ namespace xmask::inline XMASK_ABI
             else
             {
                 return id_test<T, id_set<T>>(id_set<T>(ids));
+            }
+        }
+
+        /// The same where ids are only looked up, and need not be put in order.
+        template <class T, class I>
+        auto make_id_test(I&& ids)
+        {
+            if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>)
+            {
+                return make_set_test<T>(std::forward<I>(ids));
+            }
+            else if constexpr (std::integral<std::remove_cvref_t<I>>)
+            {
+                return id_lookup<T>(ids_of<T>(std::array{ids}));
+            }
+            else
+            {
+                return id_lookup<T>(ids_of<T>(ids));
             }
         }
     }
@@ -17866,7 +17920,7 @@ namespace xmask::inline XMASK_ABI
         {
             if constexpr (require_tokens<X, B, E>())
             {
-                auto begins = make_id_test<token_t<X>>(std::forward<B>(begin));
+                auto begins = make_set_test<token_t<X>>(std::forward<B>(begin));
                 auto ends = make_id_test<token_t<X>>(std::forward<E>(end));
                 using finder = between_markers<decltype(begins), decltype(ends)>;
                 return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));

@@ -213,6 +213,8 @@ TEST_CASE("tokens of any type meet an id_set of another", "[tokens]")
     require_word(xmask::drop_tokens(large, ids), {1, 1, 0, 0});
     const xt::xtensor<int, 1> tokens = {300, 301};
     require_word(xmask::keep_tokens(tokens, 300), {1, 0});
+    require_word(xmask::keep_tokens(tokens, std::vector<int>(100, 301)), {0, 1});
+    require_word(xmask::keep_tokens(tokens, std::vector<int>()), {0, 0});
 }
 
 TEST_CASE("an id_set is held by reference or moved in", "[tokens]")
@@ -245,6 +247,12 @@ TEST_CASE("tokens inside and outside of a table of ids", "[tokens]")
             ids.push_back((k - 100) * step);
         }
         const std::set<std::int64_t> lookup(ids.begin(), ids.end());
+        // In no order, and each twice.
+        std::vector<std::int64_t> listed;
+        for (std::size_t k = 0; k < 2000; ++k)
+        {
+            listed.push_back(ids[k * 577 % 1000]);
+        }
         for (const std::int64_t spread : {0, 60, 100000})
         {
             xt::xtensor<std::int64_t, 2> tokens = xt::zeros<std::int64_t>({2, 4097});
@@ -257,7 +265,7 @@ TEST_CASE("tokens inside and outside of a table of ids", "[tokens]")
                 expected.push_back(lookup.count(token) != 0);
             }
             CAPTURE(step, spread);
-            const auto m = xmask::keep_tokens(tokens, ids);
+            const auto m = xmask::keep_tokens(tokens, listed);
             REQUIRE(oracle::elements(xt::xtensor<bool, 2>(m)) == expected);
         }
     }

@@ -274,7 +274,7 @@ namespace xmask::inline XMASK_ABI
         {
             if constexpr (require_tokens<X, B, E>())
             {
-                auto begins = make_id_test<token_t<X>>(std::forward<B>(begin));
+                auto begins = make_set_test<token_t<X>>(std::forward<B>(begin));
                 auto ends = make_id_test<token_t<X>>(std::forward<E>(end));
                 using finder = between_markers<decltype(begins), decltype(ends)>;
                 return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));
