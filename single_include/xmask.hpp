@@ -3983,7 +3983,9 @@ namespace xmask::inline XMASK_ABI::detail
 
         [[nodiscard]] flat_form form() const noexcept
         {
-            return one_row() ? flat_form::direct : std::max(own_form(), flat_form::packed);
+            // An extent that leaves out much is worth more than words that are found fast.
+            const bool packed_once = one_row() && row(0).extent().size() > m_columns / 2;
+            return packed_once ? flat_form::direct : std::max(own_form(), flat_form::packed);
         }
 
         /// The cursor of all rows as one.
@@ -10263,6 +10265,11 @@ namespace xmask::inline XMASK_ABI
         template <class T, class I>
         std::vector<T> ids_of(const I& ids)
         {
+            using id_type = std::remove_cvref_t<decltype(*ids.begin())>;
+            if constexpr (std::is_same_v<id_type, T>)
+            {
+                return std::vector<T>(ids.begin(), ids.end());
+            }
             std::vector<T> own;
             if constexpr (requires { ids.size(); })
             {
@@ -11211,10 +11218,9 @@ namespace xmask::inline XMASK_ABI
                 return m_lists.row(m_lists.size() == 1 ? 0 : r);
             }
 
-            /// Whether one list is for every row, and its words worth more than its extent.
             [[nodiscard]] bool one_row() const noexcept
             {
-                return m_lists.size() == 1 && m_lists.row(0).extent().size() > columns_of(m_shape) / 2;
+                return m_lists.size() == 1;
             }
 
         private:

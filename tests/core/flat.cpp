@@ -165,6 +165,8 @@ TEST_CASE("rows that are all the same are packed once", "[flat]")
     };
     REQUIRE(form_of(xmask::keep_indices({0, 2048}, {4, 2049})) == flat_form::packed);
     REQUIRE(form_of(xmask::keep_indices({3, 4}, {4, 100})) == flat_form::packed);
+    REQUIRE(form_of(xmask::drop_indices({3, 4}, {4, 100})) == flat_form::direct);
+    REQUIRE(form_of(xmask::drop_indices(std::vector<int>(), {4, 100})) == flat_form::direct);
     REQUIRE(form_of(xmask::keep_indices(xt::xtensor<int, 2>{{0, 5}, {0, 5}}, {2, 6})) == flat_form::packed);
 }
 

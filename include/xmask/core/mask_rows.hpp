@@ -220,7 +220,9 @@ namespace xmask::inline XMASK_ABI::detail
 
         [[nodiscard]] flat_form form() const noexcept
         {
-            return one_row() ? flat_form::direct : std::max(own_form(), flat_form::packed);
+            // An extent that leaves out much is worth more than words that are found fast.
+            const bool packed_once = one_row() && row(0).extent().size() > m_columns / 2;
+            return packed_once ? flat_form::direct : std::max(own_form(), flat_form::packed);
         }
 
         /// The cursor of all rows as one.

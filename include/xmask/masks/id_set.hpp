@@ -94,6 +94,11 @@ namespace xmask::inline XMASK_ABI
         template <class T, class I>
         std::vector<T> ids_of(const I& ids)
         {
+            using id_type = std::remove_cvref_t<decltype(*ids.begin())>;
+            if constexpr (std::is_same_v<id_type, T>)
+            {
+                return std::vector<T>(ids.begin(), ids.end());
+            }
             std::vector<T> own;
             if constexpr (requires { ids.size(); })
             {

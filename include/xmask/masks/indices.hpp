@@ -172,10 +172,9 @@ namespace xmask::inline XMASK_ABI
                 return m_lists.row(m_lists.size() == 1 ? 0 : r);
             }
 
-            /// Whether one list is for every row, and its words worth more than its extent.
             [[nodiscard]] bool one_row() const noexcept
             {
-                return m_lists.size() == 1 && m_lists.row(0).extent().size() > columns_of(m_shape) / 2;
+                return m_lists.size() == 1;
             }
 
         private:
