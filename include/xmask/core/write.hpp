@@ -92,58 +92,73 @@ namespace xmask::inline XMASK_ABI::detail
         of_more  ///< more of the result
     };
 
+    /// Writes whole registers from `first` on, as many as fit; asks for lines before `asked`. Gives where it stopped.
+    template <bool Streaming, class T>
+    XMASK_INLINE T* fill_registers(T* first, T* last, const lanes<T>& value, const T* asked) noexcept
+    {
+        constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+        for (; last - first >= 4 * n; first += 4 * n)
+        {
+            if (first < asked)
+            {
+                prefetch_stores(first, 4 * n * sizeof(T));
+            }
+            store_as<Streaming>(first, value);
+            store_as<Streaming>(first + n, value);
+            store_as<Streaming>(first + 2 * n, value);
+            store_as<Streaming>(first + 3 * n, value);
+        }
+        for (; last - first >= n; first += n)
+        {
+            store_as<Streaming>(first, value);
+        }
+        return first;
+    }
+
+    /// Fills at least a register: the ends by themselves, so that what is between them is aligned.
+    template <filled_part Part, class T>
+    XMASK_INLINE void fill_aligned(T* first, T* last, const lanes<T>& value) noexcept
+    {
+        constexpr auto ahead = static_cast<std::ptrdiff_t>(prefetch_bytes / sizeof(T));
+        // The processor foresees a few lines by itself, unless the end is written first and far away.
+        const bool is_near = last - first < ahead;
+        const T* const asked = Part == filled_part::of_more ? last : last - first < 4 * ahead ? first : last - ahead;
+        T* const end = last - lane_count<T>;
+        store_lanes(first, value);
+        if (is_near)
+        {
+            store_lanes(end, value);
+        }
+        fill_registers<false>(first + columns_to_register(first), last, value, asked);
+        if (!is_near)
+        {
+            store_lanes(end, value);
+        }
+    }
+
     /// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
     template <bool Streaming = false, filled_part Part = filled_part::alone, class T>
     void fill_columns(T* first, T* last, const T& value) noexcept
     {
         if constexpr (has_lanes<T>)
         {
-            constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
-            constexpr auto ahead = static_cast<std::ptrdiff_t>(prefetch_bytes / sizeof(T));
             const auto wide = lanes<T>(static_cast<lane_t<T>>(value));
-            if (last - first < n)
+            const auto count = static_cast<std::size_t>(last - first);
+            if (count < lane_count<T>)
             {
-                store_first_lanes(first, wide, static_cast<std::size_t>(last - first));
+                store_first_lanes(first, wide, count);
                 return;
-            }
-            if constexpr (Streaming)
-            {
-                for (const T* stop = first + columns_to_register(first); first != stop; ++first)
-                {
-                    *first = value;
-                }
-            }
-            else
-            {
-                // The ends, so that what is between them is aligned.
-                store_lanes(first, wide);
-                store_lanes(last - n, wide);
-                first += columns_to_register(first);
-            }
-            for (; last - first >= 4 * n; first += 4 * n)
-            {
-                if (!Streaming && (Part == filled_part::of_more || last - first > ahead))
-                {
-                    prefetch_stores(first, 4 * n * sizeof(T));
-                }
-                store_as<Streaming>(first, wide);
-                store_as<Streaming>(first + n, wide);
-                store_as<Streaming>(first + 2 * n, wide);
-                store_as<Streaming>(first + 3 * n, wide);
-            }
-            for (; last - first >= n; first += n)
-            {
-                store_as<Streaming>(first, wide);
             }
             if constexpr (!Streaming)
             {
+                fill_aligned<Part>(first, last, wide);
                 return;
             }
+            T* const aligned = first + columns_to_register(first);
+            std::fill(first, aligned, value);
+            first = fill_registers<true>(aligned, last, wide, aligned);
         }
-        for (; first != last; ++first)
-        {
-            *first = value;
-        }
+        std::fill(first, last, value);
     }
 
     template <bool Full, bool Streaming, class T>
