@@ -83,14 +83,13 @@ namespace xmask::inline XMASK_ABI
                     ask_first_words(*this, r, count, to);
                     return;
                 }
-                // In the lengths' own type, of which a register holds more; any holds 64.
-                using length_type = std::make_unsigned_t<std::remove_cvref_t<decltype(at(r))>>;
+                // In 32 bits, of which a register holds more. Lengths were checked; whatever they became, they stay within n.
                 const auto* lengths = data() + r;
-                const auto most = static_cast<length_type>(n);
+                const auto most = static_cast<std::uint32_t>(n);
                 for (std::size_t i = 0; i < count; ++i)
                 {
-                    const length_type kept = std::min(static_cast<length_type>(lengths[i]), most);
-                    const auto bits = Side == padding::right ? kept : static_cast<length_type>(most - kept);
+                    const std::uint32_t length = std::min(static_cast<std::uint32_t>(lengths[i]), most);
+                    const std::uint32_t bits = Side == padding::right ? length : most - length;
                     if constexpr (std::is_same_v<W, word_t>)
                     {
                         to[i] = bits;
@@ -98,8 +97,7 @@ namespace xmask::inline XMASK_ABI
                     else
                     {
                         // In two steps, because a shift by 32 is not defined.
-                        const auto shift = static_cast<std::uint32_t>(bits);
-                        to[i] = static_cast<W>((std::uint32_t(1) << shift / 2 << (shift - shift / 2)) - 1);
+                        to[i] = static_cast<W>((std::uint32_t(1) << bits / 2 << (bits - bits / 2)) - 1);
                     }
                 }
                 if constexpr (std::is_same_v<W, word_t>)
