@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <deque>
 #include <vector>
 
@@ -153,6 +154,13 @@ TEST_CASE("a length beyond the row is refused, with its row and value", "[length
         xmask::keep_last({1, 2, -1}, 4), std::out_of_range,
         Message("xmask::keep_last: length -1 of row 2 is outside of [0, 4]")
     );
+    for (const std::int64_t length : {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()})
+    {
+        REQUIRE_THROWS_AS(xmask::keep_lengths(xt::xtensor<std::int64_t, 1>{0, length, 4}, 4), std::out_of_range);
+        const xt::xtensor<std::uint64_t, 1> unsigned_lengths = {4, static_cast<std::uint64_t>(length)};
+        REQUIRE_THROWS_AS(xmask::keep_lengths(unsigned_lengths, 4), std::out_of_range);
+        REQUIRE_THROWS_AS(xmask::keep_lengths(unsigned_lengths + std::uint64_t(1), 5), std::out_of_range);
+    }
     REQUIRE_THROWS_MATCHES(
         xmask::keep_lengths({1}, 0), std::out_of_range,
         Message("xmask::keep_lengths: length 1 of row 0 is outside of [0, 0]")

@@ -126,46 +126,44 @@ namespace xmask::inline XMASK_ABI
                 return data()[m_offsets(r)];
             }
 
+            template <class T>
+            static auto as_unsigned(T length) noexcept
+            {
+                return static_cast<std::make_unsigned_t<T>>(length);
+            }
+
             /// Looks at all of them, so that the compiler may compare many at a time.
             [[nodiscard]] bool all_within(std::size_t n) const noexcept
             {
+                using number = decltype(as_unsigned(at(0)));
+                // The largest tells, as negative ones are larger than all. Few processors find the largest of several of 64
+                // bits; of those it is the sign of a length, or of what is left behind it.
+                constexpr bool by_sign = sizeof(number) == sizeof(n);
+                number seen = 0;
+                const auto look_at = [&](auto length) {
+                    const number positive = as_unsigned(length);
+                    seen = by_sign ? static_cast<number>(seen | positive | (n - positive)) : std::max(seen, positive);
+                };
                 const std::size_t rows = rows_of(m_shape);
-                bool within = true;
                 if (m_offsets.uniform(1))
                 {
-                    for (const auto* at = data(); at != data() + rows; ++at)
-                    {
-                        within &= is_within(*at, n);
-                    }
-                    return within;
-                }
-                for (std::size_t r = 0; r < rows; ++r)
-                {
-                    within &= is_within(at(r), n);
-                }
-                return within;
-            }
-
-            template <class T>
-            static bool is_within(T length, std::size_t n) noexcept
-            {
-                // In T itself, whose registers hold the most.
-                const T longest = static_cast<T>(std::min<std::uintmax_t>(n, std::numeric_limits<T>::max()));
-                if constexpr (std::is_signed_v<T>)
-                {
-                    return (length >= 0) & (length <= longest);
+                    std::for_each(data(), data() + rows, look_at);
                 }
                 else
                 {
-                    return length <= longest;
+                    for (std::size_t r = 0; r < rows; ++r)
+                    {
+                        look_at(at(r));
+                    }
                 }
+                return by_sign ? seen <= std::numeric_limits<number>::max() / 2 : seen <= n;
             }
 
             XMASK_COLD void throw_outside(const char* name, std::size_t n) const
             {
                 for (std::size_t r = 0; r < rows_of(m_shape); ++r)
                 {
-                    if (const auto length = at(r); !is_within(length, n))
+                    if (const auto length = at(r); as_unsigned(length) > n)
                     {
                         throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
                     }
