@@ -66,7 +66,7 @@ namespace
         xt::xtensor<std::int64_t, 1> classes;
     };
 
-    /// Some work, which gives a number that depends on all that it computed first.
+    /// Some work on the tensors, which gives the number that it computes, or 0 where it writes to y.
     struct work
     {
         const char* name;

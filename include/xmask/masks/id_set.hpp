@@ -90,7 +90,13 @@ namespace xmask::inline XMASK_ABI
             ids.erase(to, ids.end());
         }
 
-        /// Ids of the tokens' own type. Those that the type can't hold are in no token, and left out.
+        /// Ids, or one, of the tokens' own type. Those that the type can't hold are in no token, and left out.
+        template <class T, std::integral I>
+        std::vector<T> ids_of(const I& id)
+        {
+            return fits<T>(id) ? std::vector<T>(1, static_cast<T>(id)) : std::vector<T>();
+        }
+
         template <class T, class I>
         std::vector<T> ids_of(const I& ids)
         {
@@ -851,13 +857,9 @@ namespace xmask::inline XMASK_ABI
                 using closure = std::conditional_t<std::is_lvalue_reference_v<I>, const id_set<T>&, id_set<T>>;
                 return id_test<T, closure>(std::forward<I>(ids));
             }
-            else if constexpr (std::integral<std::remove_cvref_t<I>>)
-            {
-                return id_test<T, id_set<T>>(id_set<T>(std::array{ids}));
-            }
             else
             {
-                return id_test<T, id_set<T>>(id_set<T>(ids));
+                return id_test<T, id_set<T>>(id_set<T>(ids_of<T>(ids)));
             }
         }
 
@@ -868,10 +870,6 @@ namespace xmask::inline XMASK_ABI
             if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>)
             {
                 return make_set_test<T>(std::forward<I>(ids));
-            }
-            else if constexpr (std::integral<std::remove_cvref_t<I>>)
-            {
-                return id_lookup<T>(ids_of<T>(std::array{ids}));
             }
             else
             {
