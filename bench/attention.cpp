@@ -22,6 +22,8 @@
 #include <xmask/masks/patterns.hpp>
 #include <xmask/reduce/softmax.hpp>
 
+#include "median.hpp"
+
 namespace
 {
     std::size_t bytes = 0;
@@ -74,12 +76,6 @@ namespace
         const auto start = clock::now();
         f();
         return std::chrono::duration<double, std::milli>(clock::now() - start).count();
-    }
-
-    double median(std::vector<double> times)
-    {
-        std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-        return times[times.size() / 2];
     }
 
     struct tensors
@@ -196,9 +192,9 @@ int main(int argc, char** argv)
     std::printf("%-42s %9s  %s  %s\n", "", "ms", "x unmasked", "x one after another");
     for (const line& l : lines)
     {
-        const double time = median(l.times);
-        const double of_unmasked = time / median(lines[1].times);
-        std::printf("%-42s %9.2f  %10.3f  %.3f\n", l.name, time, of_unmasked, time / median(lines[0].times));
+        const double time = bench::median(l.times);
+        const double of_unmasked = time / bench::median(lines[1].times);
+        std::printf("%-42s %9.2f  %10.3f  %.3f\n", l.name, time, of_unmasked, time / bench::median(lines[0].times));
     }
     std::puts("bytes beside the result, window of 256:");
     for (std::size_t tokens = n / 4; tokens <= 4 * n && tokens != 0; tokens *= 2)

@@ -140,17 +140,6 @@ namespace bench
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     }
 
-    double median(samples values)
-    {
-        if (values.empty())
-        {
-            return 0;
-        }
-        const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-        std::nth_element(values.begin(), middle, values.end());
-        return *middle;
-    }
-
     double ratio(const samples& a, const samples& b)
     {
         samples ratios(std::min(a.size(), b.size()));

@@ -14,6 +14,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include "median.hpp"
+
 namespace bench
 {
     // ---- Families ---------------------------------------------------------------------------------------------------
@@ -108,8 +110,6 @@ namespace bench
 
     // The median over the rounds of a / b, or 0 where either took no part.
     double ratio(const samples& a, const samples& b);
-
-    double median(samples values);
 
     // What a row compares: ways to do the same.
     enum way : std::size_t

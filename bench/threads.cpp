@@ -26,6 +26,8 @@
 #include <xmask/reduce/softmax.hpp>
 #include <xmask/reduce/sum.hpp>
 
+#include "median.hpp"
+
 namespace
 {
     using table = xt::xtensor<float, 2>;
@@ -110,13 +112,6 @@ namespace
         return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     }
 
-    double median(std::vector<double> times)
-    {
-        const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-        std::nth_element(times.begin(), middle, times.end());
-        return *middle;
-    }
-
     std::vector<int> thread_counts()
     {
         std::vector<int> counts;
@@ -156,11 +151,11 @@ namespace
                 }
             }
         }
-        const double one = median(times[0]);
+        const double one = bench::median(times[0]);
         std::printf("%-40s %9.1f us", some.name, one);
         for (std::size_t i = 1; i < counts.size(); ++i)
         {
-            std::printf(" %9.2f", one / median(times[i]));
+            std::printf(" %9.2f", one / bench::median(times[i]));
         }
         std::printf("\n");
     }
