@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 // Pieces of work that are timed in turn, and what comes of it. Knows nothing of tensors.
 
@@ -16,187 +16,154 @@
 
 #include "median.hpp"
 
-namespace bench
-{
-    // ---- Families ---------------------------------------------------------------------------------------------------
+namespace bench {
+// ---- Families ---------------------------------------------------------------------------------------------------
 
-    // The parts of the report, in order. Families of a part come in the order of their files' names.
-    enum class part
+// The parts of the report, in order. Families of a part come in the order of their files' names.
+enum class part {
+    copies,
+    apply,
+    masks,
+    ask,
+    reduce,
+    shapes,
+};
+
+// A namespace-scope object of this makes a family of rows known: its function adds them.
+class family {
+public:
+    family(part in, void (*register_rows)());
+};
+
+// ---- Work -------------------------------------------------------------------------------------------------------
+
+// Where there is nothing to compare with.
+struct nothing {};
+
+// A piece of work, many calls of which are timed at once; or none.
+class contender {
+public:
+    contender() = default;
+
+    template <class F>
+    contender(F&& work)
+        requires(!std::same_as<std::decay_t<F>, contender>)
     {
-        copies,
-        apply,
-        masks,
-        ask,
-        reduce,
-        shapes,
-    };
-
-    // A namespace-scope object of this makes a family of rows known: its function adds them.
-    class family
-    {
-    public:
-
-        family(part in, void (*register_rows)());
-    };
-
-    // ---- Work -------------------------------------------------------------------------------------------------------
-
-    // Where there is nothing to compare with.
-    struct nothing
-    {
-    };
-
-    // A piece of work, many calls of which are timed at once; or none.
-    class contender
-    {
-    public:
-
-        contender() = default;
-
-        template <class F>
-        contender(F&& work)
-            requires(!std::same_as<std::decay_t<F>, contender>)
-        {
-            if constexpr (!std::same_as<std::decay_t<F>, nothing>)
-            {
-                m_run = [work](std::size_t calls) {
-                    for (std::size_t i = 0; i < calls; ++i)
-                    {
-                        work();
-                        benchmark::ClobberMemory();
-                    }
-                };
-            }
+        if constexpr (!std::same_as<std::decay_t<F>, nothing>) {
+            m_run = [work](std::size_t calls) {
+                for (std::size_t i = 0; i < calls; ++i) {
+                    work();
+                    benchmark::ClobberMemory();
+                }
+            };
         }
+    }
 
-        explicit operator bool() const
-        {
-            return static_cast<bool>(m_run);
-        }
+    explicit operator bool() const { return static_cast<bool>(m_run); }
 
-        void call() const
-        {
-            m_run(1);
-        }
+    void call() const { m_run(1); }
 
-        // Finds out how many calls are timed at once.
-        void prepare();
+    // Finds out how many calls are timed at once.
+    void prepare();
 
-        // What would take too long takes part in fewer rounds.
-        bool takes_part() const;
+    // What would take too long takes part in fewer rounds.
+    bool takes_part() const;
 
-        // Seconds a call. What fits into the cache is in it.
-        double measure();
+    // Seconds a call. What fits into the cache is in it.
+    double measure();
 
-        std::size_t calls() const
-        {
-            return m_calls;
-        }
+    std::size_t calls() const { return m_calls; }
 
-    private:
+private:
+    double seconds(std::size_t calls) const;
 
-        double seconds(std::size_t calls) const;
+    std::function<void(std::size_t)> m_run;
+    std::size_t m_calls = 1;
+    std::size_t m_rounds = 0;
+    double m_spent = 0;
+};
 
-        std::function<void(std::size_t)> m_run;
-        std::size_t m_calls = 1;
-        std::size_t m_rounds = 0;
-        double m_spent = 0;
-    };
+// ---- Results ----------------------------------------------------------------------------------------------------
 
-    // ---- Results ----------------------------------------------------------------------------------------------------
+// Seconds a call of one contender, one sample a round.
+using samples = std::vector<double>;
 
-    // Seconds a call of one contender, one sample a round.
-    using samples = std::vector<double>;
+// The median over the rounds of a / b, or 0 where either took no part.
+double ratio(const samples& a, const samples& b);
 
-    // The median over the rounds of a / b, or 0 where either took no part.
-    double ratio(const samples& a, const samples& b);
+// What a row compares: ways to do the same.
+enum way : std::size_t { ours, reference, xtensor, by_hand, libtorch, way_count };
 
-    // What a row compares: ways to do the same.
-    enum way : std::size_t
-    {
-        ours,
-        reference,
-        xtensor,
-        by_hand,
-        libtorch,
-        way_count
-    };
+struct result {
+    std::string name;
+    part in;
+    std::string reference_name = {};
+    std::array<samples, way_count> seconds = {};
 
-    struct result
-    {
-        std::string name;
-        part in;
-        std::string reference_name = {};
-        std::array<samples, way_count> seconds = {};
+    bool has(way which) const { return !seconds[which].empty(); }
 
-        bool has(way which) const
-        {
-            return !seconds[which].empty();
-        }
+    // How many times as long as b is a, or 0 where either took no part.
+    double over(way a, way b) const { return ratio(seconds[a], seconds[b]); }
+};
 
-        // How many times as long as b is a, or 0 where either took no part.
-        double over(way a, way b) const
-        {
-            return ratio(seconds[a], seconds[b]);
-        }
-    };
+// Points that differ in one thing, as in their shape, beside the first of them, which is the unit.
+struct series {
+    std::string table; // series of one table have the same labels
+    std::string name;
+    std::vector<std::string> labels;
+    std::vector<samples> seconds;
+};
 
-    // Points that differ in one thing, as in their shape, beside the first of them, which is the unit.
-    struct series
-    {
-        std::string table;    // series of one table have the same labels
-        std::string name;
-        std::vector<std::string> labels;
-        std::vector<samples> seconds;
-    };
+// In the order in which they were added. Rows that were not asked for have no samples.
+const std::vector<result>& results();
+const std::vector<series>& all_series();
 
-    // In the order in which they were added. Rows that were not asked for have no samples.
-    const std::vector<result>& results();
-    const std::vector<series>& all_series();
+// The row of this name if it was measured, or null.
+const result* find_result(const std::string& name);
 
-    // The row of this name if it was measured, or null.
-    const result* find_result(const std::string& name);
+// A run to see that everything works: one round, and less memory in DRAM's stead.
+bool is_smoke_run();
 
-    // A run to see that everything works: one round, and less memory in DRAM's stead.
-    bool is_smoke_run();
+// ---- Comparing --------------------------------------------------------------------------------------------------
 
-    // ---- Comparing --------------------------------------------------------------------------------------------------
+// Ends the program with status 1 where an answer is wrong.
+void check(const std::string& name, bool right);
 
-    // Ends the program with status 1 where an answer is wrong.
-    void check(const std::string& name, bool right);
+// Ours beside a reference, mostly a copy, and other ways to do the same.
+struct contenders {
+    contender ours = {};
+    contender reference = {};
+    contender xtensor = {};
+    contender by_hand = {};
+    contender libtorch = {};
+    const char* reference_name = "memcpy";
+};
 
-    // Ours beside a reference, mostly a copy, and other ways to do the same.
-    struct contenders
-    {
-        contender ours = {};
-        contender reference = {};
-        contender xtensor = {};
-        contender by_hand = {};
-        contender libtorch = {};
-        const char* reference_name = "memcpy";
-    };
+// Whether the answer is there. Forgets it, so that the next contender has to give its own.
+using answer_check = std::function<bool()>;
 
-    // Whether the answer is there. Forgets it, so that the next contender has to give its own.
-    using answer_check = std::function<bool()>;
+// First asks each but the reference for the answer, then times them all in turn, so that whatever
+// else the machine does falls on all of them alike.
+void compare(
+    benchmark::State& state, const std::string& name, contenders all, const answer_check& is_right
+);
 
-    // First asks each but the reference for the answer, then times them all in turn, so that whatever else the machine does
-    // falls on all of them alike.
-    void compare(benchmark::State& state, const std::string& name, contenders all, const answer_check& is_right);
+struct point {
+    std::string label;
+    contender work;
+};
 
-    struct point
-    {
-        std::string label;
-        contender work;
-    };
+// The same for a series; its points check their answers themselves.
+void compare_series(
+    benchmark::State& state, const std::string& table, const std::string& name,
+    std::vector<point> points
+);
 
-    // The same for a series; its points check their answers themselves.
-    void compare_series(benchmark::State& state, const std::string& table, const std::string& name, std::vector<point> points);
+// Adds a row, or a series, which is measured by this.
+using measurement = std::function<void(benchmark::State&, const std::string& name)>;
 
-    // Adds a row, or a series, which is measured by this.
-    using measurement = std::function<void(benchmark::State&, const std::string& name)>;
+void add(const std::string& name, measurement run);
 
-    void add(const std::string& name, measurement run);
-
-    // Calls the functions of all families, in the order of the report.
-    void register_families();
-}
+// Calls the functions of all families, in the order of the report.
+void register_families();
+} // namespace bench

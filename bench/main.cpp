@@ -1,7 +1,7 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// xmask beside a copy of the same bytes, and beside other ways to do the same: with xtensor alone, by hand with xsimd, and
-// with libtorch where it is found.
+// xmask beside a copy of the same bytes, and beside other ways to do the same: with xtensor alone,
+// by hand with xsimd, and with libtorch where it is found.
 //
 //     xmask_bench                                       everything
 //     xmask_bench --benchmark_filter='masked_fill.*L2'  as all options of Google Benchmark
@@ -15,146 +15,117 @@
 #include "bench.hpp"
 #include "report.hpp"
 
-namespace bench
-{
-    namespace
-    {
-        bool smoke_run = false;
+namespace bench {
+namespace {
+bool smoke_run = false;
 
-        std::string version(int major, int minor, int patch)
-        {
-            return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
-        }
-
-        std::string processor()
-        {
-            std::ifstream in("/proc/cpuinfo");
-            for (std::string line; std::getline(in, line);)
-            {
-                if (line.starts_with("model name") && line.find(": ") != std::string::npos)
-                {
-                    return line.substr(line.find(": ") + 2);
-                }
-            }
-            return "unknown";
-        }
-
-        std::vector<fact> facts()
-        {
-#ifdef __clang__
-            const std::string compiler = __VERSION__;
-#else
-            const std::string compiler = "g++ " __VERSION__;
-#endif
-#ifdef XTENSOR_USE_XSIMD
-            const char* use_xsimd = "defined";
-#else
-            const char* use_xsimd = "not defined";
-#endif
-            return {
-                {"processor", processor()},
-                {"compiler", compiler},
-                {"flags", BENCH_FLAGS},
-                {"xsimd's default arch", xsimd::default_arch::name()},
-                {"xsimd", version(XSIMD_VERSION_MAJOR, XSIMD_VERSION_MINOR, XSIMD_VERSION_PATCH)},
-                {"xtensor", version(XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH)},
-                {"XTENSOR_USE_XSIMD", use_xsimd},
-                {"libtorch", with_libtorch::description()},
-            };
-        }
-
-        // Says only how far it is; the tables come at the end.
-        class progress : public benchmark::BenchmarkReporter
-        {
-        public:
-
-            bool ReportContext(const Context& /*context*/) override
-            {
-                return true;
-            }
-
-            void ReportRuns(const std::vector<Run>& runs) override
-            {
-                std::fprintf(stderr, "%s\n", runs.empty() ? "" : runs[0].benchmark_name().c_str());
-            }
-        };
-
-        struct options
-        {
-            std::vector<char*> for_benchmark;
-            std::string report_path = {};
-            bool machine_readable = false;
-        };
-
-        // What follows `name` in an argument that begins with it, or null.
-        const char* value_of(const char* argument, std::string_view name)
-        {
-            return std::string_view(argument).starts_with(name) ? argument + name.size() : nullptr;
-        }
-
-        options read(int argc, char** argv)
-        {
-            static char least[] = "--benchmark_min_time=0.02";    // which the arguments after it override
-            options result{{argv[0], least}};
-            for (int i = 1; i < argc; ++i)
-            {
-                if (const char* path = value_of(argv[i], "--report="))
-                {
-                    result.report_path = path;
-                    continue;
-                }
-                if (const char* time = value_of(argv[i], "--benchmark_min_time="))
-                {
-                    smoke_run = std::atof(time) < 0.01;
-                }
-                if (const char* format = value_of(argv[i], "--benchmark_format="))
-                {
-                    result.machine_readable = std::string_view(format) != "console";
-                }
-                result.for_benchmark.push_back(argv[i]);
-            }
-            return result;
-        }
-
-        void run(const options& given)
-        {
-            if (given.report_path.empty())
-            {
-                benchmark::RunSpecifiedBenchmarks();
-                return;
-            }
-            progress reporter;
-            benchmark::RunSpecifiedBenchmarks(&reporter);
-        }
-    }
-
-    bool is_smoke_run()
-    {
-        return smoke_run;
-    }
+std::string version(int major, int minor, int patch) {
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
 }
 
-int main(int argc, char** argv)
-{
+std::string processor() {
+    std::ifstream in("/proc/cpuinfo");
+    for (std::string line; std::getline(in, line);) {
+        if (line.starts_with("model name") && line.find(": ") != std::string::npos) {
+            return line.substr(line.find(": ") + 2);
+        }
+    }
+    return "unknown";
+}
+
+std::vector<fact> facts() {
+#ifdef __clang__
+    const std::string compiler = __VERSION__;
+#else
+    const std::string compiler = "g++ " __VERSION__;
+#endif
+#ifdef XTENSOR_USE_XSIMD
+    const char* use_xsimd = "defined";
+#else
+    const char* use_xsimd = "not defined";
+#endif
+    return {
+        {"processor", processor()},
+        {"compiler", compiler},
+        {"flags", BENCH_FLAGS},
+        {"xsimd's default arch", xsimd::default_arch::name()},
+        {"xsimd", version(XSIMD_VERSION_MAJOR, XSIMD_VERSION_MINOR, XSIMD_VERSION_PATCH)},
+        {"xtensor", version(XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH)},
+        {"XTENSOR_USE_XSIMD", use_xsimd},
+        {"libtorch", with_libtorch::description()},
+    };
+}
+
+// Says only how far it is; the tables come at the end.
+class progress : public benchmark::BenchmarkReporter {
+public:
+    bool ReportContext(const Context& /*context*/) override { return true; }
+
+    void ReportRuns(const std::vector<Run>& runs) override {
+        std::fprintf(stderr, "%s\n", runs.empty() ? "" : runs[0].benchmark_name().c_str());
+    }
+};
+
+struct options {
+    std::vector<char*> for_benchmark;
+    std::string report_path = {};
+    bool machine_readable = false;
+};
+
+// What follows `name` in an argument that begins with it, or null.
+const char* value_of(const char* argument, std::string_view name) {
+    return std::string_view(argument).starts_with(name) ? argument + name.size() : nullptr;
+}
+
+options read(int argc, char** argv) {
+    static char least[] = "--benchmark_min_time=0.02"; // which the arguments after it override
+    options result{{argv[0], least}};
+    for (int i = 1; i < argc; ++i) {
+        if (const char* path = value_of(argv[i], "--report=")) {
+            result.report_path = path;
+            continue;
+        }
+        if (const char* time = value_of(argv[i], "--benchmark_min_time=")) {
+            smoke_run = std::atof(time) < 0.01;
+        }
+        if (const char* format = value_of(argv[i], "--benchmark_format=")) {
+            result.machine_readable = std::string_view(format) != "console";
+        }
+        result.for_benchmark.push_back(argv[i]);
+    }
+    return result;
+}
+
+void run(const options& given) {
+    if (given.report_path.empty()) {
+        benchmark::RunSpecifiedBenchmarks();
+        return;
+    }
+    progress reporter;
+    benchmark::RunSpecifiedBenchmarks(&reporter);
+}
+} // namespace
+
+bool is_smoke_run() { return smoke_run; }
+} // namespace bench
+
+int main(int argc, char** argv) {
     bench::options given = bench::read(argc, argv);
     int count = static_cast<int>(given.for_benchmark.size());
     given.for_benchmark.push_back(nullptr);
     benchmark::Initialize(&count, given.for_benchmark.data());
-    if (benchmark::ReportUnrecognizedArguments(count, given.for_benchmark.data()))
-    {
+    if (benchmark::ReportUnrecognizedArguments(count, given.for_benchmark.data())) {
         return 1;
     }
     const auto facts = bench::facts();
-    for (const bench::fact& f : facts)
-    {
+    for (const bench::fact& f : facts) {
         benchmark::AddCustomContext(f.name, f.value);
     }
     bench::register_families();
     bench::run(given);
     bench::print_report(given.machine_readable ? stderr : stdout, facts);
     benchmark::Shutdown();
-    if (!given.report_path.empty() && !bench::write_chart(given.report_path, facts))
-    {
+    if (!given.report_path.empty() && !bench::write_chart(given.report_path, facts)) {
         std::fprintf(stderr, "%s cannot be written\n", given.report_path.c_str());
         return 1;
     }

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -6,17 +6,14 @@
 #include <cstddef>
 #include <vector>
 
-namespace bench
-{
-    // The middle one of some values, or the larger of two in the middle; 0 where there are none.
-    inline double median(std::vector<double> values)
-    {
-        if (values.empty())
-        {
-            return 0;
-        }
-        const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-        std::nth_element(values.begin(), middle, values.end());
-        return *middle;
+namespace bench {
+// The middle one of some values, or the larger of two in the middle; 0 where there are none.
+inline double median(std::vector<double> values) {
+    if (values.empty()) {
+        return 0;
     }
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
 }
+} // namespace bench

@@ -1,7 +1,8 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A batch too large for the memory is computed in parts, micro-batches, and what they give is added up. Their sequences
-// have different lengths, so a mean of their means is not the mean of the whole: short ones would count too much.
+// A batch too large for the memory is computed in parts, micro-batches, and what they give is added
+// up. Their sequences have different lengths, so a mean of their means is not the mean of the
+// whole: short ones would count too much.
 //
 //     accumulate
 
@@ -14,16 +15,14 @@
 #include "example.hpp"
 #include "micro_batches.hpp"
 
-int main()
-{
+int main() {
     const example::micro_batches batches;
     std::cout << "Six micro-batches, whose sequences have unequal lengths:\n\n";
     xt::xtensor<float, 3> accumulated = xt::zeros<float>(batches.prediction.shape());
     std::vector<xmask::loss> parts;
     xmask::loss merged;
-    for (std::size_t i = 0; i < batches.count(); ++i)
-    {
-        parts.push_back(batches.part(i, accumulated));    // masked_mse of it, and its gradient
+    for (std::size_t i = 0; i < batches.count(); ++i) {
+        parts.push_back(batches.part(i, accumulated)); // masked_mse of it, and its gradient
         merged += parts.back();
     }
 
@@ -31,7 +30,8 @@ int main()
     const xmask::loss whole = batches.whole(gradient);
     example::show_losses("micro-batch", parts, "loss += loss, then loss.mean()", merged, whole);
 
-    // The gradient of the mean is that of the sum times 1 / weight, and the weight is known when all parts are.
+    // The gradient of the mean is that of the sum times 1 / weight, and the weight is known when
+    // all parts are.
     accumulated *= static_cast<float>(1 / merged.weight);
     gradient *= static_cast<float>(1 / whole.weight);
     example::compare_gradients(accumulated, gradient);

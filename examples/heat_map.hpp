@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 // A gate as a picture: the more open it is, the darker.
 
@@ -17,62 +17,55 @@
 
 #include <xmask/xmask.hpp>
 
-namespace example
-{
-    /// A matrix of numbers from 0 to 1, and what its rows and columns are.
-    struct heat_map
-    {
-        std::string title;
-        std::string columns;
-        std::vector<std::string> rows;
-        xt::xtensor<float, 2> values;
-    };
+namespace example {
+/// A matrix of numbers from 0 to 1, and what its rows and columns are.
+struct heat_map {
+    std::string title;
+    std::string columns;
+    std::vector<std::string> rows;
+    xt::xtensor<float, 2> values;
+};
 
-    /// One line for each row, one character for each number.
-    inline std::string to_text(const heat_map& map)
-    {
-        static constexpr std::array<std::string_view, 5> shades = {"·", "░", "▒", "▓", "█"};
-        std::string out;
-        for (std::size_t r = 0; r < map.rows.size(); ++r)
-        {
-            out.append("    ").append(map.rows[r]).append("  ");
-            for (std::size_t c = 0; c < map.values.shape(1); ++c)
-            {
-                const float open = std::clamp(map.values(r, c), 0.f, 1.f);
-                out.append(shades[static_cast<std::size_t>(std::lround(4 * open))]);
-            }
-            out.append("\n");
+/// One line for each row, one character for each number.
+inline std::string to_text(const heat_map& map) {
+    static constexpr std::array<std::string_view, 5> shades = {"·", "░", "▒", "▓", "█"};
+    std::string out;
+    for (std::size_t r = 0; r < map.rows.size(); ++r) {
+        out.append("    ").append(map.rows[r]).append("  ");
+        for (std::size_t c = 0; c < map.values.shape(1); ++c) {
+            const float open = std::clamp(map.values(r, c), 0.f, 1.f);
+            out.append(shades[static_cast<std::size_t>(std::lround(4 * open))]);
         }
-        return out;
+        out.append("\n");
     }
-
-    /// A square for each number.
-    inline std::string to_svg(const heat_map& map)
-    {
-        constexpr std::size_t cell = 16;
-        constexpr std::size_t left = 80;
-        constexpr std::size_t top = 48;
-        std::ostringstream out;
-        const auto text = [&](std::size_t x, std::size_t y, const std::string& what) {
-            out << "<text x=\"" << x << "\" y=\"" << y << "\" fill=\"#808080\">" << what << "</text>\n";
-        };
-        out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << left + cell * map.values.shape(1) + 8
-            << "\" height=\"" << top + cell * map.values.shape(0) + 8
-            << "\" font-family=\"sans-serif\" font-size=\"12\">\n<title>" << map.title << "</title>\n";
-        text(8, 18, map.title);
-        text(left, 40, map.columns);
-        for (std::size_t r = 0; r < map.rows.size(); ++r)
-        {
-            text(8, top + cell * r + 12, map.rows[r]);
-            for (std::size_t c = 0; c < map.values.shape(1); ++c)
-            {
-                const float open = std::clamp(map.values(r, c), 0.f, 1.f);
-                out << "<rect x=\"" << left + cell * c << "\" y=\"" << top + cell * r << "\" width=\"" << cell
-                    << "\" height=\"" << cell << "\" fill=\"#1f6feb\" fill-opacity=\"" << std::fixed << std::setprecision(2)
-                    << open << "\"/>\n";
-            }
-        }
-        out << "</svg>\n";
-        return out.str();
-    }
+    return out;
 }
+
+/// A square for each number.
+inline std::string to_svg(const heat_map& map) {
+    constexpr std::size_t cell = 16;
+    constexpr std::size_t left = 80;
+    constexpr std::size_t top = 48;
+    std::ostringstream out;
+    const auto text = [&](std::size_t x, std::size_t y, const std::string& what) {
+        out << "<text x=\"" << x << "\" y=\"" << y << "\" fill=\"#808080\">" << what << "</text>\n";
+    };
+    out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\""
+        << left + cell * map.values.shape(1) + 8 << "\" height=\""
+        << top + cell * map.values.shape(0) + 8
+        << "\" font-family=\"sans-serif\" font-size=\"12\">\n<title>" << map.title << "</title>\n";
+    text(8, 18, map.title);
+    text(left, 40, map.columns);
+    for (std::size_t r = 0; r < map.rows.size(); ++r) {
+        text(8, top + cell * r + 12, map.rows[r]);
+        for (std::size_t c = 0; c < map.values.shape(1); ++c) {
+            const float open = std::clamp(map.values(r, c), 0.f, 1.f);
+            out << "<rect x=\"" << left + cell * c << "\" y=\"" << top + cell * r << "\" width=\""
+                << cell << "\" height=\"" << cell << "\" fill=\"#1f6feb\" fill-opacity=\""
+                << std::fixed << std::setprecision(2) << open << "\"/>\n";
+        }
+    }
+    out << "</svg>\n";
+    return out.str();
+}
+} // namespace example

@@ -1,8 +1,8 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// The micro-batches of accumulate.cpp on many processes at a time: each rank of MPI computes its own, and one MPI_Allreduce
-// of a loss, which is two numbers, gives every rank the loss of the whole. However many ranks there are, loss and gradient
-// are the same.
+// The micro-batches of accumulate.cpp on many processes at a time: each rank of MPI computes its
+// own, and one MPI_Allreduce of a loss, which is two numbers, gives every rank the loss of the
+// whole. However many ranks there are, loss and gradient are the same.
 //
 //     mpiexec -n 4 ranks
 
@@ -18,38 +18,39 @@
 #include "example.hpp"
 #include "micro_batches.hpp"
 
-namespace
-{
-    static_assert(sizeof(xmask::loss) == 2 * sizeof(double), "a loss travels as two doubles");
+namespace {
+static_assert(sizeof(xmask::loss) == 2 * sizeof(double), "a loss travels as two doubles");
 
-    // What rank 0 shows of all ranks.
-    struct report
-    {
-        xmask::loss own;
-        xmask::loss total;
-    };
+// What rank 0 shows of all ranks.
+struct report {
+    xmask::loss own;
+    xmask::loss total;
+};
 
-    void show(const std::vector<report>& reports, const xt::xtensor<float, 3>& gathered, const example::micro_batches& batches)
-    {
-        xt::xtensor<float, 3> gradient;
-        const xmask::loss whole = batches.whole(gradient);
-        gradient *= static_cast<float>(1 / whole.weight);
-        std::vector<xmask::loss> parts;
-        for (const report& r : reports)
-        {
-            parts.push_back(r.own);
-            example::check(r.total.sum == reports[0].total.sum, "every rank has the same loss");
-            example::check(r.total.weight == whole.weight, "every rank has the whole's weight");
-        }
-        std::cout << "Six micro-batches on " << reports.size() << (reports.size() == 1 ? " rank" : " ranks") << ":\n\n";
-        example::show_losses("rank", parts, "one MPI_Allreduce of loss, then loss.mean()", reports[0].total, whole);
-        example::compare_gradients(gathered, gradient);
-        std::cout << "\nAll of it holds.\n";
+void show(
+    const std::vector<report>& reports, const xt::xtensor<float, 3>& gathered,
+    const example::micro_batches& batches
+) {
+    xt::xtensor<float, 3> gradient;
+    const xmask::loss whole = batches.whole(gradient);
+    gradient *= static_cast<float>(1 / whole.weight);
+    std::vector<xmask::loss> parts;
+    for (const report& r : reports) {
+        parts.push_back(r.own);
+        example::check(r.total.sum == reports[0].total.sum, "every rank has the same loss");
+        example::check(r.total.weight == whole.weight, "every rank has the whole's weight");
     }
+    std::cout << "Six micro-batches on " << reports.size()
+              << (reports.size() == 1 ? " rank" : " ranks") << ":\n\n";
+    example::show_losses(
+        "rank", parts, "one MPI_Allreduce of loss, then loss.mean()", reports[0].total, whole
+    );
+    example::compare_gradients(gathered, gradient);
+    std::cout << "\nAll of it holds.\n";
 }
+} // namespace
 
-int main(int argc, char** argv)
-{
+int main(int argc, char** argv) {
     MPI_Init(&argc, &argv);
     int rank = 0, ranks = 1;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -60,23 +61,25 @@ int main(int argc, char** argv)
     const example::micro_batches batches;
     xt::xtensor<float, 3> gradient = xt::zeros<float>(batches.prediction.shape());
     xmask::loss own;
-    for (std::size_t i = first; i < batches.count(); i += count)
-    {
+    for (std::size_t i = first; i < batches.count(); i += count) {
         own += batches.part(i, gradient);
     }
 
     xmask::loss total = own;
     MPI_Allreduce(MPI_IN_PLACE, &total, 2, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
-    gradient *= static_cast<float>(1 / total.weight);    // of the mean over the whole
+    gradient *= static_cast<float>(1 / total.weight); // of the mean over the whole
 
-    // That is all. What follows brings it to rank 0, which looks at it: a gradient is 0 where it is another rank's.
+    // That is all. What follows brings it to rank 0, which looks at it: a gradient is 0 where it is
+    // another rank's.
     const report mine = {own, total};
     std::vector<report> reports(rank == 0 ? count : 0);
     MPI_Gather(&mine, 4, MPI_DOUBLE, reports.data(), 4, MPI_DOUBLE, 0, MPI_COMM_WORLD);
     xt::xtensor<float, 3> gathered = gradient;
-    MPI_Reduce(gradient.data(), gathered.data(), static_cast<int>(gradient.size()), MPI_FLOAT, MPI_SUM, 0, MPI_COMM_WORLD);
-    if (rank == 0)
-    {
+    MPI_Reduce(
+        gradient.data(), gathered.data(), static_cast<int>(gradient.size()), MPI_FLOAT, MPI_SUM, 0,
+        MPI_COMM_WORLD
+    );
+    if (rank == 0) {
         show(reports, gathered, batches);
     }
     MPI_Finalize();

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <limits>
@@ -17,34 +17,26 @@
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 
-namespace
-{
-    using shape_t = std::vector<std::size_t>;
+namespace {
+using shape_t = std::vector<std::size_t>;
 
-    double gate(double z)
-    {
-        return 1 / (1 + std::exp(-z));
-    }
+double gate(double z) { return 1 / (1 + std::exp(-z)); }
 
-    template <class T>
-    constexpr double tolerance = std::is_same_v<T, float> ? 1e-6 : 1e-14;
-}
+template <class T>
+constexpr double tolerance = std::is_same_v<T, float> ? 1e-6 : 1e-14;
+} // namespace
 
-TEMPLATE_TEST_CASE("a gate is the logistic function, of any layout", "[gate]", float, double)
-{
+TEMPLATE_TEST_CASE("a gate is the logistic function, of any layout", "[gate]", float, double) {
     using T = TestType;
-    for (const std::size_t n : oracle::columns)
-    {
+    for (const std::size_t n : oracle::columns) {
         const auto z = oracle::random<T>({3, n}, 1);
         const auto x = oracle::random<T>({3, n}, 2);
         xt::xarray<double> expected = z;
-        for (auto& value : expected)
-        {
+        for (auto& value : expected) {
             value = gate(value);
         }
         xt::xarray<double> product = expected;
-        for (std::size_t i = 0; i < product.size(); ++i)
-        {
+        for (std::size_t i = 0; i < product.size(); ++i) {
             product.flat(i) *= static_cast<double>(x.flat(i));
         }
         oracle::for_each_layout(z, [&](const auto& logits, const std::string& layout) {
@@ -54,13 +46,17 @@ TEMPLATE_TEST_CASE("a gate is the logistic function, of any layout", "[gate]", f
             xt::noalias(y) = xmask::multiply(x, xmask::sigmoid_gate(logits));
             REQUIRE(oracle::close(y, product, tolerance<T>));
             y = 2 * xmask::multiply(x, xmask::sigmoid_gate(logits)) - x;
-            REQUIRE(oracle::close(y, xt::xarray<double>(2. * product - xt::cast<double>(x)), 2 * tolerance<T>));
+            REQUIRE(
+                oracle::
+                    close(y, xt::xarray<double>(2. * product - xt::cast<double>(x)), 2 * tolerance<T>)
+            );
         });
     }
 }
 
-TEMPLATE_TEST_CASE("a gate alone is computed in registers, as one that multiplies is", "[gate]", float, double)
-{
+TEMPLATE_TEST_CASE(
+    "a gate alone is computed in registers, as one that multiplies is", "[gate]", float, double
+) {
     using T = TestType;
     const auto z = oracle::random<T>({3, 331}, 1);
     const xt::xarray<T> ones = xt::ones<T>({3, 331});
@@ -77,37 +73,42 @@ TEMPLATE_TEST_CASE("a gate alone is computed in registers, as one that multiplie
     REQUIRE(oracle::close(other, xt::xarray<T>(multiplied + multiplied), tolerance<T>));
 }
 
-TEST_CASE("a gate is an expression as others are, and holds what is temporary", "[gate]")
-{
+TEST_CASE("a gate is an expression as others are, and holds what is temporary", "[gate]") {
     const auto z = oracle::random<float>({4, 67}, 1);
     const auto gate_of_sum = xmask::sigmoid_gate(xt::xarray<float>(z + 1.f));
     STATIC_REQUIRE(std::is_same_v<decltype(gate_of_sum)::value_type, float>);
     REQUIRE(gate_of_sum.shape() == z.shape());
     std::size_t i = 0;
-    for (const float open : gate_of_sum)
-    {
-        REQUIRE(std::abs(static_cast<double>(open) - gate(static_cast<double>(z.flat(i++)) + 1)) <= 1e-6);
+    for (const float open : gate_of_sum) {
+        REQUIRE(
+            std::abs(static_cast<double>(open) - gate(static_cast<double>(z.flat(i++)) + 1)) <= 1e-6
+        );
     }
     REQUIRE(i == z.size());
-    REQUIRE(std::abs(static_cast<double>(gate_of_sum(2, 3)) - gate(static_cast<double>(z(2, 3)) + 1)) <= 1e-6);
+    REQUIRE(
+        std::abs(static_cast<double>(gate_of_sum(2, 3)) - gate(static_cast<double>(z(2, 3)) + 1)) <=
+        1e-6
+    );
     const xt::xarray<float> row = xt::view(gate_of_sum, 1);
-    REQUIRE(oracle::close(row, xt::xarray<float>(xt::view(xt::xarray<float>(gate_of_sum), 1)), 1e-6));
+    REQUIRE(oracle::close(row, xt::xarray<float>(xt::view(xt::xarray<float>(gate_of_sum), 1)), 1e-6)
+    );
     const xt::xarray<float> number = 0.f;
     REQUIRE(xmask::sigmoid_gate(number)() == 0.5f);
     // Where a mask chooses, too, and of another type than what it multiplies.
-    const xt::xarray<float> filled = xmask::masked_fill(gate_of_sum, xmask::keep_above(z, 0.f), -1.f);
+    const xt::xarray<float> filled =
+        xmask::masked_fill(gate_of_sum, xmask::keep_above(z, 0.f), -1.f);
     const xt::xarray<double> wide = z;
     const xt::xarray<float> product = xmask::multiply(z, xmask::sigmoid_gate(wide));
-    for (i = 0; i < z.size(); ++i)
-    {
+    for (i = 0; i < z.size(); ++i) {
         const auto at = static_cast<double>(z.flat(i));
-        REQUIRE(std::abs(static_cast<double>(filled.flat(i)) - (at > 0 ? gate(at + 1) : -1)) <= 1e-6);
+        REQUIRE(
+            std::abs(static_cast<double>(filled.flat(i)) - (at > 0 ? gate(at + 1) : -1)) <= 1e-6
+        );
         REQUIRE(std::abs(static_cast<double>(product.flat(i)) - at * gate(at)) <= 1e-6);
     }
 }
 
-TEMPLATE_TEST_CASE("a gate overflows nowhere", "[gate]", float, double)
-{
+TEMPLATE_TEST_CASE("a gate overflows nowhere", "[gate]", float, double) {
     using limits = std::numeric_limits<TestType>;
     xt::xarray<TestType> z = xt::zeros<TestType>({100});
     z(0) = limits::infinity();
@@ -136,22 +137,20 @@ TEMPLATE_TEST_CASE("a gate overflows nowhere", "[gate]", float, double)
     REQUIRE(by_z(1) == 0);
 }
 
-TEMPLATE_TEST_CASE("gradients of a gate are its slopes", "[gate]", float, double)
-{
+TEMPLATE_TEST_CASE("gradients of a gate are its slopes", "[gate]", float, double) {
     using T = TestType;
-    for (const std::size_t n : oracle::columns)
-    {
+    for (const std::size_t n : oracle::columns) {
         const auto x = oracle::random<T>({2, n}, 1);
         const auto z = oracle::random<T>({2, n}, 2);
         const auto upstream = oracle::random<T>({2, n}, 3);
         xt::xarray<double> slope_x = x;
         xt::xarray<double> slope_z = x;
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
+        for (std::size_t i = 0; i < x.size(); ++i) {
             const auto u = static_cast<double>(upstream.flat(i));
             const auto at = static_cast<double>(z.flat(i));
             slope_x.flat(i) = u * gate(at);
-            slope_z.flat(i) = u * static_cast<double>(x.flat(i)) * (gate(at + 1e-6) - gate(at - 1e-6)) / 2e-6;
+            slope_z.flat(i) =
+                u * static_cast<double>(x.flat(i)) * (gate(at + 1e-6) - gate(at - 1e-6)) / 2e-6;
         }
         oracle::for_each_layout(x, [&](const auto& operand, const std::string& layout) {
             CAPTURE(n, layout);
@@ -169,12 +168,12 @@ TEMPLATE_TEST_CASE("gradients of a gate are its slopes", "[gate]", float, double
     }
 }
 
-TEST_CASE("the gradient by a gate that is broadcast is the sum of its uses", "[gate]")
-{
+TEST_CASE("the gradient by a gate that is broadcast is the sum of its uses", "[gate]") {
     const auto x = oracle::random<double>({3, 4, 70}, 1);
     const auto upstream = oracle::random<double>({3, 4, 70}, 3);
-    for (const shape_t& shape : {shape_t{70}, shape_t{4, 1}, shape_t{3, 1, 70}, shape_t{1, 4, 70}, shape_t{}, shape_t{1}})
-    {
+    for (const shape_t& shape :
+         {shape_t{70}, shape_t{4, 1}, shape_t{3, 1, 70}, shape_t{1, 4, 70}, shape_t{}, shape_t{1}
+         }) {
         const auto z = oracle::random<double>(shape, 2);
         const xt::xarray<double> wide = xt::broadcast(z, x.shape());
         xt::xarray<double> by_x;
@@ -186,12 +185,10 @@ TEST_CASE("the gradient by a gate that is broadcast is the sum of its uses", "[g
         REQUIRE(oracle::close(by_x, all_x, 0));
         REQUIRE(by_z.dimension() == shape.size());
         xt::xarray<double> sums = xt::zeros<double>(shape);
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
+        for (std::size_t i = 0; i < x.size(); ++i) {
             std::vector<std::size_t> index = {i / 280, i / 70 % 4, i % 70};
             index.erase(index.begin(), index.end() - static_cast<std::ptrdiff_t>(shape.size()));
-            for (std::size_t axis = 0; axis < shape.size(); ++axis)
-            {
+            for (std::size_t axis = 0; axis < shape.size(); ++axis) {
                 index[axis] = shape[axis] == 1 ? 0 : index[axis];
             }
             sums.element(index.begin(), index.end()) += all_z.flat(i);
@@ -200,10 +197,11 @@ TEST_CASE("the gradient by a gate that is broadcast is the sum of its uses", "[g
     }
 }
 
-TEMPLATE_TEST_CASE("a gate agrees with PyTorch", "[gate][reference]", float, double)
-{
+TEMPLATE_TEST_CASE("a gate agrees with PyTorch", "[gate][reference]", float, double) {
     using T = TestType;
-    const auto read = [](const char* array) { return oracle::reference<double>("multiply_soft_gate", array); };
+    const auto read = [](const char* array) {
+        return oracle::reference<double>("multiply_soft_gate", array);
+    };
     const xt::xarray<T> x = oracle::reference<float>("multiply_soft_gate", "x");
     const xt::xarray<T> z = oracle::reference<float>("multiply_soft_gate", "gate");
     const xt::xarray<T> upstream = read("up");
@@ -217,17 +215,21 @@ TEMPLATE_TEST_CASE("a gate agrees with PyTorch", "[gate][reference]", float, dou
     REQUIRE(oracle::close(by_z, read("grad_gate"), error));
 }
 
-TEST_CASE("a gate refuses shapes that do not fit, before anything is written", "[gate]")
-{
+TEST_CASE("a gate refuses shapes that do not fit, before anything is written", "[gate]") {
     const auto x = oracle::random<float>({2, 3}, 1);
     xt::xarray<float> by_x = {7};
     xt::xarray<float> by_z = {7};
     REQUIRE_THROWS_MATCHES(
-        xmask::sigmoid_gate_gradient(x, oracle::random<float>({3, 2}), x, by_x, by_z), std::invalid_argument,
-        MessageMatches(ContainsSubstring("sigmoid_gate_gradient") && ContainsSubstring("(3, 2)") && ContainsSubstring("(2, 3)"))
+        xmask::sigmoid_gate_gradient(x, oracle::random<float>({3, 2}), x, by_x, by_z),
+        std::invalid_argument,
+        MessageMatches(
+            ContainsSubstring("sigmoid_gate_gradient") && ContainsSubstring("(3, 2)") &&
+            ContainsSubstring("(2, 3)")
+        )
     );
     REQUIRE_THROWS_MATCHES(
-        xmask::sigmoid_gate_gradient(x, x, oracle::random<float>({3}), by_x, by_z), std::invalid_argument,
+        xmask::sigmoid_gate_gradient(x, x, oracle::random<float>({3}), by_x, by_z),
+        std::invalid_argument,
         MessageMatches(ContainsSubstring("the upstream gradient has shape (3,)"))
     );
     REQUIRE(by_x.size() == 1);

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstdint>
 #include <limits>
@@ -15,43 +15,44 @@
 
 // Masks that decide registers of elements without the way through a word.
 
-namespace
-{
-    using shape_t = std::vector<std::size_t>;
+namespace {
+using shape_t = std::vector<std::size_t>;
 
-    /// kept ? x : -7, by a loop.
-    template <class T, class F>
-    std::vector<T> expected_of(const xt::xarray<T>& x, F&& keeps)
-    {
-        auto result = oracle::elements(x);
-        for (std::size_t i = 0; i < result.size(); ++i)
-        {
-            result[i] = keeps(i) ? result[i] : static_cast<T>(-7);
-        }
-        return result;
+/// kept ? x : -7, by a loop.
+template <class T, class F>
+std::vector<T> expected_of(const xt::xarray<T>& x, F&& keeps) {
+    auto result = oracle::elements(x);
+    for (std::size_t i = 0; i < result.size(); ++i) {
+        result[i] = keeps(i) ? result[i] : static_cast<T>(-7);
     }
-
-    template <class X, class M, class T>
-    void require_filled(const X& x, const M& m, const std::vector<T>& expected)
-    {
-        xt::xarray<T> filled;
-        xt::noalias(filled) = xmask::masked_fill(x, m, static_cast<T>(-7));
-        REQUIRE(oracle::same_bits(oracle::elements(filled), expected));
-    }
+    return result;
 }
 
-TEMPLATE_TEST_CASE("Thresholds choose lanes", "[masked_fill][threshold]", float, double, std::int32_t)
-{
+template <class X, class M, class T>
+void require_filled(const X& x, const M& m, const std::vector<T>& expected) {
+    xt::xarray<T> filled;
+    xt::noalias(filled) = xmask::masked_fill(x, m, static_cast<T>(-7));
+    REQUIRE(oracle::same_bits(oracle::elements(filled), expected));
+}
+} // namespace
+
+TEMPLATE_TEST_CASE(
+    "Thresholds choose lanes", "[masked_fill][threshold]", float, double, std::int32_t
+) {
     using T = TestType;
-    for (const std::size_t n : oracle::columns)
-    {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
         const auto x = oracle::random<T>({3, n}, 1);
         const auto y = oracle::elements(x);
-        require_filled(x, !xmask::keep_at_most(x, 1), expected_of(x, [&](std::size_t i) { return !(y[i] <= 1); }));
+        require_filled(x, !xmask::keep_at_most(x, 1), expected_of(x, [&](std::size_t i) {
+                           return !(y[i] <= 1);
+                       }));
         require_filled(
             x, (xmask::keep_above(x, -1) && xmask::keep_below(x, 1)) ^ xmask::keep_between(x, 1, 2),
-            expected_of(x, [&](std::size_t i) { return (y[i] > -1 && y[i] < 1) != (y[i] >= 1 && y[i] <= 2); })
+            expected_of(
+                x,
+                [&](std::size_t i) { return (y[i] > -1 && y[i] < 1) != (y[i] >= 1 && y[i] <= 2); }
+            )
         );
         require_filled(
             x, xmask::keep_between(x, -2, 0) || xmask::keep_above(x, 1),
@@ -60,10 +61,10 @@ TEMPLATE_TEST_CASE("Thresholds choose lanes", "[masked_fill][threshold]", float,
     }
 }
 
-TEST_CASE("Thresholds choose lanes of any layout, and of a replacement", "[masked_fill][threshold]")
-{
-    for (const std::size_t n : {65u, 1000u})
-    {
+TEST_CASE(
+    "Thresholds choose lanes of any layout, and of a replacement", "[masked_fill][threshold]"
+) {
+    for (const std::size_t n : {65u, 1000u}) {
         const auto x = oracle::random<float>({3, n}, 1);
         const auto y = oracle::elements(x);
         const auto expected = expected_of(x, [&](std::size_t i) { return y[i] > 0; });
@@ -80,31 +81,39 @@ TEST_CASE("Thresholds choose lanes of any layout, and of a replacement", "[maske
     }
 }
 
-TEMPLATE_TEST_CASE("Booleans choose lanes", "[masked_fill][boolean]", float, double, std::int16_t, std::uint8_t)
-{
+TEMPLATE_TEST_CASE(
+    "Booleans choose lanes", "[masked_fill][boolean]", float, double, std::int16_t, std::uint8_t
+) {
     using T = TestType;
-    for (const std::size_t n : oracle::columns)
-    {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
         const auto x = oracle::random<T>({3, n}, 1);
         const auto kept = oracle::random<bool>({3, n}, 2);
         const auto also = oracle::random<bool>({3, n}, 3);
         const auto a = oracle::elements(kept);
         const auto b = oracle::elements(also);
-        require_filled(x, xmask::keep_where(kept), expected_of(x, [&](std::size_t i) { return a[i] != 0; }));
+        require_filled(x, xmask::keep_where(kept), expected_of(x, [&](std::size_t i) {
+                           return a[i] != 0;
+                       }));
         require_filled(
-            x, xmask::keep_where(kept) && xmask::drop_where(also), expected_of(x, [&](std::size_t i) { return a[i] != 0 && b[i] == 0; })
+            x, xmask::keep_where(kept) && xmask::drop_where(also),
+            expected_of(x, [&](std::size_t i) { return a[i] != 0 && b[i] == 0; })
         );
         // One column, and one row, that stand for all.
         const auto column = oracle::random<bool>({3, 1}, 4);
-        require_filled(x, xmask::keep_where(column), expected_of(x, [&](std::size_t i) { return column.flat(i / n); }));
+        require_filled(x, xmask::keep_where(column), expected_of(x, [&](std::size_t i) {
+                           return column.flat(i / n);
+                       }));
         const auto row = oracle::random<bool>({n}, 5);
-        require_filled(x, xmask::keep_where(row), expected_of(x, [&](std::size_t i) { return row.flat(i % n); }));
+        require_filled(x, xmask::keep_where(row), expected_of(x, [&](std::size_t i) {
+                           return row.flat(i % n);
+                       }));
     }
 }
 
-TEMPLATE_TEST_CASE("A threshold that no real number meets, or any", "[masked_fill][threshold]", float, double)
-{
+TEMPLATE_TEST_CASE(
+    "A threshold that no real number meets, or any", "[masked_fill][threshold]", float, double
+) {
     using T = TestType;
     const T nan = std::numeric_limits<T>::quiet_NaN();
     auto x = oracle::random<T>({2, 70}, 1);

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <stdexcept>
 
@@ -16,67 +16,69 @@
 #include <xtensor/xdynamic_view.hpp>
 #endif
 
-namespace
-{
-    using shape_t = std::vector<std::size_t>;
+namespace {
+using shape_t = std::vector<std::size_t>;
 
-    template <class T>
-    std::vector<T> filled(std::vector<T> x, const std::vector<char>& kept, T value)
-    {
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
-            x[i] = kept[i] != 0 ? x[i] : value;
-        }
-        return x;
+template <class T>
+std::vector<T> filled(std::vector<T> x, const std::vector<char>& kept, T value) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        x[i] = kept[i] != 0 ? x[i] : value;
     }
+    return x;
 }
+} // namespace
 
-TEST_CASE("masked_fill reads any layout", "[masked_fill]")
-{
-    for (const std::size_t n : {0u, 1u, 3u, 64u, 130u})
-    {
+TEST_CASE("masked_fill reads any layout", "[masked_fill]") {
+    for (const std::size_t n : {0u, 1u, 3u, 64u, 130u}) {
         const shape_t shape = {3, 5, n};
         const auto x = oracle::random<float>(shape, 4);
         const auto kept = oracle::random<bool>(shape, 7);
         const auto expected = filled(oracle::elements(x), oracle::elements(kept), -1e9f);
         oracle::for_each_layout(x, [&](const auto& operand, const char* layout) {
             CAPTURE(n, layout);
-            const xt::xarray<float> y = xmask::masked_fill(operand, xmask::bitmask(xmask::keep_where(kept)), -1e9f);
+            const xt::xarray<float> y =
+                xmask::masked_fill(operand, xmask::bitmask(xmask::keep_where(kept)), -1e9f);
             REQUIRE(oracle::elements(y) == expected);
         });
         // Backwards in memory.
         const xt::xarray<float> reversed = xt::flip(x, 2);
-        const xt::xarray<float> y = xmask::masked_fill(xt::flip(reversed, 2), xmask::bitmask(xmask::keep_where(kept)), -1e9f);
+        const xt::xarray<float> y = xmask::masked_fill(
+            xt::flip(reversed, 2), xmask::bitmask(xmask::keep_where(kept)), -1e9f
+        );
         REQUIRE(oracle::elements(y) == expected);
     }
-    SECTION("a broadcast operand")
-    {
+    SECTION("a broadcast operand") {
         const auto row = oracle::random<float>({70}, 4);
         const auto kept = oracle::random<bool>({4, 70}, 7);
         const auto wide = xt::broadcast(row, {4, 70});
-        const xt::xarray<float> y = xmask::masked_fill(wide, xmask::bitmask(xmask::keep_where(kept)), 1.f);
-        REQUIRE(oracle::elements(y) == filled(oracle::elements(xt::xarray<float>(wide)), oracle::elements(kept), 1.f));
+        const xt::xarray<float> y =
+            xmask::masked_fill(wide, xmask::bitmask(xmask::keep_where(kept)), 1.f);
+        REQUIRE(
+            oracle::elements(y) ==
+            filled(oracle::elements(xt::xarray<float>(wide)), oracle::elements(kept), 1.f)
+        );
     }
-    SECTION("a view of chosen columns, which has no strides")
-    {
+    SECTION("a view of chosen columns, which has no strides") {
         const auto x = oracle::random<float>({4, 9}, 4);
         const auto chosen = xt::view(x, xt::all(), xt::keep(1, 5, 2));
         const auto kept = oracle::random<bool>({4, 3}, 7);
-        const xt::xarray<float> y = xmask::masked_fill(chosen, xmask::bitmask(xmask::keep_where(kept)), 1.f);
-        REQUIRE(oracle::elements(y) == filled(oracle::elements(xt::xarray<float>(chosen)), oracle::elements(kept), 1.f));
+        const xt::xarray<float> y =
+            xmask::masked_fill(chosen, xmask::bitmask(xmask::keep_where(kept)), 1.f);
+        REQUIRE(
+            oracle::elements(y) ==
+            filled(oracle::elements(xt::xarray<float>(chosen)), oracle::elements(kept), 1.f)
+        );
     }
 }
 
-TEST_CASE("masked_fill writes any destination", "[masked_fill]")
-{
+TEST_CASE("masked_fill writes any destination", "[masked_fill]") {
     const shape_t shape = {4, 70};
     const auto x = oracle::random<float>(shape, 6);
     const auto kept = oracle::random<bool>(shape, 7);
     const xmask::bitmask m = xmask::keep_where(kept);
     const auto expected = filled(oracle::elements(x), oracle::elements(kept), 5.f);
 
-    SECTION("containers, from nothing and from a wrong shape")
-    {
+    SECTION("containers, from nothing and from a wrong shape") {
         xt::xarray<float> array = xt::zeros<float>({2, 3, 4});
         array = xmask::masked_fill(x, m, 5.f);
         REQUIRE(oracle::elements(array) == expected);
@@ -90,8 +92,7 @@ TEST_CASE("masked_fill writes any destination", "[masked_fill]")
         REQUIRE(oracle::elements(constructed) == expected);
         REQUIRE(oracle::elements(xt::eval(xmask::masked_fill(x, m, 5.f))) == expected);
     }
-    SECTION("a fixed shape")
-    {
+    SECTION("a fixed shape") {
         xt::xtensor_fixed<float, xt::xshape<4, 70>> fixed;
         fixed = xmask::masked_fill(x, m, 5.f);
         REQUIRE(oracle::elements(fixed) == expected);
@@ -102,8 +103,7 @@ TEST_CASE("masked_fill writes any destination", "[masked_fill]")
         back = xmask::masked_fill(fixed, m, 5.f);
         REQUIRE(oracle::elements(back) == expected);
     }
-    SECTION("column-major")
-    {
+    SECTION("column-major") {
         xt::xarray<float, xt::layout_type::column_major> y;
         y = xmask::masked_fill(x, m, 5.f);
         REQUIRE(oracle::elements(y) == expected);
@@ -111,8 +111,7 @@ TEST_CASE("masked_fill writes any destination", "[masked_fill]")
         xt::noalias(y) = xmask::masked_fill(x, m, 5.f);
         REQUIRE(oracle::elements(y) == expected);
     }
-    SECTION("views, beside which nothing changes")
-    {
+    SECTION("views, beside which nothing changes") {
         // Columns 3, 5, ... of every second row; then rows with a gap between them.
         xt::xarray<float> wide = xt::zeros<float>({8, 145});
         auto strided = xt::view(wide, xt::range(0, 8, 2), xt::range(3, 143, 2));
@@ -136,17 +135,19 @@ TEST_CASE("masked_fill writes any destination", "[masked_fill]")
         REQUIRE(std::equal(expected.begin(), expected.begin() + 70, many.data() + 6 * 70));
         REQUIRE(xt::sum(xt::abs(many))() == xt::sum(xt::abs(xt::xarray<float>(chosen)))());
     }
-    SECTION("another element type")
-    {
+    SECTION("another element type") {
         const xt::xarray<double> y = xmask::masked_fill(x, m, 5.f);
-        REQUIRE(std::equal(expected.begin(), expected.end(), y.begin(), [](float a, double b) { return double(a) == b; }));
+        REQUIRE(std::equal(expected.begin(), expected.end(), y.begin(), [](float a, double b) {
+            return double(a) == b;
+        }));
         const auto whole = oracle::random<int>(shape, 2);
         const xt::xtensor<float, 2> z = xmask::masked_fill(whole, m, 3);
         const auto whole_expected = filled(oracle::elements(whole), oracle::elements(kept), 3);
-        REQUIRE(std::equal(z.begin(), z.end(), whole_expected.begin(), [](float a, int b) { return a == float(b); }));
+        REQUIRE(std::equal(z.begin(), z.end(), whole_expected.begin(), [](float a, int b) {
+            return a == float(b);
+        }));
     }
-    SECTION("memory of one's own")
-    {
+    SECTION("memory of one's own") {
         std::vector<float> memory(4 * 70 + 1, -1.f);
         auto y = xt::adapt(memory.data() + 1, 4 * 70, xt::no_ownership(), shape_t{4, 70});
         xt::noalias(y) = xmask::masked_fill(x, m, 5.f);
@@ -155,15 +156,16 @@ TEST_CASE("masked_fill writes any destination", "[masked_fill]")
     }
 }
 
-TEST_CASE("masked_fill_inplace on views changes only what it should", "[masked_fill]")
-{
+TEST_CASE("masked_fill_inplace on views changes only what it should", "[masked_fill]") {
     const auto kept = oracle::random<bool>({4, 70}, 7);
     const xmask::bitmask m = xmask::keep_where(kept);
     const auto check = [&](auto& whole, auto&& view) {
         const xt::xarray<double> before = whole;
         const xt::xarray<double> chosen = view;
         xmask::masked_fill_inplace(view, m, 99);
-        REQUIRE(oracle::elements(view) == filled(oracle::elements(chosen), oracle::elements(kept), 99.));
+        REQUIRE(
+            oracle::elements(view) == filled(oracle::elements(chosen), oracle::elements(kept), 99.)
+        );
         REQUIRE(oracle::elements(whole) != oracle::elements(before));
         // Undone, everything is as it was, beside the view too.
         view = chosen;

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <array>
 #include <cstdint>
@@ -19,51 +19,47 @@
 
 #include "support/oracle.hpp"
 
-namespace
-{
-    /// Whatever is kept of each token, one after another.
-    template <class T>
-    std::vector<T> naive_pack(const xt::xarray<T>& x, const std::vector<char>& kept)
-    {
-        const auto all = oracle::elements(x);
-        const std::size_t features = x.shape().back();
-        std::vector<T> packed;
-        for (std::size_t i = 0; i < all.size(); ++i)
-        {
-            if (kept[i / features] != 0)
-            {
-                packed.push_back(all[i]);
-            }
+namespace {
+/// Whatever is kept of each token, one after another.
+template <class T>
+std::vector<T> naive_pack(const xt::xarray<T>& x, const std::vector<char>& kept) {
+    const auto all = oracle::elements(x);
+    const std::size_t features = x.shape().back();
+    std::vector<T> packed;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (kept[i / features] != 0) {
+            packed.push_back(all[i]);
         }
-        return packed;
     }
+    return packed;
 }
+} // namespace
 
-TEMPLATE_TEST_CASE("packed tokens are those that are kept, and unpacked stand where they stood", "[pack]", float, std::int16_t)
-{
+TEMPLATE_TEST_CASE(
+    "packed tokens are those that are kept, and unpacked stand where they stood", "[pack]", float,
+    std::int16_t
+) {
     using T = TestType;
-    for (const std::size_t features : {1u, 3u, 64u, 70u})
-    {
+    for (const std::size_t features : {1u, 3u, 64u, 70u}) {
         const xt::xarray<T> x = oracle::random<T>({std::size_t(3), std::size_t(67), features}, 1);
-        for (const double density : {0., 0.4, 1.})
-        {
+        for (const double density : {0., 0.4, 1.}) {
             CAPTURE(features, density);
             xt::xarray<bool> b = xt::zeros<bool>({3, 67});
-            for (std::size_t i = 0; i < b.size(); ++i)
-            {
+            for (std::size_t i = 0; i < b.size(); ++i) {
                 b.data()[i] = static_cast<double>(i * 7 % 10) < 10 * density;
             }
             const xmask::bitmask m = xmask::keep_where(b);
             const auto kept = oracle::elements(b);
             const auto expected = naive_pack(x, kept);
             const auto packed = xmask::pack(x, m);
-            REQUIRE(packed.shape() == std::array<std::size_t, 2>{expected.size() / features, features});
+            REQUIRE(
+                packed.shape() == std::array<std::size_t, 2>{expected.size() / features, features}
+            );
             REQUIRE(oracle::elements(packed) == expected);
             const auto back = xmask::unpack(packed, m, T(9));
             REQUIRE(xmask::detail::equal_shapes(back.shape(), x.shape()));
             auto wanted = oracle::elements(x);
-            for (std::size_t i = 0; i < wanted.size(); ++i)
-            {
+            for (std::size_t i = 0; i < wanted.size(); ++i) {
                 wanted[i] = kept[i / features] != 0 ? wanted[i] : T(9);
             }
             REQUIRE(oracle::elements(back) == wanted);
@@ -71,8 +67,7 @@ TEMPLATE_TEST_CASE("packed tokens are those that are kept, and unpacked stand wh
     }
 }
 
-TEST_CASE("tokens of any layout are packed and unpacked", "[pack]")
-{
+TEST_CASE("tokens of any layout are packed and unpacked", "[pack]") {
     const xt::xarray<float> x = oracle::random<float>({2, 5, 6}, 1);
     const xmask::bitmask m = xmask::keep_lengths({2, 4}, 5);
     const auto expected = naive_pack(x, oracle::elements(m));
@@ -92,8 +87,7 @@ TEST_CASE("tokens of any layout are packed and unpacked", "[pack]")
     REQUIRE(twice(5, 1) == 2 * x(1, 3, 1));
 }
 
-TEST_CASE("what is packed and unpacked has the ranks it should have", "[pack]")
-{
+TEST_CASE("what is packed and unpacked has the ranks it should have", "[pack]") {
     const xt::xtensor<float, 3> x = oracle::random<float>({2, 5, 6}, 1);
     const xt::xtensor<int, 1> lengths = {1, 0};
     const auto packed = xmask::pack(x, xmask::keep_lengths(lengths, 5));
@@ -114,8 +108,7 @@ TEST_CASE("what is packed and unpacked has the ranks it should have", "[pack]")
     REQUIRE(xmask::pack(rows, xmask::bitmask(xmask::keep_all(5)))(3, 0) == rows(3, 0));
 }
 
-TEST_CASE("padding is not seen", "[pack][unseen]")
-{
+TEST_CASE("padding is not seen", "[pack][unseen]") {
     xt::xtensor<float, 3> x = oracle::random<float>({2, 5, 6}, 1);
     const xmask::bitmask m = xmask::keep_lengths({2, 4}, 5);
     const auto expected = oracle::elements(xmask::pack(x, m));
@@ -123,17 +116,25 @@ TEST_CASE("padding is not seen", "[pack][unseen]")
     REQUIRE(oracle::elements(xmask::pack(x, m)) == expected);
 }
 
-TEST_CASE("packing says what does not fit", "[pack]")
-{
+TEST_CASE("packing says what does not fit", "[pack]") {
     using Catch::Matchers::Message;
     const xt::xtensor<float, 3> x = xt::zeros<float>({2, 5, 6});
     const xmask::bitmask m = xmask::keep_lengths({2, 4}, 5);
-    REQUIRE_THROWS_AS(xmask::pack(x, xmask::bitmask(xmask::keep_all({2, 6}))), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::pack(x, xmask::bitmask(xmask::keep_all({2, 5, 6}))), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::pack(xt::xarray<float>(1.f), xmask::bitmask(xmask::keep_all({1}))), std::invalid_argument);
+    REQUIRE_THROWS_AS(
+        xmask::pack(x, xmask::bitmask(xmask::keep_all({2, 6}))), std::invalid_argument
+    );
+    REQUIRE_THROWS_AS(
+        xmask::pack(x, xmask::bitmask(xmask::keep_all({2, 5, 6}))), std::invalid_argument
+    );
+    REQUIRE_THROWS_AS(
+        xmask::pack(xt::xarray<float>(1.f), xmask::bitmask(xmask::keep_all({1}))),
+        std::invalid_argument
+    );
     REQUIRE_THROWS_MATCHES(
         xmask::unpack(xt::xtensor<float, 2>(xt::zeros<float>({5, 3})), m), std::invalid_argument,
-        Message("xmask::unpack: the tensor has shape (5, 3); expected (6, features), a row for each token that the mask keeps")
+        Message(
+            "xmask::unpack: the tensor has shape (5, 3); expected (6, features), a row for each token that the mask keeps"
+        )
     );
     REQUIRE_THROWS_AS(xmask::unpack(x, m), std::invalid_argument);
 }

@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const auto m = xmask::keep_lengths({1}, 2);
 #ifdef XMASK_COMPILE_OK
     const auto both = xmask::keep_all(2) || m;

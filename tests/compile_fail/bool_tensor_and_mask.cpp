@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<bool, 1> b = {true, false};
     const auto m = xmask::keep_lengths({1}, 2);
 #ifdef XMASK_COMPILE_OK

@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 2> logits = {{1.0f, 2.0f}};
     const xt::xtensor<int, 1> target = {1};
     const xt::xtensor<bool, 1> b = {true};

@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 1> x = {1.0f, 2.0f};
     const xt::xtensor<bool, 1> b = {true, false};
     xt::xtensor<float, 1> y;

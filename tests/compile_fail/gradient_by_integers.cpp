@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<int, 1> x = {1, 2};
 #ifdef XMASK_COMPILE_OK
     const auto gradient = xmask::masked_norm_gradient(xt::cast<double>(x), xmask::keep_all(2));

@@ -5,8 +5,7 @@
 
 #include <vector>
 
-int main()
-{
+int main() {
 #ifdef XMASK_COMPILE_OK
     const std::vector<long> indices = {1};
 #else

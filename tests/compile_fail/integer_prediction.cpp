@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<int, 1> prediction = {1, 2};
     const xt::xtensor<float, 1> target = {1.0f, 2.0f};
     const auto m = xmask::keep_all({2});

@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
 #ifdef XMASK_COMPILE_OK
     const auto even = [](std::size_t i, std::size_t j) { return (i + j) % 2 == 0; };
 #else

@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<int, 1> x = {1, 0};
 #ifdef XMASK_COMPILE_OK
     const auto m = xmask::keep_not_equal(x, 0) && xmask::keep_where(x > 0);

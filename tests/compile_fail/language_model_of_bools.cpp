@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<bool, 2> words = {{true, true, false}};
 #ifdef XMASK_COMPILE_OK
     const auto chosen = xmask::language_model_masks(xmask::keep_where(words), {}, 42);

@@ -3,16 +3,11 @@
 
 #include <xmask/xmask.hpp>
 
-struct difference
-{
-    double value(double p, double t) const
-    {
-        return p - t;
-    }
+struct difference {
+    double value(double p, double t) const { return p - t; }
 };
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 1> x = {1.0f, 2.0f};
     const auto m = xmask::keep_all({2});
 #ifdef XMASK_COMPILE_OK

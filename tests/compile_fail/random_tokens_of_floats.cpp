@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
 #ifdef XMASK_COMPILE_OK
     const auto tokens = xmask::random_tokens<int>({2, 3}, 100, 42);
 #else

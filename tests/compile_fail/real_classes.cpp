@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 2> logits = {{1.0f, 2.0f}};
     const auto m = xmask::keep_all({1});
 #ifdef XMASK_COMPILE_OK

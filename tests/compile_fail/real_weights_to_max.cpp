@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 1> x = {1.0f, 2.0f};
     const xt::xtensor<float, 1> weights = {0.5f, 0.0f};
 #ifdef XMASK_COMPILE_OK

@@ -5,8 +5,7 @@
 
 #include <vector>
 
-int main()
-{
+int main() {
     const std::vector<float> x = {1.0f, 2.0f};
 #ifdef XMASK_COMPILE_OK
     const xt::xtensor<float, 1> tensor = {x[0], x[1]};

@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
 #ifdef XMASK_COMPILE_OK
     const xt::xtensor<int, 1> segments = {0, 1};
 #else

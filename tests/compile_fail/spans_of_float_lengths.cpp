@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
 #ifdef XMASK_COMPILE_OK
     const xt::xtensor<int, 1> lengths = {10, 12};
 #else

@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     xt::xtensor<int, 1> x = {1, 2};
     const auto m = xmask::keep_all({2});
 #ifdef XMASK_COMPILE_OK

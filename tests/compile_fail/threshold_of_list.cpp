@@ -5,8 +5,7 @@
 
 #include <vector>
 
-int main()
-{
+int main() {
 #ifdef XMASK_COMPILE_OK
     const xt::xtensor<float, 1> x = {1.f, 2.f};
 #else

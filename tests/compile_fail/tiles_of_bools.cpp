@@ -3,8 +3,7 @@
 
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<bool, 2> b = {{true, false}, {true, true}};
 #ifdef XMASK_COMPILE_OK
     return xmask::tiles(xmask::keep_where(b), 1, 2).count(xmask::tile_kind::full) == 1 ? 0 : 1;

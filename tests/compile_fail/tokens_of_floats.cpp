@@ -5,8 +5,7 @@
 
 #include <vector>
 
-int main()
-{
+int main() {
     const xt::xtensor<int, 1> tokens = {1, 2};
 #ifdef XMASK_COMPILE_OK
     const std::vector<int> ids = {1};

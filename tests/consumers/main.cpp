@@ -13,8 +13,7 @@
 #error "xmask must leave XTENSOR_USE_XSIMD to those who use it"
 #endif
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 2> x = xt::ones<float>({2, 3});
     const xt::xtensor<std::size_t, 1> lengths = {1, 3};
     const xt::xtensor<float, 2> y = xmask::masked_fill(x, xmask::keep_lengths(lengths, 3), -1.0f);

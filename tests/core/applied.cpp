@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <sstream>
@@ -19,41 +19,34 @@
 #include <xtensor/xvectorize.hpp>
 #endif
 
-namespace
-{
-    using shape_t = std::vector<std::size_t>;
+namespace {
+using shape_t = std::vector<std::size_t>;
 
-    xt::xarray<bool> some(const shape_t& shape, unsigned seed = 5)
-    {
-        return oracle::random<bool>(shape, seed);
-    }
-
-    /// kept ? f(x) : value, by a loop.
-    template <class T, class F>
-    std::vector<T> expected_of(const xt::xarray<T>& x, const xt::xarray<bool>& kept, F&& f, T value)
-    {
-        auto result = oracle::elements(x);
-        const auto bits = oracle::elements(kept);
-        for (std::size_t i = 0; i < result.size(); ++i)
-        {
-            result[i] = bits[i] != 0 ? f(result[i]) : value;
-        }
-        return result;
-    }
-
-    template <class T>
-    bool near(const std::vector<T>& a, const std::vector<T>& b)
-    {
-        return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](T x, T y) {
-                   return x == y || std::abs(x - y) <= T(1e-6) * std::max(T(1), std::abs(y));
-               });
-    }
+xt::xarray<bool> some(const shape_t& shape, unsigned seed = 5) {
+    return oracle::random<bool>(shape, seed);
 }
 
-TEST_CASE("An applied result is the operand of another", "[applied]")
-{
-    for (const std::size_t n : {1u, 3u, 64u, 130u})
-    {
+/// kept ? f(x) : value, by a loop.
+template <class T, class F>
+std::vector<T> expected_of(const xt::xarray<T>& x, const xt::xarray<bool>& kept, F&& f, T value) {
+    auto result = oracle::elements(x);
+    const auto bits = oracle::elements(kept);
+    for (std::size_t i = 0; i < result.size(); ++i) {
+        result[i] = bits[i] != 0 ? f(result[i]) : value;
+    }
+    return result;
+}
+
+template <class T>
+bool near(const std::vector<T>& a, const std::vector<T>& b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](T x, T y) {
+               return x == y || std::abs(x - y) <= T(1e-6) * std::max(T(1), std::abs(y));
+           });
+}
+} // namespace
+
+TEST_CASE("An applied result is the operand of another", "[applied]") {
+    for (const std::size_t n : {1u, 3u, 64u, 130u}) {
         const shape_t shape = {4, n};
         const auto x = oracle::random<float>(shape, 1);
         const auto gate = oracle::random<float>(shape, 2);
@@ -74,20 +67,24 @@ TEST_CASE("An applied result is the operand of another", "[applied]")
         const auto row = oracle::random<float>({n}, 6);
         const auto column_kept = some({4, 1}, 7);
         const auto row_kept = some({n}, 8);
-        const xt::xarray<float> filled_column = xmask::masked_fill(column, xmask::keep_where(column_kept), 9.f);
-        const xt::xarray<float> filled_row = xmask::masked_fill(row, xmask::keep_where(row_kept), 8.f);
+        const xt::xarray<float> filled_column =
+            xmask::masked_fill(column, xmask::keep_where(column_kept), 9.f);
+        const xt::xarray<float> filled_row =
+            xmask::masked_fill(row, xmask::keep_where(row_kept), 8.f);
         const xt::xarray<float> sum = filled_column + x * filled_row;
         const xt::xarray<float> met = xmask::masked_fill(
-            xmask::masked_fill(column, xmask::keep_where(column_kept), 9.f)
-                + x * xmask::masked_fill(row, xmask::keep_where(row_kept), 8.f),
+            xmask::masked_fill(column, xmask::keep_where(column_kept), 9.f) +
+                x * xmask::masked_fill(row, xmask::keep_where(row_kept), 8.f),
             m, 3.f
         );
-        REQUIRE(near(oracle::elements(met), oracle::elements(xt::xarray<float>(xmask::masked_fill(sum, m, 3.f)))));
+        REQUIRE(near(
+            oracle::elements(met),
+            oracle::elements(xt::xarray<float>(xmask::masked_fill(sum, m, 3.f)))
+        ));
     }
 }
 
-TEST_CASE("Operands that mix types are computed in their common type", "[applied]")
-{
+TEST_CASE("Operands that mix types are computed in their common type", "[applied]") {
     const shape_t shape = {3, 70};
     const auto f = oracle::random<float>(shape, 1);
     const xt::xarray<double> d = oracle::random<double>(shape, 2) + 1e-12;
@@ -100,30 +97,32 @@ TEST_CASE("Operands that mix types are computed in their common type", "[applied
     const xt::xarray<double> exps = xt::exp(xmask::masked_fill(f * d, m, -1.));
     REQUIRE(oracle::close(exps, xt::xarray<double>(xt::exp(expected)), 1e-14));
     const xt::xarray<float> z = xmask::masked_fill(i + f, m, -1.f);
-    REQUIRE(oracle::elements(z) == oracle::elements(xt::xarray<float>(xt::where(kept, xt::xarray<float>(i + f), -1.f))));
+    REQUIRE(
+        oracle::elements(z) ==
+        oracle::elements(xt::xarray<float>(xt::where(kept, xt::xarray<float>(i + f), -1.f)))
+    );
     const xt::xarray<float> w = 2.f * xmask::masked_fill(i + f, m, -1.f);
     REQUIRE(oracle::elements(w) == oracle::elements(xt::xarray<float>(2.f * z)));
     const xt::xarray<bool> positive = xmask::masked_fill(f > 0.f, m, true);
     REQUIRE(oracle::elements(positive) == oracle::elements(xt::xarray<bool>(f > 0.f || !kept)));
     const xt::xarray<double> chosen = xmask::masked_fill(xt::where(f > 0.f, d, 2. * d), m, 0.);
-    REQUIRE(oracle::elements(chosen) == oracle::elements(xt::xarray<double>(xt::where(kept, xt::where(f > 0.f, d, 2. * d), 0.))));
+    REQUIRE(
+        oracle::elements(chosen) ==
+        oracle::elements(xt::xarray<double>(xt::where(kept, xt::where(f > 0.f, d, 2. * d), 0.)))
+    );
 }
 
-TEST_CASE("A function of one's own is not called for what is dropped", "[applied]")
-{
-    for (const std::size_t n : {1u, 65u, 200u})
-    {
+TEST_CASE("A function of one's own is not called for what is dropped", "[applied]") {
+    for (const std::size_t n : {1u, 65u, 200u}) {
         const shape_t shape = {3, n};
         xt::xarray<float> x = xt::ones<float>(shape);
         auto kept = some(shape);
         kept.flat(0) = true;
-        for (std::size_t i = 64; i < std::min<std::size_t>(n, 128); ++i)
-        {
+        for (std::size_t i = 64; i < std::min<std::size_t>(n, 128); ++i) {
             kept(0, i) = true;
             kept(1, i) = false;
         }
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
+        for (std::size_t i = 0; i < x.size(); ++i) {
             x.flat(i) = kept.flat(i) ? x.flat(i) : -100.f;
         }
         const auto bits = oracle::elements(kept);
@@ -138,7 +137,8 @@ TEST_CASE("A function of one's own is not called for what is dropped", "[applied
         };
         const auto expected = expected_of(x, kept, [](float v) { return 3.f * v; }, 0.f);
         CAPTURE(n);
-        const xt::xarray<float> y = xmask::masked_fill(xt::make_lambda_xfunction(counted, x), m, 0.f);
+        const xt::xarray<float> y =
+            xmask::masked_fill(xt::make_lambda_xfunction(counted, x), m, 0.f);
         REQUIRE(oracle::elements(y) == expected);
         REQUIRE(calls == count);
         auto vectorized = xt::vectorize(counted);
@@ -157,8 +157,7 @@ TEST_CASE("A function of one's own is not called for what is dropped", "[applied
     }
 }
 
-TEST_CASE("What the outer mask drops is not computed by the inner result", "[applied]")
-{
+TEST_CASE("What the outer mask drops is not computed by the inner result", "[applied]") {
     const xt::xtensor<float, 2> x = xt::ones<float>({2, 70});
     std::size_t calls = 0;
     auto counted = xt::vectorize([&](float v) {
@@ -167,40 +166,37 @@ TEST_CASE("What the outer mask drops is not computed by the inner result", "[app
     });
     const auto inner = xmask::keep_lengths({70, 40}, 70);
     const auto outer = xmask::keep_lengths({30, 60}, 70);
-    const xt::xtensor<float, 2> y = xmask::masked_fill(xmask::multiply(counted(x), inner), outer, 5.f);
+    const xt::xtensor<float, 2> y =
+        xmask::masked_fill(xmask::multiply(counted(x), inner), outer, 5.f);
     REQUIRE(calls == 30 + 40);
     REQUIRE(xt::sum(y)() == 30 + 40 + 5 * (40 + 10));
 }
 
-TEST_CASE("An integer division by zero under the mask does not trap", "[applied]")
-{
-    for (const std::size_t n : {3u, 64u, 150u})
-    {
+TEST_CASE("An integer division by zero under the mask does not trap", "[applied]") {
+    for (const std::size_t n : {3u, 64u, 150u}) {
         const shape_t shape = {4, n};
         const auto divisor = oracle::random<int>(shape, 4);
         const xt::xarray<int> numerator = 100 + oracle::random<int>(shape, 5);
         const auto m = xmask::keep_not_equal(divisor, 0);
         auto expected = oracle::elements(numerator);
-        for (std::size_t i = 0; i < expected.size(); ++i)
-        {
+        for (std::size_t i = 0; i < expected.size(); ++i) {
             expected[i] = divisor.flat(i) != 0 ? expected[i] / divisor.flat(i) : -1;
         }
         const xt::xarray<int> y = xmask::masked_fill(numerator / divisor, m, -1);
         REQUIRE(oracle::elements(y) == expected);
         const xt::xarray<int> z = 1 * xmask::masked_fill(numerator / divisor, m, -1);
         REQUIRE(oracle::elements(z) == expected);
-        const xt::xarray<int, xt::layout_type::column_major> w = 1 * xmask::masked_fill(numerator / divisor, m, -1);
+        const xt::xarray<int, xt::layout_type::column_major> w =
+            1 * xmask::masked_fill(numerator / divisor, m, -1);
         REQUIRE(oracle::elements(w) == expected);
         const xt::xarray<int> v = xmask::masked_fill(numerator % divisor, m, -1);
         REQUIRE(v.size() == expected.size());
     }
 }
 
-TEST_CASE("Every way to look at an applied result agrees", "[applied]")
-{
+TEST_CASE("Every way to look at an applied result agrees", "[applied]") {
     const std::vector<shape_t> shapes = {{}, {7}, {3, 65}, {2, 3, 5}, {2, 1, 3, 4}};
-    for (const auto& shape : shapes)
-    {
+    for (const auto& shape : shapes) {
         const auto x = oracle::random<float>(shape, 1);
         const auto kept = some(shape, 11);
         const auto expected = expected_of(x, kept, [](float v) { return v + 1.f; }, 9.f);
@@ -220,8 +216,7 @@ TEST_CASE("Every way to look at an applied result agrees", "[applied]")
             using column_iterator = decltype(e.template begin<xt::layout_type::column_major>());
             column_iterator it = e.template begin<xt::layout_type::column_major>();
             REQUIRE(std::equal(columns.storage().begin(), columns.storage().end(), it));
-            for (std::size_t i = 0; i < expected.size(); ++i)
-            {
+            for (std::size_t i = 0; i < expected.size(); ++i) {
                 REQUIRE(e.flat(i) == expected[i]);
             }
         };
@@ -233,8 +228,7 @@ TEST_CASE("Every way to look at an applied result agrees", "[applied]")
     }
 }
 
-TEST_CASE("Indices and views of an applied result", "[applied]")
-{
+TEST_CASE("Indices and views of an applied result", "[applied]") {
     const auto x = oracle::random<float>({3, 4, 5}, 1);
     const auto kept = some({4, 1}, 2);
     const auto lazy = xmask::masked_fill(x, xmask::keep_where(kept), 9.f);
@@ -245,7 +239,10 @@ TEST_CASE("Indices and views of an applied result", "[applied]")
     REQUIRE(lazy(3, 4) == y(3, 4));
     REQUIRE(lazy[{1, 1, 1}] == y(1, 1, 1));
     REQUIRE_THROWS(lazy.at(3, 0, 0));
-    REQUIRE(oracle::elements(xt::xarray<float>(xt::view(lazy, 1))) == oracle::elements(xt::xarray<float>(xt::view(y, 1))));
+    REQUIRE(
+        oracle::elements(xt::xarray<float>(xt::view(lazy, 1))) ==
+        oracle::elements(xt::xarray<float>(xt::view(y, 1)))
+    );
     const auto part = xt::view(lazy, xt::range(0, 3, 2), xt::all(), xt::range(1, 4));
     const auto same = xt::view(y, xt::range(0, 3, 2), xt::all(), xt::range(1, 4));
     REQUIRE(oracle::elements(xt::xarray<float>(part)) == oracle::elements(xt::xarray<float>(same)));
@@ -259,8 +256,7 @@ TEST_CASE("Indices and views of an applied result", "[applied]")
     REQUIRE(out.str().find("1, 2, 0") != std::string::npos);
 }
 
-TEST_CASE("An applied result refers to lvalues and owns rvalues", "[applied]")
-{
+TEST_CASE("An applied result refers to lvalues and owns rvalues", "[applied]") {
     xt::xtensor<float, 2> x = {{1.f, 2.f, 3.f}};
     xt::xtensor<int, 1> lengths = {2};
     const auto lazy = xmask::masked_fill(x, xmask::keep_lengths(lengths, 3), 0.f);
@@ -268,7 +264,8 @@ TEST_CASE("An applied result refers to lvalues and owns rvalues", "[applied]")
     REQUIRE(oracle::elements(lazy) == std::vector<float>{10.f, 2.f, 0.f});
     const auto make = [] {
         return xmask::multiply(
-            xt::xtensor<float, 2>{{1.f, 2.f, 3.f}} + 1.f, xmask::keep_where(xt::xtensor<bool, 2>{{true, false, true}})
+            xt::xtensor<float, 2>{{1.f, 2.f, 3.f}} + 1.f,
+            xmask::keep_where(xt::xtensor<bool, 2>{{true, false, true}})
         );
     };
     const auto owned = make();

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <array>
 #include <cstdint>
@@ -11,8 +11,7 @@
 
 namespace detail = xmask::detail;
 
-TEST_CASE("a shape prints as Python prints a tuple", "[error]")
-{
+TEST_CASE("a shape prints as Python prints a tuple", "[error]") {
     REQUIRE(detail::tuple_text(std::vector<std::size_t>{}) == "()");
     REQUIRE(detail::tuple_text(std::array<std::size_t, 1>{7}) == "(7,)");
     REQUIRE(detail::tuple_text(std::vector<int>{2, -3, 4}) == "(2, -3, 4)");
@@ -20,12 +19,13 @@ TEST_CASE("a shape prints as Python prints a tuple", "[error]")
     REQUIRE(detail::tuple_text(std::vector<std::int8_t>{65, 66}) == "(65, 66)");
 }
 
-TEST_CASE("errors name the function that throws them", "[error]")
-{
+TEST_CASE("errors name the function that throws them", "[error]") {
     REQUIRE_THROWS_MATCHES(
-        detail::throw_invalid("f", "a of ", 3), std::invalid_argument, Catch::Matchers::Message("xmask::f: a of 3")
+        detail::throw_invalid("f", "a of ", 3), std::invalid_argument,
+        Catch::Matchers::Message("xmask::f: a of 3")
     );
     REQUIRE_THROWS_MATCHES(
-        detail::throw_out_of_range("g", 1.5, '!'), std::out_of_range, Catch::Matchers::Message("xmask::g: 1.5!")
+        detail::throw_out_of_range("g", 1.5, '!'), std::out_of_range,
+        Catch::Matchers::Message("xmask::g: 1.5!")
     );
 }

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cstddef>
@@ -18,48 +18,41 @@
 namespace detail = xmask::detail;
 using detail::flat_form;
 
-namespace
-{
-    /// Whether the flat row of a mask gives the words of its elements: in order, as operations ask, and from anywhere.
-    template <class M, class S>
-    bool is_flat_row_of(const M& m, const S& shape, const std::vector<char>& expected)
-    {
-        const detail::mask_rows<M> rows(m, shape);
-        const auto cursor = rows.flat();
-        const auto word_at = [&](std::size_t c) {
-            return oracle::word_of(expected, c, expected.size());
-        };
-        bool right = true;
-        for (const std::size_t first : {std::size_t(0), std::size_t(5)})
-        {
-            for (std::size_t c = first; c < expected.size(); c += 64)
-            {
-                const std::size_t count = std::min<std::size_t>(64, expected.size() - c);
-                right = right && (cursor.word(c) & xmask::first_bits(count)) == word_at(c);
-            }
-        }
-        std::mt19937 random(1);
-        for (int i = 0; i < 50 && !expected.empty(); ++i)
-        {
-            const std::size_t c = random() % expected.size();
+namespace {
+/// Whether the flat row of a mask gives the words of its elements: in order, as operations ask, and
+/// from anywhere.
+template <class M, class S>
+bool is_flat_row_of(const M& m, const S& shape, const std::vector<char>& expected) {
+    const detail::mask_rows<M> rows(m, shape);
+    const auto cursor = rows.flat();
+    const auto word_at = [&](std::size_t c) {
+        return oracle::word_of(expected, c, expected.size());
+    };
+    bool right = true;
+    for (const std::size_t first : {std::size_t(0), std::size_t(5)}) {
+        for (std::size_t c = first; c < expected.size(); c += 64) {
             const std::size_t count = std::min<std::size_t>(64, expected.size() - c);
             right = right && (cursor.word(c) & xmask::first_bits(count)) == word_at(c);
         }
-        const auto kept = cursor.extent();
-        const auto solid = detail::solid(cursor);
-        for (std::size_t c = 0; c < expected.size(); ++c)
-        {
-            right = right && (expected[c] == 0 || (c >= kept.begin && c < kept.end));
-            right = right && (expected[c] != 0 || c < solid.begin || c >= solid.end);
-        }
-        return right;
     }
+    std::mt19937 random(1);
+    for (int i = 0; i < 50 && !expected.empty(); ++i) {
+        const std::size_t c = random() % expected.size();
+        const std::size_t count = std::min<std::size_t>(64, expected.size() - c);
+        right = right && (cursor.word(c) & xmask::first_bits(count)) == word_at(c);
+    }
+    const auto kept = cursor.extent();
+    const auto solid = detail::solid(cursor);
+    for (std::size_t c = 0; c < expected.size(); ++c) {
+        right = right && (expected[c] == 0 || (c >= kept.begin && c < kept.end));
+        right = right && (expected[c] != 0 || c < solid.begin || c >= solid.end);
+    }
+    return right;
 }
+} // namespace
 
-TEST_CASE("the flat row of a mask holds the words of all rows", "[flat]")
-{
-    for (const std::size_t n : {1u, 2u, 3u, 8u, 16u, 17u, 63u, 64u, 65u, 127u, 128u, 200u})
-    {
+TEST_CASE("the flat row of a mask holds the words of all rows", "[flat]") {
+    for (const std::size_t n : {1u, 2u, 3u, 8u, 16u, 17u, 63u, 64u, 65u, 127u, 128u, 200u}) {
         CAPTURE(n);
         kinds::for_each(n, 7, [&](const auto& m) {
             REQUIRE(is_flat_row_of(m, m.shape(), oracle::elements(m)));
@@ -75,28 +68,26 @@ TEST_CASE("the flat row of a mask holds the words of all rows", "[flat]")
         const auto kept = oracle::random<bool>({4, 1}, 3);
         const auto column = xmask::keep_where(kept);
         std::vector<char> wide;
-        for (std::size_t i = 0; i < 4 * n; ++i)
-        {
+        for (std::size_t i = 0; i < 4 * n; ++i) {
             wide.push_back(kept(i / n, 0));
         }
         REQUIRE(is_flat_row_of(column, std::vector<std::size_t>{4, n}, wide));
     }
 }
 
-TEST_CASE("a flat row goes on where more rows follow than are put together at a time", "[flat]")
-{
-    for (const std::size_t n : {1u, 5u, 8u, 16u, 24u, 32u, 63u, 64u, 65u, 100u})
-    {
+TEST_CASE("a flat row goes on where more rows follow than are put together at a time", "[flat]") {
+    for (const std::size_t n : {1u, 5u, 8u, 16u, 24u, 32u, 63u, 64u, 65u, 100u}) {
         CAPTURE(n);
         const std::size_t rows = 3 * 4096 / n + 5;
         std::mt19937 random(7);
         std::vector<int> lengths(rows);
-        std::generate(lengths.begin(), lengths.end(), [&] { return static_cast<int>(random() % (n + 1)); });
+        std::generate(lengths.begin(), lengths.end(), [&] {
+            return static_cast<int>(random() % (n + 1));
+        });
         const std::vector<std::size_t> shape = {rows, n};
         const auto expect = [&](auto kept) {
             std::vector<char> expected(rows * n);
-            for (std::size_t i = 0; i < expected.size(); ++i)
-            {
+            for (std::size_t i = 0; i < expected.size(); ++i) {
                 expected[i] = kept(i % n, static_cast<std::size_t>(lengths[i / n]));
             }
             return expected;
@@ -108,9 +99,11 @@ TEST_CASE("a flat row goes on where more rows follow than are put together at a 
         REQUIRE(is_flat_row_of(first, shape, expect(is_first)));
         REQUIRE(is_flat_row_of(last, shape, expect(is_last)));
         REQUIRE(is_flat_row_of(xmask::bitmask(first), shape, expect(is_first)));
-        REQUIRE(is_flat_row_of(first && !last, shape, expect([&](std::size_t c, std::size_t length) {
-            return is_first(c, length) && !is_last(c, length);
-        })));
+        REQUIRE(
+            is_flat_row_of(first && !last, shape, expect([&](std::size_t c, std::size_t length) {
+                               return is_first(c, length) && !is_last(c, length);
+                           }))
+        );
         // A copy of a cursor that has answered answers as well.
         const detail::mask_rows<decltype(first)> all_rows(first, shape);
         const auto cursor = all_rows.flat();
@@ -120,27 +113,22 @@ TEST_CASE("a flat row goes on where more rows follow than are put together at a 
     }
 }
 
-TEST_CASE("rows that are all the same are packed once", "[flat]")
-{
-    for (const std::size_t n : {1u, 3u, 8u, 32u, 63u, 64u, 65u, 200u, 512u, 1000u, 2048u})
-    {
+TEST_CASE("rows that are all the same are packed once", "[flat]") {
+    for (const std::size_t n : {1u, 3u, 8u, 32u, 63u, 64u, 65u, 200u, 512u, 1000u, 2048u}) {
         CAPTURE(n);
         const std::vector<std::size_t> shape = {3 * 4096 / n + 5, n};
         std::mt19937 random(3);
         std::vector<std::size_t> indices = {0, n - 1};
         std::vector<char> row(n);
-        for (std::size_t k = 0; k < n / 2; ++k)
-        {
+        for (std::size_t k = 0; k < n / 2; ++k) {
             indices.push_back(random() % n);
         }
-        for (const std::size_t c : indices)
-        {
+        for (const std::size_t c : indices) {
             row[c] = 1;
         }
         const auto expect = [&](auto&& kept) {
             std::vector<char> expected(shape[0] * n);
-            for (std::size_t i = 0; i < expected.size(); ++i)
-            {
+            for (std::size_t i = 0; i < expected.size(); ++i) {
                 expected[i] = kept(i / n, i % n);
             }
             return expected;
@@ -151,15 +139,20 @@ TEST_CASE("rows that are all the same are packed once", "[flat]")
         REQUIRE(is_flat_row_of(xmask::keep_indices(indices, n), shape, listed));
         REQUIRE(is_flat_row_of(!xmask::drop_indices(indices, shape), shape, listed));
         REQUIRE(is_flat_row_of(!xmask::drop_indices(indices, n), shape, listed));
-        REQUIRE(is_flat_row_of(kept && xmask::drop_indices({n / 2}, n), shape, expect([&](std::size_t, std::size_t c) {
-                                   return row[c] != 0 && c != n / 2;
-                               })));
-        REQUIRE(is_flat_row_of(kept && xmask::keep_lengths(std::vector{n / 2}, n), shape, expect([&](std::size_t, std::size_t c) {
-                                   return row[c] != 0 && c < n / 2;
-                               })));
-        REQUIRE(detail::mask_rows<std::decay_t<decltype(kept)>>(kept, shape).form() == flat_form::direct);
+        REQUIRE(is_flat_row_of(
+            kept && xmask::drop_indices({n / 2}, n), shape,
+            expect([&](std::size_t, std::size_t c) { return row[c] != 0 && c != n / 2; })
+        ));
+        REQUIRE(is_flat_row_of(
+            kept && xmask::keep_lengths(std::vector{n / 2}, n), shape,
+            expect([&](std::size_t, std::size_t c) { return row[c] != 0 && c < n / 2; })
+        ));
+        REQUIRE(
+            detail::mask_rows<std::decay_t<decltype(kept)>>(kept, shape).form() == flat_form::direct
+        );
     }
-    // Rows too long to be put together; lists whose extent is worth more; and one list for each row.
+    // Rows too long to be put together; lists whose extent is worth more; and one list for each
+    // row.
     const auto form_of = [](const auto& m) {
         return detail::mask_rows<std::decay_t<decltype(m)>>(m, m.shape()).form();
     };
@@ -167,11 +160,13 @@ TEST_CASE("rows that are all the same are packed once", "[flat]")
     REQUIRE(form_of(xmask::keep_indices({3, 4}, {4, 100})) == flat_form::packed);
     REQUIRE(form_of(xmask::drop_indices({3, 4}, {4, 100})) == flat_form::direct);
     REQUIRE(form_of(xmask::drop_indices(std::vector<int>(), {4, 100})) == flat_form::direct);
-    REQUIRE(form_of(xmask::keep_indices(xt::xtensor<int, 2>{{0, 5}, {0, 5}}, {2, 6})) == flat_form::packed);
+    REQUIRE(
+        form_of(xmask::keep_indices(xt::xtensor<int, 2>{{0, 5}, {0, 5}}, {2, 6})) ==
+        flat_form::packed
+    );
 }
 
-TEST_CASE("what is laid end to end already answers directly", "[flat]")
-{
+TEST_CASE("what is laid end to end already answers directly", "[flat]") {
     const auto form_of = [](const auto& m, std::vector<std::size_t> shape) {
         return detail::mask_rows<std::decay_t<decltype(m)>>(m, shape).form();
     };
@@ -180,7 +175,10 @@ TEST_CASE("what is laid end to end already answers directly", "[flat]")
     const auto lengths = xmask::keep_lengths({1, 2, 3, 4}, 6);
     REQUIRE(form_of(xmask::keep_above(x, 0.f), {4, 6}) == flat_form::direct);
     REQUIRE(form_of(!xmask::keep_above(x, 0.f), {4, 6}) == flat_form::direct);
-    REQUIRE(form_of(xmask::keep_above(2.f * x, 0.f) || xmask::keep_none({4, 6}), {4, 6}) == flat_form::direct);
+    REQUIRE(
+        form_of(xmask::keep_above(2.f * x, 0.f) || xmask::keep_none({4, 6}), {4, 6}) ==
+        flat_form::direct
+    );
     REQUIRE(form_of(xmask::keep_above(x, 0.f), {2, 4, 6}) == flat_form::packed);
     REQUIRE(form_of(xmask::keep_above(turned, 0.f), {4, 6}) == flat_form::packed);
     REQUIRE(form_of(lengths, {4, 6}) == flat_form::packed);
@@ -192,10 +190,11 @@ TEST_CASE("what is laid end to end already answers directly", "[flat]")
     REQUIRE_FALSE(detail::worth_flat(flat_form::none, 8));
 }
 
-TEST_CASE("operands know whether their rows lie end to end", "[flat]")
-{
+TEST_CASE("operands know whether their rows lie end to end", "[flat]") {
     const auto x = oracle::random<float>({2, 3, 5}, 1);
-    const auto form_of = [](const auto& e) { return detail::make_operand<float>(e, e.shape()).form(); };
+    const auto form_of = [](const auto& e) {
+        return detail::make_operand<float>(e, e.shape()).form();
+    };
     REQUIRE(form_of(x) == flat_form::direct);
     REQUIRE(form_of(2.f * x + 1.f) == flat_form::direct);
     REQUIRE(form_of(xt::strided_view(x, {1, xt::ellipsis()})) == flat_form::direct);

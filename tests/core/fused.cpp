@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 
@@ -13,41 +13,34 @@
 #include <xmask/masks/lengths.hpp>
 #include <xmask/masks/threshold.hpp>
 
-namespace
-{
-    using shape_t = std::vector<std::size_t>;
+namespace {
+using shape_t = std::vector<std::size_t>;
 
-    xt::xarray<bool> some(const shape_t& shape, unsigned seed = 5)
-    {
-        return oracle::random<bool>(shape, seed);
-    }
-
-    /// kept ? f(x) : value, by a loop.
-    template <class T, class F>
-    std::vector<T> expected_of(const xt::xarray<T>& x, const xt::xarray<bool>& kept, F&& f, T value)
-    {
-        auto result = oracle::elements(x);
-        const auto bits = oracle::elements(kept);
-        for (std::size_t i = 0; i < result.size(); ++i)
-        {
-            result[i] = bits[i] != 0 ? f(result[i]) : value;
-        }
-        return result;
-    }
-
-    template <class T>
-    bool near(const std::vector<T>& a, const std::vector<T>& b)
-    {
-        return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](T x, T y) {
-                   return x == y || std::abs(x - y) <= T(1e-6) * std::max(T(1), std::abs(y));
-               });
-    }
+xt::xarray<bool> some(const shape_t& shape, unsigned seed = 5) {
+    return oracle::random<bool>(shape, seed);
 }
 
-TEST_CASE("A fused assignment allocates nothing", "[applied]")
-{
-    for (const std::size_t n : {3u, 64u, 130u})
-    {
+/// kept ? f(x) : value, by a loop.
+template <class T, class F>
+std::vector<T> expected_of(const xt::xarray<T>& x, const xt::xarray<bool>& kept, F&& f, T value) {
+    auto result = oracle::elements(x);
+    const auto bits = oracle::elements(kept);
+    for (std::size_t i = 0; i < result.size(); ++i) {
+        result[i] = bits[i] != 0 ? f(result[i]) : value;
+    }
+    return result;
+}
+
+template <class T>
+bool near(const std::vector<T>& a, const std::vector<T>& b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](T x, T y) {
+               return x == y || std::abs(x - y) <= T(1e-6) * std::max(T(1), std::abs(y));
+           });
+}
+} // namespace
+
+TEST_CASE("A fused assignment allocates nothing", "[applied]") {
+    for (const std::size_t n : {3u, 64u, 130u}) {
         const xt::xtensor<float, 2> x = oracle::random<float>({4, n});
         const xt::xarray<float> dynamic = x;
         const xt::xtensor<int, 1> lengths = {1, 0, 3, 2};
@@ -74,15 +67,14 @@ TEST_CASE("A fused assignment allocates nothing", "[applied]")
     }
 }
 
-TEST_CASE("An applied result inside a function is right in every layout", "[applied]")
-{
-    for (const std::size_t n : {0u, 1u, 3u, 64u, 130u})
-    {
+TEST_CASE("An applied result inside a function is right in every layout", "[applied]") {
+    for (const std::size_t n : {0u, 1u, 3u, 64u, 130u}) {
         const shape_t shape = {3, n};
         const auto x = oracle::random<float>(shape, 2);
         const auto kept = some(shape);
         const auto m = xmask::keep_where(kept);
-        const auto expected = expected_of(x, kept, [](float v) { return std::exp(2.f * v + 1.f); }, std::exp(-3.f));
+        const auto expected =
+            expected_of(x, kept, [](float v) { return std::exp(2.f * v + 1.f); }, std::exp(-3.f));
         oracle::for_each_layout(x, [&](const auto& operand, const char* layout) {
             CAPTURE(n, layout);
             xt::xtensor<float, 2> y = xt::zeros<float>({std::size_t(3), n});
@@ -101,8 +93,7 @@ TEST_CASE("An applied result inside a function is right in every layout", "[appl
     }
 }
 
-TEST_CASE("Applied results in larger expressions", "[applied]")
-{
+TEST_CASE("Applied results in larger expressions", "[applied]") {
     const shape_t shape = {5, 67};
     const auto x = oracle::random<double>(shape, 1);
     const auto a = oracle::random<double>(shape, 2);
@@ -112,8 +103,7 @@ TEST_CASE("Applied results in larger expressions", "[applied]")
     const xt::xarray<double> filled = xmask::masked_fill(x, m, 7.);
     const xt::xarray<double> product = xmask::multiply(x, a);
 
-    SECTION("sums and products")
-    {
+    SECTION("sums and products") {
         const xt::xarray<double> y = a + xmask::masked_fill(x, m, 7.) * b;
         REQUIRE(oracle::close(y, xt::xarray<double>(a + filled * b), 1e-15));
         const xt::xarray<double> z = xmask::multiply(x, a) - 2. * xmask::masked_fill(x, m, 7.);
@@ -122,38 +112,46 @@ TEST_CASE("Applied results in larger expressions", "[applied]")
         w += xmask::masked_fill(x, m, 7.);
         REQUIRE(oracle::close(w, xt::xarray<double>(a + filled), 1e-15));
     }
-    SECTION("where")
-    {
+    SECTION("where") {
         const xt::xarray<double> y = xt::where(a > 0., xmask::masked_fill(x, m, 7.), b);
-        REQUIRE(oracle::elements(y) == oracle::elements(xt::xarray<double>(xt::where(a > 0., filled, b))));
+        REQUIRE(
+            oracle::elements(y) ==
+            oracle::elements(xt::xarray<double>(xt::where(a > 0., filled, b)))
+        );
     }
-    SECTION("reductions")
-    {
+    SECTION("reductions") {
         const auto lazy = xmask::masked_fill(x, m, 7.);
         REQUIRE(std::abs(xt::sum(lazy)() - xt::sum(filled)()) < 1e-12);
-        REQUIRE(oracle::close(xt::xarray<double>(xt::sum(lazy, {0})), xt::xarray<double>(xt::sum(filled, {0})), 1e-13));
-        REQUIRE(oracle::close(xt::xarray<double>(xt::sum(lazy, {1})), xt::xarray<double>(xt::sum(filled, {1})), 1e-13));
+        REQUIRE(oracle::close(
+            xt::xarray<double>(xt::sum(lazy, {0})), xt::xarray<double>(xt::sum(filled, {0})), 1e-13
+        ));
+        REQUIRE(oracle::close(
+            xt::xarray<double>(xt::sum(lazy, {1})), xt::xarray<double>(xt::sum(filled, {1})), 1e-13
+        ));
         REQUIRE(xt::amax(lazy)() == 7.);
         REQUIRE(xt::amin(lazy)() == xt::amin(filled)());
     }
-    SECTION("broadcast into a larger shape")
-    {
+    SECTION("broadcast into a larger shape") {
         const auto row = oracle::random<double>({1, 67}, 4);
         const auto row_kept = some({67}, 4);
-        const xt::xarray<double> filled_row = xmask::masked_fill(row, xmask::keep_where(row_kept), 7.);
+        const xt::xarray<double> filled_row =
+            xmask::masked_fill(row, xmask::keep_where(row_kept), 7.);
         const xt::xarray<double> y = a + xmask::masked_fill(row, xmask::keep_where(row_kept), 7.);
         REQUIRE(oracle::elements(y) == oracle::elements(xt::xarray<double>(a + filled_row)));
         const auto column = oracle::random<double>({5, 1}, 4);
         const auto column_kept = some({5, 1}, 4);
-        const xt::xarray<double> filled_column = xmask::masked_fill(column, xmask::keep_where(column_kept), 7.);
-        const xt::xarray<double> z = a * xmask::masked_fill(column, xmask::keep_where(column_kept), 7.);
+        const xt::xarray<double> filled_column =
+            xmask::masked_fill(column, xmask::keep_where(column_kept), 7.);
+        const xt::xarray<double> z =
+            a * xmask::masked_fill(column, xmask::keep_where(column_kept), 7.);
         REQUIRE(oracle::elements(z) == oracle::elements(xt::xarray<double>(a * filled_column)));
         const xt::xarray<double> deep = xt::ones<double>({2, 5, 67}) * xmask::masked_fill(x, m, 7.);
         REQUIRE(deep.shape(0) == 2);
-        REQUIRE(oracle::elements(xt::xarray<double>(xt::view(deep, 1))) == oracle::elements(filled));
+        REQUIRE(
+            oracle::elements(xt::xarray<double>(xt::view(deep, 1))) == oracle::elements(filled)
+        );
     }
-    SECTION("a mask that is itself broadcast, in an operand of a larger expression")
-    {
+    SECTION("a mask that is itself broadcast, in an operand of a larger expression") {
         const auto narrow = some({5, 1}, 9);
         const xt::xarray<double> once = xmask::masked_fill(x, xmask::keep_where(narrow), 7.);
         const xt::xarray<double> y = a + xmask::masked_fill(x, xmask::keep_where(narrow), 7.);

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <array>
 #include <deque>
@@ -14,11 +14,11 @@
 
 namespace detail = xmask::detail;
 
-TEST_CASE("a tensor lvalue is held by reference, an rvalue by value", "[held]")
-{
+TEST_CASE("a tensor lvalue is held by reference, an rvalue by value", "[held]") {
     xt::xtensor<int, 1> tensor = {1, 2, 3};
     const xt::xarray<int> array = {1, 2, 3};
-    STATIC_REQUIRE(std::is_same_v<detail::held_t<xt::xtensor<int, 1>&>, const xt::xtensor<int, 1>&>);
+    STATIC_REQUIRE(std::is_same_v<
+                   detail::held_t<xt::xtensor<int, 1>&>, const xt::xtensor<int, 1>&>);
     STATIC_REQUIRE(std::is_same_v<detail::held_t<xt::xtensor<int, 1>>, xt::xtensor<int, 1>>);
     STATIC_REQUIRE(std::is_same_v<detail::held_t<const xt::xarray<int>&>, const xt::xarray<int>&>);
     REQUIRE(&detail::hold(tensor) == &tensor);
@@ -28,8 +28,7 @@ TEST_CASE("a tensor lvalue is held by reference, an rvalue by value", "[held]")
     REQUIRE(moved.data() == memory);
 }
 
-TEST_CASE("containers, lists and lazy expressions are copied once", "[held]")
-{
+TEST_CASE("containers, lists and lazy expressions are copied once", "[held]") {
     const std::vector<std::size_t> shape = {3};
     const std::vector<int> values = {3, 1, 2};
     const std::array<short, 3> bytes = {3, 1, 2};
@@ -47,8 +46,7 @@ TEST_CASE("containers, lists and lazy expressions are copied once", "[held]")
     REQUIRE(detail::hold(std::vector<int>()).size() == 0);
 }
 
-TEST_CASE("what has memory is known", "[held]")
-{
+TEST_CASE("what has memory is known", "[held]") {
     const xt::xtensor<int, 2> x = {{1, 2}, {3, 4}};
     const auto strided = xt::view(x, xt::all(), 1);
     const auto picked = xt::view(x, xt::keep(1, 0), xt::all());
@@ -61,17 +59,17 @@ TEST_CASE("what has memory is known", "[held]")
     STATIC_REQUIRE_FALSE(xmask::expression<std::vector<int>>);
 }
 
-TEST_CASE("a table's offsets follow its strides", "[held]")
-{
+TEST_CASE("a table's offsets follow its strides", "[held]") {
     const auto row_major = oracle::random<int>({2, 3, 4});
     oracle::for_each_layout(row_major, [&](const auto& table, const char* layout) {
-        if constexpr (detail::has_memory<decltype(table)>)
-        {
+        if constexpr (detail::has_memory<decltype(table)>) {
             INFO(layout);
             const auto offsets = detail::table_offsets(table, 3);
-            for (std::size_t r = 0; r < 24; ++r)
-            {
-                REQUIRE(table.data()[static_cast<std::ptrdiff_t>(table.data_offset()) + offsets(r)] == row_major.flat(r));
+            for (std::size_t r = 0; r < 24; ++r) {
+                REQUIRE(
+                    table.data()[static_cast<std::ptrdiff_t>(table.data_offset()) + offsets(r)] ==
+                    row_major.flat(r)
+                );
             }
         }
     });

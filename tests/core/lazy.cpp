@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <array>
@@ -15,27 +15,24 @@ namespace detail = xmask::detail;
 
 using extents = std::vector<std::size_t>;
 
-TEST_CASE("a flat position has one index", "[lazy]")
-{
+TEST_CASE("a flat position has one index", "[lazy]") {
     const extents shape = {2, 3, 4};
     std::size_t i = 0;
-    for (std::size_t a = 0; a < 2; ++a)
-    {
-        for (std::size_t b = 0; b < 3; ++b)
-        {
-            for (std::size_t c = 0; c < 4; ++c, ++i)
-            {
+    for (std::size_t a = 0; a < 2; ++a) {
+        for (std::size_t b = 0; b < 3; ++b) {
+            for (std::size_t c = 0; c < 4; ++c, ++i) {
                 detail::at_flat_index(shape, i, [&](const auto& index) {
                     REQUIRE(extents(index.begin(), index.end()) == extents{a, b, c});
                 });
             }
         }
     }
-    REQUIRE(detail::at_flat_index(extents{}, 0, [](const auto& index) { return index.size(); }) == 0);
+    REQUIRE(detail::at_flat_index(extents{}, 0, [](const auto& index) {
+                return index.size();
+            }) == 0);
 }
 
-TEST_CASE("linear iterators are random access", "[lazy]")
-{
+TEST_CASE("linear iterators are random access", "[lazy]") {
     const auto m = xmask::keep_lengths({2, 0, 3}, 3);
     const std::vector<bool> expected = {true, true, false, false, false, false, true, true, true};
     const auto begin = m.linear_begin();
@@ -63,17 +60,13 @@ TEST_CASE("linear iterators are random access", "[lazy]")
     REQUIRE_FALSE(*it);
 }
 
-TEST_CASE("a lazy expression answers any number of indices, as xtensor's do", "[lazy]")
-{
+TEST_CASE("a lazy expression answers any number of indices, as xtensor's do", "[lazy]") {
     const xt::xtensor<int, 2> lengths = {{1, 2}, {3, 0}};
     const auto m = xmask::keep_lengths(lengths, 3);
     const xt::xarray<bool> b = m;
-    for (std::size_t i = 0; i < 2; ++i)
-    {
-        for (std::size_t j = 0; j < 2; ++j)
-        {
-            for (std::size_t k = 0; k < 3; ++k)
-            {
+    for (std::size_t i = 0; i < 2; ++i) {
+        for (std::size_t j = 0; j < 2; ++j) {
+            for (std::size_t k = 0; k < 3; ++k) {
                 REQUIRE(m(i, j, k) == b(i, j, k));
                 REQUIRE(m.unchecked(i, j, k) == b(i, j, k));
                 REQUIRE(m(7, i, j, k) == b(i, j, k));

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <sstream>
@@ -26,25 +26,36 @@ using own_rule::every_third;
 using own_rule::expected_thirds;
 using own_rule::thirds;
 
-TEST_CASE("a mask stands in xtensor's own functions", "[mask]")
-{
+TEST_CASE("a mask stands in xtensor's own functions", "[mask]") {
     const auto m = thirds({2, 3, 66});
     const xt::xarray<bool> b = m;
     const auto x = oracle::random<float>({2, 3, 66}, 1);
     const auto y = oracle::random<float>({66}, 2);
 
     REQUIRE(xt::sum(m)() == xt::sum(b)());
-    REQUIRE(xt::xarray<int>(xt::sum(xt::cast<int>(m), {1})) == xt::xarray<int>(xt::sum(xt::cast<int>(b), {1})));
-    // Compared element by element: assigning where() of a stored bool array and a broadcast operand goes wrong in
-    // xtensor with XTENSOR_USE_XSIMD.
-    REQUIRE(oracle::elements(xt::xarray<float>(xt::where(m, x, y))) == oracle::elements(xt::where(b, x, y)));
+    REQUIRE(
+        xt::xarray<int>(xt::sum(xt::cast<int>(m), {1})) ==
+        xt::xarray<int>(xt::sum(xt::cast<int>(b), {1}))
+    );
+    // Compared element by element: assigning where() of a stored bool array and a broadcast operand
+    // goes wrong in xtensor with XTENSOR_USE_XSIMD.
+    REQUIRE(
+        oracle::elements(xt::xarray<float>(xt::where(m, x, y))) ==
+        oracle::elements(xt::where(b, x, y))
+    );
     using column_array = xt::xarray<float, xt::layout_type::column_major>;
-    REQUIRE(oracle::elements(column_array(xt::where(m, x, 1.f))) == oracle::elements(xt::where(b, x, 1.f)));
+    REQUIRE(
+        oracle::elements(column_array(xt::where(m, x, 1.f))) ==
+        oracle::elements(xt::where(b, x, 1.f))
+    );
     REQUIRE(xt::any(m));
     REQUIRE_FALSE(xt::all(m));
     REQUIRE(xt::xarray<float>(xt::cast<float>(m) * x) == xt::xarray<float>(xt::cast<float>(b) * x));
     REQUIRE(xt::xarray<bool>(xt::equal(m, b)) == xt::xarray<bool>(xt::ones<bool>({2, 3, 66})));
-    REQUIRE(xt::xarray<bool>(xt::broadcast(m, {4, 2, 3, 66})) == xt::xarray<bool>(xt::broadcast(b, {4, 2, 3, 66})));
+    REQUIRE(
+        xt::xarray<bool>(xt::broadcast(m, {4, 2, 3, 66})) ==
+        xt::xarray<bool>(xt::broadcast(b, {4, 2, 3, 66}))
+    );
     REQUIRE(xt::eval(m) == b);
     REQUIRE(m == b);
     // Combined with a mask of fewer axes, walked column by column.
@@ -53,27 +64,39 @@ TEST_CASE("a mask stands in xtensor's own functions", "[mask]")
     REQUIRE(column_array(xt::where(row, x, 1.f)) == column_array(xt::where(row_values, x, 1.f)));
 }
 
-TEST_CASE("a mask is viewed as arrays are", "[mask]")
-{
+TEST_CASE("a mask is viewed as arrays are", "[mask]") {
     const auto m = thirds({4, 3, 66});
     const xt::xarray<bool> b = m;
     using array = xt::xarray<bool>;
     REQUIRE(array(xt::view(m, 1)) == array(xt::view(b, 1)));
-    REQUIRE(array(xt::view(m, xt::all(), 2, xt::range(3, 60, 2))) == array(xt::view(b, xt::all(), 2, xt::range(3, 60, 2))));
-    REQUIRE(array(xt::view(m, xt::keep(3, 0), xt::newaxis())) == array(xt::view(b, xt::keep(3, 0), xt::newaxis())));
-    REQUIRE(array(xt::strided_view(m, {xt::ellipsis(), 5})) == array(xt::strided_view(b, {xt::ellipsis(), 5})));
-    REQUIRE(array(xt::strided_view(m, {2, xt::all()})) == array(xt::strided_view(b, {2, xt::all()})));
+    REQUIRE(
+        array(xt::view(m, xt::all(), 2, xt::range(3, 60, 2))) ==
+        array(xt::view(b, xt::all(), 2, xt::range(3, 60, 2)))
+    );
+    REQUIRE(
+        array(xt::view(m, xt::keep(3, 0), xt::newaxis())) ==
+        array(xt::view(b, xt::keep(3, 0), xt::newaxis()))
+    );
+    REQUIRE(
+        array(xt::strided_view(m, {xt::ellipsis(), 5})) ==
+        array(xt::strided_view(b, {xt::ellipsis(), 5}))
+    );
+    REQUIRE(
+        array(xt::strided_view(m, {2, xt::all()})) == array(xt::strided_view(b, {2, xt::all()}))
+    );
 }
 
-TEST_CASE("a mask is assigned to every container", "[mask]")
-{
+TEST_CASE("a mask is assigned to every container", "[mask]") {
     const auto m = thirds({2, 70});
     const auto expected = expected_thirds({2, 70});
     const auto holds = [&](const auto& e) {
         const auto all = oracle::elements(e);
-        return std::equal(all.begin(), all.end(), expected.begin(), expected.end(), [](auto value, char kept) {
-            return static_cast<double>(value) == static_cast<double>(kept);
-        });
+        return std::equal(
+            all.begin(), all.end(), expected.begin(), expected.end(),
+            [](auto value, char kept) {
+                return static_cast<double>(value) == static_cast<double>(kept);
+            }
+        );
     };
     xt::xarray<bool> array = xt::zeros<bool>({5});
     array = m;
@@ -106,8 +129,7 @@ TEST_CASE("a mask is assigned to every container", "[mask]")
     REQUIRE(xt::xarray<bool>(!itself) == array);
 }
 
-TEST_CASE("a container that can't take the mask's shape is refused", "[mask]")
-{
+TEST_CASE("a container that can't take the mask's shape is refused", "[mask]") {
     using Catch::Matchers::Message;
     const auto m = thirds({2, 3});
     xt::xtensor_fixed<bool, xt::xshape<2, 4>> fixed;
@@ -120,8 +142,7 @@ TEST_CASE("a container that can't take the mask's shape is refused", "[mask]")
     );
 }
 
-TEST_CASE("a mask prints through an array as an array", "[mask]")
-{
+TEST_CASE("a mask prints through an array as an array", "[mask]") {
     std::ostringstream direct;
     direct << xt::xarray<bool>(thirds({2, 3}));
     REQUIRE(direct.str() == "{{ true, false, false},\n {false, false,  true}}");

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <vector>
 
@@ -14,52 +14,46 @@ namespace detail = xmask::detail;
 
 using extents = std::vector<std::size_t>;
 
-namespace
-{
-    /// Fails unless the mask, broadcast to `shape`, answers as its elements do.
-    template <class M>
-    void require_rows(const M& m, const extents& shape)
-    {
-        INFO(detail::tuple_text(m.shape()) << " in " << detail::tuple_text(shape));
-        const xt::xarray<bool> values = m;
-        const auto expected = oracle::elements(xt::broadcast(values, shape));
-        const detail::mask_rows<M> rows(m, shape);
-        const std::size_t n = detail::columns_of(shape);
-        bool right = true;
-        for (std::size_t r = 0; r < detail::rows_of(shape); ++r)
-        {
-            const auto cursor = rows.row(r);
-            const auto extent = cursor.extent();
-            const auto solid = cursor.solid();
-            for (std::size_t c = 0; c < n; ++c)
-            {
-                const bool kept = expected[r * n + c] != 0;
-                right = right && cursor.kept(c) == kept;
-                right = right && (!kept || (c >= extent.begin && c < extent.end));
-                right = right && (kept || c < solid.begin || c >= solid.end);
-                right = right && cursor.word(c) == oracle::word_of(expected, r * n + c, r * n + n);
-            }
-            right = right && extent.end <= n && solid.end <= n;
+namespace {
+/// Fails unless the mask, broadcast to `shape`, answers as its elements do.
+template <class M>
+void require_rows(const M& m, const extents& shape) {
+    INFO(detail::tuple_text(m.shape()) << " in " << detail::tuple_text(shape));
+    const xt::xarray<bool> values = m;
+    const auto expected = oracle::elements(xt::broadcast(values, shape));
+    const detail::mask_rows<M> rows(m, shape);
+    const std::size_t n = detail::columns_of(shape);
+    bool right = true;
+    for (std::size_t r = 0; r < detail::rows_of(shape); ++r) {
+        const auto cursor = rows.row(r);
+        const auto extent = cursor.extent();
+        const auto solid = cursor.solid();
+        for (std::size_t c = 0; c < n; ++c) {
+            const bool kept = expected[r * n + c] != 0;
+            right = right && cursor.kept(c) == kept;
+            right = right && (!kept || (c >= extent.begin && c < extent.end));
+            right = right && (kept || c < solid.begin || c >= solid.end);
+            right = right && cursor.word(c) == oracle::word_of(expected, r * n + c, r * n + n);
         }
-        REQUIRE(right);
+        right = right && extent.end <= n && solid.end <= n;
     }
+    REQUIRE(right);
 }
+} // namespace
 
-TEST_CASE("masks of any shape give the rows of a larger one", "[mask_rows]")
-{
-    for (const std::size_t n : std::initializer_list<std::size_t>{1, 2, 64, 65, 130})
-    {
+TEST_CASE("masks of any shape give the rows of a larger one", "[mask_rows]") {
+    for (const std::size_t n : std::initializer_list<std::size_t>{1, 2, 64, 65, 130}) {
         const extents shape = {2, 3, n};
-        for (const extents& from : {extents{}, extents{1}, extents{n}, extents{3, n}, extents{3, 1}, extents{1, n},
-                                    extents{1, 1}, extents{2, 1, n}, extents{2, 3, 1}, extents{2, 1, 1}, extents{2, 3, n}})
-        {
+        for (const extents& from :
+             {extents{}, extents{1}, extents{n}, extents{3, n}, extents{3, 1}, extents{1, n},
+              extents{1, 1}, extents{2, 1, n}, extents{2, 3, 1}, extents{2, 1, 1},
+              extents{2, 3, n}}) {
             require_rows(xmask::keep_where(oracle::random<bool>(from, 4)), shape);
         }
     }
 }
 
-TEST_CASE("a length of one column stands for the whole row", "[mask_rows]")
-{
+TEST_CASE("a length of one column stands for the whole row", "[mask_rows]") {
     require_rows(xmask::keep_lengths({1, 0, 1}, 1), {3, 130});
     require_rows(xmask::keep_lengths({1, 0, 1}, 1), {2, 3, 64});
     require_rows(xmask::keep_lengths({1}, 1), {2, 3});

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cstdint>
@@ -25,83 +25,69 @@ namespace detail = xmask::detail;
 
 using extents = std::vector<std::size_t>;
 
-namespace
-{
-    /// Whether an expression, read as elements of T in rows of `shape`, gives `expected`: one by one, and in registers.
-    template <class T, class E>
-    bool reads_as(const E& e, const extents& shape, const std::vector<T>& expected)
-    {
-        const auto rows = detail::make_operand<T>(e, shape);
-        const std::size_t n = detail::columns_of(shape);
-        bool right = expected.size() == detail::rows_of(shape) * n;
-        for (std::size_t r = 0; right && r < (n == 0 ? 0 : detail::rows_of(shape)); ++r)
-        {
-            auto row = rows.row(r);
-            // As an operation walks it: as much at once as is ready.
-            for (std::size_t c = 0; c < n;)
-            {
-                const std::size_t end = row.prepare(c, n);
-                right = right && end > c && end <= n;
-                for (; c < end; c += std::min<std::size_t>(64, end - c))
-                {
-                    const std::size_t count = std::min<std::size_t>(64, end - c);
-                    const auto block = row.read(c, count, xmask::first_bits(count));
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        right = right && oracle::same_bits(T(block.at(k)), expected[r * n + c + k]);
-                    }
-                }
-            }
-            std::vector<std::size_t> starts;
-            for (std::size_t c = 0; c < n; c += 64)
-            {
-                starts.push_back(c);
-            }
-            // Then backwards, and from columns that no word begins at.
-            for (const std::size_t c : {n - 1, n / 2, std::size_t(0)})
-            {
-                starts.push_back(c);
-            }
-            for (const std::size_t c : starts)
-            {
-                const std::size_t count = std::min<std::size_t>(64, n - c);
-                right = right && row.prepare(c, c + count) == c + count;
+namespace {
+/// Whether an expression, read as elements of T in rows of `shape`, gives `expected`: one by one,
+/// and in registers.
+template <class T, class E>
+bool reads_as(const E& e, const extents& shape, const std::vector<T>& expected) {
+    const auto rows = detail::make_operand<T>(e, shape);
+    const std::size_t n = detail::columns_of(shape);
+    bool right = expected.size() == detail::rows_of(shape) * n;
+    for (std::size_t r = 0; right && r < (n == 0 ? 0 : detail::rows_of(shape)); ++r) {
+        auto row = rows.row(r);
+        // As an operation walks it: as much at once as is ready.
+        for (std::size_t c = 0; c < n;) {
+            const std::size_t end = row.prepare(c, n);
+            right = right && end > c && end <= n;
+            for (; c < end; c += std::min<std::size_t>(64, end - c)) {
+                const std::size_t count = std::min<std::size_t>(64, end - c);
                 const auto block = row.read(c, count, xmask::first_bits(count));
-                for (std::size_t k = 0; k < count; ++k)
-                {
+                for (std::size_t k = 0; k < count; ++k) {
                     right = right && oracle::same_bits(T(block.at(k)), expected[r * n + c + k]);
-                }
-                if constexpr (decltype(block)::in_registers)
-                {
-                    detail::for_each_register<T>(count, [&](std::size_t k, auto full) {
-                        const std::size_t lanes = std::min(detail::lane_count<T>, count - k);
-                        T values[detail::lane_count<T>];
-                        detail::store_lanes(values, detail::load_register<full>(block, k, count - k));
-                        for (std::size_t lane = 0; lane < lanes; ++lane)
-                        {
-                            right = right && oracle::same_bits(values[lane], expected[r * n + c + k + lane]);
-                        }
-                    });
                 }
             }
         }
-        return right;
+        std::vector<std::size_t> starts;
+        for (std::size_t c = 0; c < n; c += 64) {
+            starts.push_back(c);
+        }
+        // Then backwards, and from columns that no word begins at.
+        for (const std::size_t c : {n - 1, n / 2, std::size_t(0)}) {
+            starts.push_back(c);
+        }
+        for (const std::size_t c : starts) {
+            const std::size_t count = std::min<std::size_t>(64, n - c);
+            right = right && row.prepare(c, c + count) == c + count;
+            const auto block = row.read(c, count, xmask::first_bits(count));
+            for (std::size_t k = 0; k < count; ++k) {
+                right = right && oracle::same_bits(T(block.at(k)), expected[r * n + c + k]);
+            }
+            if constexpr (decltype(block)::in_registers) {
+                detail::for_each_register<T>(count, [&](std::size_t k, auto full) {
+                    const std::size_t lanes = std::min(detail::lane_count<T>, count - k);
+                    T values[detail::lane_count<T>];
+                    detail::store_lanes(values, detail::load_register<full>(block, k, count - k));
+                    for (std::size_t lane = 0; lane < lanes; ++lane) {
+                        right = right &&
+                                oracle::same_bits(values[lane], expected[r * n + c + k + lane]);
+                    }
+                });
+            }
+        }
     }
-
-    template <class T, class E>
-    bool reads_as_itself(const E& e)
-    {
-        return reads_as<T>(e, extents(e.shape().begin(), e.shape().end()), oracle::elements(e));
-    }
+    return right;
 }
 
-TEST_CASE("operands of every layout read as their elements", "[row]")
-{
-    for (const std::size_t n : oracle::columns)
-    {
+template <class T, class E>
+bool reads_as_itself(const E& e) {
+    return reads_as<T>(e, extents(e.shape().begin(), e.shape().end()), oracle::elements(e));
+}
+} // namespace
+
+TEST_CASE("operands of every layout read as their elements", "[row]") {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
-        for (const extents& shape : {extents{n}, extents{3, n}, extents{2, 3, n}, extents{n, 2}})
-        {
+        for (const extents& shape : {extents{n}, extents{3, n}, extents{2, 3, n}, extents{n, 2}}) {
             const auto x = oracle::random<float>(shape, 7);
             const auto expected = oracle::elements(x);
             oracle::for_each_layout(x, [&](const auto& e, const char* layout) {
@@ -112,11 +98,9 @@ TEST_CASE("operands of every layout read as their elements", "[row]")
     }
 }
 
-TEST_CASE("tensors of rank 0 to 8 are rows", "[row]")
-{
+TEST_CASE("tensors of rank 0 to 8 are rows", "[row]") {
     extents shape;
-    for (std::size_t rank = 0; rank <= 8; ++rank)
-    {
+    for (std::size_t rank = 0; rank <= 8; ++rank) {
         const auto x = oracle::random<double>(shape, 3);
         const auto expected = oracle::elements(x);
         oracle::for_each_layout(x, [&](const auto& e, const char* layout) {
@@ -127,13 +111,12 @@ TEST_CASE("tensors of rank 0 to 8 are rows", "[row]")
     }
 }
 
-TEST_CASE("operands broadcast to the shape that is walked", "[row]")
-{
+TEST_CASE("operands broadcast to the shape that is walked", "[row]") {
     const extents shape = {2, 3, 70};
     const xt::xarray<float> zeros = xt::zeros<float>(shape);
-    for (const extents& from : {extents{}, extents{1}, extents{70}, extents{3, 70}, extents{3, 1}, extents{1, 70},
-                                extents{2, 1, 70}, extents{2, 3, 1}, extents{2, 1, 1}, extents{1, 1, 1}})
-    {
+    for (const extents& from :
+         {extents{}, extents{1}, extents{70}, extents{3, 70}, extents{3, 1}, extents{1, 70},
+          extents{2, 1, 70}, extents{2, 3, 1}, extents{2, 1, 1}, extents{1, 1, 1}}) {
         const auto x = oracle::random<float>(from, 5);
         const auto expected = oracle::elements(xt::xarray<float>(zeros + x));
         oracle::for_each_layout(x, [&](const auto& e, const char* layout) {
@@ -143,24 +126,22 @@ TEST_CASE("operands broadcast to the shape that is walked", "[row]")
     }
 }
 
-TEST_CASE("elements are brought to the type that is asked for", "[row]")
-{
+TEST_CASE("elements are brought to the type that is asked for", "[row]") {
     const extents shape = {3, 67};
     const auto x = oracle::random<std::int16_t>(shape, 2);
     std::vector<double> expected;
-    for (const auto value : x)
-    {
+    for (const auto value : x) {
         expected.push_back(static_cast<double>(value));
     }
     REQUIRE(reads_as<double>(x, shape, expected));
-    REQUIRE(reads_as<double>(xt::xarray<std::int16_t, xt::layout_type::column_major>(x), shape, expected));
+    REQUIRE(reads_as<double>(
+        xt::xarray<std::int16_t, xt::layout_type::column_major>(x), shape, expected
+    ));
 }
 
-TEST_CASE("every type of element reads as itself", "[row]")
-{
+TEST_CASE("every type of element reads as itself", "[row]") {
     const extents shape = {2, 130};
-    const auto read = []<class T>(const xt::xarray<T>& x)
-    {
+    const auto read = []<class T>(const xt::xarray<T>& x) {
         const xt::xarray<T, xt::layout_type::column_major> transposed = x;
         return reads_as_itself<T>(x) && reads_as_itself<T>(transposed);
     };
@@ -179,8 +160,7 @@ TEST_CASE("every type of element reads as itself", "[row]")
     STATIC_REQUIRE_FALSE(decltype(block)::in_registers);
 }
 
-TEST_CASE("views, generators and lazy functions read as their elements", "[row]")
-{
+TEST_CASE("views, generators and lazy functions read as their elements", "[row]") {
     const auto x = oracle::random<float>({4, 5, 66}, 9);
     const auto y = oracle::random<float>({66}, 10);
     const xt::xtensor_fixed<float, xt::xshape<2, 3>> fixed = {{1.f, 2.f, 3.f}, {4.f, 5.f, 6.f}};
@@ -191,7 +171,9 @@ TEST_CASE("views, generators and lazy functions read as their elements", "[row]"
     REQUIRE(reads_as_itself<float>(xt::view(x, xt::all(), xt::all(), 7)));
     REQUIRE(reads_as_itself<float>(xt::view(x, xt::range(0, 4, 2), xt::newaxis(), xt::all())));
     REQUIRE(reads_as_itself<float>(xt::view(x, xt::keep(3, 0), xt::all(), xt::drop(1, 4))));
-    REQUIRE(reads_as_itself<float>(xt::view(x, xt::all(), xt::all(), xt::range(65, xt::placeholders::_, -1))));
+    REQUIRE(reads_as_itself<float>(
+        xt::view(x, xt::all(), xt::all(), xt::range(65, xt::placeholders::_, -1))
+    ));
     REQUIRE(reads_as_itself<float>(xt::transpose(x)));
     REQUIRE(reads_as_itself<float>(xt::flip(x, 2)));
     REQUIRE(reads_as_itself<float>(xt::flip(x, 0)));
@@ -199,18 +181,20 @@ TEST_CASE("views, generators and lazy functions read as their elements", "[row]"
     REQUIRE(reads_as_itself<float>(xt::ones<float>({3, 70})));
     REQUIRE(reads_as_itself<float>(xt::arange<float>(0.f, 130.f)));
     REQUIRE(reads_as_itself<float>(x * 2.f + y));
-    // Only functions that round alike in registers and in std: NEON's square root may differ in the last place.
+    // Only functions that round alike in registers and in std: NEON's square root may differ in the
+    // last place.
     REQUIRE(reads_as_itself<float>(xt::abs(x) - xt::transpose(x, {0, 1, 2})));
     REQUIRE(reads_as_itself<float>(xt::where(x > y, x, 1.f)));
     REQUIRE(reads_as_itself<float>(xt::cast<float>(x * 3.)));
     REQUIRE(reads_as_itself<double>(x * 3.));
-    REQUIRE(reads_as_itself<float>(xt::index_view(x, std::vector<extents>{{0, 0, 0}, {3, 4, 65}, {1, 2, 3}})));
+    REQUIRE(reads_as_itself<float>(
+        xt::index_view(x, std::vector<extents>{{0, 0, 0}, {3, 4, 65}, {1, 2, 3}})
+    ));
     const std::vector<float> memory = {1.f, 2.f, 3.f, 4.f, 5.f, 6.f};
     REQUIRE(reads_as_itself<float>(xt::adapt(memory, extents{2, 3})));
 }
 
-TEST_CASE("a strided row is gathered in pieces", "[row]")
-{
+TEST_CASE("a strided row is gathered in pieces", "[row]") {
     const auto x = oracle::random<float>({3, 1300}, 11);
     const xt::xarray<float, xt::layout_type::column_major> turned = x;
     REQUIRE(reads_as_itself<float>(turned));
@@ -218,27 +202,24 @@ TEST_CASE("a strided row is gathered in pieces", "[row]")
     REQUIRE(reads_as_itself<float>(xt::view(x, xt::all(), xt::range(1, 1300, 2))));
     REQUIRE(reads_as<float>(xt::view(x, xt::all(), xt::range(5, 6)), extents{3, 1300}, [&] {
         std::vector<float> column;
-        for (std::size_t i = 0; i < 3 * 1300; ++i)
-        {
+        for (std::size_t i = 0; i < 3 * 1300; ++i) {
             column.push_back(x(i / 1300, 5));
         }
         return column;
     }()));
 }
 
-TEST_CASE("a row reads nothing past its memory", "[row]")
-{
-    for (std::size_t n = 1; n < 70; ++n)
-    {
+TEST_CASE("a row reads nothing past its memory", "[row]") {
+    for (std::size_t n = 1; n < 70; ++n) {
         // Memory of exactly n elements, for a sanitizer.
         const auto memory = std::make_unique<float[]>(n);
-        const auto x = xt::adapt(static_cast<const float*>(memory.get()), n, xt::no_ownership(), extents{n});
+        const auto x =
+            xt::adapt(static_cast<const float*>(memory.get()), n, xt::no_ownership(), extents{n});
         REQUIRE(reads_as<float>(x, extents{n}, std::vector<float>(n)));
     }
 }
 
-TEST_CASE("a lazy operand is computed only where bits are set", "[row]")
-{
+TEST_CASE("a lazy operand is computed only where bits are set", "[row]") {
     const xt::xtensor<int, 1> x = xt::arange<int>(100);
     std::vector<int> seen;
     const auto note = [&](int value) {

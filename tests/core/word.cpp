@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstdint>
 
@@ -10,8 +10,7 @@
 using xmask::column_range;
 using xmask::word_t;
 
-TEST_CASE("a column range has a size, and ranges meet and join", "[word]")
-{
+TEST_CASE("a column range has a size, and ranges meet and join", "[word]") {
     STATIC_REQUIRE(column_range{}.size() == 0);
     STATIC_REQUIRE(column_range{2, 5}.size() == 3);
     STATIC_REQUIRE(column_range{5, 2}.size() == 0);
@@ -30,25 +29,20 @@ TEST_CASE("a column range has a size, and ranges meet and join", "[word]")
     STATIC_REQUIRE(xmask::hull({0, 0}, {4, 4}).size() == 0);
 }
 
-TEST_CASE("an intersection never ends before it begins", "[word]")
-{
-    for (std::size_t a = 0; a < 5; ++a)
-    {
-        for (std::size_t b = a; b < 5; ++b)
-        {
-            for (std::size_t c = 0; c < 5; ++c)
-            {
-                for (std::size_t d = c; d < 5; ++d)
-                {
+TEST_CASE("an intersection never ends before it begins", "[word]") {
+    for (std::size_t a = 0; a < 5; ++a) {
+        for (std::size_t b = a; b < 5; ++b) {
+            for (std::size_t c = 0; c < 5; ++c) {
+                for (std::size_t d = c; d < 5; ++d) {
                     const auto both = xmask::intersection({a, b}, {c, d});
                     const auto either = xmask::hull({a, b}, {c, d});
                     REQUIRE(both.begin <= both.end);
-                    for (std::size_t k = 0; k < 5; ++k)
-                    {
+                    for (std::size_t k = 0; k < 5; ++k) {
                         const bool in_first = a <= k && k < b;
                         const bool in_second = c <= k && k < d;
                         REQUIRE((both.begin <= k && k < both.end) == (in_first && in_second));
-                        REQUIRE((!(in_first || in_second) || (either.begin <= k && k < either.end)));
+                        REQUIRE((!(in_first || in_second) || (either.begin <= k && k < either.end))
+                        );
                     }
                 }
             }
@@ -56,8 +50,7 @@ TEST_CASE("an intersection never ends before it begins", "[word]")
     }
 }
 
-TEST_CASE("words count, and find their lowest bit", "[word]")
-{
+TEST_CASE("words count, and find their lowest bit", "[word]") {
     STATIC_REQUIRE(xmask::first_bits(0) == 0);
     STATIC_REQUIRE(xmask::first_bits(1) == 1);
     STATIC_REQUIRE(xmask::first_bits(63) == ~word_t(0) >> 1);
@@ -71,19 +64,17 @@ TEST_CASE("words count, and find their lowest bit", "[word]")
     STATIC_REQUIRE(xmask::count_bits(0b1010'0000) == 2);
 }
 
-TEST_CASE("a range as a word holds the columns that lie in it", "[word]")
-{
-    for (const std::size_t begin : std::initializer_list<std::size_t>{0, 1, 5, 62, 63, 64, 65, 127, 128, 200})
-    {
-        for (const std::size_t end : std::initializer_list<std::size_t>{0, 1, 5, 63, 64, 65, 128, 130, 300})
-        {
+TEST_CASE("a range as a word holds the columns that lie in it", "[word]") {
+    for (const std::size_t begin :
+         std::initializer_list<std::size_t>{0, 1, 5, 62, 63, 64, 65, 127, 128, 200}) {
+        for (const std::size_t end :
+             std::initializer_list<std::size_t>{0, 1, 5, 63, 64, 65, 128, 130, 300}) {
             const xmask::detail::range_cursor cursor({begin, end});
             REQUIRE(cursor.extent() == column_range{begin, end});
-            for (const std::size_t c : std::initializer_list<std::size_t>{0, 1, 2, 61, 63, 64, 65, 100, 128, 250, 1000})
-            {
+            for (const std::size_t c :
+                 std::initializer_list<std::size_t>{0, 1, 2, 61, 63, 64, 65, 100, 128, 250, 1000}) {
                 word_t expected = 0;
-                for (std::size_t k = 0; k < 64; ++k)
-                {
+                for (std::size_t k = 0; k < 64; ++k) {
                     const bool inside = c + k >= begin && c + k < end;
                     expected |= word_t(inside) << k;
                 }

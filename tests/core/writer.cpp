@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cstdint>
@@ -21,32 +21,27 @@ using Catch::Matchers::Message;
 
 using extents = std::vector<std::size_t>;
 
-namespace
-{
-    /// The right half of each row, as booleans.
-    auto halves(std::size_t rows, std::size_t n)
-    {
-        const xt::xtensor<std::size_t, 1> lengths = n / 2 * xt::ones<std::size_t>({rows});
-        return xmask::keep_last(xt::xtensor<std::size_t, 1>(lengths), n);
-    }
-
-    /// Whether each row of `e` is 0 in its left half and 1 in the other.
-    template <class E>
-    bool has_halves(const E& e)
-    {
-        const std::size_t n = detail::columns_of(e.shape());
-        const auto all = oracle::elements(e);
-        bool right = true;
-        for (std::size_t i = 0; i < all.size(); ++i)
-        {
-            right = right && (all[i] != 0) == (i % n >= n - n / 2);
-        }
-        return right;
-    }
+namespace {
+/// The right half of each row, as booleans.
+auto halves(std::size_t rows, std::size_t n) {
+    const xt::xtensor<std::size_t, 1> lengths = n / 2 * xt::ones<std::size_t>({rows});
+    return xmask::keep_last(xt::xtensor<std::size_t, 1>(lengths), n);
 }
 
-TEST_CASE("a result takes the shape that it is given", "[writer]")
-{
+/// Whether each row of `e` is 0 in its left half and 1 in the other.
+template <class E>
+bool has_halves(const E& e) {
+    const std::size_t n = detail::columns_of(e.shape());
+    const auto all = oracle::elements(e);
+    bool right = true;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        right = right && (all[i] != 0) == (i % n >= n - n / 2);
+    }
+    return right;
+}
+} // namespace
+
+TEST_CASE("a result takes the shape that it is given", "[writer]") {
     xt::xarray<float> array;
     detail::resize_or_check("f", "the result", array, extents{2, 3});
     REQUIRE(detail::equal_shapes(array.shape(), extents{2, 3}));
@@ -59,8 +54,7 @@ TEST_CASE("a result takes the shape that it is given", "[writer]")
     REQUIRE(tensor.data() == memory);
 }
 
-TEST_CASE("a result that can't take the shape is refused", "[writer]")
-{
+TEST_CASE("a result that can't take the shape is refused", "[writer]") {
     xt::xarray<float> array = xt::zeros<float>({4, 5});
     auto view = xt::view(array, xt::range(0, 2), xt::all());
     REQUIRE_NOTHROW(detail::resize_or_check("f", "the result", view, extents{2, 5}));
@@ -68,18 +62,22 @@ TEST_CASE("a result that can't take the shape is refused", "[writer]")
         detail::resize_or_check("f", "the result", view, extents{2, 4}), std::invalid_argument,
         Message("xmask::f: the result has the fixed shape (2, 5); expected (2, 4)")
     );
-    REQUIRE_THROWS_AS(detail::resize_or_check("f", "the result", view, extents{5}), std::invalid_argument);
+    REQUIRE_THROWS_AS(
+        detail::resize_or_check("f", "the result", view, extents{5}), std::invalid_argument
+    );
     // Its rank is part of its type.
     xt::xtensor<float, 2> tensor = xt::zeros<float>({4, 5});
-    REQUIRE_THROWS_AS(detail::resize_or_check("f", "the result", tensor, extents{4, 5, 6}), std::invalid_argument);
-    REQUIRE_THROWS_AS(detail::resize_or_check("f", "the result", tensor, extents{20}), std::invalid_argument);
+    REQUIRE_THROWS_AS(
+        detail::resize_or_check("f", "the result", tensor, extents{4, 5, 6}), std::invalid_argument
+    );
+    REQUIRE_THROWS_AS(
+        detail::resize_or_check("f", "the result", tensor, extents{20}), std::invalid_argument
+    );
     REQUIRE(detail::equal_shapes(tensor.shape(), extents{4, 5}));
 }
 
-TEST_CASE("results are written into any destination", "[writer]")
-{
-    for (const std::size_t n : std::initializer_list<std::size_t>{1, 2, 63, 64, 65, 130, 1000})
-    {
+TEST_CASE("results are written into any destination", "[writer]") {
+    for (const std::size_t n : std::initializer_list<std::size_t>{1, 2, 63, 64, 65, 130, 1000}) {
         CAPTURE(n);
         const auto m = halves(3, n);
         const xt::xarray<float> row_major = m;
@@ -97,17 +95,14 @@ TEST_CASE("results are written into any destination", "[writer]")
     }
 }
 
-TEST_CASE("a view's neighbours are left alone", "[writer]")
-{
-    for (const std::size_t n : std::initializer_list<std::size_t>{1, 17, 64, 130})
-    {
+TEST_CASE("a view's neighbours are left alone", "[writer]") {
+    for (const std::size_t n : std::initializer_list<std::size_t>{1, 17, 64, 130}) {
         CAPTURE(n);
         const auto m = halves(3, n);
         const auto untouched = [](const auto& x, const auto& view) {
             // What the view covers is 0 and 1; all else is still 7.
             std::size_t sevens = 0;
-            for (const float value : x)
-            {
+            for (const float value : x) {
                 sevens += value == 7.f ? 1 : 0;
             }
             return sevens == x.size() - view.size();
@@ -125,7 +120,8 @@ TEST_CASE("a view's neighbours are left alone", "[writer]")
         REQUIRE(has_halves(strided));
         REQUIRE(untouched(y, strided));
 
-        xt::xtensor<float, 2, xt::layout_type::column_major> z = 7.f * xt::ones<float>({std::size_t(5), n + 1});
+        xt::xtensor<float, 2, xt::layout_type::column_major> z =
+            7.f * xt::ones<float>({std::size_t(5), n + 1});
         auto columns = xt::view(z, xt::range(2, 5), xt::range(1, last + 1));
         columns = m;
         REQUIRE(has_halves(columns));
@@ -140,8 +136,7 @@ TEST_CASE("a view's neighbours are left alone", "[writer]")
     }
 }
 
-TEST_CASE("a writer sets single columns", "[writer]")
-{
+TEST_CASE("a writer sets single columns", "[writer]") {
     const auto check = [](auto& to) {
         detail::row_writer<int, std::decay_t<decltype(to)>> writer(to);
         writer.seek(1);
@@ -151,8 +146,7 @@ TEST_CASE("a writer sets single columns", "[writer]")
         expected[70] = expected[72] = 4;
         expected[70 + 69] = 5;
         std::vector<int> found;
-        for (const auto value : oracle::elements(to))
-        {
+        for (const auto value : oracle::elements(to)) {
             found.push_back(static_cast<int>(value));
         }
         REQUIRE(found == expected);
@@ -166,8 +160,7 @@ TEST_CASE("a writer sets single columns", "[writer]")
     check(picked);
 }
 
-TEST_CASE("a result too large for the caches is written past them, and is the same", "[writer]")
-{
+TEST_CASE("a result too large for the caches is written past them, and is the same", "[writer]") {
     // Odd rows, so that each begins at another place of a cache line.
     const std::size_t n = 4097;
     const std::size_t rows = (std::size_t(32) << 20) / n + 2;
@@ -178,9 +171,9 @@ TEST_CASE("a result too large for the caches is written past them, and is the sa
         const auto expected = std::make_unique<element[]>(n);
         std::fill(expected.get() + n - n / 2, expected.get() + n, element(1));
         bool right = true;
-        for (std::size_t r = 0; r < e.shape(0); ++r)
-        {
-            right = right && std::memcmp(e.data() + r * n, expected.get(), n * sizeof(element)) == 0;
+        for (std::size_t r = 0; r < e.shape(0); ++r) {
+            right =
+                right && std::memcmp(e.data() + r * n, expected.get(), n * sizeof(element)) == 0;
         }
         return right;
     };
@@ -188,7 +181,9 @@ TEST_CASE("a result too large for the caches is written past them, and is the sa
     REQUIRE(check(bytes));
     // Memory that is not aligned to its elements can't be streamed.
     std::vector<unsigned char> memory(rows * n * sizeof(bool) + 1);
-    auto off = xt::adapt(reinterpret_cast<bool*>(memory.data() + 1), rows * n, xt::no_ownership(), extents{rows, n});
+    auto off = xt::adapt(
+        reinterpret_cast<bool*>(memory.data() + 1), rows * n, xt::no_ownership(), extents{rows, n}
+    );
     xt::noalias(off) = m;
     REQUIRE(check(off));
     const xt::xtensor<float, 2> floats = xt::view(m, xt::range(0, 1), xt::all());

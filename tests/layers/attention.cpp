@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <limits>
@@ -16,29 +16,24 @@
 
 #include "support/attention.hpp"
 
-namespace
-{
-    /// Any mask of (2, q, k) as elements gives what loops over all pairs give.
-    template <class T, class M>
-    void require_attention(std::size_t q, std::size_t k, std::size_t d, std::size_t v, const M& m)
-    {
-        CAPTURE(q, k, d, v);
-        const xt::xtensor<T, 3> query = oracle::random<T>({std::size_t(2), q, d}, 1);
-        const xt::xtensor<T, 3> key = oracle::random<T>({std::size_t(2), k, d}, 2);
-        const xt::xtensor<T, 3> value = oracle::random<T>({std::size_t(2), k, v}, 3);
-        const auto kept = oracle::elements(m && xmask::keep_all({std::size_t(2), q, k}));
-        const xt::xtensor<T, 3> y = xmask::masked_attention(query, key, value, m);
-        REQUIRE(naive::difference(y, naive::attention(query, key, value, kept)) < naive::tolerance<T>);
-    }
+namespace {
+/// Any mask of (2, q, k) as elements gives what loops over all pairs give.
+template <class T, class M>
+void require_attention(std::size_t q, std::size_t k, std::size_t d, std::size_t v, const M& m) {
+    CAPTURE(q, k, d, v);
+    const xt::xtensor<T, 3> query = oracle::random<T>({std::size_t(2), q, d}, 1);
+    const xt::xtensor<T, 3> key = oracle::random<T>({std::size_t(2), k, d}, 2);
+    const xt::xtensor<T, 3> value = oracle::random<T>({std::size_t(2), k, v}, 3);
+    const auto kept = oracle::elements(m && xmask::keep_all({std::size_t(2), q, k}));
+    const xt::xtensor<T, 3> y = xmask::masked_attention(query, key, value, m);
+    REQUIRE(naive::difference(y, naive::attention(query, key, value, kept)) < naive::tolerance<T>);
 }
+} // namespace
 
-TEMPLATE_TEST_CASE("attention is what loops over all pairs give", "[attention]", float, double)
-{
+TEMPLATE_TEST_CASE("attention is what loops over all pairs give", "[attention]", float, double) {
     using T = TestType;
-    for (const std::size_t q : {1u, 5u, 64u, 65u, 150u})
-    {
-        for (const std::size_t k : {1u, 63u, 64u, 65u, 300u})
-        {
+    for (const std::size_t q : {1u, 5u, 64u, 65u, 150u}) {
+        for (const std::size_t k : {1u, 63u, 64u, 65u, 300u}) {
             require_attention<T>(q, k, 16, 16, xmask::bitmask(xmask::keep_causal(q, k)));
             const auto some = oracle::random<bool>({std::size_t(2), q, k}, 7);
             require_attention<T>(q, k, 3, 5, xmask::bitmask(xmask::keep_where(some)));

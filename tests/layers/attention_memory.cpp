@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstddef>
 
@@ -11,42 +11,41 @@
 #include "support/allocations.hpp"
 #include "support/attention.hpp"
 
-namespace
-{
-    constexpr std::size_t features = 4;
+namespace {
+constexpr std::size_t features = 4;
 
-    /// All that is ever asked for in a call, forward and backward, beside what the result and the gradients take.
-    template <class F>
-    std::size_t bytes_of(std::size_t n, F&& mask_of)
-    {
-        const xt::xtensor<float, 2> x = oracle::random<float>({n, features}, 1);
-        const auto m = mask_of(n);
-        xt::xtensor<float, 2> dq;
-        xt::xtensor<float, 2> dk;
-        xt::xtensor<float, 2> dv;
-        const std::size_t before = allocated_bytes();
-        const auto y = xmask::masked_attention(x, x, x, m);
-        xmask::masked_attention_gradient(x, x, x, m, y, dq, dk, dv);
-        return allocated_bytes() - before;
-    }
-
-    template <class F>
-    void require_linear(F&& mask_of)
-    {
-        const std::size_t few = bytes_of(256, mask_of);
-        const std::size_t many = bytes_of(512, mask_of);
-        const std::size_t most = bytes_of(1024, mask_of);
-        // Twice the tokens, twice the growth: scores would grow fourfold, and take 4 MB at last.
-        REQUIRE(most - many <= 2 * (many - few) + 4096);
-        REQUIRE(most < 1'000'000);
-    }
+/// All that is ever asked for in a call, forward and backward, beside what the result and the
+/// gradients take.
+template <class F>
+std::size_t bytes_of(std::size_t n, F&& mask_of) {
+    const xt::xtensor<float, 2> x = oracle::random<float>({n, features}, 1);
+    const auto m = mask_of(n);
+    xt::xtensor<float, 2> dq;
+    xt::xtensor<float, 2> dk;
+    xt::xtensor<float, 2> dv;
+    const std::size_t before = allocated_bytes();
+    const auto y = xmask::masked_attention(x, x, x, m);
+    xmask::masked_attention_gradient(x, x, x, m, y, dq, dk, dv);
+    return allocated_bytes() - before;
 }
 
-TEST_CASE("attention takes memory in proportion to the tokens", "[attention]")
-{
+template <class F>
+void require_linear(F&& mask_of) {
+    const std::size_t few = bytes_of(256, mask_of);
+    const std::size_t many = bytes_of(512, mask_of);
+    const std::size_t most = bytes_of(1024, mask_of);
+    // Twice the tokens, twice the growth: scores would grow fourfold, and take 4 MB at last.
+    REQUIRE(most - many <= 2 * (many - few) + 4096);
+    REQUIRE(most < 1'000'000);
+}
+} // namespace
+
+TEST_CASE("attention takes memory in proportion to the tokens", "[attention]") {
     require_linear([](std::size_t n) { return xmask::keep_causal(n, n); });
     require_linear([](std::size_t n) { return xmask::keep_all({n, n}); });
     require_linear([](std::size_t n) {
-        return xmask::keep_if({n, n}, [](std::size_t i, std::size_t j) { return (i ^ j) % 3 != 0; });
+        return xmask::keep_if({n, n}, [](std::size_t i, std::size_t j) {
+            return (i ^ j) % 3 != 0;
+        });
     });
 }

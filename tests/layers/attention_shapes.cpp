@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <array>
 #include <cmath>
@@ -16,12 +16,12 @@
 
 #include "support/attention.hpp"
 
-TEST_CASE("tensors of any layout are attended to alike", "[attention]")
-{
+TEST_CASE("tensors of any layout are attended to alike", "[attention]") {
     const std::size_t two = 2;
     const xt::xarray<float> query = oracle::random<float>({two, std::size_t(9), std::size_t(4)}, 1);
     const xt::xarray<float> key = oracle::random<float>({two, std::size_t(70), std::size_t(4)}, 2);
-    const xt::xarray<float> value = oracle::random<float>({two, std::size_t(70), std::size_t(5)}, 3);
+    const xt::xarray<float> value =
+        oracle::random<float>({two, std::size_t(70), std::size_t(5)}, 3);
     const auto m = xmask::keep_causal(9, 70, 61);
     const auto expected = oracle::elements(xmask::masked_attention(query, key, value, m));
     const auto same = [&](const auto& y, const std::string& layout) {
@@ -36,11 +36,13 @@ TEST_CASE("tensors of any layout are attended to alike", "[attention]")
     });
     // Tokens one after another, heads within them.
     const xt::xarray<float> by_tokens = xt::transpose(key, {1, 0, 2});
-    same(xmask::masked_attention(query, xt::transpose(by_tokens, {1, 0, 2}), value, m), "heads within tokens");
+    same(
+        xmask::masked_attention(query, xt::transpose(by_tokens, {1, 0, 2}), value, m),
+        "heads within tokens"
+    );
 }
 
-TEST_CASE("attention has the query's rank, and the larger type", "[attention]")
-{
+TEST_CASE("attention has the query's rank, and the larger type", "[attention]") {
     const xt::xtensor<float, 2> query = oracle::random<float>({3, 4}, 1);
     const xt::xtensor<double, 2> key = oracle::random<double>({5, 4}, 2);
     const auto y = xmask::masked_attention(query, key, key, xmask::keep_all({3, 5}));
@@ -55,12 +57,12 @@ TEST_CASE("attention has the query's rank, and the larger type", "[attention]")
     REQUIRE(column(2, 1) == 0);
 }
 
-TEST_CASE("attention of no token, no feature and no matrix", "[attention]")
-{
+TEST_CASE("attention of no token, no feature and no matrix", "[attention]") {
     const auto zeros = [](std::size_t b, std::size_t n, std::size_t d) {
         return xt::xtensor<float, 3>(xt::zeros<float>({b, n, d}));
     };
-    const auto attend = [&](std::size_t b, std::size_t q, std::size_t k, std::size_t d, std::size_t v) {
+    const auto attend = [&](std::size_t b, std::size_t q, std::size_t k, std::size_t d,
+                            std::size_t v) {
         CAPTURE(b, q, k, d, v);
         const auto query = zeros(b, q, d);
         const auto key = zeros(b, k, d);
@@ -75,8 +77,7 @@ TEST_CASE("attention of no token, no feature and no matrix", "[attention]")
         REQUIRE(dq.shape() == query.shape());
         REQUIRE(dk.shape() == key.shape());
         REQUIRE(dv.shape() == value.shape());
-        for (const float x : y)
-        {
+        for (const float x : y) {
             // All keys are alike.
             REQUIRE(std::abs(x - (k == 0 ? 0.f : 2.f)) < 1e-6f);
         }
@@ -90,8 +91,7 @@ TEST_CASE("attention of no token, no feature and no matrix", "[attention]")
     attend(0, 0, 0, 0, 0);
 }
 
-TEST_CASE("gradients may lie in views, and where the tensors lie", "[attention]")
-{
+TEST_CASE("gradients may lie in views, and where the tensors lie", "[attention]") {
     xt::xtensor<float, 2> query = oracle::random<float>({6, 4}, 1);
     xt::xtensor<float, 2> key = oracle::random<float>({5, 4}, 2);
     xt::xtensor<float, 2> value = oracle::random<float>({5, 4}, 3);
@@ -103,7 +103,9 @@ TEST_CASE("gradients may lie in views, and where the tensors lie", "[attention]"
     xmask::masked_attention_gradient(query, key, value, m, upstream, dq, dk, dv);
     xt::xtensor<float, 3> all = xt::zeros<float>({2, 5, 4});
     auto first = xt::view(all, 0);
-    xmask::masked_attention_gradient(query, key, value, m, upstream, query, first, xt::view(all, 1));
+    xmask::masked_attention_gradient(
+        query, key, value, m, upstream, query, first, xt::view(all, 1)
+    );
     REQUIRE(oracle::elements(query) == oracle::elements(dq));
     REQUIRE(oracle::elements(first) == oracle::elements(dk));
     REQUIRE(oracle::elements(xt::view(all, 1)) == oracle::elements(dv));

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <limits>
@@ -17,78 +17,75 @@
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 
-namespace
-{
-    using shape_t = std::vector<std::size_t>;
+namespace {
+using shape_t = std::vector<std::size_t>;
 
-    /// A layer and its gradients by loops, with weights that multiply each weight; 0 skips it.
-    struct naive
-    {
-        std::vector<double> y, by_x, by_weight, by_bias;
+/// A layer and its gradients by loops, with weights that multiply each weight; 0 skips it.
+struct naive {
+    std::vector<double> y, by_x, by_weight, by_bias;
 
-        template <class X, class W, class B>
-        naive(const X& x, const W& weight, const B& bias, const std::vector<double>& gate, const std::vector<double>& upstream)
-        {
-            const auto xs = oracle::elements(x);
-            const auto ws = oracle::elements(weight);
-            const auto bs = oracle::elements(bias);
-            const std::size_t out = weight.shape()[0];
-            const std::size_t in = weight.shape()[1];
-            const std::size_t rows = in == 0 ? upstream.size() / std::max<std::size_t>(out, 1) : xs.size() / in;
-            y.resize(rows * out);
-            by_x.resize(xs.size());
-            by_weight.resize(ws.size());
-            by_bias.resize(out);
-            for (std::size_t r = 0; r < rows; ++r)
-            {
-                for (std::size_t j = 0; j < out; ++j)
-                {
-                    y[r * out + j] = static_cast<double>(bs[j]);
-                    by_bias[j] += upstream[r * out + j];
-                    for (std::size_t i = 0; i < in; ++i)
-                    {
-                        if (gate[j * in + i] == 0)
-                        {
-                            continue;
-                        }
-                        const double w = static_cast<double>(ws[j * in + i]) * gate[j * in + i];
-                        y[r * out + j] += static_cast<double>(xs[r * in + i]) * w;
-                        by_x[r * in + i] += upstream[r * out + j] * w;
-                        by_weight[j * in + i] += upstream[r * out + j] * static_cast<double>(xs[r * in + i]) * gate[j * in + i];
+    template <class X, class W, class B>
+    naive(
+        const X& x, const W& weight, const B& bias, const std::vector<double>& gate,
+        const std::vector<double>& upstream
+    ) {
+        const auto xs = oracle::elements(x);
+        const auto ws = oracle::elements(weight);
+        const auto bs = oracle::elements(bias);
+        const std::size_t out = weight.shape()[0];
+        const std::size_t in = weight.shape()[1];
+        const std::size_t rows =
+            in == 0 ? upstream.size() / std::max<std::size_t>(out, 1) : xs.size() / in;
+        y.resize(rows * out);
+        by_x.resize(xs.size());
+        by_weight.resize(ws.size());
+        by_bias.resize(out);
+        for (std::size_t r = 0; r < rows; ++r) {
+            for (std::size_t j = 0; j < out; ++j) {
+                y[r * out + j] = static_cast<double>(bs[j]);
+                by_bias[j] += upstream[r * out + j];
+                for (std::size_t i = 0; i < in; ++i) {
+                    if (gate[j * in + i] == 0) {
+                        continue;
                     }
+                    const double w = static_cast<double>(ws[j * in + i]) * gate[j * in + i];
+                    y[r * out + j] += static_cast<double>(xs[r * in + i]) * w;
+                    by_x[r * in + i] += upstream[r * out + j] * w;
+                    by_weight[j * in + i] += upstream[r * out + j] *
+                                             static_cast<double>(xs[r * in + i]) * gate[j * in + i];
                 }
             }
         }
-    };
-
-    template <class E>
-    bool is(const E& e, const std::vector<double>& expected, double tolerance)
-    {
-        const auto values = oracle::elements(e);
-        return values.size() == expected.size()
-               && std::equal(values.begin(), values.end(), expected.begin(), [&](auto a, double b) {
-                      return (std::isnan(a) && std::isnan(b)) || static_cast<double>(a) == b
-                             || std::abs(static_cast<double>(a) - b) <= tolerance * std::max(1., std::abs(b));
-                  });
     }
+};
 
-    template <class E>
-    std::vector<double> doubles(const E& e)
-    {
-        const auto values = oracle::elements(e);
-        return {values.begin(), values.end()};
-    }
+template <class E>
+bool is(const E& e, const std::vector<double>& expected, double tolerance) {
+    const auto values = oracle::elements(e);
+    return values.size() == expected.size() &&
+           std::equal(values.begin(), values.end(), expected.begin(), [&](auto a, double b) {
+               return (std::isnan(a) && std::isnan(b)) || static_cast<double>(a) == b ||
+                      std::abs(static_cast<double>(a) - b) <= tolerance * std::max(1., std::abs(b));
+           });
 }
 
-TEMPLATE_TEST_CASE("a masked layer is what loops give, and so are its gradients", "[linear]", float, double)
-{
+template <class E>
+std::vector<double> doubles(const E& e) {
+    const auto values = oracle::elements(e);
+    return {values.begin(), values.end()};
+}
+} // namespace
+
+TEMPLATE_TEST_CASE(
+    "a masked layer is what loops give, and so are its gradients", "[linear]", float, double
+) {
     using T = TestType;
     const double tolerance = std::is_same_v<T, float> ? 2e-5 : 1e-12;
-    for (const auto& [leading, in, out] : {
-             std::tuple(shape_t{}, 3, 2), std::tuple(shape_t{5}, 65, 4), std::tuple(shape_t{2, 3}, 7, 70), std::tuple(shape_t{1}, 1, 1),
-             std::tuple(shape_t{0}, 3, 2), std::tuple(shape_t{2}, 0, 2), std::tuple(shape_t{2}, 3, 0)
-         })
-    {
+    for (const auto& [leading, in, out] :
+         {std::tuple(shape_t{}, 3, 2), std::tuple(shape_t{5}, 65, 4),
+          std::tuple(shape_t{2, 3}, 7, 70), std::tuple(shape_t{1}, 1, 1),
+          std::tuple(shape_t{0}, 3, 2), std::tuple(shape_t{2}, 0, 2),
+          std::tuple(shape_t{2}, 3, 0)}) {
         const auto n = static_cast<std::size_t>(in);
         const auto k = static_cast<std::size_t>(out);
         CAPTURE(leading, in, out);
@@ -103,8 +100,7 @@ TEMPLATE_TEST_CASE("a masked layer is what loops give, and so are its gradients"
         auto weight = oracle::random<T>({k, n}, 5);
         const auto m = xmask::keep_where(kept);
         const naive expected(x, weight, bias, doubles(kept), doubles(upstream));
-        for (std::size_t i = 0; i < weight.size(); ++i)
-        {
+        for (std::size_t i = 0; i < weight.size(); ++i) {
             weight.flat(i) = kept.flat(i) ? weight.flat(i) : std::numeric_limits<T>::quiet_NaN();
         }
         const auto y = xmask::masked_linear(x, weight, bias, m);
@@ -117,15 +113,13 @@ TEMPLATE_TEST_CASE("a masked layer is what loops give, and so are its gradients"
         REQUIRE(is(by_x, expected.by_x, tolerance));
         REQUIRE(is(by_weight, expected.by_weight, tolerance));
         REQUIRE(is(by_bias, expected.by_bias, tolerance));
-        for (std::size_t i = 0; i < weight.size(); ++i)
-        {
+        for (std::size_t i = 0; i < weight.size(); ++i) {
             REQUIRE((kept.flat(i) || by_weight(i / n, i % n) == 0));
         }
     }
 }
 
-TEST_CASE("a masked layer takes any layout", "[linear]")
-{
+TEST_CASE("a masked layer takes any layout", "[linear]") {
     const auto x = oracle::random<float>({6, 20}, 1);
     const auto weight = oracle::random<float>({9, 20}, 2);
     const auto bias = oracle::random<float>({9}, 3);
@@ -141,14 +135,17 @@ TEST_CASE("a masked layer takes any layout", "[linear]")
     });
 }
 
-TEMPLATE_TEST_CASE("masked layers agree with PyTorch", "[linear][reference]", float, double)
-{
+TEMPLATE_TEST_CASE("masked layers agree with PyTorch", "[linear][reference]", float, double) {
     using T = TestType;
     const double error = std::is_same_v<T, float> ? 1e-5 : 1e-12;
     const auto check = [&](const std::string& name, const auto& mask_of) {
         CAPTURE(name);
-        const auto input = [&](const char* array) { return xt::xarray<T>(oracle::reference<float>(name, array)); };
-        const auto result = [&](const char* array) { return oracle::reference<double>(name, array); };
+        const auto input = [&](const char* array) {
+            return xt::xarray<T>(oracle::reference<float>(name, array));
+        };
+        const auto result = [&](const char* array) {
+            return oracle::reference<double>(name, array);
+        };
         const auto x = input("x");
         const auto weight = input("weight");
         const auto bias = input("bias");
@@ -162,7 +159,9 @@ TEMPLATE_TEST_CASE("masked layers agree with PyTorch", "[linear][reference]", fl
     };
     const auto kept = oracle::reference<bool>("masked_linear", "mask");
     check("masked_linear", [&](const auto&) { return xmask::keep_where(kept); });
-    check("masked_linear_threshold", [](const auto& weight) { return xmask::keep_above(weight, 0.5); });
+    check("masked_linear_threshold", [](const auto& weight) {
+        return xmask::keep_above(weight, 0.5);
+    });
 
     const xt::xarray<T> z = oracle::reference<float>("masked_linear_gate", "gate");
     check("masked_linear_gate", [&](const auto&) { return xmask::sigmoid_gate(z); });
@@ -170,20 +169,26 @@ TEMPLATE_TEST_CASE("masked layers agree with PyTorch", "[linear][reference]", fl
     const xt::xarray<T> weight = oracle::reference<float>("masked_linear_gate", "weight");
     const xt::xarray<T> upstream = oracle::reference<double>("masked_linear_gate", "up");
     xt::xarray<T> by_x, by_weight, by_bias, by_z;
-    xmask::masked_linear_gradient(x, weight, xmask::sigmoid_gate(z), upstream, by_x, by_weight, by_bias, by_z);
-    REQUIRE(oracle::close(by_weight, oracle::reference<double>("masked_linear_gate", "grad_weight"), error));
-    REQUIRE(oracle::close(by_z, oracle::reference<double>("masked_linear_gate", "grad_gate"), error));
+    xmask::masked_linear_gradient(
+        x, weight, xmask::sigmoid_gate(z), upstream, by_x, by_weight, by_bias, by_z
+    );
+    REQUIRE(oracle::close(
+        by_weight, oracle::reference<double>("masked_linear_gate", "grad_weight"), error
+    ));
+    REQUIRE(oracle::close(by_z, oracle::reference<double>("masked_linear_gate", "grad_gate"), error)
+    );
 
     // The same gate as plain weights: its gradient is by these.
     const xt::xarray<T> gate = xmask::sigmoid_gate(z);
     xt::xarray<T> by_gate;
     xmask::masked_linear_gradient(x, weight, gate, upstream, by_x, by_weight, by_bias, by_gate);
     const xt::xarray<T> chained = by_gate * gate * (T(1) - gate);
-    REQUIRE(oracle::close(chained, oracle::reference<double>("masked_linear_gate", "grad_gate"), error));
+    REQUIRE(
+        oracle::close(chained, oracle::reference<double>("masked_linear_gate", "grad_gate"), error)
+    );
 }
 
-TEST_CASE("a masked layer refuses shapes that do not fit, before anything is written", "[linear]")
-{
+TEST_CASE("a masked layer refuses shapes that do not fit, before anything is written", "[linear]") {
     const auto x = oracle::random<float>({2, 3}, 1);
     const auto weight = oracle::random<float>({4, 3}, 1);
     const auto bias = oracle::random<float>({4}, 1);
@@ -191,9 +196,16 @@ TEST_CASE("a masked layer refuses shapes that do not fit, before anything is wri
     const auto refuses = [](auto&& f, const char* text) {
         REQUIRE_THROWS_MATCHES(f(), std::invalid_argument, MessageMatches(ContainsSubstring(text)));
     };
-    refuses([&] { xmask::masked_linear(x, bias, bias, m); }, "masked_linear: the weight has shape (4,); expected (out, in)");
-    refuses([&] { xmask::masked_linear(bias, weight, bias, m); }, "x has shape (4,); expected (..., 3)");
-    refuses([&] { xmask::masked_linear(x, weight, x, m); }, "the bias has shape (2, 3); expected (4,)");
+    refuses(
+        [&] { xmask::masked_linear(x, bias, bias, m); },
+        "masked_linear: the weight has shape (4,); expected (out, in)"
+    );
+    refuses(
+        [&] { xmask::masked_linear(bias, weight, bias, m); }, "x has shape (4,); expected (..., 3)"
+    );
+    refuses(
+        [&] { xmask::masked_linear(x, weight, x, m); }, "the bias has shape (2, 3); expected (4,)"
+    );
     refuses([&] { xmask::masked_linear(x, weight, bias, xmask::keep_all({3, 4})); }, "(3, 4)");
     xt::xarray<float> by_x = {7}, by_weight, by_bias, by_gate;
     refuses(
@@ -203,7 +215,9 @@ TEST_CASE("a masked layer refuses shapes that do not fit, before anything is wri
     refuses(
         [&] {
             const xt::xarray<float> gate = oracle::random<float>({3}, 1);
-            xmask::masked_linear_gradient(x, weight, gate, oracle::random<float>({2, 4}), by_x, by_weight, by_bias, by_gate);
+            xmask::masked_linear_gradient(
+                x, weight, gate, oracle::random<float>({2, 4}), by_x, by_weight, by_bias, by_gate
+            );
         },
         "the gate has shape (3,); expected that of the weight, (4, 3)"
     );

@@ -1,4 +1,5 @@
-// Compiled several times, with other flags each time: XMASK_LINK_NAME is the name of its one function.
+// Compiled several times, with other flags each time: XMASK_LINK_NAME is the name of its one
+// function.
 
 #include <xmask/xmask.hpp>
 
@@ -7,9 +8,9 @@
 
 // Fills `filled`, of `rows` rows and `columns` columns, with -1 behind each row's length.
 extern "C" void XMASK_LINK_NAME(
-    const float* values, const std::size_t* lengths, std::size_t rows, std::size_t columns, float* filled
-)
-{
+    const float* values, const std::size_t* lengths, std::size_t rows, std::size_t columns,
+    float* filled
+) {
     auto x = xt::xtensor<float, 2>::from_shape({rows, columns});
     std::copy_n(values, rows * columns, x.data());
     auto n = xt::xtensor<std::size_t, 1>::from_shape({rows});

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <limits>
 
@@ -7,16 +7,13 @@
 #include <support/kinds.hpp>
 #include <xmask/masks/additive.hpp>
 
-TEST_CASE("An additive mask is 0 where it keeps and minus infinity where it drops", "[additive]")
-{
-    for (const std::size_t n : {1u, 3u, 64u, 130u})
-    {
+TEST_CASE("An additive mask is 0 where it keeps and minus infinity where it drops", "[additive]") {
+    for (const std::size_t n : {1u, 3u, 64u, 130u}) {
         CAPTURE(n);
         kinds::for_each(n, 5, [&](const auto& m) {
             const auto kept = oracle::elements(m);
             std::vector<float> expected;
-            for (const char k : kept)
-            {
+            for (const char k : kept) {
                 expected.push_back(k != 0 ? 0.f : -std::numeric_limits<float>::infinity());
             }
             const auto lazy = xmask::additive<float>(m);
@@ -26,8 +23,7 @@ TEST_CASE("An additive mask is 0 where it keeps and minus infinity where it drop
             const auto scores = oracle::random<float>({4, n}, 6);
             const xt::xarray<float> biased = scores + xmask::additive<float>(m);
             bool right = true;
-            for (std::size_t i = 0; i < expected.size(); ++i)
-            {
+            for (std::size_t i = 0; i < expected.size(); ++i) {
                 right = right && biased.flat(i) == scores.flat(i) + expected[i];
             }
             REQUIRE(right);

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cmath>
@@ -16,52 +16,42 @@
 #include "support/kinds.hpp"
 #include "support/oracle.hpp"
 
-namespace
-{
-    /// What a loop over the elements says of each row.
-    struct row_answer
-    {
-        std::vector<xmask::column_range> runs;
-        std::size_t count = 0;
-        std::ptrdiff_t first = -1;
-        std::ptrdiff_t last = -1;
-    };
+namespace {
+/// What a loop over the elements says of each row.
+struct row_answer {
+    std::vector<xmask::column_range> runs;
+    std::size_t count = 0;
+    std::ptrdiff_t first = -1;
+    std::ptrdiff_t last = -1;
+};
 
-    template <class M>
-    std::vector<row_answer> answers(const M& m)
-    {
-        const auto all = oracle::elements(m);
-        const std::size_t n = m.shape().back();
-        std::vector<row_answer> rows(m.size() / (n == 0 ? 1 : n));
-        for (std::size_t i = 0; i < all.size(); ++i)
-        {
-            auto& row = rows[i / n];
-            const std::size_t c = i % n;
-            if (all[i] == 0)
-            {
-                continue;
-            }
-            ++row.count;
-            row.first = row.first < 0 ? static_cast<std::ptrdiff_t>(c) : row.first;
-            row.last = static_cast<std::ptrdiff_t>(c);
-            if (!row.runs.empty() && row.runs.back().end == c)
-            {
-                ++row.runs.back().end;
-            }
-            else
-            {
-                row.runs.push_back({c, c + 1});
-            }
+template <class M>
+std::vector<row_answer> answers(const M& m) {
+    const auto all = oracle::elements(m);
+    const std::size_t n = m.shape().back();
+    std::vector<row_answer> rows(m.size() / (n == 0 ? 1 : n));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        auto& row = rows[i / n];
+        const std::size_t c = i % n;
+        if (all[i] == 0) {
+            continue;
         }
-        return rows;
+        ++row.count;
+        row.first = row.first < 0 ? static_cast<std::ptrdiff_t>(c) : row.first;
+        row.last = static_cast<std::ptrdiff_t>(c);
+        if (!row.runs.empty() && row.runs.back().end == c) {
+            ++row.runs.back().end;
+        } else {
+            row.runs.push_back({c, c + 1});
+        }
     }
+    return rows;
 }
+} // namespace
 
-TEST_CASE("count_kept counts the elements that are kept", "[ask]")
-{
+TEST_CASE("count_kept counts the elements that are kept", "[ask]") {
     REQUIRE(xmask::count_kept(xmask::keep_lengths({3, 1}, 4)) == 4);
-    for (const std::size_t n : oracle::columns)
-    {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
         const auto b = oracle::random<bool>({3, n}, 8);
         const auto all = oracle::elements(b);
@@ -71,13 +61,11 @@ TEST_CASE("count_kept counts the elements that are kept", "[ask]")
         REQUIRE(xmask::count_kept(xmask::keep_all({3, n})) == 3 * n);
         REQUIRE(xmask::count_kept(xmask::keep_none({3, n})) == 0);
         // Extents that begin and end anywhere.
-        for (const std::size_t length : {n, n / 2, n / 3, std::size_t(0)})
-        {
+        for (const std::size_t length : {n, n / 2, n / 3, std::size_t(0)}) {
             REQUIRE(xmask::count_kept(xmask::keep_last({length}, n)) == length);
             REQUIRE(xmask::count_kept(xmask::keep_lengths({length}, n)) == length);
         }
-        if (n > 2)
-        {
+        if (n > 2) {
             REQUIRE(xmask::count_kept(xmask::keep_indices({n - 1, std::size_t(1)}, {5, n})) == 10);
         }
     }
@@ -86,8 +74,7 @@ TEST_CASE("count_kept counts the elements that are kept", "[ask]")
     REQUIRE(xmask::count_kept(xmask::keep_none({})) == 0);
 }
 
-TEST_CASE("density is the share that is kept", "[ask]")
-{
+TEST_CASE("density is the share that is kept", "[ask]") {
     REQUIRE(xmask::density(xmask::keep_lengths({3, 1}, 4)) == 0.5);
     REQUIRE(xmask::density(xmask::keep_all({2, 3})) == 1);
     REQUIRE(xmask::density(xmask::keep_none({2, 3})) == 0);
@@ -95,10 +82,8 @@ TEST_CASE("density is the share that is kept", "[ask]")
     REQUIRE(std::isnan(xmask::density(xmask::keep_all({0, 2}))));
 }
 
-TEST_CASE("rows answer where they keep", "[ask]")
-{
-    for (const std::size_t n : {1u, 5u, 63u, 64u, 65u, 200u})
-    {
+TEST_CASE("rows answer where they keep", "[ask]") {
+    for (const std::size_t n : {1u, 5u, 63u, 64u, 65u, 200u}) {
         CAPTURE(n);
         const auto check = [&](const auto& m) {
             const auto expected = answers(m);
@@ -109,13 +94,13 @@ TEST_CASE("rows answer where they keep", "[ask]")
             const auto last = xmask::last_kept(m);
             std::vector<std::size_t> empty;
             bool right = true;
-            for (std::size_t r = 0; r < expected.size(); ++r)
-            {
-                right = right && counts(r) == expected[r].count && any(r) == (expected[r].count != 0);
-                right = right && all(r) == (expected[r].count == n) && xmask::runs_of(m, r) == expected[r].runs;
+            for (std::size_t r = 0; r < expected.size(); ++r) {
+                right =
+                    right && counts(r) == expected[r].count && any(r) == (expected[r].count != 0);
+                right = right && all(r) == (expected[r].count == n) &&
+                        xmask::runs_of(m, r) == expected[r].runs;
                 right = right && first(r) == expected[r].first && last(r) == expected[r].last;
-                if (expected[r].count == 0)
-                {
+                if (expected[r].count == 0) {
                     empty.push_back(r);
                 }
             }
@@ -126,11 +111,9 @@ TEST_CASE("rows answer where they keep", "[ask]")
             REQUIRE(xmask::all_kept(m) == (total == m.size()));
             const auto bits = oracle::elements(m);
             const auto columns = xmask::count_kept(m, 0);
-            for (std::size_t c = 0; c < n; ++c)
-            {
+            for (std::size_t c = 0; c < n; ++c) {
                 std::size_t kept = 0;
-                for (std::size_t r = 0; r < expected.size(); ++r)
-                {
+                for (std::size_t r = 0; r < expected.size(); ++r) {
                     kept += static_cast<std::size_t>(bits[r * n + c]);
                 }
                 right = right && columns(c) == kept;
@@ -140,19 +123,23 @@ TEST_CASE("rows answer where they keep", "[ask]")
         kinds::for_each(n, 3, check);
         check(xmask::keep_all({4, n}));
         check(xmask::keep_none({4, n}));
-        check(xmask::keep_last({n, n / 2, std::size_t(0), n / 3}, n) && xmask::drop_indices({n / 2}, n));
-        check(xmask::keep_lengths({n, n / 2, std::size_t(0), n / 3}, n) || xmask::keep_indices({n - 1}, n));
+        check(
+            xmask::keep_last({n, n / 2, std::size_t(0), n / 3}, n) &&
+            xmask::drop_indices({n / 2}, n)
+        );
+        check(
+            xmask::keep_lengths({n, n / 2, std::size_t(0), n / 3}, n) ||
+            xmask::keep_indices({n - 1}, n)
+        );
     }
 }
 
-TEST_CASE("answers along several axes", "[ask]")
-{
+TEST_CASE("answers along several axes", "[ask]") {
     const auto b = oracle::random<bool>({2, 3, 4}, 5);
     const auto m = xmask::keep_where(b);
     const xt::xarray<std::size_t> counts = xmask::count_kept(m, {0, 2});
     REQUIRE(counts.dimension() == 1);
-    for (std::size_t j = 0; j < 3; ++j)
-    {
+    for (std::size_t j = 0; j < 3; ++j) {
         const xt::xarray<bool> slice = xt::view(b, xt::all(), j, xt::all());
         const auto all = oracle::elements(slice);
         REQUIRE(counts(j) == static_cast<std::size_t>(std::count(all.begin(), all.end(), 1)));
@@ -166,12 +153,14 @@ TEST_CASE("answers along several axes", "[ask]")
     REQUIRE_THROWS_AS(xmask::runs_of(m, 6), std::out_of_range);
 }
 
-TEST_CASE("lengths come back from a mask of prefixes", "[ask]")
-{
+TEST_CASE("lengths come back from a mask of prefixes", "[ask]") {
     const xt::xtensor<int, 2> lengths = {{3, 0, 70}, {64, 65, 1}};
     const auto back = xmask::lengths_of(xmask::keep_lengths(lengths, 70));
     REQUIRE(back == xt::cast<std::size_t>(lengths));
-    REQUIRE(xmask::lengths_of(xmask::keep_where(xt::xarray<bool>(xmask::keep_lengths(lengths, 70)))) == back);
+    REQUIRE(
+        xmask::lengths_of(xmask::keep_where(xt::xarray<bool>(xmask::keep_lengths(lengths, 70)))) ==
+        back
+    );
     REQUIRE_THROWS_WITH(
         xmask::lengths_of(xmask::keep_last({4, 2}, 4)),
         "xmask::lengths_of: row 1 keeps column 2 behind one that it drops; expected rows that keep their first columns only"

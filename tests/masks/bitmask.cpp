@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstdint>
 #include <stdexcept>
@@ -19,18 +19,15 @@
 
 using extents = std::vector<std::size_t>;
 
-TEST_CASE("a bitmask is the mask that it was made of", "[bitmask]")
-{
-    for (const std::size_t n : oracle::columns)
-    {
+TEST_CASE("a bitmask is the mask that it was made of", "[bitmask]") {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
         const auto b = oracle::random<bool>({3, n}, 8);
         const xmask::bitmask stored = xmask::keep_where(b);
         oracle::require_words(stored, oracle::elements(b));
     }
     extents shape;
-    for (std::size_t rank = 0; rank <= 8; ++rank)
-    {
+    for (std::size_t rank = 0; rank <= 8; ++rank) {
         const auto b = oracle::random<bool>(shape, 9);
         oracle::require_words(xmask::bitmask(xmask::keep_where(b)), oracle::elements(b));
         shape.push_back(rank % 3 == 1 ? 1 : 3);
@@ -40,19 +37,20 @@ TEST_CASE("a bitmask is the mask that it was made of", "[bitmask]")
     oracle::require_mask(xmask::bitmask(xmask::keep_all({3, 70})), std::vector<char>(210, 1));
 }
 
-TEST_CASE("the example of the bitmask's comment", "[bitmask]")
-{
+TEST_CASE("the example of the bitmask's comment", "[bitmask]") {
     const xt::xtensor<int, 2> tokens = {{5, 0, 7}, {1, 2, 3}};
     const xt::xtensor<int, 1> lengths = {3, 2};
     const std::vector<int> stop_words = {0, 2};
-    const xmask::bitmask kept = xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, 3);
+    const xmask::bitmask kept =
+        xmask::drop_tokens(tokens, stop_words) && xmask::keep_lengths(lengths, 3);
     oracle::require_mask(kept, {1, 0, 1, 1, 0, 0});
 }
 
-TEST_CASE("a bitmask stores every kind of mask", "[bitmask]")
-{
+TEST_CASE("a bitmask stores every kind of mask", "[bitmask]") {
     const auto x = oracle::random<float>({4, 130}, 1);
-    const auto same = [](const auto& m) { oracle::require_words(xmask::bitmask(m), oracle::elements(m)); };
+    const auto same = [](const auto& m) {
+        oracle::require_words(xmask::bitmask(m), oracle::elements(m));
+    };
     same(xmask::keep_above(x, 0));
     same(xmask::keep_indices({1, 100}, {4, 130}));
     same(xmask::keep_lengths({0, 130, 64, 65}, 130));
@@ -61,8 +59,7 @@ TEST_CASE("a bitmask stores every kind of mask", "[bitmask]")
     same(xmask::keep_above(x, 0) ^ xmask::keep_lengths({50}, 130));
 }
 
-TEST_CASE("a bitmask is a value: what it was made of may go", "[bitmask]")
-{
+TEST_CASE("a bitmask is a value: what it was made of may go", "[bitmask]") {
     xt::xtensor<bool, 1> b = {true, false, true};
     xmask::bitmask m = xmask::keep_where(b);
     b = {false, true, false};
@@ -79,10 +76,8 @@ TEST_CASE("a bitmask is a value: what it was made of may go", "[bitmask]")
     oracle::require_words(layers[2], {0, 1, 0});
 }
 
-TEST_CASE("bitmasks are combined in place", "[bitmask]")
-{
-    for (const std::size_t n : {0u, 1u, 63u, 64u, 65u, 200u})
-    {
+TEST_CASE("bitmasks are combined in place", "[bitmask]") {
+    for (const std::size_t n : {0u, 1u, 63u, 64u, 65u, 200u}) {
         CAPTURE(n);
         const auto a = oracle::random<bool>({3, n}, 1);
         const auto b = oracle::random<bool>({3, n}, 2);
@@ -92,8 +87,7 @@ TEST_CASE("bitmasks are combined in place", "[bitmask]")
         // By loops: xtensor computes broadcast booleans wrong with XTENSOR_USE_XSIMD.
         auto expected = oracle::elements(a);
         const auto combine = [&](const xt::xarray<bool>& other, auto&& f) {
-            for (std::size_t i = 0; i < expected.size(); ++i)
-            {
+            for (std::size_t i = 0; i < expected.size(); ++i) {
                 expected[i] = f(expected[i] != 0, other.flat(i % other.size()));
             }
         };
@@ -120,17 +114,15 @@ TEST_CASE("bitmasks are combined in place", "[bitmask]")
     REQUIRE_THROWS_AS(to &= xmask::keep_all({3, 2, 3}), std::invalid_argument);
 }
 
-TEST_CASE("bits are packed as NumPy packs them", "[bitmask]")
-{
-    // numpy.packbits([[1, 0, 0, 1, 1, 0, 0, 0, 1, 1]], axis=-1) is [[152, 192]], with bitorder="little" [[25, 3]].
+TEST_CASE("bits are packed as NumPy packs them", "[bitmask]") {
+    // numpy.packbits([[1, 0, 0, 1, 1, 0, 0, 0, 1, 1]], axis=-1) is [[152, 192]], with
+    // bitorder="little" [[25, 3]].
     const auto m = xmask::keep_indices({0, 3, 4, 8, 9}, {1, 10});
     REQUIRE(xmask::packbits(m) == xt::xarray<std::uint8_t>{{152, 192}});
     REQUIRE(xmask::packbits(m, xmask::bit_order::little) == xt::xarray<std::uint8_t>{{25, 3}});
     REQUIRE(xmask::packbits(xmask::keep_all({})) == xt::xarray<std::uint8_t>{128});
-    for (const std::size_t n : {0u, 1u, 7u, 8u, 9u, 63u, 64u, 65u, 200u})
-    {
-        for (const auto order : {xmask::bit_order::big, xmask::bit_order::little})
-        {
+    for (const std::size_t n : {0u, 1u, 7u, 8u, 9u, 63u, 64u, 65u, 200u}) {
+        for (const auto order : {xmask::bit_order::big, xmask::bit_order::little}) {
             CAPTURE(n);
             const auto b = oracle::random<bool>({2, 3, n}, 4);
             const auto bytes = xmask::packbits(xmask::keep_where(b), order);

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <array>
 #include <cstddef>
@@ -10,16 +10,15 @@
 
 #include "support/oracle.hpp"
 
-/// Each builder by itself: an explanation calls its mask by the name that the user wrote, and has no terms.
-#define REQUIRE_NAMED(BUILDER, ...)                                                                                    \
-    do                                                                                                                 \
-    {                                                                                                                  \
-        const auto m = xmask::BUILDER __VA_ARGS__;                                                                     \
-        REQUIRE(xmask::detail::name_of(m.rule()) == #BUILDER);                                                         \
+/// Each builder by itself: an explanation calls its mask by the name that the user wrote, and has
+/// no terms.
+#define REQUIRE_NAMED(BUILDER, ...)                                                                \
+    do {                                                                                           \
+        const auto m = xmask::BUILDER __VA_ARGS__;                                                 \
+        REQUIRE(xmask::detail::name_of(m.rule()) == #BUILDER);                                     \
     } while (false)
 
-TEST_CASE("Every builder's mask carries its name", "[explain]")
-{
+TEST_CASE("Every builder's mask carries its name", "[explain]") {
     const xt::xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
     const xt::xtensor<int, 2> tokens = {{7, 0, 1}, {0, 7, 2}};
     const xt::xtensor<bool, 2> b = x > 0.f;
@@ -86,5 +85,6 @@ TEST_CASE("Every builder's mask carries its name", "[explain]")
     REQUIRE_NAMED(unsqueeze, (xmask::keep_where(b), 0));
     REQUIRE_NAMED(shift, (xmask::keep_where(b), 1));
     // A drop_ builder stands for itself, though it is made of another mask.
-    REQUIRE(xmask::explain(xmask::drop_tokens(tokens, {7}), std::array<int, 2>{0, 0}).terms.empty());
+    REQUIRE(xmask::explain(xmask::drop_tokens(tokens, {7}), std::array<int, 2>{0, 0}).terms.empty()
+    );
 }

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <limits>
@@ -20,46 +20,42 @@
 #include <xmask/masks/random_tokens.hpp>
 #include <xmask/masks/tokens.hpp>
 
-namespace
-{
-    /// What becomes of each element: '.' not selected, m masked, r randomized, u unchanged; '?' where masks contradict.
-    template <class M>
-    std::string fates_of(const xmask::language_model_selection<M>& chosen)
-    {
-        const auto selected = oracle::elements(chosen.selected);
-        const auto masked = oracle::elements(chosen.masked);
-        const auto randomized = oracle::elements(chosen.randomized);
-        const auto unchanged = oracle::elements(chosen.unchanged);
-        std::string fates;
-        for (std::size_t i = 0; i < selected.size(); ++i)
-        {
-            const int fate = masked[i] + 2 * randomized[i] + 4 * unchanged[i];
-            const char* const names = ".mr?u???";
-            fates += (fate != 0) == (selected[i] != 0) ? names[fate] : '?';
-        }
-        return fates;
+namespace {
+/// What becomes of each element: '.' not selected, m masked, r randomized, u unchanged; '?' where
+/// masks contradict.
+template <class M>
+std::string fates_of(const xmask::language_model_selection<M>& chosen) {
+    const auto selected = oracle::elements(chosen.selected);
+    const auto masked = oracle::elements(chosen.masked);
+    const auto randomized = oracle::elements(chosen.randomized);
+    const auto unchanged = oracle::elements(chosen.unchanged);
+    std::string fates;
+    for (std::size_t i = 0; i < selected.size(); ++i) {
+        const int fate = masked[i] + 2 * randomized[i] + 4 * unchanged[i];
+        const char* const names = ".mr?u???";
+        fates += (fate != 0) == (selected[i] != 0) ? names[fate] : '?';
     }
-
-    double count_of(const std::string& fates, char fate)
-    {
-        double count = 0;
-        for (const char each : fates)
-        {
-            count += each == fate ? 1 : 0;
-        }
-        return count;
-    }
-
-    /// Fails unless `count` of `all` is as likely as chance has it: 5 standard deviations.
-    void require_part(double count, double all, double p)
-    {
-        CAPTURE(count, all, p);
-        REQUIRE(std::abs(count - all * p) <= 5 * std::sqrt(all * p * (1 - p)));
-    }
+    return fates;
 }
 
-TEST_CASE("Tokens are selected, and masked, randomized or left, as often as was asked", "[language_model]")
-{
+double count_of(const std::string& fates, char fate) {
+    double count = 0;
+    for (const char each : fates) {
+        count += each == fate ? 1 : 0;
+    }
+    return count;
+}
+
+/// Fails unless `count` of `all` is as likely as chance has it: 5 standard deviations.
+void require_part(double count, double all, double p) {
+    CAPTURE(count, all, p);
+    REQUIRE(std::abs(count - all * p) <= 5 * std::sqrt(all * p * (1 - p)));
+}
+} // namespace
+
+TEST_CASE(
+    "Tokens are selected, and masked, randomized or left, as often as was asked", "[language_model]"
+) {
     const double all = 100 * 500;
     const auto everything = xmask::keep_all({100, 500});
     const std::string bert = fates_of(xmask::language_model_masks(everything, {}, 1));
@@ -68,42 +64,40 @@ TEST_CASE("Tokens are selected, and masked, randomized or left, as often as was 
     require_part(count_of(bert, 'r'), all, 0.015);
     require_part(count_of(bert, 'u'), all, 0.015);
 
-    const std::string other = fates_of(
-        xmask::language_model_masks(everything, {.probability = 0.5, .mask_token = 0.3, .random_token = 0.5}, 1)
-    );
+    const std::string other = fates_of(xmask::language_model_masks(
+        everything, {.probability = 0.5, .mask_token = 0.3, .random_token = 0.5}, 1
+    ));
     REQUIRE(other.find('?') == std::string::npos);
     require_part(count_of(other, 'm'), all, 0.15);
     require_part(count_of(other, 'r'), all, 0.25);
     require_part(count_of(other, 'u'), all, 0.1);
     // Nobody is left out, and what is selected with a small probability is so with a larger one.
     bool within = true;
-    for (std::size_t i = 0; i < bert.size(); ++i)
-    {
+    for (std::size_t i = 0; i < bert.size(); ++i) {
         within = within && (bert[i] == '.' || other[i] != '.');
     }
     REQUIRE(within);
 }
 
-TEST_CASE("The extremes of a language model's masks", "[language_model]")
-{
+TEST_CASE("The extremes of a language model's masks", "[language_model]") {
     const auto everything = xmask::keep_all({3, 100});
-    const std::string none = fates_of(xmask::language_model_masks(everything, {.probability = 0}, 1));
+    const std::string none =
+        fates_of(xmask::language_model_masks(everything, {.probability = 0}, 1));
     REQUIRE(none == std::string(300, '.'));
-    const std::string masked = fates_of(
-        xmask::language_model_masks(everything, {.probability = 1, .mask_token = 1, .random_token = 0}, 1)
-    );
+    const std::string masked = fates_of(xmask::language_model_masks(
+        everything, {.probability = 1, .mask_token = 1, .random_token = 0}, 1
+    ));
     REQUIRE(masked == std::string(300, 'm'));
-    const std::string randomized = fates_of(
-        xmask::language_model_masks(everything, {.probability = 1, .mask_token = 0, .random_token = 1}, 1)
-    );
+    const std::string randomized = fates_of(xmask::language_model_masks(
+        everything, {.probability = 1, .mask_token = 0, .random_token = 1}, 1
+    ));
     REQUIRE(randomized == std::string(300, 'r'));
-    const std::string unchanged = fates_of(
-        xmask::language_model_masks(everything, {.probability = 1, .mask_token = 0, .random_token = 0}, 1)
-    );
+    const std::string unchanged = fates_of(xmask::language_model_masks(
+        everything, {.probability = 1, .mask_token = 0, .random_token = 0}, 1
+    ));
     REQUIRE(unchanged == std::string(300, 'u'));
     // Fractions that are 1 together leave nothing unchanged, though their sum be rounded.
-    for (const double part : {0.1, 0.2, 0.3, 0.7, 0.9, 1. / 3, 1. / 7})
-    {
+    for (const double part : {0.1, 0.2, 0.3, 0.7, 0.9, 1. / 3, 1. / 7}) {
         const auto chosen = xmask::language_model_masks(
             everything, {.probability = 0.3, .mask_token = part, .random_token = 1 - part}, 2
         );
@@ -112,30 +106,28 @@ TEST_CASE("The extremes of a language model's masks", "[language_model]")
     }
 }
 
-TEST_CASE("Only candidates are selected", "[language_model]")
-{
-    for (const std::size_t n : {1u, 63u, 64u, 65u, 130u, 4097u})
-    {
+TEST_CASE("Only candidates are selected", "[language_model]") {
+    for (const std::size_t n : {1u, 63u, 64u, 65u, 130u, 4097u}) {
         CAPTURE(n);
         const auto tokens = oracle::random<int>({2, 3, n}, 4);
         const xt::xtensor<std::size_t, 2> lengths = {{n, n / 2, 0}, {1, n, n - 1}};
-        const auto candidates = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0, 3});
+        const auto candidates =
+            xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0, 3});
         const auto everything = xmask::keep_all({2, 3, n});
-        const xmask::language_model_options options = {.probability = 0.6, .mask_token = 0.5, .random_token = 0.3};
+        const xmask::language_model_options options = {
+            .probability = 0.6, .mask_token = 0.5, .random_token = 0.3
+        };
         const auto chosen = xmask::language_model_masks(candidates, options, 9);
         // Whether a token is selected does not depend on the candidates.
         std::string expected = fates_of(xmask::language_model_masks(everything, options, 9));
         const auto allowed = oracle::elements(candidates);
-        for (std::size_t i = 0; i < expected.size(); ++i)
-        {
+        for (std::size_t i = 0; i < expected.size(); ++i) {
             expected[i] = allowed[i] != 0 ? expected[i] : '.';
         }
         REQUIRE(fates_of(chosen) == expected);
-        const auto where = [&](const std::string& fates)
-        {
+        const auto where = [&](const std::string& fates) {
             std::vector<char> kept;
-            for (const char each : expected)
-            {
+            for (const char each : expected) {
                 kept.push_back(fates.find(each) != std::string::npos);
             }
             return kept;
@@ -149,32 +141,32 @@ TEST_CASE("Only candidates are selected", "[language_model]")
     }
 }
 
-TEST_CASE("Tokens are corrupted in three lines", "[language_model]")
-{
+TEST_CASE("Tokens are corrupted in three lines", "[language_model]") {
     const xt::xtensor<int, 2> tokens = xmask::random_tokens<int>({20, 300}, 1000, 8);
-    const auto chosen = xmask::language_model_masks(xmask::drop_tokens(tokens, {0, 1, 2}), {.probability = 0.5}, 7);
+    const auto chosen =
+        xmask::language_model_masks(xmask::drop_tokens(tokens, {0, 1, 2}), {.probability = 0.5}, 7);
     const auto random = xmask::random_tokens<int>(tokens.shape(), 1000, 7);
     const xt::xtensor<int, 2> hidden = xmask::masked_fill(tokens, !chosen.masked, 3000);
     const std::string fates = fates_of(chosen);
     bool right = true;
     double changed = 0;
-    for (std::size_t i = 0; i < tokens.size(); ++i)
-    {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
         const int token = tokens.data()[i];
         right = right && hidden.data()[i] == (fates[i] == 'm' ? 3000 : token);
         right = right && (token > 2 || fates[i] == '.');
         changed += fates[i] == 'r' && random.data_element(i) != token ? 1 : 0;
     }
     REQUIRE(right);
-    // The random tokens are not those that stood there, though both came of streams of this library.
+    // The random tokens are not those that stood there, though both came of streams of this
+    // library.
     REQUIRE(changed > 0.98 * count_of(fates, 'r'));
     REQUIRE(count_of(fates, 'r') > 200);
 }
 
-TEST_CASE("Candidates that are made on the spot are kept by each of the masks", "[language_model]")
-{
-    const auto made = []
-    {
+TEST_CASE(
+    "Candidates that are made on the spot are kept by each of the masks", "[language_model]"
+) {
+    const auto made = [] {
         const auto chosen = xmask::language_model_masks(
             xmask::keep_lengths(xt::xtensor<int, 1>{70, 3}, 70), {.probability = 1}, 3
         );
@@ -184,24 +176,27 @@ TEST_CASE("Candidates that are made on the spot are kept by each of the masks", 
     REQUIRE(xmask::count_kept(made.second) > 0);
     // A const rvalue, too.
     const auto bits = []() -> const xmask::bitmask { return xmask::keep_all({2, 5}); };
-    REQUIRE(xmask::count_kept(xmask::language_model_masks(bits(), {.probability = 1}, 3).selected) == 10);
+    REQUIRE(
+        xmask::count_kept(xmask::language_model_masks(bits(), {.probability = 1}, 3).selected) == 10
+    );
     // An lvalue stands by reference.
     xmask::bitmask stored = xmask::keep_none({2, 5});
-    const auto [selected, masked, randomized, unchanged] = xmask::language_model_masks(stored, {.probability = 1}, 3);
+    const auto [selected, masked, randomized, unchanged] =
+        xmask::language_model_masks(stored, {.probability = 1}, 3);
     REQUIRE_FALSE(xmask::any_kept(selected));
     stored |= xmask::keep_all({2, 5});
     REQUIRE(xmask::all_kept(selected));
 }
 
-TEST_CASE("A language model's masks of a known seed", "[language_model]")
-{
+TEST_CASE("A language model's masks of a known seed", "[language_model]") {
     // They are to be the same on every machine and in every version.
-    const auto chosen = xmask::language_model_masks(xmask::keep_all(40), {.probability = 0.4, .mask_token = 0.6}, 1);
+    const auto chosen = xmask::language_model_masks(
+        xmask::keep_all(40), {.probability = 0.4, .mask_token = 0.6}, 1
+    );
     REQUIRE(fates_of(chosen) == "mm..mumm.......rm.m....u.m.m.....m.rm.m.");
 }
 
-TEST_CASE("Probabilities that can't be are refused", "[language_model]")
-{
+TEST_CASE("Probabilities that can't be are refused", "[language_model]") {
     const auto all = xmask::keep_all({2, 5});
     REQUIRE_THROWS_WITH(
         xmask::language_model_masks(all, {.probability = 1.5}, 1),
@@ -212,7 +207,9 @@ TEST_CASE("Probabilities that can't be are refused", "[language_model]")
         "xmask::language_model_masks: mask_token -0.1 is outside of [0, 1]"
     );
     REQUIRE_THROWS_AS(
-        xmask::language_model_masks(all, {.random_token = std::numeric_limits<double>::quiet_NaN()}, 1),
+        xmask::language_model_masks(
+            all, {.random_token = std::numeric_limits<double>::quiet_NaN()}, 1
+        ),
         std::invalid_argument
     );
     REQUIRE_THROWS_WITH(

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cmath>
@@ -21,126 +21,124 @@
 
 using xmask::size_by;
 
-namespace
-{
-    template <size_by By, class T>
-    long double size_of(T x)
-    {
-        const auto wide = static_cast<long double>(x);
-        return By == size_by::magnitude ? std::abs(wide) : wide;
-    }
-
-    /// The positions of [first, last) of `all`, largest first, NaN last, ties in order.
-    template <size_by By, class T>
-    std::vector<std::size_t> ranked(const std::vector<T>& all, std::size_t first, std::size_t last)
-    {
-        std::vector<std::size_t> order(last - first);
-        std::iota(order.begin(), order.end(), first);
-        std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
-            const auto a = size_of<By>(all[i]);
-            const auto b = size_of<By>(all[j]);
-            if (a > b || b > a)
-            {
-                return a > b;
-            }
-            const bool number = a == a;
-            return number == (b == b) ? i < j : number;
-        });
-        return order;
-    }
-
-    template <size_by By, class T>
-    std::vector<char> top_k(const std::vector<T>& all, std::size_t columns, std::size_t group, std::size_t k)
-    {
-        std::vector<char> kept(all.size());
-        for (std::size_t first = 0; columns != 0 && first < all.size(); first += group)
-        {
-            const auto order = ranked<By>(all, first, first + group);
-            for (std::size_t i = 0; i < k; ++i)
-            {
-                kept[order[i]] = 1;
-            }
-        }
-        return kept;
-    }
-
-    /// Few different values, so that ties abound; the lowest of them all, and NaN where there is one.
-    template <class T>
-    xt::xarray<T> crowded(const std::vector<std::size_t>& shape, unsigned seed)
-    {
-        auto x = oracle::random<T>(shape, seed);
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
-            x.flat(i) = i % 11 == 3 ? std::numeric_limits<T>::lowest() : static_cast<T>(static_cast<int>(x.flat(i)) % 5);
-            if (std::is_floating_point_v<T> && i % 7 == 5)
-            {
-                x.flat(i) = std::numeric_limits<T>::quiet_NaN();
-            }
-        }
-        return x;
-    }
+namespace {
+template <size_by By, class T>
+long double size_of(T x) {
+    const auto wide = static_cast<long double>(x);
+    return By == size_by::magnitude ? std::abs(wide) : wide;
 }
 
+/// The positions of [first, last) of `all`, largest first, NaN last, ties in order.
+template <size_by By, class T>
+std::vector<std::size_t> ranked(const std::vector<T>& all, std::size_t first, std::size_t last) {
+    std::vector<std::size_t> order(last - first);
+    std::iota(order.begin(), order.end(), first);
+    std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
+        const auto a = size_of<By>(all[i]);
+        const auto b = size_of<By>(all[j]);
+        if (a > b || b > a) {
+            return a > b;
+        }
+        const bool number = a == a;
+        return number == (b == b) ? i < j : number;
+    });
+    return order;
+}
+
+template <size_by By, class T>
+std::vector<char> top_k(
+    const std::vector<T>& all, std::size_t columns, std::size_t group, std::size_t k
+) {
+    std::vector<char> kept(all.size());
+    for (std::size_t first = 0; columns != 0 && first < all.size(); first += group) {
+        const auto order = ranked<By>(all, first, first + group);
+        for (std::size_t i = 0; i < k; ++i) {
+            kept[order[i]] = 1;
+        }
+    }
+    return kept;
+}
+
+/// Few different values, so that ties abound; the lowest of them all, and NaN where there is one.
+template <class T>
+xt::xarray<T> crowded(const std::vector<std::size_t>& shape, unsigned seed) {
+    auto x = oracle::random<T>(shape, seed);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        x.flat(i) = i % 11 == 3 ? std::numeric_limits<T>::lowest()
+                                : static_cast<T>(static_cast<int>(x.flat(i)) % 5);
+        if (std::is_floating_point_v<T> && i % 7 == 5) {
+            x.flat(i) = std::numeric_limits<T>::quiet_NaN();
+        }
+    }
+    return x;
+}
+} // namespace
+
 TEMPLATE_TEST_CASE(
-    "The largest of rows, of everything and of groups", "[largest]", float, double, std::int8_t, std::int32_t, std::uint16_t
-)
-{
+    "The largest of rows, of everything and of groups", "[largest]", float, double, std::int8_t,
+    std::int32_t, std::uint16_t
+) {
     using T = TestType;
-    for (const std::size_t n : {1u, 4u, 64u, 68u, 200u})
-    {
+    for (const std::size_t n : {1u, 4u, 64u, 68u, 200u}) {
         const auto x = crowded<T>({5, n}, 3);
         const auto all = oracle::elements(x);
         CAPTURE(n);
-        for (const std::size_t k : {std::size_t(0), std::size_t(1), n / 3, n - 1, n})
-        {
+        for (const std::size_t k : {std::size_t(0), std::size_t(1), n / 3, n - 1, n}) {
             CAPTURE(k);
             oracle::require_words(xmask::keep_top_k(x, k), top_k<size_by::value>(all, n, n, k));
             oracle::require_words(
                 xmask::keep_top_k<size_by::magnitude>(x, k), top_k<size_by::magnitude>(all, n, n, k)
             );
         }
-        for (const double fraction : {0., 0.1, 0.5, 0.97, 1.})
-        {
+        for (const double fraction : {0., 0.1, 0.5, 0.97, 1.}) {
             CAPTURE(fraction);
-            const auto k = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
-            oracle::require_words(xmask::keep_largest(x, fraction), top_k<size_by::value>(all, n, 5 * n, k));
+            const auto k =
+                static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
+            oracle::require_words(
+                xmask::keep_largest(x, fraction), top_k<size_by::value>(all, n, 5 * n, k)
+            );
             const auto by_magnitude = xmask::keep_largest<size_by::magnitude>(x, fraction);
             oracle::require_words(by_magnitude, top_k<size_by::magnitude>(all, n, 5 * n, k));
             REQUIRE(xmask::count_kept(by_magnitude) == k);
         }
-        if (n % 4 == 0)
-        {
+        if (n % 4 == 0) {
             oracle::require_words(xmask::keep_n_of_m(x, 2, 4), top_k<size_by::value>(all, n, 4, 2));
             oracle::require_words(
-                xmask::keep_n_of_m<size_by::magnitude>(x, 1, 4), top_k<size_by::magnitude>(all, n, 4, 1)
+                xmask::keep_n_of_m<size_by::magnitude>(x, 1, 4),
+                top_k<size_by::magnitude>(all, n, 4, 1)
             );
         }
     }
     const auto odd = crowded<T>({2, 66}, 4);
-    oracle::require_words(xmask::keep_n_of_m(odd, 2, 3), top_k<size_by::value>(oracle::elements(odd), 66, 3, 2));
+    oracle::require_words(
+        xmask::keep_n_of_m(odd, 2, 3), top_k<size_by::value>(oracle::elements(odd), 66, 3, 2)
+    );
     oracle::require_words(xmask::keep_n_of_m(odd, 0, 3), std::vector<char>(odd.size()));
 }
 
-TEST_CASE("The largest elements of other layouts and lazy operands", "[largest]")
-{
+TEST_CASE("The largest elements of other layouts and lazy operands", "[largest]") {
     const auto x = crowded<float>({3, 130}, 5);
-    const auto expected = top_k<size_by::value>(oracle::elements(xt::xarray<float>(2.f * x)), 130, 130, 40);
+    const auto expected =
+        top_k<size_by::value>(oracle::elements(xt::xarray<float>(2.f * x)), 130, 130, 40);
     oracle::for_each_layout(x, [&](const auto& operand, const char* layout) {
         CAPTURE(layout);
         oracle::require_mask(xmask::keep_top_k(operand, 40), expected);
-        oracle::require_words(xmask::keep_n_of_m(operand, 1, 2), top_k<size_by::value>(oracle::elements(x), 130, 2, 1));
+        oracle::require_words(
+            xmask::keep_n_of_m(operand, 1, 2), top_k<size_by::value>(oracle::elements(x), 130, 2, 1)
+        );
     });
     const auto made = [&] { return xmask::keep_top_k(xt::xarray<float>(x), 40); }();
     oracle::require_words(made, expected);
 }
 
-TEST_CASE("What can't be the largest is refused", "[largest]")
-{
+TEST_CASE("What can't be the largest is refused", "[largest]") {
     const xt::xtensor<float, 2> x = xt::zeros<float>({2, 6});
     REQUIRE_THROWS_WITH(
         xmask::keep_top_k(x, 7), "xmask::keep_top_k: k 7 is outside of [0, 6], the length of a row"
     );
-    REQUIRE_THROWS_WITH(xmask::keep_largest(x, 1.5), "xmask::keep_largest: fraction 1.5 is outside of [0, 1]");
+    REQUIRE_THROWS_WITH(
+        xmask::keep_largest(x, 1.5), "xmask::keep_largest: fraction 1.5 is outside of [0, 1]"
+    );
     REQUIRE_THROWS_WITH(
         xmask::keep_n_of_m(x, 2, 4),
         "xmask::keep_n_of_m: 2 of every 4 in rows of 6; expected at most the group's size, and rows of whole groups"
@@ -149,8 +147,7 @@ TEST_CASE("What can't be the largest is refused", "[largest]")
     REQUIRE_THROWS_AS(xmask::keep_n_of_m(x, 0, 0), std::invalid_argument);
 }
 
-TEST_CASE("The largest are those that PyTorch keeps", "[largest]")
-{
+TEST_CASE("The largest are those that PyTorch keeps", "[largest]") {
     const auto rows = oracle::reference<float>("keep_top_k_per_row", "w");
     oracle::require_words(
         xmask::keep_top_k<size_by::magnitude>(rows, 7),
@@ -163,10 +160,9 @@ TEST_CASE("The largest are those that PyTorch keeps", "[largest]")
     );
 }
 
-TEST_CASE("Nothing is the largest of nothing", "[largest]")
-{
-    for (const std::vector<std::size_t>& shape : std::vector<std::vector<std::size_t>>{{0}, {0, 3}, {3, 0}, {2, 3, 0}})
-    {
+TEST_CASE("Nothing is the largest of nothing", "[largest]") {
+    for (const std::vector<std::size_t>& shape :
+         std::vector<std::vector<std::size_t>>{{0}, {0, 3}, {3, 0}, {2, 3, 0}}) {
         CAPTURE(shape.size(), shape.front());
         const auto x = oracle::random<float>(shape, 5);
         const auto check = [&](const auto& m) {
@@ -177,8 +173,7 @@ TEST_CASE("Nothing is the largest of nothing", "[largest]")
         check(xmask::keep_top_k(x, 0));
         check(xmask::keep_largest(x, 0.5));
         check(xmask::keep_n_of_m(x, 1, shape.back() == 0 ? 2 : 3));
-        for (std::ptrdiff_t axis = 0; axis < static_cast<std::ptrdiff_t>(shape.size()); ++axis)
-        {
+        for (std::ptrdiff_t axis = 0; axis < static_cast<std::ptrdiff_t>(shape.size()); ++axis) {
             check(xmask::keep_top_k(x, 0, axis));
             check(xmask::keep_n_of_m(x, 1, 1, axis));
             check(xmask::keep_largest_slices(x, 0.5, axis));

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <vector>
 
@@ -15,33 +15,27 @@
 #include "support/more_kinds.hpp"
 #include "support/oracle.hpp"
 
-namespace
-{
-    const std::vector<std::size_t> columns = {1, 2, 63, 64, 65, 130, 1000};
+namespace {
+const std::vector<std::size_t> columns = {1, 2, 63, 64, 65, 130, 1000};
 
-    /// Whether two masks of one shape answer alike, word by word.
-    template <class A, class B>
-    bool same(const A& a, const B& b)
-    {
-        bool alike = xmask::detail::equal_shapes(a.shape(), b.shape());
-        const std::size_t n = xmask::detail::columns_of(a.shape());
-        for (std::size_t r = 0; alike && r < xmask::detail::rows_of(a.shape()); ++r)
-        {
-            const auto x = a.row(r);
-            const auto y = b.row(r);
-            for (std::size_t c = 0; c < n; c += 64)
-            {
-                alike = alike && x.word(c) == y.word(c);
-            }
+/// Whether two masks of one shape answer alike, word by word.
+template <class A, class B>
+bool same(const A& a, const B& b) {
+    bool alike = xmask::detail::equal_shapes(a.shape(), b.shape());
+    const std::size_t n = xmask::detail::columns_of(a.shape());
+    for (std::size_t r = 0; alike && r < xmask::detail::rows_of(a.shape()); ++r) {
+        const auto x = a.row(r);
+        const auto y = b.row(r);
+        for (std::size_t c = 0; c < n; c += 64) {
+            alike = alike && x.word(c) == y.word(c);
         }
-        return alike;
     }
+    return alike;
 }
+} // namespace
 
-TEST_CASE("masks obey the laws of logic", "[combine]")
-{
-    for (const std::size_t n : columns)
-    {
+TEST_CASE("masks obey the laws of logic", "[combine]") {
+    for (const std::size_t n : columns) {
         CAPTURE(n);
         const auto third = oracle::random<bool>({4, n}, 40);
         const auto c = xmask::keep_where(third);
@@ -56,17 +50,18 @@ TEST_CASE("masks obey the laws of logic", "[combine]")
             REQUIRE(same(a ^ a, xmask::keep_none({4, n})));
             REQUIRE(same(a || !a, xmask::keep_all({4, n})));
             REQUIRE(xmask::count_kept(a) + xmask::count_kept(!a) == a.size());
-            REQUIRE(xmask::count_kept(a || b) + xmask::count_kept(a && b) == xmask::count_kept(a) + xmask::count_kept(b));
+            REQUIRE(
+                xmask::count_kept(a || b) + xmask::count_kept(a && b) ==
+                xmask::count_kept(a) + xmask::count_kept(b)
+            );
             REQUIRE(same(a && xmask::keep_all(n), a));
             REQUIRE(same(a || xmask::keep_none({4, n}), a));
         };
         obeys(xmask::keep_lengths({std::size_t(0), n / 2, n - 1, n}, n));
-        for (const xmask::bitmask& a : kinds::stored(n, 30))
-        {
+        for (const xmask::bitmask& a : kinds::stored(n, 30)) {
             obeys(a);
         }
-        for (const xmask::bitmask& a : kinds::more_stored(n, 30))
-        {
+        for (const xmask::bitmask& a : kinds::more_stored(n, 30)) {
             obeys(a);
         }
     }

@@ -1,9 +1,9 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <deque>
+#include <limits>
 #include <vector>
 
 #include <catch2/catch_template_test_macros.hpp>
@@ -17,66 +17,59 @@
 using Catch::Matchers::Message;
 using extents = std::vector<std::size_t>;
 
-namespace
-{
-    template <class E>
-    std::vector<char> first(const E& lengths, std::size_t n)
-    {
-        std::vector<char> expected;
-        for (const auto length : lengths)
-        {
-            for (std::size_t c = 0; c < n; ++c)
-            {
-                expected.push_back(c < static_cast<std::size_t>(length));
-            }
+namespace {
+template <class E>
+std::vector<char> first(const E& lengths, std::size_t n) {
+    std::vector<char> expected;
+    for (const auto length : lengths) {
+        for (std::size_t c = 0; c < n; ++c) {
+            expected.push_back(c < static_cast<std::size_t>(length));
         }
-        return expected;
     }
-
-    template <class E>
-    std::vector<char> last(const E& lengths, std::size_t n)
-    {
-        std::vector<char> expected;
-        for (const auto length : lengths)
-        {
-            for (std::size_t c = 0; c < n; ++c)
-            {
-                expected.push_back(c >= n - static_cast<std::size_t>(length));
-            }
-        }
-        return expected;
-    }
+    return expected;
 }
 
-TEST_CASE("lengths agree with PyTorch", "[lengths][reference]")
-{
+template <class E>
+std::vector<char> last(const E& lengths, std::size_t n) {
+    std::vector<char> expected;
+    for (const auto length : lengths) {
+        for (std::size_t c = 0; c < n; ++c) {
+            expected.push_back(c >= n - static_cast<std::size_t>(length));
+        }
+    }
+    return expected;
+}
+} // namespace
+
+TEST_CASE("lengths agree with PyTorch", "[lengths][reference]") {
     const auto lengths = oracle::reference<std::int64_t>("keep_lengths", "lengths");
     const auto n = static_cast<std::size_t>(oracle::reference<std::int64_t>("keep_lengths", "n")());
     oracle::require_mask(
-        xmask::keep_lengths(lengths, n), oracle::elements(oracle::reference<bool>("keep_lengths", "mask"))
+        xmask::keep_lengths(lengths, n),
+        oracle::elements(oracle::reference<bool>("keep_lengths", "mask"))
     );
     const auto left = oracle::reference<std::int64_t>("keep_lengths_left_padded", "lengths");
-    const auto m = static_cast<std::size_t>(oracle::reference<std::int64_t>("keep_lengths_left_padded", "n")());
+    const auto m =
+        static_cast<std::size_t>(oracle::reference<std::int64_t>("keep_lengths_left_padded", "n")()
+        );
     oracle::require_mask(
-        xmask::keep_last(left, m), oracle::elements(oracle::reference<bool>("keep_lengths_left_padded", "mask"))
+        xmask::keep_last(left, m),
+        oracle::elements(oracle::reference<bool>("keep_lengths_left_padded", "mask"))
     );
 }
 
-TEST_CASE("the examples of the lengths' comments", "[lengths]")
-{
+TEST_CASE("the examples of the lengths' comments", "[lengths]") {
     const xt::xtensor<int, 1> lengths = {2, 4};
     oracle::require_mask(xmask::keep_lengths(lengths, 4), {1, 1, 0, 0, 1, 1, 1, 1});
     oracle::require_mask(xmask::keep_last({2, 4}, 4), {0, 0, 1, 1, 1, 1, 1, 1});
 }
 
-TEST_CASE("every length of rows of any length", "[lengths]")
-{
-    for (const std::size_t n : oracle::columns)
-    {
+TEST_CASE("every length of rows of any length", "[lengths]") {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
         std::vector<std::size_t> lengths;
-        for (const std::size_t length : std::initializer_list<std::size_t>{0, 1, 2, 62, 63, 64, 65, 66, 127, 128, 129})
-        {
+        for (const std::size_t length :
+             std::initializer_list<std::size_t>{0, 1, 2, 62, 63, 64, 65, 66, 127, 128, 129}) {
             lengths.push_back(std::min(length, n));
         }
         lengths.push_back(n);
@@ -87,10 +80,9 @@ TEST_CASE("every length of rows of any length", "[lengths]")
 }
 
 TEMPLATE_TEST_CASE(
-    "lengths are integers of any type", "[lengths]", std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t,
-    std::uint32_t, std::int64_t, std::uint64_t
-)
-{
+    "lengths are integers of any type", "[lengths]", std::int8_t, std::uint8_t, std::int16_t,
+    std::uint16_t, std::int32_t, std::uint32_t, std::int64_t, std::uint64_t
+) {
     const xt::xtensor<TestType, 1> lengths = {0, 100, 64, 127};
     oracle::require_words(xmask::keep_lengths(lengths, 127), first(lengths, 127));
     const xt::xtensor<TestType, 1> too_long = {7, 101};
@@ -100,11 +92,9 @@ TEMPLATE_TEST_CASE(
     );
 }
 
-TEST_CASE("lengths of rank 0 to 7, in every layout", "[lengths]")
-{
+TEST_CASE("lengths of rank 0 to 7, in every layout", "[lengths]") {
     extents shape;
-    for (std::size_t rank = 0; rank <= 7; ++rank)
-    {
+    for (std::size_t rank = 0; rank <= 7; ++rank) {
         const xt::xarray<int> lengths = oracle::random<int>(shape, 3) + 8;
         CAPTURE(rank);
         const auto expected = first(lengths, 16);
@@ -121,8 +111,7 @@ TEST_CASE("lengths of rank 0 to 7, in every layout", "[lengths]")
     oracle::require_words(xmask::keep_lengths(xt::xarray<int>::from_shape({2, 0}), 5), {});
 }
 
-TEST_CASE("lengths come in containers, lists and expressions", "[lengths]")
-{
+TEST_CASE("lengths come in containers, lists and expressions", "[lengths]") {
     const std::vector<char> expected = {1, 0, 0, 1, 1, 1, 0, 0, 0};
     const std::vector<int> vector = {1, 3, 0};
     const std::array<unsigned char, 3> bytes = {1, 3, 0};
@@ -141,11 +130,12 @@ TEST_CASE("lengths come in containers, lists and expressions", "[lengths]")
     oracle::require_words(xmask::keep_lengths(xt::view(table, xt::all(), 0), 3), expected);
     oracle::require_words(xmask::keep_lengths(xt::view(table, xt::keep(0, 1, 2), 0), 3), expected);
     oracle::require_words(xmask::keep_lengths(std::vector<int>(), 3), {});
-    STATIC_REQUIRE(std::is_same_v<decltype(xmask::keep_lengths(tensor, 3))::shape_type, std::array<std::size_t, 2>>);
+    STATIC_REQUIRE(std::is_same_v<
+                   decltype(xmask::keep_lengths(tensor, 3))::shape_type,
+                   std::array<std::size_t, 2>>);
 }
 
-TEST_CASE("a length beyond the row is refused, with its row and value", "[lengths]")
-{
+TEST_CASE("a length beyond the row is refused, with its row and value", "[lengths]") {
     REQUIRE_THROWS_MATCHES(
         xmask::keep_lengths({1, 5, 2}, 4), std::out_of_range,
         Message("xmask::keep_lengths: length 5 of row 1 is outside of [0, 4]")
@@ -154,12 +144,18 @@ TEST_CASE("a length beyond the row is refused, with its row and value", "[length
         xmask::keep_last({1, 2, -1}, 4), std::out_of_range,
         Message("xmask::keep_last: length -1 of row 2 is outside of [0, 4]")
     );
-    for (const std::int64_t length : {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()})
-    {
-        REQUIRE_THROWS_AS(xmask::keep_lengths(xt::xtensor<std::int64_t, 1>{0, length, 4}, 4), std::out_of_range);
-        const xt::xtensor<std::uint64_t, 1> unsigned_lengths = {4, static_cast<std::uint64_t>(length)};
+    for (const std::int64_t length :
+         {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+        REQUIRE_THROWS_AS(
+            xmask::keep_lengths(xt::xtensor<std::int64_t, 1>{0, length, 4}, 4), std::out_of_range
+        );
+        const xt::xtensor<std::uint64_t, 1> unsigned_lengths = {
+            4, static_cast<std::uint64_t>(length)
+        };
         REQUIRE_THROWS_AS(xmask::keep_lengths(unsigned_lengths, 4), std::out_of_range);
-        REQUIRE_THROWS_AS(xmask::keep_lengths(unsigned_lengths + std::uint64_t(1), 5), std::out_of_range);
+        REQUIRE_THROWS_AS(
+            xmask::keep_lengths(unsigned_lengths + std::uint64_t(1), 5), std::out_of_range
+        );
     }
     REQUIRE_THROWS_MATCHES(
         xmask::keep_lengths({1}, 0), std::out_of_range,
@@ -180,8 +176,7 @@ TEST_CASE("a length beyond the row is refused, with its row and value", "[length
     );
 }
 
-TEST_CASE("lengths of the caller's tensor are looked at when asked, and clamped", "[lengths]")
-{
+TEST_CASE("lengths of the caller's tensor are looked at when asked, and clamped", "[lengths]") {
     xt::xtensor<int, 1> lengths = {1, 2};
     const auto m = xmask::keep_lengths(lengths, 3);
     const auto l = xmask::keep_last(lengths, 3);
@@ -195,8 +190,7 @@ TEST_CASE("lengths of the caller's tensor are looked at when asked, and clamped"
     oracle::require_words(l, {1, 1, 1, 1, 1, 1});
 }
 
-TEST_CASE("lengths that are a temporary live in the mask", "[lengths]")
-{
+TEST_CASE("lengths that are a temporary live in the mask", "[lengths]") {
     const auto make = [] {
         auto m = xmask::keep_lengths(xt::xtensor<int, 1>{1, 2}, 3);
         auto n = m;

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <array>
@@ -21,64 +21,55 @@
 
 using Catch::Matchers::Message;
 
-namespace
-{
-    template <class A, class B>
-    std::vector<char> equal(const A& queries, const B& keys)
-    {
-        std::vector<char> all;
-        for (const auto id : queries)
-        {
-            for (const auto key : keys)
-            {
-                all.push_back(std::cmp_equal(+id, +key));
-            }
+namespace {
+template <class A, class B>
+std::vector<char> equal(const A& queries, const B& keys) {
+    std::vector<char> all;
+    for (const auto id : queries) {
+        for (const auto key : keys) {
+            all.push_back(std::cmp_equal(+id, +key));
         }
-        return all;
     }
-
-    /// n ids of 0 to 4, in no order.
-    template <class T>
-    std::vector<T> mixed_ids(std::size_t n, unsigned seed)
-    {
-        std::mt19937 generator(seed);
-        std::vector<T> ids(n);
-        std::generate(ids.begin(), ids.end(), [&] { return static_cast<T>(generator() % 5); });
-        return ids;
-    }
-
-    /// Whether the columns that a row keeps lie side by side, and the cursor knows it; its extent is exact in any case.
-    template <class M>
-    void require_exact(const M& m, bool whole)
-    {
-        const std::size_t n = xmask::detail::columns_of(m.shape());
-        bool exact = true;
-        for (std::size_t r = 0; r < xmask::detail::rows_of(m.shape()); ++r)
-        {
-            const auto cursor = m.row(r);
-            const auto extent = cursor.extent();
-            exact = exact && extent.end <= n && (!whole || cursor.solid() == extent);
-            exact = exact && (extent.size() == 0 || (cursor.kept(extent.begin) && cursor.kept(extent.end - 1)));
-        }
-        REQUIRE(exact);
-    }
+    return all;
 }
 
-TEST_CASE("the example of the segments' comment", "[patterns]")
-{
+/// n ids of 0 to 4, in no order.
+template <class T>
+std::vector<T> mixed_ids(std::size_t n, unsigned seed) {
+    std::mt19937 generator(seed);
+    std::vector<T> ids(n);
+    std::generate(ids.begin(), ids.end(), [&] { return static_cast<T>(generator() % 5); });
+    return ids;
+}
+
+/// Whether the columns that a row keeps lie side by side, and the cursor knows it; its extent is
+/// exact in any case.
+template <class M>
+void require_exact(const M& m, bool whole) {
+    const std::size_t n = xmask::detail::columns_of(m.shape());
+    bool exact = true;
+    for (std::size_t r = 0; r < xmask::detail::rows_of(m.shape()); ++r) {
+        const auto cursor = m.row(r);
+        const auto extent = cursor.extent();
+        exact = exact && extent.end <= n && (!whole || cursor.solid() == extent);
+        exact = exact &&
+                (extent.size() == 0 || (cursor.kept(extent.begin) && cursor.kept(extent.end - 1)));
+    }
+    REQUIRE(exact);
+}
+} // namespace
+
+TEST_CASE("the example of the segments' comment", "[patterns]") {
     const auto m = xmask::keep_same_segment({0, 0, 1}, {0, 0, 1}) && xmask::keep_causal(3, 3);
     oracle::require_mask(m, {1, 0, 0, 1, 1, 0, 0, 0, 1});
 }
 
 TEMPLATE_TEST_CASE(
-    "segments of any type, sorted or not", "[patterns]", std::int8_t, std::uint16_t, std::int32_t, std::int64_t,
-    std::uint64_t
-)
-{
-    for (const std::size_t k : std::initializer_list<std::size_t>{0, 1, 3, 63, 64, 65, 130, 257})
-    {
-        for (const std::size_t q : std::initializer_list<std::size_t>{1, 7})
-        {
+    "segments of any type, sorted or not", "[patterns]", std::int8_t, std::uint16_t, std::int32_t,
+    std::int64_t, std::uint64_t
+) {
+    for (const std::size_t k : std::initializer_list<std::size_t>{0, 1, 3, 63, 64, 65, 130, 257}) {
+        for (const std::size_t q : std::initializer_list<std::size_t>{1, 7}) {
             CAPTURE(q, k);
             const auto queries = mixed_ids<TestType>(q, 1);
             auto keys = mixed_ids<TestType>(k, 2);
@@ -93,8 +84,7 @@ TEMPLATE_TEST_CASE(
     }
 }
 
-TEST_CASE("segments side by side need no order", "[patterns]")
-{
+TEST_CASE("segments side by side need no order", "[patterns]") {
     // Two documents, then padding.
     const std::vector<int> ids = {7, 7, 7, 3, 3, -1, -1};
     const auto m = xmask::keep_same_segment(ids, ids);
@@ -110,11 +100,12 @@ TEST_CASE("segments side by side need no order", "[patterns]")
     REQUIRE(n.row(4).solid() == xmask::column_range{4, 5});
 }
 
-TEST_CASE("ids are compared by value, whatever their types", "[patterns]")
-{
+TEST_CASE("ids are compared by value, whatever their types", "[patterns]") {
     const std::vector<std::int32_t> queries = {-1, 0, 255, 7};
     const std::vector<std::uint32_t> keys = {0xffffffffu, 255, 0, 255};
-    oracle::require_words(xmask::keep_same_segment(queries, keys), {0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0});
+    oracle::require_words(
+        xmask::keep_same_segment(queries, keys), {0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0}
+    );
     const std::vector<std::int64_t> wide = {256, -1, 255};
     const std::vector<std::uint8_t> narrow = {0, 255};
     oracle::require_words(xmask::keep_same_segment(wide, narrow), {0, 0, 0, 0, 0, 1});
@@ -123,19 +114,15 @@ TEST_CASE("ids are compared by value, whatever their types", "[patterns]")
     oracle::require_words(xmask::keep_same_segment(ends, large), {0, 0, 0, 0, 0, 0, 0, 0, 1});
 }
 
-TEST_CASE("segments of a batch, in every layout", "[patterns]")
-{
+TEST_CASE("segments of a batch, in every layout", "[patterns]") {
     // The second of the batch is sorted, the first is not.
     xt::xarray<int> keys = oracle::random<int>({2, 70});
     std::sort(keys.data() + 70, keys.data() + 140);
     const xt::xarray<int> queries = oracle::random<int>({2, 5}, 2);
     std::vector<char> expected;
-    for (std::size_t b = 0; b < 2; ++b)
-    {
-        for (std::size_t i = 0; i < 5; ++i)
-        {
-            for (std::size_t j = 0; j < 70; ++j)
-            {
+    for (std::size_t b = 0; b < 2; ++b) {
+        for (std::size_t i = 0; i < 5; ++i) {
+            for (std::size_t j = 0; j < 70; ++j) {
                 expected.push_back(queries(b, i) == keys(b, j));
             }
         }
@@ -159,16 +146,17 @@ TEST_CASE("segments of a batch, in every layout", "[patterns]")
     const auto x = oracle::elements(scores);
     const auto y = oracle::elements(filled);
     bool same = true;
-    for (std::size_t i = 0; i < x.size(); ++i)
-    {
+    for (std::size_t i = 0; i < x.size(); ++i) {
         same = same && oracle::same_bits(y[i], expected[i] != 0 ? x[i] : -9.f);
     }
     REQUIRE(same);
-    REQUIRE(xmask::count_kept(m) == static_cast<std::size_t>(std::count(expected.begin(), expected.end(), 1)));
+    REQUIRE(
+        xmask::count_kept(m) ==
+        static_cast<std::size_t>(std::count(expected.begin(), expected.end(), 1))
+    );
 }
 
-TEST_CASE("segments without queries, keys or a batch", "[patterns]")
-{
+TEST_CASE("segments without queries, keys or a batch", "[patterns]") {
     const auto none = xt::xtensor<int, 2>::from_shape({2, 0});
     const auto empty = xt::xtensor<int, 2>::from_shape({0, 3});
     const xt::xtensor<int, 2> some = {{1, 2}, {3, 4}};
@@ -177,8 +165,7 @@ TEST_CASE("segments without queries, keys or a batch", "[patterns]")
     oracle::require_mask(xmask::keep_same_segment(empty, empty), {});
 }
 
-TEST_CASE("a mask of segments does not follow its tensors", "[patterns]")
-{
+TEST_CASE("a mask of segments does not follow its tensors", "[patterns]") {
     xt::xtensor<int, 1> ids = {0, 0, 1};
     const auto m = xmask::keep_same_segment(ids, ids);
     ids(0) = 1;
@@ -186,25 +173,26 @@ TEST_CASE("a mask of segments does not follow its tensors", "[patterns]")
     oracle::require_words(copy, {1, 1, 0, 1, 1, 0, 0, 0, 1});
 }
 
-TEST_CASE("segments of shapes that do not fit are refused", "[patterns]")
-{
+TEST_CASE("segments of shapes that do not fit are refused", "[patterns]") {
     const xt::xtensor<int, 2> a = {{0, 1}};
     const xt::xtensor<int, 2> b = {{0}, {1}};
     REQUIRE_THROWS_MATCHES(
         xmask::keep_same_segment(a, b), std::invalid_argument,
-        Message("xmask::keep_same_segment: q_segments has shape (1, 2) and k_segments has shape (2, 1); expected "
-                "(..., q) and (..., k), equal but for the last axis")
+        Message(
+            "xmask::keep_same_segment: q_segments has shape (1, 2) and k_segments has shape (2, 1); expected "
+            "(..., q) and (..., k), equal but for the last axis"
+        )
     );
     REQUIRE_THROWS_AS(xmask::keep_same_segment(a, std::vector<int>{0, 1}), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::keep_same_segment(xt::xarray<int>(1), xt::xarray<int>(1)), std::invalid_argument);
+    REQUIRE_THROWS_AS(
+        xmask::keep_same_segment(xt::xarray<int>(1), xt::xarray<int>(1)), std::invalid_argument
+    );
 }
 
-TEST_CASE("many sorted segments are counted by their ranges", "[patterns]")
-{
+TEST_CASE("many sorted segments are counted by their ranges", "[patterns]") {
     const std::size_t n = 65536;
     std::vector<std::int32_t> ids(n);
-    for (std::size_t i = 0; i < n; ++i)
-    {
+    for (std::size_t i = 0; i < n; ++i) {
         ids[i] = static_cast<std::int32_t>(i / 512);
     }
     REQUIRE(xmask::count_kept(xmask::keep_same_segment(ids, ids)) == n * 512);

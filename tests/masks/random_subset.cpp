@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cmath>
@@ -16,45 +16,39 @@
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/random_subset.hpp>
 
-namespace
-{
-    /// Where a subset of k of n has its elements, one by one.
-    std::vector<std::size_t> kept_of(std::size_t n, std::size_t k, std::uint64_t seed)
-    {
-        const xmask::bitmask m = xmask::keep_random_k(n, k, seed);
-        std::vector<std::size_t> kept;
-        for (std::size_t c = 0; c < n; ++c)
-        {
-            if (m(c))
-            {
-                kept.push_back(c);
-            }
+namespace {
+/// Where a subset of k of n has its elements, one by one.
+std::vector<std::size_t> kept_of(std::size_t n, std::size_t k, std::uint64_t seed) {
+    const xmask::bitmask m = xmask::keep_random_k(n, k, seed);
+    std::vector<std::size_t> kept;
+    for (std::size_t c = 0; c < n; ++c) {
+        if (m(c)) {
+            kept.push_back(c);
         }
-        return kept;
     }
+    return kept;
 }
+} // namespace
 
-TEST_CASE("A random subset of each row has exactly k elements", "[random_subset]")
-{
+TEST_CASE("A random subset of each row has exactly k elements", "[random_subset]") {
     for (const std::size_t n :
-         {1u, 2u, 3u, 63u, 64u, 65u, 66u, 71u, 72u, 127u, 128u, 129u, 255u, 256u, 300u, 1000u, 4097u})
-    {
-        for (const std::size_t k : {std::size_t(0), std::size_t(1), n / 3, n / 2, n - 1, n})
-        {
+         {1u, 2u, 3u, 63u, 64u, 65u, 66u, 71u, 72u, 127u, 128u, 129u, 255u, 256u, 300u, 1000u, 4097u
+         }) {
+        for (const std::size_t k : {std::size_t(0), std::size_t(1), n / 3, n / 2, n - 1, n}) {
             CAPTURE(n, k);
             const auto m = xmask::keep_random_k({5, n}, k, n + k);
             const auto counts = xmask::count_kept(m, 1);
-            REQUIRE(std::all_of(counts.begin(), counts.end(), [&](auto count) { return count == k; }));
+            REQUIRE(std::all_of(counts.begin(), counts.end(), [&](auto count) {
+                return count == k;
+            }));
         }
     }
     // Every shuffle of every size around powers of 4, at which the halves grow, is one.
-    for (std::size_t n = 65; n < 300; ++n)
-    {
+    for (std::size_t n = 65; n < 300; ++n) {
         xmask::detail::shuffle shuffle(n);
         shuffle.set_key(xmask::detail::row_stream(n, 0));
         std::vector<std::size_t> images(n);
-        for (std::size_t i = 0; i < n; ++i)
-        {
+        for (std::size_t i = 0; i < n; ++i) {
             images[i] = static_cast<std::size_t>(shuffle(i));
         }
         std::sort(images.begin(), images.end());
@@ -64,16 +58,14 @@ TEST_CASE("A random subset of each row has exactly k elements", "[random_subset]
     }
 }
 
-TEST_CASE("A random fraction of everything is exact", "[random_subset]")
-{
-    for (const std::size_t n : {1u, 7u, 64u, 65u, 200u})
-    {
-        for (const double fraction : {0., 0.1, 0.5, 0.77, 1.})
-        {
+TEST_CASE("A random fraction of everything is exact", "[random_subset]") {
+    for (const std::size_t n : {1u, 7u, 64u, 65u, 200u}) {
+        for (const double fraction : {0., 0.1, 0.5, 0.77, 1.}) {
             CAPTURE(n, fraction);
             const auto m = xmask::keep_random_fraction({3, 2, n}, fraction, 11);
             REQUIRE(
-                xmask::count_kept(m) == static_cast<std::size_t>(std::llround(fraction * static_cast<double>(m.size())))
+                xmask::count_kept(m) ==
+                static_cast<std::size_t>(std::llround(fraction * static_cast<double>(m.size())))
             );
         }
     }
@@ -84,10 +76,8 @@ TEST_CASE("A random fraction of everything is exact", "[random_subset]")
     REQUIRE(oracle::elements(flat) == oracle::elements(deep));
 }
 
-TEST_CASE("Every way to ask for a random subset gives the same bits", "[random_subset]")
-{
-    for (const std::size_t n : {1u, 63u, 64u, 65u, 130u, 4097u})
-    {
+TEST_CASE("Every way to ask for a random subset gives the same bits", "[random_subset]") {
+    for (const std::size_t n : {1u, 63u, 64u, 65u, 130u, 4097u}) {
         CAPTURE(n);
         const auto rows = xmask::keep_random_k({3, n}, n / 3, 8);
         oracle::require_mask(rows, chance::one_by_one(rows));
@@ -101,20 +91,16 @@ TEST_CASE("Every way to ask for a random subset gives the same bits", "[random_s
     REQUIRE(xmask::count_kept(xmask::keep_random_k(std::vector<std::size_t>{}, 1, 1)) == 1);
 }
 
-TEST_CASE("Random subsets of known seeds", "[random_subset]")
-{
+TEST_CASE("Random subsets of known seeds", "[random_subset]") {
     // They are to be the same on every machine and in every version.
     REQUIRE(kept_of(20, 5, 1) == std::vector<std::size_t>{2, 10, 15, 17, 19});
     REQUIRE(kept_of(100, 5, 1) == std::vector<std::size_t>{4, 16, 48, 58, 62});
 }
 
-TEST_CASE("A smaller subset of the same seed lies within a larger one", "[random_subset]")
-{
-    for (const std::size_t n : {40u, 64u, 65u, 500u})
-    {
+TEST_CASE("A smaller subset of the same seed lies within a larger one", "[random_subset]") {
+    for (const std::size_t n : {40u, 64u, 65u, 500u}) {
         xmask::bitmask smaller = xmask::keep_random_k({2, n}, 0, 3);
-        for (std::size_t k = 1; k <= n; k += n / 10)
-        {
+        for (std::size_t k = 1; k <= n; k += n / 10) {
             const xmask::bitmask larger = xmask::keep_random_k({2, n}, k, 3);
             xmask::bitmask common = larger;
             common &= smaller;
@@ -124,15 +110,12 @@ TEST_CASE("A smaller subset of the same seed lies within a larger one", "[random
     }
 }
 
-TEST_CASE("All subsets are equally likely", "[random_subset]")
-{
+TEST_CASE("All subsets are equally likely", "[random_subset]") {
     // 3 of 8: 56 subsets, dealt. 20,000 draws each expect 357.
     std::vector<double> subsets(512);
-    for (std::size_t seed = 0; seed < 20000; ++seed)
-    {
+    for (std::size_t seed = 0; seed < 20000; ++seed) {
         std::size_t bits = 0;
-        for (const std::size_t c : kept_of(8, 3, seed))
-        {
+        for (const std::size_t c : kept_of(8, 3, seed)) {
             bits |= std::size_t(1) << c;
         }
         ++subsets[bits];
@@ -144,18 +127,15 @@ TEST_CASE("All subsets are equally likely", "[random_subset]")
     // 2 of 66, by the network: 2145 pairs, of which 40,000 rows each expect 19.
     const std::size_t n = 66;
     std::vector<double> pairs(n * n, -1);
-    for (std::size_t i = 0; i < n; ++i)
-    {
+    for (std::size_t i = 0; i < n; ++i) {
         std::fill(
             pairs.begin() + static_cast<std::ptrdiff_t>(i * n + i + 1),
-            pairs.begin() + static_cast<std::ptrdiff_t>(i * n + n),
-            0.
+            pairs.begin() + static_cast<std::ptrdiff_t>(i * n + n), 0.
         );
     }
     const auto drawn = xmask::keep_random_k({40000, n}, 2, 9);
     bool right = true;
-    for (std::size_t r = 0; r < 40000; ++r)
-    {
+    for (std::size_t r = 0; r < 40000; ++r) {
         const auto row = drawn.row(r);
         const std::uint64_t first = row.word(0);
         const std::uint64_t last = row.word(64);
@@ -172,24 +152,20 @@ TEST_CASE("All subsets are equally likely", "[random_subset]")
     chance::require_even(pairs);
 }
 
-TEST_CASE("Rows and seeds are independent of one another", "[random_subset]")
-{
+TEST_CASE("Rows and seeds are independent of one another", "[random_subset]") {
     const std::size_t n = 1000;
     const xmask::bitmask rows = xmask::keep_random_k({40, n}, n / 2, 1);
     const xmask::bitmask other_seed = xmask::keep_random_k({40, n}, n / 2, 2);
     std::size_t with_next_row = 0;
     std::size_t with_seed = 0;
-    for (std::size_t r = 0; r < 40; ++r)
-    {
-        for (std::size_t c = 0; c < n; ++c)
-        {
+    for (std::size_t r = 0; r < 40; ++r) {
+        for (std::size_t c = 0; c < n; ++c) {
             with_next_row += static_cast<std::size_t>(rows(r, c) == rows((r + 1) % 40, c));
             with_seed += static_cast<std::size_t>(rows(r, c) == other_seed(r, c));
         }
     }
     // Half of 40,000 agree, give or take 100: six times that.
-    for (const std::size_t agree : {with_next_row, with_seed})
-    {
+    for (const std::size_t agree : {with_next_row, with_seed}) {
         REQUIRE(agree > 19400);
         REQUIRE(agree < 20600);
     }
@@ -198,25 +174,26 @@ TEST_CASE("Rows and seeds are independent of one another", "[random_subset]")
     chance::require_even(std::vector<double>(columns.begin(), columns.end()));
 }
 
-TEST_CASE("Subsets that can't be are refused", "[random_subset]")
-{
+TEST_CASE("Subsets that can't be are refused", "[random_subset]") {
     REQUIRE_THROWS_WITH(
-        xmask::keep_random_k({2, 6}, 7, 1), "xmask::keep_random_k: k 7 is outside of [0, 6], the length of a row"
+        xmask::keep_random_k({2, 6}, 7, 1),
+        "xmask::keep_random_k: k 7 is outside of [0, 6], the length of a row"
     );
     REQUIRE_THROWS_AS(xmask::keep_random_k({2, 6}, 7, 1), std::out_of_range);
     REQUIRE_THROWS_WITH(
-        xmask::keep_random_fraction({2, 6}, 1.5, 1), "xmask::keep_random_fraction: fraction 1.5 is outside of [0, 1]"
+        xmask::keep_random_fraction({2, 6}, 1.5, 1),
+        "xmask::keep_random_fraction: fraction 1.5 is outside of [0, 1]"
     );
     REQUIRE_THROWS_AS(
-        xmask::keep_random_fraction(6, std::numeric_limits<double>::quiet_NaN(), 1), std::invalid_argument
+        xmask::keep_random_fraction(6, std::numeric_limits<double>::quiet_NaN(), 1),
+        std::invalid_argument
     );
     const std::size_t far = (std::size_t(1) << 58) + 1;
     REQUIRE_THROWS_AS(xmask::keep_random_k(far, 1, 1), std::invalid_argument);
     // Much larger than memory, and yet a mask.
     const auto vast = xmask::keep_random_k(far - 1, (far - 1) / 2, 1);
     std::size_t kept = 0;
-    for (std::size_t c = far / 3; c < far / 3 + 6400; c += 64)
-    {
+    for (std::size_t c = far / 3; c < far / 3 + 6400; c += 64) {
         kept += xmask::count_bits(vast.row(0).word(c));
         REQUIRE(vast(c + 5) == ((vast.row(0).word(c) >> 5 & 1) != 0));
     }

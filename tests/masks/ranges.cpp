@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstdint>
 #include <stdexcept>
@@ -11,29 +11,24 @@
 #include <xmask/masks/ask.hpp>
 #include <xmask/masks/ranges.hpp>
 
-namespace
-{
-    template <class B, class E>
-    std::vector<char> expected_of(const B& begin, const E& end, std::size_t n)
-    {
-        std::vector<char> expected;
-        for (std::size_t r = 0; r < begin.size(); ++r)
-        {
-            for (std::size_t c = 0; c < n; ++c)
-            {
-                expected.push_back(
-                    c >= static_cast<std::size_t>(begin.flat(r)) && c < static_cast<std::size_t>(end.flat(r))
-                );
-            }
+namespace {
+template <class B, class E>
+std::vector<char> expected_of(const B& begin, const E& end, std::size_t n) {
+    std::vector<char> expected;
+    for (std::size_t r = 0; r < begin.size(); ++r) {
+        for (std::size_t c = 0; c < n; ++c) {
+            expected.push_back(
+                c >= static_cast<std::size_t>(begin.flat(r)) &&
+                c < static_cast<std::size_t>(end.flat(r))
+            );
         }
-        return expected;
     }
+    return expected;
 }
+} // namespace
 
-TEST_CASE("keep_ranges keeps one range of each row", "[ranges]")
-{
-    for (const std::size_t n : oracle::columns)
-    {
+TEST_CASE("keep_ranges keeps one range of each row", "[ranges]") {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
         xt::xtensor<int, 2> begin = xt::zeros<int>({2, 3});
         xt::xtensor<std::uint64_t, 2> end = xt::zeros<std::uint64_t>({2, 3});
@@ -54,13 +49,15 @@ TEST_CASE("keep_ranges keeps one range of each row", "[ranges]")
         oracle::require_words(xmask::keep_ranges(turned, 1 * end, n), expected_of(begin, end, n));
     }
     oracle::require_mask(xmask::keep_ranges({0, 1}, {2, 4}, 4), {1, 1, 0, 0, 0, 1, 1, 1});
-    oracle::require_mask(xmask::keep_ranges(std::vector<short>{1}, std::vector<long>{3}, 3), {0, 1, 1});
+    oracle::require_mask(
+        xmask::keep_ranges(std::vector<short>{1}, std::vector<long>{3}, 3), {0, 1, 1}
+    );
 }
 
-TEST_CASE("keep_ranges refuses what is no range of the row", "[ranges]")
-{
+TEST_CASE("keep_ranges refuses what is no range of the row", "[ranges]") {
     REQUIRE_THROWS_WITH(
-        xmask::keep_ranges({0, 3}, {2, 2}, 4), "xmask::keep_ranges: the range [3, 2) of row 1 is not within [0, 4)"
+        xmask::keep_ranges({0, 3}, {2, 2}, 4),
+        "xmask::keep_ranges: the range [3, 2) of row 1 is not within [0, 4)"
     );
     REQUIRE_THROWS_AS(xmask::keep_ranges({0, -1}, {2, 2}, 4), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::keep_ranges({0, 0}, {2, 5}, 4), std::out_of_range);
@@ -74,12 +71,13 @@ TEST_CASE("keep_ranges refuses what is no range of the row", "[ranges]")
     REQUIRE(xmask::count_kept(m) == 0);
 }
 
-TEST_CASE("packed batches are padded, and their tokens know their sequence", "[ranges]")
-{
+TEST_CASE("packed batches are padded, and their tokens know their sequence", "[ranges]") {
     oracle::require_mask(xmask::keep_packed({0, 2, 2, 5}, 4), {1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0});
     const std::vector<std::int32_t> cumulative = {0, 70, 71, 200};
     const xt::xtensor<int, 1> lengths = {70, 1, 129};
-    oracle::require_mask(xmask::keep_packed(cumulative, 130), oracle::elements(xmask::keep_lengths(lengths, 130)));
+    oracle::require_mask(
+        xmask::keep_packed(cumulative, 130), oracle::elements(xmask::keep_lengths(lengths, 130))
+    );
     REQUIRE(xmask::segment_ids({0, 2, 3, 7}) == xt::xtensor<std::size_t, 1>{0, 0, 1, 2, 2, 2, 2});
     REQUIRE(xmask::segment_ids({0}).size() == 0);
     REQUIRE(xmask::keep_packed({0}, 3).size() == 0);
@@ -90,6 +88,7 @@ TEST_CASE("packed batches are padded, and their tokens know their sequence", "[r
     REQUIRE_THROWS_AS(xmask::keep_packed({1, 5}, 9), std::invalid_argument);
     REQUIRE_THROWS_AS(xmask::segment_ids(std::vector<int>()), std::invalid_argument);
     REQUIRE_THROWS_WITH(
-        xmask::keep_packed({0, 2, 9}, 4), "xmask::keep_packed: length 7 of row 1 is outside of [0, 4]"
+        xmask::keep_packed({0, 2, 9}, 4),
+        "xmask::keep_packed: length 7 of row 1 is outside of [0, 4]"
     );
 }

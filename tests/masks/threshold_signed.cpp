@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstdint>
 
@@ -7,8 +7,8 @@
 #include "support/exact.hpp"
 
 TEMPLATE_TEST_CASE(
-    "signed integers compare exactly with thresholds of any type", "[threshold]", std::int8_t, std::int32_t, std::int64_t
-)
-{
+    "signed integers compare exactly with thresholds of any type", "[threshold]", std::int8_t,
+    std::int32_t, std::int64_t
+) {
     exact::require_exact_with_all<TestType>();
 }

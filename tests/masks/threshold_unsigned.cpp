@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstdint>
 
@@ -7,15 +7,13 @@
 #include "support/exact.hpp"
 
 TEMPLATE_TEST_CASE(
-    "unsigned integers compare exactly with thresholds of any type", "[threshold]", std::uint8_t, std::uint32_t,
-    std::uint64_t
-)
-{
+    "unsigned integers compare exactly with thresholds of any type", "[threshold]", std::uint8_t,
+    std::uint32_t, std::uint64_t
+) {
     exact::require_exact_with_all<TestType>();
 }
 
-TEST_CASE("booleans compare as 0 and 1", "[threshold]")
-{
+TEST_CASE("booleans compare as 0 and 1", "[threshold]") {
     exact::require_exact<bool, double>();
     exact::require_exact<bool, std::int32_t>();
     exact::require_exact<bool, bool>();

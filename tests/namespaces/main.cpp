@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 // Both namespaces are open, and every name of the masks is used without one: none may be ambiguous.
 
@@ -33,8 +33,7 @@
 using namespace xt;
 using namespace xmask;
 
-TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous", "[namespaces]")
-{
+TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous", "[namespaces]") {
     const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
     const xtensor<int, 2> tokens = {{7, 0, 1}, {0, 7, 2}};
     const xtensor<bool, 2> b = x > 0.f;
@@ -82,14 +81,27 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     REQUIRE(count_kept(keep_random(x.shape(), 1, 5)) == 6);
     REQUIRE(count_kept(keep_random_k(x.shape(), 2, 5)) == 4);
     REQUIRE(count_kept(keep_random_fraction({2, 3}, 0.5, 5)) == 3);
-    REQUIRE(count_kept(keep_spans({2, 9}, span_options{.count = 2, .length = random_length::uniform(3, 3)}, 5)) == 12);
-    REQUIRE(count_kept(keep_spans({6, 9}, 9, {.fraction = 1, .length = random_length(3), .min_space = 0}, 5)) == 15);
+    REQUIRE(
+        count_kept(
+            keep_spans({2, 9}, span_options{.count = 2, .length = random_length::uniform(3, 3)}, 5)
+        ) == 12
+    );
+    REQUIRE(
+        count_kept(
+            keep_spans({6, 9}, 9, {.fraction = 1, .length = random_length(3), .min_space = 0}, 5)
+        ) == 15
+    );
     REQUIRE(count_kept(keep_patches({2, 4, 6}, 2, 3, 0.5, 5)) == 24);
-    REQUIRE(count_kept(keep_blocks({2, 4, 6}, block_options{.area = random_real(0.25), .aspect = 1.5}, 5)) == 12);
+    REQUIRE(
+        count_kept(
+            keep_blocks({2, 4, 6}, block_options{.area = random_real(0.25), .aspect = 1.5}, 5)
+        ) == 12
+    );
     const language_model_options every{.probability = 1, .mask_token = 1, .random_token = 0};
     const auto chosen = language_model_masks(keep_all({2, 3}), every, 5);
     REQUIRE(count_kept(chosen.masked) == 6);
-    STATIC_REQUIRE(std::is_same_v<decltype(chosen), const language_model_selection<decltype(chosen.masked)>>);
+    STATIC_REQUIRE(std::is_same_v<
+                   decltype(chosen), const language_model_selection<decltype(chosen.masked)>>);
     REQUIRE(random_tokens({2, 3}, 1, 5)(1, 2) == 0);
     REQUIRE(count_kept(keep_causal(2, 2)) == 3);
     REQUIRE(count_kept(keep_causal_top_left(2, 3)) == 3);
@@ -128,8 +140,7 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     std::ostringstream out;
     out << m << to_string(m) << explain(keep_all(3), {1});
     REQUIRE(to_svg(m).starts_with("<svg "));
-    for (const auto part : tiles(m, 1, 3))
-    {
+    for (const auto part : tiles(m, 1, 3)) {
         REQUIRE((part.kind() == tile_kind::empty) == (to_string(part) == "···\n"));
     }
     REQUIRE(out.str() == "···\n█·█\n···\n█·█\nkeep_all keeps (1,)\n");
@@ -138,8 +149,10 @@ TEST_CASE("with xtensor's namespace open, too, no name of the masks is ambiguous
     STATIC_REQUIRE(word_columns == 64);
 }
 
-TEST_CASE("with xtensor's namespace open, too, no loss is ambiguous, and none that selects", "[namespaces]")
-{
+TEST_CASE(
+    "with xtensor's namespace open, too, no loss is ambiguous, and none that selects",
+    "[namespaces]"
+) {
     const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
     const xtensor<float, 2> t = {{0.f, 1.f, 1.f}, {1.f, 1.f, 0.f}};
     const auto m = keep_lengths({1, 2}, 3);
@@ -172,8 +185,9 @@ TEST_CASE("with xtensor's namespace open, too, no loss is ambiguous, and none th
     REQUIRE(y == x);
 }
 
-TEST_CASE("with xtensor's namespace open, too, no operation on masks is ambiguous", "[namespaces]")
-{
+TEST_CASE(
+    "with xtensor's namespace open, too, no operation on masks is ambiguous", "[namespaces]"
+) {
     const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
     const auto m = keep_lengths({1, 2}, 3);
     const xtensor<float, 2> filled = masked_fill(x, m, 9.f);
@@ -186,8 +200,7 @@ TEST_CASE("with xtensor's namespace open, too, no operation on masks is ambiguou
     REQUIRE_FALSE(all(m));
 }
 
-TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[namespaces]")
-{
+TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[namespaces]") {
     const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
     const auto m = keep_lengths({1, 2}, 3);
     REQUIRE(masked_mean(x, m, when_empty::zero) == masked_sum(x, m) / 3);
@@ -238,8 +251,10 @@ TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[nam
     REQUIRE(y(0, 2) == 0.f);
 }
 
-TEST_CASE("with xtensor's namespace open, too, nothing that normalizes is ambiguous, and no loss of classes", "[namespaces]")
-{
+TEST_CASE(
+    "with xtensor's namespace open, too, nothing that normalizes is ambiguous, and no loss of classes",
+    "[namespaces]"
+) {
     const xtensor<float, 2> x = {{-1.f, 0.f, 2.f}, {3.f, -4.f, 5.f}};
     const xtensor<int, 1> target = {0, 1};
     const auto m = keep_lengths({1, 2}, 3);
@@ -260,7 +275,10 @@ TEST_CASE("with xtensor's namespace open, too, nothing that normalizes is ambigu
     REQUIRE(y(0, 0) == 0.f);
     y = masked_softmin_gradient(x, x, m);
     REQUIRE(y(0, 2) == 0.f);
-    REQUIRE(masked_cross_entropy(x, target, keep_all(2), cross_entropy_options{.z_loss = 0}).weight == 2.);
+    REQUIRE(
+        masked_cross_entropy(x, target, keep_all(2), cross_entropy_options{.z_loss = 0}).weight ==
+        2.
+    );
     REQUIRE(masked_nll(x, target, keep_all(2), nll_options{}).sum == 5.);
     REQUIRE(masked_nll.each(x, target, keep_all(2))(1) == 4.f);
 

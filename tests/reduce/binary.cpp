@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cmath>
@@ -9,35 +9,28 @@
 #include <support/losses.hpp>
 #include <xmask/reduce/binary.hpp>
 
-namespace
-{
-    using real = double;
+namespace {
+using real = double;
 
-    real logistic(real x)
-    {
-        return 1 / (1 + std::exp(-x));
-    }
+real logistic(real x) { return 1 / (1 + std::exp(-x)); }
 
-    /// Probabilities from 0 to 1, ends included, and targets of 0, 1 and between.
-    template <class T>
-    auto probabilities()
-    {
-        return [](const losses::shape_t& shape) {
-            auto [p, t] = losses::logit_operands<T>()(shape);
-            xt::xarray<T> y = oracle::random<T>(shape, 5);
-            for (std::size_t i = 0; i < y.size(); ++i)
-            {
-                // 0 to 4094 of 4094, so that some are exactly 0 and 1.
-                const T steps = (y.flat(i) + T(2)) * T(1024);
-                y.flat(i) = steps < T(100) ? T(0) : steps > T(4000) ? T(1) : steps / T(4096);
-            }
-            return std::pair(y, t);
-        };
-    }
+/// Probabilities from 0 to 1, ends included, and targets of 0, 1 and between.
+template <class T>
+auto probabilities() {
+    return [](const losses::shape_t& shape) {
+        auto [p, t] = losses::logit_operands<T>()(shape);
+        xt::xarray<T> y = oracle::random<T>(shape, 5);
+        for (std::size_t i = 0; i < y.size(); ++i) {
+            // 0 to 4094 of 4094, so that some are exactly 0 and 1.
+            const T steps = (y.flat(i) + T(2)) * T(1024);
+            y.flat(i) = steps < T(100) ? T(0) : steps > T(4000) ? T(1) : steps / T(4096);
+        }
+        return std::pair(y, t);
+    };
 }
+} // namespace
 
-TEMPLATE_TEST_CASE("masked_bce clamps its logarithms at -100", "[binary]", float, double)
-{
+TEMPLATE_TEST_CASE("masked_bce clamps its logarithms at -100", "[binary]", float, double) {
     losses::require_naive<TestType>(
         xmask::masked_bce, xmask::bce_loss(), probabilities<TestType>(),
         [](real p, real t) {
@@ -47,10 +40,8 @@ TEMPLATE_TEST_CASE("masked_bce clamps its logarithms at -100", "[binary]", float
     );
 }
 
-TEMPLATE_TEST_CASE("masked_bce_with_logits weighs positive targets", "[binary]", float, double)
-{
-    for (const double pos_weight : {1., 2.5})
-    {
+TEMPLATE_TEST_CASE("masked_bce_with_logits weighs positive targets", "[binary]", float, double) {
+    for (const double pos_weight : {1., 2.5}) {
         losses::require_naive<TestType>(
             xmask::masked_bce_with_logits, xmask::bce_with_logits_loss{.pos_weight = pos_weight},
             losses::logit_operands<TestType>(),
@@ -62,33 +53,37 @@ TEMPLATE_TEST_CASE("masked_bce_with_logits weighs positive targets", "[binary]",
     }
 }
 
-TEMPLATE_TEST_CASE("masked_hinge is 0 beyond the margin", "[binary]", float, double)
-{
-    for (const double margin : {1., 0.25})
-    {
+TEMPLATE_TEST_CASE("masked_hinge is 0 beyond the margin", "[binary]", float, double) {
+    for (const double margin : {1., 0.25}) {
         losses::require_naive<TestType>(
-            xmask::masked_hinge, xmask::hinge_loss{.margin = margin}, losses::real_operands<TestType>(),
+            xmask::masked_hinge, xmask::hinge_loss{.margin = margin},
+            losses::real_operands<TestType>(),
             [&](real p, real t) { return std::max(0., margin - t * p); },
             [&](real p, real t) { return margin - t * p > 0 ? -t : 0; }
         );
     }
 }
 
-TEST_CASE("bce, bce_with_logits and hinge agree with PyTorch", "[binary]")
-{
+TEST_CASE("bce, bce_with_logits and hinge agree with PyTorch", "[binary]") {
     losses::require_reference(xmask::masked_bce, "bce", xmask::bce_loss());
-    losses::require_reference(xmask::masked_bce_with_logits, "bce_with_logits", xmask::bce_with_logits_loss());
     losses::require_reference(
-        xmask::masked_bce_with_logits, "bce_with_logits_pos_weight", xmask::bce_with_logits_loss{.pos_weight = 2.5}
+        xmask::masked_bce_with_logits, "bce_with_logits", xmask::bce_with_logits_loss()
+    );
+    losses::require_reference(
+        xmask::masked_bce_with_logits, "bce_with_logits_pos_weight",
+        xmask::bce_with_logits_loss{.pos_weight = 2.5}
     );
     losses::require_reference(xmask::masked_hinge, "hinge", xmask::hinge_loss());
 }
 
-TEST_CASE("Gradients of bce, bce_with_logits and hinge are differences", "[binary]")
-{
+TEST_CASE("Gradients of bce, bce_with_logits and hinge are differences", "[binary]") {
     const auto [p, t] = losses::logit_operands<double>()({3, 9});
-    losses::require_differences(xmask::masked_bce_with_logits, xmask::bce_with_logits_loss{.pos_weight = 3}, p, t);
+    losses::require_differences(
+        xmask::masked_bce_with_logits, xmask::bce_with_logits_loss{.pos_weight = 3}, p, t
+    );
     const xt::xarray<double> y = 1. / (1. + xt::exp(-p / 2.));
     losses::require_differences(xmask::masked_bce, xmask::bce_loss(), y, t);
-    losses::require_differences(xmask::masked_hinge, xmask::hinge_loss(), p, xt::xarray<double>(2. * t - 1.));
+    losses::require_differences(
+        xmask::masked_hinge, xmask::hinge_loss(), p, xt::xarray<double>(2. * t - 1.)
+    );
 }

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <stdexcept>
@@ -12,42 +12,38 @@
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 
-namespace
-{
-    using real = long double;
-    using losses::shape_t;
+namespace {
+using real = long double;
+using losses::shape_t;
 
-    real charbonnier(real p, real t, real scale)
-    {
-        return std::hypot(1.L, (p - t) / scale) - 1;
-    }
+real charbonnier(real p, real t, real scale) { return std::hypot(1.L, (p - t) / scale) - 1; }
 
-    real charbonnier_slope(real p, real t, real scale)
-    {
-        return (p - t) / scale / std::hypot(1.L, (p - t) / scale) / scale;
-    }
+real charbonnier_slope(real p, real t, real scale) {
+    return (p - t) / scale / std::hypot(1.L, (p - t) / scale) / scale;
 }
+} // namespace
 
-TEMPLATE_TEST_CASE("A loss of one's own, in registers", "[element_loss]", float, double, long double)
-{
+TEMPLATE_TEST_CASE(
+    "A loss of one's own, in registers", "[element_loss]", float, double, long double
+) {
     losses::require_naive<TestType>(
-        own_loss::masked_charbonnier, own_loss::charbonnier_loss{.scale = 0.5}, losses::real_operands<TestType>(),
-        [](real p, real t) { return charbonnier(p, t, 0.5L); }, [](real p, real t) { return charbonnier_slope(p, t, 0.5L); }
+        own_loss::masked_charbonnier, own_loss::charbonnier_loss{.scale = 0.5},
+        losses::real_operands<TestType>(), [](real p, real t) { return charbonnier(p, t, 0.5L); },
+        [](real p, real t) { return charbonnier_slope(p, t, 0.5L); }
     );
 }
 
-TEMPLATE_TEST_CASE("A loss of one's own, of plain numbers", "[element_loss]", float, double)
-{
+TEMPLATE_TEST_CASE("A loss of one's own, of plain numbers", "[element_loss]", float, double) {
     constexpr xmask::element_loss<own_loss::pinball_loss> masked_pinball("masked_pinball");
     losses::require_naive<TestType>(
-        masked_pinball, own_loss::pinball_loss{.quantile = 0.875}, losses::real_operands<TestType>(),
+        masked_pinball, own_loss::pinball_loss{.quantile = 0.875},
+        losses::real_operands<TestType>(),
         [](real p, real t) { return p < t ? 0.875L * (t - p) : 0.125L * (p - t); },
         [](real p, real t) { return p < t ? -0.875L : 0.125L; }
     );
 }
 
-TEST_CASE("masked_loss takes the function itself", "[element_loss]")
-{
+TEST_CASE("masked_loss takes the function itself", "[element_loss]") {
     const auto p = oracle::random<double>({3, 70}, 1);
     const auto t = oracle::random<double>({3, 70}, 2);
     const auto m = xmask::keep_where(oracle::random<bool>({3, 70}, 3));
@@ -55,34 +51,34 @@ TEST_CASE("masked_loss takes the function itself", "[element_loss]")
     xt::xarray<double> gradient;
     const double sum = own_loss::masked_charbonnier(p, t, m, {.scale = 2}, expected).sum;
     REQUIRE(xmask::masked_loss(own_loss::charbonnier_loss{.scale = 2}, p, t, m).sum == sum);
-    REQUIRE(xmask::masked_loss(own_loss::charbonnier_loss{.scale = 2}, p, t, m, gradient).sum == sum);
+    REQUIRE(
+        xmask::masked_loss(own_loss::charbonnier_loss{.scale = 2}, p, t, m, gradient).sum == sum
+    );
     REQUIRE(oracle::elements(gradient) == oracle::elements(expected));
     // One without a derivative is only measured.
     double wrong = 0;
     const auto kept = oracle::elements(m);
-    for (std::size_t i = 0; i < p.size(); ++i)
-    {
+    for (std::size_t i = 0; i < p.size(); ++i) {
         wrong += kept[i] != 0 && (p.flat(i) > 0) != (t.flat(i) > 0) ? 1. : 0.;
     }
     REQUIRE(xmask::masked_loss(own_loss::zero_one_loss(), p, t, m).sum == wrong);
 }
 
-TEST_CASE("Half the square agrees with PyTorch", "[element_loss]")
-{
+TEST_CASE("Half the square agrees with PyTorch", "[element_loss]") {
     const xmask::element_loss<own_loss::half_square_loss> masked_half_square("masked_half_square");
-    losses::require_reference(masked_half_square, "custom_half_square", own_loss::half_square_loss());
-}
-
-TEST_CASE("A loss's gradient is differences", "[element_loss]")
-{
-    losses::require_differences(
-        own_loss::masked_charbonnier, own_loss::charbonnier_loss{.scale = 0.7}, oracle::random<double>({2, 9}, 1),
-        oracle::random<double>({2, 9}, 2)
+    losses::require_reference(
+        masked_half_square, "custom_half_square", own_loss::half_square_loss()
     );
 }
 
-TEST_CASE("Options may come in a variable, and be left out", "[element_loss]")
-{
+TEST_CASE("A loss's gradient is differences", "[element_loss]") {
+    losses::require_differences(
+        own_loss::masked_charbonnier, own_loss::charbonnier_loss{.scale = 0.7},
+        oracle::random<double>({2, 9}, 1), oracle::random<double>({2, 9}, 2)
+    );
+}
+
+TEST_CASE("Options may come in a variable, and be left out", "[element_loss]") {
     const auto p = oracle::random<double>({4, 5}, 1);
     const auto t = oracle::random<double>({4, 5}, 2);
     const xmask::bitmask m = xmask::keep_all({4, 5});
@@ -101,13 +97,15 @@ TEST_CASE("Options may come in a variable, and be left out", "[element_loss]")
     // The gradient may be a view that is not named.
     xt::xarray<double> wide = xt::ones<double>({4, 9});
     masked(p, t, m, xt::strided_view(wide, {xt::all(), xt::range(2, 7)}));
-    REQUIRE(oracle::elements(xt::strided_view(wide, {xt::all(), xt::range(2, 7)})) == oracle::elements(gradient));
+    REQUIRE(
+        oracle::elements(xt::strided_view(wide, {xt::all(), xt::range(2, 7)})) ==
+        oracle::elements(gradient)
+    );
     REQUIRE(wide(0, 1) == 1.);
     REQUIRE(wide(3, 7) == 1.);
 }
 
-TEST_CASE("Losses name themselves when they refuse", "[element_loss]")
-{
+TEST_CASE("Losses name themselves when they refuse", "[element_loss]") {
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> p = xt::ones<float>({2, 3});
     const xt::xarray<float> t = xt::ones<float>({3});
@@ -115,15 +113,35 @@ TEST_CASE("Losses name themselves when they refuse", "[element_loss]")
     xt::xarray<float> gradient = xt::ones<float>({5});
     const auto& masked = own_loss::masked_charbonnier;
     const std::string name = "xmask::masked_charbonnier: ";
-    REQUIRE_THROWS_WITH(masked(p, t, all), ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3,)"));
-    REQUIRE_THROWS_WITH(masked(p, t, all, gradient), ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3,)"));
-    REQUIRE_THROWS_WITH(masked.each(p, t, all), ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3,)"));
-    REQUIRE_THROWS_WITH(masked(p, p, xmask::bitmask(xmask::keep_all({4, 2, 3})), gradient), ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(4, 2, 3)"));
-    REQUIRE_THROWS_WITH(masked.each(p, p, xmask::bitmask(xmask::keep_all({4, 2, 3}))), ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(4, 2, 3)"));
-    REQUIRE_THROWS_AS(masked(p, p, xmask::bitmask(xmask::keep_all({2})), gradient), std::invalid_argument);
+    REQUIRE_THROWS_WITH(
+        masked(p, t, all),
+        ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3,)")
+    );
+    REQUIRE_THROWS_WITH(
+        masked(p, t, all, gradient),
+        ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3,)")
+    );
+    REQUIRE_THROWS_WITH(
+        masked.each(p, t, all),
+        ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3,)")
+    );
+    REQUIRE_THROWS_WITH(
+        masked(p, p, xmask::bitmask(xmask::keep_all({4, 2, 3})), gradient),
+        ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(4, 2, 3)")
+    );
+    REQUIRE_THROWS_WITH(
+        masked.each(p, p, xmask::bitmask(xmask::keep_all({4, 2, 3}))),
+        ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(4, 2, 3)")
+    );
+    REQUIRE_THROWS_AS(
+        masked(p, p, xmask::bitmask(xmask::keep_all({2})), gradient), std::invalid_argument
+    );
     REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
     xt::xtensor_fixed<float, xt::xshape<3, 2>> fixed;
     fixed.fill(1.f);
-    REQUIRE_THROWS_WITH(masked(p, p, all, fixed), ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3, 2)"));
+    REQUIRE_THROWS_WITH(
+        masked(p, p, all, fixed),
+        ContainsSubstring(name) && ContainsSubstring("(2, 3)") && ContainsSubstring("(3, 2)")
+    );
     REQUIRE(oracle::elements(fixed) == std::vector<float>(6, 1.f));
 }

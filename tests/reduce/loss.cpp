@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <numeric>
@@ -21,8 +21,7 @@
 #include <xtensor/xdynamic_view.hpp>
 #endif
 
-TEST_CASE("A loss is a sum and a weight, and adds up", "[loss]")
-{
+TEST_CASE("A loss is a sum and a weight, and adds up", "[loss]") {
     xmask::loss total;
     REQUIRE((total.sum == 0. && total.weight == 0.));
     total += xmask::loss{6., 2.};
@@ -35,8 +34,7 @@ TEST_CASE("A loss is a sum and a weight, and adds up", "[loss]")
     REQUIRE((xmask::loss{10., 1.} + xmask::loss{0., 9.}).mean() == 1.);
 }
 
-TEST_CASE("The mean of nothing is what one asks for", "[loss]")
-{
+TEST_CASE("The mean of nothing is what one asks for", "[loss]") {
     using Catch::Matchers::ContainsSubstring;
     using xmask::when_empty;
     const xmask::loss nothing;
@@ -44,21 +42,21 @@ TEST_CASE("The mean of nothing is what one asks for", "[loss]")
     REQUIRE(std::isnan(nothing.mean(when_empty::nan)));
     REQUIRE(nothing.mean(when_empty::zero) == 0.);
     REQUIRE_THROWS_AS(nothing.mean(when_empty::raise), std::domain_error);
-    REQUIRE_THROWS_WITH(nothing.mean(when_empty::raise), ContainsSubstring("xmask::loss::mean: nothing is kept"));
+    REQUIRE_THROWS_WITH(
+        nothing.mean(when_empty::raise), ContainsSubstring("xmask::loss::mean: nothing is kept")
+    );
     const xmask::loss something{3., 2.};
     REQUIRE(something.mean(when_empty::zero) == 1.5);
     REQUIRE(something.mean(when_empty::raise) == 1.5);
 }
 
-TEST_CASE("A gradient goes into any container", "[loss]")
-{
+TEST_CASE("A gradient goes into any container", "[loss]") {
     const auto p = oracle::random<double>({4, 70}, 1);
     const auto t = oracle::random<double>({4, 70}, 2);
     const auto kept = oracle::random<bool>({4, 70}, 3);
     const auto m = xmask::keep_where(kept);
     std::vector<double> expected;
-    for (std::size_t i = 0; i < p.size(); ++i)
-    {
+    for (std::size_t i = 0; i < p.size(); ++i) {
         expected.push_back(kept.flat(i) ? 2. * (p.flat(i) - t.flat(i)) : 0.);
     }
     const auto whole = xmask::masked_mse(p, t, m);
@@ -67,13 +65,13 @@ TEST_CASE("A gradient goes into any container", "[loss]")
         REQUIRE(std::abs(loss.sum - whole.sum) < 1e-12);
         REQUIRE(loss.weight == whole.weight);
         const auto written = oracle::elements(gradient);
-        REQUIRE(std::equal(written.begin(), written.end(), expected.begin(), expected.end(), [](auto a, double b) {
-            return static_cast<double>(a) == b;
-        }));
+        REQUIRE(std::equal(
+            written.begin(), written.end(), expected.begin(), expected.end(),
+            [](auto a, double b) { return static_cast<double>(a) == b; }
+        ));
     };
 
-    SECTION("containers, given their shape")
-    {
+    SECTION("containers, given their shape") {
         check(xt::xtensor<double, 2>());
         check(xt::xarray<double>());
         check(xt::xarray<double>(xt::ones<double>({3, 3, 3})));
@@ -82,29 +80,27 @@ TEST_CASE("A gradient goes into any container", "[loss]")
         // Differences of these numbers are exact in float, too.
         check(xt::xtensor<float, 2>());
     }
-    SECTION("views, beside which nothing changes")
-    {
+    SECTION("views, beside which nothing changes") {
         xt::xarray<double> wide = xt::zeros<double>({8, 145});
-        const auto changed = [](const auto& x) { return std::ranges::count_if(oracle::elements(x), [](double v) { return v != 0.; }); };
+        const auto changed = [](const auto& x) {
+            return std::ranges::count_if(oracle::elements(x), [](double v) { return v != 0.; });
+        };
         check(xt::view(wide, xt::range(1, 8, 2), xt::range(3, 143, 2)));
         REQUIRE(changed(wide) <= static_cast<std::ptrdiff_t>(xmask::count_kept(m)));
         wide.fill(0.);
         check(xt::dynamic_view(wide, {xt::keep(7, 1, 3, 4), xt::range(2, 72)}));
         REQUIRE(changed(wide) <= static_cast<std::ptrdiff_t>(xmask::count_kept(m)));
     }
-    SECTION("in place of the prediction")
-    {
+    SECTION("in place of the prediction") {
         auto copy = p;
         xmask::masked_mse(copy, t, m, copy);
         REQUIRE(oracle::elements(copy) == expected);
     }
-    SECTION("scaled")
-    {
+    SECTION("scaled") {
         xt::xtensor<double, 2> gradient;
         const auto loss = xmask::masked_mse(p, t, m, xmask::scaled(gradient, 0.25));
         REQUIRE(std::abs(loss.sum - whole.sum) < 1e-12);
-        for (auto& value : expected)
-        {
+        for (auto& value : expected) {
             value *= 0.25;
         }
         REQUIRE(oracle::elements(gradient) == expected);
@@ -119,10 +115,14 @@ TEST_CASE("A gradient goes into any container", "[loss]")
         // As its documentation shows it.
         auto count = static_cast<double>(xmask::count_kept(m));
         xmask::masked_mse(p, t, m, xmask::scaled(gradient, 1 / count));
-        REQUIRE(std::abs(xt::sum(gradient)() - 4. * std::accumulate(expected.begin(), expected.end(), 0.) / count) < 1e-12);
+        REQUIRE(
+            std::abs(
+                xt::sum(gradient)() -
+                4. * std::accumulate(expected.begin(), expected.end(), 0.) / count
+            ) < 1e-12
+        );
     }
-    SECTION("a fixed shape that is wrong throws before anything is written")
-    {
+    SECTION("a fixed shape that is wrong throws before anything is written") {
         using Catch::Matchers::ContainsSubstring;
         xt::xtensor_fixed<double, xt::xshape<70, 4>> fixed;
         fixed.fill(7.);
@@ -133,25 +133,29 @@ TEST_CASE("A gradient goes into any container", "[loss]")
         REQUIRE_THROWS_AS(xmask::masked_mse(p, t, m, view), std::invalid_argument);
         REQUIRE_THROWS_WITH(
             xmask::masked_mse(p, t, m, view),
-            ContainsSubstring("xmask::masked_mse: the gradient") && ContainsSubstring("(4, 69)") && ContainsSubstring("(4, 70)")
+            ContainsSubstring("xmask::masked_mse: the gradient") && ContainsSubstring("(4, 69)") &&
+                ContainsSubstring("(4, 70)")
         );
-        REQUIRE_THROWS_AS(xmask::masked_mse(p, t, m, xmask::scaled(view, 2.)), std::invalid_argument);
+        REQUIRE_THROWS_AS(
+            xmask::masked_mse(p, t, m, xmask::scaled(view, 2.)), std::invalid_argument
+        );
         REQUIRE(xt::all(xt::equal(wide, 1.)));
     }
 }
 
-TEST_CASE("Losses of parts add up to the loss of the whole", "[loss]")
-{
+TEST_CASE("Losses of parts add up to the loss of the whole", "[loss]") {
     const auto p = oracle::random<float>({12, 67}, 1);
     const auto t = oracle::random<float>({12, 67}, 2);
     const auto kept = oracle::random<bool>({12, 67}, 3);
     const auto whole = xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_where(kept)));
     xmask::loss total;
-    for (const auto& [begin, end] : {std::pair(0, 1), std::pair(1, 5), std::pair(5, 5), std::pair(5, 12)})
-    {
+    for (const auto& [begin, end] :
+         {std::pair(0, 1), std::pair(1, 5), std::pair(5, 5), std::pair(5, 12)}) {
         auto rows = xt::range(begin, end);
         const xt::xarray<bool> part = xt::view(kept, rows);
-        total += xmask::masked_mse(xt::view(p, rows), xt::view(t, rows), xmask::bitmask(xmask::keep_where(part)));
+        total += xmask::masked_mse(
+            xt::view(p, rows), xt::view(t, rows), xmask::bitmask(xmask::keep_where(part))
+        );
     }
     REQUIRE(total.weight == whole.weight);
     REQUIRE(std::abs(total.sum - whole.sum) <= 1e-13 * whole.sum);

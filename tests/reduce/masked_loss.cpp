@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 
@@ -16,34 +16,30 @@
 #include <xtensor/xvectorize.hpp>
 #endif
 
-namespace
-{
-    using shape_t = std::vector<std::size_t>;
+namespace {
+using shape_t = std::vector<std::size_t>;
 }
 
-TEST_CASE("masked_mse by real weights", "[mse]")
-{
-    for (const std::size_t n : {1u, 63u, 130u})
-    {
+TEST_CASE("masked_mse by real weights", "[mse]") {
+    for (const std::size_t n : {1u, 63u, 130u}) {
         const auto p = oracle::random<double>({3, n}, 1);
         const auto t = oracle::random<double>({3, n}, 2);
-        for (const shape_t& shape : {shape_t{3, n}, shape_t{n}, shape_t{3, 1}, shape_t{}})
-        {
+        for (const shape_t& shape : {shape_t{3, n}, shape_t{n}, shape_t{3, 1}, shape_t{}}) {
             const xt::xarray<double> weights = oracle::random<double>(shape, 3) + 2.;
-            const auto factors = oracle::elements(xt::xarray<double>(xt::broadcast(weights, p.shape())));
+            const auto factors =
+                oracle::elements(xt::xarray<double>(xt::broadcast(weights, p.shape())));
             double sum = 0;
             double weight = 0;
             std::vector<double> slopes;
-            for (std::size_t i = 0; i < p.size(); ++i)
-            {
+            for (std::size_t i = 0; i < p.size(); ++i) {
                 const double d = p.flat(i) - t.flat(i);
                 sum += factors[i] * d * d;
                 weight += factors[i];
                 slopes.push_back(factors[i] * 2. * d);
             }
             xt::xarray<double> gradient;
-            for (const auto& l : {xmask::masked_mse(p, t, weights), xmask::masked_mse(p, t, weights, gradient)})
-            {
+            for (const auto& l :
+                 {xmask::masked_mse(p, t, weights), xmask::masked_mse(p, t, weights, gradient)}) {
                 REQUIRE(std::abs(l.sum - sum) <= 1e-13 * std::max(1., sum));
                 REQUIRE(std::abs(l.weight - weight) <= 1e-13 * weight);
             }
@@ -52,8 +48,7 @@ TEST_CASE("masked_mse by real weights", "[mse]")
     }
 }
 
-TEST_CASE("masked_mse by weights agrees with PyTorch", "[mse]")
-{
+TEST_CASE("masked_mse by weights agrees with PyTorch", "[mse]") {
     const xt::xarray<double> p = oracle::reference<float>("mse_soft_weights", "prediction");
     const xt::xarray<double> t = oracle::reference<float>("mse_soft_weights", "target");
     const xt::xarray<double> weights = oracle::reference<float>("mse_soft_weights", "weights");
@@ -62,29 +57,41 @@ TEST_CASE("masked_mse by weights agrees with PyTorch", "[mse]")
     REQUIRE(std::abs(l.mean() - mean) <= 1e-12 * mean);
     xt::xarray<double> gradient;
     xmask::masked_mse(p, t, weights, xmask::scaled(gradient, 1. / l.weight));
-    REQUIRE(oracle::close(gradient, oracle::reference<double>("mse_soft_weights", "grad_of_mean"), 1e-12));
+    REQUIRE(oracle::close(
+        gradient, oracle::reference<double>("mse_soft_weights", "grad_of_mean"), 1e-12
+    ));
     const xt::xarray<float> narrow = weights;
-    REQUIRE(std::abs(xmask::masked_mse(xt::xarray<float>(p), xt::xarray<float>(t), narrow).mean() - mean) <= 1e-5 * mean);
+    REQUIRE(
+        std::abs(
+            xmask::masked_mse(xt::xarray<float>(p), xt::xarray<float>(t), narrow).mean() - mean
+        ) <= 1e-5 * mean
+    );
 }
 
-TEST_CASE("Accumulated losses agree with PyTorch", "[mse]")
-{
+TEST_CASE("Accumulated losses agree with PyTorch", "[mse]") {
     const xt::xarray<double> p = oracle::reference<float>("accumulated_mse", "prediction");
     const xt::xarray<double> t = oracle::reference<float>("accumulated_mse", "target");
     const auto lengths = oracle::reference<std::int64_t>("accumulated_mse", "lengths");
     const double mean = oracle::reference<double>("accumulated_mse", "mean")();
     xmask::loss total;
-    for (std::size_t batch = 0; batch < p.shape(0); ++batch)
-    {
+    for (std::size_t batch = 0; batch < p.shape(0); ++batch) {
         const xt::xtensor<std::int64_t, 1> some = xt::view(lengths, batch);
-        total += xmask::masked_mse(xt::view(p, batch), xt::view(t, batch), xmask::bitmask(xmask::keep_lengths(some, p.shape(2))));
+        total += xmask::masked_mse(
+            xt::view(p, batch), xt::view(t, batch),
+            xmask::bitmask(xmask::keep_lengths(some, p.shape(2)))
+        );
     }
     REQUIRE(std::abs(total.mean() - mean) <= 1e-12 * mean);
-    REQUIRE(std::abs(xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_lengths(lengths, p.shape(2)))).mean() - mean) <= 1e-12 * mean);
+    REQUIRE(
+        std::abs(
+            xmask::masked_mse(p, t, xmask::bitmask(xmask::keep_lengths(lengths, p.shape(2))))
+                .mean() -
+            mean
+        ) <= 1e-12 * mean
+    );
 }
 
-TEST_CASE("masked_loss sums an expression of one's own", "[mse]")
-{
+TEST_CASE("masked_loss sums an expression of one's own", "[mse]") {
     const xt::xarray<double> p = oracle::reference<float>("custom_half_square", "prediction");
     const xt::xarray<double> t = oracle::reference<float>("custom_half_square", "target");
     const auto m = xmask::keep_where(oracle::reference<bool>("custom_half_square", "mask"));
@@ -102,8 +109,7 @@ TEST_CASE("masked_loss sums an expression of one's own", "[mse]")
     double absolute = 0;
     double weighted = 0;
     const auto kept = oracle::elements(xt::xarray<bool>(m));
-    for (std::size_t i = 0; i < p.size(); ++i)
-    {
+    for (std::size_t i = 0; i < p.size(); ++i) {
         absolute += kept[i] != 0 ? std::abs(p.flat(i) - t.flat(i)) : 0.;
         weighted += p.flat(i) * std::abs(p.flat(i) - t.flat(i));
     }

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <limits>
@@ -14,44 +14,37 @@
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/moments.hpp>
 
-namespace
-{
-    double mean_of(const groups::group& kept)
-    {
-        double sum = 0;
-        for (const double x : kept.values)
-        {
-            sum += x;
-        }
-        return sum / static_cast<double>(kept.values.size());
+namespace {
+double mean_of(const groups::group& kept) {
+    double sum = 0;
+    for (const double x : kept.values) {
+        sum += x;
     }
-
-    double variance(const groups::group& kept, double correction)
-    {
-        if (static_cast<double>(kept.values.size()) <= correction)
-        {
-            return std::numeric_limits<double>::quiet_NaN();
-        }
-        const double mean = mean_of(kept);
-        double squares = 0;
-        for (const double x : kept.values)
-        {
-            squares += (x - mean) * (x - mean);
-        }
-        return squares / (static_cast<double>(kept.values.size()) - correction);
-    }
-
-    double unbiased(const groups::group& kept)
-    {
-        return variance(kept, 1);
-    }
+    return sum / static_cast<double>(kept.values.size());
 }
 
-TEMPLATE_TEST_CASE("Variances over every choice of axes", "[moments]", float, double, std::int8_t)
-{
+double variance(const groups::group& kept, double correction) {
+    if (static_cast<double>(kept.values.size()) <= correction) {
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    const double mean = mean_of(kept);
+    double squares = 0;
+    for (const double x : kept.values) {
+        squares += (x - mean) * (x - mean);
+    }
+    return squares / (static_cast<double>(kept.values.size()) - correction);
+}
+
+double unbiased(const groups::group& kept) { return variance(kept, 1); }
+} // namespace
+
+TEMPLATE_TEST_CASE("Variances over every choice of axes", "[moments]", float, double, std::int8_t) {
     const double tolerance = std::is_same_v<TestType, float> ? 1e-6 : 1e-13;
     groups::require_reduction<TestType>(
-        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_var(x, m, axes...); }, unbiased, tolerance
+        [](const auto& x, const auto& m, const auto&... axes) {
+            return xmask::masked_var(x, m, axes...);
+        },
+        unbiased, tolerance
     );
     const xt::xarray<TestType> x = xt::ones<TestType>({2, 3});
     const xmask::bitmask m = xmask::keep_all({2, 3});
@@ -60,30 +53,37 @@ TEMPLATE_TEST_CASE("Variances over every choice of axes", "[moments]", float, do
     STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_std(x, m, 0)), xt::xarray<result>>);
 }
 
-TEST_CASE("Standard deviations, means and corrections", "[moments]")
-{
+TEST_CASE("Standard deviations, means and corrections", "[moments]") {
     groups::require_reduction<double>(
-        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_std(x, m, axes..., {.correction = 0}); },
+        [](const auto& x, const auto& m, const auto&... axes) {
+            return xmask::masked_std(x, m, axes..., {.correction = 0});
+        },
         [](const groups::group& kept) { return std::sqrt(variance(kept, 0)); }, 1e-13
     );
     groups::require_reduction<double>(
-        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_mean_var(x, m, axes...).mean; }, mean_of, 1e-13
+        [](const auto& x, const auto& m, const auto&... axes) {
+            return xmask::masked_mean_var(x, m, axes...).mean;
+        },
+        mean_of, 1e-13
     );
     groups::require_reduction<double>(
-        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_mean_var(x, m, axes..., {.correction = 2.5}).var; },
+        [](const auto& x, const auto& m, const auto&... axes) {
+            return xmask::masked_mean_var(x, m, axes..., {.correction = 2.5}).var;
+        },
         [](const groups::group& kept) { return variance(kept, 2.5); }, 1e-13
     );
 }
 
-TEST_CASE("Variances of any layout", "[moments]")
-{
+TEST_CASE("Variances of any layout", "[moments]") {
     groups::require_layouts<float>(
-        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_var(x, m, axes...); }, unbiased, 1e-6
+        [](const auto& x, const auto& m, const auto&... axes) {
+            return xmask::masked_var(x, m, axes...);
+        },
+        unbiased, 1e-6
     );
 }
 
-TEST_CASE("Variances of numbers far from 0 do not cancel", "[moments]")
-{
+TEST_CASE("Variances of numbers far from 0 do not cancel", "[moments]") {
     xt::xarray<double> x = oracle::random<double>({3, 1000}, 1);
     const xmask::bitmask m = xmask::keep_all({3, 1000});
     const double near = xmask::masked_var(x, m);
@@ -93,92 +93,121 @@ TEST_CASE("Variances of numbers far from 0 do not cancel", "[moments]")
     REQUIRE(xmask::masked_var(large, xmask::bitmask(xmask::keep_all(100000))) == 0.f);
 }
 
-TEST_CASE("Where too few are kept there is no variance", "[moments]")
-{
+TEST_CASE("Where too few are kept there is no variance", "[moments]") {
     using xmask::when_empty;
     const xt::xarray<float> x = {{1.f, 3.f}, {5.f, 7.f}, {2.f, 2.f}};
     const xmask::bitmask m = xmask::keep_lengths({2, 1, 0}, 2);
     const auto nan = xmask::masked_var(x, m, 1);
     REQUIRE((nan(0) == 2.f && std::isnan(nan(1)) && std::isnan(nan(2))));
-    REQUIRE(oracle::elements(xmask::masked_var(x, m, 1, when_empty::zero)) == std::vector<float>{2.f, 0.f, 0.f});
-    REQUIRE(oracle::elements(xmask::masked_std(x, m, 1, {.empty = when_empty::zero, .correction = 0})) == std::vector<float>{1.f, 0.f, 0.f});
+    REQUIRE(
+        oracle::elements(xmask::masked_var(x, m, 1, when_empty::zero)) ==
+        std::vector<float>{2.f, 0.f, 0.f}
+    );
+    REQUIRE(
+        oracle::elements(xmask::masked_std(x, m, 1, {.empty = when_empty::zero, .correction = 0})
+        ) == std::vector<float>{1.f, 0.f, 0.f}
+    );
     REQUIRE_THROWS_AS(xmask::masked_var(x, m, 1, when_empty::raise), std::domain_error);
-    REQUIRE_THROWS_WITH(xmask::masked_std(x, m, 1, when_empty::raise), Catch::Matchers::ContainsSubstring("xmask::masked_std"));
+    REQUIRE_THROWS_WITH(
+        xmask::masked_std(x, m, 1, when_empty::raise),
+        Catch::Matchers::ContainsSubstring("xmask::masked_std")
+    );
     REQUIRE(std::isnan(xmask::masked_var(x, xmask::bitmask(xmask::keep_none({3, 2})))));
-    const auto [mean, var] = xmask::masked_mean_var(x, m, 1, {.empty = when_empty::zero, .keep_axes = true});
+    const auto [mean, var] =
+        xmask::masked_mean_var(x, m, 1, {.empty = when_empty::zero, .keep_axes = true});
     REQUIRE(mean(1, 0) == 5.f);
     REQUIRE(var(1, 0) == 0.f);
 }
 
-TEST_CASE("Variances agree with PyTorch", "[moments]")
-{
+TEST_CASE("Variances agree with PyTorch", "[moments]") {
     const auto x = oracle::reference<float>("reduce_rows", "x");
     const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
     const xt::xarray<double> wide = x;
-    REQUIRE(oracle::close(xmask::masked_var(x, m, 1), oracle::reference<double>("reduce_rows", "var"), 1e-5));
-    REQUIRE(oracle::close(xmask::masked_var(wide, m, 1), oracle::reference<double>("reduce_rows", "var"), 1e-12));
-    REQUIRE(oracle::close(xmask::masked_std(wide, m, 1), oracle::reference<double>("reduce_rows", "std"), 1e-12));
+    REQUIRE(oracle::close(
+        xmask::masked_var(x, m, 1), oracle::reference<double>("reduce_rows", "var"), 1e-5
+    ));
+    REQUIRE(oracle::close(
+        xmask::masked_var(wide, m, 1), oracle::reference<double>("reduce_rows", "var"), 1e-12
+    ));
+    REQUIRE(oracle::close(
+        xmask::masked_std(wide, m, 1), oracle::reference<double>("reduce_rows", "std"), 1e-12
+    ));
     const xt::xarray<double> all = oracle::reference<float>("reduce_all", "x");
     const double var = oracle::reference<double>("reduce_all", "var")();
-    REQUIRE(std::abs(xmask::masked_var(all, xmask::bitmask(xmask::keep_where(oracle::reference<bool>("reduce_all", "mask")))) - var) <= 1e-12 * var);
+    REQUIRE(
+        std::abs(
+            xmask::masked_var(
+                all,
+                xmask::bitmask(xmask::keep_where(oracle::reference<bool>("reduce_all", "mask")))
+            ) -
+            var
+        ) <= 1e-12 * var
+    );
 }
 
-TEST_CASE("Standardized tensors have mean 0 and variance 1", "[moments]")
-{
-    for (const std::size_t n : {1u, 64u, 67u})
-    {
+TEST_CASE("Standardized tensors have mean 0 and variance 1", "[moments]") {
+    for (const std::size_t n : {1u, 64u, 67u}) {
         const auto x = oracle::random<float>({3, 4, n}, 1);
         const auto kept = oracle::random<bool>({3, 4, n}, 2);
         const auto m = xmask::keep_where(kept);
-        for (const auto& axes : {groups::axes_t{2}, groups::axes_t{0}, groups::axes_t{0, 1}, groups::axes_t{0, 1, 2}})
-        {
-            const auto y = xmask::masked_standardize(groups::hide(x, oracle::elements(kept)), m, axes);
+        for (const auto& axes :
+             {groups::axes_t{2}, groups::axes_t{0}, groups::axes_t{0, 1}, groups::axes_t{0, 1, 2}
+             }) {
+            const auto y =
+                xmask::masked_standardize(groups::hide(x, oracle::elements(kept)), m, axes);
             REQUIRE(y.shape() == x.shape());
-            const auto [mean, var] = xmask::masked_mean_var(x, m, axes, {.empty = xmask::when_empty::zero, .keep_axes = true, .correction = 0});
+            const auto [mean, var] = xmask::masked_mean_var(
+                x, m, axes, {.empty = xmask::when_empty::zero, .keep_axes = true, .correction = 0}
+            );
             const xt::xarray<float> means = xt::broadcast(mean, x.shape());
             const xt::xarray<float> vars = xt::broadcast(var, x.shape());
-            for (std::size_t i = 0; i < x.size(); ++i)
-            {
-                const double expected = (static_cast<double>(x.flat(i)) - static_cast<double>(means.flat(i)))
-                                        / std::sqrt(static_cast<double>(vars.flat(i)) + 1e-5);
-                REQUIRE(groups::close(static_cast<double>(y.flat(i)), kept.flat(i) ? expected : 0., 1e-5));
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                const double expected =
+                    (static_cast<double>(x.flat(i)) - static_cast<double>(means.flat(i))) /
+                    std::sqrt(static_cast<double>(vars.flat(i)) + 1e-5);
+                REQUIRE(groups::close(
+                    static_cast<double>(y.flat(i)), kept.flat(i) ? expected : 0., 1e-5
+                ));
             }
         }
     }
     const xt::xarray<int> whole = {{1, 3}, {5, 9}};
-    const auto y = xmask::masked_standardize(whole, xmask::bitmask(xmask::keep_lengths({2, 1}, 2)), 1, {.eps = 0, .correction = 1});
+    const auto y = xmask::masked_standardize(
+        whole, xmask::bitmask(xmask::keep_lengths({2, 1}, 2)), 1, {.eps = 0, .correction = 1}
+    );
     REQUIRE(std::abs(y(0, 0) + std::sqrt(0.5)) < 1e-12);
 }
 
-TEST_CASE("The gradient of standardizing is that of central differences", "[moments]")
-{
+TEST_CASE("The gradient of standardizing is that of central differences", "[moments]") {
     const auto x = oracle::random<double>({2, 3, 5}, 3);
     const auto u = oracle::random<double>({2, 3, 5}, 6);
     const auto kept = oracle::random<bool>({2, 3, 5}, 4);
     const xmask::bitmask m = xmask::keep_where(kept);
     groups::for_each_axes(3, [&](const groups::axes_t& axes) {
-        for (const double correction : {0., 1.})
-        {
+        for (const double correction : {0., 1.}) {
             const xmask::standardize_options options = {.eps = 1e-2, .correction = correction};
             const auto objective = [&](const xt::xarray<double>& point) {
                 const auto y = xmask::masked_standardize(point, m, axes, options);
                 double sum = 0;
-                for (std::size_t i = 0; i < y.size(); ++i)
-                {
+                for (std::size_t i = 0; i < y.size(); ++i) {
                     sum += y.flat(i) * u.flat(i);
                 }
                 return sum;
             };
-            const auto dx = xmask::masked_standardize_gradient(groups::hide(x, oracle::elements(kept)), m, axes, u, options);
+            const auto dx = xmask::masked_standardize_gradient(
+                groups::hide(x, oracle::elements(kept)), m, axes, u, options
+            );
             REQUIRE(dx.shape() == x.shape());
-            for (std::size_t i = 0; i < x.size(); ++i)
-            {
+            for (std::size_t i = 0; i < x.size(); ++i) {
                 auto above = x;
                 auto below = x;
                 above.flat(i) += 1e-5;
                 below.flat(i) -= 1e-5;
                 CAPTURE(axes, correction, i);
-                REQUIRE(groups::close(dx.flat(i), kept.flat(i) ? (objective(above) - objective(below)) / 2e-5 : 0., 1e-6));
+                REQUIRE(groups::close(
+                    dx.flat(i), kept.flat(i) ? (objective(above) - objective(below)) / 2e-5 : 0.,
+                    1e-6
+                ));
             }
         }
     });

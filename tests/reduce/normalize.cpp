@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <limits>
@@ -20,87 +20,86 @@
 
 using Catch::Matchers::Message;
 
-namespace
-{
-    constexpr double infinity = std::numeric_limits<double>::infinity();
+namespace {
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
-    auto normalize(double p, double eps = 1e-12)
-    {
-        return [=](const std::vector<char>& kept, const std::vector<double>& x) {
-            double norm = 0;
-            for (std::size_t i = 0; i < x.size(); ++i)
-            {
-                const double size = kept[i] ? std::abs(x[i]) : 0;
-                norm = std::isinf(p) ? std::fmax(norm, size) : norm + (kept[i] ? std::pow(size, p) : 0);
-            }
-            norm = std::fmax(std::isinf(p) ? norm : std::pow(norm, 1 / p), eps);
-            std::vector<double> y(x.size());
-            for (std::size_t i = 0; i < x.size(); ++i)
-            {
-                y[i] = kept[i] ? x[i] / norm : 0;
-            }
-            return y;
-        };
-    }
+auto normalize(double p, double eps = 1e-12) {
+    return [=](const std::vector<char>& kept, const std::vector<double>& x) {
+        double norm = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const double size = kept[i] ? std::abs(x[i]) : 0;
+            norm = std::isinf(p) ? std::fmax(norm, size) : norm + (kept[i] ? std::pow(size, p) : 0);
+        }
+        norm = std::fmax(std::isinf(p) ? norm : std::pow(norm, 1 / p), eps);
+        std::vector<double> y(x.size());
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            y[i] = kept[i] ? x[i] / norm : 0;
+        }
+        return y;
+    };
 }
+} // namespace
 
-TEMPLATE_TEST_CASE("normalize agrees with PyTorch", "[normalize][reference]", float, double)
-{
+TEMPLATE_TEST_CASE("normalize agrees with PyTorch", "[normalize][reference]", float, double) {
     const xt::xarray<TestType> x = oracle::reference<float>("masked_normalize", "x");
     const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("masked_normalize", "mask"));
     const double close = std::is_same_v<TestType, float> ? 1e-5 : 1e-12;
     REQUIRE(oracle::close(
-        xt::xarray<TestType>(xmask::masked_normalize(x, m)), oracle::reference<double>("masked_normalize", "y"), close
+        xt::xarray<TestType>(xmask::masked_normalize(x, m)),
+        oracle::reference<double>("masked_normalize", "y"), close
     ));
 }
 
-TEST_CASE("the examples of normalize's comments", "[normalize]")
-{
+TEST_CASE("the examples of normalize's comments", "[normalize]") {
     const xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
     const xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));
     REQUIRE(oracle::close(y, xt::xtensor<float, 1>({0.6f, 0.f, 0.8f}), 1e-7));
 }
 
-TEST_CASE("each norm along each axis, in each layout", "[normalize]")
-{
+TEST_CASE("each norm along each axis, in each layout", "[normalize]") {
     const auto x = oracle::random<float>({3, 4, 67});
     const auto kept = oracle::random<bool>({3, 4, 67}, 2);
     const xmask::bitmask m = xmask::keep_where(kept);
-    for (const std::size_t axis : {0u, 1u, 2u})
-    {
+    for (const std::size_t axis : {0u, 1u, 2u}) {
         const auto along = static_cast<std::ptrdiff_t>(axis);
-        for (const double p : {1., 2., 3., 1.5, infinity})
-        {
+        for (const double p : {1., 2., 3., 1.5, infinity}) {
             CAPTURE(axis, p);
             const xt::xarray<float> y = xmask::masked_normalize(x, m, along, {.p = p});
             REQUIRE(oracle::close(y, lines::map(axis, kept, normalize(p), x), 1e-6));
         }
         oracle::for_each_layout(x, [&](const auto& e, const char* layout) {
             CAPTURE(axis, layout);
-            REQUIRE(oracle::close(xt::xarray<float>(xmask::masked_normalize(e, m, along)), lines::map(axis, kept, normalize(2), x), 1e-6));
+            REQUIRE(oracle::close(
+                xt::xarray<float>(xmask::masked_normalize(e, m, along)),
+                lines::map(axis, kept, normalize(2), x), 1e-6
+            ));
         });
-        REQUIRE(oracle::close(xmask::masked_normalize(x, m, along), lines::map(axis, kept, normalize(2), x), 1e-6));
+        REQUIRE(oracle::close(
+            xmask::masked_normalize(x, m, along), lines::map(axis, kept, normalize(2), x), 1e-6
+        ));
     }
 }
 
-TEST_CASE("normalize of rows of any length, all, some and nothing kept", "[normalize]")
-{
-    for (const std::size_t n : oracle::columns)
-    {
+TEST_CASE("normalize of rows of any length, all, some and nothing kept", "[normalize]") {
+    for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
         const auto x = oracle::random<double>({4, n});
-        for (const auto& kept : {oracle::random<bool>({4, n}, 3), xt::xarray<bool>(xt::ones<bool>({std::size_t(4), n}))})
-        {
+        for (const auto& kept :
+             {oracle::random<bool>({4, n}, 3), xt::xarray<bool>(xt::ones<bool>({std::size_t(4), n}))
+             }) {
             const auto m = xmask::keep_where(kept);
-            REQUIRE(oracle::close(xt::xarray<double>(xmask::masked_normalize(x, m)), lines::map(1, kept, normalize(2), x), 1e-14));
+            REQUIRE(oracle::close(
+                xt::xarray<double>(xmask::masked_normalize(x, m)),
+                lines::map(1, kept, normalize(2), x), 1e-14
+            ));
         }
-        const xt::xarray<double> nothing = xmask::masked_normalize(x, xmask::bitmask(xmask::keep_none({4, n})));
+        const xt::xarray<double> nothing =
+            xmask::masked_normalize(x, xmask::bitmask(xmask::keep_none({4, n})));
         REQUIRE(std::all_of(nothing.begin(), nothing.end(), [](double y) { return y == 0; }));
     }
 }
 
-TEST_CASE("normalize at the ends of its numbers", "[normalize]")
-{
+TEST_CASE("normalize at the ends of its numbers", "[normalize]") {
     const float inf = std::numeric_limits<float>::infinity();
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const xmask::bitmask all = xmask::keep_all(2);
@@ -108,8 +107,10 @@ TEST_CASE("normalize at the ends of its numbers", "[normalize]")
         const xt::xarray<float> x = {a, b};
         return xt::xarray<float>(xmask::masked_normalize(x, all, -1, options));
     };
-    REQUIRE(oracle::close(of(3e38f, 3e38f), xt::xtensor<float, 1>({0.70710678f, 0.70710678f}), 1e-6));
-    REQUIRE(oracle::close(of(3e-30f, 4e-30f, {.eps = 0}), xt::xtensor<float, 1>({0.6f, 0.8f}), 1e-6));
+    REQUIRE(oracle::close(of(3e38f, 3e38f), xt::xtensor<float, 1>({0.70710678f, 0.70710678f}), 1e-6)
+    );
+    REQUIRE(oracle::close(of(3e-30f, 4e-30f, {.eps = 0}), xt::xtensor<float, 1>({0.6f, 0.8f}), 1e-6)
+    );
     REQUIRE(of(0.f, 0.f) == xt::xtensor<float, 1>({0.f, 0.f}));
     REQUIRE(std::isnan(of(nan, 1.f)(1)));
     REQUIRE(std::isnan(of(1.f, nan, {.p = infinity})(0)));
@@ -117,31 +118,39 @@ TEST_CASE("normalize at the ends of its numbers", "[normalize]")
     REQUIRE(of(2e-13f, 0.f)(0) == 2e-13f / 1e-12f);
 }
 
-TEST_CASE("normalize's gradients are those of central differences", "[normalize]")
-{
+TEST_CASE("normalize's gradients are those of central differences", "[normalize]") {
     const auto x = oracle::random<double>({3, 2, 9});
     const auto kept = oracle::random<bool>({3, 2, 9}, 4);
     const xmask::bitmask m = xmask::keep_where(kept);
     const auto up = oracle::random<double>({3, 2, 9}, 6);
-    for (const std::ptrdiff_t axis : {0, 2})
-    {
-        for (const double p : {1., 2., 3.})
-        {
+    for (const std::ptrdiff_t axis : {0, 2}) {
+        for (const double p : {1., 2., 3.}) {
             CAPTURE(axis, p);
-            const xt::xarray<double> gradient = xmask::masked_normalize_gradient(x, up, m, axis, {.p = p});
-            REQUIRE(oracle::close(gradient, lines::numeric_gradient(x, up, [&](const auto& at) {
-                return xt::xarray<double>(xmask::masked_normalize(at, m, axis, {.p = p}));
-            }), 1e-7));
+            const xt::xarray<double> gradient =
+                xmask::masked_normalize_gradient(x, up, m, axis, {.p = p});
+            REQUIRE(oracle::close(
+                gradient,
+                lines::numeric_gradient(
+                    x, up,
+                    [&](const auto& at) {
+                        return xt::xarray<double>(xmask::masked_normalize(at, m, axis, {.p = p}));
+                    }
+                ),
+                1e-7
+            ));
         }
     }
     // Where eps is divided by, it does not depend on x.
     const xt::xarray<double> tiny = {1e-13, 0.};
     const xt::xarray<double> g = {1., 2.};
-    REQUIRE(xt::xarray<double>(xmask::masked_normalize_gradient(tiny, g, xmask::bitmask(xmask::keep_all(2)))) == xt::xarray<double>({1e12, 2e12}));
+    REQUIRE(
+        xt::xarray<double>(
+            xmask::masked_normalize_gradient(tiny, g, xmask::bitmask(xmask::keep_all(2)))
+        ) == xt::xarray<double>({1e12, 2e12})
+    );
 }
 
-TEST_CASE("normalize refuses what is no norm", "[normalize]")
-{
+TEST_CASE("normalize refuses what is no norm", "[normalize]") {
     const xt::xarray<float> x = {1.f, 2.f};
     const xmask::bitmask m = xmask::keep_all(2);
     REQUIRE_THROWS_MATCHES(
@@ -149,5 +158,7 @@ TEST_CASE("normalize refuses what is no norm", "[normalize]")
         Message("xmask::masked_normalize: p 0.5; expected a number from 1 on")
     );
     REQUIRE_THROWS_AS(xmask::masked_normalize(x, m, -1, {.eps = -1}), std::invalid_argument);
-    REQUIRE_THROWS_AS(xmask::masked_normalize_gradient(x, x, m, -1, {.p = infinity}), std::invalid_argument);
+    REQUIRE_THROWS_AS(
+        xmask::masked_normalize_gradient(x, x, m, -1, {.p = infinity}), std::invalid_argument
+    );
 }

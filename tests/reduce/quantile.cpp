@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
 #include <cmath>
@@ -16,63 +16,61 @@
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/quantile.hpp>
 
-namespace
-{
-    constexpr auto median = [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_median(x, m, axes...); };
+namespace {
+constexpr auto median = [](const auto& x, const auto& m, const auto&... axes) {
+    return xmask::masked_median(x, m, axes...);
+};
 
-    double lower_median(const groups::group& kept)
-    {
-        auto sorted = kept.values;
-        std::sort(sorted.begin(), sorted.end());
-        return sorted.empty() ? std::numeric_limits<double>::quiet_NaN() : sorted[(sorted.size() - 1) / 2];
-    }
-
-    double interpolated(const groups::group& kept, double q)
-    {
-        auto sorted = kept.values;
-        std::sort(sorted.begin(), sorted.end());
-        if (sorted.empty())
-        {
-            return std::numeric_limits<double>::quiet_NaN();
-        }
-        const double rank = q * static_cast<double>(sorted.size() - 1);
-        const auto below = static_cast<std::size_t>(std::floor(rank));
-        const auto above = std::min(below + 1, sorted.size() - 1);
-        return sorted[below] + (rank - std::floor(rank)) * (sorted[above] - sorted[below]);
-    }
-
-    bool keeps_something(const groups::group& kept)
-    {
-        return !kept.values.empty();
-    }
+double lower_median(const groups::group& kept) {
+    auto sorted = kept.values;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted.empty() ? std::numeric_limits<double>::quiet_NaN()
+                          : sorted[(sorted.size() - 1) / 2];
 }
 
-TEST_CASE("Medians over every choice of axes, of any layout", "[quantile]")
-{
+double interpolated(const groups::group& kept, double q) {
+    auto sorted = kept.values;
+    std::sort(sorted.begin(), sorted.end());
+    if (sorted.empty()) {
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    const double rank = q * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<std::size_t>(std::floor(rank));
+    const auto above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (rank - std::floor(rank)) * (sorted[above] - sorted[below]);
+}
+
+bool keeps_something(const groups::group& kept) { return !kept.values.empty(); }
+} // namespace
+
+TEST_CASE("Medians over every choice of axes, of any layout", "[quantile]") {
     groups::require_reduction<float>(median, lower_median, 0.);
     groups::require_reduction<std::int8_t>(median, lower_median, 0., keeps_something);
     groups::require_layouts<double>(median, lower_median, 0.);
-    STATIC_REQUIRE(std::is_same_v<decltype(xmask::masked_median(xt::xarray<std::int8_t>(), xmask::keep_all(3))), std::int8_t>);
+    STATIC_REQUIRE(std::is_same_v<
+                   decltype(xmask::masked_median(xt::xarray<std::int8_t>(), xmask::keep_all(3))),
+                   std::int8_t>);
 }
 
-TEST_CASE("Quantiles over every choice of axes", "[quantile]")
-{
-    for (const double q : {0., 0.25, 0.5, 0.9, 1.})
-    {
+TEST_CASE("Quantiles over every choice of axes", "[quantile]") {
+    for (const double q : {0., 0.25, 0.5, 0.9, 1.}) {
         CAPTURE(q);
         groups::require_layouts<float>(
-            [&](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_quantile(x, m, q, axes...); },
+            [&](const auto& x, const auto& m, const auto&... axes) {
+                return xmask::masked_quantile(x, m, q, axes...);
+            },
             [&](const groups::group& kept) { return interpolated(kept, q); }, 1e-6
         );
     }
     groups::require_reduction<std::int32_t>(
-        [](const auto& x, const auto& m, const auto&... axes) { return xmask::masked_quantile(x, m, 0.3, axes...); },
+        [](const auto& x, const auto& m, const auto&... axes) {
+            return xmask::masked_quantile(x, m, 0.3, axes...);
+        },
         [](const groups::group& kept) { return interpolated(kept, 0.3); }, 1e-13
     );
 }
 
-TEST_CASE("Quantiles of infinities and of NaN", "[quantile]")
-{
+TEST_CASE("Quantiles of infinities and of NaN", "[quantile]") {
     const double infinity = std::numeric_limits<double>::infinity();
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const xt::xarray<double> x = {{infinity, infinity, -infinity}, {1., nan, 2.}};
@@ -84,8 +82,7 @@ TEST_CASE("Quantiles of infinities and of NaN", "[quantile]")
     REQUIRE(xmask::masked_median(x, xmask::keep_lengths({3, 1}, 3), 1)(1) == 1.);
 }
 
-TEST_CASE("Medians and quantiles of nothing, and shares that are none", "[quantile]")
-{
+TEST_CASE("Medians and quantiles of nothing, and shares that are none", "[quantile]") {
     using Catch::Matchers::ContainsSubstring;
     using xmask::when_empty;
     const xt::xarray<float> x = {{1.f, 2.f}, {3.f, 4.f}};
@@ -93,32 +90,44 @@ TEST_CASE("Medians and quantiles of nothing, and shares that are none", "[quanti
     const xmask::bitmask m = xmask::keep_lengths({2, 0}, 2);
     REQUIRE(std::isnan(xmask::masked_median(x, m, 1)(1)));
     REQUIRE(xmask::masked_median(x, m, 1, when_empty::zero)(1) == 0.f);
-    REQUIRE(xmask::masked_quantile(x, m, 0.5, -1, {.empty = when_empty::zero, .keep_axes = true})(1, 0) == 0.f);
+    REQUIRE(
+        xmask::masked_quantile(x, m, 0.5, -1, {.empty = when_empty::zero, .keep_axes = true})(
+            1, 0
+        ) == 0.f
+    );
     REQUIRE(std::isnan(xmask::masked_quantile(whole, m, 0.5, 1)(1)));
     REQUIRE_THROWS_AS(xmask::masked_median(whole, m, 1), std::domain_error);
     REQUIRE(xmask::masked_median(whole, m, 1, when_empty::zero)(1) == 0);
-    REQUIRE_THROWS_AS(xmask::masked_quantile(x, xmask::bitmask(xmask::keep_none({2, 2})), 0.5, when_empty::raise), std::domain_error);
-    REQUIRE_THROWS_WITH(xmask::masked_quantile(x, m, 1.5), ContainsSubstring("xmask::masked_quantile: q is 1.5"));
+    REQUIRE_THROWS_AS(
+        xmask::masked_quantile(x, xmask::bitmask(xmask::keep_none({2, 2})), 0.5, when_empty::raise),
+        std::domain_error
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::masked_quantile(x, m, 1.5), ContainsSubstring("xmask::masked_quantile: q is 1.5")
+    );
     REQUIRE_THROWS_AS(xmask::masked_quantile(x, m, -0.1, 0), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::masked_quantile(x, m, std::nan("")), std::out_of_range);
 }
 
-TEST_CASE("Medians agree with PyTorch", "[quantile]")
-{
+TEST_CASE("Medians agree with PyTorch", "[quantile]") {
     const auto x = oracle::reference<float>("reduce_rows", "x");
     const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));
-    REQUIRE(oracle::close(xmask::masked_median(x, m, 1), oracle::reference<double>("reduce_rows", "median"), 0.));
+    REQUIRE(oracle::close(
+        xmask::masked_median(x, m, 1), oracle::reference<double>("reduce_rows", "median"), 0.
+    ));
 }
 
-TEST_CASE("Gradients of medians and quantiles are differences", "[quantile]")
-{
+TEST_CASE("Gradients of medians and quantiles are differences", "[quantile]") {
     REQUIRE_GRADIENT_OF(masked_median);
-    for (const double q : {0., 0.3, 1.})
-    {
+    for (const double q : {0., 0.3, 1.}) {
         CAPTURE(q);
         slopes::require_gradient(
-            [&](const auto& x, const auto& m, const auto& axes) { return xmask::masked_quantile(x, m, q, axes); },
-            [&](const auto& x, const auto& m, const auto&... rest) { return xmask::masked_quantile_gradient(x, m, q, rest...); }
+            [&](const auto& x, const auto& m, const auto& axes) {
+                return xmask::masked_quantile(x, m, q, axes);
+            },
+            [&](const auto& x, const auto& m, const auto&... rest) {
+                return xmask::masked_quantile_gradient(x, m, q, rest...);
+            }
         );
     }
     slopes::require_layouts([](const auto& x, const auto& m, const auto&... rest) {
@@ -126,14 +135,16 @@ TEST_CASE("Gradients of medians and quantiles are differences", "[quantile]")
     });
 }
 
-TEST_CASE("Gradients of medians and quantiles that tie, of NaN and of nothing", "[quantile]")
-{
+TEST_CASE("Gradients of medians and quantiles that tie, of NaN and of nothing", "[quantile]") {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const xt::xarray<double> x = {{2., 1., 2., 5.}, {nan, 1., 2., 3.}, {1., 2., 3., 4.}};
     const xt::xarray<double> u = {12., 12., 12.};
     const xmask::bitmask m = xmask::keep_lengths({4, 4, 0}, 4);
     const auto middle = xmask::masked_median_gradient(x, m, 1, u);
-    REQUIRE(oracle::elements(middle) == std::vector<double>{6., 0., 6., 0., 0., 0., 0., 0., 0., 0., 0., 0.});
+    REQUIRE(
+        oracle::elements(middle) ==
+        std::vector<double>{6., 0., 6., 0., 0., 0., 0., 0., 0., 0., 0., 0.}
+    );
     // Halfway from 1 to 2: the upper half is shared. All of it where both ranks are equal.
     const auto sixth = xmask::masked_quantile_gradient(x, m, 1. / 6, 1, u);
     REQUIRE(oracle::close(xt::view(sixth, 0), xt::xarray<double>{3., 6., 3., 0.}, 1e-14));
@@ -141,7 +152,8 @@ TEST_CASE("Gradients of medians and quantiles that tie, of NaN and of nothing", 
     REQUIRE(oracle::close(xt::view(half, 0), xt::xarray<double>{6., 0., 6., 0.}, 1e-14));
     REQUIRE(oracle::elements(xt::view(half, xt::range(1, 3))) == std::vector<double>(8, 0.));
     REQUIRE_THROWS_WITH(
-        xmask::masked_quantile_gradient(x, m, 2), "xmask::masked_quantile_gradient: q is 2; expected a share in [0, 1]"
+        xmask::masked_quantile_gradient(x, m, 2),
+        "xmask::masked_quantile_gradient: q is 2; expected a share in [0, 1]"
     );
     REQUIRE_THROWS_AS(xmask::masked_median_gradient(x, m, {0}, u), std::invalid_argument);
 }

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,58 +17,62 @@
 
 #include "support/oracle.hpp"
 
-// What is dropped is never seen by what depends on a whole line, or by a loss of classes: no bit changes.
+// What is dropped is never seen by what depends on a whole line, or by a loss of classes: no bit
+// changes.
 
-namespace
-{
-    /// All that is computed of x and g under m, along an axis.
-    template <class T, class M>
-    std::vector<T> along(const xt::xarray<T>& x, const xt::xarray<T>& g, const M& m, std::ptrdiff_t axis)
-    {
-        std::vector<T> all;
-        const auto append = [&](const xt::xarray<T>& result) { all.insert(all.end(), result.begin(), result.end()); };
-        append(xmask::masked_softmax(x, m, axis));
-        append(xmask::masked_log_softmax(x, m, axis));
-        append(xmask::masked_softmin(x, m, axis));
-        append(xmask::masked_normalize(x, m, axis, {.p = 3}));
-        append(xmask::masked_softmax_gradient(x, g, m, axis));
-        append(xmask::masked_log_softmax_gradient(x, g, m, axis));
-        append(xmask::masked_softmin_gradient(x, g, m, axis));
-        append(xmask::masked_normalize_gradient(x, g, m, axis));
-        append(T(2) * xmask::masked_softmax(x + T(1), m, axis));
-        auto in_place = x;
-        xmask::masked_softmax_inplace(in_place, m, axis);
-        append(in_place);
-        return all;
-    }
+namespace {
+/// All that is computed of x and g under m, along an axis.
+template <class T, class M>
+std::vector<T> along(
+    const xt::xarray<T>& x, const xt::xarray<T>& g, const M& m, std::ptrdiff_t axis
+) {
+    std::vector<T> all;
+    const auto append = [&](const xt::xarray<T>& result) {
+        all.insert(all.end(), result.begin(), result.end());
+    };
+    append(xmask::masked_softmax(x, m, axis));
+    append(xmask::masked_log_softmax(x, m, axis));
+    append(xmask::masked_softmin(x, m, axis));
+    append(xmask::masked_normalize(x, m, axis, {.p = 3}));
+    append(xmask::masked_softmax_gradient(x, g, m, axis));
+    append(xmask::masked_log_softmax_gradient(x, g, m, axis));
+    append(xmask::masked_softmin_gradient(x, g, m, axis));
+    append(xmask::masked_normalize_gradient(x, g, m, axis));
+    append(T(2) * xmask::masked_softmax(x + T(1), m, axis));
+    auto in_place = x;
+    xmask::masked_softmax_inplace(in_place, m, axis);
+    append(in_place);
+    return all;
 }
+} // namespace
 
-TEMPLATE_TEST_CASE("softmax, normalize and their gradients never see what is dropped", "[unseen]", float, double)
-{
-    for (const std::size_t n : {1u, 7u, 31u, 64u, 65u, 300u})
-    {
+TEMPLATE_TEST_CASE(
+    "softmax, normalize and their gradients never see what is dropped", "[unseen]", float, double
+) {
+    for (const std::size_t n : {1u, 7u, 31u, 64u, 65u, 300u}) {
         const auto x = oracle::random<TestType>({11, n}, 1);
         const auto g = oracle::random<TestType>({11, n}, 2);
         const auto kept = oracle::random<bool>({11, n}, 3);
         const xmask::bitmask m = xmask::keep_where(kept);
-        for (const std::ptrdiff_t axis : {0, 1})
-        {
+        for (const std::ptrdiff_t axis : {0, 1}) {
             CAPTURE(n, axis);
             const auto expected = along(x, g, m, axis);
-            const auto seen = along(oracle::hide(x, oracle::elements(m)), oracle::hide(g, oracle::elements(m)), m, axis);
+            const auto seen = along(
+                oracle::hide(x, oracle::elements(m)), oracle::hide(g, oracle::elements(m)), m, axis
+            );
             REQUIRE(oracle::same_bits(seen, expected));
         }
     }
 }
 
-TEMPLATE_TEST_CASE("losses of classes never see a dropped position, class or target", "[unseen]", float, double)
-{
+TEMPLATE_TEST_CASE(
+    "losses of classes never see a dropped position, class or target", "[unseen]", float, double
+) {
     using tensor = xt::xarray<TestType>;
     constexpr std::size_t classes = 70;
     const tensor logits = oracle::random<TestType>({3, 9, classes}, 1);
     xt::xarray<std::int64_t> target = xt::zeros<std::int64_t>({3, 9});
-    for (std::size_t i = 0; i < target.size(); ++i)
-    {
+    for (std::size_t i = 0; i < target.size(); ++i) {
         target.flat(i) = static_cast<std::int64_t>(i * 2 % classes);
     }
     const xmask::bitmask m = xmask::keep_lengths({9, 0, 4}, 9);
@@ -76,18 +80,19 @@ TEMPLATE_TEST_CASE("losses of classes never see a dropped position, class or tar
     xt::xarray<bool> counted_logits = xt::zeros<bool>(logits.shape());
     xt::xarray<bool> known_logits = counted_logits;
     xt::xarray<bool> known = xt::ones<bool>({classes});
-    for (std::size_t c = 1; c < classes; c += 2)
-    {
-        known(c) = false;  // every target is even
+    for (std::size_t c = 1; c < classes; c += 2) {
+        known(c) = false; // every target is even
     }
-    for (std::size_t i = 0; i < logits.size(); ++i)
-    {
+    for (std::size_t i = 0; i < logits.size(); ++i) {
         counted_logits.flat(i) = counted.flat(i / classes);
         known_logits.flat(i) = counted_logits.flat(i) && known(i % classes);
     }
-    const std::vector<std::int64_t> no_class = {-100, 70, std::numeric_limits<std::int64_t>::min(), 1 << 20};
+    const std::vector<std::int64_t> no_class = {
+        -100, 70, std::numeric_limits<std::int64_t>::min(), 1 << 20
+    };
     const auto wrong_target = oracle::hide(target, oracle::elements(counted), no_class);
-    const auto compare = [&](const auto& loss, const xt::xarray<bool>& seen_logits, const auto& options) {
+    const auto compare = [&](const auto& loss, const xt::xarray<bool>& seen_logits,
+                             const auto& options) {
         tensor expected;
         tensor gradient;
         const xmask::loss before = loss(logits, target, m, options, expected);
@@ -98,12 +103,20 @@ TEMPLATE_TEST_CASE("losses of classes never see a dropped position, class or tar
         REQUIRE(oracle::same_bits(oracle::elements(gradient), oracle::elements(expected)));
         const xmask::loss alone = loss(hidden_logits, wrong_target, m, options);
         REQUIRE(oracle::same_bits(alone.weight, before.weight));
-        REQUIRE(oracle::same_bits(oracle::elements(loss.each(hidden_logits, wrong_target, m, options)),
-                                  oracle::elements(loss.each(logits, target, m, options))));
+        REQUIRE(oracle::same_bits(
+            oracle::elements(loss.each(hidden_logits, wrong_target, m, options)),
+            oracle::elements(loss.each(logits, target, m, options))
+        ));
     };
     const xmask::bitmask known_classes = xmask::keep_where(known);
     compare(xmask::masked_cross_entropy, counted_logits, xmask::cross_entropy_options{});
-    compare(xmask::masked_cross_entropy, counted_logits, xmask::cross_entropy_options{.label_smoothing = 0.1, .z_loss = 0.01});
-    compare(xmask::masked_cross_entropy, known_logits, xmask::cross_entropy_options{.label_smoothing = 0.1, .classes = known_classes});
+    compare(
+        xmask::masked_cross_entropy, counted_logits,
+        xmask::cross_entropy_options{.label_smoothing = 0.1, .z_loss = 0.01}
+    );
+    compare(
+        xmask::masked_cross_entropy, known_logits,
+        xmask::cross_entropy_options{.label_smoothing = 0.1, .classes = known_classes}
+    );
     compare(xmask::masked_nll, counted_logits, xmask::nll_options{});
 }

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
 #include <limits>
@@ -17,31 +17,27 @@
 #include <xmask/reduce/sum.hpp>
 #include <xmask/reduce/weighted.hpp>
 
-namespace
-{
-    using losses::near;
-    using losses::shape_t;
-}
+namespace {
+using losses::near;
+using losses::shape_t;
+} // namespace
 
-TEMPLATE_TEST_CASE("A mask and weights count together", "[weighted]", float, double)
-{
+TEMPLATE_TEST_CASE("A mask and weights count together", "[weighted]", float, double) {
     const double tolerance = std::is_same_v<TestType, float> ? 1e-6 : 1e-13;
-    for (const std::size_t n : {1u, 63u, 130u})
-    {
+    for (const std::size_t n : {1u, 63u, 130u}) {
         const auto p = oracle::random<TestType>({3, n}, 1);
         const auto t = oracle::random<TestType>({3, n}, 2);
         const auto kept = oracle::random<bool>({3, n}, 4);
         const auto m = xmask::keep_where(kept);
-        for (const shape_t& shape : {shape_t{3, n}, shape_t{n}, shape_t{3, 1}, shape_t{}})
-        {
+        for (const shape_t& shape : {shape_t{3, n}, shape_t{n}, shape_t{3, 1}, shape_t{}}) {
             const xt::xarray<TestType> weights = oracle::random<TestType>(shape, 3) + TestType(2);
-            const auto factors = oracle::elements(xt::xarray<TestType>(xt::broadcast(weights, p.shape())));
+            const auto factors =
+                oracle::elements(xt::xarray<TestType>(xt::broadcast(weights, p.shape())));
             double sum = 0;
             double weight = 0;
             std::vector<double> slopes;
             std::vector<double> elements;
-            for (std::size_t i = 0; i < p.size(); ++i)
-            {
+            for (std::size_t i = 0; i < p.size(); ++i) {
                 const double w = kept.flat(i) ? double(factors[i]) : 0.;
                 const double d = double(p.flat(i)) - double(t.flat(i));
                 sum += w * d * d;
@@ -52,8 +48,8 @@ TEMPLATE_TEST_CASE("A mask and weights count together", "[weighted]", float, dou
             CAPTURE(n, shape);
             xt::xarray<TestType> gradient;
             const auto counted = xmask::weighted(m, weights);
-            for (const auto& l : {xmask::masked_mse(p, t, counted), xmask::masked_mse(p, t, counted, gradient)})
-            {
+            for (const auto& l :
+                 {xmask::masked_mse(p, t, counted), xmask::masked_mse(p, t, counted, gradient)}) {
                 REQUIRE(near(l.sum, sum, sum, tolerance));
                 REQUIRE(near(l.weight, weight, weight, tolerance));
             }
@@ -64,8 +60,7 @@ TEMPLATE_TEST_CASE("A mask and weights count together", "[weighted]", float, dou
     }
 }
 
-TEST_CASE("What is dropped is seen neither in operands nor in weights", "[weighted]")
-{
+TEST_CASE("What is dropped is seen neither in operands nor in weights", "[weighted]") {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const xt::xtensor<float, 2> p = {{1.f, nan}, {3.f, 4.f}};
     const xt::xtensor<float, 2> t = {{0.f, 0.f}, {1.f, nan}};
@@ -80,18 +75,15 @@ TEST_CASE("What is dropped is seen neither in operands nor in weights", "[weight
     REQUIRE(oracle::same_bits(oracle::elements(each), {2.f, 0.f, 2.f, 0.f}));
 }
 
-TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted]")
-{
+TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted]") {
     const auto p = oracle::random<double>({6, 70}, 1);
     const auto t = oracle::random<double>({6, 70}, 2);
     const xt::xtensor<int, 1> lengths = {70, 3, 0, 17, 64, 1};
     const xmask::bitmask m = xmask::keep_lengths(lengths, 70);
     double expected = 0;
     xt::xarray<double> slopes = xt::zeros<double>({6, 70});
-    for (std::size_t r = 0; r < 6; ++r)
-    {
-        for (std::size_t c = 0; c < static_cast<std::size_t>(lengths(r)); ++c)
-        {
+    for (std::size_t r = 0; r < 6; ++r) {
+        for (std::size_t c = 0; c < static_cast<std::size_t>(lengths(r)); ++c) {
             const double d = p(r, c) - t(r, c);
             expected += d * d / lengths(r) / 5.;
             slopes(r, c) = 2 * d / lengths(r) / 5.;
@@ -105,40 +97,47 @@ TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted
     // The rows' means themselves, by single elements.
     const auto rows = xmask::masked_mean(xmask::masked_mse.each(p, t, m), m, -1);
     REQUIRE(std::isnan(rows(2)));
-    REQUIRE(near((rows(0) + rows(1) + rows(3) + rows(4) + rows(5)) / 5., expected, expected, 1e-14));
+    REQUIRE(near((rows(0) + rows(1) + rows(3) + rows(4) + rows(5)) / 5., expected, expected, 1e-14)
+    );
     // Parts add up, a mean of means of unequal batches too.
-    const auto some = xmask::masked_mse(xt::view(p, xt::range(0, 2)), xt::view(t, xt::range(0, 2)), xmask::balanced(xmask::bitmask(xmask::keep_lengths({70, 3}, 70))));
-    const auto rest = xmask::masked_mse(xt::view(p, xt::range(2, 6)), xt::view(t, xt::range(2, 6)), xmask::balanced(xmask::bitmask(xmask::keep_lengths({0, 17, 64, 1}, 70))));
+    const auto some = xmask::masked_mse(
+        xt::view(p, xt::range(0, 2)), xt::view(t, xt::range(0, 2)),
+        xmask::balanced(xmask::bitmask(xmask::keep_lengths({70, 3}, 70)))
+    );
+    const auto rest = xmask::masked_mse(
+        xt::view(p, xt::range(2, 6)), xt::view(t, xt::range(2, 6)),
+        xmask::balanced(xmask::bitmask(xmask::keep_lengths({0, 17, 64, 1}, 70)))
+    );
     REQUIRE(near((some + rest).mean(), expected, expected, 1e-14));
     // Made on the way, it is held by the lazy tensor.
-    const auto each = xmask::masked_mse.each(p, t, xmask::balanced(xmask::bitmask(xmask::keep_lengths(lengths, 70))));
-    REQUIRE(near(xmask::masked_sum(each, xmask::bitmask(xmask::keep_all({6, 70}))) / 5., expected, expected, 1e-14));
+    const auto each = xmask::masked_mse.each(
+        p, t, xmask::balanced(xmask::bitmask(xmask::keep_lengths(lengths, 70)))
+    );
+    REQUIRE(near(
+        xmask::masked_sum(each, xmask::bitmask(xmask::keep_all({6, 70}))) / 5., expected, expected,
+        1e-14
+    ));
 }
 
-TEST_CASE("balanced along other axes", "[weighted]")
-{
+TEST_CASE("balanced along other axes", "[weighted]") {
     const auto p = oracle::random<double>({3, 4, 5}, 1);
     const xt::xarray<double> t = xt::zeros<double>({3, 4, 5});
     const auto kept = oracle::random<bool>({3, 4, 5}, 2);
     const xmask::bitmask m = xmask::keep_where(kept);
     const auto check = [&](const auto& counted, const std::vector<bool>& together) {
         std::map<std::vector<std::size_t>, xmask::loss> groups;
-        for (std::size_t i = 0; i < 3; ++i)
-        {
-            for (std::size_t j = 0; j < 4; ++j)
-            {
-                for (std::size_t k = 0; k < 5; ++k)
-                {
-                    if (kept(i, j, k))
-                    {
-                        groups[{together[0] ? 0 : i, together[1] ? 0 : j, together[2] ? 0 : k}] += {p(i, j, k) * p(i, j, k), 1.};
+        for (std::size_t i = 0; i < 3; ++i) {
+            for (std::size_t j = 0; j < 4; ++j) {
+                for (std::size_t k = 0; k < 5; ++k) {
+                    if (kept(i, j, k)) {
+                        groups[{together[0] ? 0 : i, together[1] ? 0 : j, together[2] ? 0 : k}] +=
+                            {p(i, j, k) * p(i, j, k), 1.};
                     }
                 }
             }
         }
         double expected = 0;
-        for (const auto& [at, l] : groups)
-        {
+        for (const auto& [at, l] : groups) {
             expected += l.mean() / static_cast<double>(groups.size());
         }
         REQUIRE(near(xmask::masked_mse(p, t, counted).mean(), expected, expected, 1e-14));
@@ -152,36 +151,41 @@ TEST_CASE("balanced along other axes", "[weighted]")
     REQUIRE_THROWS_AS(xmask::balanced(m, 3), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::balanced(m, {1, -2}), std::invalid_argument);
     // Nothing kept: no rows, no mean.
-    const auto none = xmask::masked_mse(p, t, xmask::balanced(xmask::bitmask(xmask::keep_none({3, 4, 5}))));
+    const auto none =
+        xmask::masked_mse(p, t, xmask::balanced(xmask::bitmask(xmask::keep_none({3, 4, 5}))));
     REQUIRE(none.weight == 0.);
     REQUIRE(std::isnan(none.mean()));
     REQUIRE(none.mean(xmask::when_empty::zero) == 0.);
 }
 
-TEST_CASE("A mask or weights that do not fit are refused, and named", "[weighted]")
-{
+TEST_CASE("A mask or weights that do not fit are refused, and named", "[weighted]") {
     using Catch::Matchers::ContainsSubstring;
     const xt::xarray<float> x = xt::ones<float>({2, 3});
     const xt::xarray<float> three = xt::ones<float>({3});
     const xt::xarray<float> two = xt::ones<float>({2});
     xt::xarray<float> gradient = xt::ones<float>({5});
     REQUIRE_THROWS_WITH(
-        xmask::masked_mse(x, x, xmask::weighted(xmask::bitmask(xmask::keep_all({2, 3})), two), gradient),
+        xmask::masked_mse(
+            x, x, xmask::weighted(xmask::bitmask(xmask::keep_all({2, 3})), two), gradient
+        ),
         ContainsSubstring("xmask::masked_mse: weights of shape (2,)")
     );
     REQUIRE_THROWS_WITH(
-        xmask::masked_mse(x, x, xmask::weighted(xmask::bitmask(xmask::keep_all(2)), three), gradient),
+        xmask::masked_mse(
+            x, x, xmask::weighted(xmask::bitmask(xmask::keep_all(2)), three), gradient
+        ),
         ContainsSubstring("xmask::masked_mse: a mask of shape (2,)")
     );
-    REQUIRE_THROWS_AS(xmask::masked_mse.each(x, x, xmask::weighted(xmask::bitmask(xmask::keep_all({2, 3})), two)), std::invalid_argument);
+    REQUIRE_THROWS_AS(
+        xmask::masked_mse.each(x, x, xmask::weighted(xmask::bitmask(xmask::keep_all({2, 3})), two)),
+        std::invalid_argument
+    );
     REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
 }
 
-TEST_CASE("Sums and means by weights under a mask", "[weighted]")
-{
+TEST_CASE("Sums and means by weights under a mask", "[weighted]") {
     const float nan = std::numeric_limits<float>::quiet_NaN();
-    for (const shape_t& shape : {shape_t{3, 4, 67}, shape_t{67}, shape_t{4, 1}, shape_t{}})
-    {
+    for (const shape_t& shape : {shape_t{3, 4, 67}, shape_t{67}, shape_t{4, 1}, shape_t{}}) {
         const auto x = oracle::random<double>({3, 4, 67}, 1);
         const auto kept = oracle::random<bool>({3, 4, 67}, 2);
         const xt::xarray<float> weights = oracle::random<float>(shape, 3) + 2.5f;
@@ -191,8 +195,7 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]")
         xt::xarray<double> sums = xt::zeros<double>({3, 67});
         xt::xarray<double> total = xt::zeros<double>({3, 67});
         auto hidden = x;
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
+        for (std::size_t i = 0; i < x.size(); ++i) {
             const double w = kept.flat(i) ? double(factors[i]) : 0;
             sums(i / (4 * 67), i % 67) += w * x.flat(i);
             total(i / (4 * 67), i % 67) += w;
@@ -204,19 +207,20 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]")
         REQUIRE(near(xmask::masked_sum(hidden, counted), sum, std::abs(sum), 1e-12));
         REQUIRE(near(xmask::masked_mean(hidden, counted), sum / weight, 1, 1e-12));
         REQUIRE(oracle::close(xmask::masked_sum(hidden, counted, 1), sums, 1e-12));
-        REQUIRE(oracle::close(xmask::masked_mean(hidden, counted, 1, xmask::when_empty::zero), xt::xarray<double>(sums / xt::maximum(total, 1e-300)), 1e-12));
+        REQUIRE(oracle::close(
+            xmask::masked_mean(hidden, counted, 1, xmask::when_empty::zero),
+            xt::xarray<double>(sums / xt::maximum(total, 1e-300)), 1e-12
+        ));
         // Their slopes are the weights, and the weights over their sum.
         const auto u = oracle::random<double>({3, 67}, 4);
         const auto by_sum = xmask::masked_sum_gradient(hidden, counted, 1, u);
         const auto by_mean = xmask::masked_mean_gradient(hidden, counted, 1, u);
         const auto by_weights = xmask::masked_mean_gradient(hidden, weights, 1, u);
         xt::xarray<double> every = xt::zeros<double>({3, 67});
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
+        for (std::size_t i = 0; i < x.size(); ++i) {
             every(i / (4 * 67), i % 67) += double(factors[i]);
         }
-        for (std::size_t i = 0; i < x.size(); ++i)
-        {
+        for (std::size_t i = 0; i < x.size(); ++i) {
             const double w = kept.flat(i) ? double(factors[i]) : 0;
             const std::size_t r = i / (4 * 67);
             const std::size_t c = i % 67;
@@ -224,16 +228,22 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]")
             REQUIRE(near(by_mean.flat(i), w == 0 ? 0 : u(r, c) * w / total(r, c), 4, 1e-12));
             REQUIRE(near(by_weights.flat(i), u(r, c) * double(factors[i]) / every(r, c), 4, 1e-12));
         }
-        REQUIRE(oracle::close(xmask::masked_sum_gradient(hidden, counted, 2.), xmask::masked_sum_gradient(hidden, counted, {0, 1, 2}, xt::xarray<double>(2.)), 0.));
+        REQUIRE(oracle::close(
+            xmask::masked_sum_gradient(hidden, counted, 2.),
+            xmask::masked_sum_gradient(hidden, counted, {0, 1, 2}, xt::xarray<double>(2.)), 0.
+        ));
     }
     const xt::xarray<float> x = {1.f, 2.f, 3.f};
     const xt::xarray<float> zeros = {0.f, 0.f, nan};
-    const auto none = xmask::weighted(xmask::bitmask(xmask::keep_lengths(xt::xtensor<int, 0>(2), 3)), zeros);
+    const auto none =
+        xmask::weighted(xmask::bitmask(xmask::keep_lengths(xt::xtensor<int, 0>(2), 3)), zeros);
     REQUIRE(std::isnan(xmask::masked_mean(x, none)));
     REQUIRE_THROWS_AS(xmask::masked_mean(x, none, 0, xmask::when_empty::raise), std::domain_error);
     REQUIRE(oracle::elements(xmask::masked_mean_gradient(x, none)) == std::vector<float>(3, 0.f));
     REQUIRE_THROWS_WITH(
-        xmask::masked_sum(x, xmask::weighted(xmask::bitmask(xmask::keep_all(3)), xt::xarray<float>{1.f, 2.f})),
+        xmask::masked_sum(
+            x, xmask::weighted(xmask::bitmask(xmask::keep_all(3)), xt::xarray<float>{1.f, 2.f})
+        ),
         Catch::Matchers::StartsWith("xmask::masked_sum: weights of shape (2,)")
     );
     // The mean of rows' means.

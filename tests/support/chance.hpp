@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -18,56 +18,50 @@
 /// @file
 /// What random masks are tested with.
 
-namespace chance
-{
-    /// A mask's elements, each asked of a cursor of its own.
-    template <class M>
-    std::vector<char> one_by_one(const M& m)
-    {
-        const std::size_t n = xmask::detail::columns_of(m.shape());
-        std::vector<char> all(m.size());
-        for (std::size_t i = 0; i < all.size(); ++i)
-        {
-            all[i] = xmask::detail::kept(m.row(i / n), i % n);
-        }
-        return all;
+namespace chance {
+/// A mask's elements, each asked of a cursor of its own.
+template <class M>
+std::vector<char> one_by_one(const M& m) {
+    const std::size_t n = xmask::detail::columns_of(m.shape());
+    std::vector<char> all(m.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i] = xmask::detail::kept(m.row(i / n), i % n);
     }
-
-    /// Fails unless a mask's words are the same when they are asked in any order, of one cursor.
-    template <class M>
-    void require_any_order(const M& m, unsigned seed = 1)
-    {
-        const std::size_t n = xmask::detail::columns_of(m.shape());
-        const auto all = one_by_one(m);
-        std::mt19937 generator(seed);
-        bool right = true;
-        for (std::size_t r = 0; r < (n == 0 ? 0 : all.size() / n); ++r)
-        {
-            const auto cursor = m.row(r);
-            for (std::size_t ask = 0; ask < 60; ++ask)
-            {
-                const std::size_t c = generator() % n;
-                right = right && cursor.word(c) == oracle::word_of(all, r * n + c, r * n + n);
-                right = right && xmask::detail::kept(cursor, n - 1 - c) == (all[r * n + n - 1 - c] != 0);
-            }
-        }
-        REQUIRE(right);
-    }
-
-    /// Fails unless counts are as even as chance has them, by their chi-square: its mean is f, one less than there are
-    /// counts, its variance 2 f. Beyond 6 standard deviations (and 6 / f for the skew of small f) chance goes less than
-    /// once in a million times. The seeds are fixed, so that a test that passes once passes always.
-    inline void require_even(const std::vector<double>& counts)
-    {
-        const double f = static_cast<double>(counts.size()) - 1;
-        const double expected = std::accumulate(counts.begin(), counts.end(), 0.) / (f + 1);
-        REQUIRE(expected >= 5);
-        double chi_square = 0;
-        for (const double count : counts)
-        {
-            chi_square += (count - expected) * (count - expected) / expected;
-        }
-        CAPTURE(f, expected, chi_square);
-        REQUIRE(chi_square < f + 6 * std::sqrt(2 * f) + 36);
-    }
+    return all;
 }
+
+/// Fails unless a mask's words are the same when they are asked in any order, of one cursor.
+template <class M>
+void require_any_order(const M& m, unsigned seed = 1) {
+    const std::size_t n = xmask::detail::columns_of(m.shape());
+    const auto all = one_by_one(m);
+    std::mt19937 generator(seed);
+    bool right = true;
+    for (std::size_t r = 0; r < (n == 0 ? 0 : all.size() / n); ++r) {
+        const auto cursor = m.row(r);
+        for (std::size_t ask = 0; ask < 60; ++ask) {
+            const std::size_t c = generator() % n;
+            right = right && cursor.word(c) == oracle::word_of(all, r * n + c, r * n + n);
+            right =
+                right && xmask::detail::kept(cursor, n - 1 - c) == (all[r * n + n - 1 - c] != 0);
+        }
+    }
+    REQUIRE(right);
+}
+
+/// Fails unless counts are as even as chance has them, by their chi-square: its mean is f, one less
+/// than there are counts, its variance 2 f. Beyond 6 standard deviations (and 6 / f for the skew of
+/// small f) chance goes less than once in a million times. The seeds are fixed, so that a test that
+/// passes once passes always.
+inline void require_even(const std::vector<double>& counts) {
+    const double f = static_cast<double>(counts.size()) - 1;
+    const double expected = std::accumulate(counts.begin(), counts.end(), 0.) / (f + 1);
+    REQUIRE(expected >= 5);
+    double chi_square = 0;
+    for (const double count : counts) {
+        chi_square += (count - expected) * (count - expected) / expected;
+    }
+    CAPTURE(f, expected, chi_square);
+    REQUIRE(chi_square < f + 6 * std::sqrt(2 * f) + 36);
+}
+} // namespace chance

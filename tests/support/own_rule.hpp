@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -10,60 +10,44 @@
 /// @file
 /// A mask as a user writes it.
 
-namespace own_rule
-{
-    /// A user's own rule, with no more than the protocol asks for: keeps where row + column is divisible by 3.
-    struct every_third
-    {
-        using shape_type = xt::dynamic_shape<std::size_t>;
+namespace own_rule {
+/// A user's own rule, with no more than the protocol asks for: keeps where row + column is
+/// divisible by 3.
+struct every_third {
+    using shape_type = xt::dynamic_shape<std::size_t>;
 
-        struct cursor
-        {
-            std::size_t r;
-            std::size_t n;
+    struct cursor {
+        std::size_t r;
+        std::size_t n;
 
-            std::uint64_t word(std::size_t c) const
-            {
-                std::uint64_t bits = 0;
-                for (std::size_t k = 0; k < 64 && c + k < n; ++k)
-                {
-                    bits |= std::uint64_t((r + c + k) % 3 == 0) << k;
-                }
-                return bits;
+        std::uint64_t word(std::size_t c) const {
+            std::uint64_t bits = 0;
+            for (std::size_t k = 0; k < 64 && c + k < n; ++k) {
+                bits |= std::uint64_t((r + c + k) % 3 == 0) << k;
             }
-
-            xmask::column_range extent() const
-            {
-                return {0, n};
-            }
-        };
-
-        const shape_type& shape() const
-        {
-            return extents;
+            return bits;
         }
 
-        cursor row(std::size_t r) const
-        {
-            return {r, extents.empty() ? 1 : extents.back()};
-        }
-
-        shape_type extents;
+        xmask::column_range extent() const { return {0, n}; }
     };
 
-    inline auto thirds(std::vector<std::size_t> shape)
-    {
-        return xmask::mask(every_third{{shape.begin(), shape.end()}});
-    }
+    const shape_type& shape() const { return extents; }
 
-    inline std::vector<char> expected_thirds(const std::vector<std::size_t>& shape)
-    {
-        const std::size_t n = xmask::detail::columns_of(shape);
-        std::vector<char> expected(n * xmask::detail::rows_of(shape));
-        for (std::size_t i = 0; i < expected.size(); ++i)
-        {
-            expected[i] = (i / n + i % n) % 3 == 0;
-        }
-        return expected;
-    }
+    cursor row(std::size_t r) const { return {r, extents.empty() ? 1 : extents.back()}; }
+
+    shape_type extents;
+};
+
+inline auto thirds(std::vector<std::size_t> shape) {
+    return xmask::mask(every_third{{shape.begin(), shape.end()}});
 }
+
+inline std::vector<char> expected_thirds(const std::vector<std::size_t>& shape) {
+    const std::size_t n = xmask::detail::columns_of(shape);
+    std::vector<char> expected(n * xmask::detail::rows_of(shape));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        expected[i] = (i / n + i % n) % 3 == 0;
+    }
+    return expected;
+}
+} // namespace own_rule

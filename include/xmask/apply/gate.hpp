@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -25,250 +25,221 @@
 /// @file
 /// Soft masks that a model learns: gates of logits, and the gradients of what they multiply.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// The parts of a gate: open = 1 / (1 + exp(-z)), and shut = 1 - open, neither of which overflows or cancels.
-        template <class V>
-        struct gate_parts
-        {
-            V open;
-            V shut;
-        };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The parts of a gate: open = 1 / (1 + exp(-z)), and shut = 1 - open, neither of which overflows
+/// or cancels.
+template <class V>
+struct gate_parts {
+    V open;
+    V shut;
+};
 
-        template <class T>
-            requires std::is_floating_point_v<T>
-        gate_parts<T> gate_of(T z)
-        {
-            const T small = std::exp(-std::abs(z));
-            const T likely = T(1) / (T(1) + small);
-            const T unlikely = small * likely;
-            return z > T(0) ? gate_parts<T>{likely, unlikely} : gate_parts<T>{unlikely, likely};
-        }
+template <class T>
+    requires std::is_floating_point_v<T>
+gate_parts<T> gate_of(T z) {
+    const T small = std::exp(-std::abs(z));
+    const T likely = T(1) / (T(1) + small);
+    const T unlikely = small * likely;
+    return z > T(0) ? gate_parts<T>{likely, unlikely} : gate_parts<T>{unlikely, likely};
+}
 
-        template <class V>
-            requires(!std::is_arithmetic_v<V>)
-        XMASK_INLINE gate_parts<V> gate_of(const V& z)
-        {
-            const V small = exp_nonpositive(-xsimd::abs(z));
-            const V likely = V(1) / (V(1) + small);
-            const V unlikely = small * likely;
-            const auto positive = z > V(0);
-            return {xsimd::select(positive, likely, unlikely), xsimd::select(positive, unlikely, likely)};
-        }
+template <class V>
+    requires(!std::is_arithmetic_v<V>)
+XMASK_INLINE gate_parts<V> gate_of(const V& z) {
+    const V small = exp_nonpositive(-xsimd::abs(z));
+    const V likely = V(1) / (V(1) + small);
+    const V unlikely = small * likely;
+    const auto positive = z > V(0);
+    return {xsimd::select(positive, likely, unlikely), xsimd::select(positive, unlikely, likely)};
+}
 
-        /// As a functor of xtensor's lazy expressions.
-        struct gate_function
-        {
-            template <class T>
-            T operator()(const T& z) const
-            {
-                return gate_of(z).open;
-            }
-
-            template <class V>
-            XMASK_INLINE V simd_apply(const V& z) const
-                requires requires { exp_nonpositive(z); }
-            {
-                return gate_of(z).open;
-            }
-        };
-
-        /// A gate as an expression that assigns itself in registers.
-        template <class CTZ>
-        class gate_op
-        {
-        public:
-
-            using operand_type = std::decay_t<CTZ>;
-            using value_type = std::remove_cv_t<value_type_t<operand_type>>;
-            using shape_type = typename operand_type::inner_shape_type;
-
-            template <class Z>
-            gate_op(std::in_place_t, Z&& z)
-                : m_logits(std::forward<Z>(z))
-            {
-            }
-
-            [[nodiscard]] const char* name() const noexcept
-            {
-                return "sigmoid_gate";
-            }
-
-            [[nodiscard]] const operand_type& operand() const noexcept
-            {
-                return m_logits;
-            }
-
-            /// Nothing is applied to the logits but their own function.
-            [[nodiscard]] const operand_type& gate() const noexcept
-            {
-                return m_logits;
-            }
-
-            template <class Get>
-            value_type combine(Get&& /*get*/, const value_type& z) const
-            {
-                return gate_function()(z);
-            }
-
-            template <class S>
-            auto rows(const S& shape) const
-            {
-                auto logits = make_operand<value_type>(m_logits, shape);
-                using function = function_rows<gate_function, decltype(logits)>;
-                return copied_rows<value_type, function>(
-                    function(gate_function(), std::move(logits)), rows_of(shape), columns_of(shape)
-                );
-            }
-
-        private:
-
-            CTZ m_logits;
-        };
-
-        template <class... E>
-        consteval bool require_gate()
-        {
-            constexpr bool real = [] {
-                if constexpr ((expression<E> && ...))
-                {
-                    return ((std::is_floating_point_v<std::remove_cv_t<value_type_t<E>>> && !mask_expression<E>) && ...);
-                }
-                return false;
-            }();
-            static_assert(real, "xmask: a gate, and what it multiplies, are tensors (or lazy expressions) of real numbers.");
-            return real;
-        }
-
-        /// by_x = upstream * open and by_z = upstream * x * open * shut, of all of which the shape is that of x.
-        template <class T, class X, class Z, class U, class ToX, class ToZ>
-        void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z)
-        {
-            const auto& shape = x.shape();
-            const std::size_t n = columns_of(shape);
-            const auto xs = make_operand<T>(x, shape);
-            const auto zs = make_operand<T>(z, shape);
-            const auto us = make_operand<T>(upstream, shape);
-            row_writer<T, ToX> by_x(to_x);
-            row_writer<T, ToZ> by_z(to_z);
-            for (std::size_t r = 0; n != 0 && r < rows_of(shape); ++r)
-            {
-                auto rows = std::tuple(xs.row(r), zs.row(r), us.row(r));
-                by_x.seek(r);
-                by_z.seek(r);
-                for (std::size_t c = 0; c < n; c += word_columns)
-                {
-                    const std::size_t count = std::min(word_columns, n - c);
-                    prepare_all(rows, c, c + count);
-                    const word_t bits = first_bits(count);
-                    const auto a = std::get<0>(rows).read(c, count, bits);
-                    const auto b = std::get<1>(rows).read(c, count, bits);
-                    const auto u = std::get<2>(rows).read(c, count, bits);
-                    T* slopes_x = by_x.block(c);
-                    T* slopes_z = by_z.block(c);
-                    if constexpr (has_lanes<T>)
-                    {
-                        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                            const auto gate = gate_of(load_register<full>(b, k, count - k));
-                            const auto slope = load_register<full>(u, k, count - k) * gate.open;
-                            const auto other = slope * load_register<full>(a, k, count - k) * gate.shut;
-                            store_register<full, false>(slopes_x + k, slope, count - k);
-                            store_register<full, false>(slopes_z + k, other, count - k);
-                        });
-                    }
-                    else
-                    {
-                        for (std::size_t k = 0; k < count; ++k)
-                        {
-                            const auto gate = gate_of(b.at(k));
-                            const T slope = u.at(k) * gate.open;
-                            slopes_z[k] = slope * a.at(k) * gate.shut;
-                            slopes_x[k] = slope;
-                        }
-                    }
-                    by_x.commit(c, count);
-                    by_z.commit(c, count);
-                }
-            }
-        }
-
-        /// What is broadcast gets the sum of all slopes it was used for; summed in double.
-        template <class From, class To>
-        void sum_into(const From& from, To& to)
-        {
-            const auto shape = from.shape();
-            const std::size_t n = columns_of(shape);
-            const std::size_t columns = columns_of(to.shape());
-            const row_offsets numbers = row_numbers(shape, to.shape());
-            std::vector<double> sums(to.size());
-            for (std::size_t i = 0; i < from.size(); ++i)
-            {
-                const auto row = static_cast<std::size_t>(numbers(i / n)) * columns;
-                sums[row + (columns == 1 ? 0 : i % n)] += static_cast<double>(from.data()[i]);
-            }
-            std::transform(sums.begin(), sums.end(), to.template begin<xt::layout_type::row_major>(), [](double sum) {
-                return static_cast<std::remove_cv_t<value_type_t<To>>>(sum);
-            });
-        }
+/// As a functor of xtensor's lazy expressions.
+struct gate_function {
+    template <class T>
+    T operator()(const T& z) const {
+        return gate_of(z).open;
     }
 
-    /// A soft mask of logits: 1 / (1 + exp(-z)), lazy, of z's shape and type; no z overflows.
-    ///
-    /// z: a tensor or lazy expression of real numbers. Of floats, the result errs by at most 3 ulp where that is a normal
-    /// number. Multiplying by it, multiply(x, sigmoid_gate(z)), is one pass, and nothing is allocated.
-    ///
-    ///     xt::xtensor<float, 1> z = {0, 100, -200};
-    ///     xt::xtensor<float, 1> gate = xmask::sigmoid_gate(z);    // 0.5, 1, 0
+    template <class V>
+    XMASK_INLINE V simd_apply(const V& z) const
+        requires requires { exp_nonpositive(z); }
+    {
+        return gate_of(z).open;
+    }
+};
+
+/// A gate as an expression that assigns itself in registers.
+template <class CTZ>
+class gate_op {
+public:
+    using operand_type = std::decay_t<CTZ>;
+    using value_type = std::remove_cv_t<value_type_t<operand_type>>;
+    using shape_type = typename operand_type::inner_shape_type;
+
     template <class Z>
-    auto sigmoid_gate(Z&& z)
-    {
-        if constexpr (detail::require_gate<Z>())
-        {
-            using op = detail::gate_op<detail::closure_t<Z>>;
-            return applied<op>(op(std::in_place, std::forward<Z>(z)));
-        }
+    gate_op(std::in_place_t, Z&& z) : m_logits(std::forward<Z>(z)) {}
+
+    [[nodiscard]] const char* name() const noexcept { return "sigmoid_gate"; }
+
+    [[nodiscard]] const operand_type& operand() const noexcept { return m_logits; }
+
+    /// Nothing is applied to the logits but their own function.
+    [[nodiscard]] const operand_type& gate() const noexcept { return m_logits; }
+
+    template <class Get>
+    value_type combine(Get&& /*get*/, const value_type& z) const {
+        return gate_function()(z);
     }
 
-    /// The gradients of multiply(x, sigmoid_gate(z)) by x and by z, for the gradient of what it feeds, in one pass:
-    /// by_x = upstream * g and by_z = upstream * x * g * (1 - g), with g = 1 / (1 + exp(-z)).
-    ///
-    /// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where what was broadcast
-    /// gets the sum. by_x may be upstream, or x.
-    /// Throws std::invalid_argument where shapes do not fit, before anything is written. Allocates only where z is
-    /// broadcast.
-    ///
-    ///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
-    ///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);
-    ///     std::cout << by_x(0) << ' ' << by_z(1);    // 0.5 1
-    template <class X, class Z, class U, class ToX, class ToZ>
-    void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x, ToZ&& by_z)
-    {
-        if constexpr (detail::require_gate<X, Z, U>())
-        {
-            using T = std::common_type_t<std::remove_cv_t<value_type_t<X>>, std::remove_cv_t<value_type_t<Z>>>;
-            constexpr const char* function = "sigmoid_gate_gradient";
-            detail::require_broadcast(function, "a gate", z.shape(), x.shape());
-            if (!detail::equal_shapes(upstream.shape(), x.shape())) [[unlikely]]
-            {
-                detail::throw_invalid(
-                    function, "the upstream gradient has shape ", detail::tuple_text(upstream.shape()), "; expected ",
-                    detail::tuple_text(x.shape())
-                );
-            }
-            detail::resize_or_check(function, "the gradient by x", by_x, x.shape());
-            detail::resize_or_check(function, "the gradient by z", by_z, z.shape());
-            if (detail::equal_shapes(z.shape(), x.shape()))
-            {
-                detail::write_gate_slopes<T>(x, z, upstream, by_x, by_z);
-                return;
-            }
-            auto slopes = xt::xarray<T, xt::layout_type::row_major>::from_shape(
-                detail::any_shape(x.shape().begin(), x.shape().end())
+    template <class S>
+    auto rows(const S& shape) const {
+        auto logits = make_operand<value_type>(m_logits, shape);
+        using function = function_rows<gate_function, decltype(logits)>;
+        return copied_rows<value_type, function>(
+            function(gate_function(), std::move(logits)), rows_of(shape), columns_of(shape)
+        );
+    }
+
+private:
+    CTZ m_logits;
+};
+
+template <class... E>
+consteval bool require_gate() {
+    constexpr bool real = [] {
+        if constexpr ((expression<E> && ...)) {
+            return (
+                (std::is_floating_point_v<std::remove_cv_t<value_type_t<E>>> &&
+                 !mask_expression<E>) &&
+                ...
             );
-            detail::write_gate_slopes<T>(x, z, upstream, by_x, slopes);
-            detail::sum_into(slopes, by_z);
+        }
+        return false;
+    }();
+    static_assert(
+        real,
+        "xmask: a gate, and what it multiplies, are tensors (or lazy expressions) of real numbers."
+    );
+    return real;
+}
+
+/// by_x = upstream * open and by_z = upstream * x * open * shut, of all of which the shape is that
+/// of x.
+template <class T, class X, class Z, class U, class ToX, class ToZ>
+void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z) {
+    const auto& shape = x.shape();
+    const std::size_t n = columns_of(shape);
+    const auto xs = make_operand<T>(x, shape);
+    const auto zs = make_operand<T>(z, shape);
+    const auto us = make_operand<T>(upstream, shape);
+    row_writer<T, ToX> by_x(to_x);
+    row_writer<T, ToZ> by_z(to_z);
+    for (std::size_t r = 0; n != 0 && r < rows_of(shape); ++r) {
+        auto rows = std::tuple(xs.row(r), zs.row(r), us.row(r));
+        by_x.seek(r);
+        by_z.seek(r);
+        for (std::size_t c = 0; c < n; c += word_columns) {
+            const std::size_t count = std::min(word_columns, n - c);
+            prepare_all(rows, c, c + count);
+            const word_t bits = first_bits(count);
+            const auto a = std::get<0>(rows).read(c, count, bits);
+            const auto b = std::get<1>(rows).read(c, count, bits);
+            const auto u = std::get<2>(rows).read(c, count, bits);
+            T* slopes_x = by_x.block(c);
+            T* slopes_z = by_z.block(c);
+            if constexpr (has_lanes<T>) {
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto gate = gate_of(load_register<full>(b, k, count - k));
+                    const auto slope = load_register<full>(u, k, count - k) * gate.open;
+                    const auto other = slope * load_register<full>(a, k, count - k) * gate.shut;
+                    store_register<full, false>(slopes_x + k, slope, count - k);
+                    store_register<full, false>(slopes_z + k, other, count - k);
+                });
+            } else {
+                for (std::size_t k = 0; k < count; ++k) {
+                    const auto gate = gate_of(b.at(k));
+                    const T slope = u.at(k) * gate.open;
+                    slopes_z[k] = slope * a.at(k) * gate.shut;
+                    slopes_x[k] = slope;
+                }
+            }
+            by_x.commit(c, count);
+            by_z.commit(c, count);
         }
     }
 }
+
+/// What is broadcast gets the sum of all slopes it was used for; summed in double.
+template <class From, class To>
+void sum_into(const From& from, To& to) {
+    const auto shape = from.shape();
+    const std::size_t n = columns_of(shape);
+    const std::size_t columns = columns_of(to.shape());
+    const row_offsets numbers = row_numbers(shape, to.shape());
+    std::vector<double> sums(to.size());
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        const auto row = static_cast<std::size_t>(numbers(i / n)) * columns;
+        sums[row + (columns == 1 ? 0 : i % n)] += static_cast<double>(from.data()[i]);
+    }
+    std::transform(
+        sums.begin(), sums.end(), to.template begin<xt::layout_type::row_major>(),
+        [](double sum) { return static_cast<std::remove_cv_t<value_type_t<To>>>(sum); }
+    );
+}
+} // namespace detail
+
+/// A soft mask of logits: 1 / (1 + exp(-z)), lazy, of z's shape and type; no z overflows.
+///
+/// z: a tensor or lazy expression of real numbers. Of floats, the result errs by at most 3 ulp
+/// where that is a normal number. Multiplying by it, multiply(x, sigmoid_gate(z)), is one pass, and
+/// nothing is allocated.
+///
+///     xt::xtensor<float, 1> z = {0, 100, -200};
+///     xt::xtensor<float, 1> gate = xmask::sigmoid_gate(z);    // 0.5, 1, 0
+template <class Z>
+auto sigmoid_gate(Z&& z) {
+    if constexpr (detail::require_gate<Z>()) {
+        using op = detail::gate_op<detail::closure_t<Z>>;
+        return applied<op>(op(std::in_place, std::forward<Z>(z)));
+    }
+}
+
+/// The gradients of multiply(x, sigmoid_gate(z)) by x and by z, for the gradient of what it feeds,
+/// in one pass: by_x = upstream * g and by_z = upstream * x * g * (1 - g), with g = 1 / (1 +
+/// exp(-z)).
+///
+/// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where
+/// what was broadcast gets the sum. by_x may be upstream, or x. Throws std::invalid_argument where
+/// shapes do not fit, before anything is written. Allocates only where z is broadcast.
+///
+///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
+///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);
+///     std::cout << by_x(0) << ' ' << by_z(1);    // 0.5 1
+template <class X, class Z, class U, class ToX, class ToZ>
+void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x, ToZ&& by_z) {
+    if constexpr (detail::require_gate<X, Z, U>()) {
+        using T = std::common_type_t<
+            std::remove_cv_t<value_type_t<X>>, std::remove_cv_t<value_type_t<Z>>>;
+        constexpr const char* function = "sigmoid_gate_gradient";
+        detail::require_broadcast(function, "a gate", z.shape(), x.shape());
+        if (!detail::equal_shapes(upstream.shape(), x.shape())) [[unlikely]] {
+            detail::throw_invalid(
+                function, "the upstream gradient has shape ", detail::tuple_text(upstream.shape()),
+                "; expected ", detail::tuple_text(x.shape())
+            );
+        }
+        detail::resize_or_check(function, "the gradient by x", by_x, x.shape());
+        detail::resize_or_check(function, "the gradient by z", by_z, z.shape());
+        if (detail::equal_shapes(z.shape(), x.shape())) {
+            detail::write_gate_slopes<T>(x, z, upstream, by_x, by_z);
+            return;
+        }
+        auto slopes = xt::xarray<T, xt::layout_type::row_major>::from_shape(
+            detail::any_shape(x.shape().begin(), x.shape().end())
+        );
+        detail::write_gate_slopes<T>(x, z, upstream, by_x, slopes);
+        detail::sum_into(slopes, by_z);
+    }
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -19,173 +19,159 @@
 /// @file
 /// masked_scatter and masked_scatter_inplace: what is kept takes the elements of a list, in order.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// A container of E's shape type and elements of T, row-major.
-        template <class T, class E, class S = typename std::decay_t<E>::shape_type>
-        struct row_major_copy
-        {
-            using type = xt::xarray<T, xt::layout_type::row_major>;
-        };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A container of E's shape type and elements of T, row-major.
+template <class T, class E, class S = typename std::decay_t<E>::shape_type>
+struct row_major_copy {
+    using type = xt::xarray<T, xt::layout_type::row_major>;
+};
 
-        template <class T, class E, class S>
-            requires requires { std::tuple_size<S>::value; }
-        struct row_major_copy<T, E, S>
-        {
-            using type = xt::xtensor<T, std::tuple_size<S>::value, xt::layout_type::row_major>;
-        };
+template <class T, class E, class S>
+    requires requires { std::tuple_size<S>::value; }
+struct row_major_copy<T, E, S> {
+    using type = xt::xtensor<T, std::tuple_size<S>::value, xt::layout_type::row_major>;
+};
 
-        template <class T, class E>
-        using row_major_copy_t = typename row_major_copy<T, E>::type;
+template <class T, class E>
+using row_major_copy_t = typename row_major_copy<T, E>::type;
 
-        /// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so.
-        template <class T, class E, class F>
-        void with_elements(const E& e, F&& f)
-        {
-            if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>)
-            {
-                const memory_rows<T> rows(e, e.shape());
-                if (rows.form() == flat_form::direct)
-                {
-                    f(e.data() + e.data_offset());
-                    return;
-                }
-            }
-            row_major_copy_t<T, E> copy;
-            resize_or_check("masked_scatter", "a copy of the source", copy, e.shape());
-            assign_rows(copy, e);
-            f(std::as_const(copy).data());
-        }
-
-        /// Gives the columns of a row whose bits are set the elements of `from`, in order; returns the place behind them.
-        template <class T>
-        const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from)
-        {
-            if (bits == first_bits(count))
-            {
-                std::copy_n(from, count, to);
-                return from + count;
-            }
-            for (; bits != 0; bits &= bits - 1)
-            {
-                to[lowest_bit(bits)] = *from++;
-            }
-            return from;
-        }
-
-        /// Gives what a row's cursor keeps the elements of `from`, in order; returns the place behind them.
-        template <class T, class C>
-        const T* scatter_row(T* row, std::size_t n, const C& cursor, const T* from)
-        {
-            any_word(
-                cursor, n,
-                [&](std::size_t c, word_t bits) {
-                    from = scatter_word(row + c, std::min(word_columns, n - c), bits, from);
-                    return false;
-                },
-                [&](column_range all) {
-                    std::copy_n(from, all.size(), row + all.begin);
-                    from += all.size();
-                    return false;
-                }
-            );
-            return from;
-        }
-
-        template <class E, class MaskRows, class T>
-        void scatter_rows(E& x, const MaskRows& masks, const T* from)
-        {
-            const std::size_t n = columns_of(x.shape());
-            const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-            row_writer<T, E> writer(x);
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                writer.seek(r);
-                const auto cursor = masks.row(r);
-                if (writer.in_place())
-                {
-                    from = scatter_row(writer.block(0), n, cursor, from);
-                    continue;
-                }
-                for (std::size_t c = 0; c < n; c += word_columns)
-                {
-                    for (word_t bits = cursor.word(c) & first_bits(n - c); bits != 0; bits &= bits - 1)
-                    {
-                        writer.write(c + lowest_bit(bits), 1, *from++);
-                    }
-                }
-            }
-        }
-
-        /// Throws std::invalid_argument unless the mask fits x, and the source has an element for each that is kept.
-        template <class S, class M, class Source>
-        void require_source(const char* function, const S& shape, const M& m, const Source& source)
-        {
-            require_broadcast(function, "a mask", m.shape(), shape);
-            const std::size_t count = count_rows(shape, mask_rows<M>(m, shape));
-            if (source.size() < count) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "the source has ", source.size(), " elements, and the mask keeps ", count,
-                    "; expected at least one for each"
-                );
-            }
-        }
-
-        template <class E, class M, class Source>
-        void scatter_into(E& x, const M& m, const Source& source)
-        {
-            using T = std::remove_cv_t<value_type_t<E>>;
-            const mask_rows<M> masks(m, x.shape());
-            with_elements<T>(source, [&](const T* from) { scatter_rows(x, masks, from); });
-        }
-
-        template <class Source>
-        consteval bool require_scattered()
-        {
-            constexpr bool tensor = expression<Source> && !mask_expression<Source>;
-            static_assert(tensor, "xmask: masked_scatter takes the elements to write from a tensor, as its third argument.");
-            return tensor;
+/// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so.
+template <class T, class E, class F>
+void with_elements(const E& e, F&& f) {
+    if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
+        const memory_rows<T> rows(e, e.shape());
+        if (rows.form() == flat_form::direct) {
+            f(e.data() + e.data_offset());
+            return;
         }
     }
+    row_major_copy_t<T, E> copy;
+    resize_or_check("masked_scatter", "a copy of the source", copy, e.shape());
+    assign_rows(copy, e);
+    f(std::as_const(copy).data());
+}
 
-    /// x, where what the mask keeps is replaced by the elements of `source`, in row-major order: the first of them goes
-    /// to the first position that is kept. A new row-major container of x's shape and element type.
-    ///
-    /// x: a tensor or lazy expression of any element type. source: one of any shape with at least as many elements as
-    /// the mask keeps, the rest of which is not used; converted to x's element type. Throws std::invalid_argument where
-    /// it has fewer, or where the mask does not broadcast into x. masked_select is its inverse.
-    ///
-    ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
-    ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
-    template <class X, class M, class Source>
-    auto masked_scatter(const X& x, const M& m, const Source& source)
-    {
-        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() && detail::require_scattered<Source>())
-        {
-            detail::require_source("masked_scatter", x.shape(), m, source);
-            detail::row_major_copy_t<std::remove_cv_t<value_type_t<X>>, X> result;
-            detail::resize_or_check("masked_scatter", "the result", result, x.shape());
-            detail::assign_rows(result, x);
-            detail::scatter_into(result, m, source);
-            return result;
-        }
+/// Gives the columns of a row whose bits are set the elements of `from`, in order; returns the
+/// place behind them.
+template <class T>
+const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from) {
+    if (bits == first_bits(count)) {
+        std::copy_n(from, count, to);
+        return from + count;
     }
+    for (; bits != 0; bits &= bits - 1) {
+        to[lowest_bit(bits)] = *from++;
+    }
+    return from;
+}
 
-    /// The same in place; writes only what is kept. x is any assignable tensor or view; source must not lie in its memory.
-    ///
-    /// Throws as masked_scatter, before anything is written.
-    ///
-    ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
-    template <class X, class M, class Source>
-    void masked_scatter_inplace(X&& x, const M& m, const Source& source)
-    {
-        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() && detail::require_scattered<Source>())
-        {
-            detail::require_source("masked_scatter_inplace", x.shape(), m, source);
-            detail::scatter_into(x, m, source);
+/// Gives what a row's cursor keeps the elements of `from`, in order; returns the place behind them.
+template <class T, class C>
+const T* scatter_row(T* row, std::size_t n, const C& cursor, const T* from) {
+    any_word(
+        cursor, n,
+        [&](std::size_t c, word_t bits) {
+            from = scatter_word(row + c, std::min(word_columns, n - c), bits, from);
+            return false;
+        },
+        [&](column_range all) {
+            std::copy_n(from, all.size(), row + all.begin);
+            from += all.size();
+            return false;
+        }
+    );
+    return from;
+}
+
+template <class E, class MaskRows, class T>
+void scatter_rows(E& x, const MaskRows& masks, const T* from) {
+    const std::size_t n = columns_of(x.shape());
+    const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+    row_writer<T, E> writer(x);
+    for (std::size_t r = 0; r < row_count; ++r) {
+        writer.seek(r);
+        const auto cursor = masks.row(r);
+        if (writer.in_place()) {
+            from = scatter_row(writer.block(0), n, cursor, from);
+            continue;
+        }
+        for (std::size_t c = 0; c < n; c += word_columns) {
+            for (word_t bits = cursor.word(c) & first_bits(n - c); bits != 0; bits &= bits - 1) {
+                writer.write(c + lowest_bit(bits), 1, *from++);
+            }
         }
     }
 }
+
+/// Throws std::invalid_argument unless the mask fits x, and the source has an element for each that
+/// is kept.
+template <class S, class M, class Source>
+void require_source(const char* function, const S& shape, const M& m, const Source& source) {
+    require_broadcast(function, "a mask", m.shape(), shape);
+    const std::size_t count = count_rows(shape, mask_rows<M>(m, shape));
+    if (source.size() < count) [[unlikely]] {
+        throw_invalid(
+            function, "the source has ", source.size(), " elements, and the mask keeps ", count,
+            "; expected at least one for each"
+        );
+    }
+}
+
+template <class E, class M, class Source>
+void scatter_into(E& x, const M& m, const Source& source) {
+    using T = std::remove_cv_t<value_type_t<E>>;
+    const mask_rows<M> masks(m, x.shape());
+    with_elements<T>(source, [&](const T* from) { scatter_rows(x, masks, from); });
+}
+
+template <class Source>
+consteval bool require_scattered() {
+    constexpr bool tensor = expression<Source> && !mask_expression<Source>;
+    static_assert(
+        tensor,
+        "xmask: masked_scatter takes the elements to write from a tensor, as its third argument."
+    );
+    return tensor;
+}
+} // namespace detail
+
+/// x, where what the mask keeps is replaced by the elements of `source`, in row-major order: the
+/// first of them goes to the first position that is kept. A new row-major container of x's shape
+/// and element type.
+///
+/// x: a tensor or lazy expression of any element type. source: one of any shape with at least as
+/// many elements as the mask keeps, the rest of which is not used; converted to x's element type.
+/// Throws std::invalid_argument where it has fewer, or where the mask does not broadcast into x.
+/// masked_select is its inverse.
+///
+///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
+///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
+template <class X, class M, class Source>
+auto masked_scatter(const X& x, const M& m, const Source& source) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+                  detail::require_scattered<Source>()) {
+        detail::require_source("masked_scatter", x.shape(), m, source);
+        detail::row_major_copy_t<std::remove_cv_t<value_type_t<X>>, X> result;
+        detail::resize_or_check("masked_scatter", "the result", result, x.shape());
+        detail::assign_rows(result, x);
+        detail::scatter_into(result, m, source);
+        return result;
+    }
+}
+
+/// The same in place; writes only what is kept. x is any assignable tensor or view; source must not
+/// lie in its memory.
+///
+/// Throws as masked_scatter, before anything is written.
+///
+///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
+template <class X, class M, class Source>
+void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+                  detail::require_scattered<Source>()) {
+        detail::require_source("masked_scatter_inplace", x.shape(), m, source);
+        detail::scatter_into(x, m, source);
+    }
+}
+} // namespace xmask::inline XMASK_ABI

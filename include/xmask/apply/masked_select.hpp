@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -20,146 +20,119 @@
 /// @file
 /// masked_select: what is kept, without gaps.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// How many elements of `shape` a mask keeps that broadcasts into it.
-        template <class S, class MaskRows>
-        std::size_t count_rows(const S& shape, const MaskRows& masks)
-        {
-            const std::size_t n = columns_of(shape);
-            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            if (row_count != 0 && worth_flat(masks.form(), n))
-            {
-                return count_row(masks.flat(), row_count * n);
-            }
-            std::size_t count = 0;
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                count += count_row(masks.row(r), n);
-            }
-            return count;
-        }
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// How many elements of `shape` a mask keeps that broadcasts into it.
+template <class S, class MaskRows>
+std::size_t count_rows(const S& shape, const MaskRows& masks) {
+    const std::size_t n = columns_of(shape);
+    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+    if (row_count != 0 && worth_flat(masks.form(), n)) {
+        return count_row(masks.flat(), row_count * n);
+    }
+    std::size_t count = 0;
+    for (std::size_t r = 0; r < row_count; ++r) {
+        count += count_row(masks.row(r), n);
+    }
+    return count;
+}
 
-        /// Writes the elements of a block whose bits are set to `to`, and nothing past `end`; gives the place behind them.
-        template <class T, class Block, class Count>
-        XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits)
-        {
-            if (bits == first_bits(count))
-            {
-                store_block<false>(to, block, count);
-                return to + count;
+/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`; gives the
+/// place behind them.
+template <class T, class Block, class Count>
+XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits) {
+    if (bits == first_bits(count)) {
+        store_block<false>(to, block, count);
+        return to + count;
+    }
+    if constexpr (has_compress<T>) {
+        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            const word_t chosen = bits >> k & first_bits(lane_count<T>);
+            const std::size_t chosen_count = count_bits(chosen);
+            const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
+            if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>)) {
+                // What lies behind the chosen ones is overwritten by the next.
+                store_lanes(to, packed);
+            } else {
+                store_first_lanes(to, packed, chosen_count);
             }
-            if constexpr (has_compress<T>)
-            {
-                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const word_t chosen = bits >> k & first_bits(lane_count<T>);
-                    const std::size_t chosen_count = count_bits(chosen);
-                    const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
-                    if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>))
-                    {
-                        // What lies behind the chosen ones is overwritten by the next.
-                        store_lanes(to, packed);
-                    }
-                    else
-                    {
-                        store_first_lanes(to, packed, chosen_count);
-                    }
-                    to += chosen_count;
-                });
-            }
-            else
-            {
-                for (; bits != 0; bits &= bits - 1)
-                {
-                    *to++ = block.at(lowest_bit(bits));
+            to += chosen_count;
+        });
+    } else {
+        for (; bits != 0; bits &= bits - 1) {
+            *to++ = block.at(lowest_bit(bits));
+        }
+    }
+    return to;
+}
+
+/// One row of an operand and of a mask.
+template <class Row, class Cursor>
+class kept_row {
+public:
+    kept_row(Row operand, Cursor cursor)
+        : m_operand(std::move(operand)), m_cursor(std::move(cursor)) {}
+
+    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
+
+    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
+        return m_operand.prepare(c, end);
+    }
+
+    XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits) {
+        return m_operand.read(c, count, bits);
+    }
+
+private:
+    Row m_operand;
+    Cursor m_cursor;
+};
+
+template <class T, class X, class M>
+auto select_kept(const char* function, const X& x, const M& m) {
+    const auto& shape = x.shape();
+    require_broadcast(function, "a mask", m.shape(), shape);
+    const std::size_t n = columns_of(shape);
+    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+    const mask_rows<M> masks(m, shape);
+    const auto operand = make_operand<T>(x, shape);
+    auto result = xt::xtensor<T, 1>::from_shape({count_rows(shape, masks)});
+    T* to = result.data();
+    T* const end = to + result.size();
+    const auto select = [&](auto row) {
+        const column_range kept = row.cursor().extent();
+        walk_blocks(
+            row, kept.begin, kept.end,
+            [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                if (bits != 0) {
+                    to = compress_block(to, end, row.read(c, count, bits), count, bits);
                 }
             }
-            return to;
-        }
-
-        /// One row of an operand and of a mask.
-        template <class Row, class Cursor>
-        class kept_row
-        {
-        public:
-
-            kept_row(Row operand, Cursor cursor)
-                : m_operand(std::move(operand))
-                , m_cursor(std::move(cursor))
-            {
-            }
-
-            [[nodiscard]] const Cursor& cursor() const noexcept
-            {
-                return m_cursor;
-            }
-
-            XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end)
-            {
-                return m_operand.prepare(c, end);
-            }
-
-            XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits)
-            {
-                return m_operand.read(c, count, bits);
-            }
-
-        private:
-
-            Row m_operand;
-            Cursor m_cursor;
-        };
-
-        template <class T, class X, class M>
-        auto select_kept(const char* function, const X& x, const M& m)
-        {
-            const auto& shape = x.shape();
-            require_broadcast(function, "a mask", m.shape(), shape);
-            const std::size_t n = columns_of(shape);
-            const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-            const mask_rows<M> masks(m, shape);
-            const auto operand = make_operand<T>(x, shape);
-            auto result = xt::xtensor<T, 1>::from_shape({count_rows(shape, masks)});
-            T* to = result.data();
-            T* const end = to + result.size();
-            const auto select = [&](auto row) {
-                const column_range kept = row.cursor().extent();
-                walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    if (bits != 0)
-                    {
-                        to = compress_block(to, end, row.read(c, count, bits), count, bits);
-                    }
-                });
-            };
-            if (row_count != 0 && worth_flat(std::min(masks.form(), operand.form()), n))
-            {
-                select(kept_row(operand.flat_row(), masks.flat()));
-                return result;
-            }
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                select(kept_row(operand.row(r), masks.row(r)));
-            }
-            return result;
-        }
+        );
+    };
+    if (row_count != 0 && worth_flat(std::min(masks.form(), operand.form()), n)) {
+        select(kept_row(operand.flat_row(), masks.flat()));
+        return result;
     }
+    for (std::size_t r = 0; r < row_count; ++r) {
+        select(kept_row(operand.row(r), masks.row(r)));
+    }
+    return result;
+}
+} // namespace detail
 
-    /// What the mask keeps of x, in row-major order, as a 1-D xtensor of x's element type.
-    ///
-    /// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into x and never enlarges it:
-    /// std::invalid_argument otherwise. The mask is asked twice, for the count and for the elements; x is read once, and
-    /// only where something is kept. masked_scatter is its inverse, and gives its gradient:
-    /// masked_scatter(zeros, m, gradient of the result).
-    ///
-    ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
-    template <class X, class M>
-    auto masked_select(const X& x, const M& m)
-    {
-        if constexpr (detail::require_tensor<X>() && detail::require_mask<M>())
-        {
-            return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
-        }
+/// What the mask keeps of x, in row-major order, as a 1-D xtensor of x's element type.
+///
+/// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into x and
+/// never enlarges it: std::invalid_argument otherwise. The mask is asked twice, for the count and
+/// for the elements; x is read once, and only where something is kept. masked_scatter is its
+/// inverse, and gives its gradient: masked_scatter(zeros, m, gradient of the result).
+///
+///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
+template <class X, class M>
+auto masked_select(const X& x, const M& m) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+        return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
     }
 }
+} // namespace xmask::inline XMASK_ABI

@@ -1,14 +1,15 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
 /// @file
 /// The name of the inline namespace that holds all of xmask.
 ///
-/// Inline functions and templates compiled with different -m flags, or with and without XTENSOR_USE_XSIMD, are
-/// different functions. If they had one name, the linker would keep one of them for both translation units, and a
-/// program could meet an instruction that its processor lacks. So the flags are part of every symbol's name, and
-/// users, who write only `xmask::`, never see it.
+/// Inline functions and templates compiled with different -m flags, or with and without
+/// XTENSOR_USE_XSIMD, are different functions. If they had one name, the linker would keep one of
+/// them for both translation units, and a program could meet an instruction that its processor
+/// lacks. So the flags are part of every symbol's name, and users, who write only `xmask::`, never
+/// see it.
 
 #define XMASK_ABI_JOIN_(a, b, c, d, e) a##b##c##d##e
 #define XMASK_ABI_JOIN(a, b, c, d, e) XMASK_ABI_JOIN_(a, b, c, d, e)
@@ -73,4 +74,7 @@
 #define XMASK_ABI_THREADS
 #endif
 
-#define XMASK_ABI XMASK_ABI_JOIN(XMASK_ABI_ARCH, XMASK_ABI_FMA, XMASK_ABI_BITS, XMASK_ABI_XSIMD, XMASK_ABI_THREADS)
+#define XMASK_ABI                                                                                  \
+    XMASK_ABI_JOIN(                                                                                \
+        XMASK_ABI_ARCH, XMASK_ABI_FMA, XMASK_ABI_BITS, XMASK_ABI_XSIMD, XMASK_ABI_THREADS          \
+    )

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -16,274 +16,221 @@
 #include "xtensor.hpp"
 
 /// @file
-/// A tensor with a mask applied: a lazy expression that assigns itself row by row, 64 columns at a time.
+/// A tensor with a mask applied: a lazy expression that assigns itself row by row, 64 columns at a
+/// time.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// Whether an operation chooses between its operand and another one.
-        template <class Op>
-        concept chooses = requires(const Op& op) { op.other(); };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Whether an operation chooses between its operand and another one.
+template <class Op>
+concept chooses = requires(const Op& op) { op.other(); };
 
-        /// Stands for the stepper of an operand that there is not.
-        struct no_stepper
-        {
-            void step(std::size_t /*axis*/, std::size_t /*n*/) noexcept
-            {
-            }
+/// Stands for the stepper of an operand that there is not.
+struct no_stepper {
+    void step(std::size_t /*axis*/, std::size_t /*n*/) noexcept {}
 
-            void step_back(std::size_t /*axis*/, std::size_t /*n*/) noexcept
-            {
-            }
+    void step_back(std::size_t /*axis*/, std::size_t /*n*/) noexcept {}
 
-            void reset(std::size_t /*axis*/) noexcept
-            {
-            }
+    void reset(std::size_t /*axis*/) noexcept {}
 
-            void reset_back(std::size_t /*axis*/) noexcept
-            {
-            }
+    void reset_back(std::size_t /*axis*/) noexcept {}
 
-            void to_begin() noexcept
-            {
-            }
+    void to_begin() noexcept {}
 
-            void to_end(xt::layout_type /*l*/) noexcept
-            {
-            }
-        };
-
-        template <class Op>
-        struct other_stepper
-        {
-            using type = no_stepper;
-        };
-
-        template <chooses Op>
-        struct other_stepper<Op>
-        {
-            using type = typename std::decay_t<decltype(std::declval<const Op&>().other())>::const_stepper;
-        };
-
-        /// Walks an applied expression by walking its operands and its mask.
-        template <class A>
-        class applied_stepper
-        {
-        public:
-
-            using value_type = typename A::value_type;
-            using reference = value_type;
-            using pointer = const value_type*;
-            using size_type = std::size_t;
-            using difference_type = std::ptrdiff_t;
-            using shape_type = typename A::shape_type;
-            using operand_stepper = typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper;
-            using gate_stepper = typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper;
-            using other_stepper = typename detail::other_stepper<A>::type;
-
-            applied_stepper() = default;
-
-            applied_stepper(const A* applied, operand_stepper operand, gate_stepper gate, other_stepper other)
-                : m_applied(applied)
-                , m_operand(operand)
-                , m_gate(gate)
-                , m_other(other)
-            {
-            }
-
-            reference operator*() const
-            {
-                if constexpr (chooses<A>)
-                {
-                    return m_applied->combine([this] { return *m_operand; }, *m_gate, [this] { return *m_other; });
-                }
-                else
-                {
-                    return m_applied->combine([this] { return *m_operand; }, *m_gate);
-                }
-            }
-
-            void step(size_type axis, size_type n = 1)
-            {
-                m_operand.step(axis, n);
-                m_gate.step(axis, n);
-                m_other.step(axis, n);
-            }
-
-            void step_back(size_type axis, size_type n = 1)
-            {
-                m_operand.step_back(axis, n);
-                m_gate.step_back(axis, n);
-                m_other.step_back(axis, n);
-            }
-
-            void reset(size_type axis)
-            {
-                m_operand.reset(axis);
-                m_gate.reset(axis);
-                m_other.reset(axis);
-            }
-
-            void reset_back(size_type axis)
-            {
-                m_operand.reset_back(axis);
-                m_gate.reset_back(axis);
-                m_other.reset_back(axis);
-            }
-
-            void to_begin()
-            {
-                m_operand.to_begin();
-                m_gate.to_begin();
-                m_other.to_begin();
-            }
-
-            void to_end(xt::layout_type l)
-            {
-                m_operand.to_end(l);
-                m_gate.to_end(l);
-                m_other.to_end(l);
-            }
-
-        private:
-
-            const A* m_applied = nullptr;
-            operand_stepper m_operand;
-            gate_stepper m_gate;
-            [[no_unique_address]] other_stepper m_other;
-        };
-    }
-
-    /// A tensor with a mask (or real weights) applied, not yet computed. An ordinary lazy xtensor expression; alone
-    /// on the right of an assignment it is one pass by words, inside a larger expression xtensor walks it.
-    ///
-    /// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape), and name(). One that chooses
-    /// between two operands also has other(), and combine(get, gate value, get other).
-    template <class Op>
-    class applied;
-}
+    void to_end(xt::layout_type /*l*/) noexcept {}
+};
 
 template <class Op>
-struct xt::xiterable_inner_types<xmask::applied<Op>>
-{
+struct other_stepper {
+    using type = no_stepper;
+};
+
+template <chooses Op>
+struct other_stepper<Op> {
+    using type = typename std::decay_t<decltype(std::declval<const Op&>().other())>::const_stepper;
+};
+
+/// Walks an applied expression by walking its operands and its mask.
+template <class A>
+class applied_stepper {
+public:
+    using value_type = typename A::value_type;
+    using reference = value_type;
+    using pointer = const value_type*;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using shape_type = typename A::shape_type;
+    using operand_stepper =
+        typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper;
+    using gate_stepper =
+        typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper;
+    using other_stepper = typename detail::other_stepper<A>::type;
+
+    applied_stepper() = default;
+
+    applied_stepper(
+        const A* applied, operand_stepper operand, gate_stepper gate, other_stepper other
+    )
+        : m_applied(applied), m_operand(operand), m_gate(gate), m_other(other) {}
+
+    reference operator*() const {
+        if constexpr (chooses<A>) {
+            return m_applied->combine(
+                [this] { return *m_operand; }, *m_gate, [this] { return *m_other; }
+            );
+        } else {
+            return m_applied->combine([this] { return *m_operand; }, *m_gate);
+        }
+    }
+
+    void step(size_type axis, size_type n = 1) {
+        m_operand.step(axis, n);
+        m_gate.step(axis, n);
+        m_other.step(axis, n);
+    }
+
+    void step_back(size_type axis, size_type n = 1) {
+        m_operand.step_back(axis, n);
+        m_gate.step_back(axis, n);
+        m_other.step_back(axis, n);
+    }
+
+    void reset(size_type axis) {
+        m_operand.reset(axis);
+        m_gate.reset(axis);
+        m_other.reset(axis);
+    }
+
+    void reset_back(size_type axis) {
+        m_operand.reset_back(axis);
+        m_gate.reset_back(axis);
+        m_other.reset_back(axis);
+    }
+
+    void to_begin() {
+        m_operand.to_begin();
+        m_gate.to_begin();
+        m_other.to_begin();
+    }
+
+    void to_end(xt::layout_type l) {
+        m_operand.to_end(l);
+        m_gate.to_end(l);
+        m_other.to_end(l);
+    }
+
+private:
+    const A* m_applied = nullptr;
+    operand_stepper m_operand;
+    gate_stepper m_gate;
+    [[no_unique_address]] other_stepper m_other;
+};
+} // namespace detail
+
+/// A tensor with a mask (or real weights) applied, not yet computed. An ordinary lazy xtensor
+/// expression; alone on the right of an assignment it is one pass by words, inside a larger
+/// expression xtensor walks it.
+///
+/// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape), and name(). One
+/// that chooses between two operands also has other(), and combine(get, gate value, get other).
+template <class Op>
+class applied;
+} // namespace xmask::inline XMASK_ABI
+
+template <class Op>
+struct xt::xiterable_inner_types<xmask::applied<Op>> {
     using inner_shape_type = typename Op::shape_type;
     using const_stepper = xmask::detail::applied_stepper<Op>;
     using stepper = const_stepper;
 };
 
 template <class Op>
-struct xt::xcontainer_inner_types<xmask::applied<Op>>
-{
+struct xt::xcontainer_inner_types<xmask::applied<Op>> {
     using reference = typename Op::value_type;
     using const_reference = typename Op::value_type;
     using size_type = std::size_t;
 };
 
-namespace xmask::inline XMASK_ABI
-{
-    template <class Op>
-    class applied : public detail::lazy<applied<Op>, typename Op::value_type>
-    {
-        using base = detail::lazy<applied<Op>, typename Op::value_type>;
+namespace xmask::inline XMASK_ABI {
+template <class Op>
+class applied : public detail::lazy<applied<Op>, typename Op::value_type> {
+    using base = detail::lazy<applied<Op>, typename Op::value_type>;
 
-    public:
+public:
+    using typename base::const_stepper;
+    using typename base::inner_shape_type;
+    using typename base::size_type;
+    using typename base::value_type;
 
-        using typename base::const_stepper;
-        using typename base::inner_shape_type;
-        using typename base::size_type;
-        using typename base::value_type;
+    explicit applied(Op op) : m_op(std::move(op)) {}
 
-        explicit applied(Op op)
-            : m_op(std::move(op))
-        {
-        }
+    using base::shape;
 
-        using base::shape;
+    const inner_shape_type& shape() const noexcept { return m_op.operand().shape(); }
 
-        const inner_shape_type& shape() const noexcept
-        {
-            return m_op.operand().shape();
-        }
+    const Op& op() const noexcept { return m_op; }
 
-        const Op& op() const noexcept
-        {
-            return m_op;
-        }
-
-        template <class It>
-        value_type element(It first, It last) const
-        {
-            const auto get = [&] { return m_op.operand().element(first, last); };
-            if constexpr (detail::chooses<Op>)
-            {
-                return m_op.combine(get, m_op.gate().element(first, last), [&] { return m_op.other().element(first, last); });
-            }
-            else
-            {
-                return m_op.combine(get, m_op.gate().element(first, last));
-            }
-        }
-
-        value_type data_element(size_type i) const
-        {
-            return detail::at_flat_index(shape(), i, [&](const auto& index) {
-                return element(index.begin(), index.end());
+    template <class It>
+    value_type element(It first, It last) const {
+        const auto get = [&] { return m_op.operand().element(first, last); };
+        if constexpr (detail::chooses<Op>) {
+            return m_op.combine(get, m_op.gate().element(first, last), [&] {
+                return m_op.other().element(first, last);
             });
+        } else {
+            return m_op.combine(get, m_op.gate().element(first, last));
         }
-
-        template <class S>
-        const_stepper stepper_begin(const S& walked) const noexcept
-        {
-            const auto begin = [&](const auto& e) { return e.stepper_begin(walked); };
-            return {&m_op, begin(m_op.operand()), begin(m_op.gate()), stepper_of_other(begin)};
-        }
-
-        template <class S>
-        const_stepper stepper_end(const S& walked, xt::layout_type l) const noexcept
-        {
-            const auto end = [&](const auto& e) { return e.stepper_end(walked, l); };
-            return {&m_op, end(m_op.operand()), end(m_op.gate()), stepper_of_other(end)};
-        }
-
-        /// The fast row walk; xtensor calls it when this expression stands alone on the right-hand side.
-        template <class E>
-        void assign_to(xt::xexpression<E>& to) const
-        {
-            auto& result = to.derived_cast();
-            detail::resize_or_check(m_op.name(), "the result", result, shape());
-            detail::write_rows<value_type>(m_op.rows(result.shape()), result);
-        }
-
-    private:
-
-        template <class F>
-        auto stepper_of_other(F&& make) const
-        {
-            if constexpr (detail::chooses<Op>)
-            {
-                return make(m_op.other());
-            }
-            else
-            {
-                return detail::no_stepper();
-            }
-        }
-
-        Op m_op;
-    };
-
-    namespace detail
-    {
-        /// As the operand of a larger expression: its rows give blocks too, and nothing is stored on the way.
-        template <class Op>
-        struct row_maker<applied<Op>>
-        {
-            template <class S>
-            static auto make(const applied<Op>& e, const S& shape)
-            {
-                return e.op().rows(shape);
-            }
-        };
     }
-}
+
+    value_type data_element(size_type i) const {
+        return detail::at_flat_index(shape(), i, [&](const auto& index) {
+            return element(index.begin(), index.end());
+        });
+    }
+
+    template <class S>
+    const_stepper stepper_begin(const S& walked) const noexcept {
+        const auto begin = [&](const auto& e) { return e.stepper_begin(walked); };
+        return {&m_op, begin(m_op.operand()), begin(m_op.gate()), stepper_of_other(begin)};
+    }
+
+    template <class S>
+    const_stepper stepper_end(const S& walked, xt::layout_type l) const noexcept {
+        const auto end = [&](const auto& e) { return e.stepper_end(walked, l); };
+        return {&m_op, end(m_op.operand()), end(m_op.gate()), stepper_of_other(end)};
+    }
+
+    /// The fast row walk; xtensor calls it when this expression stands alone on the right-hand
+    /// side.
+    template <class E>
+    void assign_to(xt::xexpression<E>& to) const {
+        auto& result = to.derived_cast();
+        detail::resize_or_check(m_op.name(), "the result", result, shape());
+        detail::write_rows<value_type>(m_op.rows(result.shape()), result);
+    }
+
+private:
+    template <class F>
+    auto stepper_of_other(F&& make) const {
+        if constexpr (detail::chooses<Op>) {
+            return make(m_op.other());
+        } else {
+            return detail::no_stepper();
+        }
+    }
+
+    Op m_op;
+};
+
+namespace detail {
+/// As the operand of a larger expression: its rows give blocks too, and nothing is stored on the
+/// way.
+template <class Op>
+struct row_maker<applied<Op>> {
+    template <class S>
+    static auto make(const applied<Op>& e, const S& shape) {
+        return e.op().rows(shape);
+    }
+};
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI

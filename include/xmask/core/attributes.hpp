@@ -1,10 +1,10 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
 /// @file
-/// Advice to the compiler. The walk over a row's words is fast only when its steps are inlined into one loop, so that
-/// the row's state stays in registers; at -O2 compilers would rather call them.
+/// Advice to the compiler. The walk over a row's words is fast only when its steps are inlined into
+/// one loop, so that the row's state stays in registers; at -O2 compilers would rather call them.
 
 #if defined(__GNUC__)
 #define XMASK_COLD [[gnu::cold, gnu::noinline]]
@@ -14,7 +14,8 @@
 #define XMASK_COLD
 #endif
 
-// Without optimization, and under a sanitizer, it would only make code larger and slower to compile.
+// Without optimization, and under a sanitizer, it would only make code larger and slower to
+// compile.
 #if defined(XMASK_INLINE)
 #define XMASK_INLINE_LAMBDA
 #elif defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)

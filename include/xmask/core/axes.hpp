@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,174 +17,130 @@
 /// @file
 /// The axes of a reduction: which go, which stay, and where a row's sum belongs.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// Axes as a reduction takes them: one number, or a container of numbers.
-    template <class A>
-    concept axes_argument = (std::integral<A> && !std::same_as<A, bool>)
-                            || (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+namespace xmask::inline XMASK_ABI::detail {
+/// Axes as a reduction takes them: one number, or a container of numbers.
+template <class A>
+concept axes_argument =
+    (std::integral<A> && !std::same_as<A, bool>) ||
+    (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
 
-    /// The axes that go, as the caller named them.
-    class axes_list
-    {
-    public:
-
-        template <axes_argument A>
-        axes_list(const A& axes)
-        {
-            if constexpr (std::integral<A>)
-            {
-                add(axes);
-            }
-            else
-            {
-                for (const auto axis : axes)
-                {
-                    add(axis);
-                }
+/// The axes that go, as the caller named them.
+class axes_list {
+public:
+    template <axes_argument A>
+    axes_list(const A& axes) {
+        if constexpr (std::integral<A>) {
+            add(axes);
+        } else {
+            for (const auto axis : axes) {
+                add(axis);
             }
         }
-
-        axes_list(std::initializer_list<std::ptrdiff_t> axes)
-            : m_axes(axes.begin(), axes.end())
-        {
-        }
-
-        [[nodiscard]] auto begin() const noexcept
-        {
-            return m_axes.begin();
-        }
-
-        [[nodiscard]] auto end() const noexcept
-        {
-            return m_axes.end();
-        }
-
-        [[nodiscard]] std::size_t size() const noexcept
-        {
-            return m_axes.size();
-        }
-
-    private:
-
-        template <class I>
-        void add(I axis)
-        {
-            // What is too large for any tensor must not turn negative.
-            constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
-            m_axes.push_back(std::cmp_greater(axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
-        }
-
-        xt::svector<std::ptrdiff_t, 4> m_axes;
-    };
-
-    /// The number of an axis, which may count from the end. Throws std::out_of_range for one that there is not.
-    template <class I>
-    std::size_t axis_number(const char* function, I axis, std::size_t rank)
-    {
-        const auto count = static_cast<std::ptrdiff_t>(rank);
-        if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]]
-        {
-            throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
-        }
-        const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
-        return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
     }
 
-    /// The result's shape, and the result's offset for each row of the operand.
-    class kept_axes
-    {
-    public:
+    axes_list(std::initializer_list<std::ptrdiff_t> axes) : m_axes(axes.begin(), axes.end()) {}
 
-        /// Throws std::out_of_range for an axis that the shape does not have, std::invalid_argument for one named twice.
-        template <class S, axes_argument A>
-        kept_axes(const char* function, const S& shape, const A& axes)
-        {
-            require_rank(shape.size());
-            if constexpr (std::integral<A>)
-            {
-                mark(function, m_reduced, axes, shape.size());
-            }
-            else
-            {
-                for (const auto axis : axes)
-                {
-                    mark(function, m_reduced, axis, shape.size());
-                }
-            }
-            std::array<std::ptrdiff_t, max_rank> strides{};
-            std::size_t kept = shape.size() - static_cast<std::size_t>(std::count(m_reduced.begin(), m_reduced.end(), true));
-            m_shape = any_shape(kept);
-            m_full_shape = any_shape(shape.begin(), shape.end());
-            for (std::size_t axis = shape.size(); axis-- > 0;)
-            {
-                if (m_reduced[axis])
-                {
-                    m_full_shape[axis] = 1;
-                    continue;
-                }
-                strides[axis] = static_cast<std::ptrdiff_t>(m_size);
-                m_size *= static_cast<std::size_t>(shape[axis]);
-                m_shape[--kept] = static_cast<std::size_t>(shape[axis]);
-            }
-            m_keeps_last = shape.size() != 0 && !m_reduced[shape.size() - 1];
-            m_offsets = row_offsets(shape, shape, strides);
-        }
+    [[nodiscard]] auto begin() const noexcept { return m_axes.begin(); }
 
-        /// The shape of the result.
-        [[nodiscard]] const any_shape& shape() const noexcept
-        {
-            return m_shape;
-        }
+    [[nodiscard]] auto end() const noexcept { return m_axes.end(); }
 
-        /// The shape of the operand, with 1 in place of the axes that go: it broadcasts into the operand.
-        [[nodiscard]] const any_shape& full_shape() const noexcept
-        {
-            return m_full_shape;
-        }
+    [[nodiscard]] std::size_t size() const noexcept { return m_axes.size(); }
 
-        /// Whether this axis of the operand goes.
-        [[nodiscard]] bool reduces(std::size_t axis) const noexcept
-        {
-            return m_reduced[axis];
-        }
+private:
+    template <class I>
+    void add(I axis) {
+        // What is too large for any tensor must not turn negative.
+        constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
+        m_axes.push_back(std::cmp_greater(axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
+    }
 
-        /// The number of elements of the result.
-        [[nodiscard]] std::size_t size() const noexcept
-        {
-            return m_size;
-        }
+    xt::svector<std::ptrdiff_t, 4> m_axes;
+};
 
-        /// Whether the columns of a row stay apart.
-        [[nodiscard]] bool keeps_last() const noexcept
-        {
-            return m_keeps_last;
-        }
-
-        /// Where row r of the operand goes.
-        [[nodiscard]] std::size_t offset(std::size_t r) const noexcept
-        {
-            return static_cast<std::size_t>(m_offsets(r));
-        }
-
-    private:
-
-        template <class I>
-        static void mark(const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank)
-        {
-            const std::size_t at = axis_number(function, axis, rank);
-            if (reduced[at]) [[unlikely]]
-            {
-                throw_invalid(function, "axis ", at, " is named twice");
-            }
-            reduced[at] = true;
-        }
-
-        std::array<bool, max_rank> m_reduced{};
-        any_shape m_shape;
-        any_shape m_full_shape;
-        row_offsets m_offsets;
-        std::size_t m_size = 1;
-        bool m_keeps_last = false;
-    };
+/// The number of an axis, which may count from the end. Throws std::out_of_range for one that there
+/// is not.
+template <class I>
+std::size_t axis_number(const char* function, I axis, std::size_t rank) {
+    const auto count = static_cast<std::ptrdiff_t>(rank);
+    if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]] {
+        throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
+    }
+    const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
+    return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
 }
+
+/// The result's shape, and the result's offset for each row of the operand.
+class kept_axes {
+public:
+    /// Throws std::out_of_range for an axis that the shape does not have, std::invalid_argument for
+    /// one named twice.
+    template <class S, axes_argument A>
+    kept_axes(const char* function, const S& shape, const A& axes) {
+        require_rank(shape.size());
+        if constexpr (std::integral<A>) {
+            mark(function, m_reduced, axes, shape.size());
+        } else {
+            for (const auto axis : axes) {
+                mark(function, m_reduced, axis, shape.size());
+            }
+        }
+        std::array<std::ptrdiff_t, max_rank> strides{};
+        std::size_t kept =
+            shape.size() -
+            static_cast<std::size_t>(std::count(m_reduced.begin(), m_reduced.end(), true));
+        m_shape = any_shape(kept);
+        m_full_shape = any_shape(shape.begin(), shape.end());
+        for (std::size_t axis = shape.size(); axis-- > 0;) {
+            if (m_reduced[axis]) {
+                m_full_shape[axis] = 1;
+                continue;
+            }
+            strides[axis] = static_cast<std::ptrdiff_t>(m_size);
+            m_size *= static_cast<std::size_t>(shape[axis]);
+            m_shape[--kept] = static_cast<std::size_t>(shape[axis]);
+        }
+        m_keeps_last = shape.size() != 0 && !m_reduced[shape.size() - 1];
+        m_offsets = row_offsets(shape, shape, strides);
+    }
+
+    /// The shape of the result.
+    [[nodiscard]] const any_shape& shape() const noexcept { return m_shape; }
+
+    /// The shape of the operand, with 1 in place of the axes that go: it broadcasts into the
+    /// operand.
+    [[nodiscard]] const any_shape& full_shape() const noexcept { return m_full_shape; }
+
+    /// Whether this axis of the operand goes.
+    [[nodiscard]] bool reduces(std::size_t axis) const noexcept { return m_reduced[axis]; }
+
+    /// The number of elements of the result.
+    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
+
+    /// Whether the columns of a row stay apart.
+    [[nodiscard]] bool keeps_last() const noexcept { return m_keeps_last; }
+
+    /// Where row r of the operand goes.
+    [[nodiscard]] std::size_t offset(std::size_t r) const noexcept {
+        return static_cast<std::size_t>(m_offsets(r));
+    }
+
+private:
+    template <class I>
+    static void mark(
+        const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank
+    ) {
+        const std::size_t at = axis_number(function, axis, rank);
+        if (reduced[at]) [[unlikely]] {
+            throw_invalid(function, "axis ", at, " is named twice");
+        }
+        reduced[at] = true;
+    }
+
+    std::array<bool, max_rank> m_reduced{};
+    any_shape m_shape;
+    any_shape m_full_shape;
+    row_offsets m_offsets;
+    std::size_t m_size = 1;
+    bool m_keeps_last = false;
+};
+} // namespace xmask::inline XMASK_ABI::detail

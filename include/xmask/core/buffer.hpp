@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -10,25 +10,16 @@
 /// @file
 /// Room for a few elements on the stack.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
-    template <class T, std::size_t N = word_columns>
-    struct block_buffer
-    {
-        block_buffer() noexcept
-        {
-        }
+namespace xmask::inline XMASK_ABI::detail {
+/// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+template <class T, std::size_t N = word_columns>
+struct block_buffer {
+    block_buffer() noexcept {}
 
-        block_buffer(const block_buffer&) noexcept
-        {
-        }
+    block_buffer(const block_buffer&) noexcept {}
 
-        block_buffer& operator=(const block_buffer&) noexcept
-        {
-            return *this;
-        }
+    block_buffer& operator=(const block_buffer&) noexcept { return *this; }
 
-        T values[N];
-    };
-}
+    T values[N];
+};
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -14,177 +14,168 @@
 #include "simd.hpp"
 
 /// @file
-/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; x to the power of a number; and
-/// numbers as registers.
+/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; x to the
+/// power of a number; and numbers as registers.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// A number as V, which is a number or a register of them: what the function of a loss multiplies with.
-    template <class V>
-    XMASK_INLINE V constant(double x)
-    {
-        if constexpr (std::is_arithmetic_v<V>)
-        {
-            return static_cast<V>(x);
-        }
-        else
-        {
-            return V(static_cast<typename V::value_type>(x));
-        }
+namespace xmask::inline XMASK_ABI {
+/// A number as V, which is a number or a register of them: what the function of a loss multiplies
+/// with.
+template <class V>
+XMASK_INLINE V constant(double x) {
+    if constexpr (std::is_arithmetic_v<V>) {
+        return static_cast<V>(x);
+    } else {
+        return V(static_cast<typename V::value_type>(x));
     }
 }
+} // namespace xmask::inline XMASK_ABI
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// The elements of a table as large as a register, by the lowest bits of each lane's number; where the processor looks
-    /// them up in one instruction.
+namespace xmask::inline XMASK_ABI::detail {
+/// The elements of a table as large as a register, by the lowest bits of each lane's number; where
+/// the processor looks them up in one instruction.
 #if defined(__AVX512F__)
-    inline constexpr std::size_t table_lanes = 16;
+inline constexpr std::size_t table_lanes = 16;
 
-    XMASK_INLINE lanes<std::int32_t> look_up(const std::int32_t* table, const lanes<std::int32_t>& at) noexcept
-    {
-        return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
-    }
+XMASK_INLINE lanes<std::int32_t> look_up(
+    const std::int32_t* table, const lanes<std::int32_t>& at
+) noexcept {
+    return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
+}
 #elif defined(__AVX2__) && defined(__FMA__)
-    inline constexpr std::size_t table_lanes = 8;
+inline constexpr std::size_t table_lanes = 8;
 
-    XMASK_INLINE lanes<std::int32_t> look_up(const std::int32_t* table, const lanes<std::int32_t>& at) noexcept
-    {
-        const auto loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
-        return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
-    }
+XMASK_INLINE lanes<std::int32_t> look_up(
+    const std::int32_t* table, const lanes<std::int32_t>& at
+) noexcept {
+    const auto loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
+    return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
+}
 #else
-    inline constexpr std::size_t table_lanes = 1;
+inline constexpr std::size_t table_lanes = 1;
 #endif
 
-    /// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j from 0 to N - 1.
-    template <std::size_t N>
-    inline constexpr std::array<std::int32_t, N> roots_of_two{};
+/// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j
+/// from 0 to N - 1.
+template <std::size_t N>
+inline constexpr std::array<std::int32_t, N> roots_of_two{};
 
-    template <>
-    inline constexpr std::array<std::int32_t, 16> roots_of_two<16> = {
-        0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
-        0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d,
-    };
+template <>
+inline constexpr std::array<std::int32_t, 16> roots_of_two<16> = {
+    0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+    0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d,
+};
 
-    template <>
-    inline constexpr std::array<std::int32_t, 8> roots_of_two<8> = {
-        0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
-    };
+template <>
+inline constexpr std::array<std::int32_t, 8> roots_of_two<8> = {
+    0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
+};
 
-    /// exp(x) by N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N), so that a polynomial of degree 3 is
-    /// enough for exp(r) (Tang, Table-Driven Implementation of the Exponential Function, ACM TOMS 15, 1989).
-    template <std::size_t N>
-    XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept
-    {
-        using batch = lanes<float>;
-        constexpr int bits = std::countr_zero(N);
-        // The sum rounds N x / log(2) to a whole number n, and leaves it in its lowest bits.
-        const auto rounder = batch(12582912.f);
-        // At the least n, -127 N, the scale is that of the exponent 0, and so the result is 0.
-        const auto bounded = max_or_nan(batch(-88.0297f), x);
-        const auto shifted = xsimd::fma(bounded, batch(1.44269504f * N), rounder);
-        const auto n = shifted - rounder;
-        const auto r = xsimd::fma(n, batch(-3.1946185e-5f / N), xsimd::fma(n, batch(-0.693115234375f / N), bounded));
-        const auto whole = xsimd::bitwise_cast<std::int32_t>(shifted);
-        const auto scale = xsimd::bitwise_cast<float>(look_up(roots_of_two<N>.data(), whole) + (whole << (23 - bits)));
-        const auto p = xsimd::fma(batch(0.166667f), r, batch(N == 16 ? 0.50001617f : 0.50006454f));
-        return xsimd::fma(scale, xsimd::fma(r * r, p, r), scale);
-    }
+/// exp(x) by N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N), so that a
+/// polynomial of degree 3 is enough for exp(r) (Tang, Table-Driven Implementation of the
+/// Exponential Function, ACM TOMS 15, 1989).
+template <std::size_t N>
+XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    constexpr int bits = std::countr_zero(N);
+    // The sum rounds N x / log(2) to a whole number n, and leaves it in its lowest bits.
+    const auto rounder = batch(12582912.f);
+    // At the least n, -127 N, the scale is that of the exponent 0, and so the result is 0.
+    const auto bounded = max_or_nan(batch(-88.0297f), x);
+    const auto shifted = xsimd::fma(bounded, batch(1.44269504f * N), rounder);
+    const auto n = shifted - rounder;
+    const auto r = xsimd::fma(
+        n, batch(-3.1946185e-5f / N), xsimd::fma(n, batch(-0.693115234375f / N), bounded)
+    );
+    const auto whole = xsimd::bitwise_cast<std::int32_t>(shifted);
+    const auto scale =
+        xsimd::bitwise_cast<float>(look_up(roots_of_two<N>.data(), whole) + (whole << (23 - bits)));
+    const auto p = xsimd::fma(batch(0.166667f), r, batch(N == 16 ? 0.50001617f : 0.50006454f));
+    return xsimd::fma(scale, xsimd::fma(r * r, p, r), scale);
+}
 
-    /// The same by a polynomial alone, where |r| <= log(2) / 2. log(2) is subtracted n times in two parts (Cody and Waite,
-    /// Software Manual for the Elementary Functions, 1980), and the rest is of degree 6, fitted to the least relative error
-    /// (Remez) with 1 + r + r^2 / 2 kept exact.
-    XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept
-    {
-        using batch = lanes<float>;
-        // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its lowest bits.
-        const auto rounder = batch(12582912.f + 127.f);
-        // At the least n, -127, those bits are 0, and so is the factor that they make.
-        const auto bounded = max_or_nan(batch(-88.0297f), x);
-        const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
-        const auto n = shifted - rounder;
-        const auto r = xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), bounded));
-        auto p = xsimd::fma(batch(0.00140614226761f), r, batch(0.00837905903569f));
-        p = xsimd::fma(p, r, batch(0.0416647733151f));
-        p = xsimd::fma(p, r, batch(0.166663648087f));
-        p = xsimd::fma(p, r, batch(0.5f));
-        p = xsimd::fma(p, r, batch(1.f));
-        p = xsimd::fma(p, r, batch(1.f));
-        return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
-    }
+/// The same by a polynomial alone, where |r| <= log(2) / 2. log(2) is subtracted n times in two
+/// parts (Cody and Waite, Software Manual for the Elementary Functions, 1980), and the rest is of
+/// degree 6, fitted to the least relative error (Remez) with 1 + r + r^2 / 2 kept exact.
+XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its
+    // lowest bits.
+    const auto rounder = batch(12582912.f + 127.f);
+    // At the least n, -127, those bits are 0, and so is the factor that they make.
+    const auto bounded = max_or_nan(batch(-88.0297f), x);
+    const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
+    const auto n = shifted - rounder;
+    const auto r =
+        xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), bounded));
+    auto p = xsimd::fma(batch(0.00140614226761f), r, batch(0.00837905903569f));
+    p = xsimd::fma(p, r, batch(0.0416647733151f));
+    p = xsimd::fma(p, r, batch(0.166663648087f));
+    p = xsimd::fma(p, r, batch(0.5f));
+    p = xsimd::fma(p, r, batch(1.f));
+    p = xsimd::fma(p, r, batch(1.f));
+    return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
+}
 
-    /// exp(x) for x <= 0, in registers of float: within 1.1 ulp with AVX-512 and ARM's FMA, 1.6 ulp elsewhere; exactly 1 at
-    /// 0. Below -87.34, where exp leaves the normal floats, it falls faster, and is exactly 0 from -88.03 on. NaN stays NaN.
-    ///
-    /// It takes half of the time of xsimd's exp, which is for all x, with AVX-512 and AVX2, and 5/6 elsewhere.
-    XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept
-    {
-        if constexpr (table_lanes == lane_count<float>)
-        {
-            return exp_by_table<table_lanes>(x);
-        }
-        else
-        {
-            return exp_by_polynomial(x);
-        }
-    }
-
-    template <std::same_as<lanes<double>> V>
-    XMASK_INLINE V exp_nonpositive(const V& x) noexcept
-    {
-        return xsimd::exp(x);
-    }
-
-    template <class T>
-        requires std::is_floating_point_v<T>
-    XMASK_INLINE T exp_nonpositive(T x) noexcept
-    {
-        return std::exp(x);
-    }
-
-    /// Functions of registers and numbers as calls, for losses that take several of them. Inlined wherever a loop handles
-    /// whole, cut and selected registers, they cost g++ a minute and a gigabyte for one loss, and gain a tenth.
-    namespace called
-    {
-        template <class V>
-        [[gnu::const, gnu::noinline]] V exp(V x) noexcept
-        {
-            return xsimd::exp(x);
-        }
-
-        template <class V>
-        [[gnu::const, gnu::noinline]] V log(V x) noexcept
-        {
-            return xsimd::log(x);
-        }
-
-        template <class V>
-        [[gnu::const, gnu::noinline]] V log1p(V x) noexcept
-        {
-            return xsimd::log1p(x);
-        }
-
-        template <class V>
-        [[gnu::const, gnu::noinline]] V pow(V x, V exponent) noexcept
-        {
-            return xsimd::pow(x, exponent);
-        }
-    }
-
-    /// x to the power of a number; x is 0 or more.
-    template <class V>
-    XMASK_INLINE V power(const V& x, double exponent) noexcept
-    {
-        // By far the most usual ones, and exact.
-        if (exponent == 2)
-        {
-            return x * x;
-        }
-        if (exponent == 1)
-        {
-            return x;
-        }
-        return called::pow(x, constant<V>(exponent));
+/// exp(x) for x <= 0, in registers of float: within 1.1 ulp with AVX-512 and ARM's FMA, 1.6 ulp
+/// elsewhere; exactly 1 at
+/// 0. Below -87.34, where exp leaves the normal floats, it falls faster, and is exactly 0 from -88.03 on. NaN stays NaN.
+///
+/// It takes half of the time of xsimd's exp, which is for all x, with AVX-512 and AVX2, and 5/6
+/// elsewhere.
+XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept {
+    if constexpr (table_lanes == lane_count<float>) {
+        return exp_by_table<table_lanes>(x);
+    } else {
+        return exp_by_polynomial(x);
     }
 }
+
+template <std::same_as<lanes<double>> V>
+XMASK_INLINE V exp_nonpositive(const V& x) noexcept {
+    return xsimd::exp(x);
+}
+
+template <class T>
+    requires std::is_floating_point_v<T>
+XMASK_INLINE T exp_nonpositive(T x) noexcept {
+    return std::exp(x);
+}
+
+/// Functions of registers and numbers as calls, for losses that take several of them. Inlined
+/// wherever a loop handles whole, cut and selected registers, they cost g++ a minute and a gigabyte
+/// for one loss, and gain a tenth.
+namespace called {
+template <class V>
+[[gnu::const, gnu::noinline]] V exp(V x) noexcept {
+    return xsimd::exp(x);
+}
+
+template <class V>
+[[gnu::const, gnu::noinline]] V log(V x) noexcept {
+    return xsimd::log(x);
+}
+
+template <class V>
+[[gnu::const, gnu::noinline]] V log1p(V x) noexcept {
+    return xsimd::log1p(x);
+}
+
+template <class V>
+[[gnu::const, gnu::noinline]] V pow(V x, V exponent) noexcept {
+    return xsimd::pow(x, exponent);
+}
+} // namespace called
+
+/// x to the power of a number; x is 0 or more.
+template <class V>
+XMASK_INLINE V power(const V& x, double exponent) noexcept {
+    // By far the most usual ones, and exact.
+    if (exponent == 2) {
+        return x * x;
+    }
+    if (exponent == 1) {
+        return x;
+    }
+    return called::pow(x, constant<V>(exponent));
+}
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -12,75 +12,63 @@
 #include "xtensor.hpp"
 
 /// @file
-/// Small tables that a builder keeps (lengths, indices): a tensor, a lazy expression, a standard container or a list.
+/// Small tables that a builder keeps (lengths, indices): a tensor, a lazy expression, a standard
+/// container or a list.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// A standard container of numbers.
-    template <class C>
-    concept number_range = !expression<C> && std::ranges::sized_range<C>
-                           && std::is_arithmetic_v<std::ranges::range_value_t<C>>;
+namespace xmask::inline XMASK_ABI::detail {
+/// A standard container of numbers.
+template <class C>
+concept number_range = !expression<C> && std::ranges::sized_range<C> &&
+                       std::is_arithmetic_v<std::ranges::range_value_t<C>>;
 
-    /// Whether C can be held as a table of numbers.
-    template <class C>
-    concept number_table = expression<C> || number_range<C>;
+/// Whether C can be held as a table of numbers.
+template <class C>
+concept number_table = expression<C> || number_range<C>;
 
-    /// Whether C is a table of integers; bool is none.
-    template <class C>
-    consteval bool holds_integers()
-    {
-        if constexpr (number_range<C>)
-        {
-            using value = std::ranges::range_value_t<C>;
-            return std::integral<value> && !std::same_as<value, bool>;
-        }
-        else if constexpr (expression<C>)
-        {
-            using value = std::remove_cv_t<value_type_t<C>>;
-            return std::integral<value> && !std::same_as<value, bool>;
-        }
-        else
-        {
-            return false;
-        }
-    }
-
-    /// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
-    template <number_table C>
-    decltype(auto) hold(C&& values)
-    {
-        if constexpr (number_range<C>)
-        {
-            auto copy = xt::xtensor<std::ranges::range_value_t<C>, 1>::from_shape({std::ranges::size(values)});
-            std::ranges::copy(values, copy.begin());
-            return copy;
-        }
-        else if constexpr (has_memory<C>)
-        {
-            return closure_t<C>(std::forward<C>(values));
-        }
-        else
-        {
-            return std::decay_t<decltype(xt::eval(std::forward<C>(values)))>(values);
-        }
-    }
-
-    template <class T>
-    auto hold(std::initializer_list<T> values)
-    {
-        auto copy = xt::xtensor<T, 1>::from_shape({values.size()});
-        std::copy(values.begin(), values.end(), copy.begin());
-        return copy;
-    }
-
-    /// What hold() gives: a reference or a container.
-    template <class C>
-    using held_t = decltype(hold(std::declval<C>()));
-
-    /// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's memory.
-    template <class E>
-    row_offsets table_offsets(const E& table, std::size_t axes)
-    {
-        return row_offsets(table.shape(), table.strides(), axes);
+/// Whether C is a table of integers; bool is none.
+template <class C>
+consteval bool holds_integers() {
+    if constexpr (number_range<C>) {
+        using value = std::ranges::range_value_t<C>;
+        return std::integral<value> && !std::same_as<value, bool>;
+    } else if constexpr (expression<C>) {
+        using value = std::remove_cv_t<value_type_t<C>>;
+        return std::integral<value> && !std::same_as<value, bool>;
+    } else {
+        return false;
     }
 }
+
+/// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
+template <number_table C>
+decltype(auto) hold(C&& values) {
+    if constexpr (number_range<C>) {
+        auto copy =
+            xt::xtensor<std::ranges::range_value_t<C>, 1>::from_shape({std::ranges::size(values)});
+        std::ranges::copy(values, copy.begin());
+        return copy;
+    } else if constexpr (has_memory<C>) {
+        return closure_t<C>(std::forward<C>(values));
+    } else {
+        return std::decay_t<decltype(xt::eval(std::forward<C>(values)))>(values);
+    }
+}
+
+template <class T>
+auto hold(std::initializer_list<T> values) {
+    auto copy = xt::xtensor<T, 1>::from_shape({values.size()});
+    std::copy(values.begin(), values.end(), copy.begin());
+    return copy;
+}
+
+/// What hold() gives: a reference or a container.
+template <class C>
+using held_t = decltype(hold(std::declval<C>()));
+
+/// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
+/// memory.
+template <class E>
+row_offsets table_offsets(const E& table, std::size_t axes) {
+    return row_offsets(table.shape(), table.strides(), axes);
+}
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -20,21 +20,22 @@
 #include "xtensor.hpp"
 
 /// @file
-/// The protocol: a rule gives row cursors, a cursor gives words; mask<Rule> makes any rule an xtensor expression.
+/// The protocol: a rule gives row cursors, a cursor gives words; mask<Rule> makes any rule an
+/// xtensor expression.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// How a mask is made: a shape, and a cursor for each row. Rows are numbered in row-major order of the leading
-    /// axes; a cursor does not outlive its rule. Rules answer from any thread, and hold no memory in proportion to
-    /// the mask's size unless their name says so.
-    ///
-    /// A rule whose rows share some work may offer rows() instead: what it returns is made once for an operation, and
-    /// has row(r).
-    ///
-    /// A rule may have a `name`, a member or a function, by which explain() calls its mask. A rule made of other masks
-    /// may have for_each_term(index, f), which calls f(mask, index there) for each of those that decide the element at
-    /// an index; and `static constexpr bool any_term_decides = true` where one that answers as the whole is enough.
-    template <class R>
+namespace xmask::inline XMASK_ABI {
+/// How a mask is made: a shape, and a cursor for each row. Rows are numbered in row-major order of
+/// the leading axes; a cursor does not outlive its rule. Rules answer from any thread, and hold no
+/// memory in proportion to the mask's size unless their name says so.
+///
+/// A rule whose rows share some work may offer rows() instead: what it returns is made once for an
+/// operation, and has row(r).
+///
+/// A rule may have a `name`, a member or a function, by which explain() calls its mask. A rule made
+/// of other masks may have for_each_term(index, f), which calls f(mask, index there) for each of
+/// those that decide the element at an index; and `static constexpr bool any_term_decides = true`
+/// where one that answers as the whole is enough.
+template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
         { rule.shape() } -> std::convertible_to<const typename R::shape_type&>;
@@ -44,397 +45,301 @@ namespace xmask::inline XMASK_ABI
         { rule.rows().row(r) } -> row_cursor;
     });
 
-    template <mask_rule Rule>
-    class mask;
+template <mask_rule Rule>
+class mask;
 
-    namespace detail
-    {
-        template <class T>
-        struct is_mask_impl : std::false_type
-        {
-        };
+namespace detail {
+template <class T>
+struct is_mask_impl : std::false_type {};
 
-        template <mask_rule Rule>
-        struct is_mask_impl<mask<Rule>> : std::true_type
-        {
-        };
+template <mask_rule Rule>
+struct is_mask_impl<mask<Rule>> : std::true_type {};
 
-        /// What a rule calls its mask.
-        template <class Rule>
-        std::string name_of(const Rule& rule)
-        {
-            if constexpr (requires { { rule.name() } -> std::convertible_to<std::string>; })
-            {
-                return rule.name();
-            }
-            else if constexpr (requires { { rule.name } -> std::convertible_to<std::string>; })
-            {
-                return rule.name;
-            }
-            else
-            {
-                return "mask";
-            }
-        }
-    }
-
-    /// Whether M (after removing references) is a mask of this library.
-    template <class M>
-    concept mask_expression = detail::is_mask_impl<std::remove_cvref_t<M>>::value;
-
-    /// Whether W can stand as weights (a soft mask): an expression of real numbers.
-    template <class W>
-    concept weight_expression = expression<W> && !mask_expression<W> && std::is_floating_point_v<value_type_t<W>>;
-
-    namespace detail
-    {
-        /// Whether M is weights, alone or together with a mask.
-        template <class M>
-        concept holds_weights = weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
-
-        /// Fails to compile, with one sentence, where something else stands in a mask's place.
-        template <class M>
-        consteval bool require_mask()
-        {
-            if constexpr (holds_weights<M>)
-            {
-                static_assert(
-                    mask_expression<M>,
-                    "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
-                    "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
-                );
-            }
-            else
-            {
-                static_assert(
-                    mask_expression<M>,
-                    "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
-                    "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-                );
-            }
-            return mask_expression<M>;
-        }
-
-        /// The same where a mask or real-valued weights may stand.
-        template <class M>
-        consteval bool require_mask_or_weights()
-        {
-            static_assert(
-                mask_expression<M> || weight_expression<M>,
-                "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
-                "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-            );
-            return mask_expression<M> || weight_expression<M>;
-        }
-
-        /// Fails to compile, with one sentence, where a plain number or container stands in a tensor's place.
-        template <class E>
-        consteval bool require_tensor()
-        {
-            static_assert(
-                expression<E> && !mask_expression<E>,
-                "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
-            );
-            return expression<E> && !mask_expression<E>;
-        }
-
-        /// A row of a mask unpacked to elements of 0 and 1.
-        template <class T, row_cursor C>
-        class unpacked_row
-        {
-        public:
-
-            explicit unpacked_row(C cursor)
-                : m_cursor(std::move(cursor))
-            {
-            }
-
-            [[nodiscard]] const C& cursor() const noexcept
-            {
-                return m_cursor;
-            }
-
-            [[nodiscard]] T outside() const noexcept
-            {
-                return T();
-            }
-
-            XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
-            {
-                return end;
-            }
-
-            template <bool Streaming, class Count>
-            XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits)
-            {
-                if constexpr (has_lanes<T>)
-                {
-                    const auto zero = lanes<T>(lane_t<T>(0));
-                    const auto one = lanes<T>(lane_t<T>(1));
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto y = select_by_bits<T>(bits, k, one, zero);
-                        store_register<full, Streaming>(to + k, y, count - k);
-                    });
-                }
-                else
-                {
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        to[k] = static_cast<T>(bits >> k & 1);
-                    }
-                }
-            }
-
-        private:
-
-            C m_cursor;
-        };
-
-        template <class T, class M>
-        class unpacked_rows
-        {
-        public:
-
-            explicit unpacked_rows(const M& m)
-                : m_rows(m, m.shape())
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return unpacked_row<T, typename mask_rows<M>::cursor>(m_rows.row(r));
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return m_rows.form();
-            }
-
-            XMASK_INLINE auto flat_row() const
-            {
-                return unpacked_row<T, decltype(m_rows.flat())>(m_rows.flat());
-            }
-
-        private:
-
-            mask_rows<M> m_rows;
-        };
-
-        /// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
-        template <class Cursor>
-        class mask_operand_row
-        {
-        public:
-
-            explicit mask_operand_row(Cursor cursor)
-                : m_row(std::move(cursor))
-            {
-            }
-
-            std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
-            {
-                return end;
-            }
-
-            memory_block<bool> read(std::size_t c, std::size_t count, word_t /*bits*/)
-            {
-                m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c));
-                return memory_block<bool>(m_buffer.values);
-            }
-
-        private:
-
-            unpacked_row<bool, Cursor> m_row;
-            block_buffer<bool> m_buffer;
-        };
-
-        template <class M>
-        class mask_operand_rows
-        {
-        public:
-
-            template <class S>
-            mask_operand_rows(const M& m, const S& shape)
-                : m_rows(m, shape)
-            {
-            }
-
-            XMASK_INLINE auto row(std::size_t r) const
-            {
-                return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return m_rows.form();
-            }
-
-            XMASK_INLINE auto flat_row() const
-            {
-                return mask_operand_row<decltype(m_rows.flat())>(m_rows.flat());
-            }
-
-        private:
-
-            mask_rows<M> m_rows;
-        };
-
-        template <mask_rule Rule>
-        struct row_maker<mask<Rule>>
-        {
-            template <class S>
-            static auto make(const mask<Rule>& m, const S& shape)
-            {
-                return mask_operand_rows<mask<Rule>>(m, shape);
-            }
-        };
+/// What a rule calls its mask.
+template <class Rule>
+std::string name_of(const Rule& rule) {
+    if constexpr (requires {
+                      { rule.name() } -> std::convertible_to<std::string>;
+                  }) {
+        return rule.name();
+    } else if constexpr (requires {
+                             { rule.name } -> std::convertible_to<std::string>;
+                         }) {
+        return rule.name;
+    } else {
+        return "mask";
     }
 }
+} // namespace detail
+
+/// Whether M (after removing references) is a mask of this library.
+template <class M>
+concept mask_expression = detail::is_mask_impl<std::remove_cvref_t<M>>::value;
+
+/// Whether W can stand as weights (a soft mask): an expression of real numbers.
+template <class W>
+concept weight_expression =
+    expression<W> && !mask_expression<W> && std::is_floating_point_v<value_type_t<W>>;
+
+namespace detail {
+/// Whether M is weights, alone or together with a mask.
+template <class M>
+concept holds_weights =
+    weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
+
+/// Fails to compile, with one sentence, where something else stands in a mask's place.
+template <class M>
+consteval bool require_mask() {
+    if constexpr (holds_weights<M>) {
+        static_assert(
+            mask_expression<M>,
+            "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
+            "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
+        );
+    } else {
+        static_assert(
+            mask_expression<M>,
+            "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
+            "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+        );
+    }
+    return mask_expression<M>;
+}
+
+/// The same where a mask or real-valued weights may stand.
+template <class M>
+consteval bool require_mask_or_weights() {
+    static_assert(
+        mask_expression<M> || weight_expression<M>,
+        "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
+        "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+    );
+    return mask_expression<M> || weight_expression<M>;
+}
+
+/// Fails to compile, with one sentence, where a plain number or container stands in a tensor's
+/// place.
+template <class E>
+consteval bool require_tensor() {
+    static_assert(
+        expression<E> && !mask_expression<E>,
+        "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
+    );
+    return expression<E> && !mask_expression<E>;
+}
+
+/// A row of a mask unpacked to elements of 0 and 1.
+template <class T, row_cursor C>
+class unpacked_row {
+public:
+    explicit unpacked_row(C cursor) : m_cursor(std::move(cursor)) {}
+
+    [[nodiscard]] const C& cursor() const noexcept { return m_cursor; }
+
+    [[nodiscard]] T outside() const noexcept { return T(); }
+
+    XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept {
+        return end;
+    }
+
+    template <bool Streaming, class Count>
+    XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits) {
+        if constexpr (has_lanes<T>) {
+            const auto zero = lanes<T>(lane_t<T>(0));
+            const auto one = lanes<T>(lane_t<T>(1));
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto y = select_by_bits<T>(bits, k, one, zero);
+                store_register<full, Streaming>(to + k, y, count - k);
+            });
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                to[k] = static_cast<T>(bits >> k & 1);
+            }
+        }
+    }
+
+private:
+    C m_cursor;
+};
+
+template <class T, class M>
+class unpacked_rows {
+public:
+    explicit unpacked_rows(const M& m) : m_rows(m, m.shape()) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return unpacked_row<T, typename mask_rows<M>::cursor>(m_rows.row(r));
+    }
+
+    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+
+    XMASK_INLINE auto flat_row() const {
+        return unpacked_row<T, decltype(m_rows.flat())>(m_rows.flat());
+    }
+
+private:
+    mask_rows<M> m_rows;
+};
+
+/// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
+template <class Cursor>
+class mask_operand_row {
+public:
+    explicit mask_operand_row(Cursor cursor) : m_row(std::move(cursor)) {}
+
+    std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept { return end; }
+
+    memory_block<bool> read(std::size_t c, std::size_t count, word_t /*bits*/) {
+        m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c));
+        return memory_block<bool>(m_buffer.values);
+    }
+
+private:
+    unpacked_row<bool, Cursor> m_row;
+    block_buffer<bool> m_buffer;
+};
+
+template <class M>
+class mask_operand_rows {
+public:
+    template <class S>
+    mask_operand_rows(const M& m, const S& shape) : m_rows(m, shape) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
+    }
+
+    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+
+    XMASK_INLINE auto flat_row() const {
+        return mask_operand_row<decltype(m_rows.flat())>(m_rows.flat());
+    }
+
+private:
+    mask_rows<M> m_rows;
+};
+
+template <mask_rule Rule>
+struct row_maker<mask<Rule>> {
+    template <class S>
+    static auto make(const mask<Rule>& m, const S& shape) {
+        return mask_operand_rows<mask<Rule>>(m, shape);
+    }
+};
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
 
 template <xmask::mask_rule Rule>
-struct xt::xiterable_inner_types<xmask::mask<Rule>>
-{
+struct xt::xiterable_inner_types<xmask::mask<Rule>> {
     using inner_shape_type = typename Rule::shape_type;
     using const_stepper = xmask::detail::flat_stepper<xmask::mask<Rule>>;
     using stepper = const_stepper;
 };
 
 template <xmask::mask_rule Rule>
-struct xt::xcontainer_inner_types<xmask::mask<Rule>>
-{
+struct xt::xcontainer_inner_types<xmask::mask<Rule>> {
     using reference = bool;
     using const_reference = bool;
     using size_type = std::size_t;
 };
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Says which elements of a tensor count: true means keep. A lazy xtensor expression of bool.
-    ///
-    /// Made by the builders (keep_lengths, drop_indices, keep_above, ...) and by combining masks with && || ! ^. A
-    /// rule of your own becomes one by `xmask::mask(my_rule)`.
-    ///
-    ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
-    ///     xt::xarray<bool> b = m;             // the words are unpacked once, row by row
-    ///     std::size_t kept = xmask::count_kept(m);
-    template <mask_rule Rule>
-    class mask : public detail::lazy<mask<Rule>, bool>
-    {
-        using base = detail::lazy<mask<Rule>, bool>;
+namespace xmask::inline XMASK_ABI {
+/// Says which elements of a tensor count: true means keep. A lazy xtensor expression of bool.
+///
+/// Made by the builders (keep_lengths, drop_indices, keep_above, ...) and by combining masks with
+/// && || ! ^. A rule of your own becomes one by `xmask::mask(my_rule)`.
+///
+///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
+///     xt::xarray<bool> b = m;             // the words are unpacked once, row by row
+///     std::size_t kept = xmask::count_kept(m);
+template <mask_rule Rule>
+class mask : public detail::lazy<mask<Rule>, bool> {
+    using base = detail::lazy<mask<Rule>, bool>;
 
-    public:
+public:
+    using rule_type = Rule;
+    using typename base::const_stepper;
+    using typename base::inner_shape_type;
+    using typename base::size_type;
 
-        using rule_type = Rule;
-        using typename base::const_stepper;
-        using typename base::inner_shape_type;
-        using typename base::size_type;
+    explicit mask(Rule rule) noexcept(std::is_nothrow_move_constructible_v<Rule>)
+        : m_rule(std::move(rule)) {}
 
-        explicit mask(Rule rule) noexcept(std::is_nothrow_move_constructible_v<Rule>)
-            : m_rule(std::move(rule))
-        {
+    /// Stores another mask, where the rule stores (bitmask b = m).
+    template <mask_expression M>
+        requires(!std::same_as<std::remove_cvref_t<M>, mask> && std::constructible_from<Rule, const std::remove_cvref_t<M>&>)
+    mask(const M& other) : m_rule(other) {}
+
+    using base::shape;
+
+    const inner_shape_type& shape() const noexcept { return m_rule.shape(); }
+
+    /// How this mask answers.
+    const Rule& rule() const noexcept { return m_rule; }
+
+    Rule& rule() noexcept { return m_rule; }
+
+    /// The cursor of one row: word(c) and extent().
+    XMASK_INLINE auto row(std::size_t r) const {
+        if constexpr (requires { m_rule.rows(); }) {
+            return detail::held_row<Rule>(m_rule, r);
+        } else {
+            return m_rule.row(r);
         }
+    }
 
-        /// Stores another mask, where the rule stores (bitmask b = m).
-        template <mask_expression M>
-            requires(!std::same_as<std::remove_cvref_t<M>, mask> && std::constructible_from<Rule, const std::remove_cvref_t<M>&>)
-        mask(const M& other)
-            : m_rule(other)
-        {
+    template <class It>
+    bool element(It first, It last) const {
+        const auto& extents = shape();
+        auto given = static_cast<std::size_t>(last - first);
+        for (; given > extents.size(); --given) {
+            ++first;
         }
-
-        using base::shape;
-
-        const inner_shape_type& shape() const noexcept
-        {
-            return m_rule.shape();
-        }
-
-        /// How this mask answers.
-        const Rule& rule() const noexcept
-        {
-            return m_rule;
-        }
-
-        Rule& rule() noexcept
-        {
-            return m_rule;
-        }
-
-        /// The cursor of one row: word(c) and extent().
-        XMASK_INLINE auto row(std::size_t r) const
-        {
-            if constexpr (requires { m_rule.rows(); })
-            {
-                return detail::held_row<Rule>(m_rule, r);
-            }
-            else
-            {
-                return m_rule.row(r);
+        std::size_t r = 0;
+        std::size_t c = 0;
+        for (std::size_t axis = extents.size() - given; axis < extents.size(); ++axis, ++first) {
+            const auto extent = static_cast<std::size_t>(extents[axis]);
+            const auto i = extent == 1 ? 0 : static_cast<std::size_t>(*first);
+            if (axis + 1 == extents.size()) {
+                c = i;
+            } else {
+                r = r * extent + i;
             }
         }
+        return detail::kept(row(r), c);
+    }
 
-        template <class It>
-        bool element(It first, It last) const
-        {
-            const auto& extents = shape();
-            auto given = static_cast<std::size_t>(last - first);
-            for (; given > extents.size(); --given)
-            {
-                ++first;
-            }
-            std::size_t r = 0;
-            std::size_t c = 0;
-            for (std::size_t axis = extents.size() - given; axis < extents.size(); ++axis, ++first)
-            {
-                const auto extent = static_cast<std::size_t>(extents[axis]);
-                const auto i = extent == 1 ? 0 : static_cast<std::size_t>(*first);
-                if (axis + 1 == extents.size())
-                {
-                    c = i;
-                }
-                else
-                {
-                    r = r * extent + i;
-                }
-            }
-            return detail::kept(row(r), c);
-        }
+    bool data_element(size_type i) const {
+        const std::size_t n = detail::columns_of(shape());
+        return detail::kept(row(i / n), i % n);
+    }
 
-        bool data_element(size_type i) const
-        {
-            const std::size_t n = detail::columns_of(shape());
-            return detail::kept(row(i / n), i % n);
-        }
+    template <class S>
+    const_stepper stepper_begin(const S& walked) const noexcept {
+        return const_stepper(this, walked.size() - this->dimension());
+    }
 
-        template <class S>
-        const_stepper stepper_begin(const S& walked) const noexcept
-        {
-            return const_stepper(this, walked.size() - this->dimension());
-        }
+    template <class S>
+    const_stepper stepper_end(const S& walked, xt::layout_type l) const noexcept {
+        auto result = stepper_begin(walked);
+        result.to_end(l);
+        return result;
+    }
 
-        template <class S>
-        const_stepper stepper_end(const S& walked, xt::layout_type l) const noexcept
-        {
-            auto result = stepper_begin(walked);
-            result.to_end(l);
-            return result;
-        }
+    /// Unpacks the words row by row; xtensor calls it when the mask stands alone on the right-hand
+    /// side.
+    template <class E>
+    void assign_to(xt::xexpression<E>& to) const {
+        auto& result = to.derived_cast();
+        detail::resize_or_check("mask", "the result", result, shape());
+        using element = std::remove_cv_t<value_type_t<E>>;
+        detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
+    }
 
-        /// Unpacks the words row by row; xtensor calls it when the mask stands alone on the right-hand side.
-        template <class E>
-        void assign_to(xt::xexpression<E>& to) const
-        {
-            auto& result = to.derived_cast();
-            detail::resize_or_check("mask", "the result", result, shape());
-            using element = std::remove_cv_t<value_type_t<E>>;
-            detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
-        }
+private:
+    Rule m_rule;
+};
 
-    private:
-
-        Rule m_rule;
-    };
-
-    template <mask_rule Rule>
-    mask(Rule) -> mask<Rule>;
-}
+template <mask_rule Rule>
+mask(Rule) -> mask<Rule>;
+} // namespace xmask::inline XMASK_ABI

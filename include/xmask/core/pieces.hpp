@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -14,192 +14,163 @@
 #include "abi.hpp"
 
 /// @file
-/// Work cut into pieces, and the threads that take them: those of TBB or OpenMP, where XTENSOR_USE_TBB or
-/// XTENSOR_USE_OPENMP says that xtensor shall have them, too. Pieces do not depend on how many threads there are, or
-/// whether there are any, and what they give is added in their order: so results are the same to the bit.
+/// Work cut into pieces, and the threads that take them: those of TBB or OpenMP, where
+/// XTENSOR_USE_TBB or XTENSOR_USE_OPENMP says that xtensor shall have them, too. Pieces do not
+/// depend on how many threads there are, or whether there are any, and what they give is added in
+/// their order: so results are the same to the bit.
 
-namespace xmask::inline XMASK_ABI::detail
-{
+namespace xmask::inline XMASK_ABI::detail {
 #if defined(XTENSOR_USE_TBB) || defined(XTENSOR_USE_OPENMP)
-    inline constexpr bool has_threads = true;
+inline constexpr bool has_threads = true;
 #else
-    inline constexpr bool has_threads = false;
+inline constexpr bool has_threads = false;
 #endif
 
-    /// How many elements a piece has, about.
-    inline constexpr std::size_t piece_elements = std::size_t(1) << 16;
+/// How many elements a piece has, about.
+inline constexpr std::size_t piece_elements = std::size_t(1) << 16;
 
-    /// Fewer elements are not worth waking a thread.
-    inline constexpr std::size_t threaded_elements = std::size_t(1) << 18;
+/// Fewer elements are not worth waking a thread.
+inline constexpr std::size_t threaded_elements = std::size_t(1) << 18;
 
-    /// Some rows, and the same columns of each.
-    struct piece
-    {
-        std::size_t first_row;
-        std::size_t last_row;
-        std::size_t begin;
-        std::size_t end;
-    };
+/// Some rows, and the same columns of each.
+struct piece {
+    std::size_t first_row;
+    std::size_t last_row;
+    std::size_t begin;
+    std::size_t end;
+};
 
-    /// All rows of n columns in pieces: several short rows, or a part of a long one.
-    class pieces
-    {
-    public:
+/// All rows of n columns in pieces: several short rows, or a part of a long one.
+class pieces {
+public:
+    pieces(std::size_t row_count, std::size_t n) noexcept
+        : pieces(row_count, n, std::min(n, piece_elements)) {}
 
-        pieces(std::size_t row_count, std::size_t n) noexcept
-            : pieces(row_count, n, std::min(n, piece_elements))
-        {
-        }
+    /// Pieces of which each holds whole rows.
+    [[nodiscard]] static pieces of_whole_rows(std::size_t row_count, std::size_t n) noexcept {
+        return {row_count, n, n};
+    }
 
-        /// Pieces of which each holds whole rows.
-        [[nodiscard]] static pieces of_whole_rows(std::size_t row_count, std::size_t n) noexcept
-        {
-            return {row_count, n, n};
-        }
+    [[nodiscard]] std::size_t size() const noexcept { return m_down * m_across; }
 
-        [[nodiscard]] std::size_t size() const noexcept
-        {
-            return m_down * m_across;
-        }
+    [[nodiscard]] piece operator[](std::size_t i) const noexcept {
+        const std::size_t row = i / m_across * m_rows_each;
+        const std::size_t column = i % m_across * m_columns_each;
+        return {
+            row, std::min(row + m_rows_each, m_row_count), column,
+            std::min(column + m_columns_each, m_columns)
+        };
+    }
 
-        [[nodiscard]] piece operator[](std::size_t i) const noexcept
-        {
-            const std::size_t row = i / m_across * m_rows_each;
-            const std::size_t column = i % m_across * m_columns_each;
-            return {row, std::min(row + m_rows_each, m_row_count), column, std::min(column + m_columns_each, m_columns)};
-        }
+    /// All of them as one.
+    [[nodiscard]] piece whole() const noexcept { return {0, m_row_count, 0, m_columns}; }
 
-        /// All of them as one.
-        [[nodiscard]] piece whole() const noexcept
-        {
-            return {0, m_row_count, 0, m_columns};
-        }
+    /// Whether threads, where there are some, are worth waking.
+    [[nodiscard]] bool worth_threads() const noexcept {
+        return m_row_count * m_columns >= threaded_elements && size() > 1;
+    }
 
-        /// Whether threads, where there are some, are worth waking.
-        [[nodiscard]] bool worth_threads() const noexcept
-        {
-            return m_row_count * m_columns >= threaded_elements && size() > 1;
-        }
+private:
+    pieces(std::size_t row_count, std::size_t n, std::size_t columns_each) noexcept
+        : m_row_count(row_count)
+        , m_columns(n)
+        , m_rows_each(n == 0 ? row_count : std::max(std::size_t(1), piece_elements / n))
+        , m_columns_each(columns_each)
+        , m_down(row_count == 0 || n == 0 ? 0 : (row_count - 1) / m_rows_each + 1)
+        , m_across(n == 0 ? 1 : (n - 1) / columns_each + 1) {}
 
-    private:
+    std::size_t m_row_count;
+    std::size_t m_columns;
+    std::size_t m_rows_each;
+    std::size_t m_columns_each;
+    std::size_t m_down;
+    std::size_t m_across;
+};
 
-        pieces(std::size_t row_count, std::size_t n, std::size_t columns_each) noexcept
-            : m_row_count(row_count)
-            , m_columns(n)
-            , m_rows_each(n == 0 ? row_count : std::max(std::size_t(1), piece_elements / n))
-            , m_columns_each(columns_each)
-            , m_down(row_count == 0 || n == 0 ? 0 : (row_count - 1) / m_rows_each + 1)
-            , m_across(n == 0 ? 1 : (n - 1) / columns_each + 1)
-        {
-        }
-
-        std::size_t m_row_count;
-        std::size_t m_columns;
-        std::size_t m_rows_each;
-        std::size_t m_columns_each;
-        std::size_t m_down;
-        std::size_t m_across;
-    };
-
-    /// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
-    template <class F>
-        requires has_threads
-    void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&& f)
-    {
+/// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
+template <class F>
+    requires has_threads
+void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&& f) {
 #if defined(XTENSOR_USE_TBB)
-        tbb::parallel_for(std::size_t(0), count, f);
+    tbb::parallel_for(std::size_t(0), count, f);
 #elif defined(XTENSOR_USE_OPENMP)
-        std::exception_ptr thrown;
-        const auto end = static_cast<std::ptrdiff_t>(count);
+    std::exception_ptr thrown;
+    const auto end = static_cast<std::ptrdiff_t>(count);
 #pragma omp parallel for schedule(static)
-        for (std::ptrdiff_t i = 0; i < end; ++i)
-        {
-            try
-            {
-                f(static_cast<std::size_t>(i));
-            }
-            catch (...)
-            {
+    for (std::ptrdiff_t i = 0; i < end; ++i) {
+        try {
+            f(static_cast<std::size_t>(i));
+        } catch (...) {
 #pragma omp critical(xmask_thrown)
-                thrown = std::current_exception();
-            }
+            thrown = std::current_exception();
         }
-        if (thrown)
-        {
-            std::rethrow_exception(thrown);
-        }
+    }
+    if (thrown) {
+        std::rethrow_exception(thrown);
+    }
 #endif
-    }
-
-    /// Calls f(rows, piece) for each piece, with a copy of the rows in each thread, which has buffers of its own. Without
-    /// threads one call does it all.
-    template <class Rows, class F>
-    void for_each_piece(const pieces& all, const Rows& rows, F&& f)
-    {
-        if constexpr (has_threads)
-        {
-            if (all.worth_threads())
-            {
-                for_each_in_threads(all.size(), [&](std::size_t i) {
-                    const Rows own = rows;
-                    f(own, all[i]);
-                });
-                return;
-            }
-        }
-        f(rows, all.whole());
-    }
-
-    /// The sum of f(rows, piece) over all pieces; `add(sum, next)` adds one. There is at least one piece.
-    template <class Rows, class F, class Add>
-    auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add)
-    {
-        if constexpr (has_threads)
-        {
-            if (all.worth_threads())
-            {
-                std::vector<decltype(f(rows, all[0]))> parts(all.size());
-                for_each_in_threads(all.size(), [&](std::size_t i) {
-                    const Rows own = rows;
-                    parts[i] = f(own, all[i]);
-                });
-                auto sum = parts[0];
-                std::for_each(parts.begin() + 1, parts.end(), [&](const auto& part) { add(sum, part); });
-                return sum;
-            }
-        }
-        auto sum = f(rows, all[0]);
-        for (std::size_t i = 1; i < all.size(); ++i)
-        {
-            add(sum, f(rows, all[i]));
-        }
-        return sum;
-    }
-
-    /// Rows one by one, or all as one flat row.
-    template <bool Flat>
-    struct row_getter
-    {
-        static constexpr bool flat = Flat;
-
-        template <class Rows>
-        auto operator()(const Rows& rows, [[maybe_unused]] std::size_t r) const
-        {
-            if constexpr (Flat)
-            {
-                return rows.flat_row();
-            }
-            else
-            {
-                return rows.row(r);
-            }
-        }
-    };
-
-    /// f(pieces, row_of), with the rows laid end to end or not.
-    template <class F>
-    auto with_rows(bool flat, std::size_t row_count, std::size_t n, F&& f)
-    {
-        return flat ? f(pieces(1, row_count * n), row_getter<true>()) : f(pieces(row_count, n), row_getter<false>());
-    }
 }
+
+/// Calls f(rows, piece) for each piece, with a copy of the rows in each thread, which has buffers
+/// of its own. Without threads one call does it all.
+template <class Rows, class F>
+void for_each_piece(const pieces& all, const Rows& rows, F&& f) {
+    if constexpr (has_threads) {
+        if (all.worth_threads()) {
+            for_each_in_threads(all.size(), [&](std::size_t i) {
+                const Rows own = rows;
+                f(own, all[i]);
+            });
+            return;
+        }
+    }
+    f(rows, all.whole());
+}
+
+/// The sum of f(rows, piece) over all pieces; `add(sum, next)` adds one. There is at least one
+/// piece.
+template <class Rows, class F, class Add>
+auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add) {
+    if constexpr (has_threads) {
+        if (all.worth_threads()) {
+            std::vector<decltype(f(rows, all[0]))> parts(all.size());
+            for_each_in_threads(all.size(), [&](std::size_t i) {
+                const Rows own = rows;
+                parts[i] = f(own, all[i]);
+            });
+            auto sum = parts[0];
+            std::for_each(parts.begin() + 1, parts.end(), [&](const auto& part) {
+                add(sum, part);
+            });
+            return sum;
+        }
+    }
+    auto sum = f(rows, all[0]);
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        add(sum, f(rows, all[i]));
+    }
+    return sum;
+}
+
+/// Rows one by one, or all as one flat row.
+template <bool Flat>
+struct row_getter {
+    static constexpr bool flat = Flat;
+
+    template <class Rows>
+    auto operator()(const Rows& rows, [[maybe_unused]] std::size_t r) const {
+        if constexpr (Flat) {
+            return rows.flat_row();
+        } else {
+            return rows.row(r);
+        }
+    }
+};
+
+/// f(pieces, row_of), with the rows laid end to end or not.
+template <class F>
+auto with_rows(bool flat, std::size_t row_count, std::size_t n, F&& f) {
+    return flat ? f(pieces(1, row_count * n), row_getter<true>())
+                : f(pieces(row_count, n), row_getter<false>());
+}
+} // namespace xmask::inline XMASK_ABI::detail

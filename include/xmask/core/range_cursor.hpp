@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -10,40 +10,25 @@
 /// @file
 /// The cursor of masks that keep one range of a row: lengths, windows, constants.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// A row that keeps one range of columns.
-    class range_cursor
-    {
-    public:
+namespace xmask::inline XMASK_ABI::detail {
+/// A row that keeps one range of columns.
+class range_cursor {
+public:
+    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
 
-        explicit constexpr range_cursor(column_range kept) noexcept
-            : m_kept(kept)
-        {
-        }
+    [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept {
+        return range_word(m_kept, c);
+    }
 
-        [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept
-        {
-            return range_word(m_kept, c);
-        }
+    [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept {
+        return c >= m_kept.begin && c < m_kept.end;
+    }
 
-        [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept
-        {
-            return c >= m_kept.begin && c < m_kept.end;
-        }
+    [[nodiscard]] constexpr column_range extent() const noexcept { return m_kept; }
 
-        [[nodiscard]] constexpr column_range extent() const noexcept
-        {
-            return m_kept;
-        }
+    [[nodiscard]] constexpr column_range solid() const noexcept { return m_kept; }
 
-        [[nodiscard]] constexpr column_range solid() const noexcept
-        {
-            return m_kept;
-        }
-
-    private:
-
-        column_range m_kept;
-    };
-}
+private:
+    column_range m_kept;
+};
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -15,284 +15,235 @@
 /// @file
 /// Shapes as rows: the last axis is the row, the leading axes number the rows in row-major order.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// A shape of any rank; up to four axes it needs no memory of its own.
-        using any_shape = xt::dynamic_shape<std::size_t>;
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A shape of any rank; up to four axes it needs no memory of its own.
+using any_shape = xt::dynamic_shape<std::size_t>;
 
-        /// The most axes a tensor may have, more than anybody stacks.
-        inline constexpr std::size_t max_rank = 16;
+/// The most axes a tensor may have, more than anybody stacks.
+inline constexpr std::size_t max_rank = 16;
 
-        inline void require_rank(std::size_t rank)
-        {
-            if (rank > max_rank) [[unlikely]]
-            {
-                throw_invalid("shape", "a tensor of ", rank, " axes; at most ", max_rank, " are supported");
-            }
-        }
-
-        /// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
-        template <class S>
-        constexpr std::size_t columns_of(const S& shape) noexcept
-        {
-            return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
-        }
-
-        /// Number of rows: the product of the leading axes.
-        template <class S>
-        constexpr std::size_t rows_of(const S& shape) noexcept
-        {
-            std::size_t rows = 1;
-            for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis)
-            {
-                rows *= static_cast<std::size_t>(shape[axis]);
-            }
-            return rows;
-        }
-
-        template <class S, class T>
-        constexpr bool equal_shapes(const S& a, const T& b) noexcept
-        {
-            return a.size() == b.size()
-                   && std::equal(
-                       a.begin(), a.end(), b.begin(),
-                       [](auto m, auto n) { return static_cast<std::size_t>(m) == static_cast<std::size_t>(n); }
-                   );
-        }
-
-        /// Whether `from` stretches to `to` by NumPy's rules without enlarging it.
-        template <class S, class T>
-        constexpr bool broadcasts_to(const S& from, const T& to) noexcept
-        {
-            if (from.size() > to.size())
-            {
-                return false;
-            }
-            const std::size_t shift = to.size() - from.size();
-            for (std::size_t axis = 0; axis < from.size(); ++axis)
-            {
-                const auto extent = static_cast<std::size_t>(from[axis]);
-                if (extent != 1 && extent != static_cast<std::size_t>(to[axis + shift]))
-                {
-                    return false;
-                }
-            }
-            return true;
-        }
-
-        /// Throws std::invalid_argument unless a mask (or weights) of shape `from` fits into an operand of shape `to`.
-        template <class S, class T>
-        void require_broadcast(const char* function, const char* what, const S& from, const T& to)
-        {
-            if (!broadcasts_to(from, to)) [[unlikely]]
-            {
-                throw_invalid(
-                    function, what, " of shape ", tuple_text(from),
-                    " does not broadcast into the operand of shape ", tuple_text(to),
-                    "; align the last axes, and give each axis the operand's extent or 1"
-                );
-            }
-        }
-
-        template <class S, class T>
-        void require_same_shape(const char* function, const char* a_name, const S& a, const char* b_name, const T& b)
-        {
-            if (!equal_shapes(a, b)) [[unlikely]]
-            {
-                throw_invalid(
-                    function, a_name, " has shape ", tuple_text(a), " and ", b_name, " has shape ", tuple_text(b),
-                    "; they must be equal"
-                );
-            }
-        }
-
-        /// A shape type with one more axis; the rank stays known at compile time where it was.
-        template <class S>
-        struct one_more_axis
-        {
-            using type = any_shape;
-        };
-
-        template <class T, std::size_t N>
-        struct one_more_axis<std::array<T, N>>
-        {
-            using type = std::array<std::size_t, N + 1>;
-        };
-
-        template <std::size_t... N>
-        struct one_more_axis<xt::fixed_shape<N...>>
-        {
-            using type = std::array<std::size_t, sizeof...(N) + 1>;
-        };
-
-        /// `shape` with `n` appended as its last axis.
-        template <class S>
-        auto append_axis(const S& shape, std::size_t n)
-        {
-            auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
-            std::copy(shape.begin(), shape.end(), result.begin());
-            result[shape.size()] = n;
-            return result;
-        }
-
-        /// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
-        template <class S>
-        auto to_shape(const S& shape)
-        {
-            if constexpr (std::is_integral_v<S>)
-            {
-                return std::array<std::size_t, 1>{static_cast<std::size_t>(shape)};
-            }
-            else
-            {
-                auto copy = [&] {
-                    if constexpr (requires { std::tuple_size<S>::value; })
-                    {
-                        return std::array<std::size_t, std::tuple_size<S>::value>{};
-                    }
-                    else
-                    {
-                        return any_shape(shape.size());
-                    }
-                }();
-                std::transform(shape.begin(), shape.end(), copy.begin(), [](auto extent) {
-                    return static_cast<std::size_t>(extent);
-                });
-                return copy;
-            }
-        }
-
-        /// Maps a row's number to the sum of index * stride over the leading axes of a shape.
-        ///
-        /// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast one and
-        /// most views cost one multiplication a row; any other layout costs a division an axis.
-        class row_offsets
-        {
-        public:
-
-            row_offsets() noexcept
-            {
-                m_axes[0].stride = 0;
-            }
-
-            /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1 and
-            /// missing axes are broadcast.
-            template <class S, class F, class D>
-            row_offsets(const S& shape, const F& from, const D& strides)
-                : row_offsets()
-            {
-                require_rank(shape.size());
-                for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis)
-                {
-                    const auto extent = static_cast<std::size_t>(shape[axis]);
-                    if (extent == 1)
-                    {
-                        continue;
-                    }
-                    const std::size_t missing = shape.size() - from.size();
-                    const bool broadcast = axis < missing || from[axis - missing] == 1;
-                    push(extent, broadcast ? 0 : static_cast<std::ptrdiff_t>(strides[axis - missing]));
-                }
-            }
-
-            /// The first `axes` axes of a table, nothing broadcast.
-            template <class S, class D>
-            row_offsets(const S& shape, const D& strides, std::size_t axes)
-                : row_offsets()
-            {
-                require_rank(axes);
-                for (std::size_t axis = 0; axis < axes; ++axis)
-                {
-                    if (shape[axis] != 1)
-                    {
-                        push(static_cast<std::size_t>(shape[axis]), static_cast<std::ptrdiff_t>(strides[axis]));
-                    }
-                }
-            }
-
-            /// Copies only the axes there are: rows of operands are handed on several times before a call's first load.
-            XMASK_INLINE row_offsets(const row_offsets& other) noexcept
-            {
-                *this = other;
-            }
-
-            XMASK_INLINE row_offsets& operator=(const row_offsets& other) noexcept
-            {
-                m_count = other.m_count;
-                m_axes[0] = other.m_axes[0];
-                for (std::size_t axis = 1; axis < m_count; ++axis)
-                {
-                    m_axes[axis] = other.m_axes[axis];
-                }
-                return *this;
-            }
-
-            XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept
-            {
-                if (m_count > 1) [[unlikely]]
-                {
-                    return divide(row);
-                }
-                return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
-            }
-
-            /// Whether rows lie `stride` apart, or there is but one.
-            [[nodiscard]] bool uniform(std::size_t stride) const noexcept
-            {
-                return m_count == 0 || (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
-            }
-
-        private:
-
-            struct merged_axis
-            {
-                std::size_t extent;
-                std::ptrdiff_t stride;
-            };
-
-            [[nodiscard, gnu::noinline]] std::ptrdiff_t divide(std::size_t row) const noexcept
-            {
-                std::ptrdiff_t offset = 0;
-                for (std::size_t axis = m_count; axis > 1; --axis)
-                {
-                    const auto& [extent, stride] = m_axes[axis - 1];
-                    const std::size_t next = row / extent;
-                    offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
-                    row = next;
-                }
-                return offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
-            }
-
-            void push(std::size_t extent, std::ptrdiff_t stride)
-            {
-                if (m_count != 0 && m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride)
-                {
-                    m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
-                    return;
-                }
-                m_axes[m_count++] = {extent, stride};
-            }
-
-            // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
-            std::array<merged_axis, max_rank> m_axes;
-            std::size_t m_count = 0;
-        };
-
-        /// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
-        template <class S, class F>
-        row_offsets row_numbers(const S& shape, const F& from)
-        {
-            require_rank(from.size());
-            std::array<std::ptrdiff_t, max_rank> strides;
-            std::ptrdiff_t stride = 1;
-            for (std::size_t axis = from.size(); axis-- > 0;)
-            {
-                strides[axis] = axis + 1 == from.size() ? 0 : stride;
-                stride *= axis + 1 == from.size() ? 1 : static_cast<std::ptrdiff_t>(from[axis]);
-            }
-            return row_offsets(shape, from, strides);
-        }
+inline void require_rank(std::size_t rank) {
+    if (rank > max_rank) [[unlikely]] {
+        throw_invalid("shape", "a tensor of ", rank, " axes; at most ", max_rank, " are supported");
     }
 }
+
+/// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
+template <class S>
+constexpr std::size_t columns_of(const S& shape) noexcept {
+    return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
+}
+
+/// Number of rows: the product of the leading axes.
+template <class S>
+constexpr std::size_t rows_of(const S& shape) noexcept {
+    std::size_t rows = 1;
+    for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
+        rows *= static_cast<std::size_t>(shape[axis]);
+    }
+    return rows;
+}
+
+template <class S, class T>
+constexpr bool equal_shapes(const S& a, const T& b) noexcept {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](auto m, auto n) {
+               return static_cast<std::size_t>(m) == static_cast<std::size_t>(n);
+           });
+}
+
+/// Whether `from` stretches to `to` by NumPy's rules without enlarging it.
+template <class S, class T>
+constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
+    if (from.size() > to.size()) {
+        return false;
+    }
+    const std::size_t shift = to.size() - from.size();
+    for (std::size_t axis = 0; axis < from.size(); ++axis) {
+        const auto extent = static_cast<std::size_t>(from[axis]);
+        if (extent != 1 && extent != static_cast<std::size_t>(to[axis + shift])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Throws std::invalid_argument unless a mask (or weights) of shape `from` fits into an operand of
+/// shape `to`.
+template <class S, class T>
+void require_broadcast(const char* function, const char* what, const S& from, const T& to) {
+    if (!broadcasts_to(from, to)) [[unlikely]] {
+        throw_invalid(
+            function, what, " of shape ", tuple_text(from),
+            " does not broadcast into the operand of shape ", tuple_text(to),
+            "; align the last axes, and give each axis the operand's extent or 1"
+        );
+    }
+}
+
+template <class S, class T>
+void require_same_shape(
+    const char* function, const char* a_name, const S& a, const char* b_name, const T& b
+) {
+    if (!equal_shapes(a, b)) [[unlikely]] {
+        throw_invalid(
+            function, a_name, " has shape ", tuple_text(a), " and ", b_name, " has shape ",
+            tuple_text(b), "; they must be equal"
+        );
+    }
+}
+
+/// A shape type with one more axis; the rank stays known at compile time where it was.
+template <class S>
+struct one_more_axis {
+    using type = any_shape;
+};
+
+template <class T, std::size_t N>
+struct one_more_axis<std::array<T, N>> {
+    using type = std::array<std::size_t, N + 1>;
+};
+
+template <std::size_t... N>
+struct one_more_axis<xt::fixed_shape<N...>> {
+    using type = std::array<std::size_t, sizeof...(N) + 1>;
+};
+
+/// `shape` with `n` appended as its last axis.
+template <class S>
+auto append_axis(const S& shape, std::size_t n) {
+    auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
+    std::copy(shape.begin(), shape.end(), result.begin());
+    result[shape.size()] = n;
+    return result;
+}
+
+/// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
+template <class S>
+auto to_shape(const S& shape) {
+    if constexpr (std::is_integral_v<S>) {
+        return std::array<std::size_t, 1>{static_cast<std::size_t>(shape)};
+    } else {
+        auto copy = [&] {
+            if constexpr (requires { std::tuple_size<S>::value; }) {
+                return std::array<std::size_t, std::tuple_size<S>::value>{};
+            } else {
+                return any_shape(shape.size());
+            }
+        }();
+        std::transform(shape.begin(), shape.end(), copy.begin(), [](auto extent) {
+            return static_cast<std::size_t>(extent);
+        });
+        return copy;
+    }
+}
+
+/// Maps a row's number to the sum of index * stride over the leading axes of a shape.
+///
+/// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast
+/// one and most views cost one multiplication a row; any other layout costs a division an axis.
+class row_offsets {
+public:
+    row_offsets() noexcept { m_axes[0].stride = 0; }
+
+    /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1
+    /// and missing axes are broadcast.
+    template <class S, class F, class D>
+    row_offsets(const S& shape, const F& from, const D& strides) : row_offsets() {
+        require_rank(shape.size());
+        for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
+            const auto extent = static_cast<std::size_t>(shape[axis]);
+            if (extent == 1) {
+                continue;
+            }
+            const std::size_t missing = shape.size() - from.size();
+            const bool broadcast = axis < missing || from[axis - missing] == 1;
+            push(extent, broadcast ? 0 : static_cast<std::ptrdiff_t>(strides[axis - missing]));
+        }
+    }
+
+    /// The first `axes` axes of a table, nothing broadcast.
+    template <class S, class D>
+    row_offsets(const S& shape, const D& strides, std::size_t axes) : row_offsets() {
+        require_rank(axes);
+        for (std::size_t axis = 0; axis < axes; ++axis) {
+            if (shape[axis] != 1) {
+                push(
+                    static_cast<std::size_t>(shape[axis]),
+                    static_cast<std::ptrdiff_t>(strides[axis])
+                );
+            }
+        }
+    }
+
+    /// Copies only the axes there are: rows of operands are handed on several times before a call's
+    /// first load.
+    XMASK_INLINE row_offsets(const row_offsets& other) noexcept { *this = other; }
+
+    XMASK_INLINE row_offsets& operator=(const row_offsets& other) noexcept {
+        m_count = other.m_count;
+        m_axes[0] = other.m_axes[0];
+        for (std::size_t axis = 1; axis < m_count; ++axis) {
+            m_axes[axis] = other.m_axes[axis];
+        }
+        return *this;
+    }
+
+    XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept {
+        if (m_count > 1) [[unlikely]] {
+            return divide(row);
+        }
+        return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+    }
+
+    /// Whether rows lie `stride` apart, or there is but one.
+    [[nodiscard]] bool uniform(std::size_t stride) const noexcept {
+        return m_count == 0 ||
+               (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
+    }
+
+private:
+    struct merged_axis {
+        std::size_t extent;
+        std::ptrdiff_t stride;
+    };
+
+    [[nodiscard, gnu::noinline]] std::ptrdiff_t divide(std::size_t row) const noexcept {
+        std::ptrdiff_t offset = 0;
+        for (std::size_t axis = m_count; axis > 1; --axis) {
+            const auto& [extent, stride] = m_axes[axis - 1];
+            const std::size_t next = row / extent;
+            offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
+            row = next;
+        }
+        return offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+    }
+
+    void push(std::size_t extent, std::ptrdiff_t stride) {
+        if (m_count != 0 &&
+            m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride) {
+            m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
+            return;
+        }
+        m_axes[m_count++] = {extent, stride};
+    }
+
+    // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
+    std::array<merged_axis, max_rank> m_axes;
+    std::size_t m_count = 0;
+};
+
+/// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
+template <class S, class F>
+row_offsets row_numbers(const S& shape, const F& from) {
+    require_rank(from.size());
+    std::array<std::ptrdiff_t, max_rank> strides;
+    std::ptrdiff_t stride = 1;
+    for (std::size_t axis = from.size(); axis-- > 0;) {
+        strides[axis] = axis + 1 == from.size() ? 0 : stride;
+        stride *= axis + 1 == from.size() ? 1 : static_cast<std::ptrdiff_t>(from[axis]);
+    }
+    return row_offsets(shape, from, strides);
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -25,30 +25,29 @@
 
 #include "abi.hpp"
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Any xtensor expression: a container, a view, a lazy function, a mask.
-    template <class E>
-    concept expression = xt::is_xexpression<std::decay_t<E>>::value;
+namespace xmask::inline XMASK_ABI {
+/// Any xtensor expression: a container, a view, a lazy function, a mask.
+template <class E>
+concept expression = xt::is_xexpression<std::decay_t<E>>::value;
 
-    /// The type of an expression's elements.
-    template <class E>
-    using value_type_t = typename std::decay_t<E>::value_type;
+/// The type of an expression's elements.
+template <class E>
+using value_type_t = typename std::decay_t<E>::value_type;
 
-    namespace detail
-    {
-        /// How an expression is kept inside a lazy one: an lvalue by reference, an rvalue moved in.
-        template <class E>
-        using closure_t = xt::const_xclosure_t<E>;
+namespace detail {
+/// How an expression is kept inside a lazy one: an lvalue by reference, an rvalue moved in.
+template <class E>
+using closure_t = xt::const_xclosure_t<E>;
 
-        /// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An adapted
-        /// std::vector<bool>, whose elements are bits, is none.
-        template <class E>
-        concept has_memory = xt::has_data_interface<std::decay_t<E>>::value
-                             && xt::has_strides<std::decay_t<E>>::value && requires(const std::decay_t<E>& e) {
-                                    requires std::is_pointer_v<std::decay_t<decltype(e.data())>>;
-                                    requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
-                                    e.data_offset();
-                                };
-    }
-}
+/// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An
+/// adapted std::vector<bool>, whose elements are bits, is none.
+template <class E>
+concept has_memory =
+    xt::has_data_interface<std::decay_t<E>>::value && xt::has_strides<std::decay_t<E>>::value &&
+    requires(const std::decay_t<E>& e) {
+        requires std::is_pointer_v<std::decay_t<decltype(e.data())>>;
+        requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
+        e.data_offset();
+    };
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -19,217 +19,209 @@
 /// @file
 /// Attention under a mask, and its gradients.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        template <class E>
-        consteval bool holds_blas_numbers()
-        {
-            if constexpr (expression<E>)
-            {
-                using value = std::remove_cv_t<value_type_t<E>>;
-                return std::is_same_v<value, float> || std::is_same_v<value, double>;
-            }
-            return false;
-        }
-
-        /// Fails to compile, with one sentence, unless all are tensors of float or double, and M is a mask.
-        template <class M, class... E>
-        consteval bool require_attention()
-        {
-            constexpr bool real = (holds_blas_numbers<E>() && ...);
-            static_assert(
-                real, "xmask: attention takes query, key, value, then the mask; the first three are tensors (or lazy "
-                      "expressions) of float or double."
-            );
-            if constexpr (real)
-            {
-                return require_mask<M>();
-            }
-            return false;
-        }
-
-        template <class... E>
-        using attention_real = std::common_type_t<std::remove_cv_t<value_type_t<E>>...>;
-
-        template <class S>
-        void require_matrices(const char* function, const char* what, const S& shape)
-        {
-            if (shape.size() < 2) [[unlikely]]
-            {
-                throw_invalid(function, what, " has shape ", tuple_text(shape), "; expected (..., tokens, features)");
-            }
-        }
-
-        /// Throws std::invalid_argument unless the shapes fit; gives that of the scores.
-        template <class Q, class K, class V, class M>
-        any_shape scores_shape(
-            const char* function, const Q& query, const K& key, const V& value, const M& m, const attention_options& options
-        )
-        {
-            require_matrices(function, "the query", query);
-            require_matrices(function, "the key", key);
-            require_matrices(function, "the value", value);
-            const auto from_end = [](const auto& shape, std::size_t axis) {
-                return static_cast<std::size_t>(shape[shape.size() - axis]);
-            };
-            if (from_end(query, 1) != from_end(key, 1)) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "the query has shape ", tuple_text(query), " and the key ", tuple_text(key),
-                    "; expected as many features of both, the last axis"
-                );
-            }
-            if (from_end(key, 2) != from_end(value, 2)) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "the key has shape ", tuple_text(key), " and the value ", tuple_text(value),
-                    "; expected as many tokens of both, the last axis but one"
-                );
-            }
-            const any_shape leading = without_last(query, 2);
-            const auto require_leading = [&](const char* what, const any_shape& shape) {
-                if (!broadcasts_to(shape, leading)) [[unlikely]]
-                {
-                    throw_invalid(
-                        function, what, " has the leading axes ", tuple_text(shape), ", which do not broadcast into ",
-                        tuple_text(leading), ", those of the query"
-                    );
-                }
-            };
-            require_leading("the key", without_last(key, 2));
-            require_leading("the value", without_last(value, 2));
-            const any_shape shape = append_axis(append_axis(leading, from_end(query, 2)), from_end(key, 2));
-            require_rank(shape.size());
-            require_broadcast(function, "a mask", m, shape);
-            if (options.bias.get() != nullptr)
-            {
-                require_broadcast(function, "a bias", options.bias.get()->shape(), shape);
-            }
-            if (options.sinks.get() != nullptr)
-            {
-                require_broadcast(function, "a tensor of sinks", options.sinks.get()->shape(), leading);
-            }
-            if (!(options.soft_cap >= 0)) [[unlikely]]
-            {
-                throw_invalid(function, "soft_cap ", options.soft_cap, "; expected a positive number, or 0 for none");
-            }
-            return shape;
-        }
-
-        /// A container of zeros of a shape.
-        template <class To, class S>
-        To zeros_of(const char* function, const S& shape)
-        {
-            To result;
-            resize_or_check(function, "the result", result, shape);
-            result.fill(0);
-            return result;
-        }
-
-        /// Gives `to` what was computed beside it, without a copy where the types are the same.
-        template <class To, class From>
-        void hand_over(To& to, From& from)
-        {
-            if constexpr (std::is_same_v<To, From>)
-            {
-                to = std::move(from);
-            }
-            else
-            {
-                assign_rows(to, from);
-            }
-        }
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+template <class E>
+consteval bool holds_blas_numbers() {
+    if constexpr (expression<E>) {
+        using value = std::remove_cv_t<value_type_t<E>>;
+        return std::is_same_v<value, float> || std::is_same_v<value, double>;
     }
+    return false;
+}
 
-    /// softmax(scale * query key^T) value over the pairs that the mask keeps: scaled dot-product attention.
-    ///
-    /// query (..., q, features), key (..., k, features), value (..., k, value features): tensors or lazy expressions of
-    /// float or double, of any layout; the leading axes of key and value broadcast into those of the query, so that (b,
-    /// heads, group, q, d) and (b, heads, 1, k, d) are grouped queries. m broadcasts into (..., q, k): true means that
-    /// the query sees the key. Gives a row-major container of shape (..., q, value features). options: scale, soft cap,
-    /// bias, sinks. A query that keeps no key gives 0. NaN and infinities in a key or value show only in queries that
-    /// keep it, and change no bit of any other.
-    /// Throws std::invalid_argument where shapes do not fit.
-    ///
-    /// Work is done in tiles of 64 x 64 pairs, two matrix products each: none where nothing is kept, and no look at the
-    /// mask where everything is; see tiles(). Needs memory for a few tiles, and a bit for each pair of a mask without
-    /// structure in 64 rows. Tensors whose rows lie side by side in memory are read in place. A BLAS gains nothing by
-    /// sharing so small products among its threads: one thread is best (OPENBLAS_NUM_THREADS=1).
-    ///
-    ///     auto causal = xmask::keep_causal(n, n);
-    ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
-    template <class Q, class K, class V, class M>
-    auto masked_attention(const Q& query, const K& key, const V& value, const M& m, const attention_options& options = {})
-    {
-        if constexpr (detail::require_attention<M, Q, K, V>())
+/// Fails to compile, with one sentence, unless all are tensors of float or double, and M is a mask.
+template <class M, class... E>
+consteval bool require_attention() {
+    constexpr bool real = (holds_blas_numbers<E>() && ...);
+    static_assert(
+        real,
+        "xmask: attention takes query, key, value, then the mask; the first three are tensors (or lazy "
+        "expressions) of float or double."
+    );
+    if constexpr (real) {
+        return require_mask<M>();
+    }
+    return false;
+}
+
+template <class... E>
+using attention_real = std::common_type_t<std::remove_cv_t<value_type_t<E>>...>;
+
+template <class S>
+void require_matrices(const char* function, const char* what, const S& shape) {
+    if (shape.size() < 2) [[unlikely]] {
+        throw_invalid(
+            function, what, " has shape ", tuple_text(shape), "; expected (..., tokens, features)"
+        );
+    }
+}
+
+/// Throws std::invalid_argument unless the shapes fit; gives that of the scores.
+template <class Q, class K, class V, class M>
+any_shape scores_shape(
+    const char* function, const Q& query, const K& key, const V& value, const M& m,
+    const attention_options& options
+) {
+    require_matrices(function, "the query", query);
+    require_matrices(function, "the key", key);
+    require_matrices(function, "the value", value);
+    const auto from_end = [](const auto& shape, std::size_t axis) {
+        return static_cast<std::size_t>(shape[shape.size() - axis]);
+    };
+    if (from_end(query, 1) != from_end(key, 1)) [[unlikely]] {
+        throw_invalid(
+            function, "the query has shape ", tuple_text(query), " and the key ", tuple_text(key),
+            "; expected as many features of both, the last axis"
+        );
+    }
+    if (from_end(key, 2) != from_end(value, 2)) [[unlikely]] {
+        throw_invalid(
+            function, "the key has shape ", tuple_text(key), " and the value ", tuple_text(value),
+            "; expected as many tokens of both, the last axis but one"
+        );
+    }
+    const any_shape leading = without_last(query, 2);
+    const auto require_leading = [&](const char* what, const any_shape& shape) {
+        if (!broadcasts_to(shape, leading)) [[unlikely]] {
+            throw_invalid(
+                function, what, " has the leading axes ", tuple_text(shape),
+                ", which do not broadcast into ", tuple_text(leading), ", those of the query"
+            );
+        }
+    };
+    require_leading("the key", without_last(key, 2));
+    require_leading("the value", without_last(value, 2));
+    const any_shape shape = append_axis(append_axis(leading, from_end(query, 2)), from_end(key, 2));
+    require_rank(shape.size());
+    require_broadcast(function, "a mask", m, shape);
+    if (options.bias.get() != nullptr) {
+        require_broadcast(function, "a bias", options.bias.get()->shape(), shape);
+    }
+    if (options.sinks.get() != nullptr) {
+        require_broadcast(function, "a tensor of sinks", options.sinks.get()->shape(), leading);
+    }
+    if (!(options.soft_cap >= 0)) [[unlikely]] {
+        throw_invalid(
+            function, "soft_cap ", options.soft_cap, "; expected a positive number, or 0 for none"
+        );
+    }
+    return shape;
+}
+
+/// A container of zeros of a shape.
+template <class To, class S>
+To zeros_of(const char* function, const S& shape) {
+    To result;
+    resize_or_check(function, "the result", result, shape);
+    result.fill(0);
+    return result;
+}
+
+/// Gives `to` what was computed beside it, without a copy where the types are the same.
+template <class To, class From>
+void hand_over(To& to, From& from) {
+    if constexpr (std::is_same_v<To, From>) {
+        to = std::move(from);
+    } else {
+        assign_rows(to, from);
+    }
+}
+} // namespace detail
+
+/// softmax(scale * query key^T) value over the pairs that the mask keeps: scaled dot-product
+/// attention.
+///
+/// query (..., q, features), key (..., k, features), value (..., k, value features): tensors or
+/// lazy expressions of float or double, of any layout; the leading axes of key and value broadcast
+/// into those of the query, so that (b, heads, group, q, d) and (b, heads, 1, k, d) are grouped
+/// queries. m broadcasts into (..., q, k): true means that the query sees the key. Gives a
+/// row-major container of shape (..., q, value features). options: scale, soft cap, bias, sinks. A
+/// query that keeps no key gives 0. NaN and infinities in a key or value show only in queries that
+/// keep it, and change no bit of any other. Throws std::invalid_argument where shapes do not fit.
+///
+/// Work is done in tiles of 64 x 64 pairs, two matrix products each: none where nothing is kept,
+/// and no look at the mask where everything is; see tiles(). Needs memory for a few tiles, and a
+/// bit for each pair of a mask without structure in 64 rows. Tensors whose rows lie side by side in
+/// memory are read in place. A BLAS gains nothing by sharing so small products among its threads:
+/// one thread is best (OPENBLAS_NUM_THREADS=1).
+///
+///     auto causal = xmask::keep_causal(n, n);
+///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
+template <class Q, class K, class V, class M>
+auto masked_attention(
+    const Q& query, const K& key, const V& value, const M& m, const attention_options& options = {}
+) {
+    if constexpr (detail::require_attention<M, Q, K, V>()) {
+        using T = detail::attention_real<Q, K, V>;
+        constexpr const char* name = "masked_attention";
+        const auto shape = detail::scores_shape(
+            name, query.shape(), key.shape(), value.shape(), m.shape(), options
+        );
+        auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
+        result_shape.back() = detail::columns_of(value.shape());
+        using result_type = detail::row_major_copy_t<T, Q>;
+        auto result = detail::zeros_of<result_type>(name, result_shape);
+        const auto leading = detail::without_last(shape, 2);
+        const detail::matrix_stack<const T> queries(query, leading);
+        const detail::matrix_stack<const T> keys(key, leading);
+        const detail::matrix_stack<const T> values(value, leading);
+        const detail::matrix_stack<T> to(result, leading);
+        detail::attention_walk<T, M>(m, shape, queries, keys, values, options).forward(to);
+        return result;
+    }
+}
+
+/// The gradients of masked_attention(query, key, value, m, options) by query, key and value, given
+/// that by its result.
+///
+/// upstream: of the result's shape. by_query, by_key, by_value: containers, which are given the
+/// shapes of query, key and value, or tensors and views of those shapes. What is dropped is never
+/// seen: a key or value that no query keeps has the gradient 0, as a query has that keeps none,
+/// whatever stands there. Throws std::invalid_argument where shapes do not fit, before anything is
+/// written. The scores are computed again, twice: seven matrix products a tile in all, and no
+/// memory beside the gradients and a few tiles.
+///
+///     xt::xtensor<float, 3> dq, dk, dv;
+///     xmask::masked_attention_gradient(query, key, value, xmask::keep_causal(n, n), hidden, dq, dk, dv);
+template <class Q, class K, class V, class M, class G, class DQ, class DK, class DV>
+void masked_attention_gradient(
+    const Q& query, const K& key, const V& value, const M& m, const G& upstream, DQ&& by_query,
+    DK&& by_key, DV&& by_value, const attention_options& options = {}
+) {
+    if constexpr (detail::require_attention<M, Q, K, V, G>()) {
+        using T = detail::attention_real<Q, K, V>;
+        constexpr const char* name = "masked_attention_gradient";
+        const auto shape = detail::scores_shape(
+            name, query.shape(), key.shape(), value.shape(), m.shape(), options
+        );
+        auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
+        result_shape.back() = detail::columns_of(value.shape());
+        detail::require_same_shape(
+            name, "the upstream gradient", upstream.shape(), "attention", result_shape
+        );
+        detail::resize_or_check(name, "the gradient by query", by_query, query.shape());
+        detail::resize_or_check(name, "the gradient by key", by_key, key.shape());
+        detail::resize_or_check(name, "the gradient by value", by_value, value.shape());
+        // A gradient may be written where one of the tensors lies, so it is computed beside it.
+        auto own_query = detail::zeros_of<detail::row_major_copy_t<T, Q>>(name, query.shape());
+        auto own_key = detail::zeros_of<detail::row_major_copy_t<T, K>>(name, key.shape());
+        auto own_value = detail::zeros_of<detail::row_major_copy_t<T, V>>(name, value.shape());
         {
-            using T = detail::attention_real<Q, K, V>;
-            constexpr const char* name = "masked_attention";
-            const auto shape = detail::scores_shape(name, query.shape(), key.shape(), value.shape(), m.shape(), options);
-            auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
-            result_shape.back() = detail::columns_of(value.shape());
-            using result_type = detail::row_major_copy_t<T, Q>;
-            auto result = detail::zeros_of<result_type>(name, result_shape);
             const auto leading = detail::without_last(shape, 2);
             const detail::matrix_stack<const T> queries(query, leading);
             const detail::matrix_stack<const T> keys(key, leading);
             const detail::matrix_stack<const T> values(value, leading);
-            const detail::matrix_stack<T> to(result, leading);
-            detail::attention_walk<T, M>(m, shape, queries, keys, values, options).forward(to);
-            return result;
+            const detail::matrix_stack<const T> outer(upstream, leading);
+            const detail::matrix_stack<T> to_query(own_query, leading);
+            const detail::matrix_stack<T> to_key(own_key, leading);
+            const detail::matrix_stack<T> to_value(own_value, leading);
+            detail::attention_walk<T, M>(m, shape, queries, keys, values, options)
+                .backward(outer, to_query, to_key, to_value);
         }
-    }
-
-    /// The gradients of masked_attention(query, key, value, m, options) by query, key and value, given that by its
-    /// result.
-    ///
-    /// upstream: of the result's shape. by_query, by_key, by_value: containers, which are given the shapes of query,
-    /// key and value, or tensors and views of those shapes. What is dropped is never seen: a key or value that no query
-    /// keeps has the gradient 0, as a query has that keeps none, whatever stands there.
-    /// Throws std::invalid_argument where shapes do not fit, before anything is written.
-    /// The scores are computed again, twice: seven matrix products a tile in all, and no memory beside the gradients
-    /// and a few tiles.
-    ///
-    ///     xt::xtensor<float, 3> dq, dk, dv;
-    ///     xmask::masked_attention_gradient(query, key, value, xmask::keep_causal(n, n), hidden, dq, dk, dv);
-    template <class Q, class K, class V, class M, class G, class DQ, class DK, class DV>
-    void masked_attention_gradient(
-        const Q& query, const K& key, const V& value, const M& m, const G& upstream, DQ&& by_query, DK&& by_key,
-        DV&& by_value, const attention_options& options = {}
-    )
-    {
-        if constexpr (detail::require_attention<M, Q, K, V, G>())
-        {
-            using T = detail::attention_real<Q, K, V>;
-            constexpr const char* name = "masked_attention_gradient";
-            const auto shape = detail::scores_shape(name, query.shape(), key.shape(), value.shape(), m.shape(), options);
-            auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
-            result_shape.back() = detail::columns_of(value.shape());
-            detail::require_same_shape(name, "the upstream gradient", upstream.shape(), "attention", result_shape);
-            detail::resize_or_check(name, "the gradient by query", by_query, query.shape());
-            detail::resize_or_check(name, "the gradient by key", by_key, key.shape());
-            detail::resize_or_check(name, "the gradient by value", by_value, value.shape());
-            // A gradient may be written where one of the tensors lies, so it is computed beside it.
-            auto own_query = detail::zeros_of<detail::row_major_copy_t<T, Q>>(name, query.shape());
-            auto own_key = detail::zeros_of<detail::row_major_copy_t<T, K>>(name, key.shape());
-            auto own_value = detail::zeros_of<detail::row_major_copy_t<T, V>>(name, value.shape());
-            {
-                const auto leading = detail::without_last(shape, 2);
-                const detail::matrix_stack<const T> queries(query, leading);
-                const detail::matrix_stack<const T> keys(key, leading);
-                const detail::matrix_stack<const T> values(value, leading);
-                const detail::matrix_stack<const T> outer(upstream, leading);
-                const detail::matrix_stack<T> to_query(own_query, leading);
-                const detail::matrix_stack<T> to_key(own_key, leading);
-                const detail::matrix_stack<T> to_value(own_value, leading);
-                detail::attention_walk<T, M>(m, shape, queries, keys, values, options)
-                    .backward(outer, to_query, to_key, to_value);
-            }
-            detail::hand_over(by_query, own_query);
-            detail::hand_over(by_key, own_key);
-            detail::hand_over(by_value, own_value);
-        }
+        detail::hand_over(by_query, own_query);
+        detail::hand_over(by_key, own_key);
+        detail::hand_over(by_value, own_value);
     }
 }
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -19,174 +19,143 @@
 /// @file
 /// What attention may be asked for beside its mask: scale, soft cap, bias, sinks.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// Rows of some tensor, read as T.
-        template <class T>
-        class added_rows
-        {
-        public:
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Rows of some tensor, read as T.
+template <class T>
+class added_rows {
+public:
+    virtual ~added_rows() = default;
 
-            virtual ~added_rows() = default;
+    /// Columns [c, c + count) of row r.
+    virtual void read(std::size_t r, std::size_t c, std::size_t count, T* to) const = 0;
+};
 
-            /// Columns [c, c + count) of row r.
-            virtual void read(std::size_t r, std::size_t c, std::size_t count, T* to) const = 0;
-        };
+template <class T, class Rows>
+class added_rows_of final : public added_rows<T> {
+public:
+    explicit added_rows_of(Rows rows) : m_rows(std::move(rows)) {}
 
-        template <class T, class Rows>
-        class added_rows_of final : public added_rows<T>
-        {
-        public:
-
-            explicit added_rows_of(Rows rows)
-                : m_rows(std::move(rows))
-            {
+    void read(std::size_t r, std::size_t c, std::size_t count, T* to) const override {
+        auto row = m_rows.row(r);
+        for (std::size_t end = c + count; c < end;) {
+            for (const std::size_t ready = row.prepare(c, end); c < ready;) {
+                const std::size_t width = std::min(word_columns, ready - c);
+                store_block<false>(to, row.read(c, width, first_bits(width)), width);
+                c += width;
+                to += width;
             }
-
-            void read(std::size_t r, std::size_t c, std::size_t count, T* to) const override
-            {
-                auto row = m_rows.row(r);
-                for (std::size_t end = c + count; c < end;)
-                {
-                    for (const std::size_t ready = row.prepare(c, end); c < ready;)
-                    {
-                        const std::size_t width = std::min(word_columns, ready - c);
-                        store_block<false>(to, row.read(c, width, first_bits(width)), width);
-                        c += width;
-                        to += width;
-                    }
-                }
-            }
-
-        private:
-
-            Rows m_rows;
-        };
-
-        /// Some tensor of numbers, broadcast to a shape that is known when its rows are made.
-        class added_tensor
-        {
-        public:
-
-            virtual ~added_tensor() = default;
-            [[nodiscard]] virtual any_shape shape() const = 0;
-            [[nodiscard]] virtual std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float) const = 0;
-            [[nodiscard]] virtual std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double) const = 0;
-        };
-
-        template <class CTE>
-        class added_tensor_of final : public added_tensor
-        {
-        public:
-
-            template <class E>
-            explicit added_tensor_of(E&& e)
-                : m_expression(std::forward<E>(e))
-            {
-            }
-
-            [[nodiscard]] any_shape shape() const override
-            {
-                const auto& extents = m_expression.shape();
-                return any_shape(extents.begin(), extents.end());
-            }
-
-            [[nodiscard]] std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float) const override
-            {
-                return make<float>(shape);
-            }
-
-            [[nodiscard]] std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double) const override
-            {
-                return make<double>(shape);
-            }
-
-        private:
-
-            template <class T>
-            std::unique_ptr<added_rows<T>> make(const any_shape& shape) const
-            {
-                auto rows = make_operand<T>(m_expression, shape);
-                return std::make_unique<added_rows_of<T, decltype(rows)>>(std::move(rows));
-            }
-
-            CTE m_expression;
-        };
-
-        template <class E>
-        consteval bool require_term()
-        {
-            constexpr bool numbers = [] {
-                if constexpr (expression<E>)
-                {
-                    using value = std::remove_cv_t<value_type_t<E>>;
-                    return !mask_expression<E> && std::is_arithmetic_v<value> && !std::is_same_v<value, bool>;
-                }
-                return false;
-            }();
-            static_assert(
-                numbers, "xmask: attention adds a tensor (or lazy expression) of numbers to its scores; a mask is its fourth "
-                         "argument."
-            );
-            return numbers;
         }
     }
 
-    /// A number, or a tensor or lazy expression of numbers, of any type, that attention adds. A tensor is held by
-    /// reference if it is an lvalue.
-    class attention_term
-    {
-    public:
+private:
+    Rows m_rows;
+};
 
-        /// Nothing.
-        attention_term() = default;
+/// Some tensor of numbers, broadcast to a shape that is known when its rows are made.
+class added_tensor {
+public:
+    virtual ~added_tensor() = default;
+    [[nodiscard]] virtual any_shape shape() const = 0;
+    [[nodiscard]] virtual std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float)
+        const = 0;
+    [[nodiscard]] virtual std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double)
+        const = 0;
+};
 
-        template <class V>
-            requires std::is_arithmetic_v<V>
-        attention_term(V value)
-            : attention_term(xt::xarray<double>(static_cast<double>(value)))
-        {
+template <class CTE>
+class added_tensor_of final : public added_tensor {
+public:
+    template <class E>
+    explicit added_tensor_of(E&& e) : m_expression(std::forward<E>(e)) {}
+
+    [[nodiscard]] any_shape shape() const override {
+        const auto& extents = m_expression.shape();
+        return any_shape(extents.begin(), extents.end());
+    }
+
+    [[nodiscard]] std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float)
+        const override {
+        return make<float>(shape);
+    }
+
+    [[nodiscard]] std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double)
+        const override {
+        return make<double>(shape);
+    }
+
+private:
+    template <class T>
+    std::unique_ptr<added_rows<T>> make(const any_shape& shape) const {
+        auto rows = make_operand<T>(m_expression, shape);
+        return std::make_unique<added_rows_of<T, decltype(rows)>>(std::move(rows));
+    }
+
+    CTE m_expression;
+};
+
+template <class E>
+consteval bool require_term() {
+    constexpr bool numbers = [] {
+        if constexpr (expression<E>) {
+            using value = std::remove_cv_t<value_type_t<E>>;
+            return !mask_expression<E> && std::is_arithmetic_v<value> &&
+                   !std::is_same_v<value, bool>;
         }
-
-        template <expression E>
-            requires(!std::is_same_v<std::remove_cvref_t<E>, attention_term>)
-        attention_term(E&& e)
-        {
-            if constexpr (detail::require_term<E>())
-            {
-                m_term = std::make_shared<detail::added_tensor_of<detail::closure_t<E>>>(std::forward<E>(e));
-            }
-        }
-
-        [[nodiscard]] const detail::added_tensor* get() const noexcept
-        {
-            return m_term.get();
-        }
-
-    private:
-
-        std::shared_ptr<const detail::added_tensor> m_term;
-    };
-
-    /// Options of attention.
-    ///
-    ///     auto y = xmask::masked_attention(query, key, value, xmask::keep_causal(n, n), {.scale = 0.125, .soft_cap = 50});
-    struct attention_options
-    {
-        /// What the products of queries and keys are multiplied by; 1 / sqrt(features) where it is not set.
-        std::optional<double> scale = std::nullopt;
-
-        /// Scores become soft_cap * tanh(score / soft_cap); 0 leaves them as they are.
-        double soft_cap = 0;
-
-        /// Is added to the scores, after the soft cap. Broadcasts into (..., queries, keys).
-        attention_term bias = {};
-
-        /// A logit for each head, of a shape that broadcasts into the leading axes of the query, or one number: it
-        /// joins the sum by which a query's weights are divided, as a key without a value would (Xiao et al., Efficient
-        /// Streaming Language Models with Attention Sinks, 2023).
-        attention_term sinks = {};
-    };
+        return false;
+    }();
+    static_assert(
+        numbers,
+        "xmask: attention adds a tensor (or lazy expression) of numbers to its scores; a mask is its fourth "
+        "argument."
+    );
+    return numbers;
 }
+} // namespace detail
+
+/// A number, or a tensor or lazy expression of numbers, of any type, that attention adds. A tensor
+/// is held by reference if it is an lvalue.
+class attention_term {
+public:
+    /// Nothing.
+    attention_term() = default;
+
+    template <class V>
+        requires std::is_arithmetic_v<V>
+    attention_term(V value) : attention_term(xt::xarray<double>(static_cast<double>(value))) {}
+
+    template <expression E>
+        requires(!std::is_same_v<std::remove_cvref_t<E>, attention_term>)
+    attention_term(E&& e) {
+        if constexpr (detail::require_term<E>()) {
+            m_term =
+                std::make_shared<detail::added_tensor_of<detail::closure_t<E>>>(std::forward<E>(e));
+        }
+    }
+
+    [[nodiscard]] const detail::added_tensor* get() const noexcept { return m_term.get(); }
+
+private:
+    std::shared_ptr<const detail::added_tensor> m_term;
+};
+
+/// Options of attention.
+///
+///     auto y = xmask::masked_attention(query, key, value, xmask::keep_causal(n, n), {.scale = 0.125, .soft_cap = 50});
+struct attention_options {
+    /// What the products of queries and keys are multiplied by; 1 / sqrt(features) where it is not
+    /// set.
+    std::optional<double> scale = std::nullopt;
+
+    /// Scores become soft_cap * tanh(score / soft_cap); 0 leaves them as they are.
+    double soft_cap = 0;
+
+    /// Is added to the scores, after the soft cap. Broadcasts into (..., queries, keys).
+    attention_term bias = {};
+
+    /// A logit for each head, of a shape that broadcasts into the leading axes of the query, or one
+    /// number: it joins the sum by which a query's weights are divided, as a key without a value
+    /// would (Xiao et al., Efficient Streaming Language Models with Attention Sinks, 2023).
+    attention_term sinks = {};
+};
+} // namespace xmask::inline XMASK_ABI

@@ -1,9 +1,9 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
 #include <algorithm>
-#include <complex>    // xtensor-blas uses it and does not include it
+#include <complex> // xtensor-blas uses it and does not include it
 #include <cstddef>
 
 #include <xtensor-blas/xblas_config.hpp>
@@ -13,44 +13,41 @@
 #include "../core/abi.hpp"
 
 /// @file
-/// The only file that names xtensor-blas: the matrix product, on blocks of matrices as they lie in memory.
+/// The only file that names xtensor-blas: the matrix product, on blocks of matrices as they lie in
+/// memory.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// Whether a factor is transposed.
-    enum class turned : bool
-    {
-        no,
-        yes
-    };
+namespace xmask::inline XMASK_ABI::detail {
+/// Whether a factor is transposed.
+enum class turned : bool { no, yes };
 
-    /// A block of a row-major matrix: rows lie `stride` elements apart.
-    template <class T>
-    struct block_of
-    {
-        T* first;
-        std::size_t stride;
-    };
+/// A block of a row-major matrix: rows lie `stride` elements apart.
+template <class T>
+struct block_of {
+    T* first;
+    std::size_t stride;
+};
 
-    /// C = alpha A B + beta C, of C (m, n), and of A (m, k) and B (k, n) or what is so when turned. T is float or
-    /// double.
-    template <class T>
-    void gemm(
-        turned turn_a, turned turn_b, std::size_t m, std::size_t n, std::size_t k, T alpha, block_of<const T> a,
-        block_of<const T> b, T beta, block_of<T> c
-    )
-    {
-        using index = xt::blas_index_t;
-        if (m == 0 || n == 0)
-        {
-            return;
-        }
-        const auto number = [](std::size_t x) { return static_cast<index>(std::max<std::size_t>(x, 1)); };
-        const auto transpose = [](turned t) { return t == turned::yes ? cxxblas::Trans : cxxblas::NoTrans; };
-        cxxblas::gemm<index>(
-            cxxblas::RowMajor, transpose(turn_a), transpose(turn_b), static_cast<index>(m), static_cast<index>(n),
-            static_cast<index>(k), alpha, a.first, number(a.stride), b.first, number(b.stride), beta, c.first,
-            number(c.stride)
-        );
+/// C = alpha A B + beta C, of C (m, n), and of A (m, k) and B (k, n) or what is so when turned. T
+/// is float or double.
+template <class T>
+void gemm(
+    turned turn_a, turned turn_b, std::size_t m, std::size_t n, std::size_t k, T alpha,
+    block_of<const T> a, block_of<const T> b, T beta, block_of<T> c
+) {
+    using index = xt::blas_index_t;
+    if (m == 0 || n == 0) {
+        return;
     }
+    const auto number = [](std::size_t x) {
+        return static_cast<index>(std::max<std::size_t>(x, 1));
+    };
+    const auto transpose = [](turned t) {
+        return t == turned::yes ? cxxblas::Trans : cxxblas::NoTrans;
+    };
+    cxxblas::gemm<index>(
+        cxxblas::RowMajor, transpose(turn_a), transpose(turn_b), static_cast<index>(m),
+        static_cast<index>(n), static_cast<index>(k), alpha, a.first, number(a.stride), b.first,
+        number(b.stride), beta, c.first, number(c.stride)
+    );
 }
+} // namespace xmask::inline XMASK_ABI::detail

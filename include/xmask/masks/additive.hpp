@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -12,34 +12,32 @@
 /// @file
 /// A mask as numbers to add to scores: 0 where it keeps, minus infinity where it drops.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        template <class T>
-        struct to_additive
-        {
-            T operator()(bool kept) const noexcept
-            {
-                return kept ? T(0) : -std::numeric_limits<T>::infinity();
-            }
-        };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+template <class T>
+struct to_additive {
+    T operator()(bool kept) const noexcept {
+        return kept ? T(0) : -std::numeric_limits<T>::infinity();
     }
+};
+} // namespace detail
 
-    /// 0 where the mask keeps, minus infinity where it drops: what PyTorch calls a float mask. A lazy expression of T,
-    /// a real type, with the mask's shape. Where a row keeps nothing, a softmax of scores plus it is NaN.
-    ///
-    ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
-    ///     // 0, 0, -inf, -inf
-    ///     // 0, 0, 0, 0
-    template <class T, class M>
-    auto additive(M&& m)
-    {
-        static_assert(std::is_floating_point_v<T>, "xmask: an additive mask is of a real type, which has an infinity.");
-        if constexpr (detail::require_mask<M>())
-        {
-            using expression = xt::xfunction<detail::to_additive<T>, detail::closure_t<M>>;
-            return expression(detail::to_additive<T>(), std::forward<M>(m));
-        }
+/// 0 where the mask keeps, minus infinity where it drops: what PyTorch calls a float mask. A lazy
+/// expression of T, a real type, with the mask's shape. Where a row keeps nothing, a softmax of
+/// scores plus it is NaN.
+///
+///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
+///     // 0, 0, -inf, -inf
+///     // 0, 0, 0, 0
+template <class T, class M>
+auto additive(M&& m) {
+    static_assert(
+        std::is_floating_point_v<T>,
+        "xmask: an additive mask is of a real type, which has an infinity."
+    );
+    if constexpr (detail::require_mask<M>()) {
+        using expression = xt::xfunction<detail::to_additive<T>, detail::closure_t<M>>;
+        return expression(detail::to_additive<T>(), std::forward<M>(m));
     }
 }
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -19,443 +19,400 @@
 /// @file
 /// Questions to a mask: how much does it keep, of which rows, and where?
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// Calls f(c, bits) for each word of a row's extent, in order, until f says true; a range of columns that the
-        /// cursor knows to be kept is handed over at once, as whole(range). Whether f or whole said true.
-        template <row_cursor C, class F, class G>
-        bool any_word(const C& cursor, std::size_t n, F&& f, G&& whole)
-        {
-            const column_range kept = cursor.extent();
-            const column_range solid = intersection(detail::solid(cursor), {0, n});
-            const std::size_t end = std::min(kept.end, n);
-            std::size_t c = kept.begin;
-            while (c < end)
-            {
-                if (c >= solid.begin && c < solid.end)
-                {
-                    if (whole(column_range{c, solid.end}))
-                    {
-                        return true;
-                    }
-                    c = solid.end;
-                    continue;
-                }
-                // Up to the solid range, where that comes next.
-                const std::size_t stop = c < solid.begin && solid.size() != 0 ? std::min(end, solid.begin) : end;
-                const std::size_t count = std::min(word_columns, stop - c);
-                if (f(c, cursor.word(c) & first_bits(count)))
-                {
-                    return true;
-                }
-                c += count;
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Calls f(c, bits) for each word of a row's extent, in order, until f says true; a range of
+/// columns that the cursor knows to be kept is handed over at once, as whole(range). Whether f or
+/// whole said true.
+template <row_cursor C, class F, class G>
+bool any_word(const C& cursor, std::size_t n, F&& f, G&& whole) {
+    const column_range kept = cursor.extent();
+    const column_range solid = intersection(detail::solid(cursor), {0, n});
+    const std::size_t end = std::min(kept.end, n);
+    std::size_t c = kept.begin;
+    while (c < end) {
+        if (c >= solid.begin && c < solid.end) {
+            if (whole(column_range{c, solid.end})) {
+                return true;
             }
+            c = solid.end;
+            continue;
+        }
+        // Up to the solid range, where that comes next.
+        const std::size_t stop =
+            c < solid.begin && solid.size() != 0 ? std::min(end, solid.begin) : end;
+        const std::size_t count = std::min(word_columns, stop - c);
+        if (f(c, cursor.word(c) & first_bits(count))) {
+            return true;
+        }
+        c += count;
+    }
+    return false;
+}
+
+/// How many columns a row keeps; only its extent is looked at.
+template <row_cursor C>
+std::size_t count_row(const C& cursor, std::size_t n) {
+    std::size_t count = 0;
+    any_word(
+        cursor, n,
+        [&](std::size_t /*c*/, word_t bits) {
+            count += count_bits(bits);
+            return false;
+        },
+        [&](column_range all) {
+            count += all.size();
             return false;
         }
+    );
+    return count;
+}
 
-        /// How many columns a row keeps; only its extent is looked at.
-        template <row_cursor C>
-        std::size_t count_row(const C& cursor, std::size_t n)
-        {
-            std::size_t count = 0;
-            any_word(
-                cursor, n,
-                [&](std::size_t /*c*/, word_t bits) {
-                    count += count_bits(bits);
-                    return false;
-                },
-                [&](column_range all) {
-                    count += all.size();
-                    return false;
-                }
-            );
-            return count;
-        }
+/// Whether a row keeps anything.
+template <row_cursor C>
+bool any_in_row(const C& cursor, std::size_t n) {
+    return any_word(
+        cursor, n, [](std::size_t /*c*/, word_t bits) { return bits != 0; },
+        [](column_range) { return true; }
+    );
+}
 
-        /// Whether a row keeps anything.
-        template <row_cursor C>
-        bool any_in_row(const C& cursor, std::size_t n)
-        {
-            return any_word(
-                cursor, n, [](std::size_t /*c*/, word_t bits) { return bits != 0; }, [](column_range) { return true; }
-            );
-        }
-
-        /// Calls f(cursor, columns) for each row of a mask, or for its flat row, until f says true; whether it did.
-        template <class M, class F>
-        bool any_row(const M& m, F&& f)
-        {
-            const std::size_t n = columns_of(m.shape());
-            const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
-            const mask_rows<M> rows(m, m.shape());
-            if (row_count != 0 && worth_flat(rows.form(), n))
-            {
-                return f(rows.flat(), row_count * n);
-            }
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                if (f(rows.row(r), n))
-                {
-                    return true;
-                }
-            }
-            return false;
-        }
-
-        /// The number of kept elements at each position of the axes that stay.
-        template <class M>
-        std::vector<std::size_t> count_along(const M& m, const kept_axes& axes)
-        {
-            std::vector<std::size_t> counts(axes.size());
-            const std::size_t n = columns_of(m.shape());
-            const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
-            const mask_rows<M> rows(m, m.shape());
-            for (std::size_t r = 0; r < row_count; ++r)
-            {
-                const auto cursor = rows.row(r);
-                std::size_t* at = counts.data() + axes.offset(r);
-                if (!axes.keeps_last())
-                {
-                    *at += count_row(cursor, n);
-                    continue;
-                }
-                any_word(
-                    cursor, n,
-                    [&](std::size_t c, word_t bits) {
-                        for (; bits != 0; bits &= bits - 1)
-                        {
-                            ++at[c + lowest_bit(bits)];
-                        }
-                        return false;
-                    },
-                    [&](column_range all) {
-                        std::for_each(at + all.begin, at + all.end, [](std::size_t& count) { ++count; });
-                        return false;
-                    }
-                );
-            }
-            return counts;
-        }
-
-        /// An array over the axes that stay, of f(number kept there).
-        template <class T, class M, class A, class F>
-        xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f)
-        {
-            const kept_axes kept(function, m.shape(), axes);
-            const auto counts = count_along(m, kept);
-            auto result = xt::xarray<T>::from_shape(kept.shape());
-            std::transform(counts.begin(), counts.end(), result.data(), f);
-            return result;
-        }
-
-        /// The leading axes of a mask: one position for each row.
-        template <class S>
-        any_shape leading_axes(const S& shape)
-        {
-            return any_shape(shape.begin(), shape.size() == 0 ? shape.end() : shape.end() - 1);
-        }
-
-        /// An array with f(cursor, row number) for each row of a mask.
-        template <class T, class M, class F>
-        xt::xarray<T> ask_rows(const M& m, F&& f)
-        {
-            auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
-            const mask_rows<M> rows(m, m.shape());
-            for (std::size_t r = 0; r < result.size(); ++r)
-            {
-                result.data()[r] = f(rows.row(r), r);
-            }
-            return result;
-        }
-
-        /// The first column that a row keeps, or -1.
-        template <row_cursor C>
-        std::ptrdiff_t first_in_row(const C& cursor, std::size_t n)
-        {
-            std::size_t first = n;
-            const bool any = any_word(
-                cursor, n,
-                [&](std::size_t c, word_t bits) {
-                    first = bits != 0 ? c + lowest_bit(bits) : n;
-                    return bits != 0;
-                },
-                [&](column_range all) {
-                    first = all.begin;
-                    return true;
-                }
-            );
-            return any ? static_cast<std::ptrdiff_t>(first) : -1;
-        }
-
-        /// The last column that a row keeps, or -1: backwards from the extent's end, word by word.
-        template <row_cursor C>
-        std::ptrdiff_t last_in_row(const C& cursor, std::size_t n)
-        {
-            const column_range kept = cursor.extent();
-            std::size_t end = std::min(kept.end, n);
-            while (end > kept.begin)
-            {
-                const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
-                const word_t bits = cursor.word(c) & first_bits(end - c);
-                if (bits != 0)
-                {
-                    return static_cast<std::ptrdiff_t>(c + static_cast<std::size_t>(std::bit_width(bits)) - 1);
-                }
-                end = c;
-            }
-            return -1;
-        }
-
-        /// The longest runs of kept columns in a row, in order.
-        template <row_cursor C>
-        std::vector<column_range> runs_in_row(const C& cursor, std::size_t n)
-        {
-            std::vector<column_range> runs;
-            const auto add = [&](std::size_t begin, std::size_t end) {
-                if (!runs.empty() && runs.back().end == begin)
-                {
-                    runs.back().end = end;
-                    return;
-                }
-                runs.push_back({begin, end});
-            };
-            any_word(
-                cursor, n,
-                [&](std::size_t c, word_t bits) {
-                    while (bits != 0)
-                    {
-                        const std::size_t begin = lowest_bit(bits);
-                        const word_t holes = ~bits & ~first_bits(begin);
-                        const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
-                        add(c + begin, c + end);
-                        bits &= ~first_bits(end);
-                    }
-                    return false;
-                },
-                [&](column_range all) {
-                    add(all.begin, all.end);
-                    return false;
-                }
-            );
-            return runs;
+/// Calls f(cursor, columns) for each row of a mask, or for its flat row, until f says true; whether
+/// it did.
+template <class M, class F>
+bool any_row(const M& m, F&& f) {
+    const std::size_t n = columns_of(m.shape());
+    const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
+    const mask_rows<M> rows(m, m.shape());
+    if (row_count != 0 && worth_flat(rows.form(), n)) {
+        return f(rows.flat(), row_count * n);
+    }
+    for (std::size_t r = 0; r < row_count; ++r) {
+        if (f(rows.row(r), n)) {
+            return true;
         }
     }
+    return false;
+}
 
-    /// The number of elements that the mask keeps. Looks at each row's extent only, 64 columns at a time, and not at
-    /// all where the mask knows a range to be kept whole.
-    ///
-    ///     std::size_t tokens = xmask::count_kept(xmask::keep_lengths({3, 1}, 4));    // 4
-    template <class M>
-    std::size_t count_kept(const M& m)
-    {
-        std::size_t count = 0;
-        if constexpr (detail::require_mask<M>())
-        {
-            detail::any_row(m, [&](const auto& cursor, std::size_t n) {
-                count += detail::count_row(cursor, n);
+/// The number of kept elements at each position of the axes that stay.
+template <class M>
+std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
+    std::vector<std::size_t> counts(axes.size());
+    const std::size_t n = columns_of(m.shape());
+    const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
+    const mask_rows<M> rows(m, m.shape());
+    for (std::size_t r = 0; r < row_count; ++r) {
+        const auto cursor = rows.row(r);
+        std::size_t* at = counts.data() + axes.offset(r);
+        if (!axes.keeps_last()) {
+            *at += count_row(cursor, n);
+            continue;
+        }
+        any_word(
+            cursor, n,
+            [&](std::size_t c, word_t bits) {
+                for (; bits != 0; bits &= bits - 1) {
+                    ++at[c + lowest_bit(bits)];
+                }
                 return false;
-            });
-        }
-        return count;
-    }
-
-    /// The numbers of kept elements along `axes` (a number or a list, negative ones counted from the end), one for each
-    /// position of the axes that stay. Throws std::out_of_range for an axis that the mask does not have.
-    ///
-    ///     xt::xarray<std::size_t> each = xmask::count_kept(xmask::keep_lengths({3, 1}, 4), -1);    // 3, 1
-    template <class M, detail::axes_argument A>
-    auto count_kept(const M& m, const A& axes)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            return detail::ask_along<std::size_t>("count_kept", m, axes, std::identity());
-        }
-    }
-
-    template <class M>
-    auto count_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes)
-    {
-        return count_kept(m, std::vector<std::ptrdiff_t>(axes));
-    }
-
-    /// The share of elements that the mask keeps, 0 to 1; NaN for a mask without elements.
-    ///
-    ///     double share = xmask::density(xmask::keep_lengths({3, 1}, 4));    // 0.5
-    template <class M>
-    double density(const M& m)
-    {
-        double share = std::numeric_limits<double>::quiet_NaN();
-        if constexpr (detail::require_mask<M>())
-        {
-            if (m.size() != 0)
-            {
-                share = static_cast<double>(count_kept(m)) / static_cast<double>(m.size());
+            },
+            [&](column_range all) {
+                std::for_each(at + all.begin, at + all.end, [](std::size_t& count) { ++count; });
+                return false;
             }
+        );
+    }
+    return counts;
+}
+
+/// An array over the axes that stay, of f(number kept there).
+template <class T, class M, class A, class F>
+xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f) {
+    const kept_axes kept(function, m.shape(), axes);
+    const auto counts = count_along(m, kept);
+    auto result = xt::xarray<T>::from_shape(kept.shape());
+    std::transform(counts.begin(), counts.end(), result.data(), f);
+    return result;
+}
+
+/// The leading axes of a mask: one position for each row.
+template <class S>
+any_shape leading_axes(const S& shape) {
+    return any_shape(shape.begin(), shape.size() == 0 ? shape.end() : shape.end() - 1);
+}
+
+/// An array with f(cursor, row number) for each row of a mask.
+template <class T, class M, class F>
+xt::xarray<T> ask_rows(const M& m, F&& f) {
+    auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
+    const mask_rows<M> rows(m, m.shape());
+    for (std::size_t r = 0; r < result.size(); ++r) {
+        result.data()[r] = f(rows.row(r), r);
+    }
+    return result;
+}
+
+/// The first column that a row keeps, or -1.
+template <row_cursor C>
+std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
+    std::size_t first = n;
+    const bool any = any_word(
+        cursor, n,
+        [&](std::size_t c, word_t bits) {
+            first = bits != 0 ? c + lowest_bit(bits) : n;
+            return bits != 0;
+        },
+        [&](column_range all) {
+            first = all.begin;
+            return true;
         }
-        return share;
-    }
+    );
+    return any ? static_cast<std::ptrdiff_t>(first) : -1;
+}
 
-    /// Whether the mask keeps anything; stops at the first element that is kept.
-    ///
-    ///     bool answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4));    // true
-    template <class M>
-    bool any_kept(const M& m)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            return detail::any_row(m, [](const auto& cursor, std::size_t n) { return detail::any_in_row(cursor, n); });
+/// The last column that a row keeps, or -1: backwards from the extent's end, word by word.
+template <row_cursor C>
+std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
+    const column_range kept = cursor.extent();
+    std::size_t end = std::min(kept.end, n);
+    while (end > kept.begin) {
+        const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
+        const word_t bits = cursor.word(c) & first_bits(end - c);
+        if (bits != 0) {
+            return static_cast<std::ptrdiff_t>(
+                c + static_cast<std::size_t>(std::bit_width(bits)) - 1
+            );
         }
-        return false;
+        end = c;
     }
+    return -1;
+}
 
-    /// The same along `axes`, for each position of the axes that stay.
-    ///
-    ///     xt::xarray<bool> answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4), -1);    // false, true
-    template <class M, detail::axes_argument A>
-    auto any_kept(const M& m, const A& axes)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            return detail::ask_along<bool>("any_kept", m, axes, [](std::size_t count) { return count != 0; });
+/// The longest runs of kept columns in a row, in order.
+template <row_cursor C>
+std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
+    std::vector<column_range> runs;
+    const auto add = [&](std::size_t begin, std::size_t end) {
+        if (!runs.empty() && runs.back().end == begin) {
+            runs.back().end = end;
+            return;
         }
-    }
-
-    template <class M>
-    auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes)
-    {
-        return any_kept(m, std::vector<std::ptrdiff_t>(axes));
-    }
-
-    /// Whether the mask keeps everything; stops at the first row that drops something. True for a mask without elements.
-    ///
-    ///     bool whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4));    // false
-    template <class M>
-    bool all_kept(const M& m)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            return !detail::any_row(m, [](const auto& cursor, std::size_t n) {
-                return detail::count_row(cursor, n) != n;
-            });
-        }
-        return false;
-    }
-
-    /// The same along `axes`, for each position of the axes that stay.
-    ///
-    ///     xt::xarray<bool> whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4), -1);    // true, false
-    template <class M, detail::axes_argument A>
-    auto all_kept(const M& m, const A& axes)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const detail::kept_axes kept("all_kept", m.shape(), axes);
-            const std::size_t each = kept.size() == 0 ? 0 : m.size() / kept.size();
-            return detail::ask_along<bool>("all_kept", m, axes, [each](std::size_t count) { return count == each; });
-        }
-    }
-
-    template <class M>
-    auto all_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes)
-    {
-        return all_kept(m, std::vector<std::ptrdiff_t>(axes));
-    }
-
-    /// The runs of kept columns in one row, in order: [begin, end) of each. Rows are numbered in row-major order of the
-    /// leading axes; throws std::out_of_range for a row that the mask does not have.
-    ///
-    ///     auto runs = xmask::runs_of(xmask::drop_indices({2}, 5), 0);    // [0, 2), [3, 5)
-    template <class M>
-    std::vector<column_range> runs_of(const M& m, std::size_t row)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t rows = detail::rows_of(m.shape());
-            if (row >= rows) [[unlikely]]
-            {
-                detail::throw_out_of_range("runs_of", "row ", row, " is outside of [0, ", rows, ")");
+        runs.push_back({begin, end});
+    };
+    any_word(
+        cursor, n,
+        [&](std::size_t c, word_t bits) {
+            while (bits != 0) {
+                const std::size_t begin = lowest_bit(bits);
+                const word_t holes = ~bits & ~first_bits(begin);
+                const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
+                add(c + begin, c + end);
+                bits &= ~first_bits(end);
             }
-            return detail::runs_in_row(m.row(row), detail::columns_of(m.shape()));
+            return false;
+        },
+        [&](column_range all) {
+            add(all.begin, all.end);
+            return false;
         }
-        return {};
-    }
+    );
+    return runs;
+}
+} // namespace detail
 
-    /// The first column that each row keeps, or -1 where it keeps none; an array of the leading axes.
-    ///
-    ///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
-    template <class M>
-    auto first_kept(const M& m)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t n = detail::columns_of(m.shape());
-            return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-                return detail::first_in_row(cursor, n);
-            });
-        }
+/// The number of elements that the mask keeps. Looks at each row's extent only, 64 columns at a
+/// time, and not at all where the mask knows a range to be kept whole.
+///
+///     std::size_t tokens = xmask::count_kept(xmask::keep_lengths({3, 1}, 4));    // 4
+template <class M>
+std::size_t count_kept(const M& m) {
+    std::size_t count = 0;
+    if constexpr (detail::require_mask<M>()) {
+        detail::any_row(m, [&](const auto& cursor, std::size_t n) {
+            count += detail::count_row(cursor, n);
+            return false;
+        });
     }
+    return count;
+}
 
-    /// The last column that each row keeps, or -1 where it keeps none; an array of the leading axes.
-    ///
-    ///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
-    template <class M>
-    auto last_kept(const M& m)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t n = detail::columns_of(m.shape());
-            return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-                return detail::last_in_row(cursor, n);
-            });
-        }
-    }
-
-    /// The length of each row, where a row keeps its first columns only: keep_lengths backwards. An array of the leading
-    /// axes. Throws std::invalid_argument, naming the row and its first column that does not fit, where one does not.
-    ///
-    ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
-    template <class M>
-    auto lengths_of(const M& m)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t n = detail::columns_of(m.shape());
-            return detail::ask_rows<std::size_t>(m, [n](const auto& cursor, std::size_t r) {
-                const auto runs = detail::runs_in_row(cursor, n);
-                if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]]
-                {
-                    const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
-                    detail::throw_invalid(
-                        "lengths_of", "row ", r, " keeps column ", at, " behind one that it drops; expected rows that "
-                        "keep their first columns only"
-                    );
-                }
-                return runs.empty() ? std::size_t(0) : runs[0].end;
-            });
-        }
-    }
-
-    /// The numbers of the rows that keep nothing, in row-major order of the leading axes.
-    ///
-    ///     auto rows = xmask::empty_rows(xmask::keep_lengths({3, 0, 1, 0}, 4));    // 1, 3
-    template <class M>
-    std::vector<std::size_t> empty_rows(const M& m)
-    {
-        std::vector<std::size_t> empty;
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t n = detail::columns_of(m.shape());
-            const detail::mask_rows<M> rows(m, m.shape());
-            for (std::size_t r = 0; r < detail::rows_of(m.shape()); ++r)
-            {
-                if (!detail::any_in_row(rows.row(r), n))
-                {
-                    empty.push_back(r);
-                }
-            }
-        }
-        return empty;
+/// The numbers of kept elements along `axes` (a number or a list, negative ones counted from the
+/// end), one for each position of the axes that stay. Throws std::out_of_range for an axis that the
+/// mask does not have.
+///
+///     xt::xarray<std::size_t> each = xmask::count_kept(xmask::keep_lengths({3, 1}, 4), -1);    // 3, 1
+template <class M, detail::axes_argument A>
+auto count_kept(const M& m, const A& axes) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_along<std::size_t>("count_kept", m, axes, std::identity());
     }
 }
+
+template <class M>
+auto count_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
+    return count_kept(m, std::vector<std::ptrdiff_t>(axes));
+}
+
+/// The share of elements that the mask keeps, 0 to 1; NaN for a mask without elements.
+///
+///     double share = xmask::density(xmask::keep_lengths({3, 1}, 4));    // 0.5
+template <class M>
+double density(const M& m) {
+    double share = std::numeric_limits<double>::quiet_NaN();
+    if constexpr (detail::require_mask<M>()) {
+        if (m.size() != 0) {
+            share = static_cast<double>(count_kept(m)) / static_cast<double>(m.size());
+        }
+    }
+    return share;
+}
+
+/// Whether the mask keeps anything; stops at the first element that is kept.
+///
+///     bool answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4));    // true
+template <class M>
+bool any_kept(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::any_row(m, [](const auto& cursor, std::size_t n) {
+            return detail::any_in_row(cursor, n);
+        });
+    }
+    return false;
+}
+
+/// The same along `axes`, for each position of the axes that stay.
+///
+///     xt::xarray<bool> answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4), -1);    // false, true
+template <class M, detail::axes_argument A>
+auto any_kept(const M& m, const A& axes) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_along<bool>("any_kept", m, axes, [](std::size_t count) {
+            return count != 0;
+        });
+    }
+}
+
+template <class M>
+auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
+    return any_kept(m, std::vector<std::ptrdiff_t>(axes));
+}
+
+/// Whether the mask keeps everything; stops at the first row that drops something. True for a mask
+/// without elements.
+///
+///     bool whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4));    // false
+template <class M>
+bool all_kept(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        return !detail::any_row(m, [](const auto& cursor, std::size_t n) {
+            return detail::count_row(cursor, n) != n;
+        });
+    }
+    return false;
+}
+
+/// The same along `axes`, for each position of the axes that stay.
+///
+///     xt::xarray<bool> whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4), -1);    // true, false
+template <class M, detail::axes_argument A>
+auto all_kept(const M& m, const A& axes) {
+    if constexpr (detail::require_mask<M>()) {
+        const detail::kept_axes kept("all_kept", m.shape(), axes);
+        const std::size_t each = kept.size() == 0 ? 0 : m.size() / kept.size();
+        return detail::ask_along<bool>("all_kept", m, axes, [each](std::size_t count) {
+            return count == each;
+        });
+    }
+}
+
+template <class M>
+auto all_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
+    return all_kept(m, std::vector<std::ptrdiff_t>(axes));
+}
+
+/// The runs of kept columns in one row, in order: [begin, end) of each. Rows are numbered in
+/// row-major order of the leading axes; throws std::out_of_range for a row that the mask does not
+/// have.
+///
+///     auto runs = xmask::runs_of(xmask::drop_indices({2}, 5), 0);    // [0, 2), [3, 5)
+template <class M>
+std::vector<column_range> runs_of(const M& m, std::size_t row) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t rows = detail::rows_of(m.shape());
+        if (row >= rows) [[unlikely]] {
+            detail::throw_out_of_range("runs_of", "row ", row, " is outside of [0, ", rows, ")");
+        }
+        return detail::runs_in_row(m.row(row), detail::columns_of(m.shape()));
+    }
+    return {};
+}
+
+/// The first column that each row keeps, or -1 where it keeps none; an array of the leading axes.
+///
+///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
+template <class M>
+auto first_kept(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
+            return detail::first_in_row(cursor, n);
+        });
+    }
+}
+
+/// The last column that each row keeps, or -1 where it keeps none; an array of the leading axes.
+///
+///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
+template <class M>
+auto last_kept(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
+            return detail::last_in_row(cursor, n);
+        });
+    }
+}
+
+/// The length of each row, where a row keeps its first columns only: keep_lengths backwards. An
+/// array of the leading axes. Throws std::invalid_argument, naming the row and its first column
+/// that does not fit, where one does not.
+///
+///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
+template <class M>
+auto lengths_of(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        return detail::ask_rows<std::size_t>(m, [n](const auto& cursor, std::size_t r) {
+            const auto runs = detail::runs_in_row(cursor, n);
+            if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]] {
+                const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
+                detail::throw_invalid(
+                    "lengths_of", "row ", r, " keeps column ", at,
+                    " behind one that it drops; expected rows that "
+                    "keep their first columns only"
+                );
+            }
+            return runs.empty() ? std::size_t(0) : runs[0].end;
+        });
+    }
+}
+
+/// The numbers of the rows that keep nothing, in row-major order of the leading axes.
+///
+///     auto rows = xmask::empty_rows(xmask::keep_lengths({3, 0, 1, 0}, 4));    // 1, 3
+template <class M>
+std::vector<std::size_t> empty_rows(const M& m) {
+    std::vector<std::size_t> empty;
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        const detail::mask_rows<M> rows(m, m.shape());
+        for (std::size_t r = 0; r < detail::rows_of(m.shape()); ++r) {
+            if (!detail::any_in_row(rows.row(r), n)) {
+                empty.push_back(r);
+            }
+        }
+    }
+    return empty;
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,304 +17,251 @@
 /// @file
 /// A mask in memory, one bit an element.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// A row of stored words; the bits past its end are 0.
-        class stored_cursor
-        {
-        public:
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A row of stored words; the bits past its end are 0.
+class stored_cursor {
+public:
+    stored_cursor(const word_t* words, std::size_t n) noexcept : m_words(words), m_columns(n) {}
 
-            stored_cursor(const word_t* words, std::size_t n) noexcept
-                : m_words(words)
-                , m_columns(n)
-            {
-            }
-
-            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept
-            {
-                const word_t* at = m_words + c / word_columns;
-                const std::size_t shift = c % word_columns;
-                if (shift == 0)
-                {
-                    return *at;
-                }
-                const bool last = (c / word_columns + 1) * word_columns >= m_columns;
-                return *at >> shift | (last ? 0 : at[1] << (word_columns - shift));
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return {0, m_columns};
-            }
-
-        private:
-
-            const word_t* m_words;
-            std::size_t m_columns;
-        };
-
-        class bitmask_rule
-        {
-        public:
-
-            using shape_type = any_shape;
-
-            static constexpr const char* name = "bitmask";
-
-            template <mask_expression M>
-            explicit bitmask_rule(const M& mask)
-                : m_shape(mask.shape().begin(), mask.shape().end())
-                , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
-                , m_words(rows_of(m_shape) * m_row_words)
-            {
-                const mask_rows<M> rows(mask, m_shape);
-                word_t* to = m_words.data();
-                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
-                {
-                    const auto cursor = rows.row(r);
-                    for (std::size_t w = 0; w < m_row_words; ++w)
-                    {
-                        *to++ = cursor.word(w * word_columns);
-                    }
-                }
-            }
-
-            /// Rows of words as they are stored; the bits past a row's end are 0.
-            bitmask_rule(any_shape shape, std::vector<word_t> words)
-                : m_shape(std::move(shape))
-                , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
-                , m_words(std::move(words))
-            {
-            }
-
-            /// Combines each word with another mask's, which broadcasts into this one.
-            template <class M, class F>
-            void combine(const char* function, const M& other, F&& f)
-            {
-                require_broadcast(function, "a mask", other.shape(), m_shape);
-                const mask_rows<M> rows(other, m_shape);
-                word_t* to = m_words.data();
-                for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r)
-                {
-                    const auto cursor = rows.row(r);
-                    for (std::size_t w = 0; w < m_row_words; ++w, ++to)
-                    {
-                        *to = f(*to, cursor.word(w * word_columns));
-                    }
-                }
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            /// All words, row by row.
-            [[nodiscard]] const std::vector<word_t>& words() const noexcept
-            {
-                return m_words;
-            }
-
-            [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept
-            {
-                return {m_words.data() + r * m_row_words, columns_of(m_shape)};
-            }
-
-            /// The first word of each of `count` rows, or so much of it as W holds.
-            template <class W>
-            void first_words(std::size_t r, std::size_t count, W* to) const noexcept
-            {
-                if (m_row_words != 1)
-                {
-                    ask_first_words(*this, r, count, to);
-                    return;
-                }
-                const word_t* from = m_words.data() + r;
-                for (std::size_t i = 0; i < count; ++i)
-                {
-                    to[i] = static_cast<W>(from[i]);
-                }
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
-            }
-
-            [[nodiscard]] stored_cursor flat() const noexcept
-            {
-                return {m_words.data(), word_columns * m_words.size()};
-            }
-
-        private:
-
-            any_shape m_shape;
-            std::size_t m_row_words;
-            std::vector<word_t> m_words;
-        };
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
+        const word_t* at = m_words + c / word_columns;
+        const std::size_t shift = c % word_columns;
+        if (shift == 0) {
+            return *at;
+        }
+        const bool last = (c / word_columns + 1) * word_columns >= m_columns;
+        return *at >> shift | (last ? 0 : at[1] << (word_columns - shift));
     }
 
-    /// A mask in memory: one bit an element, every row starts a 64-bit word. Itself a mask; made from any other.
-    ///
-    /// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
-    ///
-    ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
-    using bitmask = mask<detail::bitmask_rule>;
+    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
 
-    namespace detail
-    {
-        template <class M, class F>
-        bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f)
-        {
-            if constexpr (require_mask<M>())
-            {
-                to.rule().combine(function, m, f);
+private:
+    const word_t* m_words;
+    std::size_t m_columns;
+};
+
+class bitmask_rule {
+public:
+    using shape_type = any_shape;
+
+    static constexpr const char* name = "bitmask";
+
+    template <mask_expression M>
+    explicit bitmask_rule(const M& mask)
+        : m_shape(mask.shape().begin(), mask.shape().end())
+        , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
+        , m_words(rows_of(m_shape) * m_row_words) {
+        const mask_rows<M> rows(mask, m_shape);
+        word_t* to = m_words.data();
+        for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
+            const auto cursor = rows.row(r);
+            for (std::size_t w = 0; w < m_row_words; ++w) {
+                *to++ = cursor.word(w * word_columns);
             }
-            return to;
         }
     }
 
-    /// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In place.
-    ///
-    ///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
-    ///     kept &= xmask::drop_indices({1}, 4);
-    ///     // 1 0 0 0
-    ///     // 1 0 1 0
-    template <class M>
-    bitmask& operator&=(bitmask& to, const M& m)
-    {
-        return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
-    }
+    /// Rows of words as they are stored; the bits past a row's end are 0.
+    bitmask_rule(any_shape shape, std::vector<word_t> words)
+        : m_shape(std::move(shape))
+        , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
+        , m_words(std::move(words)) {}
 
-    /// Keeps what m keeps, too. Otherwise as &=.
-    ///
-    ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
-    ///     kept |= xmask::keep_indices({3}, 4);
-    ///     // 1 0 0 1
-    ///     // 1 1 0 1
-    template <class M>
-    bitmask& operator|=(bitmask& to, const M& m)
-    {
-        return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
-    }
-
-    /// Keeps what exactly one of both keeps. Otherwise as &=.
-    ///
-    ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
-    ///     kept ^= xmask::keep_indices({1}, 4);
-    ///     // 1 1 0 0
-    ///     // 1 0 0 0
-    template <class M>
-    bitmask& operator^=(bitmask& to, const M& m)
-    {
-        return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
-    }
-
-    /// Whether two stored masks have one shape and keep the same elements. A comparison a word.
-    ///
-    ///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
-    ///     bool same = first == second;    // true
-    inline bool operator==(const bitmask& a, const bitmask& b)
-    {
-        return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
-    }
-
-    inline bool operator!=(const bitmask& a, const bitmask& b)
-    {
-        return !(a == b);
-    }
-
-    /// Which bit of a byte comes first, as NumPy's packbits names it.
-    enum class bit_order
-    {
-        big,    ///< the first element is the highest bit
-        little  ///< the first element is the lowest bit
-    };
-
-    namespace detail
-    {
-        constexpr std::uint8_t reversed(std::uint8_t byte) noexcept
-        {
-            unsigned bits = byte;
-            bits = (bits & 0x0f) << 4 | bits >> 4;
-            bits = (bits & 0x33) << 2 | (bits >> 2 & 0x33);
-            bits = (bits & 0x55) << 1 | (bits >> 1 & 0x55);
-            return static_cast<std::uint8_t>(bits);
-        }
-
-        constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept
-        {
-            return order == bit_order::big ? reversed(byte) : byte;
-        }
-    }
-
-    /// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1, bitorder=...) gives
-    /// them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank 0 gives one byte.
-    ///
-    ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
-    ///     // 128, 0
-    ///     // 255, 192
-    template <class M>
-    auto packbits(const M& m, bit_order order = bit_order::big)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t n = detail::columns_of(m.shape());
-            const std::size_t bytes = (n + 7) / 8;
-            auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
-            shape.resize(std::max<std::size_t>(shape.size(), 1));
-            shape.back() = bytes;
-            auto result = xt::xarray<std::uint8_t>::from_shape(shape);
-            const detail::mask_rows<M> rows(m, m.shape());
-            std::uint8_t* to = result.data();
-            for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r)
-            {
-                const auto cursor = rows.row(r);
-                for (std::size_t b = 0; b < bytes; ++b)
-                {
-                    const word_t word = cursor.word(b / 8 * word_columns);
-                    *to++ = detail::ordered(static_cast<std::uint8_t>(word >> b % 8 * 8), order);
-                }
+    /// Combines each word with another mask's, which broadcasts into this one.
+    template <class M, class F>
+    void combine(const char* function, const M& other, F&& f) {
+        require_broadcast(function, "a mask", other.shape(), m_shape);
+        const mask_rows<M> rows(other, m_shape);
+        word_t* to = m_words.data();
+        for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r) {
+            const auto cursor = rows.row(r);
+            for (std::size_t w = 0; w < m_row_words; ++w, ++to) {
+                *to = f(*to, cursor.word(w * word_columns));
             }
-            return result;
         }
     }
 
-    /// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
-    ///
-    /// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked at. Throws
-    /// std::invalid_argument where the last axis is of another extent.
-    ///
-    ///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
-    ///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
-    template <expression E>
-    bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big)
-    {
-        static_assert(std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::uint8_t>, "xmask: packed bits are std::uint8_t.");
-        const std::size_t row_bytes = (n + 7) / 8;
-        if (bytes.dimension() == 0 || detail::columns_of(bytes.shape()) != row_bytes) [[unlikely]]
-        {
-            detail::throw_invalid(
-                "unpackbits", "bytes of shape ", detail::tuple_text(bytes.shape()), "; ", n, " columns are ", row_bytes,
-                " bytes along the last axis"
-            );
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    /// All words, row by row.
+    [[nodiscard]] const std::vector<word_t>& words() const noexcept { return m_words; }
+
+    [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept {
+        return {m_words.data() + r * m_row_words, columns_of(m_shape)};
+    }
+
+    /// The first word of each of `count` rows, or so much of it as W holds.
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
+        if (m_row_words != 1) {
+            ask_first_words(*this, r, count, to);
+            return;
         }
-        auto shape = detail::any_shape(bytes.shape().begin(), bytes.shape().end());
-        shape.back() = n;
-        const std::size_t row_words = (n + word_columns - 1) / word_columns;
-        std::vector<word_t> words(detail::rows_of(shape) * row_words);
-        auto from = bytes.template begin<xt::layout_type::row_major>();
-        for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(shape)); ++r)
-        {
-            word_t* row = words.data() + r * row_words;
-            for (std::size_t b = 0; b < row_bytes; ++b, ++from)
-            {
-                row[b / 8] |= word_t(detail::ordered(*from, order)) << b % 8 * 8;
+        const word_t* from = m_words.data() + r;
+        for (std::size_t i = 0; i < count; ++i) {
+            to[i] = static_cast<W>(from[i]);
+        }
+    }
+
+    [[nodiscard]] flat_form form() const noexcept {
+        return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
+    }
+
+    [[nodiscard]] stored_cursor flat() const noexcept {
+        return {m_words.data(), word_columns * m_words.size()};
+    }
+
+private:
+    any_shape m_shape;
+    std::size_t m_row_words;
+    std::vector<word_t> m_words;
+};
+} // namespace detail
+
+/// A mask in memory: one bit an element, every row starts a 64-bit word. Itself a mask; made from
+/// any other.
+///
+/// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
+///
+///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
+using bitmask = mask<detail::bitmask_rule>;
+
+namespace detail {
+template <class M, class F>
+bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
+    if constexpr (require_mask<M>()) {
+        to.rule().combine(function, m, f);
+    }
+    return to;
+}
+} // namespace detail
+
+/// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In
+/// place.
+///
+///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
+///     kept &= xmask::drop_indices({1}, 4);
+///     // 1 0 0 0
+///     // 1 0 1 0
+template <class M>
+bitmask& operator&=(bitmask& to, const M& m) {
+    return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
+}
+
+/// Keeps what m keeps, too. Otherwise as &=.
+///
+///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+///     kept |= xmask::keep_indices({3}, 4);
+///     // 1 0 0 1
+///     // 1 1 0 1
+template <class M>
+bitmask& operator|=(bitmask& to, const M& m) {
+    return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
+}
+
+/// Keeps what exactly one of both keeps. Otherwise as &=.
+///
+///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+///     kept ^= xmask::keep_indices({1}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
+template <class M>
+bitmask& operator^=(bitmask& to, const M& m) {
+    return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
+}
+
+/// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+///
+///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
+///     bool same = first == second;    // true
+inline bool operator==(const bitmask& a, const bitmask& b) {
+    return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
+}
+
+inline bool operator!=(const bitmask& a, const bitmask& b) { return !(a == b); }
+
+/// Which bit of a byte comes first, as NumPy's packbits names it.
+enum class bit_order {
+    big,   ///< the first element is the highest bit
+    little ///< the first element is the lowest bit
+};
+
+namespace detail {
+constexpr std::uint8_t reversed(std::uint8_t byte) noexcept {
+    unsigned bits = byte;
+    bits = (bits & 0x0f) << 4 | bits >> 4;
+    bits = (bits & 0x33) << 2 | (bits >> 2 & 0x33);
+    bits = (bits & 0x55) << 1 | (bits >> 1 & 0x55);
+    return static_cast<std::uint8_t>(bits);
+}
+
+constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept {
+    return order == bit_order::big ? reversed(byte) : byte;
+}
+} // namespace detail
+
+/// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1,
+/// bitorder=...) gives them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank
+/// 0 gives one byte.
+///
+///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
+///     // 128, 0
+///     // 255, 192
+template <class M>
+auto packbits(const M& m, bit_order order = bit_order::big) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        const std::size_t bytes = (n + 7) / 8;
+        auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
+        shape.resize(std::max<std::size_t>(shape.size(), 1));
+        shape.back() = bytes;
+        auto result = xt::xarray<std::uint8_t>::from_shape(shape);
+        const detail::mask_rows<M> rows(m, m.shape());
+        std::uint8_t* to = result.data();
+        for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r) {
+            const auto cursor = rows.row(r);
+            for (std::size_t b = 0; b < bytes; ++b) {
+                const word_t word = cursor.word(b / 8 * word_columns);
+                *to++ = detail::ordered(static_cast<std::uint8_t>(word >> b % 8 * 8), order);
             }
-            row[row_words - 1] &= first_bits(n - (row_words - 1) * word_columns);
         }
-        return bitmask(detail::bitmask_rule(std::move(shape), std::move(words)));
+        return result;
     }
 }
+
+/// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
+///
+/// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked
+/// at. Throws std::invalid_argument where the last axis is of another extent.
+///
+///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
+///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
+template <expression E>
+bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big) {
+    static_assert(
+        std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::uint8_t>,
+        "xmask: packed bits are std::uint8_t."
+    );
+    const std::size_t row_bytes = (n + 7) / 8;
+    if (bytes.dimension() == 0 || detail::columns_of(bytes.shape()) != row_bytes) [[unlikely]] {
+        detail::throw_invalid(
+            "unpackbits", "bytes of shape ", detail::tuple_text(bytes.shape()), "; ", n,
+            " columns are ", row_bytes, " bytes along the last axis"
+        );
+    }
+    auto shape = detail::any_shape(bytes.shape().begin(), bytes.shape().end());
+    shape.back() = n;
+    const std::size_t row_words = (n + word_columns - 1) / word_columns;
+    std::vector<word_t> words(detail::rows_of(shape) * row_words);
+    auto from = bytes.template begin<xt::layout_type::row_major>();
+    for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(shape)); ++r) {
+        word_t* row = words.data() + r * row_words;
+        for (std::size_t b = 0; b < row_bytes; ++b, ++from) {
+            row[b / 8] |= word_t(detail::ordered(*from, order)) << b % 8 * 8;
+        }
+        row[row_words - 1] &= first_bits(n - (row_words - 1) * word_columns);
+    }
+    return bitmask(detail::bitmask_rule(std::move(shape), std::move(words)));
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -22,264 +22,215 @@
 /// @file
 /// Random rectangles in images, as joint-embedding models predict them.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Any number of [least, most], each as likely. One number converts to it.
-    struct random_real
-    {
-        constexpr random_real(double fixed) noexcept
-            : random_real(fixed, fixed)
-        {
-        }
+namespace xmask::inline XMASK_ABI {
+/// Any number of [least, most], each as likely. One number converts to it.
+struct random_real {
+    constexpr random_real(double fixed) noexcept : random_real(fixed, fixed) {}
 
-        constexpr random_real(double from, double to) noexcept
-            : least(from)
-            , most(to)
-        {
-        }
+    constexpr random_real(double from, double to) noexcept : least(from), most(to) {}
 
-        double least;
-        double most;
+    double least;
+    double most;
+};
+
+/// How many blocks keep_blocks keeps in an image, and how large they are.
+struct block_options {
+    /// How many blocks there are; they may overlap.
+    std::size_t count = 1;
+
+    /// Blocks are whole patches of so many rows and columns.
+    std::size_t patch_height = 1;
+    std::size_t patch_width = 1;
+
+    /// Either the area of a block as a part of its image, above 0 and at most 1, and its height
+    /// divided by its width, in patches; sides are rounded to whole patches, at least one, at most
+    /// all.
+    random_real area = 0;
+    random_real aspect = 1;
+
+    /// Or its sides in patches; those that are longer than the image are cut.
+    std::optional<random_length> height = std::nullopt;
+    std::optional<random_length> width = std::nullopt;
+};
+
+namespace detail {
+/// Where the blocks of images are: the options, checked.
+class block_plan {
+public:
+    block_plan(const char* name, const patch_grid& grid, block_options options, std::uint64_t seed)
+        : m_grid(grid), m_options(std::move(options)), m_seed(seed_of(stream_use::blocks, seed)) {
+        const auto& [count, patch_height, patch_width, area, aspect, height, width] = m_options;
+        const bool has_area = area.least != 0 || area.most != 0;
+        if (has_area == height.has_value() || has_area == width.has_value()) [[unlikely]] {
+            throw_invalid(name, "give either the area of a block, or its height and its width");
+        }
+        if (has_area) {
+            require_range(name, "area", area, 1.);
+        }
+        require_range(name, "aspect", aspect, std::numeric_limits<double>::max());
+    }
+
+    [[nodiscard]] const patch_grid& grid() const noexcept { return m_grid; }
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_options.count; }
+
+    [[nodiscard]] row_stream stream(std::size_t image) const noexcept { return {m_seed, image}; }
+
+    /// The columns that a block keeps in a row of patches; none where it lies above or below.
+    [[nodiscard]] column_range columns(
+        const row_stream& stream, std::size_t block, std::size_t patch_row
+    ) const noexcept {
+        const std::size_t first = block * numbers;
+        const auto [height, width] = sides(stream, first);
+        const auto top =
+            static_cast<std::size_t>(stream.below(m_grid.height() - height + 1, first + 2));
+        if (patch_row - top >= height) {
+            return {};
+        }
+        const auto left =
+            static_cast<std::size_t>(stream.below(m_grid.width() - width + 1, first + 3));
+        return {left * m_grid.patch_width(), (left + width) * m_grid.patch_width()};
+    }
+
+private:
+    struct extents {
+        std::size_t height;
+        std::size_t width;
     };
 
-    /// How many blocks keep_blocks keeps in an image, and how large they are.
-    struct block_options
-    {
-        /// How many blocks there are; they may overlap.
-        std::size_t count = 1;
+    /// How many pairs of random numbers a block takes.
+    static constexpr std::size_t numbers = 4;
 
-        /// Blocks are whole patches of so many rows and columns.
-        std::size_t patch_height = 1;
-        std::size_t patch_width = 1;
+    static void require_range(
+        const char* name, const char* what, const random_real& range, double most
+    ) {
+        if (!(range.least > 0 && range.least <= range.most && range.most <= most)) [[unlikely]] {
+            throw_invalid(
+                name, what, " from ", range.least, " to ", range.most,
+                "; expected two numbers above 0", most == 1 ? ", at most 1" : "", ", in order"
+            );
+        }
+    }
 
-        /// Either the area of a block as a part of its image, above 0 and at most 1, and its height divided by its width,
-        /// in patches; sides are rounded to whole patches, at least one, at most all.
-        random_real area = 0;
-        random_real aspect = 1;
-
-        /// Or its sides in patches; those that are longer than the image are cut.
-        std::optional<random_length> height = std::nullopt;
-        std::optional<random_length> width = std::nullopt;
-    };
-
-    namespace detail
-    {
-        /// Where the blocks of images are: the options, checked.
-        class block_plan
-        {
-        public:
-
-            block_plan(const char* name, const patch_grid& grid, block_options options, std::uint64_t seed)
-                : m_grid(grid)
-                , m_options(std::move(options))
-                , m_seed(seed_of(stream_use::blocks, seed))
-            {
-                const auto& [count, patch_height, patch_width, area, aspect, height, width] = m_options;
-                const bool has_area = area.least != 0 || area.most != 0;
-                if (has_area == height.has_value() || has_area == width.has_value()) [[unlikely]]
-                {
-                    throw_invalid(name, "give either the area of a block, or its height and its width");
-                }
-                if (has_area)
-                {
-                    require_range(name, "area", area, 1.);
-                }
-                require_range(name, "aspect", aspect, std::numeric_limits<double>::max());
-            }
-
-            [[nodiscard]] const patch_grid& grid() const noexcept
-            {
-                return m_grid;
-            }
-
-            [[nodiscard]] std::size_t count() const noexcept
-            {
-                return m_options.count;
-            }
-
-            [[nodiscard]] row_stream stream(std::size_t image) const noexcept
-            {
-                return {m_seed, image};
-            }
-
-            /// The columns that a block keeps in a row of patches; none where it lies above or below.
-            [[nodiscard]] column_range columns(const row_stream& stream, std::size_t block, std::size_t patch_row) const noexcept
-            {
-                const std::size_t first = block * numbers;
-                const auto [height, width] = sides(stream, first);
-                const auto top = static_cast<std::size_t>(stream.below(m_grid.height() - height + 1, first + 2));
-                if (patch_row - top >= height)
-                {
-                    return {};
-                }
-                const auto left = static_cast<std::size_t>(stream.below(m_grid.width() - width + 1, first + 3));
-                return {left * m_grid.patch_width(), (left + width) * m_grid.patch_width()};
-            }
-
-        private:
-
-            struct extents
-            {
-                std::size_t height;
-                std::size_t width;
+    [[nodiscard]] extents sides(const row_stream& stream, std::size_t first) const noexcept {
+        if (m_options.height && m_options.width) {
+            return {
+                std::min((*m_options.height)(stream.pair(first)), m_grid.height()),
+                std::min((*m_options.width)(stream.pair(first + 1)), m_grid.width())
             };
-
-            /// How many pairs of random numbers a block takes.
-            static constexpr std::size_t numbers = 4;
-
-            static void require_range(const char* name, const char* what, const random_real& range, double most)
-            {
-                if (!(range.least > 0 && range.least <= range.most && range.most <= most)) [[unlikely]]
-                {
-                    throw_invalid(
-                        name, what, " from ", range.least, " to ", range.most, "; expected two numbers above 0",
-                        most == 1 ? ", at most 1" : "", ", in order"
-                    );
-                }
-            }
-
-            [[nodiscard]] extents sides(const row_stream& stream, std::size_t first) const noexcept
-            {
-                if (m_options.height && m_options.width)
-                {
-                    return {
-                        std::min((*m_options.height)(stream.pair(first)), m_grid.height()),
-                        std::min((*m_options.width)(stream.pair(first + 1)), m_grid.width())
-                    };
-                }
-                const double patches = static_cast<double>(m_grid.height()) * static_cast<double>(m_grid.width());
-                const double area = drawn(m_options.area, stream.pair(first)) * patches;
-                const double aspect = drawn(m_options.aspect, stream.pair(first + 1));
-                return {whole(std::sqrt(area * aspect), m_grid.height()), whole(std::sqrt(area / aspect), m_grid.width())};
-            }
-
-            /// A number of a range; rounded once, whether or not the processor has this instruction.
-            static double drawn(const random_real& range, std::uint64_t bits) noexcept
-            {
-                // 53 bits make a double of [0, 1) exactly.
-                const double part = static_cast<double>(bits >> 11) / 9007199254740992.;
-                return std::fma(part, range.most - range.least, range.least);
-            }
-
-            static std::size_t whole(double side, std::size_t most) noexcept
-            {
-                const double rounded = std::max(1., std::nearbyint(side));
-                return rounded < static_cast<double>(most) ? static_cast<std::size_t>(rounded) : most;
-            }
-
-            patch_grid m_grid;
-            block_options m_options;
-            std::uint64_t m_seed;
+        }
+        const double patches =
+            static_cast<double>(m_grid.height()) * static_cast<double>(m_grid.width());
+        const double area = drawn(m_options.area, stream.pair(first)) * patches;
+        const double aspect = drawn(m_options.aspect, stream.pair(first + 1));
+        return {
+            whole(std::sqrt(area * aspect), m_grid.height()),
+            whole(std::sqrt(area / aspect), m_grid.width())
         };
+    }
 
-        /// A row through the blocks of an image.
-        class blocks_cursor
-        {
-        public:
+    /// A number of a range; rounded once, whether or not the processor has this instruction.
+    static double drawn(const random_real& range, std::uint64_t bits) noexcept {
+        // 53 bits make a double of [0, 1) exactly.
+        const double part = static_cast<double>(bits >> 11) / 9007199254740992.;
+        return std::fma(part, range.most - range.least, range.least);
+    }
 
-            blocks_cursor(const block_plan& plan, std::size_t r) noexcept
-                : m_plan(&plan)
-                , m_stream(plan.stream(plan.grid().image(r)))
-                , m_patch_row(plan.grid().patch_row(r))
-            {
-                for_each([&](column_range block) { m_extent = hull(m_extent, block); });
-            }
+    static std::size_t whole(double side, std::size_t most) noexcept {
+        const double rounded = std::max(1., std::nearbyint(side));
+        return rounded < static_cast<double>(most) ? static_cast<std::size_t>(rounded) : most;
+    }
 
-            [[nodiscard]] word_t word(std::size_t c) const noexcept
-            {
-                word_t bits = 0;
-                if (c < m_extent.end && c + word_columns > m_extent.begin)
-                {
-                    for_each([&](column_range block) { bits |= range_word(block, c); });
-                }
-                return bits;
-            }
+    patch_grid m_grid;
+    block_options m_options;
+    std::uint64_t m_seed;
+};
 
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return m_extent;
-            }
+/// A row through the blocks of an image.
+class blocks_cursor {
+public:
+    blocks_cursor(const block_plan& plan, std::size_t r) noexcept
+        : m_plan(&plan)
+        , m_stream(plan.stream(plan.grid().image(r)))
+        , m_patch_row(plan.grid().patch_row(r)) {
+        for_each([&](column_range block) { m_extent = hull(m_extent, block); });
+    }
 
-        private:
+    [[nodiscard]] word_t word(std::size_t c) const noexcept {
+        word_t bits = 0;
+        if (c < m_extent.end && c + word_columns > m_extent.begin) {
+            for_each([&](column_range block) { bits |= range_word(block, c); });
+        }
+        return bits;
+    }
 
-            template <class F>
-            void for_each(F&& f) const noexcept
-            {
-                for (std::size_t block = 0; block < m_plan->count(); ++block)
-                {
-                    f(m_plan->columns(m_stream, block, m_patch_row));
-                }
-            }
+    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
 
-            const block_plan* m_plan;
-            row_stream m_stream;
-            std::size_t m_patch_row;
-            column_range m_extent;
-        };
-
-        template <class S>
-        class blocks_rule
-        {
-        public:
-
-            using shape_type = S;
-
-            static constexpr const char* name = "keep_blocks";
-
-            blocks_rule(S shape, block_plan plan)
-                : m_shape(std::move(shape))
-                , m_plan(std::move(plan))
-            {
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] blocks_cursor row(std::size_t r) const noexcept
-            {
-                return {m_plan, r};
-            }
-
-        private:
-
-            S m_shape;
-            block_plan m_plan;
-        };
-
-        template <class S>
-        auto make_blocks(const S& shape, block_options options, std::uint64_t seed)
-        {
-            auto owned = to_shape(shape);
-            const patch_grid grid("keep_blocks", owned, options.patch_height, options.patch_width);
-            block_plan plan("keep_blocks", grid, std::move(options), seed);
-            return mask(blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
+private:
+    template <class F>
+    void for_each(F&& f) const noexcept {
+        for (std::size_t block = 0; block < m_plan->count(); ++block) {
+            f(m_plan->columns(m_stream, block, m_patch_row));
         }
     }
 
-    /// Keeps rectangles of whole patches at random places of images, each image on its own: what I-JEPA predicts (Assran
-    /// and others, 2023), or !keep_blocks(...), the holes of cutout (DeVries and Taylor, 2017).
-    ///
-    /// shape: (..., height, width), the mask's shape. options: see block_options. The size of each block is drawn, then
-    /// its place, all places within the image equally likely; blocks may overlap. A pure function of the seed,
-    /// the number of the image and its size in patches; of one seed, fewer blocks are the first of more.
-    /// I-JEPA: {.count = 4, .patch_height = 14, .patch_width = 14, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}} for the
-    /// targets, and for the context one block with .area = {0.85, 1}, without the targets.
-    /// Throws std::invalid_argument for fewer than two axes, extents that are not whole patches, and for neither or both
-    /// of area and sides, or ranges of them that are none. No memory; a word costs drawing each block.
-    ///
-    ///     auto targets = xmask::keep_blocks({8, 16, 16}, {.count = 4, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}}, 42);
-    ///     auto context = xmask::keep_blocks({8, 16, 16}, {.area = {0.85, 1}}, 43) && !targets;
-    ///     auto holes = xmask::keep_blocks({8, 32, 32}, {.height = 8, .width = 8}, 42);
-    template <class S>
-    auto keep_blocks(const S& shape, block_options options, std::uint64_t seed)
-    {
-        return detail::make_blocks(shape, std::move(options), seed);
-    }
+    const block_plan* m_plan;
+    row_stream m_stream;
+    std::size_t m_patch_row;
+    column_range m_extent;
+};
 
-    inline auto keep_blocks(std::initializer_list<std::size_t> shape, block_options options, std::uint64_t seed)
-    {
-        return detail::make_blocks(shape, std::move(options), seed);
-    }
+template <class S>
+class blocks_rule {
+public:
+    using shape_type = S;
+
+    static constexpr const char* name = "keep_blocks";
+
+    blocks_rule(S shape, block_plan plan) : m_shape(std::move(shape)), m_plan(std::move(plan)) {}
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] blocks_cursor row(std::size_t r) const noexcept { return {m_plan, r}; }
+
+private:
+    S m_shape;
+    block_plan m_plan;
+};
+
+template <class S>
+auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
+    auto owned = to_shape(shape);
+    const patch_grid grid("keep_blocks", owned, options.patch_height, options.patch_width);
+    block_plan plan("keep_blocks", grid, std::move(options), seed);
+    return mask(blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
 }
+} // namespace detail
+
+/// Keeps rectangles of whole patches at random places of images, each image on its own: what I-JEPA
+/// predicts (Assran and others, 2023), or !keep_blocks(...), the holes of cutout (DeVries and
+/// Taylor, 2017).
+///
+/// shape: (..., height, width), the mask's shape. options: see block_options. The size of each
+/// block is drawn, then its place, all places within the image equally likely; blocks may overlap.
+/// A pure function of the seed, the number of the image and its size in patches; of one seed, fewer
+/// blocks are the first of more. I-JEPA: {.count = 4, .patch_height = 14, .patch_width = 14, .area
+/// = {0.15, 0.2}, .aspect = {0.75, 1.5}} for the targets, and for the context one block with .area
+/// = {0.85, 1}, without the targets. Throws std::invalid_argument for fewer than two axes, extents
+/// that are not whole patches, and for neither or both of area and sides, or ranges of them that
+/// are none. No memory; a word costs drawing each block.
+///
+///     auto targets = xmask::keep_blocks({8, 16, 16}, {.count = 4, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}}, 42);
+///     auto context = xmask::keep_blocks({8, 16, 16}, {.area = {0.85, 1}}, 43) && !targets;
+///     auto holes = xmask::keep_blocks({8, 32, 32}, {.height = 8, .width = 8}, 42);
+template <class S>
+auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
+    return detail::make_blocks(shape, std::move(options), seed);
+}
+
+inline auto keep_blocks(
+    std::initializer_list<std::size_t> shape, block_options options, std::uint64_t seed
+) {
+    return detail::make_blocks(shape, std::move(options), seed);
+}
+} // namespace xmask::inline XMASK_ABI

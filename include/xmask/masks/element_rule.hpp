@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -16,245 +16,181 @@
 /// @file
 /// Masks that a test of each element of a tensor decides: booleans, thresholds, token ids.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// A test at hand. A small one is copied, so that what is written between two of its uses can't have changed it.
-    template <class Test>
-    class held_test
-    {
-        static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
+namespace xmask::inline XMASK_ABI::detail {
+/// A test at hand. A small one is copied, so that what is written between two of its uses can't
+/// have changed it.
+template <class Test>
+class held_test {
+    static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
 
-    public:
+public:
+    explicit held_test(const Test& test) noexcept : m_test(hold(test)) {}
 
-        explicit held_test(const Test& test) noexcept
-            : m_test(hold(test))
-        {
+    XMASK_INLINE const Test& operator*() const noexcept {
+        if constexpr (small) {
+            return m_test;
+        } else {
+            return *m_test;
         }
-
-        XMASK_INLINE const Test& operator*() const noexcept
-        {
-            if constexpr (small)
-            {
-                return m_test;
-            }
-            else
-            {
-                return *m_test;
-            }
-        }
-
-        XMASK_INLINE const Test* operator->() const noexcept
-        {
-            return &**this;
-        }
-
-    private:
-
-        static auto hold(const Test& test) noexcept
-        {
-            if constexpr (small)
-            {
-                return test;
-            }
-            else
-            {
-                return &test;
-            }
-        }
-
-        std::conditional_t<small, Test, const Test*> m_test;
-    };
-
-    /// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T> lanes(lanes<T>) const`
-    /// where the type has registers, and may have `word_t word(word_t) const` to overrule what
-    /// the registers say, or `word_t block(block, count) const` to answer a block its own way.
-    template <class Test, class Row>
-    class element_cursor
-    {
-        using T = typename block_t<Row>::value_type;
-
-        static constexpr bool tests_lanes = [] {
-            if constexpr (detail::has_lanes<T>)
-            {
-                return requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); }
-                       && !requires(const Test& t, word_t bits) { t.word(bits); }
-                       && !requires(const Test& t, const block_t<Row>& block) { t.block(block, whole_word()); };
-            }
-            return false;
-        }();
-
-    public:
-
-        element_cursor(const Test& test, Row row, std::size_t n)
-            : m_test(test)
-            , m_row(std::move(row))
-            , m_columns(n)
-        {
-        }
-
-        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
-        {
-            return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
-        }
-
-        [[nodiscard]] bool kept(std::size_t c) const
-        {
-            return (*m_test)(read_one(m_row, c));
-        }
-
-        [[nodiscard]] column_range extent() const noexcept
-        {
-            return {0, m_columns};
-        }
-
-        [[nodiscard]] bool has_lanes() const noexcept
-        {
-            return true;
-        }
-
-        /// Where the elements have registers of as many lanes, and nothing but these decides.
-        template <class U>
-            requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
-        XMASK_INLINE lane_mask<U> lanes(std::size_t c) const
-        {
-            constexpr std::size_t count = lane_count<T>;
-            m_row.prepare(c, c + count);
-            const auto x = m_row.read(c, count, first_bits(count)).load(0);
-            return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(x));
-        }
-
-        /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
-        template <class U>
-            requires(sizeof(U) != 1 && has_lanes_of_bytes<U> && std::same_as<block_t<Row>, memory_block<bool>>
-                     && requires { Test::of_bytes; })
-        XMASK_INLINE lane_mask<U> lanes(std::size_t c) const
-        {
-            constexpr std::size_t count = lane_count<U>;
-            m_row.prepare(c, c + count);
-            return mask_from_bytes<U>(m_row.read(c, count, first_bits(count)).data());
-        }
-
-    private:
-
-        template <class Count>
-        XMASK_INLINE word_t test(std::size_t c, Count count) const
-        {
-            m_row.prepare(c, c + count);
-            const auto block = m_row.read(c, count, first_bits(count));
-            if constexpr (requires { m_test->block(block, count); })
-            {
-                return m_test->block(block, count);
-            }
-            word_t bits = 0;
-            if constexpr (requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); })
-            {
-                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto x = load_register<full>(block, k, count - k);
-                    bits |= bits_from_mask(m_test->lanes(x)) << k;
-                });
-                if constexpr (requires { m_test->word(bits); })
-                {
-                    bits = m_test->word(bits);
-                }
-                return bits & first_bits(count);
-            }
-            else
-            {
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    bits |= word_t((*m_test)(block.at(k))) << k;
-                }
-                return bits;
-            }
-        }
-
-        held_test<Test> m_test;
-        mutable Row m_row;  // a row over anything but memory keeps a buffer
-        std::size_t m_columns;
-    };
-
-    template <class Test, class Rows>
-    class element_rows
-    {
-    public:
-
-        element_rows(const Test& test, Rows rows, std::size_t row_count, std::size_t n)
-            : m_test(&test)
-            , m_rows(std::move(rows))
-            , m_row_count(row_count)
-            , m_columns(n)
-        {
-        }
-
-        XMASK_INLINE auto row(std::size_t r) const
-        {
-            return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
-        }
-
-        [[nodiscard]] flat_form form() const noexcept
-        {
-            return m_rows.form();
-        }
-
-        XMASK_INLINE auto flat() const
-        {
-            return element_cursor<Test, flat_row_t<Rows>>(*m_test, m_rows.flat_row(), m_row_count * m_columns);
-        }
-
-    private:
-
-        const Test* m_test;
-        Rows m_rows;
-        std::size_t m_row_count;
-        std::size_t m_columns;
-    };
-
-    /// Keeps the elements of a tensor that pass a test, in the tensor's own type.
-    template <class CTX, class Test>
-    class element_rule
-    {
-        using operand_type = std::decay_t<CTX>;
-
-    public:
-
-        using shape_type = typename operand_type::inner_shape_type;
-
-        template <class X>
-        element_rule(X&& x, Test test, const char* name)
-            : m_operand(std::forward<X>(x))
-            , m_test(std::move(test))
-            , m_name(name)
-        {
-        }
-
-        [[nodiscard]] const char* name() const noexcept
-        {
-            return m_name;
-        }
-
-        [[nodiscard]] const shape_type& shape() const noexcept
-        {
-            return m_operand.shape();
-        }
-
-        [[nodiscard]] auto rows() const
-        {
-            auto operand = make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
-            return element_rows<Test, decltype(operand)>(
-                m_test, std::move(operand), rows_of(shape()), columns_of(shape())
-            );
-        }
-
-    private:
-
-        CTX m_operand;
-        Test m_test;
-        const char* m_name;
-    };
-
-    template <class X, class Test>
-    auto make_element_mask(const char* name, X&& x, Test test)
-    {
-        return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test), name));
     }
+
+    XMASK_INLINE const Test* operator->() const noexcept { return &**this; }
+
+private:
+    static auto hold(const Test& test) noexcept {
+        if constexpr (small) {
+            return test;
+        } else {
+            return &test;
+        }
+    }
+
+    std::conditional_t<small, Test, const Test*> m_test;
+};
+
+/// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T>
+/// lanes(lanes<T>) const` where the type has registers, and may have `word_t word(word_t) const` to
+/// overrule what the registers say, or `word_t block(block, count) const` to answer a block its own
+/// way.
+template <class Test, class Row>
+class element_cursor {
+    using T = typename block_t<Row>::value_type;
+
+    static constexpr bool tests_lanes = [] {
+        if constexpr (detail::has_lanes<T>) {
+            return requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); } &&
+                   !requires(const Test& t, word_t bits) { t.word(bits); } &&
+                   !requires(const Test& t, const block_t<Row>& block) {
+                       t.block(block, whole_word());
+                   };
+        }
+        return false;
+    }();
+
+public:
+    element_cursor(const Test& test, Row row, std::size_t n)
+        : m_test(test), m_row(std::move(row)), m_columns(n) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const { return (*m_test)(read_one(m_row, c)); }
+
+    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
+
+    [[nodiscard]] bool has_lanes() const noexcept { return true; }
+
+    /// Where the elements have registers of as many lanes, and nothing but these decides.
+    template <class U>
+        requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
+    XMASK_INLINE lane_mask<U> lanes(std::size_t c) const {
+        constexpr std::size_t count = lane_count<T>;
+        m_row.prepare(c, c + count);
+        const auto x = m_row.read(c, count, first_bits(count)).load(0);
+        return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(x));
+    }
+
+    /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
+    template <class U>
+        requires(
+            sizeof(U) != 1 && has_lanes_of_bytes<U> &&
+            std::same_as<block_t<Row>, memory_block<bool>> && requires { Test::of_bytes; }
+        )
+    XMASK_INLINE lane_mask<U> lanes(std::size_t c) const {
+        constexpr std::size_t count = lane_count<U>;
+        m_row.prepare(c, c + count);
+        return mask_from_bytes<U>(m_row.read(c, count, first_bits(count)).data());
+    }
+
+private:
+    template <class Count>
+    XMASK_INLINE word_t test(std::size_t c, Count count) const {
+        m_row.prepare(c, c + count);
+        const auto block = m_row.read(c, count, first_bits(count));
+        if constexpr (requires { m_test->block(block, count); }) {
+            return m_test->block(block, count);
+        }
+        word_t bits = 0;
+        if constexpr (requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); }) {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto x = load_register<full>(block, k, count - k);
+                bits |= bits_from_mask(m_test->lanes(x)) << k;
+            });
+            if constexpr (requires { m_test->word(bits); }) {
+                bits = m_test->word(bits);
+            }
+            return bits & first_bits(count);
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                bits |= word_t((*m_test)(block.at(k))) << k;
+            }
+            return bits;
+        }
+    }
+
+    held_test<Test> m_test;
+    mutable Row m_row; // a row over anything but memory keeps a buffer
+    std::size_t m_columns;
+};
+
+template <class Test, class Rows>
+class element_rows {
+public:
+    element_rows(const Test& test, Rows rows, std::size_t row_count, std::size_t n)
+        : m_test(&test), m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
+    }
+
+    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+
+    XMASK_INLINE auto flat() const {
+        return element_cursor<Test, flat_row_t<Rows>>(
+            *m_test, m_rows.flat_row(), m_row_count * m_columns
+        );
+    }
+
+private:
+    const Test* m_test;
+    Rows m_rows;
+    std::size_t m_row_count;
+    std::size_t m_columns;
+};
+
+/// Keeps the elements of a tensor that pass a test, in the tensor's own type.
+template <class CTX, class Test>
+class element_rule {
+    using operand_type = std::decay_t<CTX>;
+
+public:
+    using shape_type = typename operand_type::inner_shape_type;
+
+    template <class X>
+    element_rule(X&& x, Test test, const char* name)
+        : m_operand(std::forward<X>(x)), m_test(std::move(test)), m_name(name) {}
+
+    [[nodiscard]] const char* name() const noexcept { return m_name; }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto rows() const {
+        auto operand =
+            make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
+        return element_rows<Test, decltype(operand)>(
+            m_test, std::move(operand), rows_of(shape()), columns_of(shape())
+        );
+    }
+
+private:
+    CTX m_operand;
+    Test m_test;
+    const char* m_name;
+};
+
+template <class X, class Test>
+auto make_element_mask(const char* name, X&& x, Test test) {
+    return mask(element_rule<closure_t<X>, Test>(std::forward<X>(x), std::move(test), name));
 }
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,149 +17,135 @@
 /// @file
 /// Why a mask keeps or drops an element.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Why a mask keeps or drops an element: its own answer, and those of the masks that it is made of.
-    struct explanation
-    {
-        std::string name;                    ///< what the mask is called: keep_lengths, operator&&, ...
-        bool kept = false;                   ///< whether it keeps the element
-        std::vector<std::size_t> index = {}; ///< where the element stands in this mask
-        bool decides = true;                 ///< whether the mask around this one answers as it does because of this one
-        std::vector<explanation> terms = {}; ///< the masks that this one is made of; none where it stands for itself
+namespace xmask::inline XMASK_ABI {
+/// Why a mask keeps or drops an element: its own answer, and those of the masks that it is made of.
+struct explanation {
+    std::string name;                    ///< what the mask is called: keep_lengths, operator&&, ...
+    bool kept = false;                   ///< whether it keeps the element
+    std::vector<std::size_t> index = {}; ///< where the element stands in this mask
+    bool decides =
+        true; ///< whether the mask around this one answers as it does because of this one
+    std::vector<explanation> terms = {
+    }; ///< the masks that this one is made of; none where it stands for itself
 
-        /// The names of the builders that decide, in the order in which they were written.
-        [[nodiscard]] std::vector<std::string> decided_by() const
-        {
-            if (terms.empty())
-            {
-                return {name};
-            }
-            std::vector<std::string> names;
-            for (const explanation& term : terms)
-            {
-                if (term.decides)
-                {
-                    for (const std::string& deeper : term.decided_by())
-                    {
-                        names.push_back(deeper);
-                    }
+    /// The names of the builders that decide, in the order in which they were written.
+    [[nodiscard]] std::vector<std::string> decided_by() const {
+        if (terms.empty()) {
+            return {name};
+        }
+        std::vector<std::string> names;
+        for (const explanation& term : terms) {
+            if (term.decides) {
+                for (const std::string& deeper : term.decided_by()) {
+                    names.push_back(deeper);
                 }
             }
-            return names;
         }
-    };
-
-    namespace detail
-    {
-        template <class M>
-        explanation explain_at(const M& m, const element_index& index)
-        {
-            explanation result{name_of(m.rule()), m.element(index.begin(), index.end()), index};
-            if constexpr (requires { m.rule().for_each_term(index, [](const auto&, const element_index&) {}); })
-            {
-                bool any_decides = false;
-                if constexpr (requires { m.rule().any_term_decides; })
-                {
-                    any_decides = m.rule().any_term_decides;
-                }
-                m.rule().for_each_term(index, [&](const auto& term, const element_index& there) {
-                    result.terms.push_back(explain_at(term, there));
-                    result.terms.back().decides = !any_decides || result.terms.back().kept == result.kept;
-                });
-            }
-            return result;
-        }
-
-        /// A position as an index of a mask's shape, checked.
-        template <class S, class P>
-        element_index checked_index(const S& shape, const P& position)
-        {
-            if (position.size() != shape.size()) [[unlikely]]
-            {
-                throw_invalid(
-                    "explain", "a position of ", position.size(), " indices; a mask of shape ", tuple_text(shape),
-                    " expects ", shape.size()
-                );
-            }
-            element_index index;
-            for (const auto i : position)
-            {
-                const auto extent = static_cast<std::size_t>(shape[index.size()]);
-                if (std::cmp_less(+i, 0) || std::cmp_greater_equal(+i, extent)) [[unlikely]]
-                {
-                    throw_out_of_range(
-                        "explain", "index ", +i, " along axis ", index.size(), " is outside of [0, ", extent, ")"
-                    );
-                }
-                index.push_back(static_cast<std::size_t>(i));
-            }
-            return index;
-        }
-
-        inline void append_lines(std::string& out, const explanation& term, std::size_t depth, bool decides)
-        {
-            out.append(2 * depth, ' ');
-            out.append(term.name).append(term.kept ? " keeps " : " drops ").append(tuple_text(term.index));
-            if (depth != 0 && term.terms.empty() && decides)
-            {
-                out += "  <- decides";
-            }
-            out += '\n';
-            for (const explanation& part : term.terms)
-            {
-                append_lines(out, part, depth + 1, decides && part.decides);
-            }
-        }
+        return names;
     }
+};
 
-    /// Which term of a combined mask keeps or drops the element at a position.
-    ///
-    /// position: a list, container or 1-D tensor of integers, one index for each axis. Of a && that drops, those terms
-    /// decide that drop; where it keeps, all do. Each term is explained in turn, at the place in its own shape that
-    /// broadcasts, shifts or is cut to the position. Costs an element of each term.
-    /// Throws std::out_of_range for an index outside of its axis, naming both; std::invalid_argument for a wrong number
-    /// of indices.
-    ///
-    ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
-    ///     std::cout << xmask::explain(m, {0, 2});
-    ///     // operator&& drops (0, 2)
-    ///     //   keep_lengths keeps (0, 2)
-    ///     //   drop_indices drops (2,)  <- decides
-    template <class M, detail::number_table P>
-    explanation explain(const M& m, const P& position)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            constexpr bool integers = detail::holds_integers<P>();
-            static_assert(integers, "xmask: a position is a list of integers, one index for each axis of the mask.");
-            if constexpr (integers)
-            {
-                return detail::explain_at(m, detail::checked_index(m.shape(), position));
-            }
+namespace detail {
+template <class M>
+explanation explain_at(const M& m, const element_index& index) {
+    explanation result{name_of(m.rule()), m.element(index.begin(), index.end()), index};
+    if constexpr (requires {
+                      m.rule().for_each_term(index, [](const auto&, const element_index&) {});
+                  }) {
+        bool any_decides = false;
+        if constexpr (requires { m.rule().any_term_decides; }) {
+            any_decides = m.rule().any_term_decides;
         }
-        return {};
+        m.rule().for_each_term(index, [&](const auto& term, const element_index& there) {
+            result.terms.push_back(explain_at(term, there));
+            result.terms.back().decides = !any_decides || result.terms.back().kept == result.kept;
+        });
     }
+    return result;
+}
 
-    template <class M>
-    explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position)
-    {
-        return explain(m, std::vector<std::ptrdiff_t>(position));
+/// A position as an index of a mask's shape, checked.
+template <class S, class P>
+element_index checked_index(const S& shape, const P& position) {
+    if (position.size() != shape.size()) [[unlikely]] {
+        throw_invalid(
+            "explain", "a position of ", position.size(), " indices; a mask of shape ",
+            tuple_text(shape), " expects ", shape.size()
+        );
     }
-
-    /// An explanation as text: a line for each term, from the outside in, with the place of the element in the term;
-    /// what decides is marked.
-    ///
-    ///     std::string text = to_string(xmask::explain(m, {0, 2}));
-    inline std::string to_string(const explanation& why)
-    {
-        std::string out;
-        detail::append_lines(out, why, 0, true);
-        return out;
+    element_index index;
+    for (const auto i : position) {
+        const auto extent = static_cast<std::size_t>(shape[index.size()]);
+        if (std::cmp_less(+i, 0) || std::cmp_greater_equal(+i, extent)) [[unlikely]] {
+            throw_out_of_range(
+                "explain", "index ", +i, " along axis ", index.size(), " is outside of [0, ",
+                extent, ")"
+            );
+        }
+        index.push_back(static_cast<std::size_t>(i));
     }
+    return index;
+}
 
-    inline std::ostream& operator<<(std::ostream& out, const explanation& why)
-    {
-        return out << to_string(why);
+inline void append_lines(
+    std::string& out, const explanation& term, std::size_t depth, bool decides
+) {
+    out.append(2 * depth, ' ');
+    out.append(term.name).append(term.kept ? " keeps " : " drops ").append(tuple_text(term.index));
+    if (depth != 0 && term.terms.empty() && decides) {
+        out += "  <- decides";
+    }
+    out += '\n';
+    for (const explanation& part : term.terms) {
+        append_lines(out, part, depth + 1, decides && part.decides);
     }
 }
+} // namespace detail
+
+/// Which term of a combined mask keeps or drops the element at a position.
+///
+/// position: a list, container or 1-D tensor of integers, one index for each axis. Of a && that
+/// drops, those terms decide that drop; where it keeps, all do. Each term is explained in turn, at
+/// the place in its own shape that broadcasts, shifts or is cut to the position. Costs an element
+/// of each term. Throws std::out_of_range for an index outside of its axis, naming both;
+/// std::invalid_argument for a wrong number of indices.
+///
+///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+///     std::cout << xmask::explain(m, {0, 2});
+///     // operator&& drops (0, 2)
+///     //   keep_lengths keeps (0, 2)
+///     //   drop_indices drops (2,)  <- decides
+template <class M, detail::number_table P>
+explanation explain(const M& m, const P& position) {
+    if constexpr (detail::require_mask<M>()) {
+        constexpr bool integers = detail::holds_integers<P>();
+        static_assert(
+            integers,
+            "xmask: a position is a list of integers, one index for each axis of the mask."
+        );
+        if constexpr (integers) {
+            return detail::explain_at(m, detail::checked_index(m.shape(), position));
+        }
+    }
+    return {};
+}
+
+template <class M>
+explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position) {
+    return explain(m, std::vector<std::ptrdiff_t>(position));
+}
+
+/// An explanation as text: a line for each term, from the outside in, with the place of the element
+/// in the term; what decides is marked.
+///
+///     std::string text = to_string(xmask::explain(m, {0, 2}));
+inline std::string to_string(const explanation& why) {
+    std::string out;
+    detail::append_lines(out, why, 0, true);
+    return out;
+}
+
+inline std::ostream& operator<<(std::ostream& out, const explanation& why) {
+    return out << to_string(why);
+}
+} // namespace xmask::inline XMASK_ABI

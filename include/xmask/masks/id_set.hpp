@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -26,855 +26,699 @@
 /// @file
 /// Sets of integer ids, and how a block of tokens is looked up in one.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The value as T, if T can hold it.
+template <class T, class U>
+constexpr bool fits(U value) noexcept {
+    // Promoted, because std::in_range refuses characters.
+    return std::cmp_greater_equal(+value, +std::numeric_limits<T>::min()) &&
+           std::cmp_less_equal(+value, +std::numeric_limits<T>::max());
+}
+
+/// The least and the most of some values, without the branches of std::minmax.
+template <class T>
+std::pair<T, T> bounds_of(const std::vector<T>& values) noexcept {
+    std::pair bounds(values.front(), values.front());
+    for (const T value : values) {
+        bounds = {std::min(bounds.first, value), std::max(bounds.second, value)};
+    }
+    return bounds;
+}
+
+/// Sorts ids, and leaves each once. Those that lie close together become bits and are read back in
+/// order, which is several times as fast as to compare them.
+template <class T>
+void sort_once(std::vector<T>& ids) {
+    using unsigned_t = std::make_unsigned_t<T>;
+    constexpr std::size_t few = 32;
+    if (std::ranges::adjacent_find(ids, std::greater_equal()) == ids.end()) {
+        return;
+    }
+    const auto [least, most] = bounds_of(ids);
+    const auto low = static_cast<unsigned_t>(least);
+    const auto from_low = [low](T id) {
+        return static_cast<unsigned_t>(static_cast<unsigned_t>(id) - low);
+    };
+    const std::size_t words = from_low(most) / word_columns + 1;
+    if (ids.size() < few || words > ids.size()) {
+        std::ranges::sort(ids);
+        ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+        return;
+    }
+    std::vector<word_t> found(words);
+    for (const T id : ids) {
+        found[from_low(id) / word_columns] |= word_t(1) << from_low(id) % word_columns;
+    }
+    auto to = ids.begin();
+    for (std::size_t number = 0; number < words; ++number) {
+        for (word_t bits = found[number]; bits != 0; bits &= bits - 1) {
+            *to++ = static_cast<T>(low + (number * word_columns + lowest_bit(bits)));
+        }
+    }
+    ids.erase(to, ids.end());
+}
+
+/// Ids, or one, of the tokens' own type. Those that the type can't hold are in no token, and left
+/// out.
+template <class T, std::integral I>
+std::vector<T> ids_of(const I& id) {
+    return fits<T>(id) ? std::vector<T>(1, static_cast<T>(id)) : std::vector<T>();
+}
+
+template <class T, class I>
+std::vector<T> ids_of(const I& ids) {
+    using id_type = std::remove_cvref_t<decltype(*ids.begin())>;
+    if constexpr (std::is_same_v<id_type, T>) {
+        return std::vector<T>(ids.begin(), ids.end());
+    }
+    std::vector<T> own;
+    if constexpr (requires { ids.size(); }) {
+        own.reserve(ids.size());
+    }
+    for (const auto id : ids) {
+        if (fits<T>(id)) {
+            own.push_back(static_cast<T>(id));
+        }
+    }
+    return own;
+}
+
+template <class T, class I>
+std::vector<T> sorted_ids(const I& ids) {
+    auto sorted = ids_of<T>(ids);
+    sort_once(sorted);
+    return sorted;
+}
+
+/// Few ids: each register is compared with every one of them.
+template <class T>
+class compared_ids {
+public:
+    /// Beyond this many, looking each element up is faster.
+    static constexpr std::size_t most = 8;
+
+    compared_ids() = default;
+
+    explicit compared_ids(const std::vector<T>& ids) noexcept : m_count(ids.size()) {
+        std::copy(ids.begin(), ids.end(), m_ids.begin());
+    }
+
+    bool operator()(T token) const noexcept {
+        bool found = false;
+        for (std::size_t k = 0; k < m_count; ++k) {
+            found |= m_ids[k] == token;
+        }
+        return found;
+    }
+
+    template <class Block, class Count>
+    XMASK_INLINE word_t block(const Block& tokens, Count count) const {
+        word_t bits = 0;
+        if constexpr (has_lanes<T>) {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                bits |= bits_from_mask(compare(load_register<full>(tokens, k, count - k))) << k;
+            });
+            return bits & first_bits(count);
+        }
+        for (std::size_t k = 0; k < count; ++k) {
+            bits |= word_t((*this)(tokens.at(k))) << k;
+        }
+        return bits;
+    }
+
+private:
+    XMASK_INLINE auto compare(const lanes<T>& tokens) const noexcept
+        requires has_lanes<T>
     {
-        /// The value as T, if T can hold it.
-        template <class T, class U>
-        constexpr bool fits(U value) noexcept
-        {
-            // Promoted, because std::in_range refuses characters.
-            return std::cmp_greater_equal(+value, +std::numeric_limits<T>::min())
-                   && std::cmp_less_equal(+value, +std::numeric_limits<T>::max());
+        auto found = tokens == lanes<T>(m_ids[0]);
+        for (std::size_t k = 1; k < m_count; ++k) {
+            found = found || tokens == lanes<T>(m_ids[k]);
         }
+        return found;
+    }
 
-        /// The least and the most of some values, without the branches of std::minmax.
-        template <class T>
-        std::pair<T, T> bounds_of(const std::vector<T>& values) noexcept
-        {
-            std::pair bounds(values.front(), values.front());
-            for (const T value : values)
-            {
-                bounds = {std::min(bounds.first, value), std::max(bounds.second, value)};
-            }
-            return bounds;
-        }
+    std::array<T, most> m_ids{};
+    std::size_t m_count = 0;
+};
 
-        /// Sorts ids, and leaves each once. Those that lie close together become bits and are read back in order, which
-        /// is several times as fast as to compare them.
-        template <class T>
-        void sort_once(std::vector<T>& ids)
-        {
-            using unsigned_t = std::make_unsigned_t<T>;
-            constexpr std::size_t few = 32;
-            if (std::ranges::adjacent_find(ids, std::greater_equal()) == ids.end())
-            {
-                return;
-            }
-            const auto [least, most] = bounds_of(ids);
-            const auto low = static_cast<unsigned_t>(least);
-            const auto from_low = [low](T id) {
-                return static_cast<unsigned_t>(static_cast<unsigned_t>(id) - low);
-            };
-            const std::size_t words = from_low(most) / word_columns + 1;
-            if (ids.size() < few || words > ids.size())
-            {
-                std::ranges::sort(ids);
-                ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-                return;
-            }
-            std::vector<word_t> found(words);
-            for (const T id : ids)
-            {
-                found[from_low(id) / word_columns] |= word_t(1) << from_low(id) % word_columns;
-            }
-            auto to = ids.begin();
-            for (std::size_t number = 0; number < words; ++number)
-            {
-                for (word_t bits = found[number]; bits != 0; bits &= bits - 1)
-                {
-                    *to++ = static_cast<T>(low + (number * word_columns + lowest_bit(bits)));
-                }
-            }
-            ids.erase(to, ids.end());
-        }
-
-        /// Ids, or one, of the tokens' own type. Those that the type can't hold are in no token, and left out.
-        template <class T, std::integral I>
-        std::vector<T> ids_of(const I& id)
-        {
-            return fits<T>(id) ? std::vector<T>(1, static_cast<T>(id)) : std::vector<T>();
-        }
-
-        template <class T, class I>
-        std::vector<T> ids_of(const I& ids)
-        {
-            using id_type = std::remove_cvref_t<decltype(*ids.begin())>;
-            if constexpr (std::is_same_v<id_type, T>)
-            {
-                return std::vector<T>(ids.begin(), ids.end());
-            }
-            std::vector<T> own;
-            if constexpr (requires { ids.size(); })
-            {
-                own.reserve(ids.size());
-            }
-            for (const auto id : ids)
-            {
-                if (fits<T>(id))
-                {
-                    own.push_back(static_cast<T>(id));
-                }
-            }
-            return own;
-        }
-
-        template <class T, class I>
-        std::vector<T> sorted_ids(const I& ids)
-        {
-            auto sorted = ids_of<T>(ids);
-            sort_once(sorted);
-            return sorted;
-        }
-
-        /// Few ids: each register is compared with every one of them.
-        template <class T>
-        class compared_ids
-        {
-        public:
-
-            /// Beyond this many, looking each element up is faster.
-            static constexpr std::size_t most = 8;
-
-            compared_ids() = default;
-
-            explicit compared_ids(const std::vector<T>& ids) noexcept
-                : m_count(ids.size())
-            {
-                std::copy(ids.begin(), ids.end(), m_ids.begin());
-            }
-
-            bool operator()(T token) const noexcept
-            {
-                bool found = false;
-                for (std::size_t k = 0; k < m_count; ++k)
-                {
-                    found |= m_ids[k] == token;
-                }
-                return found;
-            }
-
-            template <class Block, class Count>
-            XMASK_INLINE word_t block(const Block& tokens, Count count) const
-            {
-                word_t bits = 0;
-                if constexpr (has_lanes<T>)
-                {
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        bits |= bits_from_mask(compare(load_register<full>(tokens, k, count - k))) << k;
-                    });
-                    return bits & first_bits(count);
-                }
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    bits |= word_t((*this)(tokens.at(k))) << k;
-                }
-                return bits;
-            }
-
-        private:
-
-            XMASK_INLINE auto compare(const lanes<T>& tokens) const noexcept
-                requires has_lanes<T>
-            {
-                auto found = tokens == lanes<T>(m_ids[0]);
-                for (std::size_t k = 1; k < m_count; ++k)
-                {
-                    found = found || tokens == lanes<T>(m_ids[k]);
-                }
-                return found;
-            }
-
-            std::array<T, most> m_ids{};
-            std::size_t m_count = 0;
-        };
-
-        /// Few ids in the slots of a table that one register holds: a token's hash says which slot's id it is compared
-        /// with, so that it costs the same for one id as for all. Slots left over repeat an id.
-        template <class T>
-        class slotted_ids
-        {
-        public:
-
+/// Few ids in the slots of a table that one register holds: a token's hash says which slot's id it
+/// is compared with, so that it costs the same for one id as for all. Slots left over repeat an id.
+template <class T>
+class slotted_ids {
+public:
 #if defined(__AVX512F__)
-            static constexpr std::size_t bytes = 64;
-            static constexpr std::size_t slots = 16;
-            static constexpr std::size_t most = 10;
+    static constexpr std::size_t bytes = 64;
+    static constexpr std::size_t slots = 16;
+    static constexpr std::size_t most = 10;
 #elif defined(__AVX2__)
-            static constexpr std::size_t bytes = 32;
-            static constexpr std::size_t slots = 8;
-            static constexpr std::size_t most = 7;
+    static constexpr std::size_t bytes = 32;
+    static constexpr std::size_t slots = 8;
+    static constexpr std::size_t most = 7;
 #else
-            static constexpr std::size_t bytes = 0;
-            static constexpr std::size_t slots = 2;
-            static constexpr std::size_t most = 0;
+    static constexpr std::size_t bytes = 0;
+    static constexpr std::size_t slots = 2;
+    static constexpr std::size_t most = 0;
 #endif
-            static constexpr bool available = [] {
-                if constexpr (has_lanes<T> && sizeof(T) >= 4)
-                {
-                    return register_bytes<T> == bytes;
-                }
-                return false;
-            }();
+    static constexpr bool available = [] {
+        if constexpr (has_lanes<T> && sizeof(T) >= 4) {
+            return register_bytes<T> == bytes;
+        }
+        return false;
+    }();
 
-            slotted_ids() = default;
+    slotted_ids() = default;
 
-            /// Looks for a multiplier that gives each id a slot of its own; found() says whether there is one.
-            explicit slotted_ids(const std::vector<T>& ids) noexcept
-            {
-                if (!available || ids.empty() || ids.size() > most || !all_fit(ids))
-                {
-                    return;
-                }
-                for (std::size_t tries = 0; tries < 64 && !m_found; ++tries)
-                {
-                    m_factor += 0x9e3779b8u;  // odd numbers, each as good as the last
-                    word_t taken = 0;
-                    m_found = std::all_of(ids.begin(), ids.end(), [&](T id) {
-                        const word_t slot = word_t(1) << slot_of(id);
-                        return (std::exchange(taken, taken | slot) & slot) == 0;
-                    });
-                }
-                if (m_found)
-                {
-                    m_ids.fill(ids[0]);
-                    for (const T id : ids)
-                    {
-                        m_ids[slot_of(id)] = id;
-                    }
-                    if constexpr (halves != 0)
-                    {
-                        std::transform(m_ids.begin(), m_ids.end(), m_low.begin(), [](T id) {
-                            return static_cast<std::int32_t>(id);
-                        });
-                    }
-                }
+    /// Looks for a multiplier that gives each id a slot of its own; found() says whether there is
+    /// one.
+    explicit slotted_ids(const std::vector<T>& ids) noexcept {
+        if (!available || ids.empty() || ids.size() > most || !all_fit(ids)) {
+            return;
+        }
+        for (std::size_t tries = 0; tries < 64 && !m_found; ++tries) {
+            m_factor += 0x9e3779b8u; // odd numbers, each as good as the last
+            word_t taken = 0;
+            m_found = std::all_of(ids.begin(), ids.end(), [&](T id) {
+                const word_t slot = word_t(1) << slot_of(id);
+                return (std::exchange(taken, taken | slot) & slot) == 0;
+            });
+        }
+        if (m_found) {
+            m_ids.fill(ids[0]);
+            for (const T id : ids) {
+                m_ids[slot_of(id)] = id;
             }
-
-            [[nodiscard]] bool found() const noexcept
-            {
-                return m_found;
+            if constexpr (halves != 0) {
+                std::transform(m_ids.begin(), m_ids.end(), m_low.begin(), [](T id) {
+                    return static_cast<std::int32_t>(id);
+                });
             }
+        }
+    }
 
-            XMASK_INLINE bool operator()(T token) const noexcept
-            {
-                return m_ids[slot_of(token)] == token;
-            }
+    [[nodiscard]] bool found() const noexcept { return m_found; }
+
+    XMASK_INLINE bool operator()(T token) const noexcept { return m_ids[slot_of(token)] == token; }
 
 #if defined(__AVX2__)
-            template <class Block, class Count>
-            XMASK_INLINE word_t block(const Block& tokens, Count count) const
-                requires available
-            {
+    template <class Block, class Count>
+    XMASK_INLINE word_t block(const Block& tokens, Count count) const
+        requires available
+    {
 #if !defined(__AVX512F__)
-                if constexpr (sizeof(T) == 8)
-                {
-                    if constexpr (std::is_same_v<Count, whole_word>)
-                    {
-                        return half(tokens, 0) | half(tokens, word_columns / 2) << word_columns / 2;
-                    }
-                    else
-                    {
-                        word_t bits = 0;
-                        for (std::size_t k = 0; k < count; ++k)
-                        {
-                            bits |= word_t((*this)(tokens.at(k))) << k;
-                        }
-                        return bits;
-                    }
-                }
-                else
-#endif
-                {
-                    word_t bits = 0;
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = load_register<full>(tokens, k, count - k);
-                        bits |= static_cast<word_t>(compare(x.data)) << k;
-                    });
-                    return bits & first_bits(count);
-                }
-            }
-#endif
-
-        private:
-
-#if defined(__AVX2__) && !defined(__AVX512F__)
-            static constexpr std::size_t halves = sizeof(T) == 8 ? slots : 0;
-#else
-            static constexpr std::size_t halves = 0;
-#endif
-            static constexpr int product_shift = 33 - std::bit_width(slots);
-
-            // The lower halves of larger tokens decide: registers multiply those.
-            std::size_t slot_of(T id) const noexcept
-            {
-                return (static_cast<std::uint32_t>(id) * m_factor) >> product_shift;
-            }
-
-            /// Whether registers can hold the ids; AVX2 moves 32-bit lanes about, and larger ids don't fit.
-            static bool all_fit(const std::vector<T>& ids) noexcept
-            {
-                return halves == 0 || std::all_of(ids.begin(), ids.end(), [](T id) { return fits<std::int32_t>(id); });
-            }
-
-#if defined(__AVX512F__)
-            XMASK_INLINE unsigned compare(__m512i x) const noexcept
-            {
-                if constexpr (sizeof(T) == 8)
-                {
-                    const auto factor = _mm512_set1_epi64(m_factor);
-                    const auto slot = _mm512_srli_epi64(_mm512_mul_epu32(x, factor), product_shift);
-                    const auto id = _mm512_permutex2var_epi64(
-                        _mm512_loadu_si512(m_ids.data()), slot, _mm512_loadu_si512(m_ids.data() + 8)
-                    );
-                    return _mm512_cmpeq_epi64_mask(x, id);
-                }
-                else
-                {
-                    const auto factor = _mm512_set1_epi32(static_cast<int>(m_factor));
-                    const auto slot = _mm512_srli_epi32(_mm512_mullo_epi32(x, factor), product_shift);
-                    return _mm512_cmpeq_epi32_mask(x, _mm512_permutexvar_epi32(slot, _mm512_loadu_si512(m_ids.data())));
-                }
-            }
-#elif defined(__AVX2__)
-            XMASK_INLINE static __m256i load(const void* from) noexcept
-            {
-                return _mm256_loadu_si256(static_cast<const __m256i*>(from));
-            }
-
-            XMASK_INLINE __m256i slots_of(__m256i x) const noexcept
-            {
-                const auto factor = _mm256_set1_epi32(static_cast<int>(m_factor));
-                return _mm256_srli_epi32(_mm256_mullo_epi32(x, factor), product_shift);
-            }
-
-            XMASK_INLINE unsigned compare(__m256i x) const noexcept
-            {
-                const auto id = _mm256_permutevar8x32_epi32(load(m_ids.data()), slots_of(x));
-                return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, id))));
-            }
-
-            /// Eight tokens of 64 bits, their halves apart, in the order 0 1 4 5 2 3 6 7.
-            XMASK_INLINE __m256i compare(__m256i a, __m256i b) const noexcept
-            {
-                const auto x = _mm256_castsi256_ps(a);
-                const auto y = _mm256_castsi256_ps(b);
-                const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
-                const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
-                const auto id = _mm256_permutevar8x32_epi32(load(m_low.data()), slots_of(low));
-                // All ids fit into 32 bits: their upper halves repeat the sign.
-                const auto sign = _mm256_srai_epi32(low, 31);
-                return _mm256_and_si256(_mm256_cmpeq_epi32(low, id), _mm256_cmpeq_epi32(high, sign));
-            }
-
-            /// 32 tokens of 64 bits.
-            template <class Block>
-            XMASK_INLINE word_t half(const Block& tokens, std::size_t k) const
-            {
-                const auto eight = [&](std::size_t i) XMASK_INLINE_LAMBDA {
-                    return compare(tokens.load(k + 8 * i).data, tokens.load(k + 8 * i + 4).data);
-                };
-                const auto found = _mm256_packs_epi16(
-                    _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
-                );
-                // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
-                const auto pairs = _mm256_setr_epi8(
-                    0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7,
-                    14, 15
-                );
-                const auto in_order = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(found, 0xd8), pairs);
-                return static_cast<std::uint32_t>(_mm256_movemask_epi8(in_order));
-            }
-#endif
-
-            std::array<T, slots> m_ids{};
-            std::array<std::int32_t, std::max<std::size_t>(halves, 1)> m_low{};
-            std::uint32_t m_factor = 1;
-            bool m_found = false;
-        };
-
-        /// Many ids that lie close together: a byte for each value from the lowest to the highest, which is quicker to
-        /// read than a bit.
-        template <class T>
-        class byte_table
-        {
-            using unsigned_t = std::make_unsigned_t<T>;
-
-        public:
-
-            /// Whether a table of so many ids between these is soon made, and stays in a cache.
-            static bool suits(T least, T most, std::size_t count) noexcept
-            {
-                constexpr std::size_t first_level = std::size_t(1) << 15;
-                constexpr std::size_t second_level = std::size_t(1) << 18;
-                const auto range = distance(least, most);
-                return range < first_level || (range < second_level && range / 256 < count);
-            }
-
-            byte_table() = default;
-
-            /// Of ids in any order.
-            byte_table(const std::vector<T>& ids, T least, T most)
-                : m_low(least)
-                // Up to a power of two, so that one test tells which tokens lie beyond; and one more, for those.
-                , m_bytes(std::bit_ceil(static_cast<std::size_t>(distance(least, most)) + 1) + 1)
-            {
-                for (const T id : ids)
-                {
-                    m_bytes[distance(m_low, id)] = 1;
-                }
-            }
-
-            bool operator()(T token) const noexcept
-            {
-                return m_bytes[std::min<std::size_t>(distance(m_low, token), values())] != 0;
-            }
-
-            template <class Block, class Count>
-            word_t block(const Block& tokens, Count count) const
-            {
-                if constexpr (std::is_same_v<Count, whole_word>)
-                {
-                    return all_within(tokens) ? whole<true>(tokens) : whole<false>(tokens);
-                }
-                else
-                {
-                    word_t bits = 0;
-                    for (std::size_t k = 0; k < count; ++k)
-                    {
-                        bits |= word_t((*this)(tokens.at(k))) << k;
-                    }
-                    return bits;
-                }
-            }
-
-        private:
-
-            /// How far a value lies above another; values below wrap to beyond any table.
-            static unsigned_t distance(T low, T value) noexcept
-            {
-                return static_cast<unsigned_t>(static_cast<unsigned_t>(value) - static_cast<unsigned_t>(low));
-            }
-
-            [[nodiscard]] std::size_t values() const noexcept
-            {
-                return m_bytes.size() - 1;
-            }
-
-            template <class Block>
-            [[nodiscard]] bool all_within(const Block& tokens) const
-            {
-                if (values() - 1 >= std::numeric_limits<unsigned_t>::max())
-                {
-                    return true;
-                }
-                const auto beyond = static_cast<unsigned_t>(~static_cast<unsigned_t>(values() - 1));
-                if constexpr (has_lanes<T>)
-                {
-                    auto any = lanes<unsigned_t>(unsigned_t(0));
-                    const auto low = lanes<T>(m_low);
-                    for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
-                        any |= xsimd::bitwise_cast<unsigned_t>(tokens.load(k) - low);
-                    });
-                    return bits_from_mask((any & lanes<unsigned_t>(beyond)) != lanes<unsigned_t>(unsigned_t(0))) == 0;
-                }
-                else
-                {
-                    unsigned_t any = 0;
-                    for (std::size_t k = 0; k < word_columns; ++k)
-                    {
-                        any = static_cast<unsigned_t>(any | distance(m_low, tokens.at(k)));
-                    }
-                    return (any & beyond) == 0;
-                }
-            }
-
-            template <bool Within, class Block>
-            [[nodiscard]] word_t whole(const Block& tokens) const
-            {
-                const auto* const bytes = m_bytes.data();
-                const std::size_t last = values();
-                // Where the byte of the value 0 would be. Addresses wrap as distances do where they are as wide, and
-                // need no subtraction then.
-                const auto zero = reinterpret_cast<std::uintptr_t>(bytes) - static_cast<std::uintptr_t>(m_low);
-                const auto byte = [&](std::size_t k) XMASK_INLINE_LAMBDA {
-                    const T token = tokens.at(k);
-                    if constexpr (Within && sizeof(T) == sizeof(std::uintptr_t))
-                    {
-                        return *reinterpret_cast<const std::uint8_t*>(zero + static_cast<std::uintptr_t>(token));
-                    }
-                    else if constexpr (Within)
-                    {
-                        return bytes[distance(m_low, token)];
-                    }
-                    else
-                    {
-                        return bytes[std::min<std::size_t>(distance(m_low, token), last)];
-                    }
-                };
+        if constexpr (sizeof(T) == 8) {
+            if constexpr (std::is_same_v<Count, whole_word>) {
+                return half(tokens, 0) | half(tokens, word_columns / 2) << word_columns / 2;
+            } else {
                 word_t bits = 0;
-                for (std::size_t first = 0; first < word_columns; first += 8)
-                {
-                    // Doubled and added, highest column first: an instruction each.
-                    word_t eight = 0;
-                    for (std::size_t k = 8; k-- > 0;)
-                    {
-                        eight = eight + eight + byte(first + k);
-                    }
-                    bits |= eight << first;
-                }
-                return bits;
-            }
-
-            T m_low{};
-            std::vector<std::uint8_t> m_bytes;
-        };
-
-        /// Many ids far apart: a hash table with at least as many free places as ids, searched onwards from where an id
-        /// belongs.
-        template <class T>
-        class hash_table
-        {
-            using unsigned_t = std::make_unsigned_t<T>;
-
-        public:
-
-            hash_table() = default;
-
-            explicit hash_table(const std::vector<T>& sorted)
-                : m_free(missing_from(sorted))
-                , m_mask(std::bit_ceil(4 * sorted.size()) - 1)
-                , m_shift(static_cast<unsigned>(64 - std::countr_one(m_mask)))
-                , m_places(m_mask + 1, m_free)
-            {
-                for (const T id : sorted)
-                {
-                    std::size_t at = place_of(id);
-                    while (m_places[at] != m_free)
-                    {
-                        at = (at + 1) & m_mask;
-                    }
-                    m_places[at] = id;
-                }
-            }
-
-            bool operator()(T token) const noexcept
-            {
-                std::size_t at = place_of(token);
-                while (m_places[at] != token && m_places[at] != m_free)
-                {
-                    at = (at + 1) & m_mask;
-                }
-                return m_places[at] == token && token != m_free;
-            }
-
-            template <class Block, class Count>
-            word_t block(const Block& tokens, Count count) const
-            {
-                word_t bits = 0;
-                for (std::size_t k = 0; k < count; ++k)
-                {
+                for (std::size_t k = 0; k < count; ++k) {
                     bits |= word_t((*this)(tokens.at(k))) << k;
                 }
                 return bits;
             }
-
-        private:
-
-            /// A value that is no id, to mark places that are free. Ids too many to leave one would be close together.
-            static T missing_from(const std::vector<T>& sorted) noexcept
-            {
-                T value = sorted.front();
-                for (const T id : sorted)
-                {
-                    if (id != value)
-                    {
-                        break;
-                    }
-                    value = static_cast<T>(static_cast<unsigned_t>(value) + 1u);
-                }
-                return value;
-            }
-
-            [[nodiscard]] std::size_t place_of(T value) const noexcept
-            {
-                const auto key = std::uint64_t(static_cast<unsigned_t>(value));
-                return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> m_shift);
-            }
-
-            T m_free{};
-            std::size_t m_mask = 0;
-            unsigned m_shift = 0;
-            std::vector<T> m_places;
-        };
-
-        /// Looks tokens up among ids of their own type, in the way that suits the ids' number and range.
-        template <class T>
-        class id_lookup
+        } else
+#endif
         {
-        public:
+            word_t bits = 0;
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto x = load_register<full>(tokens, k, count - k);
+                bits |= static_cast<word_t>(compare(x.data)) << k;
+            });
+            return bits & first_bits(count);
+        }
+    }
+#endif
 
-            /// Of ids in any order, which may come more than once. Only for a table of bytes they need not be sorted.
-            explicit id_lookup(std::vector<T> ids)
-            {
-                if (ids.empty() || (ids.size() > few && find_bytes(ids)))
-                {
-                    return;
-                }
-                sort_once(ids);
-                m_slotted = slotted_ids<T>(ids);
-                if (m_slotted.found())
-                {
-                    m_way = way::slotted;
-                }
-                else if (ids.size() <= compared_ids<T>::most)
-                {
-                    m_compared = compared_ids<T>(ids);
-                    m_way = way::compared;
-                }
-                else if (!find_bytes(ids))
-                {
-                    m_hash = hash_table<T>(ids);
-                    m_way = way::hash;
-                }
-            }
+private:
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    static constexpr std::size_t halves = sizeof(T) == 8 ? slots : 0;
+#else
+    static constexpr std::size_t halves = 0;
+#endif
+    static constexpr int product_shift = 33 - std::bit_width(slots);
 
-            bool operator()(T token) const noexcept
-            {
-                switch (m_way)
-                {
-                    case way::slotted:
-                        return m_slotted(token);
-                    case way::compared:
-                        return m_compared(token);
-                    case way::bytes:
-                        return m_bytes(token);
-                    case way::hash:
-                        return m_hash(token);
-                    default:
-                        return false;
-                }
-            }
-
-            /// Answers a block of a row.
-            template <class Block, class Count>
-            XMASK_INLINE word_t block(const Block& tokens, Count count) const
-            {
-                if constexpr (slotted_ids<T>::available)
-                {
-                    if (m_way == way::slotted) [[likely]]
-                    {
-                        return m_slotted.block(tokens, count);
-                    }
-                }
-                return block_otherwise(tokens, count);
-            }
-
-        private:
-
-            enum class way
-            {
-                none,
-                slotted,
-                compared,
-                bytes,
-                hash
-            };
-
-            /// As many may turn out to be so few that registers hold them.
-            static constexpr std::size_t few = 32;
-
-            /// Makes a table of bytes, where it suits.
-            bool find_bytes(const std::vector<T>& ids)
-            {
-                const auto [least, most] = bounds_of(ids);
-                if (!byte_table<T>::suits(least, most, ids.size()))
-                {
-                    return false;
-                }
-                m_bytes = byte_table<T>(ids, least, most);
-                m_way = way::bytes;
-                return true;
-            }
-
-            // Out of line: it takes long enough for a call, and the operation's loop stays small.
-            template <class Block, class Count>
-            [[gnu::noinline]] word_t block_otherwise(const Block& tokens, Count count) const
-            {
-                switch (m_way)
-                {
-                    case way::compared:
-                        return m_compared.block(tokens, count);
-                    case way::bytes:
-                        return m_bytes.block(tokens, count);
-                    case way::hash:
-                        return m_hash.block(tokens, count);
-                    default:
-                        return 0;
-                }
-            }
-
-            slotted_ids<T> m_slotted;
-            compared_ids<T> m_compared;
-            byte_table<T> m_bytes;
-            hash_table<T> m_hash;
-            way m_way = way::none;
-        };
+    // The lower halves of larger tokens decide: registers multiply those.
+    std::size_t slot_of(T id) const noexcept {
+        return (static_cast<std::uint32_t>(id) * m_factor) >> product_shift;
     }
 
-    /// A set of integer ids, built once and used often: stop words, special tokens, a vocabulary.
-    ///
-    /// T: the ids' type, deduced. Token builders take one wherever they take ids; they hold an lvalue by reference and
-    /// move an rvalue in. Ids are compared with tokens of any integer type as numbers: -1 is not 2^64 - 1. Tokens of
-    /// the ids' own type use the set as it stands; for those of another type a mask converts it when it is made.
-    /// Few ids are compared in registers, many are looked up in a table of bytes over their range, or by their hashes
-    /// where that is wide.
-    ///
-    ///     const xmask::id_set<std::int64_t> stop({1, 2, 3});
-    ///     auto m = xmask::keep_tokens(tokens, stop);
-    ///     bool stops = stop.contains(7);    // false
-    template <std::integral T>
-        requires(!std::same_as<T, bool>)
-    class id_set
-    {
-    public:
+    /// Whether registers can hold the ids; AVX2 moves 32-bit lanes about, and larger ids don't fit.
+    static bool all_fit(const std::vector<T>& ids) noexcept {
+        return halves == 0 ||
+               std::all_of(ids.begin(), ids.end(), [](T id) { return fits<std::int32_t>(id); });
+    }
 
-        using value_type = T;
-
-        id_set(std::initializer_list<T> ids)
-            : id_set(detail::sorted_ids<T>(ids), 0)
-        {
+#if defined(__AVX512F__)
+    XMASK_INLINE unsigned compare(__m512i x) const noexcept {
+        if constexpr (sizeof(T) == 8) {
+            const auto factor = _mm512_set1_epi64(m_factor);
+            const auto slot = _mm512_srli_epi64(_mm512_mul_epu32(x, factor), product_shift);
+            const auto id = _mm512_permutex2var_epi64(
+                _mm512_loadu_si512(m_ids.data()), slot, _mm512_loadu_si512(m_ids.data() + 8)
+            );
+            return _mm512_cmpeq_epi64_mask(x, id);
+        } else {
+            const auto factor = _mm512_set1_epi32(static_cast<int>(m_factor));
+            const auto slot = _mm512_srli_epi32(_mm512_mullo_epi32(x, factor), product_shift);
+            return _mm512_cmpeq_epi32_mask(
+                x, _mm512_permutexvar_epi32(slot, _mm512_loadu_si512(m_ids.data()))
+            );
         }
+    }
+#elif defined(__AVX2__)
+    XMASK_INLINE static __m256i load(const void* from) noexcept {
+        return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+    }
 
-        /// From a standard container, a tensor or a lazy expression of integers, which is copied. Duplicates count
-        /// once; ids that T can't hold are left out.
-        template <class C>
-            requires(detail::holds_integers<C>())
-        explicit id_set(const C& ids)
-            : id_set(detail::sorted_ids<T>(ids), 0)
-        {
-        }
+    XMASK_INLINE __m256i slots_of(__m256i x) const noexcept {
+        const auto factor = _mm256_set1_epi32(static_cast<int>(m_factor));
+        return _mm256_srli_epi32(_mm256_mullo_epi32(x, factor), product_shift);
+    }
 
-        /// How many different ids there are.
-        [[nodiscard]] std::size_t size() const noexcept
-        {
-            return m_ids.size();
-        }
+    XMASK_INLINE unsigned compare(__m256i x) const noexcept {
+        const auto id = _mm256_permutevar8x32_epi32(load(m_ids.data()), slots_of(x));
+        return static_cast<unsigned>(
+            _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, id)))
+        );
+    }
 
-        /// Whether a number of any integer type is among the ids; costs a look-up.
-        template <std::integral U>
-        [[nodiscard]] bool contains(U id) const noexcept
-        {
-            return detail::fits<T>(id) && m_lookup(static_cast<T>(id));
-        }
+    /// Eight tokens of 64 bits, their halves apart, in the order 0 1 4 5 2 3 6 7.
+    XMASK_INLINE __m256i compare(__m256i a, __m256i b) const noexcept {
+        const auto x = _mm256_castsi256_ps(a);
+        const auto y = _mm256_castsi256_ps(b);
+        const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
+        const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
+        const auto id = _mm256_permutevar8x32_epi32(load(m_low.data()), slots_of(low));
+        // All ids fit into 32 bits: their upper halves repeat the sign.
+        const auto sign = _mm256_srai_epi32(low, 31);
+        return _mm256_and_si256(_mm256_cmpeq_epi32(low, id), _mm256_cmpeq_epi32(high, sign));
+    }
 
-        /// The ids, in ascending order.
-        [[nodiscard]] auto begin() const noexcept
-        {
-            return m_ids.begin();
-        }
-
-        [[nodiscard]] auto end() const noexcept
-        {
-            return m_ids.end();
-        }
-
-        /// How masks look tokens up.
-        [[nodiscard]] XMASK_INLINE const detail::id_lookup<T>& lookup() const noexcept
-        {
-            return m_lookup;
-        }
-
-    private:
-
-        id_set(std::vector<T> sorted, int /*sorted already*/)
-            : m_ids(std::move(sorted))
-            , m_lookup(m_ids)
-        {
-        }
-
-        std::vector<T> m_ids;
-        detail::id_lookup<T> m_lookup;
-    };
-
-    template <expression C>
-    explicit id_set(const C&) -> id_set<std::remove_cv_t<value_type_t<C>>>;
-
-    template <detail::number_range C>
-    explicit id_set(const C&) -> id_set<std::ranges::range_value_t<C>>;
-
-    namespace detail
-    {
-        /// Whether I can stand for the ids of a token builder: a set, list or container of integers, or one integer.
-        template <class I>
-        consteval bool holds_ids()
-        {
-            using ids = std::remove_cvref_t<I>;
-            return holds_integers<ids>() || (std::integral<ids> && !std::same_as<ids, bool>);
-        }
-
-        /// The test of a token of type T against a set, by reference or moved in.
-        template <class T, class CTI>
-        class id_test
-        {
-        public:
-
-            template <class I>
-            explicit id_test(I&& ids)
-                : m_ids(std::forward<I>(ids))
-            {
-            }
-
-            [[nodiscard]] const id_set<T>& ids() const noexcept
-            {
-                return m_ids;
-            }
-
-            bool operator()(T token) const noexcept
-            {
-                return ids().lookup()(token);
-            }
-
-            /// Answers a block of a row.
-            template <class Block, class Count>
-            XMASK_INLINE word_t block(const Block& tokens, Count count) const
-            {
-                return ids().lookup().block(tokens, count);
-            }
-
-        private:
-
-            CTI m_ids;
+    /// 32 tokens of 64 bits.
+    template <class Block>
+    XMASK_INLINE word_t half(const Block& tokens, std::size_t k) const {
+        const auto eight = [&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return compare(tokens.load(k + 8 * i).data, tokens.load(k + 8 * i + 4).data);
         };
+        const auto found = _mm256_packs_epi16(
+            _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
+        );
+        // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
+        const auto pairs = _mm256_setr_epi8(
+            0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5,
+            12, 13, 6, 7, 14, 15
+        );
+        const auto in_order = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(found, 0xd8), pairs);
+        return static_cast<std::uint32_t>(_mm256_movemask_epi8(in_order));
+    }
+#endif
 
-        /// The same of ids of any kind: of a set of T itself, or of one made of them.
-        template <class T, class I>
-        auto make_set_test(I&& ids)
-        {
-            if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>)
-            {
-                using closure = std::conditional_t<std::is_lvalue_reference_v<I>, const id_set<T>&, id_set<T>>;
-                return id_test<T, closure>(std::forward<I>(ids));
+    std::array<T, slots> m_ids{};
+    std::array<std::int32_t, std::max<std::size_t>(halves, 1)> m_low{};
+    std::uint32_t m_factor = 1;
+    bool m_found = false;
+};
+
+/// Many ids that lie close together: a byte for each value from the lowest to the highest, which is
+/// quicker to read than a bit.
+template <class T>
+class byte_table {
+    using unsigned_t = std::make_unsigned_t<T>;
+
+public:
+    /// Whether a table of so many ids between these is soon made, and stays in a cache.
+    static bool suits(T least, T most, std::size_t count) noexcept {
+        constexpr std::size_t first_level = std::size_t(1) << 15;
+        constexpr std::size_t second_level = std::size_t(1) << 18;
+        const auto range = distance(least, most);
+        return range < first_level || (range < second_level && range / 256 < count);
+    }
+
+    byte_table() = default;
+
+    /// Of ids in any order.
+    byte_table(const std::vector<T>& ids, T least, T most)
+        : m_low(least)
+        // Up to a power of two, so that one test tells which tokens lie beyond; and one more, for
+        // those.
+        , m_bytes(std::bit_ceil(static_cast<std::size_t>(distance(least, most)) + 1) + 1) {
+        for (const T id : ids) {
+            m_bytes[distance(m_low, id)] = 1;
+        }
+    }
+
+    bool operator()(T token) const noexcept {
+        return m_bytes[std::min<std::size_t>(distance(m_low, token), values())] != 0;
+    }
+
+    template <class Block, class Count>
+    word_t block(const Block& tokens, Count count) const {
+        if constexpr (std::is_same_v<Count, whole_word>) {
+            return all_within(tokens) ? whole<true>(tokens) : whole<false>(tokens);
+        } else {
+            word_t bits = 0;
+            for (std::size_t k = 0; k < count; ++k) {
+                bits |= word_t((*this)(tokens.at(k))) << k;
             }
-            else
-            {
-                return id_test<T, id_set<T>>(id_set<T>(ids_of<T>(ids)));
+            return bits;
+        }
+    }
+
+private:
+    /// How far a value lies above another; values below wrap to beyond any table.
+    static unsigned_t distance(T low, T value) noexcept {
+        return static_cast<unsigned_t>(
+            static_cast<unsigned_t>(value) - static_cast<unsigned_t>(low)
+        );
+    }
+
+    [[nodiscard]] std::size_t values() const noexcept { return m_bytes.size() - 1; }
+
+    template <class Block>
+    [[nodiscard]] bool all_within(const Block& tokens) const {
+        if (values() - 1 >= std::numeric_limits<unsigned_t>::max()) {
+            return true;
+        }
+        const auto beyond = static_cast<unsigned_t>(~static_cast<unsigned_t>(values() - 1));
+        if constexpr (has_lanes<T>) {
+            auto any = lanes<unsigned_t>(unsigned_t(0));
+            const auto low = lanes<T>(m_low);
+            for_each_register<T>(
+                whole_word(),
+                [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+                    any |= xsimd::bitwise_cast<unsigned_t>(tokens.load(k) - low);
+                }
+            );
+            return bits_from_mask(
+                       (any & lanes<unsigned_t>(beyond)) != lanes<unsigned_t>(unsigned_t(0))
+                   ) == 0;
+        } else {
+            unsigned_t any = 0;
+            for (std::size_t k = 0; k < word_columns; ++k) {
+                any = static_cast<unsigned_t>(any | distance(m_low, tokens.at(k)));
+            }
+            return (any & beyond) == 0;
+        }
+    }
+
+    template <bool Within, class Block>
+    [[nodiscard]] word_t whole(const Block& tokens) const {
+        const auto* const bytes = m_bytes.data();
+        const std::size_t last = values();
+        // Where the byte of the value 0 would be. Addresses wrap as distances do where they are as
+        // wide, and need no subtraction then.
+        const auto zero =
+            reinterpret_cast<std::uintptr_t>(bytes) - static_cast<std::uintptr_t>(m_low);
+        const auto byte = [&](std::size_t k) XMASK_INLINE_LAMBDA {
+            const T token = tokens.at(k);
+            if constexpr (Within && sizeof(T) == sizeof(std::uintptr_t)) {
+                return *reinterpret_cast<const std::uint8_t*>(
+                    zero + static_cast<std::uintptr_t>(token)
+                );
+            } else if constexpr (Within) {
+                return bytes[distance(m_low, token)];
+            } else {
+                return bytes[std::min<std::size_t>(distance(m_low, token), last)];
+            }
+        };
+        word_t bits = 0;
+        for (std::size_t first = 0; first < word_columns; first += 8) {
+            // Doubled and added, highest column first: an instruction each.
+            word_t eight = 0;
+            for (std::size_t k = 8; k-- > 0;) {
+                eight = eight + eight + byte(first + k);
+            }
+            bits |= eight << first;
+        }
+        return bits;
+    }
+
+    T m_low{};
+    std::vector<std::uint8_t> m_bytes;
+};
+
+/// Many ids far apart: a hash table with at least as many free places as ids, searched onwards from
+/// where an id belongs.
+template <class T>
+class hash_table {
+    using unsigned_t = std::make_unsigned_t<T>;
+
+public:
+    hash_table() = default;
+
+    explicit hash_table(const std::vector<T>& sorted)
+        : m_free(missing_from(sorted))
+        , m_mask(std::bit_ceil(4 * sorted.size()) - 1)
+        , m_shift(static_cast<unsigned>(64 - std::countr_one(m_mask)))
+        , m_places(m_mask + 1, m_free) {
+        for (const T id : sorted) {
+            std::size_t at = place_of(id);
+            while (m_places[at] != m_free) {
+                at = (at + 1) & m_mask;
+            }
+            m_places[at] = id;
+        }
+    }
+
+    bool operator()(T token) const noexcept {
+        std::size_t at = place_of(token);
+        while (m_places[at] != token && m_places[at] != m_free) {
+            at = (at + 1) & m_mask;
+        }
+        return m_places[at] == token && token != m_free;
+    }
+
+    template <class Block, class Count>
+    word_t block(const Block& tokens, Count count) const {
+        word_t bits = 0;
+        for (std::size_t k = 0; k < count; ++k) {
+            bits |= word_t((*this)(tokens.at(k))) << k;
+        }
+        return bits;
+    }
+
+private:
+    /// A value that is no id, to mark places that are free. Ids too many to leave one would be
+    /// close together.
+    static T missing_from(const std::vector<T>& sorted) noexcept {
+        T value = sorted.front();
+        for (const T id : sorted) {
+            if (id != value) {
+                break;
+            }
+            value = static_cast<T>(static_cast<unsigned_t>(value) + 1u);
+        }
+        return value;
+    }
+
+    [[nodiscard]] std::size_t place_of(T value) const noexcept {
+        const auto key = std::uint64_t(static_cast<unsigned_t>(value));
+        return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> m_shift);
+    }
+
+    T m_free{};
+    std::size_t m_mask = 0;
+    unsigned m_shift = 0;
+    std::vector<T> m_places;
+};
+
+/// Looks tokens up among ids of their own type, in the way that suits the ids' number and range.
+template <class T>
+class id_lookup {
+public:
+    /// Of ids in any order, which may come more than once. Only for a table of bytes they need not
+    /// be sorted.
+    explicit id_lookup(std::vector<T> ids) {
+        if (ids.empty() || (ids.size() > few && find_bytes(ids))) {
+            return;
+        }
+        sort_once(ids);
+        m_slotted = slotted_ids<T>(ids);
+        if (m_slotted.found()) {
+            m_way = way::slotted;
+        } else if (ids.size() <= compared_ids<T>::most) {
+            m_compared = compared_ids<T>(ids);
+            m_way = way::compared;
+        } else if (!find_bytes(ids)) {
+            m_hash = hash_table<T>(ids);
+            m_way = way::hash;
+        }
+    }
+
+    bool operator()(T token) const noexcept {
+        switch (m_way) {
+        case way::slotted:
+            return m_slotted(token);
+        case way::compared:
+            return m_compared(token);
+        case way::bytes:
+            return m_bytes(token);
+        case way::hash:
+            return m_hash(token);
+        default:
+            return false;
+        }
+    }
+
+    /// Answers a block of a row.
+    template <class Block, class Count>
+    XMASK_INLINE word_t block(const Block& tokens, Count count) const {
+        if constexpr (slotted_ids<T>::available) {
+            if (m_way == way::slotted) [[likely]] {
+                return m_slotted.block(tokens, count);
             }
         }
+        return block_otherwise(tokens, count);
+    }
 
-        /// The same where ids are only looked up, and need not be put in order.
-        template <class T, class I>
-        auto make_id_test(I&& ids)
-        {
-            if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>)
-            {
-                return make_set_test<T>(std::forward<I>(ids));
-            }
-            else
-            {
-                return id_lookup<T>(ids_of<T>(ids));
-            }
+private:
+    enum class way { none, slotted, compared, bytes, hash };
+
+    /// As many may turn out to be so few that registers hold them.
+    static constexpr std::size_t few = 32;
+
+    /// Makes a table of bytes, where it suits.
+    bool find_bytes(const std::vector<T>& ids) {
+        const auto [least, most] = bounds_of(ids);
+        if (!byte_table<T>::suits(least, most, ids.size())) {
+            return false;
         }
+        m_bytes = byte_table<T>(ids, least, most);
+        m_way = way::bytes;
+        return true;
+    }
+
+    // Out of line: it takes long enough for a call, and the operation's loop stays small.
+    template <class Block, class Count>
+    [[gnu::noinline]] word_t block_otherwise(const Block& tokens, Count count) const {
+        switch (m_way) {
+        case way::compared:
+            return m_compared.block(tokens, count);
+        case way::bytes:
+            return m_bytes.block(tokens, count);
+        case way::hash:
+            return m_hash.block(tokens, count);
+        default:
+            return 0;
+        }
+    }
+
+    slotted_ids<T> m_slotted;
+    compared_ids<T> m_compared;
+    byte_table<T> m_bytes;
+    hash_table<T> m_hash;
+    way m_way = way::none;
+};
+} // namespace detail
+
+/// A set of integer ids, built once and used often: stop words, special tokens, a vocabulary.
+///
+/// T: the ids' type, deduced. Token builders take one wherever they take ids; they hold an lvalue
+/// by reference and move an rvalue in. Ids are compared with tokens of any integer type as numbers:
+/// -1 is not 2^64 - 1. Tokens of the ids' own type use the set as it stands; for those of another
+/// type a mask converts it when it is made. Few ids are compared in registers, many are looked up
+/// in a table of bytes over their range, or by their hashes where that is wide.
+///
+///     const xmask::id_set<std::int64_t> stop({1, 2, 3});
+///     auto m = xmask::keep_tokens(tokens, stop);
+///     bool stops = stop.contains(7);    // false
+template <std::integral T>
+    requires(!std::same_as<T, bool>)
+class id_set {
+public:
+    using value_type = T;
+
+    id_set(std::initializer_list<T> ids) : id_set(detail::sorted_ids<T>(ids), 0) {}
+
+    /// From a standard container, a tensor or a lazy expression of integers, which is copied.
+    /// Duplicates count once; ids that T can't hold are left out.
+    template <class C>
+        requires(detail::holds_integers<C>())
+    explicit id_set(const C& ids) : id_set(detail::sorted_ids<T>(ids), 0) {}
+
+    /// How many different ids there are.
+    [[nodiscard]] std::size_t size() const noexcept { return m_ids.size(); }
+
+    /// Whether a number of any integer type is among the ids; costs a look-up.
+    template <std::integral U>
+    [[nodiscard]] bool contains(U id) const noexcept {
+        return detail::fits<T>(id) && m_lookup(static_cast<T>(id));
+    }
+
+    /// The ids, in ascending order.
+    [[nodiscard]] auto begin() const noexcept { return m_ids.begin(); }
+
+    [[nodiscard]] auto end() const noexcept { return m_ids.end(); }
+
+    /// How masks look tokens up.
+    [[nodiscard]] XMASK_INLINE const detail::id_lookup<T>& lookup() const noexcept {
+        return m_lookup;
+    }
+
+private:
+    id_set(std::vector<T> sorted, int /*sorted already*/)
+        : m_ids(std::move(sorted)), m_lookup(m_ids) {}
+
+    std::vector<T> m_ids;
+    detail::id_lookup<T> m_lookup;
+};
+
+template <expression C>
+explicit id_set(const C&) -> id_set<std::remove_cv_t<value_type_t<C>>>;
+
+template <detail::number_range C>
+explicit id_set(const C&) -> id_set<std::ranges::range_value_t<C>>;
+
+namespace detail {
+/// Whether I can stand for the ids of a token builder: a set, list or container of integers, or one
+/// integer.
+template <class I>
+consteval bool holds_ids() {
+    using ids = std::remove_cvref_t<I>;
+    return holds_integers<ids>() || (std::integral<ids> && !std::same_as<ids, bool>);
+}
+
+/// The test of a token of type T against a set, by reference or moved in.
+template <class T, class CTI>
+class id_test {
+public:
+    template <class I>
+    explicit id_test(I&& ids) : m_ids(std::forward<I>(ids)) {}
+
+    [[nodiscard]] const id_set<T>& ids() const noexcept { return m_ids; }
+
+    bool operator()(T token) const noexcept { return ids().lookup()(token); }
+
+    /// Answers a block of a row.
+    template <class Block, class Count>
+    XMASK_INLINE word_t block(const Block& tokens, Count count) const {
+        return ids().lookup().block(tokens, count);
+    }
+
+private:
+    CTI m_ids;
+};
+
+/// The same of ids of any kind: of a set of T itself, or of one made of them.
+template <class T, class I>
+auto make_set_test(I&& ids) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>) {
+        using closure =
+            std::conditional_t<std::is_lvalue_reference_v<I>, const id_set<T>&, id_set<T>>;
+        return id_test<T, closure>(std::forward<I>(ids));
+    } else {
+        return id_test<T, id_set<T>>(id_set<T>(ids_of<T>(ids)));
     }
 }
+
+/// The same where ids are only looked up, and need not be put in order.
+template <class T, class I>
+auto make_id_test(I&& ids) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>) {
+        return make_set_test<T>(std::forward<I>(ids));
+    } else {
+        return id_lookup<T>(ids_of<T>(ids));
+    }
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI

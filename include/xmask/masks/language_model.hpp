@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -19,108 +19,99 @@
 /// @file
 /// Which tokens a masked language model is to restore, and what it sees in their place.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// How often tokens are selected, and what becomes of those that are; the defaults are BERT's.
-    struct language_model_options
-    {
-        /// Of a candidate to be selected.
-        double probability = 0.15;
+namespace xmask::inline XMASK_ABI {
+/// How often tokens are selected, and what becomes of those that are; the defaults are BERT's.
+struct language_model_options {
+    /// Of a candidate to be selected.
+    double probability = 0.15;
 
-        /// Of a selected token to become the mask token.
-        double mask_token = 0.8;
+    /// Of a selected token to become the mask token.
+    double mask_token = 0.8;
 
-        /// Of a selected token to become a random one. All others stay as they are.
-        double random_token = 0.1;
-    };
+    /// Of a selected token to become a random one. All others stay as they are.
+    double random_token = 0.1;
+};
 
-    /// The masks of language_model_masks. Each selected token is in exactly one of the last three.
-    template <mask_expression M>
-    struct language_model_selection
-    {
-        M selected;    ///< what the model is to restore: the mask of its loss
-        M masked;      ///< what becomes the mask token
-        M randomized;  ///< what becomes a random token
-        M unchanged;   ///< what is to be restored though it is seen
-    };
+/// The masks of language_model_masks. Each selected token is in exactly one of the last three.
+template <mask_expression M>
+struct language_model_selection {
+    M selected;   ///< what the model is to restore: the mask of its loss
+    M masked;     ///< what becomes the mask token
+    M randomized; ///< what becomes a random token
+    M unchanged;  ///< what is to be restored though it is seen
+};
 
-    namespace detail
-    {
-        /// Random numbers below `masked` select a token to be masked, from there to `randomized` to be randomized, from
-        /// there to `selected` to stay.
-        struct token_fates
-        {
-            explicit token_fates(const language_model_options& options)
-            {
-                const char* const name = "language_model_masks";
-                selected = share_of(name, "probability", options.probability);
-                share_of(name, "mask_token", options.mask_token);
-                share_of(name, "random_token", options.random_token);
-                const double changed = options.mask_token + options.random_token;
-                // A sum of decimal fractions may be 1 but for its rounding.
-                if (changed > 1 + 1e-12) [[unlikely]]
-                {
-                    throw_invalid(
-                        name, "mask_token ", options.mask_token, " and random_token ", options.random_token,
-                        "; expected a sum of at most 1"
-                    );
-                }
-                masked = share_of(name, "probability", options.probability * options.mask_token);
-                randomized = share_of(name, "probability", options.probability * std::min(changed, 1.));
-            }
-
-            std::uint64_t masked;
-            std::uint64_t randomized;
-            std::uint64_t selected;
-        };
-
-        /// The candidates whose random numbers lie in a range. Four masks share the candidates: those that are an rvalue
-        /// are copied into each.
-        template <class M>
-        auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed)
-        {
-            auto shape = to_shape(candidates.shape());
-            using rule = random_rule<decltype(shape)>;
-            mask drawn(rule(std::move(shape), range, seed_of(stream_use::token_fate, seed)));
-            if constexpr (std::is_lvalue_reference_v<M>)
-            {
-                return combine<both>(candidates, std::move(drawn));
-            }
-            else
-            {
-                return combine<both>(std::remove_cvref_t<M>(candidates), std::move(drawn));
-            }
+namespace detail {
+/// Random numbers below `masked` select a token to be masked, from there to `randomized` to be
+/// randomized, from there to `selected` to stay.
+struct token_fates {
+    explicit token_fates(const language_model_options& options) {
+        const char* const name = "language_model_masks";
+        selected = share_of(name, "probability", options.probability);
+        share_of(name, "mask_token", options.mask_token);
+        share_of(name, "random_token", options.random_token);
+        const double changed = options.mask_token + options.random_token;
+        // A sum of decimal fractions may be 1 but for its rounding.
+        if (changed > 1 + 1e-12) [[unlikely]] {
+            throw_invalid(
+                name, "mask_token ", options.mask_token, " and random_token ", options.random_token,
+                "; expected a sum of at most 1"
+            );
         }
+        masked = share_of(name, "probability", options.probability * options.mask_token);
+        randomized = share_of(name, "probability", options.probability * std::min(changed, 1.));
     }
 
-    /// Selects random tokens that a language model is to restore, and says what becomes of each: four lazy masks of the
-    /// candidates' shape, selected, masked, randomized and unchanged. BERT's rule (Devlin and others, 2019, section 3.1):
-    /// of 15 in 100 tokens 80 in 100 become the mask token, 10 in 100 a random one, and 10 in 100 stay.
-    ///
-    /// candidates: a mask of the tokens that may be selected, with no padding or special tokens among them; held by
-    /// reference if it is an lvalue, otherwise copied four times. A pure function of the seed, the number of the row
-    /// and the column: of one seed, a larger probability selects more of the same. Throws std::invalid_argument for a
-    /// probability outside of [0, 1], and where mask_token and random_token exceed 1 together.
-    /// Costs what keep_random costs, and the candidates.
-    ///
-    ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
-    ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
-    ///     // The model sees these ids, and masked_cross_entropy(logits, tokens, chosen.selected) is its loss:
-    ///     auto hidden = xmask::masked_fill(tokens, !chosen.masked, 103);
-    ///     auto random = xmask::random_tokens<int>(tokens.shape(), 30522, 42);
-    ///     xt::xtensor<int, 2> seen = xmask::masked_replace(hidden, !chosen.randomized, random);
-    template <class M>
-    auto language_model_masks(M&& candidates, const language_model_options& options, std::uint64_t seed)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const detail::token_fates fates(options);
-            const auto in = [&](std::uint64_t begin, std::uint64_t end)
-            { return detail::candidates_in<M>(candidates, {begin, end}, seed); };
-            return language_model_selection<decltype(in(0, 0))>{
-                in(0, fates.selected), in(0, fates.masked), in(fates.masked, fates.randomized),
-                in(fates.randomized, fates.selected)
-            };
-        }
+    std::uint64_t masked;
+    std::uint64_t randomized;
+    std::uint64_t selected;
+};
+
+/// The candidates whose random numbers lie in a range. Four masks share the candidates: those that
+/// are an rvalue are copied into each.
+template <class M>
+auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed) {
+    auto shape = to_shape(candidates.shape());
+    using rule = random_rule<decltype(shape)>;
+    mask drawn(rule(std::move(shape), range, seed_of(stream_use::token_fate, seed)));
+    if constexpr (std::is_lvalue_reference_v<M>) {
+        return combine<both>(candidates, std::move(drawn));
+    } else {
+        return combine<both>(std::remove_cvref_t<M>(candidates), std::move(drawn));
     }
 }
+} // namespace detail
+
+/// Selects random tokens that a language model is to restore, and says what becomes of each: four
+/// lazy masks of the candidates' shape, selected, masked, randomized and unchanged. BERT's rule
+/// (Devlin and others, 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask token, 10
+/// in 100 a random one, and 10 in 100 stay.
+///
+/// candidates: a mask of the tokens that may be selected, with no padding or special tokens among
+/// them; held by reference if it is an lvalue, otherwise copied four times. A pure function of the
+/// seed, the number of the row and the column: of one seed, a larger probability selects more of
+/// the same. Throws std::invalid_argument for a probability outside of [0, 1], and where mask_token
+/// and random_token exceed 1 together. Costs what keep_random costs, and the candidates.
+///
+///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
+///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
+///     // The model sees these ids, and masked_cross_entropy(logits, tokens, chosen.selected) is its loss:
+///     auto hidden = xmask::masked_fill(tokens, !chosen.masked, 103);
+///     auto random = xmask::random_tokens<int>(tokens.shape(), 30522, 42);
+///     xt::xtensor<int, 2> seen = xmask::masked_replace(hidden, !chosen.randomized, random);
+template <class M>
+auto language_model_masks(
+    M&& candidates, const language_model_options& options, std::uint64_t seed
+) {
+    if constexpr (detail::require_mask<M>()) {
+        const detail::token_fates fates(options);
+        const auto in = [&](std::uint64_t begin, std::uint64_t end) {
+            return detail::candidates_in<M>(candidates, {begin, end}, seed);
+        };
+        return language_model_selection<decltype(in(0, 0))>{
+            in(0, fates.selected), in(0, fates.masked), in(fates.masked, fates.randomized),
+            in(fates.randomized, fates.selected)
+        };
+    }
+}
+} // namespace xmask::inline XMASK_ABI

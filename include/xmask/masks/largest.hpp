@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -22,532 +22,421 @@
 #include "threshold.hpp"
 
 /// @file
-/// Masks that keep the largest elements: of each row, of a whole tensor, of groups. NaN comes after every number, and of
-/// equal elements the first ones are kept.
-
-namespace xmask::inline XMASK_ABI
-{
-    /// What makes an element large.
-    enum class size_by
-    {
-        value,     ///< x
-        magnitude  ///< |x|, as pruning goes by
-    };
-
-    namespace detail
-    {
-        /// What elements of T are ordered by; magnitudes of integers are unsigned, which hold that of the lowest, too.
-        template <class T, size_by By>
-        using size_key = typename std::conditional_t<
-            By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
-
-        template <size_by By, class T>
-        XMASK_INLINE size_key<T, By> key_of(T x) noexcept
-        {
-            if constexpr (By == size_by::value || std::unsigned_integral<T> || std::same_as<T, bool>)
-            {
-                return x;
-            }
-            else if constexpr (std::signed_integral<T>)
-            {
-                using key = size_key<T, By>;
-                return static_cast<key>(x < 0 ? key(0) - static_cast<key>(x) : static_cast<key>(x));
-            }
-            else
-            {
-                return std::abs(x);
-            }
-        }
-
-        /// Whether registers of T give their keys.
-        template <class T, size_by By>
-        inline constexpr bool keys_in_registers = has_lanes<T> && !std::same_as<T, bool>
-                                                  && (By == size_by::value || std::floating_point<T>);
-
-        template <size_by By, class V>
-        XMASK_INLINE V keys_of(const V& x) noexcept
-        {
-            if constexpr (By == size_by::magnitude)
-            {
-                return xsimd::abs(x);
-            }
-            else
-            {
-                return x;
-            }
-        }
-
-        /// Where a cut goes through elements: those with larger keys are kept, and the first few of those at the cut.
-        template <class T, size_by By>
-        struct size_cut
-        {
-            size_key<T, By> key = std::numeric_limits<size_key<T, By>>::max();
-            bool among_nan = false;  ///< every number is kept, and the cut goes through the NaN
-            std::size_t tie_end = 0; ///< elements at the cut are kept before this column (or flat position)
-
-            /// The cut that keeps k of the elements, which are given by their keys; called again for the ties' positions.
-            static size_cut through(std::vector<T>& elements, std::size_t k)
-            {
-                size_cut cut;
-                if (k == 0)
-                {
-                    return cut;
-                }
-                std::vector<size_key<T, By>> keys;
-                keys.reserve(elements.size());
-                for (const T x : elements)
-                {
-                    if (x == x)
-                    {
-                        keys.push_back(key_of<By>(x));
-                    }
-                }
-                std::size_t ties = k;
-                if (k > keys.size())
-                {
-                    cut.among_nan = true;
-                    ties -= keys.size();
-                }
-                else
-                {
-                    const auto at = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
-                    std::nth_element(keys.begin(), at, keys.end(), std::greater<>());
-                    cut.key = *at;
-                    ties -= static_cast<std::size_t>(
-                        std::count_if(keys.begin(), keys.end(), [&](auto key) { return key > cut.key; })
-                    );
-                }
-                for (std::size_t i = 0; i < elements.size(); ++i)
-                {
-                    if (cut.at(elements[i]) && --ties == 0)
-                    {
-                        cut.tie_end = i + 1;
-                        break;
-                    }
-                }
-                return cut;
-            }
-
-            [[nodiscard]] bool above(T x) const noexcept
-            {
-                return among_nan ? x == x : key_of<By>(x) > key;
-            }
-
-            [[nodiscard]] bool at(T x) const noexcept
-            {
-                return among_nan ? x != x : key_of<By>(x) == key;
-            }
-
-            /// Whether the element at a position of those that were cut is kept.
-            [[nodiscard]] bool keeps(T x, std::size_t position) const noexcept
-            {
-                return above(x) || (position < tie_end && at(x));
-            }
-
-            /// From the first element that is kept to past the last.
-            [[nodiscard]] column_range extent_of(const std::vector<T>& elements) const noexcept
-            {
-                column_range kept{0, elements.size()};
-                while (kept.begin < kept.end && !keeps(elements[kept.begin], kept.begin))
-                {
-                    ++kept.begin;
-                }
-                while (kept.end > kept.begin && !keeps(elements[kept.end - 1], kept.end - 1))
-                {
-                    --kept.end;
-                }
-                return kept;
-            }
-        };
-
-        /// The two tests of a cut, for element_cursor.
-        template <class T, size_by By>
-        struct above_cut
-        {
-            size_cut<T, By> cut;
-
-            bool operator()(T x) const noexcept
-            {
-                return cut.above(x);
-            }
-
-            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
-                requires keys_in_registers<T, By>
-            {
-                return cut.among_nan ? x == x : keys_of<By>(x) > detail::lanes<T>(cut.key);
-            }
-        };
-
-        template <class T, size_by By>
-        struct at_cut
-        {
-            size_cut<T, By> cut;
-
-            bool operator()(T x) const noexcept
-            {
-                return cut.at(x);
-            }
-
-            XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
-                requires keys_in_registers<T, By>
-            {
-                return cut.among_nan ? x != x : keys_of<By>(x) == detail::lanes<T>(cut.key);
-            }
-        };
-
-        template <class T, size_by By, class Row>
-        class cut_cursor
-        {
-        public:
-
-            cut_cursor(
-                const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end, column_range extent,
-                const Row& row, std::size_t n
-            )
-                : m_above(above, row, n)
-                , m_at(at, row, n)
-                , m_tie_end(tie_end)
-                , m_extent(extent)
-            {
-            }
-
-            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
-            {
-                const word_t bits = m_above.word(c);
-                return c < m_tie_end ? bits | (m_at.word(c) & first_bits(m_tie_end - c)) : bits;
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return m_extent;
-            }
-
-        private:
-
-            element_cursor<above_cut<T, By>, Row> m_above;
-            element_cursor<at_cut<T, By>, Row> m_at;
-            std::size_t m_tie_end;
-            column_range m_extent;
-        };
-
-        /// Reads a row of numbers.
-        template <class T, class Row>
-        void append_row(Row row, std::size_t n, std::vector<T>& to)
-        {
-            for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
-                const auto block = row.read(c, count, first_bits(count));
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    to.push_back(block.at(k));
-                }
-            });
-        }
-
-        /// Keeps what lies above a cut: one cut for each row, or one through the whole tensor.
-        template <class CTX, size_by By>
-        class cut_rule
-        {
-            using operand_type = std::decay_t<CTX>;
-            using T = std::remove_cv_t<value_type_t<operand_type>>;
-            using operand_rows = decltype(make_operand<T>(
-                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-            ));
-
-            struct two_tests
-            {
-                above_cut<T, By> above;
-                at_cut<T, By> at;
-                column_range kept;
-            };
-
-            class cut_rows
-            {
-            public:
-
-                cut_rows(const cut_rule& rule)
-                    : m_rule(&rule)
-                    , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-                    , m_columns(columns_of(rule.shape()))
-                {
-                }
-
-                XMASK_INLINE auto row(std::size_t r) const
-                {
-                    const auto& cuts = m_rule->m_cuts;
-                    const two_tests& tests = cuts[cuts.size() == 1 ? 0 : r];
-                    // A cut through everything counts its ties along all rows.
-                    const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
-                    const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
-                    const column_range kept = intersection(tests.kept, {before, before + m_columns});
-                    return cut_cursor<T, By, row_t<operand_rows>>(
-                        tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before}, m_operand.row(r),
-                        m_columns
-                    );
-                }
-
-            private:
-
-                const cut_rule* m_rule;
-                operand_rows m_operand;
-                std::size_t m_columns;
-            };
-
-        public:
-
-            using shape_type = typename operand_type::inner_shape_type;
-
-            [[nodiscard]] const char* name() const noexcept
-            {
-                return m_whole ? "keep_largest" : "keep_top_k";
-            }
-
-            /// Keeps k of each row, or of everything.
-            template <class X>
-            cut_rule(X&& x, std::size_t k, bool whole)
-                : m_operand(std::forward<X>(x))
-                , m_whole(whole)
-            {
-                const std::size_t n = columns_of(shape());
-                const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
-                const auto operand = make_operand<T>(m_operand, shape());
-                std::vector<T> elements;
-                for (std::size_t r = 0; r < row_count; ++r)
-                {
-                    append_row(operand.row(r), n, elements);
-                    if (!whole)
-                    {
-                        cut(elements, k);
-                    }
-                }
-                // One serves empty rows, however many there are.
-                if (whole || n == 0)
-                {
-                    cut(elements, k);
-                }
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_operand.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                return cut_rows(*this);
-            }
-
-        private:
-
-            void cut(std::vector<T>& elements, std::size_t k)
-            {
-                const auto through = size_cut<T, By>::through(elements, k);
-                m_cuts.push_back({{through}, {through}, through.extent_of(elements)});
-                elements.clear();
-            }
-
-            CTX m_operand;
-            std::vector<two_tests> m_cuts;
-            bool m_whole;
-        };
-
-        /// Whether element a at position i comes before b at j, largest first.
-        template <size_by By, class T>
-        bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept
-        {
-            if (a != a || b != b)
-            {
-                return a == a || (b != b && i < j);
-            }
-            const auto x = key_of<By>(a);
-            const auto y = key_of<By>(b);
-            return x > y || (x == y && i < j);
-        }
-
-        /// Keeps n of each group of m columns: an element is kept if fewer than n of its group come before it in size.
-        template <class Row, size_by By>
-        class group_cursor
-        {
-            using T = typename block_t<Row>::value_type;
-
-        public:
-
-            group_cursor(Row row, std::size_t kept, std::size_t group, std::size_t columns)
-                : m_row(std::move(row))
-                , m_kept(kept)
-                , m_group(group)
-                , m_columns(columns)
-            {
-            }
-
-            [[nodiscard]] word_t word(std::size_t c) const
-            {
-                word_t bits = 0;
-                const std::size_t end = std::min(c + word_columns, m_columns);
-                for (std::size_t first = c - c % m_group; first < end; first += m_group)
-                {
-                    for (std::size_t k = std::max(c, first); k < std::min(first + m_group, end); ++k)
-                    {
-                        bits |= word_t(kept(k)) << (k - c);
-                    }
-                }
-                return bits;
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                const std::size_t first = c - c % m_group;
-                const T x = read_one(m_row, c);
-                std::size_t before = 0;
-                for (std::size_t k = first; k < first + m_group; ++k)
-                {
-                    before += k != c && precedes<By>(read_one(m_row, k), k, x, c) ? 1u : 0u;
-                }
-                return before < m_kept;
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return {0, m_kept == 0 ? 0 : m_columns};
-            }
-
-        private:
-
-            mutable Row m_row;
-            std::size_t m_kept;
-            std::size_t m_group;
-            std::size_t m_columns;
-        };
-
-        template <class CTX, size_by By>
-        class group_rule
-        {
-            using operand_type = std::decay_t<CTX>;
-            using T = std::remove_cv_t<value_type_t<operand_type>>;
-            using operand_rows = decltype(make_operand<T>(
-                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-            ));
-
-            class group_rows
-            {
-            public:
-
-                explicit group_rows(const group_rule& rule)
-                    : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-                    , m_kept(rule.m_kept)
-                    , m_group(rule.m_group)
-                    , m_columns(columns_of(rule.shape()))
-                {
-                }
-
-                auto row(std::size_t r) const
-                {
-                    return group_cursor<row_t<operand_rows>, By>(m_operand.row(r), m_kept, m_group, m_columns);
-                }
-
-            private:
-
-                operand_rows m_operand;
-                std::size_t m_kept;
-                std::size_t m_group;
-                std::size_t m_columns;
-            };
-
-        public:
-
-            using shape_type = typename operand_type::inner_shape_type;
-
-            static constexpr const char* name = "keep_n_of_m";
-
-            template <class X>
-            group_rule(X&& x, std::size_t n, std::size_t m)
-                : m_operand(std::forward<X>(x))
-                , m_kept(n)
-                , m_group(m)
-            {
-                const std::size_t columns = columns_of(shape());
-                if (n > m || m == 0 || columns % m != 0) [[unlikely]]
-                {
-                    throw_invalid(
-                        "keep_n_of_m", n, " of every ", m, " in rows of ", columns,
-                        "; expected at most the group's size, and rows of whole groups"
-                    );
-                }
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_operand.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                return group_rows(*this);
-            }
-
-        private:
-
-            CTX m_operand;
-            std::size_t m_kept;
-            std::size_t m_group;
-        };
-    }
-
-    /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along another axis:
-    /// keep_top_k(x, k, axis).
-    ///
-    /// x: a tensor or lazy expression of numbers, whose shape is the mask's; the elements are to stay as they are while
-    /// the mask is used. Throws std::out_of_range for k beyond the row's length. To build it takes linear time on average
-    /// and memory for a row; a word costs a comparison a register.
-    ///
-    ///     auto m = xmask::keep_top_k(xt::xtensor<float, 1>{0.1f, 0.7f, 0.7f, 0.2f}, 2);    // 0 1 1 0
-    template <size_by By = size_by::value, class X>
-    auto keep_top_k(X&& x, std::size_t k)
-    {
-        if constexpr (detail::require_numbers<X>())
-        {
-            const std::size_t n = detail::columns_of(x.shape());
-            if (k > n) [[unlikely]]
-            {
-                detail::throw_out_of_range("keep_top_k", "k ", k, " is outside of [0, ", n, "], the length of a row");
-            }
-            return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, false));
-        }
-    }
-
-    /// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number. Throws
-    /// std::invalid_argument for a fraction outside of [0, 1]. Takes memory for all elements while it is built. Otherwise
-    /// as keep_top_k.
-    ///
-    ///     xt::xtensor<float, 2> weights = {{0.1f, -0.9f}, {0.3f, 0.2f}};
-    ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.5);
-    ///     // 0 1
-    ///     // 1 0
-    template <size_by By = size_by::value, class X>
-    auto keep_largest(X&& x, double fraction)
-    {
-        if constexpr (detail::require_numbers<X>())
-        {
-            if (!(fraction >= 0 && fraction <= 1)) [[unlikely]]
-            {
-                detail::throw_invalid("keep_largest", "fraction ", fraction, " is outside of [0, 1]");
-            }
-            const auto k = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
-            return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
-        }
-    }
-
-    /// Keeps the n largest of every m neighbouring elements of a row: structured sparsity, 2 of 4 by magnitude as
-    /// processors take it. Throws std::invalid_argument for n beyond m, or rows that are not whole groups. An element
-    /// costs m comparisons, each time it is asked.
-    ///
-    ///     xt::xtensor<float, 1> weights = {0.1f, -0.9f, 0.3f, 0.2f, 4.f, 0.f, -3.f, 2.f};
-    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);    // 0 1 1 0 1 0 1 0
-    template <size_by By = size_by::value, class X>
-    auto keep_n_of_m(X&& x, std::size_t n, std::size_t m)
-    {
-        if constexpr (detail::require_numbers<X>())
-        {
-            return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
-        }
+/// Masks that keep the largest elements: of each row, of a whole tensor, of groups. NaN comes after
+/// every number, and of equal elements the first ones are kept.
+
+namespace xmask::inline XMASK_ABI {
+/// What makes an element large.
+enum class size_by {
+    value,    ///< x
+    magnitude ///< |x|, as pruning goes by
+};
+
+namespace detail {
+/// What elements of T are ordered by; magnitudes of integers are unsigned, which hold that of the
+/// lowest, too.
+template <class T, size_by By>
+using size_key = typename std::conditional_t<
+    By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>,
+    std::type_identity<T>>::type;
+
+template <size_by By, class T>
+XMASK_INLINE size_key<T, By> key_of(T x) noexcept {
+    if constexpr (By == size_by::value || std::unsigned_integral<T> || std::same_as<T, bool>) {
+        return x;
+    } else if constexpr (std::signed_integral<T>) {
+        using key = size_key<T, By>;
+        return static_cast<key>(x < 0 ? key(0) - static_cast<key>(x) : static_cast<key>(x));
+    } else {
+        return std::abs(x);
     }
 }
+
+/// Whether registers of T give their keys.
+template <class T, size_by By>
+inline constexpr bool keys_in_registers =
+    has_lanes<T> && !std::same_as<T, bool> && (By == size_by::value || std::floating_point<T>);
+
+template <size_by By, class V>
+XMASK_INLINE V keys_of(const V& x) noexcept {
+    if constexpr (By == size_by::magnitude) {
+        return xsimd::abs(x);
+    } else {
+        return x;
+    }
+}
+
+/// Where a cut goes through elements: those with larger keys are kept, and the first few of those
+/// at the cut.
+template <class T, size_by By>
+struct size_cut {
+    size_key<T, By> key = std::numeric_limits<size_key<T, By>>::max();
+    bool among_nan = false;  ///< every number is kept, and the cut goes through the NaN
+    std::size_t tie_end = 0; ///< elements at the cut are kept before this column (or flat position)
+
+    /// The cut that keeps k of the elements, which are given by their keys; called again for the
+    /// ties' positions.
+    static size_cut through(std::vector<T>& elements, std::size_t k) {
+        size_cut cut;
+        if (k == 0) {
+            return cut;
+        }
+        std::vector<size_key<T, By>> keys;
+        keys.reserve(elements.size());
+        for (const T x : elements) {
+            if (x == x) {
+                keys.push_back(key_of<By>(x));
+            }
+        }
+        std::size_t ties = k;
+        if (k > keys.size()) {
+            cut.among_nan = true;
+            ties -= keys.size();
+        } else {
+            const auto at = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
+            std::nth_element(keys.begin(), at, keys.end(), std::greater<>());
+            cut.key = *at;
+            ties -= static_cast<std::size_t>(std::count_if(keys.begin(), keys.end(), [&](auto key) {
+                return key > cut.key;
+            }));
+        }
+        for (std::size_t i = 0; i < elements.size(); ++i) {
+            if (cut.at(elements[i]) && --ties == 0) {
+                cut.tie_end = i + 1;
+                break;
+            }
+        }
+        return cut;
+    }
+
+    [[nodiscard]] bool above(T x) const noexcept {
+        return among_nan ? x == x : key_of<By>(x) > key;
+    }
+
+    [[nodiscard]] bool at(T x) const noexcept { return among_nan ? x != x : key_of<By>(x) == key; }
+
+    /// Whether the element at a position of those that were cut is kept.
+    [[nodiscard]] bool keeps(T x, std::size_t position) const noexcept {
+        return above(x) || (position < tie_end && at(x));
+    }
+
+    /// From the first element that is kept to past the last.
+    [[nodiscard]] column_range extent_of(const std::vector<T>& elements) const noexcept {
+        column_range kept{0, elements.size()};
+        while (kept.begin < kept.end && !keeps(elements[kept.begin], kept.begin)) {
+            ++kept.begin;
+        }
+        while (kept.end > kept.begin && !keeps(elements[kept.end - 1], kept.end - 1)) {
+            --kept.end;
+        }
+        return kept;
+    }
+};
+
+/// The two tests of a cut, for element_cursor.
+template <class T, size_by By>
+struct above_cut {
+    size_cut<T, By> cut;
+
+    bool operator()(T x) const noexcept { return cut.above(x); }
+
+    XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+        requires keys_in_registers<T, By>
+    {
+        return cut.among_nan ? x == x : keys_of<By>(x) > detail::lanes<T>(cut.key);
+    }
+};
+
+template <class T, size_by By>
+struct at_cut {
+    size_cut<T, By> cut;
+
+    bool operator()(T x) const noexcept { return cut.at(x); }
+
+    XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+        requires keys_in_registers<T, By>
+    {
+        return cut.among_nan ? x != x : keys_of<By>(x) == detail::lanes<T>(cut.key);
+    }
+};
+
+template <class T, size_by By, class Row>
+class cut_cursor {
+public:
+    cut_cursor(
+        const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end,
+        column_range extent, const Row& row, std::size_t n
+    )
+        : m_above(above, row, n), m_at(at, row, n), m_tie_end(tie_end), m_extent(extent) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        const word_t bits = m_above.word(c);
+        return c < m_tie_end ? bits | (m_at.word(c) & first_bits(m_tie_end - c)) : bits;
+    }
+
+    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+
+private:
+    element_cursor<above_cut<T, By>, Row> m_above;
+    element_cursor<at_cut<T, By>, Row> m_at;
+    std::size_t m_tie_end;
+    column_range m_extent;
+};
+
+/// Reads a row of numbers.
+template <class T, class Row>
+void append_row(Row row, std::size_t n, std::vector<T>& to) {
+    for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
+        const auto block = row.read(c, count, first_bits(count));
+        for (std::size_t k = 0; k < count; ++k) {
+            to.push_back(block.at(k));
+        }
+    });
+}
+
+/// Keeps what lies above a cut: one cut for each row, or one through the whole tensor.
+template <class CTX, size_by By>
+class cut_rule {
+    using operand_type = std::decay_t<CTX>;
+    using T = std::remove_cv_t<value_type_t<operand_type>>;
+    using operand_rows = decltype(make_operand<T>(
+        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+    ));
+
+    struct two_tests {
+        above_cut<T, By> above;
+        at_cut<T, By> at;
+        column_range kept;
+    };
+
+    class cut_rows {
+    public:
+        cut_rows(const cut_rule& rule)
+            : m_rule(&rule)
+            , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+            , m_columns(columns_of(rule.shape())) {}
+
+        XMASK_INLINE auto row(std::size_t r) const {
+            const auto& cuts = m_rule->m_cuts;
+            const two_tests& tests = cuts[cuts.size() == 1 ? 0 : r];
+            // A cut through everything counts its ties along all rows.
+            const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
+            const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
+            const column_range kept = intersection(tests.kept, {before, before + m_columns});
+            return cut_cursor<T, By, row_t<operand_rows>>(
+                tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before},
+                m_operand.row(r), m_columns
+            );
+        }
+
+    private:
+        const cut_rule* m_rule;
+        operand_rows m_operand;
+        std::size_t m_columns;
+    };
+
+public:
+    using shape_type = typename operand_type::inner_shape_type;
+
+    [[nodiscard]] const char* name() const noexcept {
+        return m_whole ? "keep_largest" : "keep_top_k";
+    }
+
+    /// Keeps k of each row, or of everything.
+    template <class X>
+    cut_rule(X&& x, std::size_t k, bool whole) : m_operand(std::forward<X>(x)), m_whole(whole) {
+        const std::size_t n = columns_of(shape());
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
+        const auto operand = make_operand<T>(m_operand, shape());
+        std::vector<T> elements;
+        for (std::size_t r = 0; r < row_count; ++r) {
+            append_row(operand.row(r), n, elements);
+            if (!whole) {
+                cut(elements, k);
+            }
+        }
+        // One serves empty rows, however many there are.
+        if (whole || n == 0) {
+            cut(elements, k);
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto rows() const { return cut_rows(*this); }
+
+private:
+    void cut(std::vector<T>& elements, std::size_t k) {
+        const auto through = size_cut<T, By>::through(elements, k);
+        m_cuts.push_back({{through}, {through}, through.extent_of(elements)});
+        elements.clear();
+    }
+
+    CTX m_operand;
+    std::vector<two_tests> m_cuts;
+    bool m_whole;
+};
+
+/// Whether element a at position i comes before b at j, largest first.
+template <size_by By, class T>
+bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept {
+    if (a != a || b != b) {
+        return a == a || (b != b && i < j);
+    }
+    const auto x = key_of<By>(a);
+    const auto y = key_of<By>(b);
+    return x > y || (x == y && i < j);
+}
+
+/// Keeps n of each group of m columns: an element is kept if fewer than n of its group come before
+/// it in size.
+template <class Row, size_by By>
+class group_cursor {
+    using T = typename block_t<Row>::value_type;
+
+public:
+    group_cursor(Row row, std::size_t kept, std::size_t group, std::size_t columns)
+        : m_row(std::move(row)), m_kept(kept), m_group(group), m_columns(columns) {}
+
+    [[nodiscard]] word_t word(std::size_t c) const {
+        word_t bits = 0;
+        const std::size_t end = std::min(c + word_columns, m_columns);
+        for (std::size_t first = c - c % m_group; first < end; first += m_group) {
+            for (std::size_t k = std::max(c, first); k < std::min(first + m_group, end); ++k) {
+                bits |= word_t(kept(k)) << (k - c);
+            }
+        }
+        return bits;
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const {
+        const std::size_t first = c - c % m_group;
+        const T x = read_one(m_row, c);
+        std::size_t before = 0;
+        for (std::size_t k = first; k < first + m_group; ++k) {
+            before += k != c && precedes<By>(read_one(m_row, k), k, x, c) ? 1u : 0u;
+        }
+        return before < m_kept;
+    }
+
+    [[nodiscard]] column_range extent() const noexcept { return {0, m_kept == 0 ? 0 : m_columns}; }
+
+private:
+    mutable Row m_row;
+    std::size_t m_kept;
+    std::size_t m_group;
+    std::size_t m_columns;
+};
+
+template <class CTX, size_by By>
+class group_rule {
+    using operand_type = std::decay_t<CTX>;
+    using T = std::remove_cv_t<value_type_t<operand_type>>;
+    using operand_rows = decltype(make_operand<T>(
+        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+    ));
+
+    class group_rows {
+    public:
+        explicit group_rows(const group_rule& rule)
+            : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+            , m_kept(rule.m_kept)
+            , m_group(rule.m_group)
+            , m_columns(columns_of(rule.shape())) {}
+
+        auto row(std::size_t r) const {
+            return group_cursor<row_t<operand_rows>, By>(
+                m_operand.row(r), m_kept, m_group, m_columns
+            );
+        }
+
+    private:
+        operand_rows m_operand;
+        std::size_t m_kept;
+        std::size_t m_group;
+        std::size_t m_columns;
+    };
+
+public:
+    using shape_type = typename operand_type::inner_shape_type;
+
+    static constexpr const char* name = "keep_n_of_m";
+
+    template <class X>
+    group_rule(X&& x, std::size_t n, std::size_t m)
+        : m_operand(std::forward<X>(x)), m_kept(n), m_group(m) {
+        const std::size_t columns = columns_of(shape());
+        if (n > m || m == 0 || columns % m != 0) [[unlikely]] {
+            throw_invalid(
+                "keep_n_of_m", n, " of every ", m, " in rows of ", columns,
+                "; expected at most the group's size, and rows of whole groups"
+            );
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto rows() const { return group_rows(*this); }
+
+private:
+    CTX m_operand;
+    std::size_t m_kept;
+    std::size_t m_group;
+};
+} // namespace detail
+
+/// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along
+/// another axis: keep_top_k(x, k, axis).
+///
+/// x: a tensor or lazy expression of numbers, whose shape is the mask's; the elements are to stay
+/// as they are while the mask is used. Throws std::out_of_range for k beyond the row's length. To
+/// build it takes linear time on average and memory for a row; a word costs a comparison a
+/// register.
+///
+///     auto m = xmask::keep_top_k(xt::xtensor<float, 1>{0.1f, 0.7f, 0.7f, 0.2f}, 2);    // 0 1 1 0
+template <size_by By = size_by::value, class X>
+auto keep_top_k(X&& x, std::size_t k) {
+    if constexpr (detail::require_numbers<X>()) {
+        const std::size_t n = detail::columns_of(x.shape());
+        if (k > n) [[unlikely]] {
+            detail::throw_out_of_range(
+                "keep_top_k", "k ", k, " is outside of [0, ", n, "], the length of a row"
+            );
+        }
+        return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, false));
+    }
+}
+
+/// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number.
+/// Throws std::invalid_argument for a fraction outside of [0, 1]. Takes memory for all elements
+/// while it is built. Otherwise as keep_top_k.
+///
+///     xt::xtensor<float, 2> weights = {{0.1f, -0.9f}, {0.3f, 0.2f}};
+///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.5);
+///     // 0 1
+///     // 1 0
+template <size_by By = size_by::value, class X>
+auto keep_largest(X&& x, double fraction) {
+    if constexpr (detail::require_numbers<X>()) {
+        if (!(fraction >= 0 && fraction <= 1)) [[unlikely]] {
+            detail::throw_invalid("keep_largest", "fraction ", fraction, " is outside of [0, 1]");
+        }
+        const auto k =
+            static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
+        return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
+    }
+}
+
+/// Keeps the n largest of every m neighbouring elements of a row: structured sparsity, 2 of 4 by
+/// magnitude as processors take it. Throws std::invalid_argument for n beyond m, or rows that are
+/// not whole groups. An element costs m comparisons, each time it is asked.
+///
+///     xt::xtensor<float, 1> weights = {0.1f, -0.9f, 0.3f, 0.2f, 4.f, 0.f, -3.f, 2.f};
+///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);    // 0 1 1 0 1 0 1 0
+template <size_by By = size_by::value, class X>
+auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
+    if constexpr (detail::require_numbers<X>()) {
+        return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
+    }
+}
+} // namespace xmask::inline XMASK_ABI

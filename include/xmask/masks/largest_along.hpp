@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -21,438 +21,348 @@
 /// @file
 /// Masks that keep the largest elements along any axis.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// The rows of a shape as lines along one of its axes cross them. Along the last axis a line is a row.
-        class crossed_rows
-        {
-        public:
-
-            template <class S>
-            crossed_rows(const S& shape, std::size_t axis)
-                : m_extent(static_cast<std::size_t>(shape[axis]))
-                , m_along_rows(axis + 1 == shape.size())
-            {
-                for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a)
-                {
-                    m_stride *= static_cast<std::size_t>(shape[a]);
-                }
-            }
-
-            [[nodiscard]] bool along_rows() const noexcept
-            {
-                return m_along_rows;
-            }
-
-            /// The extent of the axis.
-            [[nodiscard]] std::size_t extent() const noexcept
-            {
-                return m_extent;
-            }
-
-            /// From a row to the next one that the same lines cross.
-            [[nodiscard]] std::size_t stride() const noexcept
-            {
-                return m_stride;
-            }
-
-            /// Where row r stands along the axis.
-            [[nodiscard]] std::size_t position(std::size_t r) const noexcept
-            {
-                return r / m_stride % m_extent;
-            }
-
-            /// The number of the rows that the same lines cross as row r.
-            [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept
-            {
-                return r / m_stride / m_extent * m_stride + r % m_stride;
-            }
-
-            /// The first row of a bundle.
-            [[nodiscard]] std::size_t first(std::size_t bundle) const noexcept
-            {
-                return bundle / m_stride * m_stride * m_extent + bundle % m_stride;
-            }
-
-        private:
-
-            std::size_t m_extent;
-            std::size_t m_stride = 1;
-            bool m_along_rows;
-        };
-
-        /// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
-        template <size_by By, class Row>
-        class line_cursor
-        {
-            using T = typename block_t<Row>::value_type;
-
-        public:
-
-            line_cursor(Row row, const size_cut<T, By>* cuts, std::size_t position, bool along_row, column_range extent)
-                : m_row(std::move(row))
-                , m_cuts(cuts)
-                , m_position(position)
-                , m_along_row(along_row)
-                , m_extent(extent)
-            {
-            }
-
-            [[nodiscard]] word_t word(std::size_t c) const
-            {
-                word_t bits = 0;
-                if (c >= m_extent.end)
-                {
-                    return bits;
-                }
-                const std::size_t count = std::min(word_columns, m_extent.end - c);
-                m_row.prepare(c, c + count);
-                const auto block = m_row.read(c, count, first_bits(count));
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    bits |= word_t(keeps(block.at(k), c + k)) << k;
-                }
-                return bits;
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                return keeps(read_one(m_row, c), c);
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return m_extent;
-            }
-
-        private:
-
-            [[nodiscard]] bool keeps(T x, std::size_t c) const noexcept
-            {
-                return m_along_row ? m_cuts->keeps(x, c) : m_cuts[c].keeps(x, m_position);
-            }
-
-            mutable Row m_row;  // a row over anything but memory keeps a buffer
-            const size_cut<T, By>* m_cuts;
-            std::size_t m_position;
-            bool m_along_row;
-            column_range m_extent;
-        };
-
-        /// The k largest of each line along an axis; memory for a cut a line.
-        template <class CTX, size_by By>
-        class line_rule
-        {
-            using operand_type = std::decay_t<CTX>;
-            using T = std::remove_cv_t<value_type_t<operand_type>>;
-            using operand_rows = decltype(make_operand<T>(
-                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-            ));
-
-            class line_rows
-            {
-            public:
-
-                explicit line_rows(const line_rule& rule)
-                    : m_rule(&rule)
-                    , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-                    , m_columns(columns_of(rule.shape()))
-                {
-                }
-
-                auto row(std::size_t r) const
-                {
-                    const crossed_rows& lines = m_rule->m_lines;
-                    const bool along = lines.along_rows();
-                    const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
-                    return line_cursor<By, row_t<operand_rows>>(
-                        m_operand.row(r), m_rule->m_cuts.data() + first, along ? 0 : lines.position(r), along,
-                        {0, m_rule->m_any ? m_columns : 0}
-                    );
-                }
-
-            private:
-
-                const line_rule* m_rule;
-                operand_rows m_operand;
-                std::size_t m_columns;
-            };
-
-        public:
-
-            using shape_type = typename operand_type::inner_shape_type;
-
-            static constexpr const char* name = "keep_top_k";
-
-            template <class X>
-            line_rule(X&& x, std::size_t k, std::size_t axis)
-                : m_operand(std::forward<X>(x))
-                , m_lines(shape(), axis)
-                , m_any(k != 0)
-            {
-                const std::size_t n = columns_of(shape());
-                const std::size_t row_count = n == 0 || m_lines.extent() == 0 ? 0 : rows_of(shape());
-                const auto operand = make_operand<T>(m_operand, shape());
-                if (m_lines.along_rows())
-                {
-                    std::vector<T> elements;
-                    for (std::size_t r = 0; r < row_count; ++r, elements.clear())
-                    {
-                        append_row(operand.row(r), n, elements);
-                        m_cuts.push_back(size_cut<T, By>::through(elements, k));
-                    }
-                    return;
-                }
-                m_cuts.reserve(row_count / std::max<std::size_t>(m_lines.extent(), 1) * n);
-                std::array<std::vector<T>, word_columns> lines;
-                for (std::size_t bundle = 0; bundle < row_count / std::max<std::size_t>(m_lines.extent(), 1); ++bundle)
-                {
-                    for (std::size_t c = 0; c < n; c += word_columns)
-                    {
-                        cut_lines(operand, bundle, c, std::min(word_columns, n - c), k, lines);
-                    }
-                }
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_operand.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                return line_rows(*this);
-            }
-
-        private:
-
-            /// Columns [c, c + count) of one bundle, a line each.
-            void cut_lines(
-                const operand_rows& operand, std::size_t bundle, std::size_t c, std::size_t count, std::size_t k,
-                std::array<std::vector<T>, word_columns>& lines
-            )
-            {
-                for (std::size_t i = 0; i < m_lines.extent(); ++i)
-                {
-                    auto row = operand.row(m_lines.first(bundle) + i * m_lines.stride());
-                    row.prepare(c, c + count);
-                    const auto block = row.read(c, count, first_bits(count));
-                    for (std::size_t at = 0; at < count; ++at)
-                    {
-                        lines[at].push_back(block.at(at));
-                    }
-                }
-                for (std::size_t at = 0; at < count; ++at)
-                {
-                    m_cuts.push_back(size_cut<T, By>::through(lines[at], k));
-                    lines[at].clear();
-                }
-            }
-
-            CTX m_operand;
-            crossed_rows m_lines;
-            std::vector<size_cut<T, By>> m_cuts;
-            bool m_any;
-        };
-
-        /// Keeps n of each group of m neighbours along an axis; those in other rows are read, one after another.
-        template <class Rows, size_by By>
-        class group_along_cursor
-        {
-            using row_type = row_t<Rows>;
-            using T = typename block_t<row_type>::value_type;
-
-        public:
-
-            group_along_cursor(
-                const Rows& rows, const crossed_rows& lines, std::size_t r, std::size_t kept, std::size_t group,
-                std::size_t n
-            )
-                : m_along_row(rows.row(r), kept, group, n)
-                , m_rows(&rows)
-                , m_lines(&lines)
-                , m_row(r)
-                , m_kept(kept)
-                , m_group(group)
-                , m_columns(n)
-            {
-            }
-
-            [[nodiscard]] word_t word(std::size_t c) const
-            {
-                return m_lines->along_rows() ? m_along_row.word(c) : across(c, std::min(word_columns, m_columns - c));
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                return m_lines->along_rows() ? m_along_row.kept(c) : across(c, 1) != 0;
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return m_along_row.extent();
-            }
-
-        private:
-
-            [[nodiscard]] word_t across(std::size_t c, std::size_t count) const
-            {
-                std::array<T, word_columns> own;
-                read(m_row, c, count, [&](std::size_t k, T x) { own[k] = x; });
-                std::array<std::size_t, word_columns> before{};
-                const std::size_t at = m_lines->position(m_row) % m_group;
-                for (std::size_t i = 0; i < m_group; ++i)
-                {
-                    if (i != at)
-                    {
-                        const std::size_t r = m_row - at * m_lines->stride() + i * m_lines->stride();
-                        read(r, c, count, [&](std::size_t k, T x) { before[k] += precedes<By>(x, i, own[k], at); });
-                    }
-                }
-                word_t bits = 0;
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    bits |= word_t(before[k] < m_kept) << k;
-                }
-                return bits;
-            }
-
-            template <class F>
-            void read(std::size_t r, std::size_t c, std::size_t count, F&& f) const
-            {
-                auto row = m_rows->row(r);
-                row.prepare(c, c + count);
-                const auto block = row.read(c, count, first_bits(count));
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    f(k, block.at(k));
-                }
-            }
-
-            group_cursor<row_type, By> m_along_row;
-            const Rows* m_rows;
-            const crossed_rows* m_lines;
-            std::size_t m_row;
-            std::size_t m_kept;
-            std::size_t m_group;
-            std::size_t m_columns;
-        };
-
-        template <class CTX, size_by By>
-        class group_along_rule
-        {
-            using operand_type = std::decay_t<CTX>;
-            using T = std::remove_cv_t<value_type_t<operand_type>>;
-            using operand_rows = decltype(make_operand<T>(
-                std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-            ));
-
-            class group_rows
-            {
-            public:
-
-                explicit group_rows(const group_along_rule& rule)
-                    : m_rule(&rule)
-                    , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-                {
-                }
-
-                auto row(std::size_t r) const
-                {
-                    return group_along_cursor<operand_rows, By>(
-                        m_operand, m_rule->m_lines, r, m_rule->m_kept, m_rule->m_group, columns_of(m_rule->shape())
-                    );
-                }
-
-            private:
-
-                const group_along_rule* m_rule;
-                operand_rows m_operand;
-            };
-
-        public:
-
-            using shape_type = typename operand_type::inner_shape_type;
-
-            static constexpr const char* name = "keep_n_of_m";
-
-            template <class X>
-            group_along_rule(X&& x, std::size_t n, std::size_t m, std::size_t axis)
-                : m_operand(std::forward<X>(x))
-                , m_lines(shape(), axis)
-                , m_kept(n)
-                , m_group(m)
-            {
-                if (n > m || m == 0 || m_lines.extent() % m != 0) [[unlikely]]
-                {
-                    throw_invalid(
-                        name, n, " of every ", m, " along axis ", axis, " of extent ", m_lines.extent(),
-                        "; expected at most the group's size, and whole groups"
-                    );
-                }
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_operand.shape();
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                return group_rows(*this);
-            }
-
-        private:
-
-            CTX m_operand;
-            crossed_rows m_lines;
-            std::size_t m_kept;
-            std::size_t m_group;
-        };
-    }
-
-    /// Keeps the k largest elements along an axis, negative ones counted from the end: of each column of a matrix, for
-    /// axis 0. Of equal elements the first ones along the axis are kept; NaN comes last.
-    ///
-    /// Throws std::out_of_range for an axis that x does not have, or k beyond its extent. To build it takes linear time
-    /// on average; memory is that of a cut for each line along the axis, x.size() divided by its extent. An element costs
-    /// two comparisons. Otherwise as keep_top_k(x, k).
-    ///
-    ///     const xt::xtensor<int, 2> x = {{1, 5}, {4, 5}, {3, 6}};
-    ///     auto m = xmask::keep_top_k(x, 2, 0);
-    ///     // 0 1
-    ///     // 1 0
-    ///     // 1 1
-    template <size_by By = size_by::value, class X>
-    auto keep_top_k(X&& x, std::size_t k, std::ptrdiff_t axis)
-    {
-        if constexpr (detail::require_numbers<X>())
-        {
-            const std::size_t at = detail::axis_number("keep_top_k", axis, x.dimension());
-            const auto extent = static_cast<std::size_t>(x.shape()[at]);
-            if (k > extent) [[unlikely]]
-            {
-                detail::throw_out_of_range(
-                    "keep_top_k", "k ", k, " is outside of [0, ", extent, "], the extent of axis ", at
-                );
-            }
-            return mask(detail::line_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, at));
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The rows of a shape as lines along one of its axes cross them. Along the last axis a line is a
+/// row.
+class crossed_rows {
+public:
+    template <class S>
+    crossed_rows(const S& shape, std::size_t axis)
+        : m_extent(static_cast<std::size_t>(shape[axis])), m_along_rows(axis + 1 == shape.size()) {
+        for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a) {
+            m_stride *= static_cast<std::size_t>(shape[a]);
         }
     }
 
-    /// Keeps the n largest of every m neighbouring elements along an axis, negative ones counted from the end. Throws
-    /// std::out_of_range for an axis that x does not have. Stores nothing. Otherwise as keep_n_of_m(x, n, m).
-    ///
-    ///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
-    template <size_by By = size_by::value, class X>
-    auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis)
-    {
-        if constexpr (detail::require_numbers<X>())
-        {
-            const std::size_t at = detail::axis_number("keep_n_of_m", axis, x.dimension());
-            return mask(detail::group_along_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m, at));
+    [[nodiscard]] bool along_rows() const noexcept { return m_along_rows; }
+
+    /// The extent of the axis.
+    [[nodiscard]] std::size_t extent() const noexcept { return m_extent; }
+
+    /// From a row to the next one that the same lines cross.
+    [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
+
+    /// Where row r stands along the axis.
+    [[nodiscard]] std::size_t position(std::size_t r) const noexcept {
+        return r / m_stride % m_extent;
+    }
+
+    /// The number of the rows that the same lines cross as row r.
+    [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept {
+        return r / m_stride / m_extent * m_stride + r % m_stride;
+    }
+
+    /// The first row of a bundle.
+    [[nodiscard]] std::size_t first(std::size_t bundle) const noexcept {
+        return bundle / m_stride * m_stride * m_extent + bundle % m_stride;
+    }
+
+private:
+    std::size_t m_extent;
+    std::size_t m_stride = 1;
+    bool m_along_rows;
+};
+
+/// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
+template <size_by By, class Row>
+class line_cursor {
+    using T = typename block_t<Row>::value_type;
+
+public:
+    line_cursor(
+        Row row, const size_cut<T, By>* cuts, std::size_t position, bool along_row,
+        column_range extent
+    )
+        : m_row(std::move(row))
+        , m_cuts(cuts)
+        , m_position(position)
+        , m_along_row(along_row)
+        , m_extent(extent) {}
+
+    [[nodiscard]] word_t word(std::size_t c) const {
+        word_t bits = 0;
+        if (c >= m_extent.end) {
+            return bits;
         }
+        const std::size_t count = std::min(word_columns, m_extent.end - c);
+        m_row.prepare(c, c + count);
+        const auto block = m_row.read(c, count, first_bits(count));
+        for (std::size_t k = 0; k < count; ++k) {
+            bits |= word_t(keeps(block.at(k), c + k)) << k;
+        }
+        return bits;
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const { return keeps(read_one(m_row, c), c); }
+
+    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+
+private:
+    [[nodiscard]] bool keeps(T x, std::size_t c) const noexcept {
+        return m_along_row ? m_cuts->keeps(x, c) : m_cuts[c].keeps(x, m_position);
+    }
+
+    mutable Row m_row; // a row over anything but memory keeps a buffer
+    const size_cut<T, By>* m_cuts;
+    std::size_t m_position;
+    bool m_along_row;
+    column_range m_extent;
+};
+
+/// The k largest of each line along an axis; memory for a cut a line.
+template <class CTX, size_by By>
+class line_rule {
+    using operand_type = std::decay_t<CTX>;
+    using T = std::remove_cv_t<value_type_t<operand_type>>;
+    using operand_rows = decltype(make_operand<T>(
+        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+    ));
+
+    class line_rows {
+    public:
+        explicit line_rows(const line_rule& rule)
+            : m_rule(&rule)
+            , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+            , m_columns(columns_of(rule.shape())) {}
+
+        auto row(std::size_t r) const {
+            const crossed_rows& lines = m_rule->m_lines;
+            const bool along = lines.along_rows();
+            const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
+            return line_cursor<By, row_t<operand_rows>>(
+                m_operand.row(r), m_rule->m_cuts.data() + first, along ? 0 : lines.position(r),
+                along, {0, m_rule->m_any ? m_columns : 0}
+            );
+        }
+
+    private:
+        const line_rule* m_rule;
+        operand_rows m_operand;
+        std::size_t m_columns;
+    };
+
+public:
+    using shape_type = typename operand_type::inner_shape_type;
+
+    static constexpr const char* name = "keep_top_k";
+
+    template <class X>
+    line_rule(X&& x, std::size_t k, std::size_t axis)
+        : m_operand(std::forward<X>(x)), m_lines(shape(), axis), m_any(k != 0) {
+        const std::size_t n = columns_of(shape());
+        const std::size_t row_count = n == 0 || m_lines.extent() == 0 ? 0 : rows_of(shape());
+        const auto operand = make_operand<T>(m_operand, shape());
+        if (m_lines.along_rows()) {
+            std::vector<T> elements;
+            for (std::size_t r = 0; r < row_count; ++r, elements.clear()) {
+                append_row(operand.row(r), n, elements);
+                m_cuts.push_back(size_cut<T, By>::through(elements, k));
+            }
+            return;
+        }
+        m_cuts.reserve(row_count / std::max<std::size_t>(m_lines.extent(), 1) * n);
+        std::array<std::vector<T>, word_columns> lines;
+        for (std::size_t bundle = 0;
+             bundle < row_count / std::max<std::size_t>(m_lines.extent(), 1); ++bundle) {
+            for (std::size_t c = 0; c < n; c += word_columns) {
+                cut_lines(operand, bundle, c, std::min(word_columns, n - c), k, lines);
+            }
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto rows() const { return line_rows(*this); }
+
+private:
+    /// Columns [c, c + count) of one bundle, a line each.
+    void cut_lines(
+        const operand_rows& operand, std::size_t bundle, std::size_t c, std::size_t count,
+        std::size_t k, std::array<std::vector<T>, word_columns>& lines
+    ) {
+        for (std::size_t i = 0; i < m_lines.extent(); ++i) {
+            auto row = operand.row(m_lines.first(bundle) + i * m_lines.stride());
+            row.prepare(c, c + count);
+            const auto block = row.read(c, count, first_bits(count));
+            for (std::size_t at = 0; at < count; ++at) {
+                lines[at].push_back(block.at(at));
+            }
+        }
+        for (std::size_t at = 0; at < count; ++at) {
+            m_cuts.push_back(size_cut<T, By>::through(lines[at], k));
+            lines[at].clear();
+        }
+    }
+
+    CTX m_operand;
+    crossed_rows m_lines;
+    std::vector<size_cut<T, By>> m_cuts;
+    bool m_any;
+};
+
+/// Keeps n of each group of m neighbours along an axis; those in other rows are read, one after
+/// another.
+template <class Rows, size_by By>
+class group_along_cursor {
+    using row_type = row_t<Rows>;
+    using T = typename block_t<row_type>::value_type;
+
+public:
+    group_along_cursor(
+        const Rows& rows, const crossed_rows& lines, std::size_t r, std::size_t kept,
+        std::size_t group, std::size_t n
+    )
+        : m_along_row(rows.row(r), kept, group, n)
+        , m_rows(&rows)
+        , m_lines(&lines)
+        , m_row(r)
+        , m_kept(kept)
+        , m_group(group)
+        , m_columns(n) {}
+
+    [[nodiscard]] word_t word(std::size_t c) const {
+        return m_lines->along_rows() ? m_along_row.word(c)
+                                     : across(c, std::min(word_columns, m_columns - c));
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const {
+        return m_lines->along_rows() ? m_along_row.kept(c) : across(c, 1) != 0;
+    }
+
+    [[nodiscard]] column_range extent() const noexcept { return m_along_row.extent(); }
+
+private:
+    [[nodiscard]] word_t across(std::size_t c, std::size_t count) const {
+        std::array<T, word_columns> own;
+        read(m_row, c, count, [&](std::size_t k, T x) { own[k] = x; });
+        std::array<std::size_t, word_columns> before{};
+        const std::size_t at = m_lines->position(m_row) % m_group;
+        for (std::size_t i = 0; i < m_group; ++i) {
+            if (i != at) {
+                const std::size_t r = m_row - at * m_lines->stride() + i * m_lines->stride();
+                read(r, c, count, [&](std::size_t k, T x) {
+                    before[k] += precedes<By>(x, i, own[k], at);
+                });
+            }
+        }
+        word_t bits = 0;
+        for (std::size_t k = 0; k < count; ++k) {
+            bits |= word_t(before[k] < m_kept) << k;
+        }
+        return bits;
+    }
+
+    template <class F>
+    void read(std::size_t r, std::size_t c, std::size_t count, F&& f) const {
+        auto row = m_rows->row(r);
+        row.prepare(c, c + count);
+        const auto block = row.read(c, count, first_bits(count));
+        for (std::size_t k = 0; k < count; ++k) {
+            f(k, block.at(k));
+        }
+    }
+
+    group_cursor<row_type, By> m_along_row;
+    const Rows* m_rows;
+    const crossed_rows* m_lines;
+    std::size_t m_row;
+    std::size_t m_kept;
+    std::size_t m_group;
+    std::size_t m_columns;
+};
+
+template <class CTX, size_by By>
+class group_along_rule {
+    using operand_type = std::decay_t<CTX>;
+    using T = std::remove_cv_t<value_type_t<operand_type>>;
+    using operand_rows = decltype(make_operand<T>(
+        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+    ));
+
+    class group_rows {
+    public:
+        explicit group_rows(const group_along_rule& rule)
+            : m_rule(&rule), m_operand(make_operand<T>(rule.m_operand, rule.shape())) {}
+
+        auto row(std::size_t r) const {
+            return group_along_cursor<operand_rows, By>(
+                m_operand, m_rule->m_lines, r, m_rule->m_kept, m_rule->m_group,
+                columns_of(m_rule->shape())
+            );
+        }
+
+    private:
+        const group_along_rule* m_rule;
+        operand_rows m_operand;
+    };
+
+public:
+    using shape_type = typename operand_type::inner_shape_type;
+
+    static constexpr const char* name = "keep_n_of_m";
+
+    template <class X>
+    group_along_rule(X&& x, std::size_t n, std::size_t m, std::size_t axis)
+        : m_operand(std::forward<X>(x)), m_lines(shape(), axis), m_kept(n), m_group(m) {
+        if (n > m || m == 0 || m_lines.extent() % m != 0) [[unlikely]] {
+            throw_invalid(
+                name, n, " of every ", m, " along axis ", axis, " of extent ", m_lines.extent(),
+                "; expected at most the group's size, and whole groups"
+            );
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto rows() const { return group_rows(*this); }
+
+private:
+    CTX m_operand;
+    crossed_rows m_lines;
+    std::size_t m_kept;
+    std::size_t m_group;
+};
+} // namespace detail
+
+/// Keeps the k largest elements along an axis, negative ones counted from the end: of each column
+/// of a matrix, for axis 0. Of equal elements the first ones along the axis are kept; NaN comes
+/// last.
+///
+/// Throws std::out_of_range for an axis that x does not have, or k beyond its extent. To build it
+/// takes linear time on average; memory is that of a cut for each line along the axis, x.size()
+/// divided by its extent. An element costs two comparisons. Otherwise as keep_top_k(x, k).
+///
+///     const xt::xtensor<int, 2> x = {{1, 5}, {4, 5}, {3, 6}};
+///     auto m = xmask::keep_top_k(x, 2, 0);
+///     // 0 1
+///     // 1 0
+///     // 1 1
+template <size_by By = size_by::value, class X>
+auto keep_top_k(X&& x, std::size_t k, std::ptrdiff_t axis) {
+    if constexpr (detail::require_numbers<X>()) {
+        const std::size_t at = detail::axis_number("keep_top_k", axis, x.dimension());
+        const auto extent = static_cast<std::size_t>(x.shape()[at]);
+        if (k > extent) [[unlikely]] {
+            detail::throw_out_of_range(
+                "keep_top_k", "k ", k, " is outside of [0, ", extent, "], the extent of axis ", at
+            );
+        }
+        return mask(detail::line_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, at));
     }
 }
+
+/// Keeps the n largest of every m neighbouring elements along an axis, negative ones counted from
+/// the end. Throws std::out_of_range for an axis that x does not have. Stores nothing. Otherwise as
+/// keep_n_of_m(x, n, m).
+///
+///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
+template <size_by By = size_by::value, class X>
+auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
+    if constexpr (detail::require_numbers<X>()) {
+        const std::size_t at = detail::axis_number("keep_n_of_m", axis, x.dimension());
+        return mask(detail::group_along_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m, at)
+        );
+    }
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -6,8 +6,8 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <initializer_list>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -22,218 +22,182 @@
 /// @file
 /// Masks of padded sequences: each row keeps its first, or its last, few columns.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// Which end of a row is padded.
-        enum class padding
-        {
-            right,
-            left
-        };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Which end of a row is padded.
+enum class padding { right, left };
 
-        template <class CTL, padding Side>
-        class lengths_rule
-        {
-            using table = std::decay_t<CTL>;
+template <class CTL, padding Side>
+class lengths_rule {
+    using table = std::decay_t<CTL>;
 
-        public:
+public:
+    using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
 
-            using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
-
-            template <class L>
-            lengths_rule(const char* name, L&& lengths, std::size_t n)
-                : m_lengths(std::forward<L>(lengths))
-                , m_shape(append_axis(m_lengths.shape(), n))
-                , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
-                , m_name(name)
-            {
-                if (!all_within(n)) [[unlikely]]
-                {
-                    throw_outside(name, n);
-                }
-            }
-
-            [[nodiscard]] const char* name() const noexcept
-            {
-                return m_name;
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
-            {
-                // Clamped, because the caller's tensor may have changed since it was checked.
-                const std::size_t n = m_shape[m_shape.size() - 1];
-                const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
-                return range_cursor(Side == padding::right ? column_range{0, length} : column_range{n - length, n});
-            }
-
-            /// The first word of each of `count` rows, or so much of it as W holds; as many as fit into a register at a time.
-            template <class W>
-            void first_words(std::size_t r, std::size_t count, W* to) const noexcept
-            {
-                const std::size_t n = m_shape[m_shape.size() - 1];
-                if (n > 8 * sizeof(W) || !m_offsets.uniform(1))
-                {
-                    ask_first_words(*this, r, count, to);
-                    return;
-                }
-                // In 32 bits, of which a register holds more. Lengths were checked; whatever they became, they stay within n.
-                const auto* lengths = data() + r;
-                const auto most = static_cast<std::uint32_t>(n);
-                for (std::size_t i = 0; i < count; ++i)
-                {
-                    const std::uint32_t length = std::min(static_cast<std::uint32_t>(lengths[i]), most);
-                    const std::uint32_t bits = Side == padding::right ? length : most - length;
-                    if constexpr (std::is_same_v<W, word_t>)
-                    {
-                        to[i] = bits;
-                    }
-                    else
-                    {
-                        // In two steps, because a shift by 32 is not defined.
-                        to[i] = static_cast<W>((std::uint32_t(1) << bits / 2 << (bits - bits / 2)) - 1);
-                    }
-                }
-                if constexpr (std::is_same_v<W, word_t>)
-                {
-                    replace_by_first_bits(to, count);
-                }
-                if constexpr (Side == padding::left)
-                {
-                    const auto all = static_cast<W>(first_bits(n));
-                    for (std::size_t i = 0; i < count; ++i)
-                    {
-                        to[i] = static_cast<W>(to[i] ^ all);
-                    }
-                }
-            }
-
-        private:
-
-            const auto* data() const noexcept
-            {
-                return m_lengths.data() + static_cast<std::ptrdiff_t>(m_lengths.data_offset());
-            }
-
-            auto at(std::size_t r) const noexcept
-            {
-                return data()[m_offsets(r)];
-            }
-
-            template <class T>
-            static auto as_unsigned(T length) noexcept
-            {
-                return static_cast<std::make_unsigned_t<T>>(length);
-            }
-
-            /// Looks at all of them, so that the compiler may compare many at a time.
-            [[nodiscard]] bool all_within(std::size_t n) const noexcept
-            {
-                using number = decltype(as_unsigned(at(0)));
-                // The largest tells, as negative ones are larger than all. Few processors find the largest of several of 64
-                // bits; of those it is the sign of a length, or of what is left behind it.
-                constexpr bool by_sign = sizeof(number) == sizeof(n);
-                number seen = 0;
-                const auto look_at = [&](auto length) {
-                    const number positive = as_unsigned(length);
-                    seen = by_sign ? static_cast<number>(seen | positive | (n - positive)) : std::max(seen, positive);
-                };
-                const std::size_t rows = rows_of(m_shape);
-                if (m_offsets.uniform(1))
-                {
-                    std::for_each(data(), data() + rows, look_at);
-                }
-                else
-                {
-                    for (std::size_t r = 0; r < rows; ++r)
-                    {
-                        look_at(at(r));
-                    }
-                }
-                return by_sign ? seen <= std::numeric_limits<number>::max() / 2 : seen <= n;
-            }
-
-            XMASK_COLD void throw_outside(const char* name, std::size_t n) const
-            {
-                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
-                {
-                    if (const auto length = at(r); as_unsigned(length) > n)
-                    {
-                        throw_out_of_range(name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]");
-                    }
-                }
-            }
-
-            CTL m_lengths;
-            shape_type m_shape;
-            row_offsets m_offsets;
-            const char* m_name;
-        };
-
-        template <class L>
-        consteval bool require_lengths()
-        {
-            constexpr bool integers = holds_integers<L>();
-            static_assert(
-                integers, "xmask: lengths are integers, one a row: a tensor of them, a standard container, or a list."
-            );
-            return integers;
+    template <class L>
+    lengths_rule(const char* name, L&& lengths, std::size_t n)
+        : m_lengths(std::forward<L>(lengths))
+        , m_shape(append_axis(m_lengths.shape(), n))
+        , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
+        , m_name(name) {
+        if (!all_within(n)) [[unlikely]] {
+            throw_outside(name, n);
         }
+    }
 
-        template <padding Side, class L>
-        auto make_lengths(const char* name, L&& lengths, std::size_t n)
-        {
-            if constexpr (require_lengths<L>())
-            {
-                using rule = lengths_rule<held_t<L>, Side>;
-                return mask(rule(name, hold(std::forward<L>(lengths)), n));
+    [[nodiscard]] const char* name() const noexcept { return m_name; }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
+        // Clamped, because the caller's tensor may have changed since it was checked.
+        const std::size_t n = m_shape[m_shape.size() - 1];
+        const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
+        return range_cursor(
+            Side == padding::right ? column_range{0, length} : column_range{n - length, n}
+        );
+    }
+
+    /// The first word of each of `count` rows, or so much of it as W holds; as many as fit into a
+    /// register at a time.
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
+        const std::size_t n = m_shape[m_shape.size() - 1];
+        if (n > 8 * sizeof(W) || !m_offsets.uniform(1)) {
+            ask_first_words(*this, r, count, to);
+            return;
+        }
+        // In 32 bits, of which a register holds more. Lengths were checked; whatever they became,
+        // they stay within n.
+        const auto* lengths = data() + r;
+        const auto most = static_cast<std::uint32_t>(n);
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::uint32_t length = std::min(static_cast<std::uint32_t>(lengths[i]), most);
+            const std::uint32_t bits = Side == padding::right ? length : most - length;
+            if constexpr (std::is_same_v<W, word_t>) {
+                to[i] = bits;
+            } else {
+                // In two steps, because a shift by 32 is not defined.
+                to[i] = static_cast<W>((std::uint32_t(1) << bits / 2 << (bits - bits / 2)) - 1);
+            }
+        }
+        if constexpr (std::is_same_v<W, word_t>) {
+            replace_by_first_bits(to, count);
+        }
+        if constexpr (Side == padding::left) {
+            const auto all = static_cast<W>(first_bits(n));
+            for (std::size_t i = 0; i < count; ++i) {
+                to[i] = static_cast<W>(to[i] ^ all);
             }
         }
     }
 
-    /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
-    ///
-    /// lengths: integers of any rank, a tensor, lazy expression, standard container or list. The mask's shape is
-    /// lengths.shape + [n]. A tensor is held by reference if it is an lvalue.
-    /// Throws std::out_of_range, naming the row and the value, for a length below 0 or beyond n.
-    /// A word costs a shift; nothing is allocated for a tensor of lengths.
-    ///
-    ///     xt::xtensor<int, 1> lengths = {2, 4};
-    ///     auto m = xmask::keep_lengths(lengths, 4);
-    ///     // 1 1 0 0
-    ///     // 1 1 1 1
-    template <class L>
-    auto keep_lengths(L&& lengths, std::size_t n)
-    {
-        return detail::make_lengths<detail::padding::right>("keep_lengths", std::forward<L>(lengths), n);
+private:
+    const auto* data() const noexcept {
+        return m_lengths.data() + static_cast<std::ptrdiff_t>(m_lengths.data_offset());
     }
 
-    template <std::integral T>
-    auto keep_lengths(std::initializer_list<T> lengths, std::size_t n)
-    {
-        return keep_lengths(detail::hold(lengths), n);
+    auto at(std::size_t r) const noexcept { return data()[m_offsets(r)]; }
+
+    template <class T>
+    static auto as_unsigned(T length) noexcept {
+        return static_cast<std::make_unsigned_t<T>>(length);
     }
 
-    /// Keeps the last lengths[...] of n columns in each row: a batch padded on the left. Otherwise as keep_lengths.
-    ///
-    ///     auto m = xmask::keep_last({2, 4}, 4);
-    ///     // 0 0 1 1
-    ///     // 1 1 1 1
-    template <class L>
-    auto keep_last(L&& lengths, std::size_t n)
-    {
-        return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+    /// Looks at all of them, so that the compiler may compare many at a time.
+    [[nodiscard]] bool all_within(std::size_t n) const noexcept {
+        using number = decltype(as_unsigned(at(0)));
+        // The largest tells, as negative ones are larger than all. Few processors find the largest
+        // of several of 64 bits; of those it is the sign of a length, or of what is left behind it.
+        constexpr bool by_sign = sizeof(number) == sizeof(n);
+        number seen = 0;
+        const auto look_at = [&](auto length) {
+            const number positive = as_unsigned(length);
+            seen = by_sign ? static_cast<number>(seen | positive | (n - positive))
+                           : std::max(seen, positive);
+        };
+        const std::size_t rows = rows_of(m_shape);
+        if (m_offsets.uniform(1)) {
+            std::for_each(data(), data() + rows, look_at);
+        } else {
+            for (std::size_t r = 0; r < rows; ++r) {
+                look_at(at(r));
+            }
+        }
+        return by_sign ? seen <= std::numeric_limits<number>::max() / 2 : seen <= n;
     }
 
-    template <std::integral T>
-    auto keep_last(std::initializer_list<T> lengths, std::size_t n)
-    {
-        return keep_last(detail::hold(lengths), n);
+    XMASK_COLD void throw_outside(const char* name, std::size_t n) const {
+        for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
+            if (const auto length = at(r); as_unsigned(length) > n) {
+                throw_out_of_range(
+                    name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]"
+                );
+            }
+        }
+    }
+
+    CTL m_lengths;
+    shape_type m_shape;
+    row_offsets m_offsets;
+    const char* m_name;
+};
+
+template <class L>
+consteval bool require_lengths() {
+    constexpr bool integers = holds_integers<L>();
+    static_assert(
+        integers,
+        "xmask: lengths are integers, one a row: a tensor of them, a standard container, or a list."
+    );
+    return integers;
+}
+
+template <padding Side, class L>
+auto make_lengths(const char* name, L&& lengths, std::size_t n) {
+    if constexpr (require_lengths<L>()) {
+        using rule = lengths_rule<held_t<L>, Side>;
+        return mask(rule(name, hold(std::forward<L>(lengths)), n));
     }
 }
+} // namespace detail
+
+/// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
+///
+/// lengths: integers of any rank, a tensor, lazy expression, standard container or list. The mask's
+/// shape is lengths.shape + [n]. A tensor is held by reference if it is an lvalue. Throws
+/// std::out_of_range, naming the row and the value, for a length below 0 or beyond n. A word costs
+/// a shift; nothing is allocated for a tensor of lengths.
+///
+///     xt::xtensor<int, 1> lengths = {2, 4};
+///     auto m = xmask::keep_lengths(lengths, 4);
+///     // 1 1 0 0
+///     // 1 1 1 1
+template <class L>
+auto keep_lengths(L&& lengths, std::size_t n) {
+    return detail::make_lengths<detail::padding::right>(
+        "keep_lengths", std::forward<L>(lengths), n
+    );
+}
+
+template <std::integral T>
+auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
+    return keep_lengths(detail::hold(lengths), n);
+}
+
+/// Keeps the last lengths[...] of n columns in each row: a batch padded on the left. Otherwise as
+/// keep_lengths.
+///
+///     auto m = xmask::keep_last({2, 4}, 4);
+///     // 0 0 1 1
+///     // 1 1 1 1
+template <class L>
+auto keep_last(L&& lengths, std::size_t n) {
+    return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+}
+
+template <std::integral T>
+auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
+    return keep_last(detail::hold(lengths), n);
+}
+} // namespace xmask::inline XMASK_ABI

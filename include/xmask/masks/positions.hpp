@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,129 +17,95 @@
 /// @file
 /// The positions that a mask keeps, one by one.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// The flat positions of what a mask keeps, in order: a range to loop over.
-        template <class CTM>
-        class kept_positions
-        {
-            using mask_type = std::decay_t<CTM>;
-            using rows_type = mask_rows<mask_type>;
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The flat positions of what a mask keeps, in order: a range to loop over.
+template <class CTM>
+class kept_positions {
+    using mask_type = std::decay_t<CTM>;
+    using rows_type = mask_rows<mask_type>;
 
-        public:
+public:
+    class iterator {
+    public:
+        using value_type = std::size_t;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;
 
-            class iterator
-            {
-            public:
-
-                using value_type = std::size_t;
-                using difference_type = std::ptrdiff_t;
-                using iterator_category = std::input_iterator_tag;
-
-                iterator(const rows_type& rows, std::size_t row_count, std::size_t n)
-                    : m_rows(std::addressof(rows))
-                    , m_row_count(row_count)
-                    , m_columns(n)
-                {
-                    if (m_row_count != 0)
-                    {
-                        m_bits = word();
-                    }
-                    skip_empty();
-                }
-
-                std::size_t operator*() const noexcept
-                {
-                    return m_row * m_columns + m_column + lowest_bit(m_bits);
-                }
-
-                iterator& operator++()
-                {
-                    m_bits &= m_bits - 1;
-                    skip_empty();
-                    return *this;
-                }
-
-                void operator++(int)
-                {
-                    ++*this;
-                }
-
-                bool operator==(std::default_sentinel_t) const noexcept
-                {
-                    return m_row == m_row_count;
-                }
-
-            private:
-
-                [[nodiscard]] word_t word() const
-                {
-                    return m_rows->row(m_row).word(m_column) & first_bits(m_columns - m_column);
-                }
-
-                void skip_empty()
-                {
-                    while (m_bits == 0 && m_row != m_row_count)
-                    {
-                        m_column += word_columns;
-                        if (m_column >= m_columns)
-                        {
-                            m_column = 0;
-                            ++m_row;
-                        }
-                        m_bits = m_row == m_row_count ? 0 : word();
-                    }
-                }
-
-                const rows_type* m_rows;
-                std::size_t m_row_count;
-                std::size_t m_columns;
-                std::size_t m_row = 0;
-                std::size_t m_column = 0;
-                word_t m_bits = 0;
-            };
-
-            template <class M>
-            explicit kept_positions(M&& m)
-                : m_mask(std::forward<M>(m))
-                , m_rows(m_mask, m_mask.shape())
-            {
+        iterator(const rows_type& rows, std::size_t row_count, std::size_t n)
+            : m_rows(std::addressof(rows)), m_row_count(row_count), m_columns(n) {
+            if (m_row_count != 0) {
+                m_bits = word();
             }
+            skip_empty();
+        }
 
-            // The rows look into the mask.
-            kept_positions(const kept_positions&) = delete;
-            kept_positions& operator=(const kept_positions&) = delete;
+        std::size_t operator*() const noexcept {
+            return m_row * m_columns + m_column + lowest_bit(m_bits);
+        }
 
-            [[nodiscard]] iterator begin() const
-            {
-                const std::size_t n = columns_of(m_mask.shape());
-                return {m_rows, n == 0 ? 0 : rows_of(m_mask.shape()), n};
+        iterator& operator++() {
+            m_bits &= m_bits - 1;
+            skip_empty();
+            return *this;
+        }
+
+        void operator++(int) { ++*this; }
+
+        bool operator==(std::default_sentinel_t) const noexcept { return m_row == m_row_count; }
+
+    private:
+        [[nodiscard]] word_t word() const {
+            return m_rows->row(m_row).word(m_column) & first_bits(m_columns - m_column);
+        }
+
+        void skip_empty() {
+            while (m_bits == 0 && m_row != m_row_count) {
+                m_column += word_columns;
+                if (m_column >= m_columns) {
+                    m_column = 0;
+                    ++m_row;
+                }
+                m_bits = m_row == m_row_count ? 0 : word();
             }
+        }
 
-            [[nodiscard]] std::default_sentinel_t end() const noexcept
-            {
-                return {};
-            }
+        const rows_type* m_rows;
+        std::size_t m_row_count;
+        std::size_t m_columns;
+        std::size_t m_row = 0;
+        std::size_t m_column = 0;
+        word_t m_bits = 0;
+    };
 
-        private:
+    template <class M>
+    explicit kept_positions(M&& m) : m_mask(std::forward<M>(m)), m_rows(m_mask, m_mask.shape()) {}
 
-            CTM m_mask;
-            rows_type m_rows;
-        };
+    // The rows look into the mask.
+    kept_positions(const kept_positions&) = delete;
+    kept_positions& operator=(const kept_positions&) = delete;
+
+    [[nodiscard]] iterator begin() const {
+        const std::size_t n = columns_of(m_mask.shape());
+        return {m_rows, n == 0 ? 0 : rows_of(m_mask.shape()), n};
     }
 
-    /// The flat row-major positions of what the mask keeps, in order: a range for a loop. Nothing is allocated; each word
-    /// is asked for once.
-    ///
-    ///     for (std::size_t i : xmask::positions_of(xmask::keep_lengths({1, 2}, 4))) { std::cout << i << ' '; }    // 0 4 5
-    template <class M>
-    auto positions_of(M&& m)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
-        }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+private:
+    CTM m_mask;
+    rows_type m_rows;
+};
+} // namespace detail
+
+/// The flat row-major positions of what the mask keeps, in order: a range for a loop. Nothing is
+/// allocated; each word is asked for once.
+///
+///     for (std::size_t i : xmask::positions_of(xmask::keep_lengths({1, 2}, 4))) { std::cout << i << ' '; }    // 0 4 5
+template <class M>
+auto positions_of(M&& m) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
     }
 }
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -22,179 +22,143 @@
 /// @file
 /// Random masks: each element is a pure function of a seed and its position.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// A share of the 2^32 numbers of a stream.
-        struct number_share
-        {
-            std::uint64_t begin = 0;
-            std::uint64_t end = 0;
-        };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A share of the 2^32 numbers of a stream.
+struct number_share {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+};
 
-        /// The numbers that come with a probability, which is checked.
-        inline std::uint64_t share_of(const char* name, const char* what, double probability)
-        {
-            if (!(probability >= 0 && probability <= 1)) [[unlikely]]
-            {
-                throw_invalid(name, what, " ", probability, " is outside of [0, 1]");
-            }
-            return static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
-        }
-
-        /// Keeps each column of a row whose number lies in a range.
-        class random_cursor
-        {
-        public:
-
-            random_cursor(row_stream stream, number_share range, std::size_t n) noexcept
-                : m_stream(stream)
-                , m_begin(static_cast<std::uint32_t>(range.begin))
-                , m_count(range.end - range.begin)
-                , m_columns(n)
-            {
-            }
-
-            [[nodiscard]] word_t word(std::size_t c) const noexcept
-            {
-                const word_t bits = even_word(c / 2);
-                const word_t odd =
-                    c % 2 == 0 ? bits : bits >> 1 | word_t(kept(c + word_columns - 1)) << (word_columns - 1);
-                return odd & first_bits(m_columns - c);
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const noexcept
-            {
-                return in_range(static_cast<std::uint32_t>(m_stream.pair(c / 2) >> c % 2 * 32));
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                return {0, m_count == 0 ? 0 : m_columns};
-            }
-
-            [[nodiscard]] column_range solid() const noexcept
-            {
-                return {0, every_number() ? m_columns : 0};
-            }
-
-        private:
-
-            using pairs = std::array<std::uint64_t, word_columns / 2>;
-            using numbers = std::array<std::uint32_t, word_columns>;
-
-            [[nodiscard]] bool every_number() const noexcept
-            {
-                return m_count >> 32 != 0;
-            }
-
-            [[nodiscard]] bool in_range(std::uint32_t number) const noexcept
-            {
-                return number - m_begin < m_count;
-            }
-
-            /// The word from column 2 * pair on.
-            [[nodiscard]] word_t even_word(std::size_t pair) const noexcept
-            {
-                if (every_number())
-                {
-                    return ~word_t(0);
-                }
-                // A loop of nothing but arithmetic becomes one over registers.
-                pairs drawn;
-                for (std::size_t k = 0; k < drawn.size(); ++k)
-                {
-                    drawn[k] = m_stream.pair(pair + k);
-                }
-                word_t bits = 0;
-                if constexpr (has_lanes<std::uint32_t> && std::endian::native == std::endian::little)
-                {
-                    const auto halves = std::bit_cast<numbers>(drawn);
-                    const lanes<std::uint32_t> begin(m_begin);
-                    const lanes<std::uint32_t> count(static_cast<std::uint32_t>(m_count));
-                    for_each_register<std::uint32_t>(
-                        whole_word(),
-                        [&](std::size_t k, auto) XMASK_INLINE_LAMBDA
-                        { bits |= bits_from_mask(load_lanes(halves.data() + k) - begin < count) << k; }
-                    );
-                }
-                else
-                {
-                    for (std::size_t k = 0; k < drawn.size(); ++k)
-                    {
-                        bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k]))) << 2 * k;
-                        bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k] >> 32))) << (2 * k + 1);
-                    }
-                }
-                return bits;
-            }
-
-            row_stream m_stream;
-            std::uint32_t m_begin;
-            std::uint64_t m_count;
-            std::size_t m_columns;
-        };
-
-        template <class S>
-        class random_rule
-        {
-        public:
-
-            using shape_type = S;
-
-            static constexpr const char* name = "keep_random";
-
-            random_rule(S shape, number_share range, std::uint64_t seed)
-                : m_shape(std::move(shape))
-                , m_range(range)
-                , m_seed(seed)
-            {
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] random_cursor row(std::size_t r) const noexcept
-            {
-                return {row_stream(m_seed, r), m_range, columns_of(m_shape)};
-            }
-
-        private:
-
-            S m_shape;
-            number_share m_range;
-            std::uint64_t m_seed;
-        };
-
-        template <class S>
-        auto make_random(const S& shape, double probability, std::uint64_t seed)
-        {
-            auto owned = to_shape(shape);
-            const number_share range{0, share_of("keep_random", "probability", probability)};
-            return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
-        }
+/// The numbers that come with a probability, which is checked.
+inline std::uint64_t share_of(const char* name, const char* what, double probability) {
+    if (!(probability >= 0 && probability <= 1)) [[unlikely]] {
+        throw_invalid(name, what, " ", probability, " is outside of [0, 1]");
     }
-
-    /// Keeps each element with a probability, independently of all others.
-    ///
-    /// shape: the mask's shape, or a number for 1-D. probability: of being kept, 0 to 1, to the nearest 2^-32. An
-    /// element depends on the seed, the number of its row and its column only: not on the extents, on other elements,
-    /// on the order in which they are asked for, or on the machine. Another mask needs another seed. Throws
-    /// std::invalid_argument for a probability outside of [0, 1]. Costs two multiplications for two elements, each time
-    /// it is asked: a mask that is used often is worth a bitmask.
-    ///
-    ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
-    template <class S>
-    auto keep_random(const S& shape, double probability, std::uint64_t seed)
-    {
-        return detail::make_random(shape, probability, seed);
-    }
-
-    inline auto keep_random(std::initializer_list<std::size_t> shape, double probability, std::uint64_t seed)
-    {
-        return detail::make_random(shape, probability, seed);
-    }
+    return static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
 }
+
+/// Keeps each column of a row whose number lies in a range.
+class random_cursor {
+public:
+    random_cursor(row_stream stream, number_share range, std::size_t n) noexcept
+        : m_stream(stream)
+        , m_begin(static_cast<std::uint32_t>(range.begin))
+        , m_count(range.end - range.begin)
+        , m_columns(n) {}
+
+    [[nodiscard]] word_t word(std::size_t c) const noexcept {
+        const word_t bits = even_word(c / 2);
+        const word_t odd = c % 2 == 0 ? bits
+                                      : bits >> 1 | word_t(kept(c + word_columns - 1))
+                                                        << (word_columns - 1);
+        return odd & first_bits(m_columns - c);
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const noexcept {
+        return in_range(static_cast<std::uint32_t>(m_stream.pair(c / 2) >> c % 2 * 32));
+    }
+
+    [[nodiscard]] column_range extent() const noexcept { return {0, m_count == 0 ? 0 : m_columns}; }
+
+    [[nodiscard]] column_range solid() const noexcept {
+        return {0, every_number() ? m_columns : 0};
+    }
+
+private:
+    using pairs = std::array<std::uint64_t, word_columns / 2>;
+    using numbers = std::array<std::uint32_t, word_columns>;
+
+    [[nodiscard]] bool every_number() const noexcept { return m_count >> 32 != 0; }
+
+    [[nodiscard]] bool in_range(std::uint32_t number) const noexcept {
+        return number - m_begin < m_count;
+    }
+
+    /// The word from column 2 * pair on.
+    [[nodiscard]] word_t even_word(std::size_t pair) const noexcept {
+        if (every_number()) {
+            return ~word_t(0);
+        }
+        // A loop of nothing but arithmetic becomes one over registers.
+        pairs drawn;
+        for (std::size_t k = 0; k < drawn.size(); ++k) {
+            drawn[k] = m_stream.pair(pair + k);
+        }
+        word_t bits = 0;
+        if constexpr (has_lanes<std::uint32_t> && std::endian::native == std::endian::little) {
+            const auto halves = std::bit_cast<numbers>(drawn);
+            const lanes<std::uint32_t> begin(m_begin);
+            const lanes<std::uint32_t> count(static_cast<std::uint32_t>(m_count));
+            for_each_register<std::uint32_t>(
+                whole_word(),
+                [&](std::size_t k, auto) XMASK_INLINE_LAMBDA {
+                    bits |= bits_from_mask(load_lanes(halves.data() + k) - begin < count) << k;
+                }
+            );
+        } else {
+            for (std::size_t k = 0; k < drawn.size(); ++k) {
+                bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k]))) << 2 * k;
+                bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k] >> 32))) << (2 * k + 1);
+            }
+        }
+        return bits;
+    }
+
+    row_stream m_stream;
+    std::uint32_t m_begin;
+    std::uint64_t m_count;
+    std::size_t m_columns;
+};
+
+template <class S>
+class random_rule {
+public:
+    using shape_type = S;
+
+    static constexpr const char* name = "keep_random";
+
+    random_rule(S shape, number_share range, std::uint64_t seed)
+        : m_shape(std::move(shape)), m_range(range), m_seed(seed) {}
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] random_cursor row(std::size_t r) const noexcept {
+        return {row_stream(m_seed, r), m_range, columns_of(m_shape)};
+    }
+
+private:
+    S m_shape;
+    number_share m_range;
+    std::uint64_t m_seed;
+};
+
+template <class S>
+auto make_random(const S& shape, double probability, std::uint64_t seed) {
+    auto owned = to_shape(shape);
+    const number_share range{0, share_of("keep_random", "probability", probability)};
+    return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
+}
+} // namespace detail
+
+/// Keeps each element with a probability, independently of all others.
+///
+/// shape: the mask's shape, or a number for 1-D. probability: of being kept, 0 to 1, to the nearest
+/// 2^-32. An element depends on the seed, the number of its row and its column only: not on the
+/// extents, on other elements, on the order in which they are asked for, or on the machine. Another
+/// mask needs another seed. Throws std::invalid_argument for a probability outside of [0, 1]. Costs
+/// two multiplications for two elements, each time it is asked: a mask that is used often is worth
+/// a bitmask.
+///
+///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
+template <class S>
+auto keep_random(const S& shape, double probability, std::uint64_t seed) {
+    return detail::make_random(shape, probability, seed);
+}
+
+inline auto keep_random(
+    std::initializer_list<std::size_t> shape, double probability, std::uint64_t seed
+) {
+    return detail::make_random(shape, probability, seed);
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,179 +17,153 @@
 /// @file
 /// How long the spans and blocks of a random mask are.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// A length of 1 or more: always the same, or drawn. A number converts to it.
-    ///
-    /// Drawn lengths are those of 64 random bits by tables made with nothing but correctly rounded operations: the same on
-    /// every machine.
-    ///
-    ///     xmask::random_length always = 10;
-    ///     auto between = xmask::random_length::uniform(1, 10);
-    ///     auto spanbert = xmask::random_length::geometric(0.2, 10);
-    class random_length
-    {
-    public:
-
-        /// Always the same. Throws std::invalid_argument for one below 1.
-        template <std::integral T>
-        random_length(T fixed)
-        {
-            if (fixed < T(1)) [[unlikely]]
-            {
-                detail::throw_invalid("random_length", "length ", +fixed, "; expected at least 1");
-            }
-            m_shortest = static_cast<std::size_t>(fixed);
-            m_longest = m_shortest;
+namespace xmask::inline XMASK_ABI {
+/// A length of 1 or more: always the same, or drawn. A number converts to it.
+///
+/// Drawn lengths are those of 64 random bits by tables made with nothing but correctly rounded
+/// operations: the same on every machine.
+///
+///     xmask::random_length always = 10;
+///     auto between = xmask::random_length::uniform(1, 10);
+///     auto spanbert = xmask::random_length::geometric(0.2, 10);
+class random_length {
+public:
+    /// Always the same. Throws std::invalid_argument for one below 1.
+    template <std::integral T>
+    random_length(T fixed) {
+        if (fixed < T(1)) [[unlikely]] {
+            detail::throw_invalid("random_length", "length ", +fixed, "; expected at least 1");
         }
+        m_shortest = static_cast<std::size_t>(fixed);
+        m_longest = m_shortest;
+    }
 
-        /// Any of shortest to longest, each as likely. Throws std::invalid_argument unless 1 <= shortest <= longest.
-        [[nodiscard]] static random_length uniform(std::size_t shortest, std::size_t longest)
-        {
-            if (shortest < 1 || shortest > longest) [[unlikely]]
-            {
+    /// Any of shortest to longest, each as likely. Throws std::invalid_argument unless 1 <=
+    /// shortest <= longest.
+    [[nodiscard]] static random_length uniform(std::size_t shortest, std::size_t longest) {
+        if (shortest < 1 || shortest > longest) [[unlikely]] {
+            detail::throw_invalid(
+                "random_length::uniform", "lengths from ", shortest, " to ", longest,
+                "; expected 1 or more, in order"
+            );
+        }
+        random_length length = shortest;
+        length.m_longest = longest;
+        return length;
+    }
+
+    /// 1 to longest, each next one less likely by a factor of 1 - p, as SpanBERT has it (p 0.2,
+    /// longest 10). Throws std::invalid_argument unless 0 < p <= 1 and longest >= 1.
+    [[nodiscard]] static random_length geometric(double p, std::size_t longest) {
+        if (!(p > 0 && p <= 1) || longest == 0) [[unlikely]] {
+            detail::throw_invalid(
+                "random_length::geometric", "p ", p, " and longest ", longest,
+                "; expected p in (0, 1], and 1 or more"
+            );
+        }
+        std::vector<double> weights(longest, 0.);
+        double weight = 1;
+        for (double& each : weights) {
+            each = weight;
+            weight *= 1 - p;
+        }
+        return from_weights(weights);
+    }
+
+    /// Poisson's distribution of this mean, of what is at least 1 (as BART's, which has a mean of
+    /// 3). Throws std::invalid_argument for a mean outside of (0, 1000000].
+    [[nodiscard]] static random_length poisson(double mean) {
+        if (!(mean > 0 && mean <= 1e6)) [[unlikely]] {
+            detail::throw_invalid(
+                "random_length::poisson", "mean ", mean, " is outside of (0, 1000000]"
+            );
+        }
+        // From the most likely length downwards and upwards, so that nothing overflows.
+        std::vector<double> weights(std::max<std::size_t>(1, static_cast<std::size_t>(mean)), 1.);
+        for (std::size_t length = weights.size(); length > 1; --length) {
+            weights[length - 2] = weights[length - 1] * static_cast<double>(length) / mean;
+        }
+        while (weights.back() > 1e-20) {
+            weights.push_back(weights.back() * mean / static_cast<double>(weights.size() + 1));
+        }
+        return from_weights(weights);
+    }
+
+    /// Length k + 1 as likely as weights[k] is large. Throws std::invalid_argument for a negative
+    /// or infinite weight, or none above 0.
+    [[nodiscard]] static random_length weighted(const std::vector<double>& weights) {
+        bool any = false;
+        for (std::size_t k = 0; k < weights.size(); ++k) {
+            if (!(weights[k] >= 0) || !std::isfinite(weights[k])) [[unlikely]] {
                 detail::throw_invalid(
-                    "random_length::uniform", "lengths from ", shortest, " to ", longest, "; expected 1 or more, in order"
+                    "random_length::weighted", "weight ", weights[k], " of length ", k + 1,
+                    "; expected a finite number, 0 or more"
                 );
             }
-            random_length length = shortest;
-            length.m_longest = longest;
-            return length;
+            any = any || weights[k] > 0;
         }
-
-        /// 1 to longest, each next one less likely by a factor of 1 - p, as SpanBERT has it (p 0.2, longest 10). Throws
-        /// std::invalid_argument unless 0 < p <= 1 and longest >= 1.
-        [[nodiscard]] static random_length geometric(double p, std::size_t longest)
-        {
-            if (!(p > 0 && p <= 1) || longest == 0) [[unlikely]]
-            {
-                detail::throw_invalid(
-                    "random_length::geometric", "p ", p, " and longest ", longest, "; expected p in (0, 1], and 1 or more"
-                );
-            }
-            std::vector<double> weights(longest, 0.);
-            double weight = 1;
-            for (double& each : weights)
-            {
-                each = weight;
-                weight *= 1 - p;
-            }
-            return from_weights(weights);
+        if (!any) [[unlikely]] {
+            detail::throw_invalid("random_length::weighted", "no weight is above 0");
         }
+        return from_weights(weights);
+    }
 
-        /// Poisson's distribution of this mean, of what is at least 1 (as BART's, which has a mean of 3). Throws
-        /// std::invalid_argument for a mean outside of (0, 1000000].
-        [[nodiscard]] static random_length poisson(double mean)
-        {
-            if (!(mean > 0 && mean <= 1e6)) [[unlikely]]
-            {
-                detail::throw_invalid("random_length::poisson", "mean ", mean, " is outside of (0, 1000000]");
-            }
-            // From the most likely length downwards and upwards, so that nothing overflows.
-            std::vector<double> weights(std::max<std::size_t>(1, static_cast<std::size_t>(mean)), 1.);
-            for (std::size_t length = weights.size(); length > 1; --length)
-            {
-                weights[length - 2] = weights[length - 1] * static_cast<double>(length) / mean;
-            }
-            while (weights.back() > 1e-20)
-            {
-                weights.push_back(weights.back() * mean / static_cast<double>(weights.size() + 1));
-            }
-            return from_weights(weights);
+    /// The least length that comes up.
+    [[nodiscard]] std::size_t shortest() const noexcept { return m_shortest; }
+
+    /// The greatest length that comes up.
+    [[nodiscard]] std::size_t longest() const noexcept { return m_longest; }
+
+    /// The mean of many.
+    [[nodiscard]] double mean() const noexcept {
+        if (m_limits.empty()) {
+            return (static_cast<double>(m_shortest) + static_cast<double>(m_longest)) / 2;
         }
-
-        /// Length k + 1 as likely as weights[k] is large. Throws std::invalid_argument for a negative or infinite weight,
-        /// or none above 0.
-        [[nodiscard]] static random_length weighted(const std::vector<double>& weights)
-        {
-            bool any = false;
-            for (std::size_t k = 0; k < weights.size(); ++k)
-            {
-                if (!(weights[k] >= 0) || !std::isfinite(weights[k])) [[unlikely]]
-                {
-                    detail::throw_invalid(
-                        "random_length::weighted", "weight ", weights[k], " of length ", k + 1,
-                        "; expected a finite number, 0 or more"
-                    );
-                }
-                any = any || weights[k] > 0;
-            }
-            if (!any) [[unlikely]]
-            {
-                detail::throw_invalid("random_length::weighted", "no weight is above 0");
-            }
-            return from_weights(weights);
+        double mean = static_cast<double>(m_shortest);
+        for (const std::uint64_t limit : m_limits) {
+            mean += static_cast<double>(~limit) / 18446744073709551616.;
         }
+        return mean;
+    }
 
-        /// The least length that comes up.
-        [[nodiscard]] std::size_t shortest() const noexcept
-        {
-            return m_shortest;
+    /// The length that 64 random bits stand for.
+    [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept {
+        if (m_limits.empty()) {
+            return m_shortest +
+                   static_cast<std::size_t>(detail::number_below(m_longest - m_shortest + 1, bits));
         }
+        const auto at = std::upper_bound(m_limits.begin(), m_limits.end(), bits);
+        return m_shortest + static_cast<std::size_t>(at - m_limits.begin());
+    }
 
-        /// The greatest length that comes up.
-        [[nodiscard]] std::size_t longest() const noexcept
-        {
-            return m_longest;
+private:
+    static random_length from_weights(const std::vector<double>& weights) {
+        const auto positive = [](double weight) { return weight > 0; };
+        const auto first = std::find_if(weights.begin(), weights.end(), positive);
+        auto last = weights.end() - 1;
+        while (!positive(*last)) {
+            --last;
         }
-
-        /// The mean of many.
-        [[nodiscard]] double mean() const noexcept
-        {
-            if (m_limits.empty())
-            {
-                return (static_cast<double>(m_shortest) + static_cast<double>(m_longest)) / 2;
-            }
-            double mean = static_cast<double>(m_shortest);
-            for (const std::uint64_t limit : m_limits)
-            {
-                mean += static_cast<double>(~limit) / 18446744073709551616.;
-            }
-            return mean;
+        double total = 0;
+        for (auto at = first; at <= last; ++at) {
+            total += *at;
         }
-
-        /// The length that 64 random bits stand for.
-        [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept
-        {
-            if (m_limits.empty())
-            {
-                return m_shortest + static_cast<std::size_t>(detail::number_below(m_longest - m_shortest + 1, bits));
-            }
-            const auto at = std::upper_bound(m_limits.begin(), m_limits.end(), bits);
-            return m_shortest + static_cast<std::size_t>(at - m_limits.begin());
+        random_length length = first - weights.begin() + 1;
+        length.m_longest = static_cast<std::size_t>(last - weights.begin() + 1);
+        double below = 0;
+        for (auto at = first; at < last; ++at) {
+            below += *at;
+            // The largest double below 2^64, so that the number fits.
+            const double limit =
+                std::min(below / total * 18446744073709551616., 18446744073709549568.);
+            length.m_limits.push_back(static_cast<std::uint64_t>(limit));
         }
+        return length;
+    }
 
-    private:
-
-        static random_length from_weights(const std::vector<double>& weights)
-        {
-            const auto positive = [](double weight) { return weight > 0; };
-            const auto first = std::find_if(weights.begin(), weights.end(), positive);
-            auto last = weights.end() - 1;
-            while (!positive(*last))
-            {
-                --last;
-            }
-            double total = 0;
-            for (auto at = first; at <= last; ++at)
-            {
-                total += *at;
-            }
-            random_length length = first - weights.begin() + 1;
-            length.m_longest = static_cast<std::size_t>(last - weights.begin() + 1);
-            double below = 0;
-            for (auto at = first; at < last; ++at)
-            {
-                below += *at;
-                // The largest double below 2^64, so that the number fits.
-                const double limit = std::min(below / total * 18446744073709551616., 18446744073709549568.);
-                length.m_limits.push_back(static_cast<std::uint64_t>(limit));
-            }
-            return length;
-        }
-
-        std::size_t m_shortest = 1;
-        std::size_t m_longest = 1;
-        std::vector<std::uint64_t> m_limits;    // of 64 bits: those below the k-th one stand for at most the k-th length
-    };
-}
+    std::size_t m_shortest = 1;
+    std::size_t m_longest = 1;
+    std::vector<std::uint64_t>
+        m_limits; // of 64 bits: those below the k-th one stand for at most the k-th length
+};
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -24,242 +24,194 @@
 /// @file
 /// Random token ids, to put in place of those that a language model is to restore.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Random token ids, not yet drawn: what random_tokens gives.
-    template <class T, class S>
-    class drawn_tokens;
-}
+namespace xmask::inline XMASK_ABI {
+/// Random token ids, not yet drawn: what random_tokens gives.
+template <class T, class S>
+class drawn_tokens;
+} // namespace xmask::inline XMASK_ABI
 
 template <class T, class S>
-struct xt::xiterable_inner_types<xmask::drawn_tokens<T, S>>
-{
+struct xt::xiterable_inner_types<xmask::drawn_tokens<T, S>> {
     using inner_shape_type = S;
     using const_stepper = xmask::detail::flat_stepper<xmask::drawn_tokens<T, S>>;
     using stepper = const_stepper;
 };
 
 template <class T, class S>
-struct xt::xcontainer_inner_types<xmask::drawn_tokens<T, S>>
-{
+struct xt::xcontainer_inner_types<xmask::drawn_tokens<T, S>> {
     using reference = T;
     using const_reference = T;
     using size_type = std::size_t;
 };
 
-namespace xmask::inline XMASK_ABI
-{
-    template <class T, class S>
-    class drawn_tokens : public detail::lazy<drawn_tokens<T, S>, T>
-    {
-        using base = detail::lazy<drawn_tokens<T, S>, T>;
+namespace xmask::inline XMASK_ABI {
+template <class T, class S>
+class drawn_tokens : public detail::lazy<drawn_tokens<T, S>, T> {
+    using base = detail::lazy<drawn_tokens<T, S>, T>;
 
-    public:
+public:
+    using typename base::const_stepper;
+    using typename base::inner_shape_type;
+    using typename base::size_type;
+    using typename base::value_type;
 
-        using typename base::const_stepper;
-        using typename base::inner_shape_type;
-        using typename base::size_type;
-        using typename base::value_type;
-
-        drawn_tokens(S shape, std::size_t vocabulary, std::uint64_t seed)
-            : m_shape(std::move(shape))
-            , m_vocabulary(vocabulary)
-            , m_seed(detail::seed_of(detail::stream_use::tokens, seed))
-        {
-            if (vocabulary == 0 || vocabulary - 1 > static_cast<std::uintmax_t>(std::numeric_limits<T>::max())) [[unlikely]]
-            {
-                detail::throw_invalid(
-                    "random_tokens", "a vocabulary of ", vocabulary, " tokens; expected 1 or more, and ids up to ",
-                    +std::numeric_limits<T>::max()
-                );
-            }
-        }
-
-        using base::shape;
-
-        const inner_shape_type& shape() const noexcept
-        {
-            return m_shape;
-        }
-
-        /// The id that a row has in a column.
-        [[nodiscard]] XMASK_INLINE T id(const detail::row_stream& row, std::size_t c) const noexcept
-        {
-            return static_cast<T>(row.below(m_vocabulary, c));
-        }
-
-        [[nodiscard]] detail::row_stream row(std::size_t r) const noexcept
-        {
-            return {m_seed, r};
-        }
-
-        template <class It>
-        value_type element(It first, It last) const
-        {
-            return data_element(detail::flat_index(m_shape, first, last));
-        }
-
-        value_type data_element(size_type i) const
-        {
-            const std::size_t n = detail::columns_of(m_shape);
-            return id(row(i / n), i % n);
-        }
-
-        template <class W>
-        const_stepper stepper_begin(const W& walked) const noexcept
-        {
-            return const_stepper(this, walked.size() - this->dimension());
-        }
-
-        template <class W>
-        const_stepper stepper_end(const W& walked, xt::layout_type l) const noexcept
-        {
-            auto result = stepper_begin(walked);
-            result.to_end(l);
-            return result;
-        }
-
-    private:
-
-        S m_shape;
-        std::uint64_t m_vocabulary;
-        std::uint64_t m_seed;
-    };
-
-    namespace detail
-    {
-        /// One row of random tokens: those that are asked for are drawn into a buffer.
-        template <class T, class S>
-        class drawn_tokens_row
-        {
-        public:
-
-            drawn_tokens_row(const drawn_tokens<T, S>& tokens, std::size_t r, bool one_column) noexcept
-                : m_tokens(&tokens)
-                , m_stream(tokens.row(r))
-                , m_one_column(one_column)
-            {
-            }
-
-            XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept
-            {
-                return end;
-            }
-
-            memory_block<T> read(std::size_t c, std::size_t count, word_t bits) noexcept
-            {
-                bits &= first_bits(count);
-                if (m_one_column)
-                {
-                    std::fill_n(m_buffer.values, count, m_tokens->id(m_stream, 0));
-                }
-                else if (bits == ~word_t(0))
-                {
-                    for (std::size_t k = 0; k < word_columns; ++k)
-                    {
-                        m_buffer.values[k] = m_tokens->id(m_stream, c + k);
-                    }
-                }
-                else
-                {
-                    for (; bits != 0; bits &= bits - 1)
-                    {
-                        const std::size_t k = lowest_bit(bits);
-                        m_buffer.values[k] = m_tokens->id(m_stream, c + k);
-                    }
-                }
-                return memory_block<T>(m_buffer.values);
-            }
-
-        private:
-
-            const drawn_tokens<T, S>* m_tokens;
-            row_stream m_stream;
-            bool m_one_column;
-            block_buffer<T> m_buffer;
-        };
-
-        template <class T, class S>
-        class drawn_tokens_rows
-        {
-        public:
-
-            template <class W>
-            drawn_tokens_rows(const drawn_tokens<T, S>& tokens, const W& walked)
-                : m_tokens(&tokens)
-                , m_numbers(row_numbers(walked, tokens.shape()))
-                , m_one_column(columns_of(tokens.shape()) == 1)
-            {
-            }
-
-            XMASK_INLINE drawn_tokens_row<T, S> row(std::size_t r) const noexcept
-            {
-                return {*m_tokens, static_cast<std::size_t>(m_numbers(r)), m_one_column};
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return flat_form::none;
-            }
-
-            XMASK_INLINE drawn_tokens_row<T, S> flat_row() const noexcept
-            {
-                return row(0);
-            }
-
-        private:
-
-            const drawn_tokens<T, S>* m_tokens;
-            row_offsets m_numbers;
-            bool m_one_column;
-        };
-
-        template <class T, class S>
-        struct row_maker<drawn_tokens<T, S>>
-        {
-            template <class W>
-            static auto make(const drawn_tokens<T, S>& tokens, const W& walked)
-            {
-                return drawn_tokens_rows<T, S>(tokens, walked);
-            }
-        };
-
-        template <class T>
-        consteval bool require_ids()
-        {
-            constexpr bool integers = std::integral<T> && !std::same_as<T, bool>;
-            static_assert(integers, "xmask: token ids are integers: name the type of your tokens, as in random_tokens<int>.");
-            return integers;
-        }
-
-        template <class T, class S>
-        auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed)
-        {
-            if constexpr (require_ids<T>())
-            {
-                auto owned = to_shape(shape);
-                return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
-            }
+    drawn_tokens(S shape, std::size_t vocabulary, std::uint64_t seed)
+        : m_shape(std::move(shape))
+        , m_vocabulary(vocabulary)
+        , m_seed(detail::seed_of(detail::stream_use::tokens, seed)) {
+        if (vocabulary == 0 ||
+            vocabulary - 1 > static_cast<std::uintmax_t>(std::numeric_limits<T>::max()))
+            [[unlikely]] {
+            detail::throw_invalid(
+                "random_tokens", "a vocabulary of ", vocabulary,
+                " tokens; expected 1 or more, and ids up to ", +std::numeric_limits<T>::max()
+            );
         }
     }
 
-    /// Random token ids, each of [0, vocabulary) as likely: a lazy expression of T, an integer type.
-    ///
-    /// shape: of the tensor, or a number for 1-D. An id depends on the seed, the number of its row, its column and the
-    /// vocabulary only, and not on the masks that are drawn of the same seed. Where the first ids are not
-    /// words, write `first + random_tokens(shape, vocabulary - first, seed)`. Throws std::invalid_argument for an empty
-    /// vocabulary, or one whose ids T does not hold. Where a mask chooses (masked_replace), only what is chosen is drawn.
-    ///
-    ///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);
-    template <class T = std::int64_t, class S>
-    auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed)
-    {
-        return detail::make_tokens<T>(shape, vocabulary, seed);
+    using base::shape;
+
+    const inner_shape_type& shape() const noexcept { return m_shape; }
+
+    /// The id that a row has in a column.
+    [[nodiscard]] XMASK_INLINE T id(const detail::row_stream& row, std::size_t c) const noexcept {
+        return static_cast<T>(row.below(m_vocabulary, c));
     }
 
-    template <class T = std::int64_t>
-    auto random_tokens(std::initializer_list<std::size_t> shape, std::size_t vocabulary, std::uint64_t seed)
-    {
-        return detail::make_tokens<T>(shape, vocabulary, seed);
+    [[nodiscard]] detail::row_stream row(std::size_t r) const noexcept { return {m_seed, r}; }
+
+    template <class It>
+    value_type element(It first, It last) const {
+        return data_element(detail::flat_index(m_shape, first, last));
+    }
+
+    value_type data_element(size_type i) const {
+        const std::size_t n = detail::columns_of(m_shape);
+        return id(row(i / n), i % n);
+    }
+
+    template <class W>
+    const_stepper stepper_begin(const W& walked) const noexcept {
+        return const_stepper(this, walked.size() - this->dimension());
+    }
+
+    template <class W>
+    const_stepper stepper_end(const W& walked, xt::layout_type l) const noexcept {
+        auto result = stepper_begin(walked);
+        result.to_end(l);
+        return result;
+    }
+
+private:
+    S m_shape;
+    std::uint64_t m_vocabulary;
+    std::uint64_t m_seed;
+};
+
+namespace detail {
+/// One row of random tokens: those that are asked for are drawn into a buffer.
+template <class T, class S>
+class drawn_tokens_row {
+public:
+    drawn_tokens_row(const drawn_tokens<T, S>& tokens, std::size_t r, bool one_column) noexcept
+        : m_tokens(&tokens), m_stream(tokens.row(r)), m_one_column(one_column) {}
+
+    XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept {
+        return end;
+    }
+
+    memory_block<T> read(std::size_t c, std::size_t count, word_t bits) noexcept {
+        bits &= first_bits(count);
+        if (m_one_column) {
+            std::fill_n(m_buffer.values, count, m_tokens->id(m_stream, 0));
+        } else if (bits == ~word_t(0)) {
+            for (std::size_t k = 0; k < word_columns; ++k) {
+                m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+            }
+        } else {
+            for (; bits != 0; bits &= bits - 1) {
+                const std::size_t k = lowest_bit(bits);
+                m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+            }
+        }
+        return memory_block<T>(m_buffer.values);
+    }
+
+private:
+    const drawn_tokens<T, S>* m_tokens;
+    row_stream m_stream;
+    bool m_one_column;
+    block_buffer<T> m_buffer;
+};
+
+template <class T, class S>
+class drawn_tokens_rows {
+public:
+    template <class W>
+    drawn_tokens_rows(const drawn_tokens<T, S>& tokens, const W& walked)
+        : m_tokens(&tokens)
+        , m_numbers(row_numbers(walked, tokens.shape()))
+        , m_one_column(columns_of(tokens.shape()) == 1) {}
+
+    XMASK_INLINE drawn_tokens_row<T, S> row(std::size_t r) const noexcept {
+        return {*m_tokens, static_cast<std::size_t>(m_numbers(r)), m_one_column};
+    }
+
+    [[nodiscard]] flat_form form() const noexcept { return flat_form::none; }
+
+    XMASK_INLINE drawn_tokens_row<T, S> flat_row() const noexcept { return row(0); }
+
+private:
+    const drawn_tokens<T, S>* m_tokens;
+    row_offsets m_numbers;
+    bool m_one_column;
+};
+
+template <class T, class S>
+struct row_maker<drawn_tokens<T, S>> {
+    template <class W>
+    static auto make(const drawn_tokens<T, S>& tokens, const W& walked) {
+        return drawn_tokens_rows<T, S>(tokens, walked);
+    }
+};
+
+template <class T>
+consteval bool require_ids() {
+    constexpr bool integers = std::integral<T> && !std::same_as<T, bool>;
+    static_assert(
+        integers,
+        "xmask: token ids are integers: name the type of your tokens, as in random_tokens<int>."
+    );
+    return integers;
+}
+
+template <class T, class S>
+auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
+    if constexpr (require_ids<T>()) {
+        auto owned = to_shape(shape);
+        return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
     }
 }
+} // namespace detail
+
+/// Random token ids, each of [0, vocabulary) as likely: a lazy expression of T, an integer type.
+///
+/// shape: of the tensor, or a number for 1-D. An id depends on the seed, the number of its row, its
+/// column and the vocabulary only, and not on the masks that are drawn of the same seed. Where the
+/// first ids are not words, write `first + random_tokens(shape, vocabulary - first, seed)`. Throws
+/// std::invalid_argument for an empty vocabulary, or one whose ids T does not hold. Where a mask
+/// chooses (masked_replace), only what is chosen is drawn.
+///
+///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);
+template <class T = std::int64_t, class S>
+auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
+    return detail::make_tokens<T>(shape, vocabulary, seed);
+}
+
+template <class T = std::int64_t>
+auto random_tokens(
+    std::initializer_list<std::size_t> shape, std::size_t vocabulary, std::uint64_t seed
+) {
+    return detail::make_tokens<T>(shape, vocabulary, seed);
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -19,187 +19,169 @@
 /// @file
 /// Masks that keep one range of each row, and those of batches packed end to end.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        template <class CTB, class CTE>
-        class ranges_rule
-        {
-            using table = std::decay_t<CTB>;
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+template <class CTB, class CTE>
+class ranges_rule {
+    using table = std::decay_t<CTB>;
 
-        public:
+public:
+    using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
 
-            using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+    static constexpr const char* name = "keep_ranges";
 
-            static constexpr const char* name = "keep_ranges";
-
-            template <class B, class E>
-            ranges_rule(B&& begin, E&& end, std::size_t n)
-                : m_begin(std::forward<B>(begin))
-                , m_end(std::forward<E>(end))
-                , m_shape(append_axis(m_begin.shape(), n))
-            {
-                require_same_shape("keep_ranges", "begin", m_begin.shape(), "end", m_end.shape());
-                m_begin_offsets = table_offsets(m_begin, m_begin.dimension());
-                m_end_offsets = table_offsets(m_end, m_end.dimension());
-                for (std::size_t r = 0; r < rows_of(m_shape); ++r)
-                {
-                    const auto first = at(m_begin, m_begin_offsets, r);
-                    const auto last = at(m_end, m_end_offsets, r);
-                    if (std::cmp_less(+first, 0) || std::cmp_less(+last, +first) || std::cmp_greater(+last, n)) [[unlikely]]
-                    {
-                        throw_out_of_range(
-                            "keep_ranges", "the range [", +first, ", ", +last, ") of row ", r, " is not within [0, ", n, ")"
-                        );
-                    }
-                }
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept
-            {
-                // Clamped, because the caller's tensors may have changed since they were checked.
-                const std::size_t n = m_shape[m_shape.size() - 1];
-                const std::size_t end = std::min(static_cast<std::size_t>(at(m_end, m_end_offsets, r)), n);
-                return range_cursor({std::min(static_cast<std::size_t>(at(m_begin, m_begin_offsets, r)), end), end});
-            }
-
-        private:
-
-            template <class E>
-            static auto at(const E& e, const row_offsets& offsets, std::size_t r) noexcept
-            {
-                return e.data()[static_cast<std::ptrdiff_t>(e.data_offset()) + offsets(r)];
-            }
-
-            CTB m_begin;
-            CTE m_end;
-            shape_type m_shape;
-            row_offsets m_begin_offsets;
-            row_offsets m_end_offsets;
-        };
-
-        template <class T>
-        consteval bool require_boundaries()
-        {
-            constexpr bool integers = holds_integers<T>();
-            static_assert(
-                integers, "xmask: boundaries are integers: a tensor of them, a standard container, or a list."
-            );
-            return integers;
-        }
-
-        /// The lengths between cumulative ones, checked.
-        template <class C>
-        xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative)
-        {
-            const auto& table = cumulative;
-            if (table.dimension() != 1 || table.size() == 0 || table(0) != 0) [[unlikely]]
-            {
-                throw_invalid(
-                    name, "cumulative lengths of shape ", tuple_text(table.shape()),
-                    "; expected one axis with 0 first, then the end of each sequence"
+    template <class B, class E>
+    ranges_rule(B&& begin, E&& end, std::size_t n)
+        : m_begin(std::forward<B>(begin))
+        , m_end(std::forward<E>(end))
+        , m_shape(append_axis(m_begin.shape(), n)) {
+        require_same_shape("keep_ranges", "begin", m_begin.shape(), "end", m_end.shape());
+        m_begin_offsets = table_offsets(m_begin, m_begin.dimension());
+        m_end_offsets = table_offsets(m_end, m_end.dimension());
+        for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
+            const auto first = at(m_begin, m_begin_offsets, r);
+            const auto last = at(m_end, m_end_offsets, r);
+            if (std::cmp_less(+first, 0) || std::cmp_less(+last, +first) ||
+                std::cmp_greater(+last, n)) [[unlikely]] {
+                throw_out_of_range(
+                    "keep_ranges", "the range [", +first, ", ", +last, ") of row ", r,
+                    " is not within [0, ", n, ")"
                 );
             }
-            auto lengths = xt::xtensor<std::size_t, 1>::from_shape({table.size() - 1});
-            for (std::size_t i = 0; i < lengths.size(); ++i)
-            {
-                if (std::cmp_less(+table(i + 1), +table(i))) [[unlikely]]
-                {
-                    throw_out_of_range(
-                        name, "cumulative length ", +table(i + 1), " at position ", i + 1, " is below the one before it, ",
-                        +table(i)
-                    );
-                }
-                lengths(i) = static_cast<std::size_t>(table(i + 1)) - static_cast<std::size_t>(table(i));
-            }
-            return lengths;
         }
     }
 
-    /// Keeps columns [begin, end) of n in each row.
-    ///
-    /// begin, end: integers of one shape and any rank: tensors, lazy expressions, standard containers or lists. The
-    /// mask's shape is begin.shape + [n]. Tensors are held by reference if they are lvalues.
-    /// Throws std::out_of_range, naming the row, unless 0 <= begin <= end <= n; std::invalid_argument where the shapes
-    /// differ. A word costs two shifts.
-    ///
-    ///     auto m = xmask::keep_ranges({0, 1}, {2, 4}, 4);
-    ///     // 1 1 0 0
-    ///     // 0 1 1 1
-    template <class B, class E>
-    auto keep_ranges(B&& begin, E&& end, std::size_t n)
-    {
-        if constexpr (detail::require_boundaries<B>() && detail::require_boundaries<E>())
-        {
-            using rule = detail::ranges_rule<detail::held_t<B>, detail::held_t<E>>;
-            return mask(rule(detail::hold(std::forward<B>(begin)), detail::hold(std::forward<E>(end)), n));
-        }
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
+        // Clamped, because the caller's tensors may have changed since they were checked.
+        const std::size_t n = m_shape[m_shape.size() - 1];
+        const std::size_t end = std::min(static_cast<std::size_t>(at(m_end, m_end_offsets, r)), n);
+        return range_cursor(
+            {std::min(static_cast<std::size_t>(at(m_begin, m_begin_offsets, r)), end), end}
+        );
     }
 
-    template <std::integral T, std::integral U>
-    auto keep_ranges(std::initializer_list<T> begin, std::initializer_list<U> end, std::size_t n)
-    {
-        return keep_ranges(detail::hold(begin), detail::hold(end), n);
+private:
+    template <class E>
+    static auto at(const E& e, const row_offsets& offsets, std::size_t r) noexcept {
+        return e.data()[static_cast<std::ptrdiff_t>(e.data_offset()) + offsets(r)];
     }
 
-    /// The padded batch of sequences that are packed end to end: row i keeps its first cumulative[i + 1] - cumulative[i]
-    /// of n columns. cumulative: integers, 0 first, then the end of each sequence (cu_seqlens of variable-length
-    /// attention).
-    /// Throws std::invalid_argument where it does not begin with 0, std::out_of_range where it falls, or where a sequence
-    /// is longer than n. Memory for one length a row.
-    ///
-    ///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
-    ///     // 1 1 0 0
-    ///     // 1 0 0 0
-    ///     // 1 1 1 1
-    template <class C>
-    auto keep_packed(C&& cumulative, std::size_t n)
-    {
-        if constexpr (detail::require_boundaries<C>())
-        {
-            decltype(auto) table = detail::hold(std::forward<C>(cumulative));
-            return detail::make_lengths<detail::padding::right>(
-                "keep_packed", detail::lengths_between("keep_packed", table), n
+    CTB m_begin;
+    CTE m_end;
+    shape_type m_shape;
+    row_offsets m_begin_offsets;
+    row_offsets m_end_offsets;
+};
+
+template <class T>
+consteval bool require_boundaries() {
+    constexpr bool integers = holds_integers<T>();
+    static_assert(
+        integers,
+        "xmask: boundaries are integers: a tensor of them, a standard container, or a list."
+    );
+    return integers;
+}
+
+/// The lengths between cumulative ones, checked.
+template <class C>
+xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative) {
+    const auto& table = cumulative;
+    if (table.dimension() != 1 || table.size() == 0 || table(0) != 0) [[unlikely]] {
+        throw_invalid(
+            name, "cumulative lengths of shape ", tuple_text(table.shape()),
+            "; expected one axis with 0 first, then the end of each sequence"
+        );
+    }
+    auto lengths = xt::xtensor<std::size_t, 1>::from_shape({table.size() - 1});
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+        if (std::cmp_less(+table(i + 1), +table(i))) [[unlikely]] {
+            throw_out_of_range(
+                name, "cumulative length ", +table(i + 1), " at position ", i + 1,
+                " is below the one before it, ", +table(i)
             );
         }
+        lengths(i) = static_cast<std::size_t>(table(i + 1)) - static_cast<std::size_t>(table(i));
     }
+    return lengths;
+}
+} // namespace detail
 
-    template <std::integral T>
-    auto keep_packed(std::initializer_list<T> cumulative, std::size_t n)
-    {
-        return keep_packed(detail::hold(cumulative), n);
-    }
-
-    /// The number of its sequence for each token of a packed batch, an array of cumulative.back() elements:
-    /// keep_same_segment makes the mask of attention within sequences from it. Otherwise as keep_packed.
-    ///
-    ///     auto ids = xmask::segment_ids({0, 2, 3, 7});    // 0 0 1 2 2 2 2
-    template <class C>
-    auto segment_ids(C&& cumulative)
-    {
-        if constexpr (detail::require_boundaries<C>())
-        {
-            decltype(auto) table = detail::hold(std::forward<C>(cumulative));
-            const auto lengths = detail::lengths_between("segment_ids", table);
-            auto ids = xt::xtensor<std::size_t, 1>::from_shape({static_cast<std::size_t>(table(lengths.size()))});
-            std::size_t* to = ids.data();
-            for (std::size_t i = 0; i < lengths.size(); ++i)
-            {
-                to = std::fill_n(to, lengths(i), i);
-            }
-            return ids;
-        }
-    }
-
-    template <std::integral T>
-    auto segment_ids(std::initializer_list<T> cumulative)
-    {
-        return segment_ids(detail::hold(cumulative));
+/// Keeps columns [begin, end) of n in each row.
+///
+/// begin, end: integers of one shape and any rank: tensors, lazy expressions, standard containers
+/// or lists. The mask's shape is begin.shape + [n]. Tensors are held by reference if they are
+/// lvalues. Throws std::out_of_range, naming the row, unless 0 <= begin <= end <= n;
+/// std::invalid_argument where the shapes differ. A word costs two shifts.
+///
+///     auto m = xmask::keep_ranges({0, 1}, {2, 4}, 4);
+///     // 1 1 0 0
+///     // 0 1 1 1
+template <class B, class E>
+auto keep_ranges(B&& begin, E&& end, std::size_t n) {
+    if constexpr (detail::require_boundaries<B>() && detail::require_boundaries<E>()) {
+        using rule = detail::ranges_rule<detail::held_t<B>, detail::held_t<E>>;
+        return mask(
+            rule(detail::hold(std::forward<B>(begin)), detail::hold(std::forward<E>(end)), n)
+        );
     }
 }
+
+template <std::integral T, std::integral U>
+auto keep_ranges(std::initializer_list<T> begin, std::initializer_list<U> end, std::size_t n) {
+    return keep_ranges(detail::hold(begin), detail::hold(end), n);
+}
+
+/// The padded batch of sequences that are packed end to end: row i keeps its first cumulative[i +
+/// 1] - cumulative[i] of n columns. cumulative: integers, 0 first, then the end of each sequence
+/// (cu_seqlens of variable-length attention). Throws std::invalid_argument where it does not begin
+/// with 0, std::out_of_range where it falls, or where a sequence is longer than n. Memory for one
+/// length a row.
+///
+///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
+///     // 1 1 1 1
+template <class C>
+auto keep_packed(C&& cumulative, std::size_t n) {
+    if constexpr (detail::require_boundaries<C>()) {
+        decltype(auto) table = detail::hold(std::forward<C>(cumulative));
+        return detail::make_lengths<detail::padding::right>(
+            "keep_packed", detail::lengths_between("keep_packed", table), n
+        );
+    }
+}
+
+template <std::integral T>
+auto keep_packed(std::initializer_list<T> cumulative, std::size_t n) {
+    return keep_packed(detail::hold(cumulative), n);
+}
+
+/// The number of its sequence for each token of a packed batch, an array of cumulative.back()
+/// elements: keep_same_segment makes the mask of attention within sequences from it. Otherwise as
+/// keep_packed.
+///
+///     auto ids = xmask::segment_ids({0, 2, 3, 7});    // 0 0 1 2 2 2 2
+template <class C>
+auto segment_ids(C&& cumulative) {
+    if constexpr (detail::require_boundaries<C>()) {
+        decltype(auto) table = detail::hold(std::forward<C>(cumulative));
+        const auto lengths = detail::lengths_between("segment_ids", table);
+        auto ids =
+            xt::xtensor<std::size_t, 1>::from_shape({static_cast<std::size_t>(table(lengths.size()))
+            });
+        std::size_t* to = ids.data();
+        for (std::size_t i = 0; i < lengths.size(); ++i) {
+            to = std::fill_n(to, lengths(i), i);
+        }
+        return ids;
+    }
+}
+
+template <std::integral T>
+auto segment_ids(std::initializer_list<T> cumulative) {
+    return segment_ids(detail::hold(cumulative));
+}
+} // namespace xmask::inline XMASK_ABI

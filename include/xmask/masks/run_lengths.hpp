@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -21,283 +21,237 @@
 /// @file
 /// A mask in memory as the lengths of its runs.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// A mask as the lengths of alternating runs, in row-major order of all its elements: how many are dropped first,
-    /// how many are kept then, and so on. Two masks are equal if their run lengths are.
-    struct run_lengths
-    {
-        std::vector<std::size_t> shape;
-        std::vector<std::size_t> counts; ///< dropped, kept, dropped, ...; only the first may be 0
+namespace xmask::inline XMASK_ABI {
+/// A mask as the lengths of alternating runs, in row-major order of all its elements: how many are
+/// dropped first, how many are kept then, and so on. Two masks are equal if their run lengths are.
+struct run_lengths {
+    std::vector<std::size_t> shape;
+    std::vector<std::size_t> counts; ///< dropped, kept, dropped, ...; only the first may be 0
 
-        friend bool operator==(const run_lengths&, const run_lengths&) = default;
-    };
+    friend bool operator==(const run_lengths&, const run_lengths&) = default;
+};
 
-    namespace detail
-    {
-        /// Part of a sequence of runs, of which it knows those that touch it. Words are mostly asked for in order, so the
-        /// search starts where the last one ended.
-        class runs_cursor
-        {
-        public:
+namespace detail {
+/// Part of a sequence of runs, of which it knows those that touch it. Words are mostly asked for in
+/// order, so the search starts where the last one ended.
+class runs_cursor {
+public:
+    /// Positions [begin, begin + n) of the sequence; every run of [first, last) has some of them.
+    runs_cursor(
+        const column_range* first, const column_range* last, std::size_t begin, std::size_t n
+    ) noexcept
+        : m_first(first), m_last(last), m_at(first), m_begin(begin), m_columns(n) {}
 
-            /// Positions [begin, begin + n) of the sequence; every run of [first, last) has some of them.
-            runs_cursor(const column_range* first, const column_range* last, std::size_t begin, std::size_t n) noexcept
-                : m_first(first)
-                , m_last(last)
-                , m_at(first)
-                , m_begin(begin)
-                , m_columns(n)
-            {
-            }
+    [[nodiscard]] word_t word(std::size_t c) const noexcept {
+        const std::size_t from = m_begin + c;
+        const auto ends_before = [from](const column_range& run) { return run.end <= from; };
+        if (m_at != m_first && !ends_before(*(m_at - 1))) {
+            m_at = std::partition_point(m_first, m_at, ends_before);
+        }
+        while (m_at != m_last && ends_before(*m_at)) {
+            ++m_at;
+        }
+        word_t bits = 0;
+        for (const column_range* run = m_at; run != m_last && run->begin < from + word_columns;
+             ++run) {
+            bits |= range_word(*run, from);
+        }
+        return bits & first_bits(m_columns - c);
+    }
 
-            [[nodiscard]] word_t word(std::size_t c) const noexcept
-            {
-                const std::size_t from = m_begin + c;
-                const auto ends_before = [from](const column_range& run) { return run.end <= from; };
-                if (m_at != m_first && !ends_before(*(m_at - 1)))
-                {
-                    m_at = std::partition_point(m_first, m_at, ends_before);
-                }
-                while (m_at != m_last && ends_before(*m_at))
-                {
-                    ++m_at;
-                }
-                word_t bits = 0;
-                for (const column_range* run = m_at; run != m_last && run->begin < from + word_columns; ++run)
-                {
-                    bits |= range_word(*run, from);
-                }
-                return bits & first_bits(m_columns - c);
-            }
-
-            [[nodiscard]] column_range extent() const noexcept
-            {
-                if (m_first == m_last)
-                {
-                    return {};
-                }
-                return {
-                    std::max(m_first->begin, m_begin) - m_begin,
-                    std::min((m_last - 1)->end, m_begin + m_columns) - m_begin,
-                };
-            }
-
-            [[nodiscard]] column_range solid() const noexcept
-            {
-                return m_last - m_first == 1 ? extent() : column_range();
-            }
-
-        private:
-
-            const column_range* m_first;
-            const column_range* m_last;
-            mutable const column_range* m_at;
-            std::size_t m_begin;
-            std::size_t m_columns;
+    [[nodiscard]] column_range extent() const noexcept {
+        if (m_first == m_last) {
+            return {};
+        }
+        return {
+            std::max(m_first->begin, m_begin) - m_begin,
+            std::min((m_last - 1)->end, m_begin + m_columns) - m_begin,
         };
+    }
 
-        /// Runs of kept elements in row-major order; memory in proportion to the runs.
-        template <class S>
-        class runs_rule
-        {
-        public:
+    [[nodiscard]] column_range solid() const noexcept {
+        return m_last - m_first == 1 ? extent() : column_range();
+    }
 
-            using shape_type = S;
+private:
+    const column_range* m_first;
+    const column_range* m_last;
+    mutable const column_range* m_at;
+    std::size_t m_begin;
+    std::size_t m_columns;
+};
 
-            static constexpr const char* name = "keep_run_lengths";
+/// Runs of kept elements in row-major order; memory in proportion to the runs.
+template <class S>
+class runs_rule {
+public:
+    using shape_type = S;
 
-            template <class E>
-            runs_rule(const E& counts, S shape)
-                : m_shape(std::move(shape))
-            {
-                if (counts.dimension() != 1) [[unlikely]]
-                {
-                    throw_invalid(name, "counts of shape ", tuple_text(counts.shape()), "; expected one axis");
-                }
-                std::size_t at = 0;
-                for (std::size_t i = 0; i < counts.size(); ++i)
-                {
-                    const std::size_t end = at + checked(counts(i), i, at);
-                    if (i % 2 == 1 && end != at)
-                    {
-                        append(at, end);
-                    }
-                    at = end;
-                }
-                if (at != elements()) [[unlikely]]
-                {
-                    throw_invalid(
-                        name, "the counts add up to ", at, "; a mask of shape ", tuple_text(m_shape), " has ", elements(),
-                        " elements"
-                    );
-                }
-            }
+    static constexpr const char* name = "keep_run_lengths";
 
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] runs_cursor row(std::size_t r) const noexcept
-            {
-                const std::size_t n = columns_of(m_shape);
-                const std::size_t begin = r * n;
-                const column_range* all = m_runs.data();
-                const column_range* past = all + m_runs.size();
-                const column_range* first =
-                    std::partition_point(all, past, [=](const column_range& run) { return run.end <= begin; });
-                const column_range* last =
-                    std::partition_point(first, past, [=](const column_range& run) { return run.begin < begin + n; });
-                return {first, last, begin, n};
-            }
-
-            [[nodiscard]] flat_form form() const noexcept
-            {
-                return flat_form::direct;
-            }
-
-            [[nodiscard]] runs_cursor flat() const noexcept
-            {
-                return {m_runs.data(), m_runs.data() + m_runs.size(), 0, elements()};
-            }
-
-        private:
-
-            [[nodiscard]] std::size_t elements() const noexcept
-            {
-                return rows_of(m_shape) * columns_of(m_shape);
-            }
-
-            template <class T>
-            std::size_t checked(T count, std::size_t i, std::size_t before) const
-            {
-                if (std::cmp_less(+count, 0) || std::cmp_greater(+count, elements() - before)) [[unlikely]]
-                {
-                    throw_out_of_range(
-                        name, "count ", +count, " at position ", i, " is outside of [0, ", elements() - before,
-                        "], the elements that are left"
-                    );
-                }
-                return static_cast<std::size_t>(count);
-            }
-
-            void append(std::size_t begin, std::size_t end)
-            {
-                if (!m_runs.empty() && m_runs.back().end == begin)
-                {
-                    m_runs.back().end = end;
-                    return;
-                }
-                m_runs.push_back({begin, end});
-            }
-
-            S m_shape;
-            std::vector<column_range> m_runs;
-        };
-
-        template <class C>
-        consteval bool require_counts()
-        {
-            constexpr bool integers = holds_integers<C>();
-            static_assert(
-                integers, "xmask: run lengths are integers: a 1-D tensor of them, a standard container, or a list."
+    template <class E>
+    runs_rule(const E& counts, S shape) : m_shape(std::move(shape)) {
+        if (counts.dimension() != 1) [[unlikely]] {
+            throw_invalid(
+                name, "counts of shape ", tuple_text(counts.shape()), "; expected one axis"
             );
-            return integers;
         }
-
-        template <class C, class S>
-        auto make_runs(C&& counts, const S& shape)
-        {
-            if constexpr (require_counts<C>())
-            {
-                decltype(auto) table = hold(std::forward<C>(counts));
-                auto owned = to_shape(shape);
-                return mask(runs_rule<decltype(owned)>(table, std::move(owned)));
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+            const std::size_t end = at + checked(counts(i), i, at);
+            if (i % 2 == 1 && end != at) {
+                append(at, end);
             }
+            at = end;
+        }
+        if (at != elements()) [[unlikely]] {
+            throw_invalid(
+                name, "the counts add up to ", at, "; a mask of shape ", tuple_text(m_shape),
+                " has ", elements(), " elements"
+            );
         }
     }
 
-    /// The run lengths of a mask. Costs each row's extent, and memory for the runs.
-    ///
-    /// The order is row-major, and runs go on from row to row. COCO's run-length encoding counts in the same way, but
-    /// down the columns: it is that of the transposed mask.
-    ///
-    ///     xmask::run_lengths_of(xmask::keep_lengths({2, 4, 0}, 4)).counts;    // 0 2 2 4 4
-    template <class M>
-    run_lengths run_lengths_of(const M& m)
-    {
-        run_lengths result;
-        if constexpr (detail::require_mask<M>())
-        {
-            result.shape.assign(m.shape().begin(), m.shape().end());
-            result.counts = {0};
-            const auto add = [&](std::size_t count, bool kept) {
-                const bool same = (result.counts.size() % 2 == 0) == kept;
-                if (same)
-                {
-                    result.counts.back() += count;
-                }
-                else if (count != 0)
-                {
-                    result.counts.push_back(count);
-                }
-            };
-            const std::size_t n = detail::columns_of(m.shape());
-            const detail::mask_rows<M> rows(m, m.shape());
-            for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r)
-            {
-                std::size_t c = 0;
-                for (const auto& [begin, end] : detail::runs_in_row(rows.row(r), n))
-                {
-                    add(begin - c, false);
-                    add(end - begin, true);
-                    c = end;
-                }
-                add(n - c, false);
-            }
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] runs_cursor row(std::size_t r) const noexcept {
+        const std::size_t n = columns_of(m_shape);
+        const std::size_t begin = r * n;
+        const column_range* all = m_runs.data();
+        const column_range* past = all + m_runs.size();
+        const column_range* first = std::partition_point(all, past, [=](const column_range& run) {
+            return run.end <= begin;
+        });
+        const column_range* last = std::partition_point(first, past, [=](const column_range& run) {
+            return run.begin < begin + n;
+        });
+        return {first, last, begin, n};
+    }
+
+    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
+
+    [[nodiscard]] runs_cursor flat() const noexcept {
+        return {m_runs.data(), m_runs.data() + m_runs.size(), 0, elements()};
+    }
+
+private:
+    [[nodiscard]] std::size_t elements() const noexcept {
+        return rows_of(m_shape) * columns_of(m_shape);
+    }
+
+    template <class T>
+    std::size_t checked(T count, std::size_t i, std::size_t before) const {
+        if (std::cmp_less(+count, 0) || std::cmp_greater(+count, elements() - before))
+            [[unlikely]] {
+            throw_out_of_range(
+                name, "count ", +count, " at position ", i, " is outside of [0, ",
+                elements() - before, "], the elements that are left"
+            );
         }
-        return result;
+        return static_cast<std::size_t>(count);
     }
 
-    /// The mask that has these run lengths, as run_lengths_of gives them.
-    ///
-    /// counts: integers, a list, container or 1-D tensor: how many elements are dropped first, how many are kept then,
-    /// and so on, in row-major order; any may be 0. shape: the mask's shape, or a number for 1-D.
-    /// Throws std::out_of_range for a count below 0 or beyond the elements that are left, naming its position;
-    /// std::invalid_argument where the counts do not add up to the mask's elements.
-    /// Memory for the kept runs; a row costs a search among them, a word a step through them. Nothing is unpacked.
-    ///
-    ///     auto m = xmask::keep_run_lengths({1, 4, 3}, {2, 4});
-    ///     // 0 1 1 1
-    ///     // 1 0 0 0
-    template <class C, class S>
-    auto keep_run_lengths(C&& counts, const S& shape)
-    {
-        return detail::make_runs(std::forward<C>(counts), shape);
+    void append(std::size_t begin, std::size_t end) {
+        if (!m_runs.empty() && m_runs.back().end == begin) {
+            m_runs.back().end = end;
+            return;
+        }
+        m_runs.push_back({begin, end});
     }
 
-    template <std::integral T, class S>
-    auto keep_run_lengths(std::initializer_list<T> counts, const S& shape)
-    {
-        return detail::make_runs(detail::hold(counts), shape);
-    }
+    S m_shape;
+    std::vector<column_range> m_runs;
+};
 
-    template <class C>
-    auto keep_run_lengths(C&& counts, std::initializer_list<std::size_t> shape)
-    {
-        return detail::make_runs(std::forward<C>(counts), shape);
-    }
+template <class C>
+consteval bool require_counts() {
+    constexpr bool integers = holds_integers<C>();
+    static_assert(
+        integers,
+        "xmask: run lengths are integers: a 1-D tensor of them, a standard container, or a list."
+    );
+    return integers;
+}
 
-    template <std::integral T>
-    auto keep_run_lengths(std::initializer_list<T> counts, std::initializer_list<std::size_t> shape)
-    {
-        return detail::make_runs(detail::hold(counts), shape);
-    }
-
-    template <std::same_as<run_lengths> R>
-    auto keep_run_lengths(const R& runs)
-    {
-        return detail::make_runs(runs.counts, runs.shape);
+template <class C, class S>
+auto make_runs(C&& counts, const S& shape) {
+    if constexpr (require_counts<C>()) {
+        decltype(auto) table = hold(std::forward<C>(counts));
+        auto owned = to_shape(shape);
+        return mask(runs_rule<decltype(owned)>(table, std::move(owned)));
     }
 }
+} // namespace detail
+
+/// The run lengths of a mask. Costs each row's extent, and memory for the runs.
+///
+/// The order is row-major, and runs go on from row to row. COCO's run-length encoding counts in the
+/// same way, but down the columns: it is that of the transposed mask.
+///
+///     xmask::run_lengths_of(xmask::keep_lengths({2, 4, 0}, 4)).counts;    // 0 2 2 4 4
+template <class M>
+run_lengths run_lengths_of(const M& m) {
+    run_lengths result;
+    if constexpr (detail::require_mask<M>()) {
+        result.shape.assign(m.shape().begin(), m.shape().end());
+        result.counts = {0};
+        const auto add = [&](std::size_t count, bool kept) {
+            const bool same = (result.counts.size() % 2 == 0) == kept;
+            if (same) {
+                result.counts.back() += count;
+            } else if (count != 0) {
+                result.counts.push_back(count);
+            }
+        };
+        const std::size_t n = detail::columns_of(m.shape());
+        const detail::mask_rows<M> rows(m, m.shape());
+        for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r) {
+            std::size_t c = 0;
+            for (const auto& [begin, end] : detail::runs_in_row(rows.row(r), n)) {
+                add(begin - c, false);
+                add(end - begin, true);
+                c = end;
+            }
+            add(n - c, false);
+        }
+    }
+    return result;
+}
+
+/// The mask that has these run lengths, as run_lengths_of gives them.
+///
+/// counts: integers, a list, container or 1-D tensor: how many elements are dropped first, how many
+/// are kept then, and so on, in row-major order; any may be 0. shape: the mask's shape, or a number
+/// for 1-D. Throws std::out_of_range for a count below 0 or beyond the elements that are left,
+/// naming its position; std::invalid_argument where the counts do not add up to the mask's
+/// elements. Memory for the kept runs; a row costs a search among them, a word a step through them.
+/// Nothing is unpacked.
+///
+///     auto m = xmask::keep_run_lengths({1, 4, 3}, {2, 4});
+///     // 0 1 1 1
+///     // 1 0 0 0
+template <class C, class S>
+auto keep_run_lengths(C&& counts, const S& shape) {
+    return detail::make_runs(std::forward<C>(counts), shape);
+}
+
+template <std::integral T, class S>
+auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
+    return detail::make_runs(detail::hold(counts), shape);
+}
+
+template <class C>
+auto keep_run_lengths(C&& counts, std::initializer_list<std::size_t> shape) {
+    return detail::make_runs(std::forward<C>(counts), shape);
+}
+
+template <std::integral T>
+auto keep_run_lengths(std::initializer_list<T> counts, std::initializer_list<std::size_t> shape) {
+    return detail::make_runs(detail::hold(counts), shape);
+}
+
+template <std::same_as<run_lengths> R>
+auto keep_run_lengths(const R& runs) {
+    return detail::make_runs(runs.counts, runs.shape);
+}
+} // namespace xmask::inline XMASK_ABI

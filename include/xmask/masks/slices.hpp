@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -21,373 +21,293 @@
 /// @file
 /// Parts of a mask that are masks themselves: a range of an axis, or one index of it.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// A shape type with one axis less; the rank stays known at compile time where it was.
-        template <class S>
-        struct one_axis_less
-        {
-            using type = any_shape;
-        };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A shape type with one axis less; the rank stays known at compile time where it was.
+template <class S>
+struct one_axis_less {
+    using type = any_shape;
+};
 
-        template <class T, std::size_t N>
-            requires(N > 0)
-        struct one_axis_less<std::array<T, N>>
-        {
-            using type = std::array<std::size_t, N - 1>;
-        };
+template <class T, std::size_t N>
+    requires(N > 0)
+struct one_axis_less<std::array<T, N>> {
+    using type = std::array<std::size_t, N - 1>;
+};
 
-        /// A shape as one that can be changed: as it is, but for shapes fixed at compile time.
-        template <class S>
-        using free_shape = typename broadcast_shape_type<S, S>::type;
+/// A shape as one that can be changed: as it is, but for shapes fixed at compile time.
+template <class S>
+using free_shape = typename broadcast_shape_type<S, S>::type;
 
-        /// The rows of a mask that are rows of its part. Along the last axis all of them are.
-        class part_rows
-        {
-        public:
-
-            /// [begin, begin + count) of an axis.
-            template <class S>
-            part_rows(const S& shape, std::size_t axis, std::size_t begin, std::size_t count)
-            {
-                std::size_t inner = 1;
-                for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a)
-                {
-                    inner *= static_cast<std::size_t>(shape[a]);
-                }
-                if (axis + 1 == shape.size())
-                {
-                    m_block = rows_of(shape);
-                    m_stride = m_block;
-                    return;
-                }
-                m_block = count * inner;
-                m_stride = static_cast<std::size_t>(shape[axis]) * inner;
-                m_first = begin * inner;
-            }
-
-            /// The number in the mask of row r of the part.
-            [[nodiscard]] XMASK_INLINE std::size_t operator()(std::size_t r) const noexcept
-            {
-                return r < m_block ? m_first + r : r / m_block * m_stride + m_first + r % m_block;
-            }
-
-        private:
-
-            std::size_t m_block;
-            std::size_t m_stride;
-            std::size_t m_first = 0;
-        };
-
-        /// Columns [begin, begin + n) of a row.
-        template <row_cursor C>
-        class part_cursor
-        {
-        public:
-
-            part_cursor(C cursor, std::size_t begin, std::size_t n)
-                : m_cursor(std::move(cursor))
-                , m_begin(begin)
-                , m_columns(n)
-            {
-            }
-
-            [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
-            {
-                return m_cursor.word(m_begin + c) & first_bits(m_columns - c);
-            }
-
-            [[nodiscard]] bool kept(std::size_t c) const
-            {
-                return detail::kept(m_cursor, m_begin + c);
-            }
-
-            [[nodiscard]] column_range extent() const
-            {
-                return within(m_cursor.extent());
-            }
-
-            [[nodiscard]] column_range solid() const
-            {
-                return within(detail::solid(m_cursor));
-            }
-
-        private:
-
-            [[nodiscard]] column_range within(column_range range) const
-            {
-                const column_range part = intersection(range, {m_begin, m_begin + m_columns});
-                return {part.begin - m_begin, part.end - m_begin};
-            }
-
-            C m_cursor;
-            std::size_t m_begin;
-            std::size_t m_columns;
-        };
-
-        /// A range of an axis, which stays.
-        template <class CTM>
-        class slice_range_rule
-        {
-            using mask_type = std::decay_t<CTM>;
-            using rows_type = mask_rows<mask_type>;
-
-            class rows_of_range
-            {
-            public:
-
-                explicit rows_of_range(const slice_range_rule& rule)
-                    : m_rows(rule.m_mask, rule.m_mask.shape())
-                    , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_begin, rule.m_shape[rule.m_axis])
-                    , m_begin(rule.m_axis + 1 == rule.m_shape.size() ? rule.m_begin : 0)
-                    , m_columns(columns_of(rule.m_shape))
-                {
-                }
-
-                XMASK_INLINE auto row(std::size_t r) const
-                {
-                    return part_cursor<typename rows_type::cursor>(m_rows.row(m_numbers(r)), m_begin, m_columns);
-                }
-
-            private:
-
-                rows_type m_rows;
-                part_rows m_numbers;
-                std::size_t m_begin;
-                std::size_t m_columns;
-            };
-
-        public:
-
-            using shape_type = free_shape<typename mask_type::inner_shape_type>;
-
-            static constexpr const char* name = "mask_slice";
-
-            template <class M>
-            slice_range_rule(M&& m, std::size_t axis, std::size_t begin, std::size_t end)
-                : m_mask(std::forward<M>(m))
-                , m_shape(xt::uninitialized_shape<shape_type>(m_mask.dimension()))
-                , m_axis(axis)
-                , m_begin(begin)
-            {
-                std::copy(m_mask.shape().begin(), m_mask.shape().end(), m_shape.begin());
-                m_shape[axis] = end - begin;
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                return rows_of_range(*this);
-            }
-
-            template <class F>
-            void for_each_term(element_index index, F&& f) const
-            {
-                index[m_axis] += m_begin;
-                f(m_mask, index);
-            }
-
-        private:
-
-            CTM m_mask;
-            shape_type m_shape;
-            std::size_t m_axis;
-            std::size_t m_begin;
-        };
-
-        /// One index of an axis, which goes. Where that is the last axis, a row is a column of the mask: an element from
-        /// each of its rows.
-        template <class CTM>
-        class slice_index_rule
-        {
-            using mask_type = std::decay_t<CTM>;
-            using rows_type = mask_rows<mask_type>;
-            using cursor_type = typename rows_type::cursor;
-
-            class cursor
-            {
-            public:
-
-                explicit cursor(cursor_type row)
-                    : m_row(std::move(row))
-                {
-                }
-
-                cursor(const rows_type& rows, std::size_t first, std::size_t column, std::size_t n)
-                    : m_rows(&rows)
-                    , m_first(first)
-                    , m_column(column)
-                    , m_columns(n)
-                {
-                }
-
-                [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const
-                {
-                    return m_row ? m_row->word(c) : gathered(c);
-                }
-
-                [[nodiscard]] bool kept(std::size_t c) const
-                {
-                    return m_row ? detail::kept(*m_row, c) : detail::kept(m_rows->row(m_first + c), m_column);
-                }
-
-                [[nodiscard]] column_range extent() const
-                {
-                    return m_row ? m_row->extent() : column_range{0, m_columns};
-                }
-
-                [[nodiscard]] column_range solid() const
-                {
-                    return m_row ? m_row->solid() : column_range();
-                }
-
-            private:
-
-                [[nodiscard]] word_t gathered(std::size_t c) const
-                {
-                    word_t bits = 0;
-                    for (std::size_t k = 0; k < word_columns && c + k < m_columns; ++k)
-                    {
-                        bits |= word_t(kept(c + k)) << k;
-                    }
-                    return bits;
-                }
-
-                std::optional<cursor_type> m_row;
-                const rows_type* m_rows = nullptr;
-                std::size_t m_first = 0;
-                std::size_t m_column = 0;
-                std::size_t m_columns = 0;
-            };
-
-            class rows_at_index
-            {
-            public:
-
-                explicit rows_at_index(const slice_index_rule& rule)
-                    : m_rows(rule.m_mask, rule.m_mask.shape())
-                    , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_index, 1)
-                    , m_column(rule.m_index)
-                    , m_columns(columns_of(rule.m_shape))
-                    , m_across(rule.m_axis == rule.m_shape.size())
-                {
-                }
-
-                XMASK_INLINE cursor row(std::size_t r) const
-                {
-                    return m_across ? cursor(m_rows, r * m_columns, m_column, m_columns) : cursor(m_rows.row(m_numbers(r)));
-                }
-
-            private:
-
-                rows_type m_rows;
-                part_rows m_numbers;
-                std::size_t m_column;
-                std::size_t m_columns;
-                bool m_across;
-            };
-
-        public:
-
-            using shape_type = typename one_axis_less<free_shape<typename mask_type::inner_shape_type>>::type;
-
-            static constexpr const char* name = "mask_slice";
-
-            template <class M>
-            slice_index_rule(M&& m, std::size_t axis, std::size_t index)
-                : m_mask(std::forward<M>(m))
-                , m_shape(xt::uninitialized_shape<shape_type>(m_mask.dimension() - 1))
-                , m_axis(axis)
-                , m_index(index)
-            {
-                const auto& from = m_mask.shape();
-                const auto gone = from.begin() + static_cast<std::ptrdiff_t>(axis);
-                std::copy(gone + 1, from.end(), std::copy(from.begin(), gone, m_shape.begin()));
-            }
-
-            [[nodiscard]] const shape_type& shape() const noexcept
-            {
-                return m_shape;
-            }
-
-            [[nodiscard]] auto rows() const
-            {
-                return rows_at_index(*this);
-            }
-
-            template <class F>
-            void for_each_term(element_index index, F&& f) const
-            {
-                index.insert(index.begin() + static_cast<std::ptrdiff_t>(m_axis), m_index);
-                f(m_mask, index);
-            }
-
-        private:
-
-            CTM m_mask;
-            shape_type m_shape;
-            std::size_t m_axis;
-            std::size_t m_index;
-        };
+/// The rows of a mask that are rows of its part. Along the last axis all of them are.
+class part_rows {
+public:
+    /// [begin, begin + count) of an axis.
+    template <class S>
+    part_rows(const S& shape, std::size_t axis, std::size_t begin, std::size_t count) {
+        std::size_t inner = 1;
+        for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a) {
+            inner *= static_cast<std::size_t>(shape[a]);
+        }
+        if (axis + 1 == shape.size()) {
+            m_block = rows_of(shape);
+            m_stride = m_block;
+            return;
+        }
+        m_block = count * inner;
+        m_stride = static_cast<std::size_t>(shape[axis]) * inner;
+        m_first = begin * inner;
     }
 
-    /// Indices [begin, end) of one axis of a mask, as a mask; the axis stays. In Python, m[begin:end] for axis 0.
-    ///
-    /// axis: negative ones are counted from the end. The slice is as lazy as its mask: it stores nothing, and answers
-    /// with the mask's own words, extents and solid ranges, so that a row of it costs a row of the mask. It is held by
-    /// reference if it has a name.
-    /// Throws std::out_of_range for an axis that the mask does not have, or unless 0 <= begin <= end <= its extent.
-    ///
-    ///     auto causal = xmask::keep_causal(4096, 4096);
-    ///     auto last = xmask::mask_slice(causal, 0, 4000, 4096);    // the last 96 queries see all keys before them
-    ///     auto near = xmask::mask_slice(last, 1, 3000, 4096);      // of the last 1096 keys
-    template <class M, std::integral A, std::integral B, std::integral E>
-    auto mask_slice(M&& m, A axis, B begin, E end)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
-            const auto extent = static_cast<std::size_t>(m.shape()[at]);
-            if (std::cmp_less(begin, 0) || std::cmp_less(end, begin) || std::cmp_greater(end, extent)) [[unlikely]]
-            {
-                detail::throw_out_of_range(
-                    "mask_slice", "the range [", begin, ", ", end, ") of axis ", at, " is not within [0, ", extent, ")"
-                );
-            }
-            using rule = detail::slice_range_rule<detail::closure_t<M>>;
-            return mask(
-                rule(std::forward<M>(m), at, static_cast<std::size_t>(begin), static_cast<std::size_t>(end))
+    /// The number in the mask of row r of the part.
+    [[nodiscard]] XMASK_INLINE std::size_t operator()(std::size_t r) const noexcept {
+        return r < m_block ? m_first + r : r / m_block * m_stride + m_first + r % m_block;
+    }
+
+private:
+    std::size_t m_block;
+    std::size_t m_stride;
+    std::size_t m_first = 0;
+};
+
+/// Columns [begin, begin + n) of a row.
+template <row_cursor C>
+class part_cursor {
+public:
+    part_cursor(C cursor, std::size_t begin, std::size_t n)
+        : m_cursor(std::move(cursor)), m_begin(begin), m_columns(n) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        return m_cursor.word(m_begin + c) & first_bits(m_columns - c);
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const { return detail::kept(m_cursor, m_begin + c); }
+
+    [[nodiscard]] column_range extent() const { return within(m_cursor.extent()); }
+
+    [[nodiscard]] column_range solid() const { return within(detail::solid(m_cursor)); }
+
+private:
+    [[nodiscard]] column_range within(column_range range) const {
+        const column_range part = intersection(range, {m_begin, m_begin + m_columns});
+        return {part.begin - m_begin, part.end - m_begin};
+    }
+
+    C m_cursor;
+    std::size_t m_begin;
+    std::size_t m_columns;
+};
+
+/// A range of an axis, which stays.
+template <class CTM>
+class slice_range_rule {
+    using mask_type = std::decay_t<CTM>;
+    using rows_type = mask_rows<mask_type>;
+
+    class rows_of_range {
+    public:
+        explicit rows_of_range(const slice_range_rule& rule)
+            : m_rows(rule.m_mask, rule.m_mask.shape())
+            , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_begin, rule.m_shape[rule.m_axis])
+            , m_begin(rule.m_axis + 1 == rule.m_shape.size() ? rule.m_begin : 0)
+            , m_columns(columns_of(rule.m_shape)) {}
+
+        XMASK_INLINE auto row(std::size_t r) const {
+            return part_cursor<typename rows_type::cursor>(
+                m_rows.row(m_numbers(r)), m_begin, m_columns
             );
         }
+
+    private:
+        rows_type m_rows;
+        part_rows m_numbers;
+        std::size_t m_begin;
+        std::size_t m_columns;
+    };
+
+public:
+    using shape_type = free_shape<typename mask_type::inner_shape_type>;
+
+    static constexpr const char* name = "mask_slice";
+
+    template <class M>
+    slice_range_rule(M&& m, std::size_t axis, std::size_t begin, std::size_t end)
+        : m_mask(std::forward<M>(m))
+        , m_shape(xt::uninitialized_shape<shape_type>(m_mask.dimension()))
+        , m_axis(axis)
+        , m_begin(begin) {
+        std::copy(m_mask.shape().begin(), m_mask.shape().end(), m_shape.begin());
+        m_shape[axis] = end - begin;
     }
 
-    /// One index of an axis of a mask, as a mask without this axis. In Python, m[index] for axis 0.
-    ///
-    /// As the range above; but of the last axis, an element costs one of the mask's rows. Throws std::out_of_range for an
-    /// axis that the mask does not have, or an index outside of it.
-    ///
-    ///     auto row = xmask::mask_slice(xmask::keep_causal(3, 4), 0, 1);    // 1 1 0 0
-    template <class M, std::integral A, std::integral I>
-    auto mask_slice(M&& m, A axis, I index)
-    {
-        if constexpr (detail::require_mask<M>())
-        {
-            const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
-            const auto extent = static_cast<std::size_t>(m.shape()[at]);
-            if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, extent)) [[unlikely]]
-            {
-                detail::throw_out_of_range(
-                    "mask_slice", "index ", index, " of axis ", at, " is outside of [0, ", extent, ")"
-                );
-            }
-            using rule = detail::slice_index_rule<detail::closure_t<M>>;
-            return mask(rule(std::forward<M>(m), at, static_cast<std::size_t>(index)));
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto rows() const { return rows_of_range(*this); }
+
+    template <class F>
+    void for_each_term(element_index index, F&& f) const {
+        index[m_axis] += m_begin;
+        f(m_mask, index);
+    }
+
+private:
+    CTM m_mask;
+    shape_type m_shape;
+    std::size_t m_axis;
+    std::size_t m_begin;
+};
+
+/// One index of an axis, which goes. Where that is the last axis, a row is a column of the mask: an
+/// element from each of its rows.
+template <class CTM>
+class slice_index_rule {
+    using mask_type = std::decay_t<CTM>;
+    using rows_type = mask_rows<mask_type>;
+    using cursor_type = typename rows_type::cursor;
+
+    class cursor {
+    public:
+        explicit cursor(cursor_type row) : m_row(std::move(row)) {}
+
+        cursor(const rows_type& rows, std::size_t first, std::size_t column, std::size_t n)
+            : m_rows(&rows), m_first(first), m_column(column), m_columns(n) {}
+
+        [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+            return m_row ? m_row->word(c) : gathered(c);
         }
+
+        [[nodiscard]] bool kept(std::size_t c) const {
+            return m_row ? detail::kept(*m_row, c)
+                         : detail::kept(m_rows->row(m_first + c), m_column);
+        }
+
+        [[nodiscard]] column_range extent() const {
+            return m_row ? m_row->extent() : column_range{0, m_columns};
+        }
+
+        [[nodiscard]] column_range solid() const { return m_row ? m_row->solid() : column_range(); }
+
+    private:
+        [[nodiscard]] word_t gathered(std::size_t c) const {
+            word_t bits = 0;
+            for (std::size_t k = 0; k < word_columns && c + k < m_columns; ++k) {
+                bits |= word_t(kept(c + k)) << k;
+            }
+            return bits;
+        }
+
+        std::optional<cursor_type> m_row;
+        const rows_type* m_rows = nullptr;
+        std::size_t m_first = 0;
+        std::size_t m_column = 0;
+        std::size_t m_columns = 0;
+    };
+
+    class rows_at_index {
+    public:
+        explicit rows_at_index(const slice_index_rule& rule)
+            : m_rows(rule.m_mask, rule.m_mask.shape())
+            , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_index, 1)
+            , m_column(rule.m_index)
+            , m_columns(columns_of(rule.m_shape))
+            , m_across(rule.m_axis == rule.m_shape.size()) {}
+
+        XMASK_INLINE cursor row(std::size_t r) const {
+            return m_across ? cursor(m_rows, r * m_columns, m_column, m_columns)
+                            : cursor(m_rows.row(m_numbers(r)));
+        }
+
+    private:
+        rows_type m_rows;
+        part_rows m_numbers;
+        std::size_t m_column;
+        std::size_t m_columns;
+        bool m_across;
+    };
+
+public:
+    using shape_type =
+        typename one_axis_less<free_shape<typename mask_type::inner_shape_type>>::type;
+
+    static constexpr const char* name = "mask_slice";
+
+    template <class M>
+    slice_index_rule(M&& m, std::size_t axis, std::size_t index)
+        : m_mask(std::forward<M>(m))
+        , m_shape(xt::uninitialized_shape<shape_type>(m_mask.dimension() - 1))
+        , m_axis(axis)
+        , m_index(index) {
+        const auto& from = m_mask.shape();
+        const auto gone = from.begin() + static_cast<std::ptrdiff_t>(axis);
+        std::copy(gone + 1, from.end(), std::copy(from.begin(), gone, m_shape.begin()));
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto rows() const { return rows_at_index(*this); }
+
+    template <class F>
+    void for_each_term(element_index index, F&& f) const {
+        index.insert(index.begin() + static_cast<std::ptrdiff_t>(m_axis), m_index);
+        f(m_mask, index);
+    }
+
+private:
+    CTM m_mask;
+    shape_type m_shape;
+    std::size_t m_axis;
+    std::size_t m_index;
+};
+} // namespace detail
+
+/// Indices [begin, end) of one axis of a mask, as a mask; the axis stays. In Python, m[begin:end]
+/// for axis 0.
+///
+/// axis: negative ones are counted from the end. The slice is as lazy as its mask: it stores
+/// nothing, and answers with the mask's own words, extents and solid ranges, so that a row of it
+/// costs a row of the mask. It is held by reference if it has a name. Throws std::out_of_range for
+/// an axis that the mask does not have, or unless 0 <= begin <= end <= its extent.
+///
+///     auto causal = xmask::keep_causal(4096, 4096);
+///     auto last = xmask::mask_slice(causal, 0, 4000, 4096);    // the last 96 queries see all keys before them
+///     auto near = xmask::mask_slice(last, 1, 3000, 4096);      // of the last 1096 keys
+template <class M, std::integral A, std::integral B, std::integral E>
+auto mask_slice(M&& m, A axis, B begin, E end) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
+        const auto extent = static_cast<std::size_t>(m.shape()[at]);
+        if (std::cmp_less(begin, 0) || std::cmp_less(end, begin) || std::cmp_greater(end, extent))
+            [[unlikely]] {
+            detail::throw_out_of_range(
+                "mask_slice", "the range [", begin, ", ", end, ") of axis ", at,
+                " is not within [0, ", extent, ")"
+            );
+        }
+        using rule = detail::slice_range_rule<detail::closure_t<M>>;
+        return mask(rule(
+            std::forward<M>(m), at, static_cast<std::size_t>(begin), static_cast<std::size_t>(end)
+        ));
     }
 }
+
+/// One index of an axis of a mask, as a mask without this axis. In Python, m[index] for axis 0.
+///
+/// As the range above; but of the last axis, an element costs one of the mask's rows. Throws
+/// std::out_of_range for an axis that the mask does not have, or an index outside of it.
+///
+///     auto row = xmask::mask_slice(xmask::keep_causal(3, 4), 0, 1);    // 1 1 0 0
+template <class M, std::integral A, std::integral I>
+auto mask_slice(M&& m, A axis, I index) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
+        const auto extent = static_cast<std::size_t>(m.shape()[at]);
+        if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, extent)) [[unlikely]] {
+            detail::throw_out_of_range(
+                "mask_slice", "index ", index, " of axis ", at, " is outside of [0, ", extent, ")"
+            );
+        }
+        using rule = detail::slice_index_rule<detail::closure_t<M>>;
+        return mask(rule(std::forward<M>(m), at, static_cast<std::size_t>(index)));
+    }
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,138 +17,122 @@
 #include "../core/simd.hpp"
 
 /// @file
-/// Sums over what a mask keeps: accumulated in double, or in 64-bit integers, whatever the elements are.
+/// Sums over what a mask keeps: accumulated in double, or in 64-bit integers, whatever the elements
+/// are.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// What elements of T are summed in.
-    template <class T>
-    using sum_t = std::conditional_t<
-        std::is_floating_point_v<T>,
-        std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
-        std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+namespace xmask::inline XMASK_ABI::detail {
+/// What elements of T are summed in.
+template <class T>
+using sum_t = std::conditional_t<
+    std::is_floating_point_v<T>, std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
+    std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
-    /// Adds registers of T in double.
-    template <class T>
-    class register_sum
-    {
-    public:
-
-        XMASK_INLINE void add(const lanes<T>& x) noexcept
-        {
-            if constexpr (std::is_same_v<T, float>)
-            {
-                const auto wide = widen(x);
-                m_sums[0] += wide[0];
-                m_sums[1] += wide[1];
-            }
-            else
-            {
-                m_sums[0] += x;
-            }
-        }
-
-        /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves first, so that
-        /// one word need not wait for the last. Exact: floats are widened one by one, and only the final rounding of a
-        /// sum is left. Otherwise four by four, after two additions in float: for terms that were rounded themselves.
-        template <bool Exact, class Term>
-        XMASK_INLINE void add_word(Term&& term) noexcept
-        {
-            constexpr std::size_t registers = word_columns / lane_count<T>;
-            if constexpr (std::is_same_v<T, float>)
-            {
-                constexpr std::size_t at_once = Exact ? 1 : 4;
-                const auto next = [&](std::size_t i) XMASK_INLINE_LAMBDA {
-                    if constexpr (Exact)
-                    {
-                        return widen(term(i));
-                    }
-                    else
-                    {
-                        return widen(sum_of_four(term, i));
-                    }
-                };
-                auto wide = next(0);
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    (add_wide(wide, next((I + 1) * at_once)), ...);
-                }(std::make_index_sequence<registers / at_once - 1>());
-                m_sums[0] += wide[0];
-                m_sums[1] += wide[1];
-            }
-            else
-            {
-                auto even = term(0);
-                auto odd = term(1);
-                [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-                    ((even += term(2 * I + 2), odd += term(2 * I + 3)), ...);
-                }(std::make_index_sequence<registers / 2 - 1>());
-                m_sums[0] += even;
-                m_sums[1] += odd;
-            }
-        }
-
-        [[nodiscard]] double total() const noexcept
-        {
-            return xsimd::reduce_add(m_sums[0] + m_sums[1]);
-        }
-
-    private:
-
-        XMASK_INLINE static void add_wide(std::array<lanes<double>, 2>& to, const std::array<lanes<double>, 2>& more) noexcept
-        {
-            to[0] += more[0];
-            to[1] += more[1];
-        }
-
-        template <class Term>
-        XMASK_INLINE static auto sum_of_four(const Term& term, std::size_t i) noexcept
-        {
-            // In the order of memory, which prefetching follows: operands of + have none.
-            const auto a = term(i);
-            const auto b = term(i + 1);
-            const auto c = term(i + 2);
-            const auto d = term(i + 3);
-            return (a + b) + (c + d);
-        }
-
-        std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
-    };
-
-    /// Whether sums of T go through registers.
-    template <class T>
-    inline constexpr bool sums_in_registers = has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
-
-    /// Adds term(k, full) for each register of a block; term gives 0 in lanes that don't count.
-    template <class T, bool Exact, class Count, class Term>
-    XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term)
-    {
-        if constexpr (std::is_same_v<Count, whole_word>)
-        {
-            sum.template add_word<Exact>([&](std::size_t i) XMASK_INLINE_LAMBDA { return term(i * lane_count<T>, std::true_type()); });
-        }
-        else
-        {
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA { sum.add(term(k, full)); });
+/// Adds registers of T in double.
+template <class T>
+class register_sum {
+public:
+    XMASK_INLINE void add(const lanes<T>& x) noexcept {
+        if constexpr (std::is_same_v<T, float>) {
+            const auto wide = widen(x);
+            m_sums[0] += wide[0];
+            m_sums[1] += wide[1];
+        } else {
+            m_sums[0] += x;
         }
     }
 
-    /// Calls f(c, count, bits) for each block of a row's columns [begin, end) that keeps something, in order, up to the last
-    /// column kept.
-    template <class Row, class F>
-    XMASK_INLINE void for_each_kept_block(Row& row, std::size_t begin, std::size_t end, F&& f)
-    {
-        const column_range kept = intersection(row.cursor().extent(), {begin, end});
-        walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            if (bits != 0)
-            {
-                f(c, count, bits);
-            }
+    /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves
+    /// first, so that one word need not wait for the last. Exact: floats are widened one by one,
+    /// and only the final rounding of a sum is left. Otherwise four by four, after two additions in
+    /// float: for terms that were rounded themselves.
+    template <bool Exact, class Term>
+    XMASK_INLINE void add_word(Term&& term) noexcept {
+        constexpr std::size_t registers = word_columns / lane_count<T>;
+        if constexpr (std::is_same_v<T, float>) {
+            constexpr std::size_t at_once = Exact ? 1 : 4;
+            const auto next = [&](std::size_t i) XMASK_INLINE_LAMBDA {
+                if constexpr (Exact) {
+                    return widen(term(i));
+                } else {
+                    return widen(sum_of_four(term, i));
+                }
+            };
+            auto wide = next(0);
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                (add_wide(wide, next((I + 1) * at_once)), ...);
+            }(std::make_index_sequence<registers / at_once - 1>());
+            m_sums[0] += wide[0];
+            m_sums[1] += wide[1];
+        } else {
+            auto even = term(0);
+            auto odd = term(1);
+            [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+                ((even += term(2 * I + 2), odd += term(2 * I + 3)), ...);
+            }(std::make_index_sequence<registers / 2 - 1>());
+            m_sums[0] += even;
+            m_sums[1] += odd;
+        }
+    }
+
+    [[nodiscard]] double total() const noexcept { return xsimd::reduce_add(m_sums[0] + m_sums[1]); }
+
+private:
+    XMASK_INLINE static void add_wide(
+        std::array<lanes<double>, 2>& to, const std::array<lanes<double>, 2>& more
+    ) noexcept {
+        to[0] += more[0];
+        to[1] += more[1];
+    }
+
+    template <class Term>
+    XMASK_INLINE static auto sum_of_four(const Term& term, std::size_t i) noexcept {
+        // In the order of memory, which prefetching follows: operands of + have none.
+        const auto a = term(i);
+        const auto b = term(i + 1);
+        const auto c = term(i + 2);
+        const auto d = term(i + 3);
+        return (a + b) + (c + d);
+    }
+
+    std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
+};
+
+/// Whether sums of T go through registers.
+template <class T>
+inline constexpr bool sums_in_registers =
+    has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
+
+/// Adds term(k, full) for each register of a block; term gives 0 in lanes that don't count.
+template <class T, bool Exact, class Count, class Term>
+XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
+    if constexpr (std::is_same_v<Count, whole_word>) {
+        sum.template add_word<Exact>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return term(i * lane_count<T>, std::true_type());
+        });
+    } else {
+        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            sum.add(term(k, full));
         });
     }
-
-    template <class Row, class F>
-    XMASK_INLINE void for_each_kept_block(Row& row, F&& f)
-    {
-        for_each_kept_block(row, 0, no_end, f);
-    }
 }
+
+/// Calls f(c, count, bits) for each block of a row's columns [begin, end) that keeps something, in
+/// order, up to the last column kept.
+template <class Row, class F>
+XMASK_INLINE void for_each_kept_block(Row& row, std::size_t begin, std::size_t end, F&& f) {
+    const column_range kept = intersection(row.cursor().extent(), {begin, end});
+    walk_blocks(
+        row, kept.begin, kept.end,
+        [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            if (bits != 0) {
+                f(c, count, bits);
+            }
+        }
+    );
+}
+
+template <class Row, class F>
+XMASK_INLINE void for_each_kept_block(Row& row, F&& f) {
+    for_each_kept_block(row, 0, no_end, f);
+}
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -11,183 +11,171 @@
 #include "element_loss.hpp"
 
 /// @file
-/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss.
+/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge
+/// loss.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// What losses of a logit x are made of. Nothing overflows, and nothing is a difference of nearly equal numbers.
-        template <class V>
-        struct logistic
-        {
-            V yes;           ///< 1 / (1 + exp(-x)), the probability of yes
-            V no;            ///< 1 - yes
-            V log_of_yes;    ///< -log(yes) = log(1 + exp(-x))
-            V log_of_no;     ///< -log(no) = log(1 + exp(x))
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// What losses of a logit x are made of. Nothing overflows, and nothing is a difference of nearly
+/// equal numbers.
+template <class V>
+struct logistic {
+    V yes;        ///< 1 / (1 + exp(-x)), the probability of yes
+    V no;         ///< 1 - yes
+    V log_of_yes; ///< -log(yes) = log(1 + exp(-x))
+    V log_of_no;  ///< -log(no) = log(1 + exp(x))
 
-            XMASK_INLINE explicit logistic(const V& x)
-            {
-                const V zero(0);
-                const V one(1);
-                const V small = called::exp(-xsimd::abs(x));
-                const V likely = one / (one + small);
-                const V unlikely = small * likely;
-                const auto positive = x > zero;
-                const V rest = called::log1p(small);
-                yes = xsimd::select(positive, likely, unlikely);
-                no = xsimd::select(positive, unlikely, likely);
-                log_of_yes = rest + xsimd::select(positive, zero, -x);
-                log_of_no = rest + xsimd::select(positive, x, zero);
-            }
-        };
+    XMASK_INLINE explicit logistic(const V& x) {
+        const V zero(0);
+        const V one(1);
+        const V small = called::exp(-xsimd::abs(x));
+        const V likely = one / (one + small);
+        const V unlikely = small * likely;
+        const auto positive = x > zero;
+        const V rest = called::log1p(small);
+        yes = xsimd::select(positive, likely, unlikely);
+        no = xsimd::select(positive, unlikely, likely);
+        log_of_yes = rest + xsimd::select(positive, zero, -x);
+        log_of_no = rest + xsimd::select(positive, x, zero);
+    }
+};
+} // namespace detail
+
+/// -(t log p + (1 - t) log(1 - p)) of a probability p; logarithms are at least -100.
+struct bce_loss {
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        const V least(-100);
+        const V log_yes = detail::called::log(p);
+        const V log_no = detail::called::log1p(-p);
+        return -(
+            t * xsimd::select(log_yes < least, least, log_yes) +
+            (V(1) - t) * xsimd::select(log_no < least, least, log_no)
+        );
     }
 
-    /// -(t log p + (1 - t) log(1 - p)) of a probability p; logarithms are at least -100.
-    struct bce_loss
-    {
-        template <class V>
-        XMASK_INLINE V value(const V& p, const V& t) const
-        {
-            const V least(-100);
-            const V log_yes = detail::called::log(p);
-            const V log_no = detail::called::log1p(-p);
-            return -(t * xsimd::select(log_yes < least, least, log_yes)
-                     + (V(1) - t) * xsimd::select(log_no < least, least, log_no));
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        const V least(constant<V>(1e-12));
+        const V spread = (V(1) - p) * p;
+        return (p - t) / xsimd::select(spread < least, least, spread);
+    }
+};
+
+/// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)).
+struct bce_with_logits_loss {
+    double pos_weight = 1;
+
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        const detail::logistic<V> y(p);
+        return constant<V>(pos_weight) * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        const detail::logistic<V> y(p);
+        return (V(1) - t) * y.yes - constant<V>(pos_weight) * t * y.no;
+    }
+};
+
+/// Binary cross entropy with logits, times (1 - y_t)^gamma and alpha_t.
+struct focal_with_logits_loss {
+    double alpha = 0.25;
+    double gamma = 2;
+
+    void check(const char* name) const {
+        if (!(alpha >= 0 && alpha <= 1) && alpha != -1) [[unlikely]] {
+            detail::throw_invalid(name, "alpha is ", alpha, "; expected 0 to 1, or -1 for none");
         }
-
-        template <class V>
-        XMASK_INLINE V derivative(const V& p, const V& t) const
-        {
-            const V least(constant<V>(1e-12));
-            const V spread = (V(1) - p) * p;
-            return (p - t) / xsimd::select(spread < least, least, spread);
+        if (!(gamma >= 0)) [[unlikely]] {
+            detail::throw_invalid(name, "gamma is ", gamma, "; expected 0 or more");
         }
-    };
+    }
 
-    /// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)).
-    struct bce_with_logits_loss
-    {
-        double pos_weight = 1;
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        const detail::logistic<V> y(p);
+        return weight(t) * detail::power(missed(y, t), gamma) * entropy(y, t);
+    }
 
-        template <class V>
-        XMASK_INLINE V value(const V& p, const V& t) const
-        {
-            const detail::logistic<V> y(p);
-            return constant<V>(pos_weight) * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
-        }
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        const V zero(0);
+        const V one(1);
+        const detail::logistic<V> y(p);
+        const V s = missed(y, t);
+        const V slope = (one - t) * y.yes - t * y.no;
+        // The derivative of log s; where s underflows, so does what it multiplies.
+        const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
+        return weight(t) * detail::power(s, gamma) *
+               (slope + constant<V>(gamma) * entropy(y, t) * rate);
+    }
 
-        template <class V>
-        XMASK_INLINE V derivative(const V& p, const V& t) const
-        {
-            const detail::logistic<V> y(p);
-            return (V(1) - t) * y.yes - constant<V>(pos_weight) * t * y.no;
-        }
-    };
+private:
+    template <class V>
+    XMASK_INLINE static V missed(const detail::logistic<V>& y, const V& t) {
+        return t * y.no + (V(1) - t) * y.yes;
+    }
 
-    /// Binary cross entropy with logits, times (1 - y_t)^gamma and alpha_t.
-    struct focal_with_logits_loss
-    {
-        double alpha = 0.25;
-        double gamma = 2;
+    template <class V>
+    XMASK_INLINE static V entropy(const detail::logistic<V>& y, const V& t) {
+        return t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+    }
 
-        void check(const char* name) const
-        {
-            if (!(alpha >= 0 && alpha <= 1) && alpha != -1) [[unlikely]]
-            {
-                detail::throw_invalid(name, "alpha is ", alpha, "; expected 0 to 1, or -1 for none");
-            }
-            if (!(gamma >= 0)) [[unlikely]]
-            {
-                detail::throw_invalid(name, "gamma is ", gamma, "; expected 0 or more");
-            }
-        }
+    template <class V>
+    XMASK_INLINE V weight(const V& t) const {
+        return alpha < 0 ? V(1) : V(constant<V>(alpha) * t + constant<V>(1 - alpha) * (V(1) - t));
+    }
+};
 
-        template <class V>
-        XMASK_INLINE V value(const V& p, const V& t) const
-        {
-            const detail::logistic<V> y(p);
-            return weight(t) * detail::power(missed(y, t), gamma) * entropy(y, t);
-        }
+/// max(0, margin - t p), t being -1 or 1.
+struct hinge_loss {
+    double margin = 1;
 
-        template <class V>
-        XMASK_INLINE V derivative(const V& p, const V& t) const
-        {
-            const V zero(0);
-            const V one(1);
-            const detail::logistic<V> y(p);
-            const V s = missed(y, t);
-            const V slope = (one - t) * y.yes - t * y.no;
-            // The derivative of log s; where s underflows, so does what it multiplies.
-            const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
-            return weight(t) * detail::power(s, gamma) * (slope + constant<V>(gamma) * entropy(y, t) * rate);
-        }
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        const V short_of = constant<V>(margin) - t * p;
+        return xsimd::select(short_of < V(0), V(0), short_of);
+    }
 
-    private:
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return xsimd::select(constant<V>(margin) - t * p > V(0), -t, V(0));
+    }
+};
 
-        template <class V>
-        XMASK_INLINE static V missed(const detail::logistic<V>& y, const V& t)
-        {
-            return t * y.no + (V(1) - t) * y.yes;
-        }
+/// Binary cross entropy of probabilities, as PyTorch's binary_cross_entropy: -(t log p + (1 - t)
+/// log(1 - p)), the logarithms being at least -100; gradient (p - t) / max(p (1 - p), 1e-12).
+/// Probabilities outside of [0, 1] give NaN. With logits at hand, masked_bce_with_logits is more
+/// accurate. element_loss says what the arguments are.
+///
+///     double mean = xmask::masked_bce(probability, label, m).mean();
+inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
 
-        template <class V>
-        XMASK_INLINE static V entropy(const detail::logistic<V>& y, const V& t)
-        {
-            return t * y.log_of_yes + (V(1) - t) * y.log_of_no;
-        }
+/// Binary cross entropy of logits, as PyTorch's binary_cross_entropy_with_logits: with y = 1 / (1 +
+/// exp(-p)),
+/// -(pos_weight t log y + (1 - t) log(1 - y)), computed so that no logit overflows. Options: pos_weight = 1, of
+/// positive targets. element_loss says what the arguments are.
+///
+///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
+inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits"
+);
 
-        template <class V>
-        XMASK_INLINE V weight(const V& t) const
-        {
-            return alpha < 0 ? V(1) : V(constant<V>(alpha) * t + constant<V>(1 - alpha) * (V(1) - t));
-        }
-    };
+/// The focal loss of logits, as torchvision's sigmoid_focal_loss: with y = 1 / (1 + exp(-p)) and
+/// y_t = t y + (1 - t) (1 - y), binary cross entropy times (1 - y_t)^gamma times alpha t + (1 -
+/// alpha) (1 - t) (Lin et al., Focal loss for dense object detection, 2017). Options: alpha = 0.25,
+/// 0 to 1, or -1 for no such factor; gamma = 2, 0 or more. element_loss says what the arguments
+/// are.
+///
+///     double mean = xmask::masked_focal_with_logits(scores, label, m, {.alpha = -1, .gamma = 2}).mean();
+inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits(
+    "masked_focal_with_logits"
+);
 
-    /// max(0, margin - t p), t being -1 or 1.
-    struct hinge_loss
-    {
-        double margin = 1;
-
-        template <class V>
-        XMASK_INLINE V value(const V& p, const V& t) const
-        {
-            const V short_of = constant<V>(margin) - t * p;
-            return xsimd::select(short_of < V(0), V(0), short_of);
-        }
-
-        template <class V>
-        XMASK_INLINE V derivative(const V& p, const V& t) const
-        {
-            return xsimd::select(constant<V>(margin) - t * p > V(0), -t, V(0));
-        }
-    };
-
-    /// Binary cross entropy of probabilities, as PyTorch's binary_cross_entropy: -(t log p + (1 - t) log(1 - p)), the
-    /// logarithms being at least -100; gradient (p - t) / max(p (1 - p), 1e-12). Probabilities outside of [0, 1] give
-    /// NaN. With logits at hand, masked_bce_with_logits is more accurate. element_loss says what the arguments are.
-    ///
-    ///     double mean = xmask::masked_bce(probability, label, m).mean();
-    inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
-
-    /// Binary cross entropy of logits, as PyTorch's binary_cross_entropy_with_logits: with y = 1 / (1 + exp(-p)),
-    /// -(pos_weight t log y + (1 - t) log(1 - y)), computed so that no logit overflows. Options: pos_weight = 1, of
-    /// positive targets. element_loss says what the arguments are.
-    ///
-    ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
-    inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits");
-
-    /// The focal loss of logits, as torchvision's sigmoid_focal_loss: with y = 1 / (1 + exp(-p)) and
-    /// y_t = t y + (1 - t) (1 - y), binary cross entropy times (1 - y_t)^gamma times alpha t + (1 - alpha) (1 - t) (Lin
-    /// et al., Focal loss for dense object detection, 2017). Options: alpha = 0.25, 0 to 1, or -1 for no such factor;
-    /// gamma = 2, 0 or more. element_loss says what the arguments are.
-    ///
-    ///     double mean = xmask::masked_focal_with_logits(scores, label, m, {.alpha = -1, .gamma = 2}).mean();
-    inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits("masked_focal_with_logits");
-
-    /// The hinge loss max(0, margin - t p), as Keras' and torchmetrics'; targets are -1 and 1. Options: margin = 1.
-    /// element_loss says what the arguments are.
-    ///
-    ///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
-    inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
-}
+/// The hinge loss max(0, margin - t p), as Keras' and torchmetrics'; targets are -1 and 1. Options:
+/// margin = 1. element_loss says what the arguments are.
+///
+///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
+inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -27,589 +27,546 @@
 #include "softmax.hpp"
 
 /// @file
-/// Losses of a class for each position: cross entropy of logits, and negative log-likelihood of log-probabilities.
+/// Losses of a class for each position: cross entropy of logits, and negative log-likelihood of
+/// log-probabilities.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Options of masked_cross_entropy.
-    struct cross_entropy_options
-    {
-        /// How much of a target is spread evenly over the classes, 0 to 1 (Szegedy et al., Rethinking the Inception
-        /// architecture, 2016).
-        double label_smoothing = 0;
+namespace xmask::inline XMASK_ABI {
+/// Options of masked_cross_entropy.
+struct cross_entropy_options {
+    /// How much of a target is spread evenly over the classes, 0 to 1 (Szegedy et al., Rethinking
+    /// the Inception architecture, 2016).
+    double label_smoothing = 0;
 
-        /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM, 2022).
-        double z_loss = 0;
+    /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM,
+    /// 2022).
+    double z_loss = 0;
 
-        /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of its mask alone: where
-        /// ignored targets are not to count there either, write balanced(m && keep_not_equal(target, -100)).
-        std::optional<std::int64_t> ignore = std::nullopt;
+    /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of
+    /// its mask alone: where ignored targets are not to count there either, write balanced(m &&
+    /// keep_not_equal(target, -100)).
+    std::optional<std::int64_t> ignore = std::nullopt;
 
-        /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's class.
-        xt::xtensor<double, 1> class_weights = {};
+    /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's
+    /// class.
+    xt::xtensor<double, 1> class_weights = {};
 
-        /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an element of its own.
-        std::optional<bitmask> classes = std::nullopt;
-    };
+    /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an
+    /// element of its own.
+    std::optional<bitmask> classes = std::nullopt;
+};
 
-    /// Options of masked_nll.
-    struct nll_options
-    {
-        std::optional<std::int64_t> ignore = std::nullopt;  ///< a target that does not count
-        xt::xtensor<double, 1> class_weights = {};          ///< a weight for each class, or none: all weigh 1
-    };
+/// Options of masked_nll.
+struct nll_options {
+    std::optional<std::int64_t> ignore = std::nullopt; ///< a target that does not count
+    xt::xtensor<double, 1> class_weights = {}; ///< a weight for each class, or none: all weigh 1
+};
 
-    namespace detail
-    {
-        /// Throws std::invalid_argument for class weights that are not one a class.
-        inline void require_class_weights(const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes)
-        {
-            if (weights.size() != 0 && weights.size() != classes) [[unlikely]]
-            {
-                throw_invalid(function, weights.size(), " class weights; expected ", classes, ", one a class");
-            }
-        }
+namespace detail {
+/// Throws std::invalid_argument for class weights that are not one a class.
+inline void require_class_weights(
+    const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes
+) {
+    if (weights.size() != 0 && weights.size() != classes) [[unlikely]] {
+        throw_invalid(
+            function, weights.size(), " class weights; expected ", classes, ", one a class"
+        );
+    }
+}
 
-        inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept
-        {
-            return weights.size() == 0 ? 1 : weights.data()[target];
-        }
+inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept {
+    return weights.size() == 0 ? 1 : weights.data()[target];
+}
 
-        /// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest), and w (x - largest).
-        template <class T>
-        struct smoothed_terms : exp_terms<T, false>
-        {
-            static constexpr std::size_t sums = 2;
+/// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest), and w
+/// (x - largest).
+template <class T>
+struct smoothed_terms : exp_terms<T, false> {
+    static constexpr std::size_t sums = 2;
 
-            template <class V>
-            XMASK_INLINE static V first(const V& x, const V& /*w*/) noexcept
-            {
-                return x;
-            }
+    template <class V>
+    XMASK_INLINE static V first(const V& x, const V& /*w*/) noexcept {
+        return x;
+    }
 
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& largest, const V& x, const V& w) noexcept
-            {
-                return I == 0 ? exp_nonpositive(x - largest) : w * (x - largest);
-            }
-        };
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& largest, const V& x, const V& w) noexcept {
+        return I == 0 ? exp_nonpositive(x - largest) : w * (x - largest);
+    }
+};
 
-        /// What the rows of logits have in common where options ask for nothing but a z-loss.
-        template <class T, class Logits>
-        class plain_entropy
-        {
-        public:
+/// What the rows of logits have in common where options ask for nothing but a z-loss.
+template <class T, class Logits>
+class plain_entropy {
+public:
+    using terms = exp_terms<T, false>;
 
-            using terms = exp_terms<T, false>;
+    plain_entropy(Logits logits, std::size_t classes)
+        : m_logits(std::move(logits)), m_classes(classes) {}
 
-            plain_entropy(Logits logits, std::size_t classes)
-                : m_logits(std::move(logits))
-                , m_classes(classes)
-            {
-            }
+    [[nodiscard]] double logit(std::size_t position, std::size_t target) const {
+        return static_cast<double>(read_at(m_logits, position, target));
+    }
 
-            [[nodiscard]] double logit(std::size_t position, std::size_t target) const
-            {
-                return static_cast<double>(read_at(m_logits, position, target));
-            }
+    [[nodiscard]] auto row(std::size_t position) const {
+        return bundle_row<range_cursor, row_t<Logits>>(
+            range_cursor({0, m_classes}), m_logits.row(position)
+        );
+    }
 
-            [[nodiscard]] auto row(std::size_t position) const
-            {
-                return bundle_row<range_cursor, row_t<Logits>>(range_cursor({0, m_classes}), m_logits.row(position));
-            }
+    [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept {
+        return true;
+    }
 
-            [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept
-            {
-                return true;
-            }
+    /// What a counted position adds besides the entropy of its target; there is no smoothing.
+    [[nodiscard]] static double smoothing(
+        std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/
+    ) noexcept {
+        return 0;
+    }
 
-            /// What a counted position adds besides the entropy of its target; there is no smoothing.
-            [[nodiscard]] static double smoothing(std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/) noexcept
-            {
-                return 0;
-            }
+    [[nodiscard]] static double smoothing_slope(std::size_t /*position*/) noexcept { return 0; }
 
-            [[nodiscard]] static double smoothing_slope(std::size_t /*position*/) noexcept
-            {
-                return 0;
-            }
+    static void subtract_smoothing(std::size_t /*position*/, T* /*to*/, double /*scale*/) noexcept {
+    }
 
-            static void subtract_smoothing(std::size_t /*position*/, T* /*to*/, double /*scale*/) noexcept
-            {
-            }
+private:
+    Logits m_logits;
+    std::size_t m_classes;
+};
 
-        private:
-
-            Logits m_logits;
-            std::size_t m_classes;
-        };
-
-        /// The weights of the classes, and which of them there are.
-        template <class T>
-        struct class_table
-        {
-            template <class S>
-            class_table(const char* function, const S& shape, const cross_entropy_options& options)
-                : weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
-                , classes(options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape))))
-            {
-                require_broadcast(function, "a mask over classes", classes.shape(), shape);
-                if (options.class_weights.size() == 0)
-                {
-                    weights.fill(T(1));
-                }
-                else
-                {
-                    std::ranges::transform(options.class_weights, weights.begin(), [](double w) { return static_cast<T>(w); });
-                }
-            }
-
-            xt::xtensor<T, 1> weights;
-            bitmask classes;
-        };
-
-        /// The same with smoothing, class weights and a mask over classes. The smoothed part of position i is
-        /// smoothing / (number of classes) * sum over classes of w (log_sum - x).
-        template <class T, class Logits>
-        class smoothed_entropy
-        {
-        public:
-
-            using terms = smoothed_terms<T>;
-
-            template <class S>
-            smoothed_entropy(Logits logits, const class_table<T>& table, const S& shape, double smoothing)
-                : m_logits(std::move(logits))
-                , m_table(&table)
-                , m_masks(table.classes, shape)
-                , m_rows(table.weights, shape)
-                , m_smoothing(smoothing)
-            {
-            }
-
-            [[nodiscard]] double logit(std::size_t position, std::size_t target) const
-            {
-                return static_cast<double>(read_at(m_logits, position, target));
-            }
-
-            [[nodiscard]] auto row(std::size_t position) const
-            {
-                using cursor = typename mask_rows<bitmask>::cursor;
-                return bundle_row<cursor, row_t<Logits>, memory_row<T>>(
-                    m_masks.row(position), m_logits.row(position), m_rows.row(position)
-                );
-            }
-
-            [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const
-            {
-                return kept(m_masks.row(position), target);
-            }
-
-            [[nodiscard]] double smoothing(std::size_t position, double log_sum, const line_sums<terms>& line) const
-            {
-                const auto [count, weight] = classes_of(position);
-                const double over_largest = log_sum - static_cast<double>(line.shift);
-                return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * (weight * over_largest - line.sums[1]);
-            }
-
-            /// The factor of the softmax in the gradient of the smoothed part.
-            [[nodiscard]] double smoothing_slope(std::size_t position) const
-            {
-                const auto [count, weight] = classes_of(position);
-                return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * weight;
-            }
-
-            /// Subtracts what is not the softmax of that gradient.
-            void subtract_smoothing(std::size_t position, T* to, double scale) const
-            {
-                if (m_smoothing == 0)
-                {
-                    return;
-                }
-                const auto cursor = m_masks.row(position);
-                const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
-                for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns)
-                {
-                    for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
-                    {
-                        to[c + lowest_bit(bits)] -= factor * m_table->weights.data()[c + lowest_bit(bits)];
-                    }
-                }
-            }
-
-        private:
-
-            struct class_sums
-            {
-                double count = 0;
-                double weight = 0;
-            };
-
-            /// The classes of a position and their weights; one mask row is mostly that of all positions.
-            [[nodiscard]] class_sums classes_of(std::size_t position) const
-            {
-                if (m_smoothing == 0)
-                {
-                    return {};
-                }
-                if (m_table->classes.dimension() > 1 || !m_known)
-                {
-                    m_sums = {};
-                    const auto cursor = m_masks.row(position);
-                    for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns)
-                    {
-                        for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1)
-                        {
-                            m_sums.count += 1;
-                            m_sums.weight += static_cast<double>(m_table->weights.data()[c + lowest_bit(bits)]);
-                        }
-                    }
-                    m_known = true;
-                }
-                return m_sums;
-            }
-
-            Logits m_logits;
-            const class_table<T>* m_table;
-            mask_rows<bitmask> m_masks;
-            memory_rows<T> m_rows;
-            double m_smoothing;
-            mutable class_sums m_sums;
-            mutable bool m_known = false;
-        };
-
-        /// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer that is copied there.
-        template <class T, class G>
-        class class_gradient
-        {
-            using traits = gradient_traits<G>;
-
-        public:
-
-            class_gradient(G& gradient, std::size_t classes)
-                : m_writer(traits::target(gradient))
-                , m_buffer(m_writer.in_place() ? 0 : classes)
-                , m_classes(classes)
-                , m_scale(traits::scale(gradient))
-            {
-            }
-
-            [[nodiscard]] double scale() const noexcept
-            {
-                return m_scale;
-            }
-
-            [[nodiscard]] T* begin(std::size_t row)
-            {
-                m_writer.seek(row);
-                return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
-            }
-
-            void end()
-            {
-                for (std::size_t c = 0; c < m_buffer.size(); c += word_columns)
-                {
-                    const std::size_t count = std::min(word_columns, m_buffer.size() - c);
-                    std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
-                    m_writer.commit(c, count);
-                }
-            }
-
-            void clear(std::size_t row)
-            {
-                T* to = begin(row);
-                fill_columns(to, to + m_classes, T(0));
-                end();
-            }
-
-        private:
-
-            row_writer<T, typename traits::container> m_writer;
-            std::vector<T> m_buffer;
-            std::size_t m_classes;
-            double m_scale;
-        };
-
-        template <class T>
-        class class_gradient<T, const no_gradient>
-        {
-        public:
-
-            class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept
-            {
-            }
-
-            void clear(std::size_t /*row*/) const noexcept
-            {
-            }
-        };
-
-        /// The sum of the losses of the positions [first, last), and the gradient if asked for; visit(position, loss) is called
-        /// for each position that counts.
-        template <class T, class Entropy, class Positions, class G, class Visit>
-        loss sum_of_entropies(
-            const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
-            const cross_entropy_options& options, [[maybe_unused]] std::size_t classes, G& gradient, Visit&& visit
-        )
-        {
-            class_gradient<T, G> result(gradient, classes);
-            const typename Entropy::terms terms;
-            const double hard = 1 - options.label_smoothing;
-            loss sum;
-            positions.for_each(
-                first, last,
-                [&](std::size_t position, auto at, double weight) {
-                    const auto target = static_cast<std::size_t>(at);
-                    [[maybe_unused]] T* to = nullptr;
-                    // Before its place is written: the gradient may be the logits' own memory.
-                    const double logit = entropy.logit(position, target);
-                    const auto line = [&] {
-                        if constexpr (wants_gradient<G>)
-                        {
-                            to = result.begin(position);
-                            return store_terms(terms, entropy.row(position), to, classes);
-                        }
-                        else
-                        {
-                            return sums_of_row(terms, entropy.row(position));
-                        }
-                    }();
-                    const double log_sum = std::log(line.sums[0]) + static_cast<double>(line.shift);
-                    const double own = class_weight(options.class_weights, target);
-                    const double value = hard * own * (log_sum - logit) + entropy.smoothing(position, log_sum, line)
-                                         + options.z_loss * log_sum * log_sum;
-                    const loss one{weight * value, weight * own};
-                    visit(position, one);
-                    sum += one;
-                    if constexpr (wants_gradient<G>)
-                    {
-                        const double scale = weight * result.scale();
-                        const double slope = hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
-                        scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
-                        to[target] -= static_cast<T>(scale * hard * own);
-                        entropy.subtract_smoothing(position, to, scale);
-                        result.end();
-                    }
-                },
-                [&](std::size_t position) { result.clear(position); }
-            );
-            return sum;
-        }
-
-        inline void require_entropy_options(const char* function, const cross_entropy_options& options, std::size_t classes)
-        {
-            if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) [[unlikely]]
-            {
-                throw_invalid(function, "label_smoothing ", options.label_smoothing, " is outside of [0, 1]");
-            }
-            if (!(options.z_loss >= 0)) [[unlikely]]
-            {
-                throw_invalid(function, "z_loss ", options.z_loss, "; expected 0 or more");
-            }
-            require_class_weights(function, options.class_weights, classes);
-        }
-
-        /// Checks all there is to check, then sums the losses, visits that of each counted position, and writes the gradient.
-        template <class P, class Q, class M, class G, class Visit>
-        loss cross_entropy(
-            const char* function, const P& prediction, const Q& target, const M& m, const cross_entropy_options& options, G& gradient,
-            Visit&& visit
-        )
-        {
-            using T = std::remove_cv_t<value_type_t<P>>;
-            using logits = decltype(make_operand<T>(prediction, prediction.shape()));
-            require_class_shapes(function, prediction, target, m);
-            const auto& shape = prediction.shape();
-            const std::size_t classes = columns_of(shape);
-            require_entropy_options(function, options, classes);
-            const auto positions = positions_of(m, target, options.ignore);
-            const auto run = [&](const auto& entropy) {
-                require_targets(function, positions, target.shape(), classes, [&](std::size_t position, std::size_t at) {
-                    return entropy.has_class(position, at);
-                });
-                resize_gradient(function, gradient, shape);
-                return sum_over_positions(
-                    entropy, positions, classes, [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                        return sum_of_entropies<T>(rows, some, first, last, options, classes, gradient, visit);
-                    }
-                );
-            };
-            if (options.label_smoothing == 0 && !options.classes.has_value())
-            {
-                return run(plain_entropy<T, logits>(make_operand<T>(prediction, shape), classes));
-            }
-            const class_table<T> table(function, shape, options);
-            return run(smoothed_entropy<T, logits>(make_operand<T>(prediction, shape), table, shape, options.label_smoothing));
-        }
-
-        /// The same of log-probabilities.
-        template <class T, class Logs, class Positions, class G, class Visit>
-        loss sum_of_likelihoods(
-            const Logs& logs, const Positions& positions, std::size_t first, std::size_t last, const nll_options& options,
-            std::size_t classes, G& gradient, Visit&& visit
-        )
-        {
-            class_gradient<T, G> result(gradient, classes);
-            loss sum;
-            positions.for_each(
-                first, last,
-                [&](std::size_t position, auto at, double weight) {
-                    const auto target = static_cast<std::size_t>(at);
-                    const double own = weight * class_weight(options.class_weights, target);
-                    // Before its place is written: the gradient may be the prediction's own memory.
-                    const loss one{-own * static_cast<double>(read_at(logs, position, target)), own};
-                    visit(position, one);
-                    sum += one;
-                    if constexpr (wants_gradient<G>)
-                    {
-                        T* to = result.begin(position);
-                        fill_columns(to, to + classes, T(0));
-                        to[target] = static_cast<T>(-own * result.scale());
-                        result.end();
-                    }
-                },
-                [&](std::size_t position) { result.clear(position); }
-            );
-            return sum;
-        }
-
-        /// As cross_entropy, of log-probabilities.
-        template <class P, class Q, class M, class G, class Visit>
-        loss log_likelihood(
-            const char* function, const P& prediction, const Q& target, const M& m, const nll_options& options, G& gradient, Visit&& visit
-        )
-        {
-            using T = std::remove_cv_t<value_type_t<P>>;
-            require_class_shapes(function, prediction, target, m);
-            const auto& shape = prediction.shape();
-            const std::size_t classes = columns_of(shape);
-            require_class_weights(function, options.class_weights, classes);
-            const auto positions = positions_of(m, target, options.ignore);
-            require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) { return true; });
-            resize_gradient(function, gradient, shape);
-            return sum_over_positions(
-                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
-                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
-                    return sum_of_likelihoods<T>(logs, some, first, last, options, classes, gradient, visit);
-                }
-            );
+/// The weights of the classes, and which of them there are.
+template <class T>
+struct class_table {
+    template <class S>
+    class_table(const char* function, const S& shape, const cross_entropy_options& options)
+        : weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
+        , classes(
+              options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape)))
+          ) {
+        require_broadcast(function, "a mask over classes", classes.shape(), shape);
+        if (options.class_weights.size() == 0) {
+            weights.fill(T(1));
+        } else {
+            std::ranges::transform(options.class_weights, weights.begin(), [](double w) {
+                return static_cast<T>(w);
+            });
         }
     }
 
-    /// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like all losses:
-    /// (prediction, target, what counts, options, gradient), of which the last two may be left out.
-    ///
-    /// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there, and such a view of the
-    /// gradient. target: the class of each position, integers of the prediction's shape without that axis. What counts: a mask
-    /// that broadcasts into the target, real weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is
-    /// given the prediction's shape and the gradient of the sum, 0 for positions that do not count; or scaled(tensor, factor).
-    /// A position that does not count is not looked at, so its target may be anything, -100 too. The loss's weight is the
-    /// number of positions that count, or the sum of their weights, each times the weight of its target's class.
-    /// Throws std::invalid_argument where shapes or options do not fit, std::out_of_range for the target of a counted
-    /// position outside of the classes; before anything is written.
-    ///
-    ///     // (batch, classes, positions), as PyTorch has them
-    ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
-    ///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
-    template <class Options>
-    class class_loss
-    {
-        static constexpr bool of_logits = std::same_as<Options, cross_entropy_options>;
-        static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
+    xt::xtensor<T, 1> weights;
+    bitmask classes;
+};
 
-    public:
+/// The same with smoothing, class weights and a mask over classes. The smoothed part of position i
+/// is smoothing / (number of classes) * sum over classes of w (log_sum - x).
+template <class T, class Logits>
+class smoothed_entropy {
+public:
+    using terms = smoothed_terms<T>;
 
-        template <class P, class Q, class M>
-        loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
-        {
-            const detail::no_gradient none{};
-            return sum(prediction, target, m, options, none);
+    template <class S>
+    smoothed_entropy(Logits logits, const class_table<T>& table, const S& shape, double smoothing)
+        : m_logits(std::move(logits))
+        , m_table(&table)
+        , m_masks(table.classes, shape)
+        , m_rows(table.weights, shape)
+        , m_smoothing(smoothing) {}
+
+    [[nodiscard]] double logit(std::size_t position, std::size_t target) const {
+        return static_cast<double>(read_at(m_logits, position, target));
+    }
+
+    [[nodiscard]] auto row(std::size_t position) const {
+        using cursor = typename mask_rows<bitmask>::cursor;
+        return bundle_row<cursor, row_t<Logits>, memory_row<T>>(
+            m_masks.row(position), m_logits.row(position), m_rows.row(position)
+        );
+    }
+
+    [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const {
+        return kept(m_masks.row(position), target);
+    }
+
+    [[nodiscard]] double smoothing(
+        std::size_t position, double log_sum, const line_sums<terms>& line
+    ) const {
+        const auto [count, weight] = classes_of(position);
+        const double over_largest = log_sum - static_cast<double>(line.shift);
+        return m_smoothing == 0 || count == 0
+                   ? 0
+                   : m_smoothing / count * (weight * over_largest - line.sums[1]);
+    }
+
+    /// The factor of the softmax in the gradient of the smoothed part.
+    [[nodiscard]] double smoothing_slope(std::size_t position) const {
+        const auto [count, weight] = classes_of(position);
+        return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * weight;
+    }
+
+    /// Subtracts what is not the softmax of that gradient.
+    void subtract_smoothing(std::size_t position, T* to, double scale) const {
+        if (m_smoothing == 0) {
+            return;
         }
-
-        template <class P, class Q, class M, class G>
-            requires(!std::same_as<std::remove_cvref_t<G>, Options>)
-        loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const
-        {
-            return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
-        }
-
-        template <class P, class Q, class M, class G>
-        loss operator()(const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient) const
-        {
-            if constexpr (detail::require_gradient<G>())
-            {
-                return sum(prediction, target, m, options, gradient);
-            }
-            else
-            {
-                return {};
-            }
-        }
-
-        /// The losses of single positions, an array of the target's shape; 0 for positions that do not count. With masked_sum
-        /// and masked_mean, a loss of each row, or along any axes. Not lazy: targets are checked first.
-        ///
-        ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
-        template <class P, class Q, class M>
-        auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const
-        {
-            if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
-            {
-                using T = std::remove_cv_t<value_type_t<P>>;
-                auto losses = xt::xarray<T>::from_shape(target.shape());
-                losses.fill(T(0));
-                const detail::no_gradient none{};
-                visit(prediction, target, m, options, none, [&](std::size_t position, const loss& one) {
-                    losses.data()[position] = static_cast<T>(one.sum);
-                });
-                return losses;
+        const auto cursor = m_masks.row(position);
+        const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
+        for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns) {
+            for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1) {
+                to[c + lowest_bit(bits)] -= factor * m_table->weights.data()[c + lowest_bit(bits)];
             }
         }
+    }
 
-    private:
-
-        template <class P, class Q, class M, class G>
-        static loss sum(const P& prediction, const Q& target, const M& m, const Options& options, G& gradient)
-        {
-            if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>())
-            {
-                return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
-            }
-            else
-            {
-                return {};
-            }
-        }
-
-        /// The loss; calls f(position, loss) for each position that counts, and writes the gradient.
-        template <class P, class Q, class M, class G, class F>
-        static loss visit(const P& prediction, const Q& target, const M& m, const Options& options, G& gradient, F&& f)
-        {
-            if constexpr (of_logits)
-            {
-                return detail::cross_entropy(name, prediction, target, m, options, gradient, f);
-            }
-            else
-            {
-                return detail::log_likelihood(name, prediction, target, m, options, gradient, f);
-            }
-        }
+private:
+    struct class_sums {
+        double count = 0;
+        double weight = 0;
     };
 
-    /// Cross entropy, -log softmax(prediction)[target], of real logits; class_loss says what the arguments are.
-    ///
-    /// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1 - e) w[t] (L - x[t])
-    /// + e / (number of classes) * sum(w (L - x)) + z L^2, where L = log(sum(exp(x))): what PyTorch computes, where it has
-    /// the option. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while
-    /// in the cache.
-    ///
-    ///     auto kept = xmask::keep_not_equal(classes, -100);
-    ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
-    ///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
-    inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
+    /// The classes of a position and their weights; one mask row is mostly that of all positions.
+    [[nodiscard]] class_sums classes_of(std::size_t position) const {
+        if (m_smoothing == 0) {
+            return {};
+        }
+        if (m_table->classes.dimension() > 1 || !m_known) {
+            m_sums = {};
+            const auto cursor = m_masks.row(position);
+            for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns) {
+                for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1) {
+                    m_sums.count += 1;
+                    m_sums.weight +=
+                        static_cast<double>(m_table->weights.data()[c + lowest_bit(bits)]);
+                }
+            }
+            m_known = true;
+        }
+        return m_sums;
+    }
 
-    /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says what the arguments are.
-    ///
-    ///     double mean = xmask::masked_nll(log_p, classes, m).mean();
-    inline constexpr class_loss<nll_options> masked_nll;
+    Logits m_logits;
+    const class_table<T>* m_table;
+    mask_rows<bitmask> m_masks;
+    memory_rows<T> m_rows;
+    double m_smoothing;
+    mutable class_sums m_sums;
+    mutable bool m_known = false;
+};
+
+/// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer
+/// that is copied there.
+template <class T, class G>
+class class_gradient {
+    using traits = gradient_traits<G>;
+
+public:
+    class_gradient(G& gradient, std::size_t classes)
+        : m_writer(traits::target(gradient))
+        , m_buffer(m_writer.in_place() ? 0 : classes)
+        , m_classes(classes)
+        , m_scale(traits::scale(gradient)) {}
+
+    [[nodiscard]] double scale() const noexcept { return m_scale; }
+
+    [[nodiscard]] T* begin(std::size_t row) {
+        m_writer.seek(row);
+        return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
+    }
+
+    void end() {
+        for (std::size_t c = 0; c < m_buffer.size(); c += word_columns) {
+            const std::size_t count = std::min(word_columns, m_buffer.size() - c);
+            std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
+            m_writer.commit(c, count);
+        }
+    }
+
+    void clear(std::size_t row) {
+        T* to = begin(row);
+        fill_columns(to, to + m_classes, T(0));
+        end();
+    }
+
+private:
+    row_writer<T, typename traits::container> m_writer;
+    std::vector<T> m_buffer;
+    std::size_t m_classes;
+    double m_scale;
+};
+
+template <class T>
+class class_gradient<T, const no_gradient> {
+public:
+    class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
+
+    void clear(std::size_t /*row*/) const noexcept {}
+};
+
+/// The sum of the losses of the positions [first, last), and the gradient if asked for;
+/// visit(position, loss) is called for each position that counts.
+template <class T, class Entropy, class Positions, class G, class Visit>
+loss sum_of_entropies(
+    const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
+    const cross_entropy_options& options, [[maybe_unused]] std::size_t classes, G& gradient,
+    Visit&& visit
+) {
+    class_gradient<T, G> result(gradient, classes);
+    const typename Entropy::terms terms;
+    const double hard = 1 - options.label_smoothing;
+    loss sum;
+    positions.for_each(
+        first, last,
+        [&](std::size_t position, auto at, double weight) {
+            const auto target = static_cast<std::size_t>(at);
+            [[maybe_unused]] T* to = nullptr;
+            // Before its place is written: the gradient may be the logits' own memory.
+            const double logit = entropy.logit(position, target);
+            const auto line = [&] {
+                if constexpr (wants_gradient<G>) {
+                    to = result.begin(position);
+                    return store_terms(terms, entropy.row(position), to, classes);
+                } else {
+                    return sums_of_row(terms, entropy.row(position));
+                }
+            }();
+            const double log_sum = std::log(line.sums[0]) + static_cast<double>(line.shift);
+            const double own = class_weight(options.class_weights, target);
+            const double value = hard * own * (log_sum - logit) +
+                                 entropy.smoothing(position, log_sum, line) +
+                                 options.z_loss * log_sum * log_sum;
+            const loss one{weight * value, weight * own};
+            visit(position, one);
+            sum += one;
+            if constexpr (wants_gradient<G>) {
+                const double scale = weight * result.scale();
+                const double slope =
+                    hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
+                scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                to[target] -= static_cast<T>(scale * hard * own);
+                entropy.subtract_smoothing(position, to, scale);
+                result.end();
+            }
+        },
+        [&](std::size_t position) { result.clear(position); }
+    );
+    return sum;
 }
+
+inline void require_entropy_options(
+    const char* function, const cross_entropy_options& options, std::size_t classes
+) {
+    if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) [[unlikely]] {
+        throw_invalid(
+            function, "label_smoothing ", options.label_smoothing, " is outside of [0, 1]"
+        );
+    }
+    if (!(options.z_loss >= 0)) [[unlikely]] {
+        throw_invalid(function, "z_loss ", options.z_loss, "; expected 0 or more");
+    }
+    require_class_weights(function, options.class_weights, classes);
+}
+
+/// Checks all there is to check, then sums the losses, visits that of each counted position, and
+/// writes the gradient.
+template <class P, class Q, class M, class G, class Visit>
+loss cross_entropy(
+    const char* function, const P& prediction, const Q& target, const M& m,
+    const cross_entropy_options& options, G& gradient, Visit&& visit
+) {
+    using T = std::remove_cv_t<value_type_t<P>>;
+    using logits = decltype(make_operand<T>(prediction, prediction.shape()));
+    require_class_shapes(function, prediction, target, m);
+    const auto& shape = prediction.shape();
+    const std::size_t classes = columns_of(shape);
+    require_entropy_options(function, options, classes);
+    const auto positions = positions_of(m, target, options.ignore);
+    const auto run = [&](const auto& entropy) {
+        require_targets(
+            function, positions, target.shape(), classes,
+            [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
+        );
+        resize_gradient(function, gradient, shape);
+        return sum_over_positions(
+            entropy, positions, classes,
+            [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                return sum_of_entropies<T>(
+                    rows, some, first, last, options, classes, gradient, visit
+                );
+            }
+        );
+    };
+    if (options.label_smoothing == 0 && !options.classes.has_value()) {
+        return run(plain_entropy<T, logits>(make_operand<T>(prediction, shape), classes));
+    }
+    const class_table<T> table(function, shape, options);
+    return run(smoothed_entropy<T, logits>(
+        make_operand<T>(prediction, shape), table, shape, options.label_smoothing
+    ));
+}
+
+/// The same of log-probabilities.
+template <class T, class Logs, class Positions, class G, class Visit>
+loss sum_of_likelihoods(
+    const Logs& logs, const Positions& positions, std::size_t first, std::size_t last,
+    const nll_options& options, std::size_t classes, G& gradient, Visit&& visit
+) {
+    class_gradient<T, G> result(gradient, classes);
+    loss sum;
+    positions.for_each(
+        first, last,
+        [&](std::size_t position, auto at, double weight) {
+            const auto target = static_cast<std::size_t>(at);
+            const double own = weight * class_weight(options.class_weights, target);
+            // Before its place is written: the gradient may be the prediction's own memory.
+            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own};
+            visit(position, one);
+            sum += one;
+            if constexpr (wants_gradient<G>) {
+                T* to = result.begin(position);
+                fill_columns(to, to + classes, T(0));
+                to[target] = static_cast<T>(-own * result.scale());
+                result.end();
+            }
+        },
+        [&](std::size_t position) { result.clear(position); }
+    );
+    return sum;
+}
+
+/// As cross_entropy, of log-probabilities.
+template <class P, class Q, class M, class G, class Visit>
+loss log_likelihood(
+    const char* function, const P& prediction, const Q& target, const M& m,
+    const nll_options& options, G& gradient, Visit&& visit
+) {
+    using T = std::remove_cv_t<value_type_t<P>>;
+    require_class_shapes(function, prediction, target, m);
+    const auto& shape = prediction.shape();
+    const std::size_t classes = columns_of(shape);
+    require_class_weights(function, options.class_weights, classes);
+    const auto positions = positions_of(m, target, options.ignore);
+    require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
+        return true;
+    });
+    resize_gradient(function, gradient, shape);
+    return sum_over_positions(
+        make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
+        [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
+            return sum_of_likelihoods<T>(
+                logs, some, first, last, options, classes, gradient, visit
+            );
+        }
+    );
+}
+} // namespace detail
+
+/// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like
+/// all losses: (prediction, target, what counts, options, gradient), of which the last two may be
+/// left out.
+///
+/// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there,
+/// and such a view of the gradient. target: the class of each position, integers of the
+/// prediction's shape without that axis. What counts: a mask that broadcasts into the target, real
+/// weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is given the
+/// prediction's shape and the gradient of the sum, 0 for positions that do not count; or
+/// scaled(tensor, factor). A position that does not count is not looked at, so its target may be
+/// anything, -100 too. The loss's weight is the number of positions that count, or the sum of their
+/// weights, each times the weight of its target's class. Throws std::invalid_argument where shapes
+/// or options do not fit, std::out_of_range for the target of a counted position outside of the
+/// classes; before anything is written.
+///
+///     // (batch, classes, positions), as PyTorch has them
+///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
+///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
+template <class Options>
+class class_loss {
+    static constexpr bool of_logits = std::same_as<Options, cross_entropy_options>;
+    static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
+
+public:
+    template <class P, class Q, class M>
+    loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
+        const {
+        const detail::no_gradient none{};
+        return sum(prediction, target, m, options, none);
+    }
+
+    template <class P, class Q, class M, class G>
+        requires(!std::same_as<std::remove_cvref_t<G>, Options>)
+    loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
+        return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
+    }
+
+    template <class P, class Q, class M, class G>
+    loss operator()(
+        const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
+    ) const {
+        if constexpr (detail::require_gradient<G>()) {
+            return sum(prediction, target, m, options, gradient);
+        } else {
+            return {};
+        }
+    }
+
+    /// The losses of single positions, an array of the target's shape; 0 for positions that do not
+    /// count. With masked_sum and masked_mean, a loss of each row, or along any axes. Not lazy:
+    /// targets are checked first.
+    ///
+    ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
+    template <class P, class Q, class M>
+    auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
+        if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>()) {
+            using T = std::remove_cv_t<value_type_t<P>>;
+            auto losses = xt::xarray<T>::from_shape(target.shape());
+            losses.fill(T(0));
+            const detail::no_gradient none{};
+            visit(prediction, target, m, options, none, [&](std::size_t position, const loss& one) {
+                losses.data()[position] = static_cast<T>(one.sum);
+            });
+            return losses;
+        }
+    }
+
+private:
+    template <class P, class Q, class M, class G>
+    static loss sum(
+        const P& prediction, const Q& target, const M& m, const Options& options, G& gradient
+    ) {
+        if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>()) {
+            return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
+        } else {
+            return {};
+        }
+    }
+
+    /// The loss; calls f(position, loss) for each position that counts, and writes the gradient.
+    template <class P, class Q, class M, class G, class F>
+    static loss visit(
+        const P& prediction, const Q& target, const M& m, const Options& options, G& gradient, F&& f
+    ) {
+        if constexpr (of_logits) {
+            return detail::cross_entropy(name, prediction, target, m, options, gradient, f);
+        } else {
+            return detail::log_likelihood(name, prediction, target, m, options, gradient, f);
+        }
+    }
+};
+
+/// Cross entropy, -log softmax(prediction)[target], of real logits; class_loss says what the
+/// arguments are.
+///
+/// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1
+/// - e) w[t] (L - x[t]) + e / (number of classes) * sum(w (L - x)) + z L^2, where L =
+/// log(sum(exp(x))): what PyTorch computes, where it has the option. A mask over classes leaves out
+/// the others, in L too. Logits of a counted position are read twice, while in the cache.
+///
+///     auto kept = xmask::keep_not_equal(classes, -100);
+///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
+///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
+inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
+
+/// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says
+/// what the arguments are.
+///
+///     double mean = xmask::masked_nll(log_p, classes, m).mean();
+inline constexpr class_loss<nll_options> masked_nll;
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,309 +17,286 @@
 #include "weighted.hpp"
 
 /// @file
-/// Element-wise losses: a struct of named options with a value and a derivative becomes a loss, with its gradient, for
-/// any mask, weights, layout and type.
+/// Element-wise losses: a struct of named options with a value and a derivative becomes a loss,
+/// with its gradient, for any mask, weights, layout and type.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// What a loss is made of: value(p, t), and derivative(p, t) by p for a gradient.
-    template <class F, class T>
-    concept element_function = requires(const F& f, const T& x) {
-        { f.value(x, x) } -> std::convertible_to<T>;
-    };
+namespace xmask::inline XMASK_ABI {
+/// What a loss is made of: value(p, t), and derivative(p, t) by p for a gradient.
+template <class F, class T>
+concept element_function = requires(const F& f, const T& x) {
+    { f.value(x, x) } -> std::convertible_to<T>;
+};
 
-    namespace detail
-    {
-        template <class T>
-        loss to_loss(const weighted_sum<T>& total) noexcept
-        {
-            return {static_cast<double>(total.sum), total.weight};
-        }
+namespace detail {
+template <class T>
+loss to_loss(const weighted_sum<T>& total) noexcept {
+    return {static_cast<double>(total.sum), total.weight};
+}
 
-        template <class E>
-        consteval bool is_real()
-        {
-            if constexpr (expression<E>)
-            {
-                return std::is_floating_point_v<std::remove_cv_t<value_type_t<E>>>;
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        template <class E>
-        consteval bool is_numbers()
-        {
-            if constexpr (expression<E> && !mask_expression<E>)
-            {
-                return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        template <class P, class... Q>
-        consteval bool require_real()
-        {
-            constexpr bool fits = is_real<P>() && (is_numbers<Q>() && ...);
-            static_assert(
-                fits, "xmask: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers; "
-                      "convert an integer prediction first."
-            );
-            return fits;
-        }
-
-        /// The type that a loss is computed in: that of its real operands.
-        template <class P, class Q>
-        using loss_element_t = std::conditional_t<
-            std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>,
-            std::common_type_t<value_type_t<P>, value_type_t<Q>>,
-            std::remove_cv_t<value_type_t<P>>>;
-
-        template <class F, class T, class G>
-        consteval bool require_function()
-        {
-            constexpr bool derives = std::is_same_v<std::decay_t<G>, no_gradient> || requires(const F& f, const T& x) {
-                { f.derivative(x, x) } -> std::convertible_to<T>;
-            };
-            static_assert(
-                element_function<F, T> && derives,
-                "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
-                "`derivative(p, t) const`, of numbers."
-            );
-            return element_function<F, T> && derives;
-        }
-
-        template <class G>
-        consteval bool require_gradient()
-        {
-            constexpr bool fits = requires { typename gradient_traits<std::remove_reference_t<G>>::container; }
-                                  && expression<typename gradient_traits<std::remove_reference_t<G>>::container>;
-            static_assert(fits, "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor).");
-            return fits;
-        }
-
-        /// Lets a function refuse its options.
-        template <class F>
-        void check_options(const char* function, const F& f)
-        {
-            if constexpr (requires { f.check(function); })
-            {
-                f.check(function);
-            }
-        }
-
-        template <class F, class P, class Q, class M, class G>
-        loss sum_of_elements(const char* name, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient)
-        {
-            if constexpr (require_real<P, Q>() && require_counted<M>())
-            {
-                using element = loss_element_t<P, Q>;
-                if constexpr (require_function<F, element, G>())
-                {
-                    check_options(name, f);
-                    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
-                    return to_loss(element_sum<element>(name, f, m, gradient, prediction, target));
-                }
-            }
-            return {};
-        }
-
-        /// The value of a loss as a function of xtensor's.
-        template <class T, class F>
-        struct value_functor
-        {
-            F function;
-
-            template <class P, class Q>
-            T operator()(const P& p, const Q& t) const
-            {
-                return static_cast<T>(function.value(static_cast<T>(p), static_cast<T>(t)));
-            }
-
-            template <class V>
-                requires(takes_registers<F, T, V, V>())
-            XMASK_INLINE V simd_apply(const V& p, const V& t) const
-            {
-                return function.value(p, t);
-            }
-        };
-
-        template <class F, class P, class Q, class M>
-        auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m)
-        {
-            if constexpr (require_real<P, Q>() && require_counted<M>())
-            {
-                using element = loss_element_t<P, Q>;
-                if constexpr (require_function<F, element, no_gradient>())
-                {
-                    check_options(name, f);
-                    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
-                    require_counted_shape(name, m, prediction.shape());
-                    using functor = value_functor<element, F>;
-                    auto values = xt::xfunction<functor, closure_t<P>, closure_t<Q>>(
-                        functor{f}, std::forward<P>(prediction), std::forward<Q>(target)
-                    );
-                    if constexpr (weighted_mask_expression<M>)
-                    {
-                        return multiply(
-                            multiply(std::move(values), std::forward<M>(m).weights()), std::forward<M>(m).mask()
-                        );
-                    }
-                    else
-                    {
-                        return multiply(std::move(values), std::forward<M>(m));
-                    }
-                }
-            }
-        }
-    }
-
-    /// A loss of two tensors, made of a function F(p, t) of two numbers and its derivative by the first. F is also the
-    /// loss's options: a struct of named fields, with
-    ///
-    ///    template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
-    ///    template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
-    ///    void check(const char* name) const;                               // if it is there: throws for bad options
-    ///
-    /// Registers take + - * /, comparisons, and xsimd's functions, which take numbers too: xsimd::exp, xsimd::abs,
-    /// xsimd::select(condition, a, b). A function of plain numbers (double value(double, double) const) works as well,
-    /// one element at a time.
-    ///
-    /// All losses are called alike, (prediction, target, what counts, options, gradient), of which the last two may be
-    /// left out:
-    ///
-    ///     xmask::masked_huber(p, t, m);
-    ///     xmask::masked_huber(p, t, m, {.delta = 0.5});
-    ///     xmask::masked_huber(p, t, m, gradient);
-    ///     xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
-    ///
-    /// prediction: a tensor or lazy expression of real numbers. target: one of numbers, of the same shape. What counts:
-    /// a mask that broadcasts into it, real weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that
-    /// is given the prediction's shape and the gradient of the sum by the prediction, 0 where the mask drops; or
-    /// scaled(tensor, factor). Computed in the type of its real operands, summed in double. One pass over what is kept;
-    /// what is dropped is not read. Throws std::invalid_argument where shapes or options do not fit, before anything is
-    /// written.
-    ///
-    /// Reductions: the sum (loss::sum), the mean over what is kept (loss::mean()), the mean of rows' means
-    /// (balanced(m)), none (each).
-    ///
-    /// A loss of your own, here sqrt(1 + (p - t)^2 / s^2) - 1 (Charbonnier et al., Deterministic edge-preserving
-    /// regularization in computed imaging, 1997; the case alpha = 1 of Barron, A general and adaptive robust loss
-    /// function, 2019):
-    ///
-    ///     struct charbonnier_loss
-    ///     {
-    ///         double scale = 1;
-    ///
-    ///         template <class V>
-    ///         V value(const V& p, const V& t) const
-    ///         {
-    ///             const V u = (p - t) / xmask::constant<V>(scale);
-    ///             return u * u / (xsimd::sqrt(u * u + V(1)) + V(1));    // the same, and exact for small u
-    ///         }
-    ///
-    ///         template <class V>
-    ///         V derivative(const V& p, const V& t) const
-    ///         {
-    ///             const V u = (p - t) / xmask::constant<V>(scale);
-    ///             return u / (xsimd::sqrt(u * u + V(1)) * xmask::constant<V>(scale));
-    ///         }
-    ///     };
-    ///     inline constexpr xmask::element_loss<charbonnier_loss> masked_charbonnier("masked_charbonnier");
-    ///     double mean = masked_charbonnier(p, t, m, {.scale = 0.1}, gradient).mean();
-    template <class F>
-    class element_loss
-    {
-    public:
-
-        /// `name` is how errors name it.
-        constexpr explicit element_loss(const char* name) noexcept
-            : m_name(name)
-        {
-        }
-
-        template <class P, class Q, class M>
-        loss operator()(const P& prediction, const Q& target, const M& m, const F& options = {}) const
-        {
-            return detail::sum_of_elements(m_name, options, prediction, target, m, detail::no_gradient());
-        }
-
-        template <class P, class Q, class M, class G>
-            requires(!std::same_as<std::remove_cvref_t<G>, F>)
-        loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const
-        {
-            return (*this)(prediction, target, m, F{}, std::forward<G>(gradient));
-        }
-
-        template <class P, class Q, class M, class G>
-        loss operator()(const P& prediction, const Q& target, const M& m, const F& options, G&& gradient) const
-        {
-            if constexpr (detail::require_gradient<G>())
-            {
-                return detail::sum_of_elements(m_name, options, prediction, target, m, gradient);
-            }
-            else
-            {
-                return {};
-            }
-        }
-
-        /// The losses of single elements, 0 where the mask drops, or times their weights: a lazy tensor of the
-        /// prediction's shape. With masked_sum and masked_mean, a loss of each row, or along any axes.
-        ///
-        ///     xt::xarray<float> losses = xmask::masked_mse.each(p, t, m);
-        ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
-        template <class P, class Q, class M>
-        auto each(P&& prediction, Q&& target, M&& m, const F& options = {}) const
-        {
-            return detail::each_element(
-                m_name, options, std::forward<P>(prediction), std::forward<Q>(target), std::forward<M>(m)
-            );
-        }
-
-    private:
-
-        const char* m_name;
-    };
-
-    /// A loss of your own: the sum of a lazy expression over what the mask keeps, or by weights.
-    ///
-    /// Only what is kept is computed. Throws std::invalid_argument where the mask does not broadcast into e.
-    ///
-    ///     xmask::loss l = xmask::masked_loss(xt::abs(p - t), m);
-    template <class E, class M>
-    loss masked_loss(const E& e, const M& m)
-    {
-        if constexpr (detail::require_real<E>() && detail::require_counted<M>())
-        {
-            using element = std::remove_cv_t<value_type_t<E>>;
-            return detail::to_loss(
-                detail::element_sum<element>("masked_loss", detail::identity(), m, detail::no_gradient(), e)
-            );
-        }
-        else
-        {
-            return {};
-        }
-    }
-
-    /// A loss of your own by its function, as element_loss describes it; with a last argument, its gradient.
-    ///
-    ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
-    template <class F, class P, class Q, class M>
-    loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m)
-    {
-        return element_loss<F>("masked_loss")(prediction, target, m, function);
-    }
-
-    template <class F, class P, class Q, class M, class G>
-    loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m, G&& gradient)
-    {
-        return element_loss<F>("masked_loss")(prediction, target, m, function, std::forward<G>(gradient));
+template <class E>
+consteval bool is_real() {
+    if constexpr (expression<E>) {
+        return std::is_floating_point_v<std::remove_cv_t<value_type_t<E>>>;
+    } else {
+        return false;
     }
 }
+
+template <class E>
+consteval bool is_numbers() {
+    if constexpr (expression<E> && !mask_expression<E>) {
+        return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
+    } else {
+        return false;
+    }
+}
+
+template <class P, class... Q>
+consteval bool require_real() {
+    constexpr bool fits = is_real<P>() && (is_numbers<Q>() && ...);
+    static_assert(
+        fits,
+        "xmask: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers; "
+        "convert an integer prediction first."
+    );
+    return fits;
+}
+
+/// The type that a loss is computed in: that of its real operands.
+template <class P, class Q>
+using loss_element_t = std::conditional_t<
+    std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>,
+    std::common_type_t<value_type_t<P>, value_type_t<Q>>, std::remove_cv_t<value_type_t<P>>>;
+
+template <class F, class T, class G>
+consteval bool require_function() {
+    constexpr bool derives =
+        std::is_same_v<std::decay_t<G>, no_gradient> || requires(const F& f, const T& x) {
+            { f.derivative(x, x) } -> std::convertible_to<T>;
+        };
+    static_assert(
+        element_function<F, T> && derives,
+        "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
+        "`derivative(p, t) const`, of numbers."
+    );
+    return element_function<F, T> && derives;
+}
+
+template <class G>
+consteval bool require_gradient() {
+    constexpr bool fits = requires {
+        typename gradient_traits<std::remove_reference_t<G>>::container;
+    } && expression<typename gradient_traits<std::remove_reference_t<G>>::container>;
+    static_assert(
+        fits,
+        "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor)."
+    );
+    return fits;
+}
+
+/// Lets a function refuse its options.
+template <class F>
+void check_options(const char* function, const F& f) {
+    if constexpr (requires { f.check(function); }) {
+        f.check(function);
+    }
+}
+
+template <class F, class P, class Q, class M, class G>
+loss sum_of_elements(
+    const char* name, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient
+) {
+    if constexpr (require_real<P, Q>() && require_counted<M>()) {
+        using element = loss_element_t<P, Q>;
+        if constexpr (require_function<F, element, G>()) {
+            check_options(name, f);
+            require_same_shape(
+                name, "the prediction", prediction.shape(), "the target", target.shape()
+            );
+            return to_loss(element_sum<element>(name, f, m, gradient, prediction, target));
+        }
+    }
+    return {};
+}
+
+/// The value of a loss as a function of xtensor's.
+template <class T, class F>
+struct value_functor {
+    F function;
+
+    template <class P, class Q>
+    T operator()(const P& p, const Q& t) const {
+        return static_cast<T>(function.value(static_cast<T>(p), static_cast<T>(t)));
+    }
+
+    template <class V>
+        requires(takes_registers<F, T, V, V>())
+    XMASK_INLINE V simd_apply(const V& p, const V& t) const {
+        return function.value(p, t);
+    }
+};
+
+template <class F, class P, class Q, class M>
+auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m) {
+    if constexpr (require_real<P, Q>() && require_counted<M>()) {
+        using element = loss_element_t<P, Q>;
+        if constexpr (require_function<F, element, no_gradient>()) {
+            check_options(name, f);
+            require_same_shape(
+                name, "the prediction", prediction.shape(), "the target", target.shape()
+            );
+            require_counted_shape(name, m, prediction.shape());
+            using functor = value_functor<element, F>;
+            auto values = xt::xfunction<functor, closure_t<P>, closure_t<Q>>(
+                functor{f}, std::forward<P>(prediction), std::forward<Q>(target)
+            );
+            if constexpr (weighted_mask_expression<M>) {
+                return multiply(
+                    multiply(std::move(values), std::forward<M>(m).weights()),
+                    std::forward<M>(m).mask()
+                );
+            } else {
+                return multiply(std::move(values), std::forward<M>(m));
+            }
+        }
+    }
+}
+} // namespace detail
+
+/// A loss of two tensors, made of a function F(p, t) of two numbers and its derivative by the
+/// first. F is also the loss's options: a struct of named fields, with
+///
+///    template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
+///    template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
+///    void check(const char* name) const;                               // if it is there: throws for bad options
+///
+/// Registers take + - * /, comparisons, and xsimd's functions, which take numbers too: xsimd::exp,
+/// xsimd::abs, xsimd::select(condition, a, b). A function of plain numbers (double value(double,
+/// double) const) works as well, one element at a time.
+///
+/// All losses are called alike, (prediction, target, what counts, options, gradient), of which the
+/// last two may be left out:
+///
+///     xmask::masked_huber(p, t, m);
+///     xmask::masked_huber(p, t, m, {.delta = 0.5});
+///     xmask::masked_huber(p, t, m, gradient);
+///     xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
+///
+/// prediction: a tensor or lazy expression of real numbers. target: one of numbers, of the same
+/// shape. What counts: a mask that broadcasts into it, real weights, or both by weighted(m, w) and
+/// balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum
+/// by the prediction, 0 where the mask drops; or scaled(tensor, factor). Computed in the type of
+/// its real operands, summed in double. One pass over what is kept; what is dropped is not read.
+/// Throws std::invalid_argument where shapes or options do not fit, before anything is written.
+///
+/// Reductions: the sum (loss::sum), the mean over what is kept (loss::mean()), the mean of rows'
+/// means (balanced(m)), none (each).
+///
+/// A loss of your own, here sqrt(1 + (p - t)^2 / s^2) - 1 (Charbonnier et al., Deterministic
+/// edge-preserving regularization in computed imaging, 1997; the case alpha = 1 of Barron, A
+/// general and adaptive robust loss function, 2019):
+///
+///     struct charbonnier_loss
+///     {
+///         double scale = 1;
+///
+///         template <class V>
+///         V value(const V& p, const V& t) const
+///         {
+///             const V u = (p - t) / xmask::constant<V>(scale);
+///             return u * u / (xsimd::sqrt(u * u + V(1)) + V(1));    // the same, and exact for small u
+///         }
+///
+///         template <class V>
+///         V derivative(const V& p, const V& t) const
+///         {
+///             const V u = (p - t) / xmask::constant<V>(scale);
+///             return u / (xsimd::sqrt(u * u + V(1)) * xmask::constant<V>(scale));
+///         }
+///     };
+///     inline constexpr xmask::element_loss<charbonnier_loss> masked_charbonnier("masked_charbonnier");
+///     double mean = masked_charbonnier(p, t, m, {.scale = 0.1}, gradient).mean();
+template <class F>
+class element_loss {
+public:
+    /// `name` is how errors name it.
+    constexpr explicit element_loss(const char* name) noexcept : m_name(name) {}
+
+    template <class P, class Q, class M>
+    loss operator()(const P& prediction, const Q& target, const M& m, const F& options = {}) const {
+        return detail::sum_of_elements(
+            m_name, options, prediction, target, m, detail::no_gradient()
+        );
+    }
+
+    template <class P, class Q, class M, class G>
+        requires(!std::same_as<std::remove_cvref_t<G>, F>)
+    loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
+        return (*this)(prediction, target, m, F{}, std::forward<G>(gradient));
+    }
+
+    template <class P, class Q, class M, class G>
+    loss operator()(
+        const P& prediction, const Q& target, const M& m, const F& options, G&& gradient
+    ) const {
+        if constexpr (detail::require_gradient<G>()) {
+            return detail::sum_of_elements(m_name, options, prediction, target, m, gradient);
+        } else {
+            return {};
+        }
+    }
+
+    /// The losses of single elements, 0 where the mask drops, or times their weights: a lazy tensor
+    /// of the prediction's shape. With masked_sum and masked_mean, a loss of each row, or along any
+    /// axes.
+    ///
+    ///     xt::xarray<float> losses = xmask::masked_mse.each(p, t, m);
+    ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
+    template <class P, class Q, class M>
+    auto each(P&& prediction, Q&& target, M&& m, const F& options = {}) const {
+        return detail::each_element(
+            m_name, options, std::forward<P>(prediction), std::forward<Q>(target),
+            std::forward<M>(m)
+        );
+    }
+
+private:
+    const char* m_name;
+};
+
+/// A loss of your own: the sum of a lazy expression over what the mask keeps, or by weights.
+///
+/// Only what is kept is computed. Throws std::invalid_argument where the mask does not broadcast
+/// into e.
+///
+///     xmask::loss l = xmask::masked_loss(xt::abs(p - t), m);
+template <class E, class M>
+loss masked_loss(const E& e, const M& m) {
+    if constexpr (detail::require_real<E>() && detail::require_counted<M>()) {
+        using element = std::remove_cv_t<value_type_t<E>>;
+        return detail::to_loss(detail::element_sum<element>(
+            "masked_loss", detail::identity(), m, detail::no_gradient(), e
+        ));
+    } else {
+        return {};
+    }
+}
+
+/// A loss of your own by its function, as element_loss describes it; with a last argument, its
+/// gradient.
+///
+///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
+template <class F, class P, class Q, class M>
+loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
+    return element_loss<F>("masked_loss")(prediction, target, m, function);
+}
+
+template <class F, class P, class Q, class M, class G>
+loss masked_loss(
+    const F& function, const P& prediction, const Q& target, const M& m, G&& gradient
+) {
+    return element_loss<F>("masked_loss")(
+        prediction, target, m, function, std::forward<G>(gradient)
+    );
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -17,96 +17,86 @@
 #include "options.hpp"
 
 /// @file
-/// Gradients of reductions: a function of each element, and of numbers that its position among the axes that stay has.
+/// Gradients of reductions: a function of each element, and of numbers that its position among the
+/// axes that stay has.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    template <class X>
-    consteval bool require_real_element()
-    {
-        constexpr bool real = std::is_floating_point_v<element_t<X>>;
-        static_assert(real, "xmask: a gradient is by a tensor of real numbers; convert integers first.");
-        return real;
-    }
-
-    template <class X, class M>
-    consteval bool require_differentiable()
-    {
-        if constexpr (require_reducible<X, M>())
-        {
-            return require_real_element<X>();
-        }
-        else
-        {
-            return false;
-        }
-    }
-
-    /// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is computed. e may read the
-    /// result where it is written.
-    template <class R, class T, class E, class M>
-    void write_kept(T& result, const E& e, const M& m)
-    {
-        const auto& shape = result.shape();
-        auto operand = make_operand<R>(e, shape);
-        write_rows<R>(
-            choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
-                std::move(operand), scalar_row<R>(R(0)), mask_rows<M>(m, shape), rows_of(shape), columns_of(shape)
-            ),
-            result
-        );
-    }
-
-    /// The same of this shape.
-    template <class R, class S, class E, class M>
-    xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m)
-    {
-        auto result = xt::xarray<R>::from_shape(shape);
-        write_kept<R>(result, e, m);
-        return result;
-    }
-
-    /// A lazy function of expressions that outlive it.
-    template <class F, class... E>
-    auto lazy_function(const F& f, const E&... e)
-    {
-        return xt::xfunction<F, const E&...>(f, e...);
-    }
-
-    /// The gradient of what the reduction feeds, as it broadcasts into the operand. It has the result's shape, with or
-    /// without the axes that went.
-    template <class R, class U>
-    xt::xarray<R> upstream_of(const char* function, const U& upstream, const kept_axes& axes)
-    {
-        if constexpr (std::is_arithmetic_v<U>)
-        {
-            auto all = xt::xarray<R>::from_shape(axes.full_shape());
-            all.fill(static_cast<R>(upstream));
-            return all;
-        }
-        else
-        {
-            if (!equal_shapes(upstream.shape(), axes.shape()) && !equal_shapes(upstream.shape(), axes.full_shape())) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "the upstream gradient has shape ", tuple_text(upstream.shape()), "; expected ",
-                    tuple_text(axes.shape()), " or ", tuple_text(axes.full_shape())
-                );
-            }
-            xt::xarray<R> all = upstream;
-            all.reshape(axes.full_shape());
-            return all;
-        }
-    }
-
-    /// One number for each position of the axes that stay, as it broadcasts into the operand.
-    template <class R, class F>
-    xt::xarray<R> at_positions(const kept_axes& axes, F&& f)
-    {
-        return make_result<R>(axes, true, [&](std::size_t i) { return static_cast<R>(f(i)); });
-    }
-
-    /// What stands for an upstream gradient: an array over the axes that stay.
-    template <class U>
-    concept upstream_argument = expression<U> && !mask_expression<U>;
+namespace xmask::inline XMASK_ABI::detail {
+template <class X>
+consteval bool require_real_element() {
+    constexpr bool real = std::is_floating_point_v<element_t<X>>;
+    static_assert(
+        real, "xmask: a gradient is by a tensor of real numbers; convert integers first."
+    );
+    return real;
 }
+
+template <class X, class M>
+consteval bool require_differentiable() {
+    if constexpr (require_reducible<X, M>()) {
+        return require_real_element<X>();
+    } else {
+        return false;
+    }
+}
+
+/// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is
+/// computed. e may read the result where it is written.
+template <class R, class T, class E, class M>
+void write_kept(T& result, const E& e, const M& m) {
+    const auto& shape = result.shape();
+    auto operand = make_operand<R>(e, shape);
+    write_rows<R>(
+        choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
+            std::move(operand), scalar_row<R>(R(0)), mask_rows<M>(m, shape), rows_of(shape),
+            columns_of(shape)
+        ),
+        result
+    );
+}
+
+/// The same of this shape.
+template <class R, class S, class E, class M>
+xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m) {
+    auto result = xt::xarray<R>::from_shape(shape);
+    write_kept<R>(result, e, m);
+    return result;
+}
+
+/// A lazy function of expressions that outlive it.
+template <class F, class... E>
+auto lazy_function(const F& f, const E&... e) {
+    return xt::xfunction<F, const E&...>(f, e...);
+}
+
+/// The gradient of what the reduction feeds, as it broadcasts into the operand. It has the result's
+/// shape, with or without the axes that went.
+template <class R, class U>
+xt::xarray<R> upstream_of(const char* function, const U& upstream, const kept_axes& axes) {
+    if constexpr (std::is_arithmetic_v<U>) {
+        auto all = xt::xarray<R>::from_shape(axes.full_shape());
+        all.fill(static_cast<R>(upstream));
+        return all;
+    } else {
+        if (!equal_shapes(upstream.shape(), axes.shape()) &&
+            !equal_shapes(upstream.shape(), axes.full_shape())) [[unlikely]] {
+            throw_invalid(
+                function, "the upstream gradient has shape ", tuple_text(upstream.shape()),
+                "; expected ", tuple_text(axes.shape()), " or ", tuple_text(axes.full_shape())
+            );
+        }
+        xt::xarray<R> all = upstream;
+        all.reshape(axes.full_shape());
+        return all;
+    }
+}
+
+/// One number for each position of the axes that stay, as it broadcasts into the operand.
+template <class R, class F>
+xt::xarray<R> at_positions(const kept_axes& axes, F&& f) {
+    return make_result<R>(axes, true, [&](std::size_t i) { return static_cast<R>(f(i)); });
+}
+
+/// What stands for an upstream gradient: an array over the axes that stay.
+template <class U>
+concept upstream_argument = expression<U> && !mask_expression<U>;
+} // namespace xmask::inline XMASK_ABI::detail

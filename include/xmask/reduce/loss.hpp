@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -11,100 +11,74 @@
 /// @file
 /// What a loss returns, and how it writes its gradient.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements, or the sum of
-    /// their weights. Losses of parts (micro-batches, ranks) add up to the loss of the whole.
-    ///
-    ///     xmask::loss total;
-    ///     total += xmask::masked_mse(x, y, m);
-    ///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
-    ///     double mean = total.mean();    // over all kept elements, not a mean of means
-    struct loss
-    {
-        double sum = 0;
-        double weight = 0;
+namespace xmask::inline XMASK_ABI {
+/// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements,
+/// or the sum of their weights. Losses of parts (micro-batches, ranks) add up to the loss of the
+/// whole.
+///
+///     xmask::loss total;
+///     total += xmask::masked_mse(x, y, m);
+///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
+///     double mean = total.mean();    // over all kept elements, not a mean of means
+struct loss {
+    double sum = 0;
+    double weight = 0;
 
-        /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
-        [[nodiscard]] double mean(when_empty empty = when_empty::nan) const
-        {
-            return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
-        }
-
-        loss& operator+=(const loss& other) noexcept
-        {
-            sum += other.sum;
-            weight += other.weight;
-            return *this;
-        }
-
-        friend loss operator+(loss a, const loss& b) noexcept
-        {
-            return a += b;
-        }
-    };
-
-    /// A container for a gradient, and the factor that it is written with.
-    template <class E>
-    struct scaled_gradient
-    {
-        E& container;
-        double scale;
-    };
-
-    /// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that is known.
-    ///
-    ///     auto kept = static_cast<double>(xmask::count_kept(m));
-    ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
-    template <class E>
-        requires expression<E>
-    scaled_gradient<E> scaled(E& container, double scale) noexcept
-    {
-        return {container, scale};
+    /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
+    [[nodiscard]] double mean(when_empty empty = when_empty::nan) const {
+        return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
     }
 
-    namespace detail
-    {
-        /// Stands for a gradient that nobody asked for.
-        struct no_gradient
-        {
-        };
-
-        template <class G>
-        struct gradient_traits
-        {
-            using container = std::remove_reference_t<G>;
-
-            static container& target(container& gradient) noexcept
-            {
-                return gradient;
-            }
-
-            static double scale(const container& /*gradient*/) noexcept
-            {
-                return 1;
-            }
-        };
-
-        template <class E>
-        struct gradient_traits<scaled_gradient<E>>
-        {
-            using container = E;
-
-            static E& target(const scaled_gradient<E>& gradient) noexcept
-            {
-                return gradient.container;
-            }
-
-            static double scale(const scaled_gradient<E>& gradient) noexcept
-            {
-                return gradient.scale;
-            }
-        };
-
-        template <class E>
-        struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>>
-        {
-        };
+    loss& operator+=(const loss& other) noexcept {
+        sum += other.sum;
+        weight += other.weight;
+        return *this;
     }
+
+    friend loss operator+(loss a, const loss& b) noexcept { return a += b; }
+};
+
+/// A container for a gradient, and the factor that it is written with.
+template <class E>
+struct scaled_gradient {
+    E& container;
+    double scale;
+};
+
+/// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that
+/// is known.
+///
+///     auto kept = static_cast<double>(xmask::count_kept(m));
+///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
+template <class E>
+    requires expression<E>
+scaled_gradient<E> scaled(E& container, double scale) noexcept {
+    return {container, scale};
 }
+
+namespace detail {
+/// Stands for a gradient that nobody asked for.
+struct no_gradient {};
+
+template <class G>
+struct gradient_traits {
+    using container = std::remove_reference_t<G>;
+
+    static container& target(container& gradient) noexcept { return gradient; }
+
+    static double scale(const container& /*gradient*/) noexcept { return 1; }
+};
+
+template <class E>
+struct gradient_traits<scaled_gradient<E>> {
+    using container = E;
+
+    static E& target(const scaled_gradient<E>& gradient) noexcept { return gradient.container; }
+
+    static double scale(const scaled_gradient<E>& gradient) noexcept { return gradient.scale; }
+};
+
+template <class E>
+struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>> {};
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -16,220 +16,199 @@
 #include "row_map.hpp"
 
 /// @file
-/// Tensors divided by the norm of what a mask keeps along an axis, and the gradient. (masked_standardize, to mean 0 and
-/// variance 1, is with the moments.)
+/// Tensors divided by the norm of what a mask keeps along an axis, and the gradient.
+/// (masked_standardize, to mean 0 and variance 1, is with the moments.)
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Options of masked_normalize.
-    struct normalize_options
-    {
-        double p = 2;        ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
-        double eps = 1e-12;  ///< the least that is divided by
-    };
+namespace xmask::inline XMASK_ABI {
+/// Options of masked_normalize.
+struct normalize_options {
+    double p = 2;       ///< which norm: (sum |x|^p)^(1/p), or the largest |x| where p is infinite
+    double eps = 1e-12; ///< the least that is divided by
+};
 
-    namespace detail
-    {
-        template <class V>
-        XMASK_INLINE V absolute(const V& x) noexcept
-        {
-            using std::abs;
-            return abs(x);
-        }
+namespace detail {
+template <class V>
+XMASK_INLINE V absolute(const V& x) noexcept {
+    using std::abs;
+    return abs(x);
+}
 
-        /// The norm of a line, taken of elements over the largest, so that no power overflows.
-        template <class T>
-        struct norm_terms
-        {
-            using value_type = T;
+/// The norm of a line, taken of elements over the largest, so that no power overflows.
+template <class T>
+struct norm_terms {
+    using value_type = T;
 
-            static constexpr bool shifts = true;
-            static constexpr std::size_t fact_count = 2;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
+    static constexpr bool shifts = true;
+    static constexpr std::size_t fact_count = 2;
+    static constexpr bool keeps_terms = false;
+    static constexpr T outside = T(0);
 
-            normalize_options options;
+    normalize_options options;
 
-            /// The largest, so that it may be divided by.
-            static T settle(T largest) noexcept
-            {
-                return std::clamp(largest, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
-            }
+    /// The largest, so that it may be divided by.
+    static T settle(T largest) noexcept {
+        return std::clamp(largest, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+    }
 
-            template <class V>
-            XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept
-            {
-                const V ratio = absolute(x) * (V(1) / largest);
-                return std::isinf(options.p) ? ratio : power(ratio, options.p);
-            }
+    template <class V>
+    XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept {
+        const V ratio = absolute(x) * (V(1) / largest);
+        return std::isinf(options.p) ? ratio : power(ratio, options.p);
+    }
 
-            /// 1 / max(norm, eps), and whether the norm counts.
-            [[nodiscard]] std::pair<double, bool> inverse_norm(T largest, double sum) const noexcept
-            {
-                const double scale = std::isinf(options.p) ? (sum == sum ? 1 : sum) : std::pow(sum, 1 / options.p);
-                const double norm = static_cast<double>(largest) * scale;
-                // NaN is kept, as it is by the elements.
-                return norm < options.eps ? std::pair(1 / options.eps, false) : std::pair(1 / norm, true);
-            }
-        };
+    /// 1 / max(norm, eps), and whether the norm counts.
+    [[nodiscard]] std::pair<double, bool> inverse_norm(T largest, double sum) const noexcept {
+        const double scale =
+            std::isinf(options.p) ? (sum == sum ? 1 : sum) : std::pow(sum, 1 / options.p);
+        const double norm = static_cast<double>(largest) * scale;
+        // NaN is kept, as it is by the elements.
+        return norm < options.eps ? std::pair(1 / options.eps, false) : std::pair(1 / norm, true);
+    }
+};
 
-        /// x / max(norm, eps).
-        template <class T>
-        struct normalize_function : norm_terms<T>
-        {
-            static constexpr std::size_t sums = 1;
+/// x / max(norm, eps).
+template <class T>
+struct normalize_function : norm_terms<T> {
+    static constexpr std::size_t sums = 1;
 
-            template <class V>
-            XMASK_INLINE static V first(const V& x) noexcept
-            {
-                return absolute(x);
-            }
+    template <class V>
+    XMASK_INLINE static V first(const V& x) noexcept {
+        return absolute(x);
+    }
 
-            template <std::size_t I, class V>
-            XMASK_INLINE V term(const V& largest, const V& x) const noexcept
-            {
-                return this->power_term(largest, x);
-            }
+    template <std::size_t I, class V>
+    XMASK_INLINE V term(const V& largest, const V& x) const noexcept {
+        return this->power_term(largest, x);
+    }
 
-            std::array<T, 2> facts(T largest, const std::array<double, 1>& total) const noexcept
-            {
-                return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
-            }
+    std::array<T, 2> facts(T largest, const std::array<double, 1>& total) const noexcept {
+        return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
+    }
 
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return x * facts[0];
-            }
-        };
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
+        return x * facts[0];
+    }
+};
 
-        /// (g - sum(g y) sign(x) |y|^(p - 1)) / norm, of y = x / norm; g / eps where eps is larger.
-        template <class T>
-        struct normalize_gradient_function : norm_terms<T>
-        {
-            static constexpr std::size_t sums = 2;
+/// (g - sum(g y) sign(x) |y|^(p - 1)) / norm, of y = x / norm; g / eps where eps is larger.
+template <class T>
+struct normalize_gradient_function : norm_terms<T> {
+    static constexpr std::size_t sums = 2;
 
-            template <class V>
-            XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept
-            {
-                return absolute(x);
-            }
+    template <class V>
+    XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept {
+        return absolute(x);
+    }
 
-            template <std::size_t I, class V>
-            XMASK_INLINE V term(const V& largest, const V& x, const V& g) const noexcept
-            {
-                if constexpr (I == 0)
-                {
-                    return this->power_term(largest, x);
-                }
-                else
-                {
-                    return x * g;
-                }
-            }
-
-            std::array<T, 2> facts(T largest, const std::array<double, 2>& total) const noexcept
-            {
-                const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
-                return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
-            }
-
-            template <class V>
-            XMASK_INLINE V map(const std::array<V, 2>& facts, const V& x, const V& g) const noexcept
-            {
-                const V y = x * facts[0];
-                if (this->options.p == 2)
-                {
-                    return (g - facts[1] * y) * facts[0];
-                }
-                const V size = absolute(y);
-                const V slope = this->options.p == 1 ? V(1) : power(size, this->options.p - 1);
-                return (g - facts[1] * sign_of(x) * slope) * facts[0];
-            }
-
-        private:
-
-            template <class V>
-            XMASK_INLINE static V sign_of(const V& x) noexcept
-            {
-                if constexpr (std::is_arithmetic_v<V>)
-                {
-                    return x == 0 ? V(0) : std::copysign(V(1), x);
-                }
-                else
-                {
-                    return xsimd::sign(x);
-                }
-            }
-        };
-
-        /// Throws std::invalid_argument for a norm that is none.
-        inline void require_norm(const char* function, const normalize_options& options, bool differentiable)
-        {
-            if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "p ", options.p, differentiable ? "; expected a finite number from 1 on" : "; expected a number from 1 on"
-                );
-            }
-            if (!(options.eps >= 0)) [[unlikely]]
-            {
-                throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
-            }
+    template <std::size_t I, class V>
+    XMASK_INLINE V term(const V& largest, const V& x, const V& g) const noexcept {
+        if constexpr (I == 0) {
+            return this->power_term(largest, x);
+        } else {
+            return x * g;
         }
     }
 
-    /// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
-    ///
-    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m broadcasts into x. axis:
-    /// counts from the end where negative. options: p, 2 unless said, and eps, 1e-12. No power overflows. Lazy. Where
-    /// nothing is kept the result is 0.
-    /// Throws std::invalid_argument where the mask does not fit, for p below 1 and eps below 0; std::out_of_range for an
-    /// axis that x does not have. x is read three times, while in the cache.
-    ///
-    ///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
-    ///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
-    template <class X, class M>
-    auto masked_normalize(X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            detail::require_norm("masked_normalize", options, false);
-            return detail::make_row_mapped(
-                "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
+    std::array<T, 2> facts(T largest, const std::array<double, 2>& total) const noexcept {
+        const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
+        return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
     }
 
-    /// The same in place: x becomes what it is over its norm. x is any assignable tensor or view.
-    ///
-    ///     xmask::masked_normalize_inplace(weights, m);
-    template <class X, class M>
-    void masked_normalize_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            constexpr const char* function = "masked_normalize_inplace";
-            detail::require_norm(function, options, false);
-            // Each row is read before it is written.
-            xt::noalias(x) = detail::make_row_mapped(function, detail::normalize_function<detail::real_of<X>>{{options}}, axis, m, x);
+    template <class V>
+    XMASK_INLINE V map(const std::array<V, 2>& facts, const V& x, const V& g) const noexcept {
+        const V y = x * facts[0];
+        if (this->options.p == 2) {
+            return (g - facts[1] * y) * facts[0];
         }
+        const V size = absolute(y);
+        const V slope = this->options.p == 1 ? V(1) : power(size, this->options.p - 1);
+        return (g - facts[1] * sign_of(x) * slope) * facts[0];
     }
 
-    /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0 where the mask drops.
-    /// p is finite. Otherwise as masked_normalize.
-    ///
-    ///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, dy, m);
-    template <class X, class G, class M>
-    auto masked_normalize_gradient(X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {})
-    {
-        if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>())
-        {
-            detail::require_norm("masked_normalize_gradient", options, true);
-            return detail::make_row_mapped(
-                "masked_normalize_gradient", detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
-                std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
-            );
+private:
+    template <class V>
+    XMASK_INLINE static V sign_of(const V& x) noexcept {
+        if constexpr (std::is_arithmetic_v<V>) {
+            return x == 0 ? V(0) : std::copysign(V(1), x);
+        } else {
+            return xsimd::sign(x);
         }
+    }
+};
+
+/// Throws std::invalid_argument for a norm that is none.
+inline void require_norm(
+    const char* function, const normalize_options& options, bool differentiable
+) {
+    if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]] {
+        throw_invalid(
+            function, "p ", options.p,
+            differentiable ? "; expected a finite number from 1 on"
+                           : "; expected a number from 1 on"
+        );
+    }
+    if (!(options.eps >= 0)) [[unlikely]] {
+        throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
     }
 }
+} // namespace detail
+
+/// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
+///
+/// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m
+/// broadcasts into x. axis: counts from the end where negative. options: p, 2 unless said, and eps,
+/// 1e-12. No power overflows. Lazy. Where nothing is kept the result is 0. Throws
+/// std::invalid_argument where the mask does not fit, for p below 1 and eps below 0;
+/// std::out_of_range for an axis that x does not have. x is read three times, while in the cache.
+///
+///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
+///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
+template <class X, class M>
+auto masked_normalize(
+    X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
+) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        detail::require_norm("masked_normalize", options, false);
+        return detail::make_row_mapped(
+            "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis,
+            std::forward<M>(m), std::forward<X>(x)
+        );
+    }
+}
+
+/// The same in place: x becomes what it is over its norm. x is any assignable tensor or view.
+///
+///     xmask::masked_normalize_inplace(weights, m);
+template <class X, class M>
+void masked_normalize_inplace(
+    X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
+) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        constexpr const char* function = "masked_normalize_inplace";
+        detail::require_norm(function, options, false);
+        // Each row is read before it is written.
+        xt::noalias(x) = detail::make_row_mapped(
+            function, detail::normalize_function<detail::real_of<X>>{{options}}, axis, m, x
+        );
+    }
+}
+
+/// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0
+/// where the mask drops. p is finite. Otherwise as masked_normalize.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, dy, m);
+template <class X, class G, class M>
+auto masked_normalize_gradient(
+    X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
+) {
+    if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>()) {
+        detail::require_norm("masked_normalize_gradient", options, true);
+        return detail::make_row_mapped(
+            "masked_normalize_gradient",
+            detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
+            std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
+        );
+    }
+}
+} // namespace xmask::inline XMASK_ABI

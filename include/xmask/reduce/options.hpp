@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -13,83 +13,72 @@
 /// @file
 /// What all reductions share: their options, their results' types, and what they refuse.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral element (sum, norm 0;
-    /// product 1; max -infinity, min +infinity, of integers their lowest and highest; logsumexp -infinity; any false, all
-    /// true), or NaN where there is none. An integer has no NaN: it throws std::domain_error instead.
-    ///
-    ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
-    ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
-    struct reduce_options
-    {
-        std::optional<when_empty> empty = std::nullopt;
-        bool keep_axes = false;    ///< reduced axes stay, with extent 1; a number has none
-    };
+namespace xmask::inline XMASK_ABI {
+/// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
+/// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
+/// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
+/// no NaN: it throws std::domain_error instead.
+///
+///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
+///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
+struct reduce_options {
+    std::optional<when_empty> empty = std::nullopt;
+    bool keep_axes = false; ///< reduced axes stay, with extent 1; a number has none
+};
 
-    namespace detail
-    {
-        /// Options in full, or only what happens where nothing is kept.
-        template <class O, class Options>
-        concept options_argument = std::same_as<O, Options> || std::same_as<O, when_empty>;
+namespace detail {
+/// Options in full, or only what happens where nothing is kept.
+template <class O, class Options>
+concept options_argument = std::same_as<O, Options> || std::same_as<O, when_empty>;
 
-        template <class Options, class O>
-        Options to_options(const O& options)
-        {
-            if constexpr (std::same_as<O, Options>)
-            {
-                return options;
-            }
-            else
-            {
-                Options all;
-                all.empty = options;
-                return all;
-            }
-        }
-
-        /// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow theirs.
-        template <class T>
-        using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
-
-        /// The type of a mean and of whatever else is a real number: a real operand's own, double for integers.
-        template <class T>
-        using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
-
-        /// The type in which real results are computed.
-        template <class T>
-        using wide_t = std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
-
-        template <class E>
-        consteval bool holds_numbers()
-        {
-            if constexpr (expression<E>)
-            {
-                return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        /// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
-        template <class X, class M>
-        consteval bool require_reducible()
-        {
-            constexpr bool numbers = holds_numbers<X>();
-            static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
-            if constexpr (numbers)
-            {
-                return require_mask<M>();
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        template <class E>
-        using element_t = std::remove_cv_t<value_type_t<E>>;
+template <class Options, class O>
+Options to_options(const O& options) {
+    if constexpr (std::same_as<O, Options>) {
+        return options;
+    } else {
+        Options all;
+        all.empty = options;
+        return all;
     }
 }
+
+/// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow
+/// theirs.
+template <class T>
+using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
+
+/// The type of a mean and of whatever else is a real number: a real operand's own, double for
+/// integers.
+template <class T>
+using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
+
+/// The type in which real results are computed.
+template <class T>
+using wide_t =
+    std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
+
+template <class E>
+consteval bool holds_numbers() {
+    if constexpr (expression<E>) {
+        return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
+    } else {
+        return false;
+    }
+}
+
+/// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
+template <class X, class M>
+consteval bool require_reducible() {
+    constexpr bool numbers = holds_numbers<X>();
+    static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
+    if constexpr (numbers) {
+        return require_mask<M>();
+    } else {
+        return false;
+    }
+}
+
+template <class E>
+using element_t = std::remove_cv_t<value_type_t<E>>;
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -19,249 +19,240 @@
 #include "sum.hpp"
 
 /// @file
-/// Pooling: of the kept tokens of (..., tokens, features), one vector of features, under a mask of (..., tokens).
+/// Pooling: of the kept tokens of (..., tokens, features), one vector of features, under a mask of
+/// (..., tokens).
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// The tokens' axes of x: all but its last. Throws std::invalid_argument unless there are tokens and features, and
-        /// the mask broadcasts into the tokens.
-        template <class X, class M>
-        any_shape token_shape(const char* function, const X& x, const M& m)
-        {
-            if (x.dimension() < 2) [[unlikely]]
-            {
-                throw_invalid(function, "x has shape ", tuple_text(x.shape()), "; expected (..., tokens, features)");
-            }
-            any_shape tokens(x.shape().begin(), x.shape().end() - 1);
-            if (!broadcasts_to(m.shape(), tokens)) [[unlikely]]
-            {
-                throw_invalid(
-                    function, "a mask of shape ", tuple_text(m.shape()), " does not broadcast into the tokens of shape ",
-                    tuple_text(tokens), ", those of x without its last axis, the features"
-                );
-            }
-            return tokens;
-        }
-
-        /// Calls visit(b, token) with one token of each row b of tokens, which choose(cursor, n) finds; -1 means none.
-        template <class M, class Choose, class Visit>
-        void for_each_token(const any_shape& tokens, const M& m, Choose&& choose, Visit&& visit)
-        {
-            const std::size_t each = columns_of(tokens);
-            const mask_rows<M> masks(m, tokens);
-            const std::size_t batch = rows_of(tokens);
-            for (std::size_t b = 0; b < batch; ++b)
-            {
-                visit(b, each == 0 ? std::ptrdiff_t(-1) : choose(masks.row(b), each));
-            }
-        }
-
-        /// Copies the features of one token of each row.
-        template <class X, class M, class Choose>
-        auto take_tokens(const char* function, const X& x, const M& m, const reduce_options& options, Choose&& choose)
-        {
-            using element = element_t<X>;
-            const any_shape tokens = token_shape(function, x, m);
-            const std::size_t features = columns_of(x.shape());
-            any_shape shape(x.shape().begin(), x.shape().end() - 1);
-            shape.back() = options.keep_axes ? 1 : features;
-            if (options.keep_axes)
-            {
-                shape.push_back(features);
-            }
-            auto result = xt::xarray<element>::from_shape(shape);
-            if (features == 0)
-            {
-                return result;
-            }
-            const auto rows = make_operand<element>(x, x.shape());
-            for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
-                element* to = result.data() + b * features;
-                if (token < 0)
-                {
-                    std::fill_n(to, features, when_nothing_kept<element>(function, options.empty));
-                    return;
-                }
-                auto row = rows.row(b * columns_of(tokens) + static_cast<std::size_t>(token));
-                for_each_block(row, 0, features, [&](std::size_t c, auto count) {
-                    store_block<false>(to + c, row.read(c, count, first_bits(count)), count);
-                });
-            });
-            return result;
-        }
-
-        /// The gradient of the same: upstream at the token that was taken, 0 elsewhere.
-        template <class X, class M, class U, class Choose>
-        auto put_tokens(const char* function, const X& x, const M& m, const U& upstream, Choose&& choose)
-        {
-            using element = element_t<X>;
-            const any_shape tokens = token_shape(function, x, m);
-            const std::size_t features = columns_of(x.shape());
-            const auto u = upstream_of<element>(function, upstream, kept_axes(function, x.shape(), -2));
-            auto result = xt::xarray<element>::from_shape(x.shape());
-            result.fill(element(0));
-            for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
-                if (token >= 0)
-                {
-                    element* to = result.data() + (b * columns_of(tokens) + static_cast<std::size_t>(token)) * features;
-                    std::copy_n(u.data() + b * features, features, to);
-                }
-            });
-            return result;
-        }
-
-        /// The first token that a row keeps.
-        struct first_token
-        {
-            template <class Cursor>
-            std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const
-            {
-                return first_in_row(cursor, n);
-            }
-        };
-
-        struct last_token
-        {
-            template <class Cursor>
-            std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const
-            {
-                return last_in_row(cursor, n);
-            }
-        };
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The tokens' axes of x: all but its last. Throws std::invalid_argument unless there are tokens
+/// and features, and the mask broadcasts into the tokens.
+template <class X, class M>
+any_shape token_shape(const char* function, const X& x, const M& m) {
+    if (x.dimension() < 2) [[unlikely]] {
+        throw_invalid(
+            function, "x has shape ", tuple_text(x.shape()), "; expected (..., tokens, features)"
+        );
     }
-
-    /// Mean pooling: the mean of the features of the tokens that the mask keeps; masked_mean over the tokens' axis.
-    ///
-    /// x: (..., tokens, features), numbers; m: a mask that broadcasts into (..., tokens). Returns (..., features), or with
-    /// keep_axes (..., 1, features). Where no token is kept: NaN, 0, or std::domain_error, as the options say. Throws
-    /// std::invalid_argument where shapes do not fit. One pass over the kept tokens; those dropped are not read.
-    ///
-    ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
-    template <class X, class M, class O = reduce_options>
-        requires detail::options_argument<O, reduce_options>
-    auto masked_mean_pool(const X& x, const M& m, const O& options = {})
-    {
-        if constexpr (detail::require_reducible<X, M>())
-        {
-            constexpr const char* function = "masked_mean_pool";
-            detail::token_shape(function, x, m);
-            return detail::mean_along(function, x, unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options));
-        }
+    any_shape tokens(x.shape().begin(), x.shape().end() - 1);
+    if (!broadcasts_to(m.shape(), tokens)) [[unlikely]] {
+        throw_invalid(
+            function, "a mask of shape ", tuple_text(m.shape()),
+            " does not broadcast into the tokens of shape ", tuple_text(tokens),
+            ", those of x without its last axis, the features"
+        );
     }
+    return tokens;
+}
 
-    /// Max pooling: the largest of each feature over the tokens that the mask keeps; masked_max over the tokens' axis.
-    /// -infinity (of integers: the lowest) where no token is kept, unless the options say otherwise. Otherwise as
-    /// masked_mean_pool.
-    ///
-    ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
-    template <class X, class M, class O = reduce_options>
-        requires detail::options_argument<O, reduce_options>
-    auto masked_max_pool(const X& x, const M& m, const O& options = {})
-    {
-        if constexpr (detail::require_reducible<X, M>())
-        {
-            using element = detail::element_t<X>;
-            constexpr const char* function = "masked_max_pool";
-            detail::token_shape(function, x, m);
-            return detail::fold_elements<element>(
-                function, detail::extreme_fold<element, detail::extreme::largest>(), x, unsqueeze(m, -1), -2,
-                detail::to_options<reduce_options>(options)
-            );
-        }
-    }
-
-    /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token, also of sequences that
-    /// are padded on the left. Only these are read. Where no token is kept: NaN (of integers std::domain_error), 0, or
-    /// std::domain_error, as the options say. Otherwise as masked_mean_pool.
-    ///
-    ///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
-    template <class X, class M, class O = reduce_options>
-        requires detail::options_argument<O, reduce_options>
-    auto masked_first_token(const X& x, const M& m, const O& options = {})
-    {
-        if constexpr (detail::require_reducible<X, M>())
-        {
-            return detail::take_tokens(
-                "masked_first_token", x, m, detail::to_options<reduce_options>(options), detail::first_token()
-            );
-        }
-    }
-
-    /// The features of the last token that the mask keeps, as decoders are pooled, whichever side is padded. Otherwise as
-    /// masked_first_token.
-    ///
-    ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
-    template <class X, class M, class O = reduce_options>
-        requires detail::options_argument<O, reduce_options>
-    auto masked_last_token(const X& x, const M& m, const O& options = {})
-    {
-        if constexpr (detail::require_reducible<X, M>())
-        {
-            return detail::take_tokens(
-                "masked_last_token", x, m, detail::to_options<reduce_options>(options), detail::last_token()
-            );
-        }
-    }
-
-    /// The gradient by x of masked_mean_pool(x, m), given the gradient by its result: shared evenly by the tokens that are
-    /// kept, 0 for the others. An array of x's shape and type; only x's shape is looked at.
-    ///
-    /// upstream: of the result's shape, with or without the axis of tokens; throws std::invalid_argument where it has another,
-    /// or where the mask does not fit.
-    ///
-    ///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);
-    template <class X, class M, class U>
-        requires detail::upstream_argument<U>
-    auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream)
-    {
-        if constexpr (detail::require_differentiable<X, M>())
-        {
-            constexpr const char* function = "masked_mean_pool_gradient";
-            detail::token_shape(function, x, m);
-            return detail::sum_gradient(function, x, unsqueeze(m, -1), -2, upstream, true);
-        }
-    }
-
-    /// The same of masked_max_pool: of each feature it goes to the token with the largest, shared evenly by those that tie.
-    ///
-    ///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);
-    template <class X, class M, class U>
-        requires detail::upstream_argument<U>
-    auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream)
-    {
-        if constexpr (detail::require_differentiable<X, M>())
-        {
-            constexpr const char* function = "masked_max_pool_gradient";
-            detail::token_shape(function, x, m);
-            return detail::extreme_gradient<detail::extreme::largest>(function, x, unsqueeze(m, -1), -2, upstream);
-        }
-    }
-
-    /// The same of masked_first_token: it goes to the token that was taken.
-    ///
-    ///     xt::xarray<float> dx = xmask::masked_first_token_gradient(hidden, m, dpooled);
-    template <class X, class M, class U>
-        requires detail::upstream_argument<U>
-    auto masked_first_token_gradient(const X& x, const M& m, const U& upstream)
-    {
-        if constexpr (detail::require_differentiable<X, M>())
-        {
-            return detail::put_tokens("masked_first_token_gradient", x, m, upstream, detail::first_token());
-        }
-    }
-
-    /// The same of masked_last_token.
-    ///
-    ///     xt::xarray<float> dx = xmask::masked_last_token_gradient(hidden, m, dpooled);
-    template <class X, class M, class U>
-        requires detail::upstream_argument<U>
-    auto masked_last_token_gradient(const X& x, const M& m, const U& upstream)
-    {
-        if constexpr (detail::require_differentiable<X, M>())
-        {
-            return detail::put_tokens("masked_last_token_gradient", x, m, upstream, detail::last_token());
-        }
+/// Calls visit(b, token) with one token of each row b of tokens, which choose(cursor, n) finds; -1
+/// means none.
+template <class M, class Choose, class Visit>
+void for_each_token(const any_shape& tokens, const M& m, Choose&& choose, Visit&& visit) {
+    const std::size_t each = columns_of(tokens);
+    const mask_rows<M> masks(m, tokens);
+    const std::size_t batch = rows_of(tokens);
+    for (std::size_t b = 0; b < batch; ++b) {
+        visit(b, each == 0 ? std::ptrdiff_t(-1) : choose(masks.row(b), each));
     }
 }
+
+/// Copies the features of one token of each row.
+template <class X, class M, class Choose>
+auto take_tokens(
+    const char* function, const X& x, const M& m, const reduce_options& options, Choose&& choose
+) {
+    using element = element_t<X>;
+    const any_shape tokens = token_shape(function, x, m);
+    const std::size_t features = columns_of(x.shape());
+    any_shape shape(x.shape().begin(), x.shape().end() - 1);
+    shape.back() = options.keep_axes ? 1 : features;
+    if (options.keep_axes) {
+        shape.push_back(features);
+    }
+    auto result = xt::xarray<element>::from_shape(shape);
+    if (features == 0) {
+        return result;
+    }
+    const auto rows = make_operand<element>(x, x.shape());
+    for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
+        element* to = result.data() + b * features;
+        if (token < 0) {
+            std::fill_n(to, features, when_nothing_kept<element>(function, options.empty));
+            return;
+        }
+        auto row = rows.row(b * columns_of(tokens) + static_cast<std::size_t>(token));
+        for_each_block(row, 0, features, [&](std::size_t c, auto count) {
+            store_block<false>(to + c, row.read(c, count, first_bits(count)), count);
+        });
+    });
+    return result;
+}
+
+/// The gradient of the same: upstream at the token that was taken, 0 elsewhere.
+template <class X, class M, class U, class Choose>
+auto put_tokens(const char* function, const X& x, const M& m, const U& upstream, Choose&& choose) {
+    using element = element_t<X>;
+    const any_shape tokens = token_shape(function, x, m);
+    const std::size_t features = columns_of(x.shape());
+    const auto u = upstream_of<element>(function, upstream, kept_axes(function, x.shape(), -2));
+    auto result = xt::xarray<element>::from_shape(x.shape());
+    result.fill(element(0));
+    for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
+        if (token >= 0) {
+            element* to = result.data() +
+                          (b * columns_of(tokens) + static_cast<std::size_t>(token)) * features;
+            std::copy_n(u.data() + b * features, features, to);
+        }
+    });
+    return result;
+}
+
+/// The first token that a row keeps.
+struct first_token {
+    template <class Cursor>
+    std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const {
+        return first_in_row(cursor, n);
+    }
+};
+
+struct last_token {
+    template <class Cursor>
+    std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const {
+        return last_in_row(cursor, n);
+    }
+};
+} // namespace detail
+
+/// Mean pooling: the mean of the features of the tokens that the mask keeps; masked_mean over the
+/// tokens' axis.
+///
+/// x: (..., tokens, features), numbers; m: a mask that broadcasts into (..., tokens). Returns (...,
+/// features), or with keep_axes (..., 1, features). Where no token is kept: NaN, 0, or
+/// std::domain_error, as the options say. Throws std::invalid_argument where shapes do not fit. One
+/// pass over the kept tokens; those dropped are not read.
+///
+///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
+template <class X, class M, class O = reduce_options>
+    requires detail::options_argument<O, reduce_options>
+auto masked_mean_pool(const X& x, const M& m, const O& options = {}) {
+    if constexpr (detail::require_reducible<X, M>()) {
+        constexpr const char* function = "masked_mean_pool";
+        detail::token_shape(function, x, m);
+        return detail::mean_along(
+            function, x, unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options)
+        );
+    }
+}
+
+/// Max pooling: the largest of each feature over the tokens that the mask keeps; masked_max over
+/// the tokens' axis.
+/// -infinity (of integers: the lowest) where no token is kept, unless the options say otherwise. Otherwise as
+/// masked_mean_pool.
+///
+///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+template <class X, class M, class O = reduce_options>
+    requires detail::options_argument<O, reduce_options>
+auto masked_max_pool(const X& x, const M& m, const O& options = {}) {
+    if constexpr (detail::require_reducible<X, M>()) {
+        using element = detail::element_t<X>;
+        constexpr const char* function = "masked_max_pool";
+        detail::token_shape(function, x, m);
+        return detail::fold_elements<element>(
+            function, detail::extreme_fold<element, detail::extreme::largest>(), x,
+            unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options)
+        );
+    }
+}
+
+/// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
+/// also of sequences that are padded on the left. Only these are read. Where no token is kept: NaN
+/// (of integers std::domain_error), 0, or std::domain_error, as the options say. Otherwise as
+/// masked_mean_pool.
+///
+///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
+template <class X, class M, class O = reduce_options>
+    requires detail::options_argument<O, reduce_options>
+auto masked_first_token(const X& x, const M& m, const O& options = {}) {
+    if constexpr (detail::require_reducible<X, M>()) {
+        return detail::take_tokens(
+            "masked_first_token", x, m, detail::to_options<reduce_options>(options),
+            detail::first_token()
+        );
+    }
+}
+
+/// The features of the last token that the mask keeps, as decoders are pooled, whichever side is
+/// padded. Otherwise as masked_first_token.
+///
+///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
+template <class X, class M, class O = reduce_options>
+    requires detail::options_argument<O, reduce_options>
+auto masked_last_token(const X& x, const M& m, const O& options = {}) {
+    if constexpr (detail::require_reducible<X, M>()) {
+        return detail::take_tokens(
+            "masked_last_token", x, m, detail::to_options<reduce_options>(options),
+            detail::last_token()
+        );
+    }
+}
+
+/// The gradient by x of masked_mean_pool(x, m), given the gradient by its result: shared evenly by
+/// the tokens that are kept, 0 for the others. An array of x's shape and type; only x's shape is
+/// looked at.
+///
+/// upstream: of the result's shape, with or without the axis of tokens; throws
+/// std::invalid_argument where it has another, or where the mask does not fit.
+///
+///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);
+template <class X, class M, class U>
+    requires detail::upstream_argument<U>
+auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
+    if constexpr (detail::require_differentiable<X, M>()) {
+        constexpr const char* function = "masked_mean_pool_gradient";
+        detail::token_shape(function, x, m);
+        return detail::sum_gradient(function, x, unsqueeze(m, -1), -2, upstream, true);
+    }
+}
+
+/// The same of masked_max_pool: of each feature it goes to the token with the largest, shared
+/// evenly by those that tie.
+///
+///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);
+template <class X, class M, class U>
+    requires detail::upstream_argument<U>
+auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
+    if constexpr (detail::require_differentiable<X, M>()) {
+        constexpr const char* function = "masked_max_pool_gradient";
+        detail::token_shape(function, x, m);
+        return detail::extreme_gradient<detail::extreme::largest>(
+            function, x, unsqueeze(m, -1), -2, upstream
+        );
+    }
+}
+
+/// The same of masked_first_token: it goes to the token that was taken.
+///
+///     xt::xarray<float> dx = xmask::masked_first_token_gradient(hidden, m, dpooled);
+template <class X, class M, class U>
+    requires detail::upstream_argument<U>
+auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
+    if constexpr (detail::require_differentiable<X, M>()) {
+        return detail::put_tokens(
+            "masked_first_token_gradient", x, m, upstream, detail::first_token()
+        );
+    }
+}
+
+/// The same of masked_last_token.
+///
+///     xt::xarray<float> dx = xmask::masked_last_token_gradient(hidden, m, dpooled);
+template <class X, class M, class U>
+    requires detail::upstream_argument<U>
+auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
+    if constexpr (detail::require_differentiable<X, M>()) {
+        return detail::put_tokens(
+            "masked_last_token_gradient", x, m, upstream, detail::last_token()
+        );
+    }
+}
+} // namespace xmask::inline XMASK_ABI

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -24,203 +24,195 @@
 /// @file
 /// The positions of a class loss: which count, how much, and which class each has.
 
-namespace xmask::inline XMASK_ABI::detail
-{
-    /// Rows of weights that are all 1.
-    class unit_weights
-    {
-    public:
+namespace xmask::inline XMASK_ABI::detail {
+/// Rows of weights that are all 1.
+class unit_weights {
+public:
+    [[nodiscard]] XMASK_INLINE scalar_row<double> row(std::size_t /*r*/) const noexcept {
+        return scalar_row<double>(1.);
+    }
+};
 
-        [[nodiscard]] XMASK_INLINE scalar_row<double> row(std::size_t /*r*/) const noexcept
-        {
-            return scalar_row<double>(1.);
+/// The positions of a target's shape, in order.
+template <class Masks, class Weights, class Targets>
+class class_positions {
+public:
+    template <class S>
+    class_positions(
+        const S& shape, Masks masks, Weights weights, Targets targets,
+        std::optional<std::int64_t> ignored
+    )
+        : m_masks(std::move(masks))
+        , m_weights(std::move(weights))
+        , m_targets(std::move(targets))
+        , m_columns(columns_of(shape))
+        , m_rows(m_columns == 0 ? 0 : rows_of(shape))
+        , m_ignored(ignored) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return m_rows * m_columns; }
+
+    /// Calls counted(position, target, weight) or dropped(position) for each of the positions
+    /// [first, last); the target of a dropped one is not looked at.
+    template <class Counted, class Dropped>
+    void for_each(std::size_t first, std::size_t last, Counted&& counted, Dropped&& dropped) const {
+        while (first < last) {
+            const std::size_t r = first / m_columns;
+            const std::size_t before = r * m_columns;
+            const std::size_t stop = std::min(last - before, m_columns);
+            for_each_of_row(r, first - before, stop, counted, dropped);
+            first = before + stop;
         }
-    };
+    }
 
-    /// The positions of a target's shape, in order.
-    template <class Masks, class Weights, class Targets>
-    class class_positions
-    {
-    public:
-
-        template <class S>
-        class_positions(const S& shape, Masks masks, Weights weights, Targets targets, std::optional<std::int64_t> ignored)
-            : m_masks(std::move(masks))
-            , m_weights(std::move(weights))
-            , m_targets(std::move(targets))
-            , m_columns(columns_of(shape))
-            , m_rows(m_columns == 0 ? 0 : rows_of(shape))
-            , m_ignored(ignored)
-        {
-        }
-
-        [[nodiscard]] std::size_t size() const noexcept
-        {
-            return m_rows * m_columns;
-        }
-
-        /// Calls counted(position, target, weight) or dropped(position) for each of the positions [first, last); the target of
-        /// a dropped one is not looked at.
-        template <class Counted, class Dropped>
-        void for_each(std::size_t first, std::size_t last, Counted&& counted, Dropped&& dropped) const
-        {
-            while (first < last)
-            {
-                const std::size_t r = first / m_columns;
-                const std::size_t before = r * m_columns;
-                const std::size_t stop = std::min(last - before, m_columns);
-                for_each_of_row(r, first - before, stop, counted, dropped);
-                first = before + stop;
-            }
-        }
-
-    private:
-
-        template <class Counted, class Dropped>
-        void for_each_of_row(std::size_t r, std::size_t begin, std::size_t stop, Counted& counted, Dropped& dropped) const
-        {
-            const auto cursor = m_masks.row(r);
-            auto weights = m_weights.row(r);
-            auto target = m_targets.row(r);
-            for_each_block(target, begin, stop, [&](std::size_t c, std::size_t count) {
-                const word_t bits = cursor.word(c) & first_bits(count);
-                const auto targets = target.read(c, count, bits);
-                for (std::size_t k = 0; k < count; ++k)
-                {
-                    const std::size_t position = r * m_columns + c + k;
-                    if ((bits >> k & 1) != 0 && !is_ignored(targets.at(k)))
-                    {
-                        counted(position, targets.at(k), static_cast<double>(read_one(weights, c + k)));
-                    }
-                    else
-                    {
-                        dropped(position);
-                    }
+private:
+    template <class Counted, class Dropped>
+    void for_each_of_row(
+        std::size_t r, std::size_t begin, std::size_t stop, Counted& counted, Dropped& dropped
+    ) const {
+        const auto cursor = m_masks.row(r);
+        auto weights = m_weights.row(r);
+        auto target = m_targets.row(r);
+        for_each_block(target, begin, stop, [&](std::size_t c, std::size_t count) {
+            const word_t bits = cursor.word(c) & first_bits(count);
+            const auto targets = target.read(c, count, bits);
+            for (std::size_t k = 0; k < count; ++k) {
+                const std::size_t position = r * m_columns + c + k;
+                if ((bits >> k & 1) != 0 && !is_ignored(targets.at(k))) {
+                    counted(position, targets.at(k), static_cast<double>(read_one(weights, c + k)));
+                } else {
+                    dropped(position);
                 }
-            });
-        }
-
-        template <class I>
-        [[nodiscard]] bool is_ignored(I target) const noexcept
-        {
-            return m_ignored.has_value() && std::cmp_equal(target, *m_ignored);
-        }
-
-        Masks m_masks;
-        Weights m_weights;
-        Targets m_targets;
-        std::size_t m_columns;
-        std::size_t m_rows;
-        std::optional<std::int64_t> m_ignored;
-    };
-
-    template <class S, class Masks, class Weights, class Q>
-    auto make_class_positions(const S& shape, Masks masks, Weights weights, const Q& target, std::optional<std::int64_t> ignored)
-    {
-        auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, shape);
-        return class_positions<Masks, Weights, decltype(targets)>(
-            shape, std::move(masks), std::move(weights), std::move(targets), ignored
-        );
-    }
-
-    template <class W, class S>
-    auto weight_rows(const W& weights, const S& shape)
-    {
-        return make_operand<std::remove_cv_t<value_type_t<W>>>(weights, shape);
-    }
-
-    /// The positions that m counts: a mask, weights, or both.
-    template <class M, class Q>
-    auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored)
-    {
-        const auto& shape = target.shape();
-        if constexpr (mask_expression<M>)
-        {
-            return make_class_positions(shape, counted_rows(m, shape), unit_weights(), target, ignored);
-        }
-        else
-        {
-            return make_class_positions(shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored);
-        }
-    }
-
-    /// The sum of f(rows, positions, first, last), the losses of some of the positions, over all of them; each of several
-    /// threads, where they are worth waking, has its own copies. elements: of a position.
-    template <class Rows, class Positions, class F>
-    loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_t elements, F&& f)
-    {
-        const auto all = pieces::of_whole_rows(positions.size(), elements);
-        if (all.size() == 0)
-        {
-            return {};
-        }
-        return sum_of_pieces(
-            all, std::pair<Rows, Positions>(rows, positions),
-            [&](const auto& own, const piece& part) { return f(own.first, own.second, part.first_row, part.last_row); },
-            [](loss& sum, const loss& next) { sum += next; }
-        );
-    }
-
-    /// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes behind it.
-    template <class P, class Q, class M>
-    void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m)
-    {
-        const auto& shape = prediction.shape();
-        if (shape.size() != target.dimension() + 1
-            || !std::equal(target.shape().begin(), target.shape().end(), shape.begin(), [](auto a, auto b) {
-                   return static_cast<std::size_t>(a) == static_cast<std::size_t>(b);
-               })) [[unlikely]]
-        {
-            throw_invalid(
-                function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
-                tuple_text(target.shape()), "; expected the target's shape and one last axis of classes"
-            );
-        }
-        require_counted_shape(function, m, target.shape());
-    }
-
-    /// Throws std::out_of_range for a counted position whose target is no class, or one that `has_class(position, target)`
-    /// denies.
-    template <class Positions, class S, class Has>
-    void require_targets(const char* function, const Positions& positions, const S& shape, std::size_t classes, Has&& has_class)
-    {
-        positions.for_each(
-            0, positions.size(),
-            [&](std::size_t position, auto target, double /*weight*/) {
-                const bool outside = std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes);
-                if (outside || !has_class(position, static_cast<std::size_t>(target))) [[unlikely]]
-                {
-                    at_flat_index(shape, position, [&](const auto& index) {
-                        if (outside)
-                        {
-                            throw_out_of_range(function, "target ", +target, " at ", tuple_text(index), " is outside of [0, ", classes, ")");
-                        }
-                        throw_out_of_range(
-                            function, "target ", +target, " at ", tuple_text(index), " is a class that the mask over classes drops"
-                        );
-                    });
-                }
-            },
-            [](std::size_t) {}
-        );
-    }
-
-    template <class P, class Q>
-    consteval bool require_classes()
-    {
-        constexpr bool fits = [] {
-            if constexpr (expression<P> && expression<Q> && !mask_expression<Q>)
-            {
-                using target = std::remove_cv_t<value_type_t<Q>>;
-                return std::is_floating_point_v<std::remove_cv_t<value_type_t<P>>> && std::integral<target>
-                       && !std::same_as<target, bool>;
             }
-            else
-            {
-                return false;
-            }
-        }();
-        static_assert(fits, "xmask: cross entropy takes a prediction of real logits and a target of integer classes.");
-        return fits;
+        });
+    }
+
+    template <class I>
+    [[nodiscard]] bool is_ignored(I target) const noexcept {
+        return m_ignored.has_value() && std::cmp_equal(target, *m_ignored);
+    }
+
+    Masks m_masks;
+    Weights m_weights;
+    Targets m_targets;
+    std::size_t m_columns;
+    std::size_t m_rows;
+    std::optional<std::int64_t> m_ignored;
+};
+
+template <class S, class Masks, class Weights, class Q>
+auto make_class_positions(
+    const S& shape, Masks masks, Weights weights, const Q& target,
+    std::optional<std::int64_t> ignored
+) {
+    auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, shape);
+    return class_positions<Masks, Weights, decltype(targets)>(
+        shape, std::move(masks), std::move(weights), std::move(targets), ignored
+    );
+}
+
+template <class W, class S>
+auto weight_rows(const W& weights, const S& shape) {
+    return make_operand<std::remove_cv_t<value_type_t<W>>>(weights, shape);
+}
+
+/// The positions that m counts: a mask, weights, or both.
+template <class M, class Q>
+auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored) {
+    const auto& shape = target.shape();
+    if constexpr (mask_expression<M>) {
+        return make_class_positions(shape, counted_rows(m, shape), unit_weights(), target, ignored);
+    } else {
+        return make_class_positions(
+            shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored
+        );
     }
 }
+
+/// The sum of f(rows, positions, first, last), the losses of some of the positions, over all of
+/// them; each of several threads, where they are worth waking, has its own copies. elements: of a
+/// position.
+template <class Rows, class Positions, class F>
+loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_t elements, F&& f) {
+    const auto all = pieces::of_whole_rows(positions.size(), elements);
+    if (all.size() == 0) {
+        return {};
+    }
+    return sum_of_pieces(
+        all, std::pair<Rows, Positions>(rows, positions),
+        [&](const auto& own, const piece& part) {
+            return f(own.first, own.second, part.first_row, part.last_row);
+        },
+        [](loss& sum, const loss& next) { sum += next; }
+    );
+}
+
+/// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes
+/// behind it.
+template <class P, class Q, class M>
+void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m) {
+    const auto& shape = prediction.shape();
+    if (shape.size() != target.dimension() + 1 ||
+        !std::equal(
+            target.shape().begin(), target.shape().end(), shape.begin(),
+            [](auto a, auto b) {
+                return static_cast<std::size_t>(a) == static_cast<std::size_t>(b);
+            }
+        )) [[unlikely]]
+    {
+        throw_invalid(
+            function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
+            tuple_text(target.shape()), "; expected the target's shape and one last axis of classes"
+        );
+    }
+    require_counted_shape(function, m, target.shape());
+}
+
+/// Throws std::out_of_range for a counted position whose target is no class, or one that
+/// `has_class(position, target)` denies.
+template <class Positions, class S, class Has>
+void require_targets(
+    const char* function, const Positions& positions, const S& shape, std::size_t classes,
+    Has&& has_class
+) {
+    positions.for_each(
+        0, positions.size(),
+        [&](std::size_t position, auto target, double /*weight*/) {
+            const bool outside =
+                std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes);
+            if (outside || !has_class(position, static_cast<std::size_t>(target))) [[unlikely]] {
+                at_flat_index(shape, position, [&](const auto& index) {
+                    if (outside) {
+                        throw_out_of_range(
+                            function, "target ", +target, " at ", tuple_text(index),
+                            " is outside of [0, ", classes, ")"
+                        );
+                    }
+                    throw_out_of_range(
+                        function, "target ", +target, " at ", tuple_text(index),
+                        " is a class that the mask over classes drops"
+                    );
+                });
+            }
+        },
+        [](std::size_t) {}
+    );
+}
+
+template <class P, class Q>
+consteval bool require_classes() {
+    constexpr bool fits = [] {
+        if constexpr (expression<P> && expression<Q> && !mask_expression<Q>) {
+            using target = std::remove_cv_t<value_type_t<Q>>;
+            return std::is_floating_point_v<std::remove_cv_t<value_type_t<P>>> &&
+                   std::integral<target> && !std::same_as<target, bool>;
+        } else {
+            return false;
+        }
+    }();
+    static_assert(
+        fits,
+        "xmask: cross entropy takes a prediction of real logits and a target of integer classes."
+    );
+    return fits;
+}
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -15,297 +15,263 @@
 /// @file
 /// Softmax, log_softmax and softmin over what a mask keeps, and their gradients.
 
-namespace xmask::inline XMASK_ABI
-{
-    namespace detail
-    {
-        /// What all of the family share: elements shifted by the largest, so that no exponential overflows.
-        template <class T, bool Negative>
-        struct exp_terms
-        {
-            using value_type = T;
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// What all of the family share: elements shifted by the largest, so that no exponential overflows.
+template <class T, bool Negative>
+struct exp_terms {
+    using value_type = T;
 
-            static constexpr bool shifts = true;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 2;
+    static constexpr bool shifts = true;
+    static constexpr std::size_t sums = 1;
+    static constexpr std::size_t fact_count = 2;
 
-            template <class V>
-            XMASK_INLINE static V first(const V& x) noexcept
-            {
-                if constexpr (Negative)
-                {
-                    return -x;
-                }
-                else
-                {
-                    return x;
-                }
-            }
-
-            /// Where all that is kept is -inf, it stays so, and no difference of infinities is taken.
-            static T settle(T largest) noexcept
-            {
-                return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
-            }
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& largest, const V& x) noexcept
-            {
-                return exp_nonpositive(first(x) - largest);
-            }
-        };
-
-        /// exp(x - largest) / sum.
-        template <class T, bool Negative = false>
-        struct softmax_function : exp_terms<T, Negative>
-        {
-            static constexpr bool keeps_terms = true;
-            static constexpr T outside = T(0);
-
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
-            {
-                return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return softmax_function::template term<0>(facts[0], x) * facts[1];
-            }
-        };
-
-        /// (x - largest) - log(sum).
-        template <class T>
-        struct log_softmax_function : exp_terms<T, false>
-        {
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = -std::numeric_limits<T>::infinity();
-
-            static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept
-            {
-                return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept
-            {
-                return (x - facts[0]) - facts[1];
-            }
-        };
-
-        /// y (g - sum(y g)), of y = softmax(x) and the gradient g by y.
-        template <class T>
-        struct softmax_gradient_function
-        {
-            using value_type = T;
-
-            static constexpr bool shifts = false;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 1;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& /*shift*/, const V& y, const V& g) noexcept
-            {
-                return y * g;
-            }
-
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
-            {
-                return {static_cast<T>(total[0])};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
-            {
-                return y * (g - facts[0]);
-            }
-        };
-
-        /// Its negative, of y = softmin(x).
-        template <class T>
-        struct softmin_gradient_function : softmax_gradient_function<T>
-        {
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
-            {
-                return y * (facts[0] - g);
-            }
-        };
-
-        /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
-        template <class T>
-        struct log_softmax_gradient_function
-        {
-            using value_type = T;
-
-            static constexpr bool shifts = false;
-            static constexpr std::size_t sums = 1;
-            static constexpr std::size_t fact_count = 1;
-            static constexpr bool keeps_terms = false;
-            static constexpr T outside = T(0);
-
-            template <std::size_t I, class V>
-            XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept
-            {
-                return g;
-            }
-
-            static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept
-            {
-                return {static_cast<T>(total[0])};
-            }
-
-            template <class V>
-            XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept
-            {
-                return g - exp_nonpositive(y) * facts[0];
-            }
-        };
-    }
-
-    /// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
-    ///
-    /// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f * scores + bias` is
-    /// scaled and shifted on the way. m broadcasts into x. axis: counts from the end where negative. Lazy: assign it, or go
-    /// on with it. Where nothing is kept, or nothing but -inf, the result is 0, never NaN; NaN that is kept makes its
-    /// line NaN. Elements below 1.2e-38 of the largest may come out smaller, or 0.
-    /// Throws std::invalid_argument where the mask does not fit, std::out_of_range for an axis that x does not have.
-    /// Along the last axis a row is read twice, while in the cache, and each exponential is computed once; along another
-    /// axis, or inside of a larger expression, twice, and another axis takes memory for its lines.
-    ///
-    ///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
-    ///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
-    ///     // 0.5 0.5 0
-    ///     // 0   0   0
-    template <class X, class M>
-    auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
-            );
+    template <class V>
+    XMASK_INLINE static V first(const V& x) noexcept {
+        if constexpr (Negative) {
+            return -x;
+        } else {
+            return x;
         }
     }
 
-    /// The same in place: x becomes its softmax. x is any assignable tensor or view.
-    ///
-    ///     xmask::masked_softmax_inplace(scores, m);
-    template <class X, class M>
-    void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            // Each row is read before it is written.
-            xt::noalias(x) = detail::make_row_mapped(
-                "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
-            );
-        }
+    /// Where all that is kept is -inf, it stays so, and no difference of infinities is taken.
+    static T settle(T largest) noexcept {
+        return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
     }
 
-    /// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
-    ///
-    ///     auto weights = xmask::masked_softmin(distances, m);
-    template <class X, class M>
-    auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& largest, const V& x) noexcept {
+        return exp_nonpositive(first(x) - largest);
+    }
+};
+
+/// exp(x - largest) / sum.
+template <class T, bool Negative = false>
+struct softmax_function : exp_terms<T, Negative> {
+    static constexpr bool keeps_terms = true;
+    static constexpr T outside = T(0);
+
+    static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept {
+        return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
     }
 
-    /// The same in place.
-    ///
-    ///     xmask::masked_softmin_inplace(distances, m);
-    template <class X, class M>
-    void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            xt::noalias(x) = detail::make_row_mapped(
-                "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m, x
-            );
-        }
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
+        return softmax_function::template term<0>(facts[0], x) * facts[1];
+    }
+};
+
+/// (x - largest) - log(sum).
+template <class T>
+struct log_softmax_function : exp_terms<T, false> {
+    static constexpr bool keeps_terms = false;
+    static constexpr T outside = -std::numeric_limits<T>::infinity();
+
+    static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept {
+        return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
     }
 
-    /// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise as masked_softmax.
-    ///
-    ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
-    template <class X, class M>
-    auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x)
-            );
-        }
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
+        return (x - facts[0]) - facts[1];
+    }
+};
+
+/// y (g - sum(y g)), of y = softmax(x) and the gradient g by y.
+template <class T>
+struct softmax_gradient_function {
+    using value_type = T;
+
+    static constexpr bool shifts = false;
+    static constexpr std::size_t sums = 1;
+    static constexpr std::size_t fact_count = 1;
+    static constexpr bool keeps_terms = false;
+    static constexpr T outside = T(0);
+
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& /*shift*/, const V& y, const V& g) noexcept {
+        return y * g;
     }
 
-    /// The same in place.
-    ///
-    ///     xmask::masked_log_softmax_inplace(scores, m);
-    template <class X, class M>
-    void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>())
-        {
-            xt::noalias(x) = detail::make_row_mapped(
-                "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis, m, x
-            );
-        }
+    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
+        return {static_cast<T>(total[0])};
     }
 
-    /// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream - sum(y upstream)), 0 where the
-    /// mask drops. Lazy; tensors of one shape; otherwise as masked_softmax.
-    ///
-    ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
-    template <class Y, class G, class M>
-    auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
-                std::forward<Y>(y), std::forward<G>(upstream)
-            );
-        }
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
+        return y * (g - facts[0]);
+    }
+};
+
+/// Its negative, of y = softmin(x).
+template <class T>
+struct softmin_gradient_function : softmax_gradient_function<T> {
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
+        return y * (facts[0] - g);
+    }
+};
+
+/// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
+template <class T>
+struct log_softmax_gradient_function {
+    using value_type = T;
+
+    static constexpr bool shifts = false;
+    static constexpr std::size_t sums = 1;
+    static constexpr std::size_t fact_count = 1;
+    static constexpr bool keeps_terms = false;
+    static constexpr T outside = T(0);
+
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept {
+        return g;
     }
 
-    /// The gradient by x of y = masked_softmin(x, m, axis), given the gradient by y: y (sum(y upstream) - upstream), 0 where the
-    /// mask drops. Otherwise as masked_softmax_gradient.
-    ///
-    ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, dy, m);
-    template <class Y, class G, class M>
-    auto masked_softmin_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(), axis, std::forward<M>(m),
-                std::forward<Y>(y), std::forward<G>(upstream)
-            );
-        }
+    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
+        return {static_cast<T>(total[0])};
     }
 
-    /// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream - exp(y) sum(upstream), 0
-    /// where the mask drops. Otherwise as masked_softmax_gradient.
-    ///
-    ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, dy, m);
-    template <class Y, class G, class M>
-    auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1)
-    {
-        if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>())
-        {
-            return detail::make_row_mapped(
-                "masked_log_softmax_gradient", detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
-                std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
-            );
-        }
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
+        return g - exp_nonpositive(y) * facts[0];
+    }
+};
+} // namespace detail
+
+/// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
+///
+/// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f
+/// * scores + bias` is scaled and shifted on the way. m broadcasts into x. axis: counts from the
+/// end where negative. Lazy: assign it, or go on with it. Where nothing is kept, or nothing but
+/// -inf, the result is 0, never NaN; NaN that is kept makes its line NaN. Elements below 1.2e-38 of
+/// the largest may come out smaller, or 0. Throws std::invalid_argument where the mask does not
+/// fit, std::out_of_range for an axis that x does not have. Along the last axis a row is read
+/// twice, while in the cache, and each exponential is computed once; along another axis, or inside
+/// of a larger expression, twice, and another axis takes memory for its lines.
+///
+///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
+///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
+///     // 0.5 0.5 0
+///     // 0   0   0
+template <class X, class M>
+auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
+            std::forward<M>(m), std::forward<X>(x)
+        );
     }
 }
+
+/// The same in place: x becomes its softmax. x is any assignable tensor or view.
+///
+///     xmask::masked_softmax_inplace(scores, m);
+template <class X, class M>
+void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        // Each row is read before it is written.
+        xt::noalias(x) = detail::make_row_mapped(
+            "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
+        );
+    }
+}
+
+/// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
+///
+///     auto weights = xmask::masked_softmin(distances, m);
+template <class X, class M>
+auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
+            std::forward<M>(m), std::forward<X>(x)
+        );
+    }
+}
+
+/// The same in place.
+///
+///     xmask::masked_softmin_inplace(distances, m);
+template <class X, class M>
+void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        xt::noalias(x) = detail::make_row_mapped(
+            "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
+            x
+        );
+    }
+}
+
+/// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise
+/// as masked_softmax.
+///
+///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
+template <class X, class M>
+auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
+            std::forward<M>(m), std::forward<X>(x)
+        );
+    }
+}
+
+/// The same in place.
+///
+///     xmask::masked_log_softmax_inplace(scores, m);
+template <class X, class M>
+void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        xt::noalias(x) = detail::make_row_mapped(
+            "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
+            m, x
+        );
+    }
+}
+
+/// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream -
+/// sum(y upstream)), 0 where the mask drops. Lazy; tensors of one shape; otherwise as
+/// masked_softmax.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
+template <class Y, class G, class M>
+auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
+            axis, std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+        );
+    }
+}
+
+/// The gradient by x of y = masked_softmin(x, m, axis), given the gradient by y: y (sum(y upstream)
+/// - upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, dy, m);
+template <class Y, class G, class M>
+auto masked_softmin_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
+            axis, std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+        );
+    }
+}
+
+/// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream -
+/// exp(y) sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, dy, m);
+template <class Y, class G, class M>
+auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_log_softmax_gradient",
+            detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
+            std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+        );
+    }
+}
+} // namespace xmask::inline XMASK_ABI

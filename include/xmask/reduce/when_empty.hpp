@@ -1,4 +1,4 @@
-// Copyright (c) 2026, the xmask authors. Distributed under the terms of the BSD 3-Clause License, see LICENSE.
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #pragma once
 
@@ -12,50 +12,44 @@
 /// @file
 /// What a result is where nothing is kept: one answer for reductions, pooling and losses.
 
-namespace xmask::inline XMASK_ABI
-{
-    /// What a result is where nothing is kept. Each reduction says what it is unless asked: a sum 0, a mean NaN.
-    ///
-    /// Results of their operand's shape (softmax, normalize, standardize) need no answer: all of such a line is dropped, and
-    /// is 0, or -infinity, as whatever is dropped. For NaN there, fill it:
-    ///
-    ///     auto filled = xmask::keep_above(xmask::count_kept(m, -1), 0);    // rows that keep something
-    ///     xt::xtensor<float, 2> p = xmask::masked_fill(xmask::masked_softmax(x, m), xmask::unsqueeze(filled, -1), NAN);
-    enum class when_empty
-    {
-        nan,    ///< NaN, so that the mistake is seen
-        zero,   ///< 0, so that an empty batch adds nothing
-        raise   ///< throws std::domain_error
-    };
+namespace xmask::inline XMASK_ABI {
+/// What a result is where nothing is kept. Each reduction says what it is unless asked: a sum 0, a
+/// mean NaN.
+///
+/// Results of their operand's shape (softmax, normalize, standardize) need no answer: all of such a
+/// line is dropped, and is 0, or -infinity, as whatever is dropped. For NaN there, fill it:
+///
+///     auto filled = xmask::keep_above(xmask::count_kept(m, -1), 0);    // rows that keep something
+///     xt::xtensor<float, 2> p = xmask::masked_fill(xmask::masked_softmax(x, m), xmask::unsqueeze(filled, -1), NAN);
+enum class when_empty {
+    nan,  ///< NaN, so that the mistake is seen
+    zero, ///< 0, so that an empty batch adds nothing
+    raise ///< throws std::domain_error
+};
 
-    namespace detail
-    {
-        /// The result where nothing is kept: `neutral`, unless `empty` asks for something else.
-        template <class R>
-        R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neutral)
-        {
-            if (!empty)
-            {
-                return neutral;
-            }
-            if (*empty == when_empty::zero)
-            {
-                return R(0);
-            }
-            if (*empty == when_empty::nan && std::is_floating_point_v<R>)
-            {
-                return std::numeric_limits<R>::quiet_NaN();
-            }
-            throw std::domain_error(message(
-                function, "nothing is kept, so there is no result", *empty == when_empty::nan ? ", and no integer is NaN" : ""
-            ));
-        }
-
-        /// The same for results without a neutral element.
-        template <class R>
-        R when_nothing_kept(const char* function, std::optional<when_empty> empty)
-        {
-            return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
-        }
+namespace detail {
+/// The result where nothing is kept: `neutral`, unless `empty` asks for something else.
+template <class R>
+R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neutral) {
+    if (!empty) {
+        return neutral;
     }
+    if (*empty == when_empty::zero) {
+        return R(0);
+    }
+    if (*empty == when_empty::nan && std::is_floating_point_v<R>) {
+        return std::numeric_limits<R>::quiet_NaN();
+    }
+    throw std::domain_error(message(
+        function, "nothing is kept, so there is no result",
+        *empty == when_empty::nan ? ", and no integer is NaN" : ""
+    ));
 }
+
+/// The same for results without a neutral element.
+template <class R>
+R when_nothing_kept(const char* function, std::optional<when_empty> empty) {
+    return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI

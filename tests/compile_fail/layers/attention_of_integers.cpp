@@ -2,10 +2,10 @@
 // expect: attention takes query, key, value, then the mask; the first three are tensors
 
 #include <xmask/xmask.hpp>
+
 #include <xmask/layers.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 2> x = {{1.0f, 2.0f}};
     const xt::xtensor<int, 2> k = {{1, 2}};
     const auto m = xmask::keep_all({1, 1});

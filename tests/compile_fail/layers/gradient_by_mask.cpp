@@ -2,10 +2,10 @@
 // expect: a mask has no gradient; only a gate of real numbers has
 
 #include <xmask/xmask.hpp>
+
 #include <xmask/layers.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 2> x = {{1.0f, 2.0f}};
     xt::xtensor<float, 2> by_x, by_weight, by_gate;
     xt::xtensor<float, 1> by_bias;

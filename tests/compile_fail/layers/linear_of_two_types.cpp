@@ -2,10 +2,10 @@
 // expect: a linear layer takes x, weight and bias, then the mask
 
 #include <xmask/xmask.hpp>
+
 #include <xmask/layers.hpp>
 
-int main()
-{
+int main() {
     const xt::xtensor<float, 2> x = {{1.0f, 2.0f}};
     const xt::xtensor<double, 2> weight = {{1.0, 2.0}};
     const xt::xtensor<float, 1> bias = {0.0f};

@@ -3,8 +3,7 @@
 #include <xmask/layers.hpp>
 #include <xmask/xmask.hpp>
 
-int main()
-{
+int main() {
     // The first token sees itself alone, whatever the second one's key is.
     const xt::xtensor<float, 2> x = {{1.0f, 2.0f}, {3.0f, 4.0f}};
     const xt::xtensor<float, 2> y = xmask::masked_attention(x, x, x, xmask::keep_causal(2, 2));
