@@ -952,13 +952,15 @@ XMASK_INLINE void walk_blocks(Row& row, std::size_t c, std::size_t stop, F&& f) 
 
 // ==== xmask/core/error.hpp ====
 
+#include <cstddef>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
 /// @file
 /// Errors: one place that words them, so that each names the function, the value, where it stands,
-/// what was expected.
+/// what was expected. One place that checks options, too.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// (2, 3) for a shape or any other list of numbers, as Python prints a tuple: (2,) for one number.
@@ -993,6 +995,84 @@ template <class... Parts>
 template <class... Parts>
 [[noreturn]] XMASK_COLD void throw_out_of_range(const char* function, const Parts&... parts) {
     throw std::out_of_range(message(function, parts...));
+}
+
+/// The numbers that an option may be. NaN is never one of them.
+struct option_range {
+    double least = -std::numeric_limits<double>::infinity();
+    double most = std::numeric_limits<double>::infinity();
+    bool excludes_least = false;
+    bool excludes_infinity = false;
+
+    static constexpr option_range any_number() noexcept { return {}; }
+
+    static constexpr option_range at_least(double least) noexcept { return {.least = least}; }
+
+    static constexpr option_range above(double least) noexcept {
+        return {.least = least, .excludes_least = true};
+    }
+
+    static constexpr option_range between(double least, double most) noexcept {
+        return {.least = least, .most = most};
+    }
+
+    /// The same numbers without the infinities.
+    [[nodiscard]] constexpr option_range finite() const noexcept {
+        return {least, most, excludes_least, true};
+    }
+
+    [[nodiscard]] constexpr bool contains(double value) const noexcept {
+        constexpr double largest = std::numeric_limits<double>::max();
+        return (excludes_least ? value > least : value >= least) && value <= most &&
+               (!excludes_infinity || (value >= -largest && value <= largest));
+    }
+
+    [[nodiscard]] XMASK_COLD std::string text() const {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        const char* number = excludes_infinity ? "a finite number" : "a number";
+        std::ostringstream out;
+        if (excludes_least) {
+            out << number << " above " << least;
+            if (most != infinity) {
+                out << ", at most " << most;
+            }
+        } else if (most != infinity) {
+            out << least << " to " << most;
+        } else if (least != -infinity) {
+            out << (excludes_infinity ? "a finite number, " : "") << least << " or more";
+        } else {
+            out << number;
+        }
+        return out.str();
+    }
+};
+
+/// Throws std::invalid_argument unless an option's value is in range; all operations check their
+/// options here. `otherwise` ends the sentence with what else the caller lets pass: ", or -1 for
+/// none".
+inline void require_option(
+    const char* function, const char* option, double value, const option_range& range,
+    const char* otherwise = ""
+) {
+    if (!range.contains(value)) [[unlikely]] {
+        throw_invalid(function, option, " is ", value, "; expected ", range.text(), otherwise);
+    }
+}
+
+/// The same for each of a list of values, in order; the error names the place.
+template <class Values>
+void require_each_option(
+    const char* function, const char* option, const Values& values, const option_range& range
+) {
+    std::size_t place = 0;
+    for (const auto& value : values) {
+        if (!range.contains(static_cast<double>(value))) [[unlikely]] {
+            throw_invalid(
+                function, option, '[', place, "] is ", value, "; expected ", range.text()
+            );
+        }
+        ++place;
+    }
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -7322,9 +7402,7 @@ private:
 
 /// How many of `size` things are a fraction of them, to the nearest number.
 inline std::size_t fraction_of(const char* name, double fraction, std::size_t size) {
-    if (!(fraction >= 0 && fraction <= 1)) [[unlikely]] {
-        throw_invalid(name, "fraction ", fraction, " is outside of [0, 1]");
-    }
+    require_option(name, "fraction", fraction, option_range::between(0, 1));
     require_shuffled(name, size);
     return std::min(
         size, static_cast<std::size_t>(std::llround(fraction * static_cast<double>(size)))
@@ -7664,11 +7742,10 @@ public:
     /// Poisson's distribution of this mean, of what is at least 1 (as BART's, which has a mean of
     /// 3). Throws std::invalid_argument for a mean outside of (0, 1000000].
     [[nodiscard]] static random_length poisson(double mean) {
-        if (!(mean > 0 && mean <= 1e6)) [[unlikely]] {
-            detail::throw_invalid(
-                "random_length::poisson", "mean ", mean, " is outside of (0, 1000000]"
-            );
-        }
+        detail::require_option(
+            "random_length::poisson", "mean", mean,
+            {.least = 0, .most = 1e6, .excludes_least = true}
+        );
         // From the most likely length downwards and upwards, so that nothing overflows.
         std::vector<double> weights(std::max<std::size_t>(1, static_cast<std::size_t>(mean)), 1.);
         for (std::size_t length = weights.size(); length > 1; --length) {
@@ -7683,17 +7760,11 @@ public:
     /// Length k + 1 as likely as weights[k] is large. Throws std::invalid_argument for a negative
     /// or infinite weight, or none above 0.
     [[nodiscard]] static random_length weighted(const std::vector<double>& weights) {
-        bool any = false;
-        for (std::size_t k = 0; k < weights.size(); ++k) {
-            if (!(weights[k] >= 0) || !std::isfinite(weights[k])) [[unlikely]] {
-                detail::throw_invalid(
-                    "random_length::weighted", "weight ", weights[k], " of length ", k + 1,
-                    "; expected a finite number, 0 or more"
-                );
-            }
-            any = any || weights[k] > 0;
-        }
-        if (!any) [[unlikely]] {
+        detail::require_each_option(
+            "random_length::weighted", "weights", weights,
+            detail::option_range::at_least(0).finite()
+        );
+        if (std::ranges::none_of(weights, [](double weight) { return weight > 0; })) [[unlikely]] {
             detail::throw_invalid("random_length::weighted", "no weight is above 0");
         }
         return from_weights(weights);
@@ -9636,9 +9707,7 @@ struct number_share {
 
 /// The numbers that come with a probability, which is checked.
 inline std::uint64_t share_of(const char* name, const char* what, double probability) {
-    if (!(probability >= 0 && probability <= 1)) [[unlikely]] {
-        throw_invalid(name, what, " ", probability, " is outside of [0, 1]");
-    }
+    require_option(name, what, probability, option_range::between(0, 1));
     return static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
 }
 
@@ -10832,9 +10901,9 @@ auto keep_top_k(X&& x, std::size_t k) {
 template <size_by By = size_by::value, class X>
 auto keep_largest(X&& x, double fraction) {
     if constexpr (detail::require_numbers<X>()) {
-        if (!(fraction >= 0 && fraction <= 1)) [[unlikely]] {
-            detail::throw_invalid("keep_largest", "fraction ", fraction, " is outside of [0, 1]");
-        }
+        detail::require_option(
+            "keep_largest", "fraction", fraction, detail::option_range::between(0, 1)
+        );
         const auto k =
             static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
         return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
@@ -11383,16 +11452,10 @@ private:
 template <class X>
 auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, double p = 2) {
     if constexpr (detail::require_numbers<X>()) {
-        if (!(fraction >= 0 && fraction <= 1)) [[unlikely]] {
-            detail::throw_invalid(
-                "keep_largest_slices", "fraction ", fraction, " is outside of [0, 1]"
-            );
-        }
-        if (!(p > 0)) [[unlikely]] {
-            detail::throw_invalid(
-                "keep_largest_slices", "p ", p, "; expected a number above 0, or infinity"
-            );
-        }
+        detail::require_option(
+            "keep_largest_slices", "fraction", fraction, detail::option_range::between(0, 1)
+        );
+        detail::require_option("keep_largest_slices", "p", p, detail::option_range::above(0));
         const std::size_t at = detail::axis_number("keep_largest_slices", axis, x.dimension());
         detail::slice_norms<X> norms(x, at, p);
         const auto k = static_cast<std::size_t>(
@@ -13489,8 +13552,8 @@ private:
 
     void require_complete(const char* name) const {
         const auto& fraction = m_options.fraction;
-        if (fraction && !(*fraction >= 0 && *fraction <= 1)) [[unlikely]] {
-            throw_invalid(name, "fraction ", *fraction, " is outside of [0, 1]");
+        if (fraction) {
+            require_option(name, "fraction", *fraction, option_range::between(0, 1));
         }
         if (m_options.exact && !fraction) [[unlikely]] {
             throw_invalid(
@@ -16220,6 +16283,12 @@ struct bce_loss {
 struct bce_with_logits_loss {
     double pos_weight = 1;
 
+    void check(const char* name) const {
+        detail::require_option(
+            name, "pos_weight", pos_weight, detail::option_range::at_least(0).finite()
+        );
+    }
+
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
         const detail::logistic<V> y(p);
@@ -16239,12 +16308,12 @@ struct focal_with_logits_loss {
     double gamma = 2;
 
     void check(const char* name) const {
-        if (!(alpha >= 0 && alpha <= 1) && alpha != -1) [[unlikely]] {
-            detail::throw_invalid(name, "alpha is ", alpha, "; expected 0 to 1, or -1 for none");
+        if (alpha != -1) {
+            detail::require_option(
+                name, "alpha", alpha, detail::option_range::between(0, 1), ", or -1 for none"
+            );
         }
-        if (!(gamma >= 0)) [[unlikely]] {
-            detail::throw_invalid(name, "gamma is ", gamma, "; expected 0 or more");
-        }
+        detail::require_option(name, "gamma", gamma, detail::option_range::at_least(0).finite());
     }
 
     template <class V>
@@ -16286,6 +16355,10 @@ private:
 /// max(0, margin - t p), t being -1 or 1.
 struct hinge_loss {
     double margin = 1;
+
+    void check(const char* name) const {
+        detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
+    }
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -17979,7 +18052,8 @@ struct nll_options {
 };
 
 namespace detail {
-/// Throws std::invalid_argument for class weights that are not one a class.
+/// Throws std::invalid_argument for class weights that are not one a class, and finite numbers from
+/// 0 on.
 inline void require_class_weights(
     const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes
 ) {
@@ -17988,6 +18062,7 @@ inline void require_class_weights(
             function, weights.size(), " class weights; expected ", classes, ", one a class"
         );
     }
+    require_each_option(function, "class_weights", weights, option_range::at_least(0).finite());
 }
 
 inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept {
@@ -18271,14 +18346,10 @@ loss sum_of_entropies(
 inline void require_entropy_options(
     const char* function, const cross_entropy_options& options, std::size_t classes
 ) {
-    if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) [[unlikely]] {
-        throw_invalid(
-            function, "label_smoothing ", options.label_smoothing, " is outside of [0, 1]"
-        );
-    }
-    if (!(options.z_loss >= 0)) [[unlikely]] {
-        throw_invalid(function, "z_loss ", options.z_loss, "; expected 0 or more");
-    }
+    require_option(
+        function, "label_smoothing", options.label_smoothing, option_range::between(0, 1)
+    );
+    require_option(function, "z_loss", options.z_loss, option_range::at_least(0).finite());
     require_class_weights(function, options.class_weights, classes);
 }
 
@@ -19642,9 +19713,7 @@ struct poisson_nll_loss {
     double eps = 1e-8;
 
     void check(const char* name) const {
-        if (!(eps >= 0)) [[unlikely]] {
-            detail::throw_invalid(name, "eps is ", eps, "; expected 0 or more");
-        }
+        detail::require_option(name, "eps", eps, detail::option_range::at_least(0).finite());
     }
 
     template <class V>
@@ -21429,9 +21498,7 @@ template <class T, class F>
 auto with_norm(const char* function, double p, F&& visit) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     const auto same = [](T state) { return state; };
-    if (std::isnan(p)) [[unlikely]] {
-        throw_invalid(function, "the order p is NaN; expected a number or infinity");
-    }
+    require_option(function, "p", p, option_range::any_number());
     if (p == infinity) {
         // Of no magnitude, 0 is the largest.
         return visit(extreme_fold<T, extreme::largest>(), magnitude(), [](T state) {
@@ -21760,16 +21827,11 @@ private:
 inline void require_norm(
     const char* function, const normalize_options& options, bool differentiable
 ) {
-    if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]] {
-        throw_invalid(
-            function, "p ", options.p,
-            differentiable ? "; expected a finite number from 1 on"
-                           : "; expected a number from 1 on"
-        );
-    }
-    if (!(options.eps >= 0)) [[unlikely]] {
-        throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
-    }
+    require_option(
+        function, "p", options.p,
+        differentiable ? option_range::at_least(1).finite() : option_range::at_least(1)
+    );
+    require_option(function, "eps", options.eps, option_range::at_least(0).finite());
 }
 } // namespace detail
 
@@ -22464,9 +22526,7 @@ struct huber_loss {
     double delta = 1;
 
     void check(const char* name) const {
-        if (!(delta > 0)) [[unlikely]] {
-            detail::throw_invalid(name, "delta is ", delta, "; expected a number above 0");
-        }
+        detail::require_option(name, "delta", delta, detail::option_range::above(0));
     }
 
     template <class V>
@@ -22488,9 +22548,7 @@ struct smooth_l1_loss {
     double beta = 1;
 
     void check(const char* name) const {
-        if (!(beta >= 0)) [[unlikely]] {
-            detail::throw_invalid(name, "beta is ", beta, "; expected 0 or more");
-        }
+        detail::require_option(name, "beta", beta, detail::option_range::at_least(0));
     }
 
     template <class V>

@@ -1058,11 +1058,10 @@ any_shape scores_shape(
     if (options.sinks.get() != nullptr) {
         require_broadcast(function, "a tensor of sinks", options.sinks.get()->shape(), leading);
     }
-    if (!(options.soft_cap >= 0)) [[unlikely]] {
-        throw_invalid(
-            function, "soft_cap ", options.soft_cap, "; expected a positive number, or 0 for none"
-        );
+    if (options.scale) {
+        require_option(function, "scale", *options.scale, option_range::any_number().finite());
     }
+    require_option(function, "soft_cap", options.soft_cap, option_range::at_least(0).finite());
     return shape;
 }
 

@@ -169,6 +169,11 @@ TEST_CASE("attention says what does not fit", "[attention]") {
         xmask::masked_attention(x.query, x.key, x.value, m, {.soft_cap = std::nan("")}),
         std::invalid_argument
     );
+    REQUIRE_THROWS_MATCHES(
+        xmask::masked_attention(x.query, x.key, x.value, m, {.scale = std::nan("")}),
+        std::invalid_argument,
+        Message("xmask::masked_attention: scale is nan; expected a finite number")
+    );
 
     xt::xtensor<float, 3> dq = {{{7.f}}};
     xt::xtensor<float, 3> dk = dq;

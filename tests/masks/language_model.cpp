@@ -200,11 +200,11 @@ TEST_CASE("Probabilities that can't be are refused", "[language_model]") {
     const auto all = xmask::keep_all({2, 5});
     REQUIRE_THROWS_WITH(
         xmask::language_model_masks(all, {.probability = 1.5}, 1),
-        "xmask::language_model_masks: probability 1.5 is outside of [0, 1]"
+        "xmask::language_model_masks: probability is 1.5; expected 0 to 1"
     );
     REQUIRE_THROWS_WITH(
         xmask::language_model_masks(all, {.mask_token = -0.1}, 1),
-        "xmask::language_model_masks: mask_token -0.1 is outside of [0, 1]"
+        "xmask::language_model_masks: mask_token is -0.1; expected 0 to 1"
     );
     REQUIRE_THROWS_AS(
         xmask::language_model_masks(

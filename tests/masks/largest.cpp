@@ -137,7 +137,7 @@ TEST_CASE("What can't be the largest is refused", "[largest]") {
         xmask::keep_top_k(x, 7), "xmask::keep_top_k: k 7 is outside of [0, 6], the length of a row"
     );
     REQUIRE_THROWS_WITH(
-        xmask::keep_largest(x, 1.5), "xmask::keep_largest: fraction 1.5 is outside of [0, 1]"
+        xmask::keep_largest(x, 1.5), "xmask::keep_largest: fraction is 1.5; expected 0 to 1"
     );
     REQUIRE_THROWS_WITH(
         xmask::keep_n_of_m(x, 2, 4),

@@ -103,7 +103,7 @@ TEST_CASE(
 TEST_CASE("A probability is one", "[random]") {
     REQUIRE_THROWS_WITH(
         xmask::keep_random({2, 3}, 1.5, 1),
-        "xmask::keep_random: probability 1.5 is outside of [0, 1]"
+        "xmask::keep_random: probability is 1.5; expected 0 to 1"
     );
     REQUIRE_THROWS_AS(xmask::keep_random({2, 3}, -0.1, 1), std::invalid_argument);
     REQUIRE_THROWS_AS(

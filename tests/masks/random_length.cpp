@@ -99,14 +99,14 @@ TEST_CASE("Lengths that can't be are refused", "[random_length]") {
     REQUIRE_THROWS_AS(random_length::geometric(0.5, 0), std::invalid_argument);
     REQUIRE_THROWS_WITH(
         random_length::poisson(0),
-        "xmask::random_length::poisson: mean 0 is outside of (0, 1000000]"
+        "xmask::random_length::poisson: mean is 0; expected a number above 0, at most 1e+06"
     );
     REQUIRE_THROWS_AS(
         random_length::poisson(std::numeric_limits<double>::quiet_NaN()), std::invalid_argument
     );
     REQUIRE_THROWS_WITH(
         random_length::weighted({1, -2}),
-        "xmask::random_length::weighted: weight -2 of length 2; expected a finite number, 0 or more"
+        "xmask::random_length::weighted: weights[1] is -2; expected a finite number, 0 or more"
     );
     REQUIRE_THROWS_WITH(
         random_length::weighted({}), "xmask::random_length::weighted: no weight is above 0"

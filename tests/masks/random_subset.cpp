@@ -182,7 +182,7 @@ TEST_CASE("Subsets that can't be are refused", "[random_subset]") {
     REQUIRE_THROWS_AS(xmask::keep_random_k({2, 6}, 7, 1), std::out_of_range);
     REQUIRE_THROWS_WITH(
         xmask::keep_random_fraction({2, 6}, 1.5, 1),
-        "xmask::keep_random_fraction: fraction 1.5 is outside of [0, 1]"
+        "xmask::keep_random_fraction: fraction is 1.5; expected 0 to 1"
     );
     REQUIRE_THROWS_AS(
         xmask::keep_random_fraction(6, std::numeric_limits<double>::quiet_NaN(), 1),

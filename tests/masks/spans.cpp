@@ -306,7 +306,7 @@ TEST_CASE("Spans that do not fit are refused where it is known", "[spans]") {
 
     REQUIRE_THROWS_WITH(
         xmask::keep_spans(20, {.fraction = 1.5}, 1),
-        "xmask::keep_spans: fraction 1.5 is outside of [0, 1]"
+        "xmask::keep_spans: fraction is 1.5; expected 0 to 1"
     );
     REQUIRE_THROWS_WITH(
         xmask::keep_spans(20, {.length = 2}, 1),

@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include <catch2/catch_all.hpp>
 
 #include <support/losses.hpp>
+#include <xmask/masks/bitmask.hpp>
+#include <xmask/masks/combine.hpp>
 #include <xmask/reduce/binary.hpp>
 
 namespace {
@@ -86,4 +91,35 @@ TEST_CASE("Gradients of bce, bce_with_logits and hinge are differences", "[binar
     losses::require_differences(
         xmask::masked_hinge, xmask::hinge_loss(), p, xt::xarray<double>(2. * t - 1.)
     );
+}
+
+TEST_CASE("bce_with_logits and hinge refuse impossible options", "[binary]") {
+    using Catch::Matchers::Message;
+    const xt::xarray<float> x = xt::ones<float>({2, 3});
+    const xmask::bitmask all = xmask::keep_all({2, 3});
+    xt::xarray<float> gradient = xt::ones<float>({5});
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const double infinity = std::numeric_limits<double>::infinity();
+    for (const double bad : {-1., -1e-9, infinity, nan}) {
+        REQUIRE_THROWS_AS(
+            xmask::masked_bce_with_logits(x, x, all, {.pos_weight = bad}, gradient),
+            std::invalid_argument
+        );
+    }
+    for (const double bad : {-infinity, infinity, nan}) {
+        REQUIRE_THROWS_AS(
+            xmask::masked_hinge(x, x, all, {.margin = bad}, gradient), std::invalid_argument
+        );
+    }
+    REQUIRE_THROWS_MATCHES(
+        xmask::masked_bce_with_logits.each(x, x, all, {.pos_weight = -1}), std::invalid_argument,
+        Message(
+            "xmask::masked_bce_with_logits: pos_weight is -1; expected a finite number, 0 or more"
+        )
+    );
+    REQUIRE_THROWS_MATCHES(
+        xmask::masked_hinge(x, x, all, {.margin = nan}), std::invalid_argument,
+        Message("xmask::masked_hinge: margin is nan; expected a finite number")
+    );
+    REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
 }

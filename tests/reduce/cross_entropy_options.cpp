@@ -277,9 +277,22 @@ TEST_CASE(
     };
     REQUIRE_THROWS_MATCHES(
         call({.label_smoothing = 1.5}), std::invalid_argument,
-        Message("xmask::masked_cross_entropy: label_smoothing 1.5 is outside of [0, 1]")
+        Message("xmask::masked_cross_entropy: label_smoothing is 1.5; expected 0 to 1")
     );
+    const double nan = std::nan("");
+    REQUIRE_THROWS_AS(call({.label_smoothing = nan}), std::invalid_argument);
     REQUIRE_THROWS_AS(call({.z_loss = -1}), std::invalid_argument);
+    REQUIRE_THROWS_AS(call({.z_loss = nan}), std::invalid_argument);
+    REQUIRE_THROWS_MATCHES(
+        call({.class_weights = {1., 0., -0.5}}), std::invalid_argument,
+        Message(
+            "xmask::masked_cross_entropy: class_weights[2] is -0.5; expected a finite number, 0 or more"
+        )
+    );
+    REQUIRE_THROWS_AS(call({.class_weights = {1., nan, 1.}}), std::invalid_argument);
+    REQUIRE_THROWS_AS(
+        xmask::masked_nll(x, target, all, {.class_weights = {1., nan, 1.}}), std::invalid_argument
+    );
     REQUIRE_THROWS_MATCHES(
         call({.class_weights = {1., 2.}}), std::invalid_argument,
         Message("xmask::masked_cross_entropy: 2 class weights; expected 3, one a class")

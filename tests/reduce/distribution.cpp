@@ -106,7 +106,11 @@ TEST_CASE("poisson_nll refuses impossible options, and logs a rate of 0", "[dist
     const xt::xarray<double> p = {0., 0.};
     const xt::xarray<double> t = {0., 2.};
     const xmask::bitmask all = xmask::keep_all(2);
-    REQUIRE_THROWS_AS(xmask::masked_poisson_nll(p, t, all, {.eps = -1}), std::invalid_argument);
+    for (const double bad : {-1., std::nan("")}) {
+        REQUIRE_THROWS_AS(
+            xmask::masked_poisson_nll(p, t, all, {.eps = bad}), std::invalid_argument
+        );
+    }
     const double sum = xmask::masked_poisson_nll(p, t, all, {.log_input = false}).sum;
     REQUIRE(std::abs(sum + 2 * std::log(1e-8)) <= 1e-12 * std::abs(sum));
 }

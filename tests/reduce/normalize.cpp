@@ -155,9 +155,11 @@ TEST_CASE("normalize refuses what is no norm", "[normalize]") {
     const xmask::bitmask m = xmask::keep_all(2);
     REQUIRE_THROWS_MATCHES(
         xmask::masked_normalize(x, m, -1, {.p = 0.5}), std::invalid_argument,
-        Message("xmask::masked_normalize: p 0.5; expected a number from 1 on")
+        Message("xmask::masked_normalize: p is 0.5; expected 1 or more")
     );
-    REQUIRE_THROWS_AS(xmask::masked_normalize(x, m, -1, {.eps = -1}), std::invalid_argument);
+    for (const double bad : {-1., std::nan("")}) {
+        REQUIRE_THROWS_AS(xmask::masked_normalize(x, m, -1, {.eps = bad}), std::invalid_argument);
+    }
     REQUIRE_THROWS_AS(
         xmask::masked_normalize_gradient(x, x, m, -1, {.p = infinity}), std::invalid_argument
     );

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -11,7 +13,7 @@
 
 /// @file
 /// Errors: one place that words them, so that each names the function, the value, where it stands,
-/// what was expected.
+/// what was expected. One place that checks options, too.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// (2, 3) for a shape or any other list of numbers, as Python prints a tuple: (2,) for one number.
@@ -46,5 +48,83 @@ template <class... Parts>
 template <class... Parts>
 [[noreturn]] XMASK_COLD void throw_out_of_range(const char* function, const Parts&... parts) {
     throw std::out_of_range(message(function, parts...));
+}
+
+/// The numbers that an option may be. NaN is never one of them.
+struct option_range {
+    double least = -std::numeric_limits<double>::infinity();
+    double most = std::numeric_limits<double>::infinity();
+    bool excludes_least = false;
+    bool excludes_infinity = false;
+
+    static constexpr option_range any_number() noexcept { return {}; }
+
+    static constexpr option_range at_least(double least) noexcept { return {.least = least}; }
+
+    static constexpr option_range above(double least) noexcept {
+        return {.least = least, .excludes_least = true};
+    }
+
+    static constexpr option_range between(double least, double most) noexcept {
+        return {.least = least, .most = most};
+    }
+
+    /// The same numbers without the infinities.
+    [[nodiscard]] constexpr option_range finite() const noexcept {
+        return {least, most, excludes_least, true};
+    }
+
+    [[nodiscard]] constexpr bool contains(double value) const noexcept {
+        constexpr double largest = std::numeric_limits<double>::max();
+        return (excludes_least ? value > least : value >= least) && value <= most &&
+               (!excludes_infinity || (value >= -largest && value <= largest));
+    }
+
+    [[nodiscard]] XMASK_COLD std::string text() const {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        const char* number = excludes_infinity ? "a finite number" : "a number";
+        std::ostringstream out;
+        if (excludes_least) {
+            out << number << " above " << least;
+            if (most != infinity) {
+                out << ", at most " << most;
+            }
+        } else if (most != infinity) {
+            out << least << " to " << most;
+        } else if (least != -infinity) {
+            out << (excludes_infinity ? "a finite number, " : "") << least << " or more";
+        } else {
+            out << number;
+        }
+        return out.str();
+    }
+};
+
+/// Throws std::invalid_argument unless an option's value is in range; all operations check their
+/// options here. `otherwise` ends the sentence with what else the caller lets pass: ", or -1 for
+/// none".
+inline void require_option(
+    const char* function, const char* option, double value, const option_range& range,
+    const char* otherwise = ""
+) {
+    if (!range.contains(value)) [[unlikely]] {
+        throw_invalid(function, option, " is ", value, "; expected ", range.text(), otherwise);
+    }
+}
+
+/// The same for each of a list of values, in order; the error names the place.
+template <class Values>
+void require_each_option(
+    const char* function, const char* option, const Values& values, const option_range& range
+) {
+    std::size_t place = 0;
+    for (const auto& value : values) {
+        if (!range.contains(static_cast<double>(value))) [[unlikely]] {
+            throw_invalid(
+                function, option, '[', place, "] is ", value, "; expected ", range.text()
+            );
+        }
+        ++place;
+    }
 }
 } // namespace xmask::inline XMASK_ABI::detail

@@ -418,9 +418,9 @@ auto keep_top_k(X&& x, std::size_t k) {
 template <size_by By = size_by::value, class X>
 auto keep_largest(X&& x, double fraction) {
     if constexpr (detail::require_numbers<X>()) {
-        if (!(fraction >= 0 && fraction <= 1)) [[unlikely]] {
-            detail::throw_invalid("keep_largest", "fraction ", fraction, " is outside of [0, 1]");
-        }
+        detail::require_option(
+            "keep_largest", "fraction", fraction, detail::option_range::between(0, 1)
+        );
         const auto k =
             static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
         return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));

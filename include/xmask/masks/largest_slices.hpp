@@ -182,16 +182,10 @@ private:
 template <class X>
 auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, double p = 2) {
     if constexpr (detail::require_numbers<X>()) {
-        if (!(fraction >= 0 && fraction <= 1)) [[unlikely]] {
-            detail::throw_invalid(
-                "keep_largest_slices", "fraction ", fraction, " is outside of [0, 1]"
-            );
-        }
-        if (!(p > 0)) [[unlikely]] {
-            detail::throw_invalid(
-                "keep_largest_slices", "p ", p, "; expected a number above 0, or infinity"
-            );
-        }
+        detail::require_option(
+            "keep_largest_slices", "fraction", fraction, detail::option_range::between(0, 1)
+        );
+        detail::require_option("keep_largest_slices", "p", p, detail::option_range::above(0));
         const std::size_t at = detail::axis_number("keep_largest_slices", axis, x.dimension());
         detail::slice_norms<X> norms(x, at, p);
         const auto k = static_cast<std::size_t>(

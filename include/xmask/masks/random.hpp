@@ -32,9 +32,7 @@ struct number_share {
 
 /// The numbers that come with a probability, which is checked.
 inline std::uint64_t share_of(const char* name, const char* what, double probability) {
-    if (!(probability >= 0 && probability <= 1)) [[unlikely]] {
-        throw_invalid(name, what, " ", probability, " is outside of [0, 1]");
-    }
+    require_option(name, what, probability, option_range::between(0, 1));
     return static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
 }
 

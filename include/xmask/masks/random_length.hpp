@@ -73,11 +73,10 @@ public:
     /// Poisson's distribution of this mean, of what is at least 1 (as BART's, which has a mean of
     /// 3). Throws std::invalid_argument for a mean outside of (0, 1000000].
     [[nodiscard]] static random_length poisson(double mean) {
-        if (!(mean > 0 && mean <= 1e6)) [[unlikely]] {
-            detail::throw_invalid(
-                "random_length::poisson", "mean ", mean, " is outside of (0, 1000000]"
-            );
-        }
+        detail::require_option(
+            "random_length::poisson", "mean", mean,
+            {.least = 0, .most = 1e6, .excludes_least = true}
+        );
         // From the most likely length downwards and upwards, so that nothing overflows.
         std::vector<double> weights(std::max<std::size_t>(1, static_cast<std::size_t>(mean)), 1.);
         for (std::size_t length = weights.size(); length > 1; --length) {
@@ -92,17 +91,11 @@ public:
     /// Length k + 1 as likely as weights[k] is large. Throws std::invalid_argument for a negative
     /// or infinite weight, or none above 0.
     [[nodiscard]] static random_length weighted(const std::vector<double>& weights) {
-        bool any = false;
-        for (std::size_t k = 0; k < weights.size(); ++k) {
-            if (!(weights[k] >= 0) || !std::isfinite(weights[k])) [[unlikely]] {
-                detail::throw_invalid(
-                    "random_length::weighted", "weight ", weights[k], " of length ", k + 1,
-                    "; expected a finite number, 0 or more"
-                );
-            }
-            any = any || weights[k] > 0;
-        }
-        if (!any) [[unlikely]] {
+        detail::require_each_option(
+            "random_length::weighted", "weights", weights,
+            detail::option_range::at_least(0).finite()
+        );
+        if (std::ranges::none_of(weights, [](double weight) { return weight > 0; })) [[unlikely]] {
             detail::throw_invalid("random_length::weighted", "no weight is above 0");
         }
         return from_weights(weights);

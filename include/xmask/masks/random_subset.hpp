@@ -285,9 +285,7 @@ private:
 
 /// How many of `size` things are a fraction of them, to the nearest number.
 inline std::size_t fraction_of(const char* name, double fraction, std::size_t size) {
-    if (!(fraction >= 0 && fraction <= 1)) [[unlikely]] {
-        throw_invalid(name, "fraction ", fraction, " is outside of [0, 1]");
-    }
+    require_option(name, "fraction", fraction, option_range::between(0, 1));
     require_shuffled(name, size);
     return std::min(
         size, static_cast<std::size_t>(std::llround(fraction * static_cast<double>(size)))

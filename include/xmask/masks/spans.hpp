@@ -133,8 +133,8 @@ private:
 
     void require_complete(const char* name) const {
         const auto& fraction = m_options.fraction;
-        if (fraction && !(*fraction >= 0 && *fraction <= 1)) [[unlikely]] {
-            throw_invalid(name, "fraction ", *fraction, " is outside of [0, 1]");
+        if (fraction) {
+            require_option(name, "fraction", *fraction, option_range::between(0, 1));
         }
         if (m_options.exact && !fraction) [[unlikely]] {
             throw_invalid(

@@ -66,6 +66,12 @@ struct bce_loss {
 struct bce_with_logits_loss {
     double pos_weight = 1;
 
+    void check(const char* name) const {
+        detail::require_option(
+            name, "pos_weight", pos_weight, detail::option_range::at_least(0).finite()
+        );
+    }
+
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
         const detail::logistic<V> y(p);
@@ -85,12 +91,12 @@ struct focal_with_logits_loss {
     double gamma = 2;
 
     void check(const char* name) const {
-        if (!(alpha >= 0 && alpha <= 1) && alpha != -1) [[unlikely]] {
-            detail::throw_invalid(name, "alpha is ", alpha, "; expected 0 to 1, or -1 for none");
+        if (alpha != -1) {
+            detail::require_option(
+                name, "alpha", alpha, detail::option_range::between(0, 1), ", or -1 for none"
+            );
         }
-        if (!(gamma >= 0)) [[unlikely]] {
-            detail::throw_invalid(name, "gamma is ", gamma, "; expected 0 or more");
-        }
+        detail::require_option(name, "gamma", gamma, detail::option_range::at_least(0).finite());
     }
 
     template <class V>
@@ -132,6 +138,10 @@ private:
 /// max(0, margin - t p), t being -1 or 1.
 struct hinge_loss {
     double margin = 1;
+
+    void check(const char* name) const {
+        detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
+    }
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {

@@ -62,7 +62,8 @@ struct nll_options {
 };
 
 namespace detail {
-/// Throws std::invalid_argument for class weights that are not one a class.
+/// Throws std::invalid_argument for class weights that are not one a class, and finite numbers from
+/// 0 on.
 inline void require_class_weights(
     const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes
 ) {
@@ -71,6 +72,7 @@ inline void require_class_weights(
             function, weights.size(), " class weights; expected ", classes, ", one a class"
         );
     }
+    require_each_option(function, "class_weights", weights, option_range::at_least(0).finite());
 }
 
 inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept {
@@ -354,14 +356,10 @@ loss sum_of_entropies(
 inline void require_entropy_options(
     const char* function, const cross_entropy_options& options, std::size_t classes
 ) {
-    if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) [[unlikely]] {
-        throw_invalid(
-            function, "label_smoothing ", options.label_smoothing, " is outside of [0, 1]"
-        );
-    }
-    if (!(options.z_loss >= 0)) [[unlikely]] {
-        throw_invalid(function, "z_loss ", options.z_loss, "; expected 0 or more");
-    }
+    require_option(
+        function, "label_smoothing", options.label_smoothing, option_range::between(0, 1)
+    );
+    require_option(function, "z_loss", options.z_loss, option_range::at_least(0).finite());
     require_class_weights(function, options.class_weights, classes);
 }
 

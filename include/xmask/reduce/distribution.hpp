@@ -46,9 +46,7 @@ struct poisson_nll_loss {
     double eps = 1e-8;
 
     void check(const char* name) const {
-        if (!(eps >= 0)) [[unlikely]] {
-            detail::throw_invalid(name, "eps is ", eps, "; expected 0 or more");
-        }
+        detail::require_option(name, "eps", eps, detail::option_range::at_least(0).finite());
     }
 
     template <class V>

@@ -73,9 +73,7 @@ template <class T, class F>
 auto with_norm(const char* function, double p, F&& visit) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     const auto same = [](T state) { return state; };
-    if (std::isnan(p)) [[unlikely]] {
-        throw_invalid(function, "the order p is NaN; expected a number or infinity");
-    }
+    require_option(function, "p", p, option_range::any_number());
     if (p == infinity) {
         // Of no magnitude, 0 is the largest.
         return visit(extreme_fold<T, extreme::largest>(), magnitude(), [](T state) {

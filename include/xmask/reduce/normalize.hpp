@@ -141,16 +141,11 @@ private:
 inline void require_norm(
     const char* function, const normalize_options& options, bool differentiable
 ) {
-    if (!(options.p >= 1) || (differentiable && std::isinf(options.p))) [[unlikely]] {
-        throw_invalid(
-            function, "p ", options.p,
-            differentiable ? "; expected a finite number from 1 on"
-                           : "; expected a number from 1 on"
-        );
-    }
-    if (!(options.eps >= 0)) [[unlikely]] {
-        throw_invalid(function, "eps ", options.eps, "; expected 0 or more");
-    }
+    require_option(
+        function, "p", options.p,
+        differentiable ? option_range::at_least(1).finite() : option_range::at_least(1)
+    );
+    require_option(function, "eps", options.eps, option_range::at_least(0).finite());
 }
 } // namespace detail
 

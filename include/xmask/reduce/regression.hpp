@@ -44,9 +44,7 @@ struct huber_loss {
     double delta = 1;
 
     void check(const char* name) const {
-        if (!(delta > 0)) [[unlikely]] {
-            detail::throw_invalid(name, "delta is ", delta, "; expected a number above 0");
-        }
+        detail::require_option(name, "delta", delta, detail::option_range::above(0));
     }
 
     template <class V>
@@ -68,9 +66,7 @@ struct smooth_l1_loss {
     double beta = 1;
 
     void check(const char* name) const {
-        if (!(beta >= 0)) [[unlikely]] {
-            detail::throw_invalid(name, "beta is ", beta, "; expected 0 or more");
-        }
+        detail::require_option(name, "beta", beta, detail::option_range::at_least(0));
     }
 
     template <class V>
