@@ -2530,6 +2530,7 @@ auto make_operand(const E& e, const S& shape) {
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <mutex>
 #include <vector>
 
 #if defined(XTENSOR_USE_TBB)
@@ -2610,28 +2611,52 @@ private:
     std::size_t m_across;
 };
 
-/// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
+/// Of the pieces that throw, the first one's exception.
+class first_thrown {
+public:
+    /// Calls f(i), whose exception must not end the others' work: one of those before i may throw,
+    /// too.
+    template <class F>
+    void guard(std::size_t i, F& f) {
+        try {
+            f(i);
+        } catch (...) {
+            const std::lock_guard lock(m_mutex);
+            if (!m_thrown || i < m_first) {
+                m_first = i;
+                m_thrown = std::current_exception();
+            }
+        }
+    }
+
+    void rethrow() const {
+        if (m_thrown) {
+            std::rethrow_exception(m_thrown);
+        }
+    }
+
+private:
+    std::mutex m_mutex;
+    std::exception_ptr m_thrown;
+    std::size_t m_first = 0;
+};
+
+/// Calls f(i) for each i below count, in several threads. What the first of those that throw throws
+/// is thrown here, however many threads there are.
 template <class F>
     requires has_threads
 void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&& f) {
+    first_thrown thrown;
 #if defined(XTENSOR_USE_TBB)
-    tbb::parallel_for(std::size_t(0), count, f);
+    tbb::parallel_for(std::size_t(0), count, [&](std::size_t i) { thrown.guard(i, f); });
 #elif defined(XTENSOR_USE_OPENMP)
-    std::exception_ptr thrown;
     const auto end = static_cast<std::ptrdiff_t>(count);
 #pragma omp parallel for schedule(static)
     for (std::ptrdiff_t i = 0; i < end; ++i) {
-        try {
-            f(static_cast<std::size_t>(i));
-        } catch (...) {
-#pragma omp critical(xmask_thrown)
-            thrown = std::current_exception();
-        }
-    }
-    if (thrown) {
-        std::rethrow_exception(thrown);
+        thrown.guard(static_cast<std::size_t>(i), f);
     }
 #endif
+    thrown.rethrow();
 }
 
 /// Calls f(rows, piece) for each piece, with a copy of the rows in each thread, which has buffers
@@ -4972,7 +4997,7 @@ private:
     void add(I axis) {
         // What is too large for any tensor must not turn negative.
         constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
-        m_axes.push_back(std::cmp_greater(axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
+        m_axes.push_back(std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
     }
 
     xt::svector<std::ptrdiff_t, 4> m_axes;
@@ -4983,8 +5008,8 @@ private:
 template <class I>
 std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     const auto count = static_cast<std::ptrdiff_t>(rank);
-    if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]] {
-        throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
+    if (std::cmp_less(+axis, -count) || std::cmp_greater_equal(+axis, count)) [[unlikely]] {
+        throw_out_of_range(function, "axis ", +axis, " is outside of [", -count, ", ", count, ")");
     }
     const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
     return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
@@ -8315,6 +8340,7 @@ auto drop_where(E&& e) {
 
 // ==== xmask/core/held.hpp ====
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -8374,6 +8400,18 @@ auto hold(std::initializer_list<T> values) {
 /// What hold() gives: a reference or a container.
 template <class C>
 using held_t = decltype(hold(std::declval<C>()));
+
+/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed since
+/// it was checked.
+template <std::integral T, std::unsigned_integral N>
+constexpr N clamped(T number, N n) noexcept {
+    const T positive = std::max(number, T(0));
+    if constexpr (sizeof(T) > sizeof(N)) {
+        return static_cast<N>(std::min(positive, static_cast<T>(n)));
+    } else {
+        return std::min(static_cast<N>(positive), n);
+    }
+}
 
 /// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
 /// memory.
@@ -10553,8 +10591,13 @@ XMASK_INLINE V keys_of(const V& x) noexcept {
 /// at the cut.
 template <class T, size_by By>
 struct size_cut {
-    size_key<T, By> key = std::numeric_limits<size_key<T, By>>::max();
-    bool among_nan = false;  ///< every number is kept, and the cut goes through the NaN
+    using key_limits = std::numeric_limits<size_key<T, By>>;
+
+    static constexpr size_key<T, By> largest_key =
+        key_limits::has_infinity ? key_limits::infinity() : key_limits::max();
+
+    size_key<T, By> key = largest_key; // nothing is larger
+    bool among_nan = false;            ///< every number is kept, and the cut goes through the NaN
     std::size_t tie_end = 0; ///< elements at the cut are kept before this column (or flat position)
 
     /// The cut that keeps k of the elements, which are given by their keys; called again for the
@@ -11509,9 +11552,8 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        // Clamped, because the caller's tensor may have changed since it was checked.
         const std::size_t n = m_shape[m_shape.size() - 1];
-        const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
+        const std::size_t length = clamped(at(r), n);
         return range_cursor(
             Side == padding::right ? column_range{0, length} : column_range{n - length, n}
         );
@@ -11526,12 +11568,11 @@ public:
             ask_first_words(*this, r, count, to);
             return;
         }
-        // In 32 bits, of which a register holds more. Lengths were checked; whatever they became,
-        // they stay within n.
+        // In 32 bits, of which a register holds more.
         const auto* lengths = data() + r;
         const auto most = static_cast<std::uint32_t>(n);
         for (std::size_t i = 0; i < count; ++i) {
-            const std::uint32_t length = std::min(static_cast<std::uint32_t>(lengths[i]), most);
+            const std::uint32_t length = clamped(lengths[i], most);
             const std::uint32_t bits = Side == padding::right ? length : most - length;
             if constexpr (std::is_same_v<W, word_t>) {
                 to[i] = bits;
@@ -11565,8 +11606,9 @@ private:
 
     /// Looks at all of them, so that the compiler may compare many at a time.
     [[nodiscard]] bool all_within(std::size_t n) const noexcept {
+        using length_type = std::decay_t<decltype(at(0))>;
         using number = decltype(as_unsigned(at(0)));
-        // The largest tells, as negative ones are larger than all. Few processors find the largest
+        // The largest tells, as negative ones are larger than all that the lengths' type holds. Few processors find the largest
         // of several of 64 bits; of those it is the sign of a length, or of what is left behind it.
         constexpr bool by_sign = sizeof(number) == sizeof(n);
         number seen = 0;
@@ -11583,12 +11625,15 @@ private:
                 look_at(at(r));
             }
         }
-        return by_sign ? seen <= std::numeric_limits<number>::max() / 2 : seen <= n;
+        constexpr auto most = static_cast<number>(std::numeric_limits<length_type>::max());
+        return by_sign ? seen <= std::numeric_limits<number>::max() / 2
+                       : seen <= std::min<std::size_t>(most, n);
     }
 
     XMASK_COLD void throw_outside(const char* name, std::size_t n) const {
         for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
-            if (const auto length = at(r); as_unsigned(length) > n) {
+            const auto length = at(r);
+            if (std::cmp_less(+length, 0) || std::cmp_greater(+length, n)) {
                 throw_out_of_range(
                     name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]"
                 );
@@ -11820,9 +11865,8 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        // The pattern clamps, because the caller's tensor may have changed since it was checked.
         const std::size_t batch = r / m_queries;
-        const prefix_pattern pattern(static_cast<std::size_t>(at(batch)), m_offset);
+        const prefix_pattern pattern(clamped(at(batch), m_keys), m_offset);
         return range_cursor(pattern(r - batch * m_queries, m_keys));
     }
 
@@ -12747,12 +12791,8 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        // Clamped, because the caller's tensors may have changed since they were checked.
-        const std::size_t n = m_shape[m_shape.size() - 1];
-        const std::size_t end = std::min(static_cast<std::size_t>(at(m_end, m_end_offsets, r)), n);
-        return range_cursor(
-            {std::min(static_cast<std::size_t>(at(m_begin, m_begin_offsets, r)), end), end}
-        );
+        const std::size_t end = clamped(at(m_end, m_end_offsets, r), m_shape[m_shape.size() - 1]);
+        return range_cursor({clamped(at(m_begin, m_begin_offsets, r), end), end});
     }
 
 private:
@@ -13393,10 +13433,10 @@ auto mask_slice(M&& m, A axis, B begin, E end) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
         const auto extent = static_cast<std::size_t>(m.shape()[at]);
-        if (std::cmp_less(begin, 0) || std::cmp_less(end, begin) || std::cmp_greater(end, extent))
-            [[unlikely]] {
+        if (std::cmp_less(+begin, 0) || std::cmp_less(+end, +begin) ||
+            std::cmp_greater(+end, extent)) [[unlikely]] {
             detail::throw_out_of_range(
-                "mask_slice", "the range [", begin, ", ", end, ") of axis ", at,
+                "mask_slice", "the range [", +begin, ", ", +end, ") of axis ", at,
                 " is not within [0, ", extent, ")"
             );
         }
@@ -13418,9 +13458,9 @@ auto mask_slice(M&& m, A axis, I index) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
         const auto extent = static_cast<std::size_t>(m.shape()[at]);
-        if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, extent)) [[unlikely]] {
+        if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, extent)) [[unlikely]] {
             detail::throw_out_of_range(
-                "mask_slice", "index ", index, " of axis ", at, " is outside of [0, ", extent, ")"
+                "mask_slice", "index ", +index, " of axis ", at, " is outside of [0, ", extent, ")"
             );
         }
         using rule = detail::slice_index_rule<detail::closure_t<M>>;
@@ -16497,7 +16537,7 @@ private:
 
     template <class I>
     [[nodiscard]] bool is_ignored(I target) const noexcept {
-        return m_ignored.has_value() && std::cmp_equal(target, *m_ignored);
+        return m_ignored.has_value() && std::cmp_equal(+target, *m_ignored);
     }
 
     Masks m_masks;
@@ -16587,7 +16627,7 @@ void require_targets(
         0, positions.size(),
         [&](std::size_t position, auto target, double /*weight*/) {
             const bool outside =
-                std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes);
+                std::cmp_less(+target, 0) || std::cmp_greater_equal(+target, classes);
             if (outside || !has_class(position, static_cast<std::size_t>(target))) [[unlikely]] {
                 at_flat_index(shape, position, [&](const auto& index) {
                     if (outside) {

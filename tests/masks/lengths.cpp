@@ -183,11 +183,11 @@ TEST_CASE("lengths of the caller's tensor are looked at when asked, and clamped"
     oracle::require_words(m, {1, 0, 0, 1, 1, 0});
     lengths(0) = 3;
     oracle::require_words(m, {1, 1, 1, 1, 1, 0});
-    // Neither would be accepted by the builder; now they can only keep the whole row.
+    // Neither would be accepted by the builder; the nearest that would be stands for each.
     lengths(0) = -5;
     lengths(1) = 1000;
-    oracle::require_words(m, {1, 1, 1, 1, 1, 1});
-    oracle::require_words(l, {1, 1, 1, 1, 1, 1});
+    oracle::require_words(m, {0, 0, 0, 1, 1, 1});
+    oracle::require_words(l, {0, 0, 0, 1, 1, 1});
 }
 
 TEST_CASE("lengths that are a temporary live in the mask", "[lengths]") {

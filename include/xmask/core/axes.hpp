@@ -51,7 +51,7 @@ private:
     void add(I axis) {
         // What is too large for any tensor must not turn negative.
         constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
-        m_axes.push_back(std::cmp_greater(axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
+        m_axes.push_back(std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
     }
 
     xt::svector<std::ptrdiff_t, 4> m_axes;
@@ -62,8 +62,8 @@ private:
 template <class I>
 std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     const auto count = static_cast<std::ptrdiff_t>(rank);
-    if (std::cmp_less(axis, -count) || std::cmp_greater_equal(axis, count)) [[unlikely]] {
-        throw_out_of_range(function, "axis ", axis, " is outside of [", -count, ", ", count, ")");
+    if (std::cmp_less(+axis, -count) || std::cmp_greater_equal(+axis, count)) [[unlikely]] {
+        throw_out_of_range(function, "axis ", +axis, " is outside of [", -count, ", ", count, ")");
     }
     const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
     return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -64,6 +65,18 @@ auto hold(std::initializer_list<T> values) {
 /// What hold() gives: a reference or a container.
 template <class C>
 using held_t = decltype(hold(std::declval<C>()));
+
+/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed since
+/// it was checked.
+template <std::integral T, std::unsigned_integral N>
+constexpr N clamped(T number, N n) noexcept {
+    const T positive = std::max(number, T(0));
+    if constexpr (sizeof(T) > sizeof(N)) {
+        return static_cast<N>(std::min(positive, static_cast<T>(n)));
+    } else {
+        return std::min(static_cast<N>(positive), n);
+    }
+}
 
 /// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
 /// memory.

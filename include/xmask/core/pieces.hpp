@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <mutex>
 #include <vector>
 
 #if defined(XTENSOR_USE_TBB)
@@ -87,28 +88,52 @@ private:
     std::size_t m_across;
 };
 
-/// Calls f(i) for each i below count, in several threads. What one of them throws is thrown here.
+/// Of the pieces that throw, the first one's exception.
+class first_thrown {
+public:
+    /// Calls f(i), whose exception must not end the others' work: one of those before i may throw,
+    /// too.
+    template <class F>
+    void guard(std::size_t i, F& f) {
+        try {
+            f(i);
+        } catch (...) {
+            const std::lock_guard lock(m_mutex);
+            if (!m_thrown || i < m_first) {
+                m_first = i;
+                m_thrown = std::current_exception();
+            }
+        }
+    }
+
+    void rethrow() const {
+        if (m_thrown) {
+            std::rethrow_exception(m_thrown);
+        }
+    }
+
+private:
+    std::mutex m_mutex;
+    std::exception_ptr m_thrown;
+    std::size_t m_first = 0;
+};
+
+/// Calls f(i) for each i below count, in several threads. What the first of those that throw throws
+/// is thrown here, however many threads there are.
 template <class F>
     requires has_threads
 void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&& f) {
+    first_thrown thrown;
 #if defined(XTENSOR_USE_TBB)
-    tbb::parallel_for(std::size_t(0), count, f);
+    tbb::parallel_for(std::size_t(0), count, [&](std::size_t i) { thrown.guard(i, f); });
 #elif defined(XTENSOR_USE_OPENMP)
-    std::exception_ptr thrown;
     const auto end = static_cast<std::ptrdiff_t>(count);
 #pragma omp parallel for schedule(static)
     for (std::ptrdiff_t i = 0; i < end; ++i) {
-        try {
-            f(static_cast<std::size_t>(i));
-        } catch (...) {
-#pragma omp critical(xmask_thrown)
-            thrown = std::current_exception();
-        }
-    }
-    if (thrown) {
-        std::rethrow_exception(thrown);
+        thrown.guard(static_cast<std::size_t>(i), f);
     }
 #endif
+    thrown.rethrow();
 }
 
 /// Calls f(rows, piece) for each piece, with a copy of the rows in each thread, which has buffers

@@ -70,8 +70,13 @@ XMASK_INLINE V keys_of(const V& x) noexcept {
 /// at the cut.
 template <class T, size_by By>
 struct size_cut {
-    size_key<T, By> key = std::numeric_limits<size_key<T, By>>::max();
-    bool among_nan = false;  ///< every number is kept, and the cut goes through the NaN
+    using key_limits = std::numeric_limits<size_key<T, By>>;
+
+    static constexpr size_key<T, By> largest_key =
+        key_limits::has_infinity ? key_limits::infinity() : key_limits::max();
+
+    size_key<T, By> key = largest_key; // nothing is larger
+    bool among_nan = false;            ///< every number is kept, and the cut goes through the NaN
     std::size_t tie_end = 0; ///< elements at the cut are kept before this column (or flat position)
 
     /// The cut that keeps k of the elements, which are given by their keys; called again for the

@@ -50,9 +50,8 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        // Clamped, because the caller's tensor may have changed since it was checked.
         const std::size_t n = m_shape[m_shape.size() - 1];
-        const std::size_t length = std::min(static_cast<std::size_t>(at(r)), n);
+        const std::size_t length = clamped(at(r), n);
         return range_cursor(
             Side == padding::right ? column_range{0, length} : column_range{n - length, n}
         );
@@ -67,12 +66,11 @@ public:
             ask_first_words(*this, r, count, to);
             return;
         }
-        // In 32 bits, of which a register holds more. Lengths were checked; whatever they became,
-        // they stay within n.
+        // In 32 bits, of which a register holds more.
         const auto* lengths = data() + r;
         const auto most = static_cast<std::uint32_t>(n);
         for (std::size_t i = 0; i < count; ++i) {
-            const std::uint32_t length = std::min(static_cast<std::uint32_t>(lengths[i]), most);
+            const std::uint32_t length = clamped(lengths[i], most);
             const std::uint32_t bits = Side == padding::right ? length : most - length;
             if constexpr (std::is_same_v<W, word_t>) {
                 to[i] = bits;
@@ -106,8 +104,9 @@ private:
 
     /// Looks at all of them, so that the compiler may compare many at a time.
     [[nodiscard]] bool all_within(std::size_t n) const noexcept {
+        using length_type = std::decay_t<decltype(at(0))>;
         using number = decltype(as_unsigned(at(0)));
-        // The largest tells, as negative ones are larger than all. Few processors find the largest
+        // The largest tells, as negative ones are larger than all that the lengths' type holds. Few processors find the largest
         // of several of 64 bits; of those it is the sign of a length, or of what is left behind it.
         constexpr bool by_sign = sizeof(number) == sizeof(n);
         number seen = 0;
@@ -124,12 +123,15 @@ private:
                 look_at(at(r));
             }
         }
-        return by_sign ? seen <= std::numeric_limits<number>::max() / 2 : seen <= n;
+        constexpr auto most = static_cast<number>(std::numeric_limits<length_type>::max());
+        return by_sign ? seen <= std::numeric_limits<number>::max() / 2
+                       : seen <= std::min<std::size_t>(most, n);
     }
 
     XMASK_COLD void throw_outside(const char* name, std::size_t n) const {
         for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
-            if (const auto length = at(r); as_unsigned(length) > n) {
+            const auto length = at(r);
+            if (std::cmp_less(+length, 0) || std::cmp_greater(+length, n)) {
                 throw_out_of_range(
                     name, "length ", +length, " of row ", r, " is outside of [0, ", n, "]"
                 );

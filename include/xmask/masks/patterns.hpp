@@ -168,9 +168,8 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        // The pattern clamps, because the caller's tensor may have changed since it was checked.
         const std::size_t batch = r / m_queries;
-        const prefix_pattern pattern(static_cast<std::size_t>(at(batch)), m_offset);
+        const prefix_pattern pattern(clamped(at(batch), m_keys), m_offset);
         return range_cursor(pattern(r - batch * m_queries, m_keys));
     }
 

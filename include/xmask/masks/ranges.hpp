@@ -54,12 +54,8 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        // Clamped, because the caller's tensors may have changed since they were checked.
-        const std::size_t n = m_shape[m_shape.size() - 1];
-        const std::size_t end = std::min(static_cast<std::size_t>(at(m_end, m_end_offsets, r)), n);
-        return range_cursor(
-            {std::min(static_cast<std::size_t>(at(m_begin, m_begin_offsets, r)), end), end}
-        );
+        const std::size_t end = clamped(at(m_end, m_end_offsets, r), m_shape[m_shape.size() - 1]);
+        return range_cursor({clamped(at(m_begin, m_begin_offsets, r), end), end});
     }
 
 private:

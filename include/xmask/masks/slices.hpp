@@ -276,10 +276,10 @@ auto mask_slice(M&& m, A axis, B begin, E end) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
         const auto extent = static_cast<std::size_t>(m.shape()[at]);
-        if (std::cmp_less(begin, 0) || std::cmp_less(end, begin) || std::cmp_greater(end, extent))
-            [[unlikely]] {
+        if (std::cmp_less(+begin, 0) || std::cmp_less(+end, +begin) ||
+            std::cmp_greater(+end, extent)) [[unlikely]] {
             detail::throw_out_of_range(
-                "mask_slice", "the range [", begin, ", ", end, ") of axis ", at,
+                "mask_slice", "the range [", +begin, ", ", +end, ") of axis ", at,
                 " is not within [0, ", extent, ")"
             );
         }
@@ -301,9 +301,9 @@ auto mask_slice(M&& m, A axis, I index) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t at = detail::axis_number("mask_slice", axis, m.dimension());
         const auto extent = static_cast<std::size_t>(m.shape()[at]);
-        if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, extent)) [[unlikely]] {
+        if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, extent)) [[unlikely]] {
             detail::throw_out_of_range(
-                "mask_slice", "index ", index, " of axis ", at, " is outside of [0, ", extent, ")"
+                "mask_slice", "index ", +index, " of axis ", at, " is outside of [0, ", extent, ")"
             );
         }
         using rule = detail::slice_index_rule<detail::closure_t<M>>;

@@ -88,7 +88,7 @@ private:
 
     template <class I>
     [[nodiscard]] bool is_ignored(I target) const noexcept {
-        return m_ignored.has_value() && std::cmp_equal(target, *m_ignored);
+        return m_ignored.has_value() && std::cmp_equal(+target, *m_ignored);
     }
 
     Masks m_masks;
@@ -178,7 +178,7 @@ void require_targets(
         0, positions.size(),
         [&](std::size_t position, auto target, double /*weight*/) {
             const bool outside =
-                std::cmp_less(target, 0) || std::cmp_greater_equal(target, classes);
+                std::cmp_less(+target, 0) || std::cmp_greater_equal(+target, classes);
             if (outside || !has_class(position, static_cast<std::size_t>(target))) [[unlikely]] {
                 at_flat_index(shape, position, [&](const auto& index) {
                     if (outside) {
