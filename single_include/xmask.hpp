@@ -15107,6 +15107,44 @@ using sum_t = std::conditional_t<
     std::is_floating_point_v<T>, std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
     std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
+/// A sum of 64-bit integers that does not wrap: exact for up to 2^32 of them. It is kept in two
+/// halves, which compilers add in registers; one number of 128 bits they would not.
+template <class T>
+class split_sum {
+    static constexpr int half = 32;
+
+public:
+    split_sum() = default;
+
+    split_sum(T x) noexcept // NOLINT: a sum of one
+        : m_low(static_cast<std::uint64_t>(x) & 0xffffffff)
+        , m_high(static_cast<std::uint64_t>(x >> half)) {}
+
+    split_sum& operator+=(const split_sum& other) noexcept {
+        m_low += other.m_low;
+        m_high += other.m_high;
+        return *this;
+    }
+
+    /// The nearest real number, or one beside it.
+    template <class R>
+        requires std::is_floating_point_v<R>
+    explicit operator R() const noexcept {
+        return static_cast<R>(static_cast<T>(m_high)) * static_cast<R>(std::uint64_t(1) << half) +
+               static_cast<R>(m_low);
+    }
+
+private:
+    std::uint64_t m_low = 0;
+    std::uint64_t m_high = 0; // wraps as T does
+};
+
+/// What elements of T are summed in where the sum is no result, but a mean or more is made of it: it
+/// must not wrap.
+template <class T>
+using unwrapped_sum_t = std::conditional_t<
+    std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;
+
 /// Adds registers of T in double.
 template <class T>
 class register_sum {
@@ -15531,9 +15569,9 @@ template <class F>
 inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
 
 /// A sum of terms of type T and the weight it is of.
-template <class T>
+template <class T, class Sum = sum_t<T>>
 struct weighted_sum {
-    sum_t<T> sum = 0;
+    Sum sum = 0;
     double weight = 0;
 
     weighted_sum& operator+=(const weighted_sum& other) noexcept {
@@ -15544,7 +15582,7 @@ struct weighted_sum {
 };
 
 /// Collects terms of type T, by registers where they have them.
-template <class T>
+template <class T, class Sum = sum_t<T>>
 class term_sum {
 public:
     template <bool Exact, class Count, class Term>
@@ -15552,11 +15590,11 @@ public:
         add_block<T, Exact>(m_registers, count, term);
     }
 
-    void add(sum_t<T> term) noexcept { m_scalars += term; }
+    void add(Sum term) noexcept { m_scalars += term; }
 
     void add_count(std::size_t count) noexcept { m_count += count; }
 
-    [[nodiscard]] weighted_sum<T> total() const noexcept {
+    [[nodiscard]] weighted_sum<T, Sum> total() const noexcept {
         const auto weight = static_cast<double>(m_count);
         if constexpr (sums_in_registers<T>) {
             return {m_scalars + m_registers.total(), weight};
@@ -15569,7 +15607,7 @@ private:
     struct nothing {};
 
     std::conditional_t<sums_in_registers<T>, register_sum<T>, nothing> m_registers;
-    sum_t<T> m_scalars = 0;
+    Sum m_scalars = 0;
     std::size_t m_count = 0;
 };
 
@@ -15646,8 +15684,9 @@ public:
     }
 
     /// Adds what a block keeps.
-    template <class Count>
-    XMASK_INLINE void add(term_sum<T>& sum, const block& terms, Count count, word_t bits) const {
+    template <class Sum, class Count>
+    XMASK_INLINE void add(term_sum<T, Sum>& sum, const block& terms, Count count, word_t bits)
+        const {
         sum.add_count(count_bits(bits));
         if constexpr (in_registers) {
             // Where all is kept, only a partial register needs selection: it holds 0 past its end,
@@ -15834,14 +15873,15 @@ private:
 };
 
 /// The sum of what rows of `shape` keep, and its gradient, in pieces.
-template <class T, class S, class G, class Rows>
-weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
+template <class T, class Sum = sum_t<T>, class S, class G, class Rows>
+weighted_sum<T, Sum> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
     const std::size_t n = columns_of(shape);
     const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
     if (row_count == 0) {
         return {};
     }
-    const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) { sum += part; };
+    using part_sum = weighted_sum<T, Sum>;
+    const auto add = [](part_sum& sum, const part_sum& part) { sum += part; };
     if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>) {
         return with_rows(
             worth_flat(rows.form(), n), row_count, n,
@@ -15849,7 +15889,7 @@ weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
                 return sum_of_pieces(
                     all, rows,
                     [&](const auto& own, const piece& part) {
-                        term_sum<T> sum;
+                        term_sum<T, Sum> sum;
                         for (std::size_t r = part.first_row; r < part.last_row; ++r) {
                             auto row = row_of(own, r);
                             for_each_kept_block(
@@ -15958,16 +15998,16 @@ void resize_gradient(
 }
 
 /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
-/// if asked to. All operands have one shape, into which m broadcasts.
-template <class T, class F, class M, class G, class X, class... Y>
-weighted_sum<T> element_sum(
+/// if asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
+template <class T, class Sum = sum_t<T>, class F, class M, class G, class X, class... Y>
+weighted_sum<T, Sum> element_sum(
     const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
     resize_gradient(function, gradient, shape);
     if constexpr (mask_expression<M>) {
-        return sum_terms<T>(
+        return sum_terms<T, Sum>(
             shape, gradient,
             make_terms<T>(
                 f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),
@@ -18782,14 +18822,14 @@ private:
 };
 
 /// A plain sum, of terms as masked_terms adds them.
-template <class T>
+template <class T, class Sum = sum_t<T>>
 struct sum_fold {
-    using state = sum_t<T>;
+    using state = Sum;
     static constexpr bool in_registers = sums_in_registers<T>;
 
     [[nodiscard]] state start() const noexcept { return 0; }
 
-    void add(state& to, T x) const noexcept { to += static_cast<state>(x); }
+    void add(state& to, T x) const noexcept { to += static_cast<sum_t<T>>(x); }
 
     void merge(state& to, state other) const noexcept { to += other; }
 
@@ -18807,10 +18847,10 @@ struct sum_fold {
 };
 
 /// Folds a row's blocks by the sums that everything else uses.
-template <class T>
-class row_fold<T, sum_fold<T>> {
+template <class T, class Sum>
+class row_fold<T, sum_fold<T, Sum>> {
 public:
-    explicit row_fold(const sum_fold<T>& /*fold*/) {}
+    explicit row_fold(const sum_fold<T, Sum>& /*fold*/) {}
 
     template <class Row, class Block, class Count>
     XMASK_INLINE void add(const Row& row, const Block& block, Count count, word_t bits) {
@@ -18821,10 +18861,10 @@ public:
         return static_cast<std::size_t>(m_sum.total().weight);
     }
 
-    [[nodiscard]] sum_t<T> total() const noexcept { return m_sum.total().sum; }
+    [[nodiscard]] Sum total() const noexcept { return m_sum.total().sum; }
 
 private:
-    term_sum<T> m_sum;
+    term_sum<T, Sum> m_sum;
 };
 
 /// Folds what columns [begin, end) of a row keep.
@@ -20648,15 +20688,17 @@ consteval bool require_summable() {
 }
 
 /// The sum and the weight at each position of the axes that stay.
-template <class T>
+template <class Sum>
 struct axis_sums {
-    std::vector<sum_t<T>> sum;
+    std::vector<Sum> sum;
     std::vector<double> weight;
 };
 
-template <class T, class Rows, class S>
-folded_axes<sum_t<T>> sum_rows(const S& shape, const kept_axes& axes, Rows rows, bool counted) {
-    return fold_along<T>(sum_fold<T>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
+template <class T, class Sum = sum_t<T>, class Rows, class S>
+folded_axes<Sum> sum_rows(const S& shape, const kept_axes& axes, Rows rows, bool counted) {
+    return fold_along<T>(
+        sum_fold<T, Sum>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted
+    );
 }
 
 /// The weight at each position of the axes that stay: the number that is kept, or the sum of their
@@ -20681,18 +20723,18 @@ std::vector<double> weights_along(const S& shape, const M& m, const kept_axes& a
     }
 }
 
-/// Sums along axes, and their weights where asked for.
-template <class T, class X, class M>
-axis_sums<T> sum_along(
+/// Sums along axes, and their weights where asked for. Elements of T are summed in Sum.
+template <class T, class Sum = sum_t<T>, class X, class M>
+axis_sums<Sum> sum_along(
     const char* function, const X& x, const M& m, const kept_axes& axes, bool weighed
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
-    axis_sums<T> result{
-        std::vector<sum_t<T>>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)
+    axis_sums<Sum> result{
+        std::vector<Sum>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)
     };
     if constexpr (mask_expression<M>) {
-        const auto sums = sum_rows<T>(shape, axes, masked_rows<T>(function, x, m), weighed);
+        const auto sums = sum_rows<T, Sum>(shape, axes, masked_rows<T>(function, x, m), weighed);
         for (std::size_t i = 0; i < axes.size(); ++i) {
             result.sum[i] = sums.state(i);
             if (weighed) {
@@ -20787,7 +20829,7 @@ auto masked_mean(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_summable<X, M>()) {
         using element = detail::element_t<X>;
         using result = detail::mean_result_t<element>;
-        const auto total = detail::element_sum<element>(
+        const auto total = detail::element_sum<element, detail::unwrapped_sum_t<element>>(
             "masked_mean", detail::identity(), m, detail::no_gradient(), x
         );
         return total.weight != 0
@@ -20808,7 +20850,7 @@ auto mean_along(
     using element = element_t<X>;
     using result = mean_result_t<element>;
     const kept_axes kept(function, x.shape(), axes);
-    const auto sums = sum_along<element>(function, x, m, kept, true);
+    const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, kept, true);
     return make_result<result>(kept, options.keep_axes, [&](std::size_t i) {
         return sums.weight[i] != 0
                    ? static_cast<result>(static_cast<wide_t<element>>(sums.sum[i]) / sums.weight[i])
@@ -21010,7 +21052,8 @@ template <class X, class M>
 auto moments_of(const char* function, const X& x, const M& m) {
     using element = element_t<X>;
     using wide = wide_t<element>;
-    const auto total = element_sum<element>(function, identity(), m, no_gradient(), x);
+    const auto total =
+        element_sum<element, unwrapped_sum_t<element>>(function, identity(), m, no_gradient(), x);
     const auto mean = total.weight > 0 ? static_cast<wide>(total.sum) / total.weight : wide(0);
     const auto squares =
         element_sum<wide>(function, shifted<squared_difference, wide>{mean}, m, no_gradient(), x);
@@ -21021,7 +21064,7 @@ template <class X, class M>
 auto moments_along(const char* function, const X& x, const M& m, const kept_axes& axes) {
     using element = element_t<X>;
     using wide = wide_t<element>;
-    const auto sums = sum_along<element>(function, x, m, axes, true);
+    const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, axes, true);
     std::vector<wide> means(axes.size());
     for (std::size_t i = 0; i < axes.size(); ++i) {
         means[i] = sums.weight[i] > 0 ? static_cast<wide>(sums.sum[i]) / sums.weight[i] : wide(0);
@@ -21038,7 +21081,7 @@ auto moments_along(const char* function, const X& x, const M& m, const kept_axes
 struct standardized {
     template <class A, class B, class C>
     auto operator()(const A& x, const B& shift, const C& scale) const {
-        return (x - shift) * scale;
+        return (static_cast<std::common_type_t<A, B>>(x) - shift) * scale;
     }
 
     template <class B>

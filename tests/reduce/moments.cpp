@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 
@@ -91,6 +92,73 @@ TEST_CASE("Variances of numbers far from 0 do not cancel", "[moments]") {
     REQUIRE(std::abs(xmask::masked_var(x, m) - near) < 1e-6 * near);
     const xt::xarray<float> large = xt::ones<float>({100000}) * 16777216.f;
     REQUIRE(xmask::masked_var(large, xmask::bitmask(xmask::keep_all(100000))) == 0.f);
+}
+
+TEMPLATE_TEST_CASE(
+    "Means and variances of large 64-bit integers do not wrap", "[moments]", std::int64_t,
+    std::uint64_t, long long
+) {
+    const auto large = [](std::int64_t sign) {
+        xt::xarray<TestType> x = oracle::random<TestType>({3, 4, 67}, 5);
+        const auto step = static_cast<TestType>(std::int64_t(1) << 54);
+        const auto from = static_cast<TestType>(std::int64_t(9) << 59);
+        for (auto& value : x) {
+            value = static_cast<TestType>(from + value * step);
+            value = sign < 0 ? static_cast<TestType>(0 - static_cast<std::uint64_t>(value)) : value;
+        }
+        return x;
+    };
+    for (const std::int64_t sign : {1, -1}) {
+        const auto x = large(sign);
+        const auto kept = oracle::random<bool>({3, 4, 67}, 2);
+        const auto m = xmask::keep_where(kept);
+        groups::for_each_axes(3, [&](const groups::axes_t& axes) {
+            CAPTURE(axes);
+            const auto all = groups::collect(x, oracle::elements(kept), axes);
+            const auto require = [&](const auto& result, auto&& f) {
+                groups::require_groups(result, all, f, 1e-13);
+            };
+            require(xmask::masked_mean(x, m, axes), mean_of);
+            require(xmask::masked_var(x, m, axes), unbiased);
+            const auto both = xmask::masked_mean_var(x, m, axes);
+            require(both.mean, mean_of);
+            require(both.var, unbiased);
+            const auto deviation = [](const groups::group& group) {
+                return std::sqrt(unbiased(group));
+            };
+            require(xmask::masked_std(x, m, axes), deviation);
+        });
+        // The same numbers in double, where nothing can wrap.
+        const xt::xarray<double> wide = x;
+        const double mean = xmask::masked_mean(wide, m);
+        REQUIRE(groups::close(xmask::masked_mean(x, m), mean, 1e-14));
+        REQUIRE(groups::close(xmask::masked_mean_var(x, m).mean, mean, 1e-14));
+        REQUIRE(groups::close(xmask::masked_var(x, m), xmask::masked_var(wide, m), 1e-12));
+        REQUIRE(groups::close(xmask::masked_std(x, m), xmask::masked_std(wide, m), 1e-12));
+        REQUIRE(oracle::close(
+            xmask::masked_standardize(x, m, -1), xmask::masked_standardize(wide, m, -1), 1e-12
+        ));
+        // Sums stay in 64 bits.
+        STATIC_REQUIRE(sizeof(xmask::masked_sum(x, m)) == 8);
+    }
+}
+
+TEST_CASE("Means of 64-bit integers of both signs are exact", "[moments]") {
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    constexpr auto least = std::numeric_limits<std::int64_t>::min();
+    const xt::xarray<std::int64_t> x = {{most, most, most, 3}, {least, least, least, 0}};
+    const auto all = xmask::keep_all({2, 4});
+    REQUIRE(xmask::masked_mean(x, all) == 0.);
+    REQUIRE(
+        oracle::elements(xmask::masked_mean(x, all, 0)) ==
+        std::vector<double>{-0.5, -0.5, -0.5, 1.5}
+    );
+    const xt::xarray<std::int64_t> same = xt::ones<std::int64_t>({6}) * 1700000000000000000;
+    REQUIRE(xmask::masked_mean(same, xmask::keep_all(6)) == 1.7e18);
+    const xt::xarray<std::uint64_t> full =
+        xt::ones<std::uint64_t>({200}) * std::numeric_limits<std::uint64_t>::max();
+    REQUIRE(xmask::masked_mean(full, xmask::keep_all(200)) == 18446744073709551616.);
+    REQUIRE(xmask::masked_var(full, xmask::keep_all(200)) == 0.);
 }
 
 TEST_CASE("Where too few are kept there is no variance", "[moments]") {

@@ -118,6 +118,13 @@ TEST_CASE("Mean and max pooling are reductions over the tokens", "[pool]") {
     );
 }
 
+TEST_CASE("Mean pooling of large 64-bit integers does not wrap", "[pool]") {
+    const xt::xarray<std::int64_t> x =
+        xt::ones<std::int64_t>({2, 6, 3}) * std::int64_t(1700000000000000000);
+    const auto pooled = xmask::masked_mean_pool(x, xmask::keep_lengths({6, 5}, 6));
+    REQUIRE(oracle::elements(pooled) == std::vector<double>(6, 1.7e18));
+}
+
 TEST_CASE("Pooling reads the kept tokens only", "[pool]") {
     const xt::xarray<int> divisor = {{{1, 2}, {0, 0}}, {{4, 5}, {2, 1}}};
     const auto m = xmask::keep_lengths({1, 2}, 2);

@@ -27,6 +27,44 @@ using sum_t = std::conditional_t<
     std::is_floating_point_v<T>, std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
     std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
+/// A sum of 64-bit integers that does not wrap: exact for up to 2^32 of them. It is kept in two
+/// halves, which compilers add in registers; one number of 128 bits they would not.
+template <class T>
+class split_sum {
+    static constexpr int half = 32;
+
+public:
+    split_sum() = default;
+
+    split_sum(T x) noexcept // NOLINT: a sum of one
+        : m_low(static_cast<std::uint64_t>(x) & 0xffffffff)
+        , m_high(static_cast<std::uint64_t>(x >> half)) {}
+
+    split_sum& operator+=(const split_sum& other) noexcept {
+        m_low += other.m_low;
+        m_high += other.m_high;
+        return *this;
+    }
+
+    /// The nearest real number, or one beside it.
+    template <class R>
+        requires std::is_floating_point_v<R>
+    explicit operator R() const noexcept {
+        return static_cast<R>(static_cast<T>(m_high)) * static_cast<R>(std::uint64_t(1) << half) +
+               static_cast<R>(m_low);
+    }
+
+private:
+    std::uint64_t m_low = 0;
+    std::uint64_t m_high = 0; // wraps as T does
+};
+
+/// What elements of T are summed in where the sum is no result, but a mean or more is made of it: it
+/// must not wrap.
+template <class T>
+using unwrapped_sum_t = std::conditional_t<
+    std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;
+
 /// Adds registers of T in double.
 template <class T>
 class register_sum {

@@ -68,9 +68,9 @@ template <class F>
 inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
 
 /// A sum of terms of type T and the weight it is of.
-template <class T>
+template <class T, class Sum = sum_t<T>>
 struct weighted_sum {
-    sum_t<T> sum = 0;
+    Sum sum = 0;
     double weight = 0;
 
     weighted_sum& operator+=(const weighted_sum& other) noexcept {
@@ -81,7 +81,7 @@ struct weighted_sum {
 };
 
 /// Collects terms of type T, by registers where they have them.
-template <class T>
+template <class T, class Sum = sum_t<T>>
 class term_sum {
 public:
     template <bool Exact, class Count, class Term>
@@ -89,11 +89,11 @@ public:
         add_block<T, Exact>(m_registers, count, term);
     }
 
-    void add(sum_t<T> term) noexcept { m_scalars += term; }
+    void add(Sum term) noexcept { m_scalars += term; }
 
     void add_count(std::size_t count) noexcept { m_count += count; }
 
-    [[nodiscard]] weighted_sum<T> total() const noexcept {
+    [[nodiscard]] weighted_sum<T, Sum> total() const noexcept {
         const auto weight = static_cast<double>(m_count);
         if constexpr (sums_in_registers<T>) {
             return {m_scalars + m_registers.total(), weight};
@@ -106,7 +106,7 @@ private:
     struct nothing {};
 
     std::conditional_t<sums_in_registers<T>, register_sum<T>, nothing> m_registers;
-    sum_t<T> m_scalars = 0;
+    Sum m_scalars = 0;
     std::size_t m_count = 0;
 };
 
@@ -183,8 +183,9 @@ public:
     }
 
     /// Adds what a block keeps.
-    template <class Count>
-    XMASK_INLINE void add(term_sum<T>& sum, const block& terms, Count count, word_t bits) const {
+    template <class Sum, class Count>
+    XMASK_INLINE void add(term_sum<T, Sum>& sum, const block& terms, Count count, word_t bits)
+        const {
         sum.add_count(count_bits(bits));
         if constexpr (in_registers) {
             // Where all is kept, only a partial register needs selection: it holds 0 past its end,
@@ -371,14 +372,15 @@ private:
 };
 
 /// The sum of what rows of `shape` keep, and its gradient, in pieces.
-template <class T, class S, class G, class Rows>
-weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
+template <class T, class Sum = sum_t<T>, class S, class G, class Rows>
+weighted_sum<T, Sum> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
     const std::size_t n = columns_of(shape);
     const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
     if (row_count == 0) {
         return {};
     }
-    const auto add = [](weighted_sum<T>& sum, const weighted_sum<T>& part) { sum += part; };
+    using part_sum = weighted_sum<T, Sum>;
+    const auto add = [](part_sum& sum, const part_sum& part) { sum += part; };
     if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>) {
         return with_rows(
             worth_flat(rows.form(), n), row_count, n,
@@ -386,7 +388,7 @@ weighted_sum<T> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
                 return sum_of_pieces(
                     all, rows,
                     [&](const auto& own, const piece& part) {
-                        term_sum<T> sum;
+                        term_sum<T, Sum> sum;
                         for (std::size_t r = part.first_row; r < part.last_row; ++r) {
                             auto row = row_of(own, r);
                             for_each_kept_block(
@@ -495,16 +497,16 @@ void resize_gradient(
 }
 
 /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
-/// if asked to. All operands have one shape, into which m broadcasts.
-template <class T, class F, class M, class G, class X, class... Y>
-weighted_sum<T> element_sum(
+/// if asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
+template <class T, class Sum = sum_t<T>, class F, class M, class G, class X, class... Y>
+weighted_sum<T, Sum> element_sum(
     const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
     resize_gradient(function, gradient, shape);
     if constexpr (mask_expression<M>) {
-        return sum_terms<T>(
+        return sum_terms<T, Sum>(
             shape, gradient,
             make_terms<T>(
                 f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),

@@ -108,14 +108,14 @@ private:
 };
 
 /// A plain sum, of terms as masked_terms adds them.
-template <class T>
+template <class T, class Sum = sum_t<T>>
 struct sum_fold {
-    using state = sum_t<T>;
+    using state = Sum;
     static constexpr bool in_registers = sums_in_registers<T>;
 
     [[nodiscard]] state start() const noexcept { return 0; }
 
-    void add(state& to, T x) const noexcept { to += static_cast<state>(x); }
+    void add(state& to, T x) const noexcept { to += static_cast<sum_t<T>>(x); }
 
     void merge(state& to, state other) const noexcept { to += other; }
 
@@ -133,10 +133,10 @@ struct sum_fold {
 };
 
 /// Folds a row's blocks by the sums that everything else uses.
-template <class T>
-class row_fold<T, sum_fold<T>> {
+template <class T, class Sum>
+class row_fold<T, sum_fold<T, Sum>> {
 public:
-    explicit row_fold(const sum_fold<T>& /*fold*/) {}
+    explicit row_fold(const sum_fold<T, Sum>& /*fold*/) {}
 
     template <class Row, class Block, class Count>
     XMASK_INLINE void add(const Row& row, const Block& block, Count count, word_t bits) {
@@ -147,10 +147,10 @@ public:
         return static_cast<std::size_t>(m_sum.total().weight);
     }
 
-    [[nodiscard]] sum_t<T> total() const noexcept { return m_sum.total().sum; }
+    [[nodiscard]] Sum total() const noexcept { return m_sum.total().sum; }
 
 private:
-    term_sum<T> m_sum;
+    term_sum<T, Sum> m_sum;
 };
 
 /// Folds what columns [begin, end) of a row keep.

@@ -79,7 +79,8 @@ template <class X, class M>
 auto moments_of(const char* function, const X& x, const M& m) {
     using element = element_t<X>;
     using wide = wide_t<element>;
-    const auto total = element_sum<element>(function, identity(), m, no_gradient(), x);
+    const auto total =
+        element_sum<element, unwrapped_sum_t<element>>(function, identity(), m, no_gradient(), x);
     const auto mean = total.weight > 0 ? static_cast<wide>(total.sum) / total.weight : wide(0);
     const auto squares =
         element_sum<wide>(function, shifted<squared_difference, wide>{mean}, m, no_gradient(), x);
@@ -90,7 +91,7 @@ template <class X, class M>
 auto moments_along(const char* function, const X& x, const M& m, const kept_axes& axes) {
     using element = element_t<X>;
     using wide = wide_t<element>;
-    const auto sums = sum_along<element>(function, x, m, axes, true);
+    const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, axes, true);
     std::vector<wide> means(axes.size());
     for (std::size_t i = 0; i < axes.size(); ++i) {
         means[i] = sums.weight[i] > 0 ? static_cast<wide>(sums.sum[i]) / sums.weight[i] : wide(0);
@@ -107,7 +108,7 @@ auto moments_along(const char* function, const X& x, const M& m, const kept_axes
 struct standardized {
     template <class A, class B, class C>
     auto operator()(const A& x, const B& shift, const C& scale) const {
-        return (x - shift) * scale;
+        return (static_cast<std::common_type_t<A, B>>(x) - shift) * scale;
     }
 
     template <class B>

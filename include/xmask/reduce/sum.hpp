@@ -44,15 +44,17 @@ consteval bool require_summable() {
 }
 
 /// The sum and the weight at each position of the axes that stay.
-template <class T>
+template <class Sum>
 struct axis_sums {
-    std::vector<sum_t<T>> sum;
+    std::vector<Sum> sum;
     std::vector<double> weight;
 };
 
-template <class T, class Rows, class S>
-folded_axes<sum_t<T>> sum_rows(const S& shape, const kept_axes& axes, Rows rows, bool counted) {
-    return fold_along<T>(sum_fold<T>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
+template <class T, class Sum = sum_t<T>, class Rows, class S>
+folded_axes<Sum> sum_rows(const S& shape, const kept_axes& axes, Rows rows, bool counted) {
+    return fold_along<T>(
+        sum_fold<T, Sum>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted
+    );
 }
 
 /// The weight at each position of the axes that stay: the number that is kept, or the sum of their
@@ -77,18 +79,18 @@ std::vector<double> weights_along(const S& shape, const M& m, const kept_axes& a
     }
 }
 
-/// Sums along axes, and their weights where asked for.
-template <class T, class X, class M>
-axis_sums<T> sum_along(
+/// Sums along axes, and their weights where asked for. Elements of T are summed in Sum.
+template <class T, class Sum = sum_t<T>, class X, class M>
+axis_sums<Sum> sum_along(
     const char* function, const X& x, const M& m, const kept_axes& axes, bool weighed
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
-    axis_sums<T> result{
-        std::vector<sum_t<T>>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)
+    axis_sums<Sum> result{
+        std::vector<Sum>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)
     };
     if constexpr (mask_expression<M>) {
-        const auto sums = sum_rows<T>(shape, axes, masked_rows<T>(function, x, m), weighed);
+        const auto sums = sum_rows<T, Sum>(shape, axes, masked_rows<T>(function, x, m), weighed);
         for (std::size_t i = 0; i < axes.size(); ++i) {
             result.sum[i] = sums.state(i);
             if (weighed) {
@@ -183,7 +185,7 @@ auto masked_mean(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_summable<X, M>()) {
         using element = detail::element_t<X>;
         using result = detail::mean_result_t<element>;
-        const auto total = detail::element_sum<element>(
+        const auto total = detail::element_sum<element, detail::unwrapped_sum_t<element>>(
             "masked_mean", detail::identity(), m, detail::no_gradient(), x
         );
         return total.weight != 0
@@ -204,7 +206,7 @@ auto mean_along(
     using element = element_t<X>;
     using result = mean_result_t<element>;
     const kept_axes kept(function, x.shape(), axes);
-    const auto sums = sum_along<element>(function, x, m, kept, true);
+    const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, kept, true);
     return make_result<result>(kept, options.keep_axes, [&](std::size_t i) {
         return sums.weight[i] != 0
                    ? static_cast<result>(static_cast<wide_t<element>>(sums.sum[i]) / sums.weight[i])
