@@ -102,14 +102,14 @@ const family rows(part::reduce, [] {
     // The gradients are given x for softmax's result, which costs the same.
     add_operation(
         "masked_softmax_gradient/lengths/50%", s,
-        OPERATION(xt::noalias(a.full) = xmask::masked_softmax_gradient(g.x, g.t, g.mask())),
+        OPERATION(xt::noalias(a.full) = xmask::masked_softmax_gradient(g.x, g.mask(), g.t)),
         OPERATION(const xt::xtensor<float, 1> sums =
                       xt::sum(xt::where(g.ready, g.x * g.t, 0.f), {1});
                   a.full = xt::where(g.ready, g.x * (g.t - column(sums)), 0.f))
     );
     add_operation(
         "masked_log_softmax_gradient/lengths/50%", s,
-        OPERATION(xt::noalias(a.full) = xmask::masked_log_softmax_gradient(-g.x, g.t, g.mask())),
+        OPERATION(xt::noalias(a.full) = xmask::masked_log_softmax_gradient(-g.x, g.mask(), g.t)),
         OPERATION(const xt::xtensor<float, 1> sums = xt::sum(xt::where(g.ready, g.t, 0.f), {1});
                   a.full = xt::where(g.ready, g.t - xt::exp(-g.x) * column(sums), 0.f))
     );
@@ -123,7 +123,7 @@ const family rows(part::reduce, [] {
     );
     add_operation(
         "masked_normalize_gradient/lengths/50%", s,
-        OPERATION(xt::noalias(a.full) = xmask::masked_normalize_gradient(g.x, g.t, g.mask())),
+        OPERATION(xt::noalias(a.full) = xmask::masked_normalize_gradient(g.x, g.mask(), g.t)),
         OPERATION(const table kept = xt::where(g.ready, g.x, 0.f);
                   const xt::xtensor<float, 1> norms =
                       xt::maximum(xt::sqrt(xt::sum(kept * kept, {1})), 1e-12f);

@@ -16718,6 +16718,36 @@ consteval bool require_classes() {
 #include <utility>
 #include <vector>
 
+// ==== xmask/reduce/upstream.hpp ====
+
+/// @file
+/// The order in which all gradients are called: the tensor, the mask, the upstream gradient, then
+/// axes and options.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What stands for an upstream gradient: an array over the axes that stay.
+template <class U>
+concept upstream_argument = expression<U> && !mask_expression<U>;
+
+/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
+/// so that require_gradient_order can say so.
+template <class U, class A>
+concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
+
+/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
+/// place.
+template <class... U>
+consteval bool require_gradient_order() {
+    constexpr bool ordered = (upstream_argument<U> && ...);
+    static_assert(
+        ordered,
+        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
+        "feeds), then axes and options, in this order."
+    );
+    return ordered;
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
 /// @file
 /// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and
 /// their gradients.
@@ -17810,6 +17840,17 @@ consteval bool require_real_tensors() {
     return real;
 }
 
+/// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
+/// gradient of a gradient along an axis.
+template <class X, class M, class G>
+consteval bool require_row_gradient() {
+    if constexpr (require_gradient_order<G>()) {
+        return require_real_tensors<X, G>() && require_mask<M>();
+    } else {
+        return false;
+    }
+}
+
 template <class... X>
 using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
 
@@ -18051,46 +18092,48 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream -
-/// sum(y upstream)), 0 where the mask drops. Lazy; tensors of one shape; otherwise as
-/// masked_softmax.
+/// The gradient of masked_softmax(x, m, axis) by x, from its result, not from x: result (upstream -
+/// sum(result upstream)), 0 where the mask drops.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
-template <class Y, class G, class M>
-auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+/// result: what masked_softmax gave. upstream: the gradient by the result. Lazy; tensors of one
+/// shape; otherwise as masked_softmax.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
         return detail::make_row_mapped(
             "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
     }
 }
 
-/// The gradient by x of y = masked_softmin(x, m, axis), given the gradient by y: y (sum(y upstream)
-/// - upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient of masked_softmin(x, m, axis) by x, from its result: result (sum(result upstream) -
+/// upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, dy, m);
-template <class Y, class G, class M>
-auto masked_softmin_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
         return detail::make_row_mapped(
             "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
     }
 }
 
-/// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream -
-/// exp(y) sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient of masked_log_softmax(x, m, axis) by x, from its result: upstream - exp(result)
+/// sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, dy, m);
-template <class Y, class G, class M>
-auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
         return detail::make_row_mapped(
             "masked_log_softmax_gradient",
             detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
-            std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
     }
 }
@@ -19287,9 +19330,11 @@ consteval bool require_real_element() {
     return real;
 }
 
-template <class X, class M>
+template <class X, class M, class... U>
 consteval bool require_differentiable() {
-    if constexpr (require_reducible<X, M>()) {
+    if constexpr (!require_gradient_order<U...>()) {
+        return false;
+    } else if constexpr (require_reducible<X, M>()) {
         return require_real_element<X>();
     } else {
         return false;
@@ -19352,10 +19397,6 @@ template <class R, class F>
 xt::xarray<R> at_positions(const kept_axes& axes, F&& f) {
     return make_result<R>(axes, true, [&](std::size_t i) { return static_cast<R>(f(i)); });
 }
-
-/// What stands for an upstream gradient: an array over the axes that stay.
-template <class U>
-concept upstream_argument = expression<U> && !mask_expression<U>;
 } // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/reduce/product.hpp ====
@@ -19541,21 +19582,15 @@ auto product_gradient(const X& x, const M& m, const axes_list& names, const U& u
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_prod_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_prod_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::product_gradient(x, m, axes, upstream);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_prod_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_prod_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_prod(x, m), over everything.
@@ -19695,11 +19730,11 @@ auto masked_cumprod(const X& x, const M& m, A axis) {
 /// upstream: of x's shape. It counts everywhere: where the mask drops, the sum so far stands in the
 /// result. Throws as masked_cumsum, and std::invalid_argument where upstream has another shape.
 ///
-///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, -1, dy);
-template <class X, class M, std::integral A, class U>
-    requires detail::upstream_argument<U>
-auto masked_cumsum_gradient(const X& x, const M& m, A axis, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, dy, -1);
+template <class X, class M, class U, class A>
+    requires((std::integral<A> && expression<U>) || detail::upstream_argument<A>)
+auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& axis) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         constexpr const char* function = "masked_cumsum_gradient";
         const std::size_t along = detail::axis_number(function, axis, x.dimension());
@@ -19723,11 +19758,11 @@ auto masked_cumsum_gradient(const X& x, const M& m, A axis, const U& upstream) {
 /// of the others so far; right where some of them are 0, too. Holds three arrays of doubles of x's
 /// shape.
 ///
-///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, -1, dy);
-template <class X, class M, std::integral A, class U>
-    requires detail::upstream_argument<U>
-auto masked_cumprod_gradient(const X& x, const M& m, A axis, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, dy, -1);
+template <class X, class M, class U, class A>
+    requires((std::integral<A> && expression<U>) || detail::upstream_argument<A>)
+auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A& axis) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         using wide = detail::sum_t<element>;
         constexpr const char* function = "masked_cumprod_gradient";
@@ -20275,23 +20310,17 @@ auto extreme_gradient(
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of max pooling
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_max_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_max_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::extreme_gradient<detail::extreme::largest>(
             "masked_max_gradient", x, m, axes, upstream
         );
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_max_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_max_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_max(x, m), over everything.
@@ -20305,22 +20334,16 @@ auto masked_max_gradient(const X& x, const M& m, double upstream = 1) {
 }
 
 /// The same of masked_min.
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_min_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_min_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::extreme_gradient<detail::extreme::smallest>(
             "masked_min_gradient", x, m, axes, upstream
         );
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_min_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_min_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 template <class X, class M>
@@ -20620,21 +20643,15 @@ auto logsumexp_gradient(const X& x, const M& m, const axes_list& names, const U&
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_logsumexp_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_logsumexp_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::logsumexp_gradient(x, m, axes, upstream);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_logsumexp_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_logsumexp_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_logsumexp(x, m), over everything.
@@ -20915,9 +20932,11 @@ auto sum_gradient(
 }
 
 /// As require_differentiable, where weights may stand.
-template <class X, class M>
+template <class X, class M, class... U>
 consteval bool require_differentiable_sum() {
-    if constexpr (require_summable<X, M>()) {
+    if constexpr (!require_gradient_order<U...>()) {
+        return false;
+    } else if constexpr (require_summable<X, M>()) {
         return require_real_element<X>();
     } else {
         return false;
@@ -20932,21 +20951,15 @@ consteval bool require_differentiable_sum() {
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another.
 ///
-///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_sum_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable_sum<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_sum_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable_sum<X, M, U>()) {
         return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_sum_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_sum_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_sum(x, m), over everything.
@@ -20962,21 +20975,15 @@ auto masked_sum_gradient(const X& x, const M& m, double upstream = 1) {
 /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops; of weights, u
 /// times the weight over their sum.
 ///
-///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of pooling
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable_sum<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of pooling
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_mean_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable_sum<X, M, U>()) {
         return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_mean_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_mean_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 template <class X, class M>
@@ -21333,14 +21340,16 @@ struct standardized_slope {
 ///
 /// Throws std::invalid_argument where shapes do not fit.
 ///
-///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, -1, dy);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
+///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, dy, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
 auto masked_standardize_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream,
+    const X& x, const M& m, const U& upstream, const A& axes,
     const standardize_options& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         constexpr const char* name = "masked_standardize_gradient";
         detail::require_same_shape(
@@ -21374,15 +21383,6 @@ auto masked_standardize_gradient(
     }
 }
 
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_standardize_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const standardize_options& options = {}
-) {
-    return masked_standardize_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
-}
-
 namespace detail {
 template <class X, class M, class U>
 auto var_gradient(
@@ -21414,27 +21414,20 @@ auto var_gradient(
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>, class O = var_options>
+    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, var_options>)
 auto masked_var_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream, const O& options = {}
+    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::var_gradient(
             "masked_var_gradient", x, m, axes, upstream, detail::to_options<var_options>(options),
             false
         );
     }
-}
-
-template <class X, class M, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
-auto masked_var_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const O& options = {}
-) {
-    return masked_var_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
 }
 
 /// The gradient of `upstream` times masked_var(x, m, options), over everything.
@@ -21452,27 +21445,20 @@ auto masked_var_gradient(const X& x, const M& m, double upstream = 1, const O& o
 /// The same of masked_std: u (x - mean) / ((number kept - correction) std), 0 where all that is
 /// kept is equal.
 ///
-///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>, class O = var_options>
+    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, var_options>)
 auto masked_std_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream, const O& options = {}
+    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::var_gradient(
             "masked_std_gradient", x, m, axes, upstream, detail::to_options<var_options>(options),
             true
         );
     }
-}
-
-template <class X, class M, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
-auto masked_std_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const O& options = {}
-) {
-    return masked_std_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
 }
 
 template <class X, class M, class O = var_options>
@@ -21739,26 +21725,19 @@ auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upst
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another.
 ///
-///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U, class O = norm_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, norm_options>)
+///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>, class O = norm_options>
+    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, norm_options>)
 auto masked_norm_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream, const O& options = {}
+    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::norm_gradient(
             x, m, axes, upstream, detail::to_options<norm_options>(options).p
         );
     }
-}
-
-template <class X, class M, class U, class O = norm_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, norm_options>)
-auto masked_norm_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const O& options = {}
-) {
-    return masked_norm_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
 }
 
 /// The gradient of `upstream` times masked_norm(x, m, options), over everything.
@@ -21961,12 +21940,12 @@ void masked_normalize_inplace(
 /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0
 /// where the mask drops. p is finite. Otherwise as masked_normalize.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, dy, m);
-template <class X, class G, class M>
+///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, m, dy);
+template <class X, class M, class G>
 auto masked_normalize_gradient(
-    X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
+    X&& x, M&& m, G&& upstream, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_row_gradient<X, M, G>()) {
         detail::require_norm("masked_normalize_gradient", options, true);
         return detail::make_row_mapped(
             "masked_normalize_gradient",
@@ -22517,21 +22496,15 @@ auto quantile_gradient(
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. What is kept is copied.
 ///
-///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_median_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::median_gradient(x, m, axes, upstream);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_median_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_median_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_median(x, m), over everything.
@@ -22545,25 +22518,22 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
 /// The same of masked_quantile: u is parted between the two elements that the quantile lies
 /// between, as it is.
 ///
-///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 0.9, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_quantile_gradient(const X& x, const M& m, double q, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::quantile_gradient(x, m, q, axes, upstream);
+///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, upstream, 0.9, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class Q = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_quantile_gradient(
+    const X& x, const M& m, const U& upstream, const Q& q, const A& axes
+) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
+        return detail::quantile_gradient(x, m, static_cast<double>(q), axes, upstream);
     }
 }
 
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_quantile_gradient(
-    const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_quantile_gradient(x, m, q, std::vector<std::ptrdiff_t>(axes), upstream);
-}
-
 template <class X, class M>
-auto masked_quantile_gradient(const X& x, const M& m, double q, double upstream = 1) {
+auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {
         return detail::quantile_gradient(x, m, q, detail::every_axis(x.dimension()), upstream);
     }

@@ -238,9 +238,9 @@ TEST_CASE("with xtensor's namespace open, too, no reduction is ambiguous", "[nam
     REQUIRE(masked_norm_gradient(x, m, 1, norm_options{.p = 1})(0, 0) == -1.f);
     REQUIRE(masked_logsumexp_gradient(x, m)(0, 1) == 0.f);
     REQUIRE(masked_median_gradient(x, m)(0, 0) == 1.f);
-    REQUIRE(masked_quantile_gradient(x, m, 1)(1, 0) == 1.f);
-    REQUIRE(masked_cumsum_gradient(x, m, 1, x)(0, 0) == 1.f);
-    REQUIRE(masked_cumprod_gradient(x, m, 1, x)(0, 0) == 1.f);
+    REQUIRE(masked_quantile_gradient(x, m, 1, 1)(1, 0) == 1.f);
+    REQUIRE(masked_cumsum_gradient(x, m, x, 1)(0, 0) == 1.f);
+    REQUIRE(masked_cumprod_gradient(x, m, x, 1)(0, 0) == 1.f);
     const xtensor<float, 1> pooled = {1.f, 2.f, 3.f};
     REQUIRE(masked_mean_pool_gradient(x, tokens, pooled)(0, 2) == 3.f);
     REQUIRE(masked_max_pool_gradient(x, tokens, pooled)(0, 2) == 3.f);
@@ -273,7 +273,7 @@ TEST_CASE(
     masked_log_softmax_inplace(y, m);
     masked_normalize_inplace(y, m);
     REQUIRE(y(0, 0) == 0.f);
-    y = masked_softmin_gradient(x, x, m);
+    y = masked_softmin_gradient(x, m, x);
     REQUIRE(y(0, 2) == 0.f);
     REQUIRE(
         masked_cross_entropy(x, target, keep_all(2), cross_entropy_options{.z_loss = 0}).weight ==

@@ -147,12 +147,12 @@ TEST_CASE("Gradients of running sums and products are differences, at zeros too"
             const auto sums = lines::numeric_gradient(x, u, [&](const auto& at) {
                 return xmask::masked_cumsum(at, m, axis);
             });
-            REQUIRE(oracle::close(xmask::masked_cumsum_gradient(hidden, m, axis, u), sums, 1e-8));
+            REQUIRE(oracle::close(xmask::masked_cumsum_gradient(hidden, m, u, axis), sums, 1e-8));
             const auto products = lines::numeric_gradient(x, u, [&](const auto& at) {
                 return xmask::masked_cumprod(at, m, axis);
             });
             REQUIRE(
-                oracle::close(xmask::masked_cumprod_gradient(hidden, m, axis, u), products, 1e-8)
+                oracle::close(xmask::masked_cumprod_gradient(hidden, m, u, axis), products, 1e-8)
             );
         }
     }
@@ -173,19 +173,19 @@ TEST_CASE("Gradients of running sums of rows of every length, and of any layout"
         }
         CAPTURE(n);
         REQUIRE(oracle::close(
-            xmask::masked_cumsum_gradient(x, m, 1, u), xt::adapt(expected, {std::size_t(3), n}),
+            xmask::masked_cumsum_gradient(x, m, u, 1), xt::adapt(expected, {std::size_t(3), n}),
             1e-7
         ));
         if (n == 65) {
             const xt::xarray<float, xt::layout_type::column_major> x2 = x;
             const xt::xarray<float, xt::layout_type::column_major> u2 = u;
-            const auto products = xmask::masked_cumprod_gradient(x, m, -1, u);
+            const auto products = xmask::masked_cumprod_gradient(x, m, u, -1);
             REQUIRE(oracle::same_bits(
-                oracle::elements(xmask::masked_cumprod_gradient(x2, m, -1, u2)),
+                oracle::elements(xmask::masked_cumprod_gradient(x2, m, u2, -1)),
                 oracle::elements(products)
             ));
             REQUIRE(oracle::same_bits(
-                oracle::elements(xmask::masked_cumprod_gradient(x + 0.f, m, -1, u + 0.f)),
+                oracle::elements(xmask::masked_cumprod_gradient(x + 0.f, m, u + 0.f, -1)),
                 oracle::elements(products)
             ));
         }
@@ -198,17 +198,17 @@ TEST_CASE("Gradients of running sums refuse what does not fit", "[cumulative]") 
     const xt::xarray<double> u = xt::ones<double>({3});
     const xmask::bitmask m = xmask::keep_all({2, 3});
     REQUIRE_THROWS_WITH(
-        xmask::masked_cumsum_gradient(x, m, 0, u),
+        xmask::masked_cumsum_gradient(x, m, u, 0),
         ContainsSubstring(
             "xmask::masked_cumsum_gradient: the tensor has shape (2, 3) and the upstream gradient has shape (3,)"
         )
     );
     REQUIRE_THROWS_WITH(
-        xmask::masked_cumprod_gradient(x, m, 2, x),
+        xmask::masked_cumprod_gradient(x, m, x, 2),
         "xmask::masked_cumprod_gradient: axis 2 is outside of [-2, 2)"
     );
     REQUIRE_THROWS_AS(
-        xmask::masked_cumprod_gradient(x, xmask::bitmask(xmask::keep_all(2)), 0, x),
+        xmask::masked_cumprod_gradient(x, xmask::bitmask(xmask::keep_all(2)), x, 0),
         std::invalid_argument
     );
 }

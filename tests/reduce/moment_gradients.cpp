@@ -44,12 +44,12 @@ TEST_CASE("Gradients of variances and norms without a slope", "[moment_gradients
     const std::vector<double> zeros(4, 0.);
     // Elements that tie share it.
     REQUIRE(
-        row(xmask::masked_norm_gradient(x, m, 1, u, {.p = std::numeric_limits<double>::infinity()}),
+        row(xmask::masked_norm_gradient(x, m, u, 1, {.p = std::numeric_limits<double>::infinity()}),
             0) == std::vector<double>{0.5f, 0.5f, 0., 0.}
     );
-    REQUIRE(row(xmask::masked_norm_gradient(x, m, 1, u), 1) == zeros);
-    REQUIRE(row(xmask::masked_norm_gradient(x, m, 1, u, {.p = 0}), 2) == zeros);
-    REQUIRE(row(xmask::masked_std_gradient(x, m, 1, u), 3) == zeros);
+    REQUIRE(row(xmask::masked_norm_gradient(x, m, u, 1), 1) == zeros);
+    REQUIRE(row(xmask::masked_norm_gradient(x, m, u, 1, {.p = 0}), 2) == zeros);
+    REQUIRE(row(xmask::masked_std_gradient(x, m, u, 1), 3) == zeros);
     REQUIRE(row(xmask::masked_var_gradient(x, none), 0) == zeros);
     REQUIRE(row(xmask::masked_norm_gradient(x, none), 0) == zeros);
 }
@@ -75,7 +75,7 @@ TEST_CASE("Gradients of norms name themselves when they refuse", "[moment_gradie
     const xt::xarray<double> u = xt::ones<double>({3});
     const xmask::bitmask two = xmask::keep_all(2);
     REQUIRE_THROWS_WITH(
-        xmask::masked_norm_gradient(x, xmask::bitmask(xmask::keep_all({2, 3})), {0, 1}, u),
+        xmask::masked_norm_gradient(x, xmask::bitmask(xmask::keep_all({2, 3})), u, {0, 1}),
         StartsWith("xmask::masked_norm_gradient: ")
     );
     REQUIRE_THROWS_WITH(

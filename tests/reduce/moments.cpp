@@ -263,7 +263,7 @@ TEST_CASE("The gradient of standardizing is that of central differences", "[mome
                 return sum;
             };
             const auto dx = xmask::masked_standardize_gradient(
-                groups::hide(x, oracle::elements(kept)), m, axes, u, options
+                groups::hide(x, oracle::elements(kept)), m, u, axes, options
             );
             REQUIRE(dx.shape() == x.shape());
             for (std::size_t i = 0; i < x.size(); ++i) {
@@ -280,5 +280,5 @@ TEST_CASE("The gradient of standardizing is that of central differences", "[mome
         }
     });
     const xt::xarray<double> other = xt::zeros<double>({2, 3});
-    REQUIRE_THROWS_AS(xmask::masked_standardize_gradient(x, m, 1, other), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_standardize_gradient(x, m, other, 1), std::invalid_argument);
 }

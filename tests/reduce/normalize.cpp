@@ -127,7 +127,7 @@ TEST_CASE("normalize's gradients are those of central differences", "[normalize]
         for (const double p : {1., 2., 3.}) {
             CAPTURE(axis, p);
             const xt::xarray<double> gradient =
-                xmask::masked_normalize_gradient(x, up, m, axis, {.p = p});
+                xmask::masked_normalize_gradient(x, m, up, axis, {.p = p});
             REQUIRE(oracle::close(
                 gradient,
                 lines::numeric_gradient(
@@ -145,7 +145,7 @@ TEST_CASE("normalize's gradients are those of central differences", "[normalize]
     const xt::xarray<double> g = {1., 2.};
     REQUIRE(
         xt::xarray<double>(
-            xmask::masked_normalize_gradient(tiny, g, xmask::bitmask(xmask::keep_all(2)))
+            xmask::masked_normalize_gradient(tiny, xmask::bitmask(xmask::keep_all(2)), g)
         ) == xt::xarray<double>({1e12, 2e12})
     );
 }
@@ -161,6 +161,6 @@ TEST_CASE("normalize refuses what is no norm", "[normalize]") {
         REQUIRE_THROWS_AS(xmask::masked_normalize(x, m, -1, {.eps = bad}), std::invalid_argument);
     }
     REQUIRE_THROWS_AS(
-        xmask::masked_normalize_gradient(x, x, m, -1, {.p = infinity}), std::invalid_argument
+        xmask::masked_normalize_gradient(x, m, x, -1, {.p = infinity}), std::invalid_argument
     );
 }

@@ -125,13 +125,13 @@ TEST_CASE("Gradients of medians and quantiles are differences", "[quantile]") {
             [&](const auto& x, const auto& m, const auto& axes) {
                 return xmask::masked_quantile(x, m, q, axes);
             },
-            [&](const auto& x, const auto& m, const auto&... rest) {
-                return xmask::masked_quantile_gradient(x, m, q, rest...);
+            [&](const auto& x, const auto& m, const auto& u, const auto&... axes) {
+                return xmask::masked_quantile_gradient(x, m, u, q, axes...);
             }
         );
     }
-    slopes::require_layouts([](const auto& x, const auto& m, const auto&... rest) {
-        return xmask::masked_quantile_gradient(x, m, 0.4, rest...);
+    slopes::require_layouts([](const auto& x, const auto& m, const auto& u, const auto&... axes) {
+        return xmask::masked_quantile_gradient(x, m, u, 0.4, axes...);
     });
 }
 
@@ -140,20 +140,20 @@ TEST_CASE("Gradients of medians and quantiles that tie, of NaN and of nothing", 
     const xt::xarray<double> x = {{2., 1., 2., 5.}, {nan, 1., 2., 3.}, {1., 2., 3., 4.}};
     const xt::xarray<double> u = {12., 12., 12.};
     const xmask::bitmask m = xmask::keep_lengths({4, 4, 0}, 4);
-    const auto middle = xmask::masked_median_gradient(x, m, 1, u);
+    const auto middle = xmask::masked_median_gradient(x, m, u, 1);
     REQUIRE(
         oracle::elements(middle) ==
         std::vector<double>{6., 0., 6., 0., 0., 0., 0., 0., 0., 0., 0., 0.}
     );
     // Halfway from 1 to 2: the upper half is shared. All of it where both ranks are equal.
-    const auto sixth = xmask::masked_quantile_gradient(x, m, 1. / 6, 1, u);
+    const auto sixth = xmask::masked_quantile_gradient(x, m, u, 1. / 6, 1);
     REQUIRE(oracle::close(xt::view(sixth, 0), xt::xarray<double>{3., 6., 3., 0.}, 1e-14));
-    const auto half = xmask::masked_quantile_gradient(x, m, 0.5, 1, u);
+    const auto half = xmask::masked_quantile_gradient(x, m, u, 0.5, 1);
     REQUIRE(oracle::close(xt::view(half, 0), xt::xarray<double>{6., 0., 6., 0.}, 1e-14));
     REQUIRE(oracle::elements(xt::view(half, xt::range(1, 3))) == std::vector<double>(8, 0.));
     REQUIRE_THROWS_WITH(
-        xmask::masked_quantile_gradient(x, m, 2),
+        xmask::masked_quantile_gradient(x, m, 1., 2),
         "xmask::masked_quantile_gradient: q is 2; expected a share in [0, 1]"
     );
-    REQUIRE_THROWS_AS(xmask::masked_median_gradient(x, m, {0}, u), std::invalid_argument);
+    REQUIRE_THROWS_AS(xmask::masked_median_gradient(x, m, u, {0}), std::invalid_argument);
 }

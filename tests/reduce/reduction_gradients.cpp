@@ -46,22 +46,22 @@ TEST_CASE("Gradients where a function has no slope", "[reduction_gradients]") {
     const xt::xarray<double> u = {1., 1., 1.};
     // Elements that tie share it.
     REQUIRE(
-        elements_in_row(xmask::masked_max_gradient(x, m, 1, u), 0) ==
+        elements_in_row(xmask::masked_max_gradient(x, m, u, 1), 0) ==
         vector<double>{0.5, 0.5, 0., 0.}
     );
     // Products with zeros.
-    REQUIRE(elements_in_row(xmask::masked_prod_gradient(x, m, 1, u), 1) == vector<double>(4, 0.));
+    REQUIRE(elements_in_row(xmask::masked_prod_gradient(x, m, u, 1), 1) == vector<double>(4, 0.));
     REQUIRE(
-        elements_in_row(xmask::masked_prod_gradient(x, m, 1, u), 2) ==
+        elements_in_row(xmask::masked_prod_gradient(x, m, u, 1), 2) ==
         vector<double>{10., 0., 0., 0.}
     );
     // Nothing kept.
     const xmask::bitmask none = xmask::keep_none({3, 4});
     REQUIRE(
-        elements_in_row(xmask::masked_mean_gradient(x, none, 1, u), 0) == vector<double>(4, 0.)
+        elements_in_row(xmask::masked_mean_gradient(x, none, u, 1), 0) == vector<double>(4, 0.)
     );
     REQUIRE(
-        elements_in_row(xmask::masked_logsumexp_gradient(x, none, 1, u), 0) == vector<double>(4, 0.)
+        elements_in_row(xmask::masked_logsumexp_gradient(x, none, u, 1), 0) == vector<double>(4, 0.)
     );
     REQUIRE(elements_in_row(xmask::masked_max_gradient(x, none), 2) == vector<double>(4, 0.));
 }
@@ -78,7 +78,7 @@ TEST_CASE(
     };
     const xmask::bitmask m = xmask::keep_indices({0, 1, 2}, {4, 4});
     const xt::xarray<float> u = {1.f, 1.f, 1.f, 1.f};
-    const auto products = xmask::masked_prod_gradient(x, m, 1, u);
+    const auto products = xmask::masked_prod_gradient(x, m, u, 1);
     REQUIRE(oracle::close(
         xt::xarray<float>(xt::adapt(elements_in_row(products, 0)) / 1e30f),
         xt::xarray<float>{2.f, 1.f, infinity, 0.f}, 1e-6
@@ -88,7 +88,7 @@ TEST_CASE(
         xt::xarray<float>{2.f, 1.f, 0.f, 0.f}, 1e-6
     ));
     // As exact as softmax.
-    const auto softmax = xmask::masked_logsumexp_gradient(x, m, 1, u);
+    const auto softmax = xmask::masked_logsumexp_gradient(x, m, u, 1);
     const double sum = 1 + std::exp(1.) + std::exp(-1.);
     REQUIRE(oracle::close(
         xt::adapt(elements_in_row(softmax, 2)),
@@ -102,12 +102,12 @@ TEST_CASE("Gradients refuse an upstream gradient of another shape", "[reduction_
     const xt::xarray<double> u = xt::ones<double>({3});
     const xmask::bitmask m = xmask::keep_all({2, 3});
     REQUIRE_THROWS_WITH(
-        xmask::masked_mean_gradient(x, m, 1, u),
+        xmask::masked_mean_gradient(x, m, u, 1),
         "xmask::masked_mean_gradient: the upstream gradient has shape (3,); expected (2,) or (2, 1)"
     );
     REQUIRE_THROWS_AS(
-        xmask::masked_sum_gradient(x, xmask::bitmask(xmask::keep_all(2)), 0, u),
+        xmask::masked_sum_gradient(x, xmask::bitmask(xmask::keep_all(2)), u, 0),
         std::invalid_argument
     );
-    REQUIRE_THROWS_AS(xmask::masked_prod_gradient(x, m, 5, u), std::out_of_range);
+    REQUIRE_THROWS_AS(xmask::masked_prod_gradient(x, m, u, 5), std::out_of_range);
 }

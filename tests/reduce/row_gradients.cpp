@@ -82,11 +82,11 @@ void require_slopes(
     const auto u = hidden(g);
     const xt::xarray<T> p = hidden(xt::xarray<T>(xmask::masked_softmax(x, m, along)));
     const xt::xarray<T> log_p = hidden(xt::xarray<T>(xmask::masked_log_softmax(x, m, along)));
-    const xt::xarray<T> by_softmax = xmask::masked_softmax_gradient(p, u, m, along);
+    const xt::xarray<T> by_softmax = xmask::masked_softmax_gradient(p, m, u, along);
     REQUIRE(oracle::close(by_softmax, lines::map(axis, kept, softmax_slope(1), p, u), tolerance));
-    const xt::xarray<T> by_softmin = xmask::masked_softmin_gradient(p, u, m, along);
+    const xt::xarray<T> by_softmin = xmask::masked_softmin_gradient(p, m, u, along);
     REQUIRE(oracle::close(by_softmin, lines::map(axis, kept, softmax_slope(-1), p, u), tolerance));
-    const xt::xarray<T> by_log_softmax = xmask::masked_log_softmax_gradient(log_p, u, m, along);
+    const xt::xarray<T> by_log_softmax = xmask::masked_log_softmax_gradient(log_p, m, u, along);
     REQUIRE(oracle::close(
         by_log_softmax, lines::map(axis, kept, log_softmax_slope, log_p, u), 4 * tolerance
     ));
@@ -98,7 +98,7 @@ void require_slopes(
     for (const double norm : {1., 2., 3.}) {
         CAPTURE(norm);
         const xt::xarray<T> by_x =
-            xmask::masked_normalize_gradient(hidden(far), u, m, along, {.p = norm});
+            xmask::masked_normalize_gradient(hidden(far), m, u, along, {.p = norm});
         REQUIRE(oracle::close(
             by_x, lines::map(axis, kept, normalize_slope(norm), far, u), 4 * tolerance
         ));
@@ -150,15 +150,15 @@ TEST_CASE(
         const auto expected = lines::map(axis, kept, softmax_slope(1), y, g);
         oracle::for_each_layout(y, [&](const auto& operand, const char* layout) {
             CAPTURE(axis, layout);
-            const xt::xarray<double> slope = xmask::masked_softmax_gradient(operand, g, m, along);
+            const xt::xarray<double> slope = xmask::masked_softmax_gradient(operand, m, g, along);
             REQUIRE(oracle::close(slope, expected, 1e-13));
         });
         const xt::xarray<double, xt::layout_type::column_major> turned = g;
         REQUIRE(
-            oracle::close(xmask::masked_softmax_gradient(y + 0., turned, m, along), expected, 1e-13)
+            oracle::close(xmask::masked_softmax_gradient(y + 0., m, turned, along), expected, 1e-13)
         );
         auto in_place = g;
-        xt::noalias(in_place) = xmask::masked_softmax_gradient(y, in_place, m, along);
+        xt::noalias(in_place) = xmask::masked_softmax_gradient(y, m, in_place, along);
         REQUIRE(oracle::close(in_place, expected, 1e-13));
     }
 }

@@ -60,7 +60,7 @@ TEMPLATE_TEST_CASE("softmax agrees with PyTorch", "[softmax][reference]", float,
     const xmask::bitmask m = xmask::keep_where(kept);
     const xt::xarray<TestType> y = xmask::masked_softmax(x, m);
     REQUIRE(oracle::close(y, oracle::reference<double>("masked_softmax", "y"), close));
-    const xt::xarray<TestType> gradient = xmask::masked_softmax_gradient(y, up, m);
+    const xt::xarray<TestType> gradient = xmask::masked_softmax_gradient(y, m, up);
     REQUIRE(oracle::close(gradient, oracle::reference<double>("masked_softmax", "grad_x"), close));
     // Only what is kept means anything in PyTorch's.
     auto log_y = oracle::reference<double>("masked_softmax", "log_y");
@@ -216,7 +216,7 @@ TEST_CASE("softmax's gradients are those of central differences", "[softmax]") {
     for (const std::ptrdiff_t axis : {0, 1, 2}) {
         CAPTURE(axis);
         const xt::xarray<double> y = xmask::masked_softmax(x, m, axis);
-        const xt::xarray<double> gradient = xmask::masked_softmax_gradient(y, up, m, axis);
+        const xt::xarray<double> gradient = xmask::masked_softmax_gradient(y, m, up, axis);
         REQUIRE(oracle::close(
             gradient,
             lines::numeric_gradient(
@@ -229,7 +229,7 @@ TEST_CASE("softmax's gradients are those of central differences", "[softmax]") {
         ));
         const xt::xarray<double> least = xmask::masked_softmin(x, m, axis);
         REQUIRE(oracle::close(
-            xmask::masked_softmin_gradient(least, up, m, axis),
+            xmask::masked_softmin_gradient(least, m, up, axis),
             lines::numeric_gradient(
                 x, up,
                 [&](const auto& at) {
@@ -245,7 +245,7 @@ TEST_CASE("softmax's gradients are those of central differences", "[softmax]") {
         }
         const xt::xarray<double> log_y = xmask::masked_log_softmax(x, m, axis);
         const xt::xarray<double> log_gradient =
-            xmask::masked_log_softmax_gradient(log_y, up, m, axis);
+            xmask::masked_log_softmax_gradient(log_y, m, up, axis);
         REQUIRE(oracle::close(
             log_gradient,
             lines::numeric_gradient(
@@ -313,7 +313,7 @@ TEST_CASE("softmax refuses what does not fit", "[softmax]") {
     );
     const xt::xarray<float> other = xt::zeros<float>({3, 2});
     REQUIRE_THROWS_AS(
-        xmask::masked_softmax_gradient(x, other, xmask::bitmask(xmask::keep_all(3))),
+        xmask::masked_softmax_gradient(x, xmask::bitmask(xmask::keep_all(3)), other),
         std::invalid_argument
     );
 }

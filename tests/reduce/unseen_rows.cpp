@@ -34,10 +34,10 @@ std::vector<T> along(
     append(xmask::masked_log_softmax(x, m, axis));
     append(xmask::masked_softmin(x, m, axis));
     append(xmask::masked_normalize(x, m, axis, {.p = 3}));
-    append(xmask::masked_softmax_gradient(x, g, m, axis));
-    append(xmask::masked_log_softmax_gradient(x, g, m, axis));
-    append(xmask::masked_softmin_gradient(x, g, m, axis));
-    append(xmask::masked_normalize_gradient(x, g, m, axis));
+    append(xmask::masked_softmax_gradient(x, m, g, axis));
+    append(xmask::masked_log_softmax_gradient(x, m, g, axis));
+    append(xmask::masked_softmin_gradient(x, m, g, axis));
+    append(xmask::masked_normalize_gradient(x, m, g, axis));
     append(T(2) * xmask::masked_softmax(x + T(1), m, axis));
     auto in_place = x;
     xmask::masked_softmax_inplace(in_place, m, axis);

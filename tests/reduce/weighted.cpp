@@ -213,9 +213,9 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]") {
         ));
         // Their slopes are the weights, and the weights over their sum.
         const auto u = oracle::random<double>({3, 67}, 4);
-        const auto by_sum = xmask::masked_sum_gradient(hidden, counted, 1, u);
-        const auto by_mean = xmask::masked_mean_gradient(hidden, counted, 1, u);
-        const auto by_weights = xmask::masked_mean_gradient(hidden, weights, 1, u);
+        const auto by_sum = xmask::masked_sum_gradient(hidden, counted, u, 1);
+        const auto by_mean = xmask::masked_mean_gradient(hidden, counted, u, 1);
+        const auto by_weights = xmask::masked_mean_gradient(hidden, weights, u, 1);
         xt::xarray<double> every = xt::zeros<double>({3, 67});
         for (std::size_t i = 0; i < x.size(); ++i) {
             every(i / (4 * 67), i % 67) += double(factors[i]);
@@ -230,7 +230,7 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]") {
         }
         REQUIRE(oracle::close(
             xmask::masked_sum_gradient(hidden, counted, 2.),
-            xmask::masked_sum_gradient(hidden, counted, {0, 1, 2}, xt::xarray<double>(2.)), 0.
+            xmask::masked_sum_gradient(hidden, counted, xt::xarray<double>(2.), {0, 1, 2}), 0.
         ));
     }
     const xt::xarray<float> x = {1.f, 2.f, 3.f};

@@ -144,11 +144,11 @@ auto masked_cumprod(const X& x, const M& m, A axis) {
 /// upstream: of x's shape. It counts everywhere: where the mask drops, the sum so far stands in the
 /// result. Throws as masked_cumsum, and std::invalid_argument where upstream has another shape.
 ///
-///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, -1, dy);
-template <class X, class M, std::integral A, class U>
-    requires detail::upstream_argument<U>
-auto masked_cumsum_gradient(const X& x, const M& m, A axis, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, dy, -1);
+template <class X, class M, class U, class A>
+    requires((std::integral<A> && expression<U>) || detail::upstream_argument<A>)
+auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& axis) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         constexpr const char* function = "masked_cumsum_gradient";
         const std::size_t along = detail::axis_number(function, axis, x.dimension());
@@ -172,11 +172,11 @@ auto masked_cumsum_gradient(const X& x, const M& m, A axis, const U& upstream) {
 /// of the others so far; right where some of them are 0, too. Holds three arrays of doubles of x's
 /// shape.
 ///
-///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, -1, dy);
-template <class X, class M, std::integral A, class U>
-    requires detail::upstream_argument<U>
-auto masked_cumprod_gradient(const X& x, const M& m, A axis, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, dy, -1);
+template <class X, class M, class U, class A>
+    requires((std::integral<A> && expression<U>) || detail::upstream_argument<A>)
+auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A& axis) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         using wide = detail::sum_t<element>;
         constexpr const char* function = "masked_cumprod_gradient";

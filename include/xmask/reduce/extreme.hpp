@@ -443,23 +443,17 @@ auto extreme_gradient(
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of max pooling
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_max_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_max_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::extreme_gradient<detail::extreme::largest>(
             "masked_max_gradient", x, m, axes, upstream
         );
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_max_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_max_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_max(x, m), over everything.
@@ -473,22 +467,16 @@ auto masked_max_gradient(const X& x, const M& m, double upstream = 1) {
 }
 
 /// The same of masked_min.
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_min_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_min_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::extreme_gradient<detail::extreme::smallest>(
             "masked_min_gradient", x, m, axes, upstream
         );
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_min_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_min_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 template <class X, class M>

@@ -15,6 +15,7 @@
 #include "../core/write.hpp"
 #include "fold.hpp"
 #include "options.hpp"
+#include "upstream.hpp"
 
 /// @file
 /// Gradients of reductions: a function of each element, and of numbers that its position among the
@@ -30,9 +31,11 @@ consteval bool require_real_element() {
     return real;
 }
 
-template <class X, class M>
+template <class X, class M, class... U>
 consteval bool require_differentiable() {
-    if constexpr (require_reducible<X, M>()) {
+    if constexpr (!require_gradient_order<U...>()) {
+        return false;
+    } else if constexpr (require_reducible<X, M>()) {
         return require_real_element<X>();
     } else {
         return false;
@@ -95,8 +98,4 @@ template <class R, class F>
 xt::xarray<R> at_positions(const kept_axes& axes, F&& f) {
     return make_result<R>(axes, true, [&](std::size_t i) { return static_cast<R>(f(i)); });
 }
-
-/// What stands for an upstream gradient: an array over the axes that stay.
-template <class U>
-concept upstream_argument = expression<U> && !mask_expression<U>;
 } // namespace xmask::inline XMASK_ABI::detail

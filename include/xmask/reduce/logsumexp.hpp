@@ -171,21 +171,15 @@ auto logsumexp_gradient(const X& x, const M& m, const axes_list& names, const U&
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_logsumexp_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_logsumexp_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::logsumexp_gradient(x, m, axes, upstream);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_logsumexp_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_logsumexp_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_logsumexp(x, m), over everything.

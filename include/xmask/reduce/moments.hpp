@@ -360,14 +360,16 @@ struct standardized_slope {
 ///
 /// Throws std::invalid_argument where shapes do not fit.
 ///
-///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, -1, dy);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
+///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, dy, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
 auto masked_standardize_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream,
+    const X& x, const M& m, const U& upstream, const A& axes,
     const standardize_options& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         constexpr const char* name = "masked_standardize_gradient";
         detail::require_same_shape(
@@ -401,15 +403,6 @@ auto masked_standardize_gradient(
     }
 }
 
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_standardize_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const standardize_options& options = {}
-) {
-    return masked_standardize_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
-}
-
 namespace detail {
 template <class X, class M, class U>
 auto var_gradient(
@@ -441,27 +434,20 @@ auto var_gradient(
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>, class O = var_options>
+    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, var_options>)
 auto masked_var_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream, const O& options = {}
+    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::var_gradient(
             "masked_var_gradient", x, m, axes, upstream, detail::to_options<var_options>(options),
             false
         );
     }
-}
-
-template <class X, class M, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
-auto masked_var_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const O& options = {}
-) {
-    return masked_var_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
 }
 
 /// The gradient of `upstream` times masked_var(x, m, options), over everything.
@@ -479,27 +465,20 @@ auto masked_var_gradient(const X& x, const M& m, double upstream = 1, const O& o
 /// The same of masked_std: u (x - mean) / ((number kept - correction) std), 0 where all that is
 /// kept is equal.
 ///
-///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
+///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>, class O = var_options>
+    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, var_options>)
 auto masked_std_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream, const O& options = {}
+    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::var_gradient(
             "masked_std_gradient", x, m, axes, upstream, detail::to_options<var_options>(options),
             true
         );
     }
-}
-
-template <class X, class M, class U, class O = var_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, var_options>)
-auto masked_std_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const O& options = {}
-) {
-    return masked_std_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
 }
 
 template <class X, class M, class O = var_options>

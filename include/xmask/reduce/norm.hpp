@@ -231,26 +231,19 @@ auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upst
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another.
 ///
-///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U, class O = norm_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, norm_options>)
+///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>, class O = norm_options>
+    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, norm_options>)
 auto masked_norm_gradient(
-    const X& x, const M& m, const A& axes, const U& upstream, const O& options = {}
+    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
 ) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::norm_gradient(
             x, m, axes, upstream, detail::to_options<norm_options>(options).p
         );
     }
-}
-
-template <class X, class M, class U, class O = norm_options>
-    requires(detail::upstream_argument<U> && detail::options_argument<O, norm_options>)
-auto masked_norm_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream,
-    const O& options = {}
-) {
-    return masked_norm_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream, options);
 }
 
 /// The gradient of `upstream` times masked_norm(x, m, options), over everything.

@@ -192,12 +192,12 @@ void masked_normalize_inplace(
 /// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0
 /// where the mask drops. p is finite. Otherwise as masked_normalize.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, dy, m);
-template <class X, class G, class M>
+///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, m, dy);
+template <class X, class M, class G>
 auto masked_normalize_gradient(
-    X&& x, G&& upstream, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
+    X&& x, M&& m, G&& upstream, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X, G>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_row_gradient<X, M, G>()) {
         detail::require_norm("masked_normalize_gradient", options, true);
         return detail::make_row_mapped(
             "masked_normalize_gradient",

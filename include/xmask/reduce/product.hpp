@@ -190,21 +190,15 @@ auto product_gradient(const X& x, const M& m, const axes_list& names, const U& u
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
 ///
-///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_prod_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_prod_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::product_gradient(x, m, axes, upstream);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_prod_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_prod_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_prod(x, m), over everything.

@@ -303,21 +303,15 @@ auto quantile_gradient(
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. What is kept is copied.
 ///
-///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_median_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::median_gradient(x, m, axes, upstream);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_median_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_median_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_median(x, m), over everything.
@@ -331,25 +325,22 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
 /// The same of masked_quantile: u is parted between the two elements that the quantile lies
 /// between, as it is.
 ///
-///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 0.9, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_quantile_gradient(const X& x, const M& m, double q, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::quantile_gradient(x, m, q, axes, upstream);
+///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, upstream, 0.9, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class Q = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_quantile_gradient(
+    const X& x, const M& m, const U& upstream, const Q& q, const A& axes
+) {
+    if constexpr (detail::require_differentiable<X, M, U>()) {
+        return detail::quantile_gradient(x, m, static_cast<double>(q), axes, upstream);
     }
 }
 
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_quantile_gradient(
-    const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_quantile_gradient(x, m, q, std::vector<std::ptrdiff_t>(axes), upstream);
-}
-
 template <class X, class M>
-auto masked_quantile_gradient(const X& x, const M& m, double q, double upstream = 1) {
+auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {
         return detail::quantile_gradient(x, m, q, detail::every_axis(x.dimension()), upstream);
     }

@@ -21,6 +21,7 @@
 #include "../core/shape.hpp"
 #include "../core/write.hpp"
 #include "accumulate.hpp"
+#include "upstream.hpp"
 
 /// @file
 /// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and
@@ -1112,6 +1113,17 @@ consteval bool require_real_tensors() {
         "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
     );
     return real;
+}
+
+/// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
+/// gradient of a gradient along an axis.
+template <class X, class M, class G>
+consteval bool require_row_gradient() {
+    if constexpr (require_gradient_order<G>()) {
+        return require_real_tensors<X, G>() && require_mask<M>();
+    } else {
+        return false;
+    }
 }
 
 template <class... X>

@@ -231,46 +231,48 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The gradient by x of y = masked_softmax(x, m, axis), given the gradient by y: y (upstream -
-/// sum(y upstream)), 0 where the mask drops. Lazy; tensors of one shape; otherwise as
-/// masked_softmax.
+/// The gradient of masked_softmax(x, m, axis) by x, from its result, not from x: result (upstream -
+/// sum(result upstream)), 0 where the mask drops.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, dy, m);
-template <class Y, class G, class M>
-auto masked_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+/// result: what masked_softmax gave. upstream: the gradient by the result. Lazy; tensors of one
+/// shape; otherwise as masked_softmax.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
         return detail::make_row_mapped(
             "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
     }
 }
 
-/// The gradient by x of y = masked_softmin(x, m, axis), given the gradient by y: y (sum(y upstream)
-/// - upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient of masked_softmin(x, m, axis) by x, from its result: result (sum(result upstream) -
+/// upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, dy, m);
-template <class Y, class G, class M>
-auto masked_softmin_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
         return detail::make_row_mapped(
             "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
     }
 }
 
-/// The gradient by x of y = masked_log_softmax(x, m, axis), given the gradient by y: upstream -
-/// exp(y) sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient of masked_log_softmax(x, m, axis) by x, from its result: upstream - exp(result)
+/// sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, dy, m);
-template <class Y, class G, class M>
-auto masked_log_softmax_gradient(Y&& y, G&& upstream, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<Y, G>() && detail::require_mask<M>()) {
+///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
         return detail::make_row_mapped(
             "masked_log_softmax_gradient",
             detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
-            std::forward<M>(m), std::forward<Y>(y), std::forward<G>(upstream)
+            std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
     }
 }

@@ -271,9 +271,11 @@ auto sum_gradient(
 }
 
 /// As require_differentiable, where weights may stand.
-template <class X, class M>
+template <class X, class M, class... U>
 consteval bool require_differentiable_sum() {
-    if constexpr (require_summable<X, M>()) {
+    if constexpr (!require_gradient_order<U...>()) {
+        return false;
+    } else if constexpr (require_summable<X, M>()) {
         return require_real_element<X>();
     } else {
         return false;
@@ -288,21 +290,15 @@ consteval bool require_differentiable_sum() {
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another.
 ///
-///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, -1, upstream);
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_sum_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable_sum<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, upstream, -1);
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_sum_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable_sum<X, M, U>()) {
         return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_sum_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_sum_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 /// The gradient of `upstream` times masked_sum(x, m), over everything.
@@ -318,21 +314,15 @@ auto masked_sum_gradient(const X& x, const M& m, double upstream = 1) {
 /// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops; of weights, u
 /// times the weight over their sum.
 ///
-///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), 1, dpooled);    // of pooling
-template <class X, class M, detail::axes_argument A, class U>
-    requires detail::upstream_argument<U>
-auto masked_mean_gradient(const X& x, const M& m, const A& axes, const U& upstream) {
-    if constexpr (detail::require_differentiable_sum<X, M>()) {
+///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of pooling
+template <
+    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+    class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::gradient_arguments<U, A>
+auto masked_mean_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
+    if constexpr (detail::require_differentiable_sum<X, M, U>()) {
         return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
     }
-}
-
-template <class X, class M, class U>
-    requires detail::upstream_argument<U>
-auto masked_mean_gradient(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const U& upstream
-) {
-    return masked_mean_gradient(x, m, std::vector<std::ptrdiff_t>(axes), upstream);
 }
 
 template <class X, class M>

@@ -1,0 +1,34 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include "../core/axes.hpp"
+#include "../core/mask.hpp"
+
+/// @file
+/// The order in which all gradients are called: the tensor, the mask, the upstream gradient, then
+/// axes and options.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What stands for an upstream gradient: an array over the axes that stay.
+template <class U>
+concept upstream_argument = expression<U> && !mask_expression<U>;
+
+/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
+/// so that require_gradient_order can say so.
+template <class U, class A>
+concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
+
+/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
+/// place.
+template <class... U>
+consteval bool require_gradient_order() {
+    constexpr bool ordered = (upstream_argument<U> && ...);
+    static_assert(
+        ordered,
+        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
+        "feeds), then axes and options, in this order."
+    );
+    return ordered;
+}
+} // namespace xmask::inline XMASK_ABI::detail
