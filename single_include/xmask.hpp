@@ -3997,6 +3997,129 @@ struct row_maker<applied<Op>> {
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
 
+// ==== xmask/core/distinct.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// Several results of one call, which must not share memory.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Memory from one address up to another.
+struct byte_range {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+
+    [[nodiscard]] bool overlaps(const byte_range& other) const noexcept {
+        return begin < other.end && other.begin < end;
+    }
+};
+
+template <class T>
+byte_range bytes_of(const T* first, std::size_t count) noexcept {
+    const auto begin = reinterpret_cast<std::uintptr_t>(first);
+    return {begin, begin + count * sizeof(T)};
+}
+
+/// The least range that holds all elements.
+template <has_memory E>
+byte_range hull_of(const E& e) {
+    if (e.size() == 0) {
+        return {};
+    }
+    const auto* least = e.data() + e.data_offset();
+    const auto* most = least;
+    for (std::size_t axis = 0; axis < e.dimension(); ++axis) {
+        const auto length = static_cast<std::ptrdiff_t>(e.strides()[axis]) *
+                            (static_cast<std::ptrdiff_t>(e.shape()[axis]) - 1);
+        (length < 0 ? least : most) += length;
+    }
+    return {bytes_of(least, 1).begin, bytes_of(most, 1).end};
+}
+
+/// The ranges that the elements fill: rows where these are contiguous, else single elements. None
+/// where elements have no address.
+template <class E>
+std::vector<byte_range> ranges_of(const E& e) {
+    std::vector<byte_range> ranges;
+    if (e.size() == 0) {
+        return ranges;
+    }
+    if constexpr (has_memory<E>) {
+        const auto& shape = e.shape();
+        const std::size_t n = columns_of(shape);
+        const bool contiguous = n == 1 || e.strides()[shape.size() - 1] == 1;
+        const std::ptrdiff_t stride =
+            n == 1 ? 1 : static_cast<std::ptrdiff_t>(e.strides()[shape.size() - 1]);
+        const row_offsets offsets(shape, shape, e.strides());
+        for (std::size_t r = 0; r < rows_of(shape); ++r) {
+            const auto* row = e.data() + e.data_offset() + offsets(r);
+            for (std::size_t c = 0; c < (contiguous ? 1 : n); ++c) {
+                ranges.push_back(
+                    bytes_of(row + static_cast<std::ptrdiff_t>(c) * stride, contiguous ? n : 1)
+                );
+            }
+        }
+    } else if constexpr (std::is_lvalue_reference_v<decltype(*e.begin())>) {
+        for (const auto& element : e) {
+            ranges.push_back(bytes_of(std::addressof(element), 1));
+        }
+    }
+    return ranges;
+}
+
+/// Whether some memory is an element of both. Views that lie between each other, as the columns of
+/// one tensor, have none in common.
+template <class A, class B>
+bool share_elements(const A& a, const B& b) {
+    if constexpr (has_memory<A> && has_memory<B>) {
+        if (!hull_of(a).overlaps(hull_of(b))) {
+            return false;
+        }
+    }
+    auto ranges = ranges_of(a);
+    std::ranges::sort(ranges, {}, &byte_range::begin);
+    // Ranges of one expression do not overlap: the last that begins before the end of another is
+    // the only one that can reach into it.
+    return std::ranges::any_of(ranges_of(b), [&](const byte_range& range) {
+        const auto after = std::ranges::lower_bound(ranges, range.end, {}, &byte_range::begin);
+        return after != ranges.begin() && std::prev(after)->overlaps(range);
+    });
+}
+
+/// Throws std::invalid_argument where two results share memory: one would overwrite the other.
+template <class A, class B>
+void require_distinct(
+    const char* function, const char* a_name, const A& a, const char* b_name, const B& b
+) {
+    const bool same =
+        static_cast<const void*>(std::addressof(a)) == static_cast<const void*>(std::addressof(b));
+    if (same || share_elements(a, b)) [[unlikely]] {
+        throw_invalid(
+            function, a_name, " and ", b_name,
+            " are written to the same memory; expected one tensor ", "for each"
+        );
+    }
+}
+
+/// The same of three.
+template <class A, class B, class C>
+void require_distinct(
+    const char* function, const char* a_name, const A& a, const char* b_name, const B& b,
+    const char* c_name, const C& c
+) {
+    require_distinct(function, a_name, a, b_name, b);
+    require_distinct(function, a_name, a, c_name, c);
+    require_distinct(function, b_name, b, c_name, c);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
 // ==== xmask/core/exp.hpp ====
 
 #include <array>
@@ -4363,7 +4486,7 @@ auto sigmoid_gate(Z&& z) {
 ///
 /// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where
 /// what was broadcast gets the sum. by_x may be upstream, or x. Throws std::invalid_argument where
-/// shapes do not fit, before anything is written. Allocates only where z is broadcast.
+/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where z is broadcast.
 ///
 ///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
 ///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);
@@ -4381,6 +4504,7 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
                 "; expected ", detail::tuple_text(x.shape())
             );
         }
+        detail::require_distinct(function, "the gradient by x", by_x, "the gradient by z", by_z);
         detail::resize_or_check(function, "the gradient by x", by_x, x.shape());
         detail::resize_or_check(function, "the gradient by z", by_z, z.shape());
         if (detail::equal_shapes(z.shape(), x.shape())) {

@@ -1134,8 +1134,8 @@ auto masked_attention(
 /// upstream: of the result's shape. by_query, by_key, by_value: containers, which are given the
 /// shapes of query, key and value, or tensors and views of those shapes. What is dropped is never
 /// seen: a key or value that no query keeps has the gradient 0, as a query has that keeps none,
-/// whatever stands there. Throws std::invalid_argument where shapes do not fit, before anything is
-/// written. The scores are computed again, twice: seven matrix products a tile in all, and no
+/// whatever stands there. Throws std::invalid_argument where shapes do not fit, or two gradients share
+/// memory, before anything is written. The scores are computed again, twice: seven matrix products a tile in all, and no
 /// memory beside the gradients and a few tiles.
 ///
 ///     xt::xtensor<float, 3> dq, dk, dv;
@@ -1155,6 +1155,10 @@ void masked_attention_gradient(
         result_shape.back() = detail::columns_of(value.shape());
         detail::require_same_shape(
             name, "the upstream gradient", upstream.shape(), "attention", result_shape
+        );
+        detail::require_distinct(
+            name, "the gradient by query", by_query, "the gradient by key", by_key,
+            "the gradient by value", by_value
         );
         detail::resize_or_check(name, "the gradient by query", by_query, query.shape());
         detail::resize_or_check(name, "the gradient by key", by_key, key.shape());
@@ -1457,9 +1461,10 @@ void write_row_major(To& to, F&& f) {
 
 /// The gradients by x and by the bias; f(product) is given upstream^T x, the gradient by the
 /// weights as multiplied.
-template <class T, class X, class W, class M, class U, class ToX, class ToB, class F>
+template <class T, class X, class W, class M, class U, class ToX, class ToW, class ToB, class F>
 void slopes_of_linear(
-    const X& x, const W& weight, const M& m, const U& upstream, ToX& by_x, ToB& by_bias, F&& f
+    const X& x, const W& weight, const M& m, const U& upstream, ToX& by_x, ToW& by_weight,
+    ToB& by_bias, F&& f
 ) {
     constexpr const char* function = "masked_linear_gradient";
     require_linear_shapes(function, x, weight, m);
@@ -1471,7 +1476,12 @@ void slopes_of_linear(
             "; expected ", tuple_text(with_columns(x.shape(), out))
         );
     }
+    require_distinct(
+        function, "the gradient by x", by_x, "the gradient by the weight", by_weight,
+        "the gradient by the bias", by_bias
+    );
     resize_or_check(function, "the gradient by x", by_x, x.shape());
+    resize_or_check(function, "the gradient by the weight", by_weight, weight.shape());
     resize_or_check(function, "the gradient by the bias", by_bias, any_shape{out});
     const row_matrix<T> inputs(x);
     const row_matrix<T> slopes(upstream);
@@ -1535,7 +1545,8 @@ auto masked_linear(const X& x, const W& weight, const B& bias, const M& m) {
 /// has the shape of masked_linear's result.
 ///
 /// Each is given the shape of what it is the gradient of. By the weight it is exactly 0 where a
-/// mask drops. Throws std::invalid_argument where shapes do not fit, before anything is written.
+/// mask drops. Throws std::invalid_argument where shapes do not fit, or two gradients share memory,
+/// before anything is written.
 /// Two matrix products by BLAS.
 ///
 ///     xt::xtensor<float, 2> x = {{1, 2}}, weight = {{3, 4}}, upstream = {{1}}, by_x, by_weight;
@@ -1550,14 +1561,8 @@ void masked_linear_gradient(
     if constexpr (detail::require_linear<M, X, W, U>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
         detail::slopes_of_linear<T>(
-            x, weight, m, upstream, by_x, by_bias,
-            [&](const auto& product) {
-                detail::resize_or_check(
-                    "masked_linear_gradient", "the gradient by the weight", by_weight,
-                    weight.shape()
-                );
-                detail::assign_rows(by_weight, multiply(product, m));
-            }
+            x, weight, m, upstream, by_x, by_weight, by_bias,
+            [&](const auto& product) { detail::assign_rows(by_weight, multiply(product, m)); }
         );
     }
 }
@@ -1586,15 +1591,18 @@ void masked_linear_gradient(
                 "; expected that of the weight, ", detail::tuple_text(weight.shape())
             );
         }
+        const char* by_gate_name = "the gradient by the gate";
+        detail::require_distinct(function, "the gradient by x", by_x, by_gate_name, by_gate);
+        detail::require_distinct(
+            function, "the gradient by the weight", by_weight, by_gate_name, by_gate
+        );
+        detail::require_distinct(
+            function, "the gradient by the bias", by_bias, by_gate_name, by_gate
+        );
+        detail::resize_or_check(function, by_gate_name, by_gate, weight.shape());
         detail::slopes_of_linear<T>(
-            x, weight, gate, upstream, by_x, by_bias,
+            x, weight, gate, upstream, by_x, by_weight, by_bias,
             [&](const auto& product) {
-                detail::resize_or_check(
-                    function, "the gradient by the weight", by_weight, weight.shape()
-                );
-                detail::resize_or_check(
-                    function, "the gradient by the gate", by_gate, weight.shape()
-                );
                 if constexpr (detail::is_sigmoid_gate<M>::value) {
                     sigmoid_gate_gradient(weight, gate.op().operand(), product, by_weight, by_gate);
                 } else {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <vector>
 
 #include <catch2/catch_all.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -234,4 +235,49 @@ TEST_CASE("a gate refuses shapes that do not fit, before anything is written", "
     );
     REQUIRE(by_x.size() == 1);
     REQUIRE(by_z(0) == 7);
+}
+
+TEST_CASE("a gate refuses gradients that share memory, and takes views that do not", "[gate]") {
+    const auto x = oracle::random<float>({2, 3}, 1);
+    const auto z = oracle::random<float>({2, 3}, 2);
+    const auto refuses = [&](auto&& by_x, auto&& by_z) {
+        REQUIRE_THROWS_MATCHES(
+            xmask::sigmoid_gate_gradient(x, z, x, by_x, by_z), std::invalid_argument,
+            MessageMatches(ContainsSubstring(
+                "the gradient by x and the gradient by z are written to the same memory"
+            ))
+        );
+    };
+    xt::xarray<float> both = {7.f};
+    refuses(both, both);
+    REQUIRE(both.size() == 1);
+    REQUIRE(both(0) == 7.f);
+    xt::xarray<float> wide = xt::zeros<float>({3, 4});
+    wide.fill(7.f);
+    refuses(
+        xt::view(wide, xt::range(0, 2), xt::range(0, 3)),
+        xt::view(wide, xt::range(1, 3), xt::range(1, 4))
+    );
+    refuses(
+        xt::view(wide, xt::range(0, 2), xt::range(0, 3)),
+        xt::flip(xt::view(wide, xt::range(0, 2), xt::range(0, 3)), 1)
+    );
+    REQUIRE(oracle::elements(wide) == std::vector<float>(12, 7.f));
+
+    // Halves of a row, and every other column, lie between each other without sharing anything.
+    xt::xarray<float> by_x, by_z;
+    xmask::sigmoid_gate_gradient(x, z, x, by_x, by_z);
+    xt::xarray<float> packed = xt::zeros<float>({2, 6});
+    xmask::sigmoid_gate_gradient(
+        x, z, x, xt::view(packed, xt::all(), xt::range(0, 3)),
+        xt::view(packed, xt::all(), xt::range(3, 6))
+    );
+    REQUIRE(xt::view(packed, xt::all(), xt::range(0, 3)) == by_x);
+    REQUIRE(xt::view(packed, xt::all(), xt::range(3, 6)) == by_z);
+    xmask::sigmoid_gate_gradient(
+        x, z, x, xt::view(packed, xt::all(), xt::range(0, 6, 2)),
+        xt::view(packed, xt::all(), xt::range(1, 6, 2))
+    );
+    REQUIRE(xt::view(packed, xt::all(), xt::range(0, 6, 2)) == by_x);
+    REQUIRE(xt::view(packed, xt::all(), xt::range(1, 6, 2)) == by_z);
 }

@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include <catch2/catch_template_test_macros.hpp>
@@ -125,4 +126,23 @@ TEST_CASE(
         REQUIRE(std::abs(dk(1, 0, j, 2) - by_key) < 1e-14);
         REQUIRE(std::abs(dv(j, 5) - by_value) < 1e-14);
     }
+}
+
+TEST_CASE("gradients of attention go into views of one tensor, but not twice", "[attention]") {
+    const xt::xtensor<double, 3> query = oracle::random<double>({1, 5, 4}, 1);
+    const xt::xtensor<double, 3> key = oracle::random<double>({1, 5, 4}, 2);
+    const auto m = xmask::keep_causal(5, 5);
+    xt::xtensor<double, 3> dq, dk, dv;
+    xmask::masked_attention_gradient(query, key, key, m, query, dq, dk, dv);
+    REQUIRE_THROWS_AS(
+        xmask::masked_attention_gradient(query, key, key, m, query, dq, dk, dk),
+        std::invalid_argument
+    );
+    // (batch, tokens, 3, features), as one projection has them.
+    xt::xtensor<double, 4> packed = xt::zeros<double>({1, 5, 3, 4});
+    const auto part = [&](std::size_t k) { return xt::view(packed, xt::all(), xt::all(), k); };
+    xmask::masked_attention_gradient(query, key, key, m, query, part(0), part(1), part(2));
+    REQUIRE(oracle::elements(part(0)) == oracle::elements(dq));
+    REQUIRE(oracle::elements(part(1)) == oracle::elements(dk));
+    REQUIRE(oracle::elements(part(2)) == oracle::elements(dv));
 }

@@ -221,5 +221,18 @@ TEST_CASE("a masked layer refuses shapes that do not fit, before anything is wri
         },
         "the gate has shape (3,); expected that of the weight, (4, 3)"
     );
+    const auto upstream = oracle::random<float>({2, 4}, 1);
+    refuses(
+        [&] { xmask::masked_linear_gradient(x, weight, m, upstream, by_x, by_x, by_bias); },
+        "the gradient by x and the gradient by the weight are written to the same memory"
+    );
+    refuses(
+        [&] {
+            xmask::masked_linear_gradient(
+                x, weight, weight, upstream, by_x, by_weight, by_bias, by_weight
+            );
+        },
+        "the gradient by the weight and the gradient by the gate are written to the same memory"
+    );
     REQUIRE(by_x(0) == 7);
 }

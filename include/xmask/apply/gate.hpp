@@ -13,6 +13,7 @@
 #include "../core/applied.hpp"
 #include "../core/assign.hpp"
 #include "../core/block.hpp"
+#include "../core/distinct.hpp"
 #include "../core/error.hpp"
 #include "../core/exp.hpp"
 #include "../core/mask.hpp"
@@ -211,7 +212,7 @@ auto sigmoid_gate(Z&& z) {
 ///
 /// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where
 /// what was broadcast gets the sum. by_x may be upstream, or x. Throws std::invalid_argument where
-/// shapes do not fit, before anything is written. Allocates only where z is broadcast.
+/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where z is broadcast.
 ///
 ///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
 ///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);
@@ -229,6 +230,7 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
                 "; expected ", detail::tuple_text(x.shape())
             );
         }
+        detail::require_distinct(function, "the gradient by x", by_x, "the gradient by z", by_z);
         detail::resize_or_check(function, "the gradient by x", by_x, x.shape());
         detail::resize_or_check(function, "the gradient by z", by_z, z.shape());
         if (detail::equal_shapes(z.shape(), x.shape())) {

@@ -8,6 +8,7 @@
 
 #include "../apply/masked_scatter.hpp"
 #include "../core/assign.hpp"
+#include "../core/distinct.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
@@ -177,8 +178,8 @@ auto masked_attention(
 /// upstream: of the result's shape. by_query, by_key, by_value: containers, which are given the
 /// shapes of query, key and value, or tensors and views of those shapes. What is dropped is never
 /// seen: a key or value that no query keeps has the gradient 0, as a query has that keeps none,
-/// whatever stands there. Throws std::invalid_argument where shapes do not fit, before anything is
-/// written. The scores are computed again, twice: seven matrix products a tile in all, and no
+/// whatever stands there. Throws std::invalid_argument where shapes do not fit, or two gradients share
+/// memory, before anything is written. The scores are computed again, twice: seven matrix products a tile in all, and no
 /// memory beside the gradients and a few tiles.
 ///
 ///     xt::xtensor<float, 3> dq, dk, dv;
@@ -198,6 +199,10 @@ void masked_attention_gradient(
         result_shape.back() = detail::columns_of(value.shape());
         detail::require_same_shape(
             name, "the upstream gradient", upstream.shape(), "attention", result_shape
+        );
+        detail::require_distinct(
+            name, "the gradient by query", by_query, "the gradient by key", by_key,
+            "the gradient by value", by_value
         );
         detail::resize_or_check(name, "the gradient by query", by_query, query.shape());
         detail::resize_or_check(name, "the gradient by key", by_key, key.shape());
