@@ -5127,8 +5127,8 @@ private:
     xt::svector<std::ptrdiff_t, 4> m_axes;
 };
 
-/// The number of an axis, which may count from the end. Throws std::out_of_range for one that there
-/// is not.
+/// The number of an axis, which may count from the end. Throws std::out_of_range for an axis that
+/// does not exist.
 template <class I>
 std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     const auto count = static_cast<std::ptrdiff_t>(rank);
@@ -5137,6 +5137,13 @@ std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     }
     const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
     return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+}
+
+/// The number of the axis that an operation goes along. As in PyTorch, a tensor of rank 0 is a line
+/// of one element, whose axis is 0 or -1.
+template <class I>
+std::size_t line_axis_number(const char* function, I axis, std::size_t rank) {
+    return axis_number(function, axis, std::max(rank, std::size_t(1)));
 }
 
 /// The result's shape, and the result's offset for each row of the operand.
@@ -5155,9 +5162,9 @@ public:
             }
         }
         std::array<std::ptrdiff_t, max_rank> strides{};
-        std::size_t kept =
-            shape.size() -
-            static_cast<std::size_t>(std::count(m_reduced.begin(), m_reduced.end(), true));
+        auto kept = static_cast<std::size_t>(
+            std::count(m_reduced.begin(), m_reduced.begin() + shape.size(), false)
+        );
         m_shape = any_shape(kept);
         m_full_shape = any_shape(shape.begin(), shape.end());
         for (std::size_t axis = shape.size(); axis-- > 0;) {
@@ -5199,7 +5206,7 @@ private:
     static void mark(
         const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank
     ) {
-        const std::size_t at = axis_number(function, axis, rank);
+        const std::size_t at = line_axis_number(function, axis, rank);
         if (reduced[at]) [[unlikely]] {
             throw_invalid(function, "axis ", at, " is named twice");
         }
@@ -15386,6 +15393,7 @@ XMASK_INLINE void for_each_kept_block(Row& row, F&& f) {
 
 // ==== xmask/reduce/when_empty.hpp ====
 
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -15426,6 +15434,14 @@ R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neu
         function, "nothing is kept, so there is no result",
         *empty == when_empty::nan ? ", and no integer is NaN" : ""
     ));
+}
+
+/// The position where nothing is kept: 0 if asked for.
+inline std::size_t position_of_nothing(const char* function, std::optional<when_empty> empty) {
+    if (empty == when_empty::zero) {
+        return 0;
+    }
+    throw std::domain_error(message(function, "nothing is kept, so there is no position"));
 }
 
 /// The same for results without a neutral element.
@@ -15616,6 +15632,9 @@ auto balanced(M&& m, const A& axes) {
         // The mask's shape with 1 along the axes.
         std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
         const auto reduce = [&](auto axis) {
+            if (shape.empty()) {
+                return;
+            }
             const auto from_end = static_cast<std::ptrdiff_t>(shape.size());
             const auto at = static_cast<std::ptrdiff_t>(axis);
             shape[static_cast<std::size_t>(at < 0 ? at + from_end : at)] = 1;
@@ -17982,7 +18001,7 @@ template <class F, class M, class... X>
 auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands) {
     const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
     return row_mapped<F, closure_t<M>, closure_t<X>...>(
-        name, f, rank == 0 && axis == -1 ? 0 : axis_number(name, axis, rank), std::forward<M>(m),
+        name, f, line_axis_number(name, axis, rank), std::forward<M>(m),
         std::forward<X>(operands)...
     );
 }
@@ -19861,7 +19880,7 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
     if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         constexpr const char* function = "masked_cumsum_gradient";
-        const std::size_t along = detail::axis_number(function, axis, x.dimension());
+        const std::size_t along = detail::line_axis_number(function, axis, x.dimension());
         detail::require_cumulative(function, x, m, upstream);
         using wide = detail::sum_t<element>;
         const xt::xarray<wide> u = upstream;
@@ -19890,7 +19909,7 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
         using element = detail::element_t<X>;
         using wide = detail::sum_t<element>;
         constexpr const char* function = "masked_cumprod_gradient";
-        const std::size_t along = detail::axis_number(function, axis, x.dimension());
+        const std::size_t along = detail::line_axis_number(function, axis, x.dimension());
         detail::require_cumulative(function, x, m, upstream);
         // What is dropped is a factor of 1.
         const xt::xarray<wide> factors = masked_fill(x, m, element(1));
@@ -20196,7 +20215,7 @@ std::size_t place(const char* function, const X& x, const M& m, const reduce_opt
     for (std::size_t r = 0; r < row_count; ++r) {
         place_row<element, Which>(best, rows, r, r * n);
     }
-    return best.at != best.none ? best.at : when_nothing_kept<std::size_t>(function, options.empty);
+    return best.at != best.none ? best.at : position_of_nothing(function, options.empty);
 }
 
 template <extreme Which, class X, class M>
@@ -20222,7 +20241,7 @@ xt::xarray<std::size_t> place_along(
     }
     return make_result<std::size_t>(kept, options.keep_axes, [&](std::size_t i) {
         return best[i].at != best[i].none ? best[i].at
-                                          : when_nothing_kept<std::size_t>(function, options.empty);
+                                          : position_of_nothing(function, options.empty);
     });
 }
 } // namespace detail
@@ -20394,16 +20413,17 @@ struct equal_to_extreme {
     }
 };
 
-/// a where x is the extreme.
+/// a where x is the extreme, and everywhere where that is NaN.
 struct share_of_extreme {
     template <class A>
     A operator()(const A& x, const A& extreme, const A& a) const {
-        return x == extreme ? a : A(0);
+        return x < extreme || x > extreme ? A(0) : a;
     }
 
     template <class B>
     XMASK_INLINE B simd_apply(const B& x, const B& extreme, const B& a) const {
-        return xsimd::select(x == extreme, a, B(typename B::value_type(0)));
+        const B zero(typename B::value_type(0));
+        return xsimd::select((x < extreme) | (x > extreme), zero, a);
     }
 };
 
@@ -20421,15 +20441,17 @@ auto extreme_gradient(
     const auto ties =
         fold_elements<element>(function, sum_fold<element>(), tie, m, names, reduce_options());
     const auto share = at_positions<element>(axes, [&](std::size_t i) {
-        return ties.data()[i] == 0 ? element(0) : u.data()[i] / ties.data()[i];
+        return is_nan(best.data()[i]) ? best.data()[i]
+               : ties.data()[i] == 0  ? element(0)
+                                      : u.data()[i] / ties.data()[i];
     });
     return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
 }
 } // namespace detail
 
 /// The gradient of the sum of `upstream` times masked_max(x, m, axes) by x: u at the largest,
-/// shared evenly by elements that tie, as of torch.amax; 0 elsewhere and where the mask drops. An
-/// array of x's shape and type.
+/// shared evenly by elements that tie, as of torch.amax; 0 elsewhere and where the mask drops; NaN
+/// for all that is kept where the largest is NaN. An array of x's shape and type.
 ///
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.
@@ -21179,8 +21201,14 @@ struct moments {
     }
 };
 
+/// Throws std::invalid_argument for a correction that is none.
+inline void require_correction(const char* function, double correction) {
+    require_option(function, "correction", correction, option_range::at_least(0).finite());
+}
+
 template <class X, class M>
-auto moments_of(const char* function, const X& x, const M& m) {
+auto moments_of(const char* function, const X& x, const M& m, const var_options& options) {
+    require_correction(function, options.correction);
     using element = element_t<X>;
     using wide = wide_t<element>;
     const auto total =
@@ -21192,7 +21220,10 @@ auto moments_of(const char* function, const X& x, const M& m) {
 }
 
 template <class X, class M>
-auto moments_along(const char* function, const X& x, const M& m, const kept_axes& axes) {
+auto moments_along(
+    const char* function, const X& x, const M& m, const kept_axes& axes, double correction
+) {
+    require_correction(function, correction);
     using element = element_t<X>;
     using wide = wide_t<element>;
     const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, axes, true);
@@ -21227,7 +21258,8 @@ struct standardized {
 /// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Computed in
 /// double in two passes over what is kept, the mean first, so that nothing cancels. Where nothing
 /// is kept, or no more than the correction: NaN, 0, or std::domain_error, as the options say.
-/// Throws std::invalid_argument where the mask does not broadcast into x.
+/// Throws std::invalid_argument where the mask does not broadcast into x, and for a correction
+/// below 0.
 ///
 ///     float spread = xmask::masked_var(x, m, {.correction = 0});
 template <class X, class M, class O = var_options>
@@ -21235,8 +21267,9 @@ template <class X, class M, class O = var_options>
 auto masked_var(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result = detail::mean_result_t<detail::element_t<X>>;
-        return detail::moments_of("masked_var", x, m)
-            .template var_as<result>("masked_var", detail::to_options<var_options>(options));
+        const auto chosen = detail::to_options<var_options>(options);
+        return detail::moments_of("masked_var", x, m, chosen)
+            .template var_as<result>("masked_var", chosen);
     }
 }
 
@@ -21250,7 +21283,7 @@ auto masked_var(const X& x, const M& m, const A& axes, const O& options = {}) {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
         const detail::kept_axes kept("masked_var", x.shape(), axes);
-        const auto all = detail::moments_along("masked_var", x, m, kept);
+        const auto all = detail::moments_along("masked_var", x, m, kept, chosen.correction);
         return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
             return all[i].template var_as<result>("masked_var", chosen);
         });
@@ -21273,8 +21306,9 @@ template <class X, class M, class O = var_options>
 auto masked_std(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result = detail::mean_result_t<detail::element_t<X>>;
-        return detail::moments_of("masked_std", x, m)
-            .template std_as<result>("masked_std", detail::to_options<var_options>(options));
+        const auto chosen = detail::to_options<var_options>(options);
+        return detail::moments_of("masked_std", x, m, chosen)
+            .template std_as<result>("masked_std", chosen);
     }
 }
 
@@ -21286,7 +21320,7 @@ auto masked_std(const X& x, const M& m, const A& axes, const O& options = {}) {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
         const detail::kept_axes kept("masked_std", x.shape(), axes);
-        const auto all = detail::moments_along("masked_std", x, m, kept);
+        const auto all = detail::moments_along("masked_std", x, m, kept, chosen.correction);
         return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
             return all[i].template std_as<result>("masked_std", chosen);
         });
@@ -21310,7 +21344,7 @@ auto masked_mean_var(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
-        const auto all = detail::moments_of("masked_mean_var", x, m);
+        const auto all = detail::moments_of("masked_mean_var", x, m, chosen);
         return mean_and_var<result>{
             all.template mean_as<result>("masked_mean_var", chosen.empty),
             all.template var_as<result>("masked_mean_var", chosen)
@@ -21329,7 +21363,7 @@ auto masked_mean_var(const X& x, const M& m, const A& axes, const O& options = {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
         const detail::kept_axes kept("masked_mean_var", x.shape(), axes);
-        const auto all = detail::moments_along("masked_mean_var", x, m, kept);
+        const auto all = detail::moments_along("masked_mean_var", x, m, kept, chosen.correction);
         const auto mean = [&](std::size_t i) {
             return all[i].template mean_as<result>("masked_mean_var", chosen.empty);
         };
@@ -21358,13 +21392,19 @@ struct standardize_options {
 };
 
 namespace detail {
+/// Throws std::invalid_argument for options that are none.
+inline void require_standardize(const char* function, const standardize_options& options) {
+    require_option(function, "eps", options.eps, option_range::at_least(0).finite());
+}
+
 template <class R, class T, class X, class M, class A>
 void standardize(
     const char* function, T& result, const X& x, const M& m, const A& axes,
     const standardize_options& options
 ) {
     const kept_axes kept(function, x.shape(), axes);
-    const auto all = moments_along(function, x, m, kept);
+    require_standardize(function, options);
+    const auto all = moments_along(function, x, m, kept, options.correction);
     const auto mean = at_positions<R>(kept, [&](std::size_t i) { return all[i].mean; });
     const auto scale = at_positions<R>(kept, [&](std::size_t i) {
         const double free = all[i].count - options.correction;
@@ -21394,7 +21434,8 @@ consteval bool require_standardizable() {
 /// channels' a batch norm, without their weights.
 ///
 /// Returns an array of x's shape and type, double for integers. Where no more elements than the
-/// correction are kept, the variance counts as 0. Throws as masked_var.
+/// correction are kept, the variance counts as 0. Throws as masked_var, and std::invalid_argument
+/// for eps below 0.
 ///
 ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
 template <class X, class M, detail::axes_argument A>
@@ -21480,7 +21521,8 @@ auto masked_standardize_gradient(
             name, "the tensor", x.shape(), "the upstream gradient", upstream.shape()
         );
         const detail::kept_axes kept(name, x.shape(), axes);
-        const auto all = detail::moments_along(name, x, m, kept);
+        detail::require_standardize(name, options);
+        const auto all = detail::moments_along(name, x, m, kept, options.correction);
         // The mean over what is kept by the variance's own divisor: its slope by the mean is 0.
         const auto free = [&](std::size_t i) { return all[i].count - options.correction; };
         const auto mean =
@@ -21517,7 +21559,7 @@ auto var_gradient(
     using wide = wide_t<element>;
     const kept_axes axes(function, x.shape(), names);
     const auto u = upstream_of<element>(function, upstream, axes);
-    const auto all = moments_along(function, x, m, axes);
+    const auto all = moments_along(function, x, m, axes, options.correction);
     const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
     const auto scale = at_positions<element>(axes, [&](std::size_t i) {
         const double free = all[i].count - options.correction;
@@ -22425,6 +22467,17 @@ between_ranks<T> ranks_around(std::span<T> values, double q) {
     return {low, share == 0 ? low : *std::ranges::min_element(values.subspan(below + 1)), share};
 }
 
+/// The point at a share in [0, 1) of the way from low to high. Beside an infinity it is that one;
+/// between both there is none.
+template <class T>
+T point_between(T low, T high, T share) {
+    if (share == 0 || low == high) {
+        return low;
+    }
+    const T way = high - low;
+    return std::isinf(way) ? low * (1 - share) + high * share : low + share * way;
+}
+
 template <class R, class T>
 R quantile_of(const char* function, std::span<T> values, double q, const reduce_options& options) {
     using wide = wide_t<R>;
@@ -22435,9 +22488,10 @@ R quantile_of(const char* function, std::span<T> values, double q, const reduce_
         return std::numeric_limits<R>::quiet_NaN();
     }
     const auto around = ranks_around(values, q);
-    const auto low = static_cast<wide>(around.low);
-    const auto high = static_cast<wide>(around.high);
-    return static_cast<R>(low == high ? low : low + static_cast<wide>(around.share) * (high - low));
+    return static_cast<R>(point_between(
+        static_cast<wide>(around.low), static_cast<wide>(around.high),
+        static_cast<wide>(around.share)
+    ));
 }
 
 inline void require_share(const char* function, double q) {
@@ -22495,8 +22549,9 @@ auto masked_median(
 }
 
 /// The quantile q of what the mask keeps, 0 <= q <= 1: the element of rank q (number kept - 1), or,
-/// between two ranks, on the line between their elements, as torch.quantile and NumPy have it. NaN
-/// that is kept is the result.
+/// between two ranks, on the line between their elements, as torch.quantile and NumPy have it.
+/// Between a finite and an infinite element it is the infinite one, as in NumPy's median; between
+/// the two infinities NaN. NaN that is kept is the result.
 ///
 /// Returns x's type, or double for integers. Throws std::out_of_range for another q. Where nothing
 /// is kept: NaN, 0, or std::domain_error, as the options say. Otherwise as masked_median.
@@ -22548,11 +22603,12 @@ auto masked_quantile(
 }
 
 namespace detail {
-/// a where x is the lower of two elements, b where it is the higher one, both where they are equal.
+/// a where x is the lower of two elements, b where it is the higher one, both where they are equal;
+/// a everywhere where the lower one is NaN.
 struct shares_of_ranks {
     template <class A>
     A operator()(const A& x, const A& low, const A& a, const A& high, const A& b) const {
-        return (x == low ? a : A(0)) + (x == high ? b : A(0));
+        return (x < low || x > low ? A(0) : a) + (x == high ? b : A(0));
     }
 };
 
@@ -22574,7 +22630,11 @@ auto rank_gradient(
     auto to_high = low;
     for (std::size_t i = 0; i < axes.size(); ++i) {
         const auto values = kept.at(i);
-        if (values.empty() || holds_nan(values)) {
+        if (values.empty()) {
+            continue;
+        }
+        if (holds_nan(values)) {
+            low.data()[i] = to_low.data()[i] = std::numeric_limits<element>::quiet_NaN();
             continue;
         }
         const auto chosen = choose(values);
@@ -22614,8 +22674,8 @@ auto quantile_gradient(
 } // namespace detail
 
 /// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: u at the median,
-/// shared evenly by elements that equal it; 0 elsewhere, where the mask drops, and where NaN is
-/// kept. An array of x's shape and type.
+/// shared evenly by elements that equal it; 0 elsewhere and where the mask drops; NaN for all that
+/// is kept where some of it is NaN. An array of x's shape and type.
 ///
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. What is kept is copied.

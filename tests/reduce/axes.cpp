@@ -180,10 +180,12 @@ TEST_CASE("Axes that do not exist or come twice", "[axes]") {
         ContainsSubstring("xmask::masked_sum: axis 1 is named twice")
     );
     const xt::xarray<float> scalar = 1.f;
-    REQUIRE_THROWS_AS(
-        xmask::masked_sum(scalar, xmask::bitmask(xmask::keep_all(std::vector<std::size_t>())), 0),
-        std::out_of_range
+    const xmask::bitmask one = xmask::keep_all(std::vector<std::size_t>());
+    REQUIRE_THROWS_WITH(
+        xmask::masked_sum(scalar, one, 1), "xmask::masked_sum: axis 1 is outside of [-1, 1)"
     );
+    REQUIRE_THROWS_AS(xmask::masked_sum(scalar, one, -2), std::out_of_range);
+    REQUIRE_THROWS_AS(xmask::masked_sum(scalar, one, {0, -1}), std::invalid_argument);
     REQUIRE_THROWS_WITH(
         xmask::masked_sum(x, xmask::bitmask(xmask::keep_all({2})), 0),
         ContainsSubstring("a mask of shape (2,)")

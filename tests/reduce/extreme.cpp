@@ -174,7 +174,11 @@ TEST_CASE("Extremes of nothing", "[extreme]") {
     REQUIRE_THROWS_AS(xmask::masked_argmax(x, none), std::domain_error);
     REQUIRE_THROWS_WITH(
         xmask::masked_argmin(x, m, 1),
-        Catch::Matchers::ContainsSubstring("xmask::masked_argmin: nothing is kept")
+        "xmask::masked_argmin: nothing is kept, so there is no position"
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::masked_argmax(x, none, when_empty::nan),
+        "xmask::masked_argmax: nothing is kept, so there is no position"
     );
     REQUIRE(xmask::masked_argmax(x, none, when_empty::zero) == 0);
     REQUIRE(

@@ -187,6 +187,47 @@ TEST_CASE("Where too few are kept there is no variance", "[moments]") {
     REQUIRE(var(1, 0) == 0.f);
 }
 
+TEST_CASE("Variances and standardization refuse options that are none", "[moments]") {
+    xt::xarray<double> x = {{1., 3.}, {5., 8.}};
+    const xt::xarray<double> u = xt::ones<double>({2, 2});
+    const xt::xarray<double> before = x;
+    const auto m = xmask::keep_all({2, 2});
+    const double infinity = std::numeric_limits<double>::infinity();
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    for (const double wrong : {-1., nan, infinity, -1e-300}) {
+        CAPTURE(wrong);
+        const xmask::var_options options = {.correction = wrong};
+        REQUIRE_THROWS_AS(xmask::masked_var(x, m, options), std::invalid_argument);
+        REQUIRE_THROWS_AS(xmask::masked_var(x, m, 0, options), std::invalid_argument);
+        REQUIRE_THROWS_AS(xmask::masked_std(x, m, options), std::invalid_argument);
+        REQUIRE_THROWS_AS(xmask::masked_std(x, m, 0, options), std::invalid_argument);
+        REQUIRE_THROWS_AS(xmask::masked_mean_var(x, m, options), std::invalid_argument);
+        REQUIRE_THROWS_AS(xmask::masked_mean_var(x, m, 0, options), std::invalid_argument);
+        REQUIRE_THROWS_AS(xmask::masked_var_gradient(x, m, 1., options), std::invalid_argument);
+        REQUIRE_THROWS_AS(xmask::masked_std_gradient(x, m, 1., options), std::invalid_argument);
+        for (const xmask::standardize_options& other :
+             {xmask::standardize_options{.eps = wrong},
+              xmask::standardize_options{.correction = wrong}}) {
+            REQUIRE_THROWS_AS(xmask::masked_standardize(x, m, 0, other), std::invalid_argument);
+            REQUIRE_THROWS_AS(
+                xmask::masked_standardize_inplace(x, m, 0, other), std::invalid_argument
+            );
+            REQUIRE_THROWS_AS(
+                xmask::masked_standardize_gradient(x, m, u, 0, other), std::invalid_argument
+            );
+        }
+    }
+    REQUIRE(x == before);
+    REQUIRE_THROWS_WITH(
+        xmask::masked_standardize(x, m, 0, {.eps = -1}),
+        "xmask::masked_standardize: eps is -1; expected a finite number, 0 or more"
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::masked_std(x, m, {.correction = nan}),
+        "xmask::masked_std: correction is nan; expected a finite number, 0 or more"
+    );
+}
+
 TEST_CASE("Variances agree with PyTorch", "[moments]") {
     const auto x = oracle::reference<float>("reduce_rows", "x");
     const xmask::bitmask m = xmask::keep_where(oracle::reference<bool>("reduce_rows", "mask"));

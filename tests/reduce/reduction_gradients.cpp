@@ -10,6 +10,7 @@
 #include <support/slopes.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
+#include <xmask/masks/ranges.hpp>
 #include <xmask/reduce/extreme.hpp>
 #include <xmask/reduce/logsumexp.hpp>
 #include <xmask/reduce/product.hpp>
@@ -95,6 +96,33 @@ TEST_CASE(
         xt::xarray<double>{1 / sum, std::exp(1.) / sum, std::exp(-1.) / sum, 0.}, 1e-7
     ));
     REQUIRE(elements_in_row(softmax, 3) == std::vector<float>(4, 0.f));
+}
+
+TEMPLATE_TEST_CASE(
+    "Gradients of extremes show NaN that is kept", "[reduction_gradients]", float, double,
+    long double
+) {
+    const auto nan = std::numeric_limits<TestType>::quiet_NaN();
+    xt::xarray<TestType> x = oracle::random<TestType>({3, 70});
+    x(0, 65) = nan;
+    x(1, 3) = nan;
+    const auto m = xmask::keep_ranges({0, 4, 2}, {66, 70, 70}, 70);
+    const xt::xarray<TestType> u = {0, 2, 3};
+    for (const auto& dx :
+         {xmask::masked_max_gradient(x, m, u, 1), xmask::masked_min_gradient(x, m, u, 1)}) {
+        TestType one = 0;
+        TestType two = 0;
+        for (std::size_t k = 0; k < 70; ++k) {
+            CAPTURE(k);
+            REQUIRE(std::isnan(dx(0, k)) == (k < 66));
+            one += dx(1, k);
+            two += dx(2, k);
+        }
+        REQUIRE(std::abs(one - 2) < 1e-6);
+        REQUIRE(std::abs(two - 3) < 1e-6);
+    }
+    const auto whole = xmask::masked_max_gradient(x, m);
+    REQUIRE((std::isnan(whole(2, 2)) && whole(2, 1) == 0));
 }
 
 TEST_CASE("Gradients refuse an upstream gradient of another shape", "[reduction_gradients]") {

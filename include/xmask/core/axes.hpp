@@ -57,8 +57,8 @@ private:
     xt::svector<std::ptrdiff_t, 4> m_axes;
 };
 
-/// The number of an axis, which may count from the end. Throws std::out_of_range for one that there
-/// is not.
+/// The number of an axis, which may count from the end. Throws std::out_of_range for an axis that
+/// does not exist.
 template <class I>
 std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     const auto count = static_cast<std::ptrdiff_t>(rank);
@@ -67,6 +67,13 @@ std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     }
     const auto signed_axis = static_cast<std::ptrdiff_t>(axis);
     return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
+}
+
+/// The number of the axis that an operation goes along. As in PyTorch, a tensor of rank 0 is a line
+/// of one element, whose axis is 0 or -1.
+template <class I>
+std::size_t line_axis_number(const char* function, I axis, std::size_t rank) {
+    return axis_number(function, axis, std::max(rank, std::size_t(1)));
 }
 
 /// The result's shape, and the result's offset for each row of the operand.
@@ -85,9 +92,9 @@ public:
             }
         }
         std::array<std::ptrdiff_t, max_rank> strides{};
-        std::size_t kept =
-            shape.size() -
-            static_cast<std::size_t>(std::count(m_reduced.begin(), m_reduced.end(), true));
+        auto kept = static_cast<std::size_t>(
+            std::count(m_reduced.begin(), m_reduced.begin() + shape.size(), false)
+        );
         m_shape = any_shape(kept);
         m_full_shape = any_shape(shape.begin(), shape.end());
         for (std::size_t axis = shape.size(); axis-- > 0;) {
@@ -129,7 +136,7 @@ private:
     static void mark(
         const char* function, std::array<bool, max_rank>& reduced, I axis, std::size_t rank
     ) {
-        const std::size_t at = axis_number(function, axis, rank);
+        const std::size_t at = line_axis_number(function, axis, rank);
         if (reduced[at]) [[unlikely]] {
             throw_invalid(function, "axis ", at, " is named twice");
         }

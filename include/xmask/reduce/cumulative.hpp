@@ -151,7 +151,7 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
     if constexpr (detail::require_differentiable<X, M, U>()) {
         using element = detail::element_t<X>;
         constexpr const char* function = "masked_cumsum_gradient";
-        const std::size_t along = detail::axis_number(function, axis, x.dimension());
+        const std::size_t along = detail::line_axis_number(function, axis, x.dimension());
         detail::require_cumulative(function, x, m, upstream);
         using wide = detail::sum_t<element>;
         const xt::xarray<wide> u = upstream;
@@ -180,7 +180,7 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
         using element = detail::element_t<X>;
         using wide = detail::sum_t<element>;
         constexpr const char* function = "masked_cumprod_gradient";
-        const std::size_t along = detail::axis_number(function, axis, x.dimension());
+        const std::size_t along = detail::line_axis_number(function, axis, x.dimension());
         detail::require_cumulative(function, x, m, upstream);
         // What is dropped is a factor of 1.
         const xt::xarray<wide> factors = masked_fill(x, m, element(1));

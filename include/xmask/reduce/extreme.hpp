@@ -205,7 +205,7 @@ std::size_t place(const char* function, const X& x, const M& m, const reduce_opt
     for (std::size_t r = 0; r < row_count; ++r) {
         place_row<element, Which>(best, rows, r, r * n);
     }
-    return best.at != best.none ? best.at : when_nothing_kept<std::size_t>(function, options.empty);
+    return best.at != best.none ? best.at : position_of_nothing(function, options.empty);
 }
 
 template <extreme Which, class X, class M>
@@ -231,7 +231,7 @@ xt::xarray<std::size_t> place_along(
     }
     return make_result<std::size_t>(kept, options.keep_axes, [&](std::size_t i) {
         return best[i].at != best[i].none ? best[i].at
-                                          : when_nothing_kept<std::size_t>(function, options.empty);
+                                          : position_of_nothing(function, options.empty);
     });
 }
 } // namespace detail
@@ -403,16 +403,17 @@ struct equal_to_extreme {
     }
 };
 
-/// a where x is the extreme.
+/// a where x is the extreme, and everywhere where that is NaN.
 struct share_of_extreme {
     template <class A>
     A operator()(const A& x, const A& extreme, const A& a) const {
-        return x == extreme ? a : A(0);
+        return x < extreme || x > extreme ? A(0) : a;
     }
 
     template <class B>
     XMASK_INLINE B simd_apply(const B& x, const B& extreme, const B& a) const {
-        return xsimd::select(x == extreme, a, B(typename B::value_type(0)));
+        const B zero(typename B::value_type(0));
+        return xsimd::select((x < extreme) | (x > extreme), zero, a);
     }
 };
 
@@ -430,15 +431,17 @@ auto extreme_gradient(
     const auto ties =
         fold_elements<element>(function, sum_fold<element>(), tie, m, names, reduce_options());
     const auto share = at_positions<element>(axes, [&](std::size_t i) {
-        return ties.data()[i] == 0 ? element(0) : u.data()[i] / ties.data()[i];
+        return is_nan(best.data()[i]) ? best.data()[i]
+               : ties.data()[i] == 0  ? element(0)
+                                      : u.data()[i] / ties.data()[i];
     });
     return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
 }
 } // namespace detail
 
 /// The gradient of the sum of `upstream` times masked_max(x, m, axes) by x: u at the largest,
-/// shared evenly by elements that tie, as of torch.amax; 0 elsewhere and where the mask drops. An
-/// array of x's shape and type.
+/// shared evenly by elements that tie, as of torch.amax; 0 elsewhere and where the mask drops; NaN
+/// for all that is kept where the largest is NaN. An array of x's shape and type.
 ///
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. Three passes over what is kept.

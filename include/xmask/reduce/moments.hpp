@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../core/axes.hpp"
+#include "../core/error.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
 #include "gradient.hpp"
@@ -75,8 +76,14 @@ struct moments {
     }
 };
 
+/// Throws std::invalid_argument for a correction that is none.
+inline void require_correction(const char* function, double correction) {
+    require_option(function, "correction", correction, option_range::at_least(0).finite());
+}
+
 template <class X, class M>
-auto moments_of(const char* function, const X& x, const M& m) {
+auto moments_of(const char* function, const X& x, const M& m, const var_options& options) {
+    require_correction(function, options.correction);
     using element = element_t<X>;
     using wide = wide_t<element>;
     const auto total =
@@ -88,7 +95,10 @@ auto moments_of(const char* function, const X& x, const M& m) {
 }
 
 template <class X, class M>
-auto moments_along(const char* function, const X& x, const M& m, const kept_axes& axes) {
+auto moments_along(
+    const char* function, const X& x, const M& m, const kept_axes& axes, double correction
+) {
+    require_correction(function, correction);
     using element = element_t<X>;
     using wide = wide_t<element>;
     const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, axes, true);
@@ -123,7 +133,8 @@ struct standardized {
 /// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Computed in
 /// double in two passes over what is kept, the mean first, so that nothing cancels. Where nothing
 /// is kept, or no more than the correction: NaN, 0, or std::domain_error, as the options say.
-/// Throws std::invalid_argument where the mask does not broadcast into x.
+/// Throws std::invalid_argument where the mask does not broadcast into x, and for a correction
+/// below 0.
 ///
 ///     float spread = xmask::masked_var(x, m, {.correction = 0});
 template <class X, class M, class O = var_options>
@@ -131,8 +142,9 @@ template <class X, class M, class O = var_options>
 auto masked_var(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result = detail::mean_result_t<detail::element_t<X>>;
-        return detail::moments_of("masked_var", x, m)
-            .template var_as<result>("masked_var", detail::to_options<var_options>(options));
+        const auto chosen = detail::to_options<var_options>(options);
+        return detail::moments_of("masked_var", x, m, chosen)
+            .template var_as<result>("masked_var", chosen);
     }
 }
 
@@ -146,7 +158,7 @@ auto masked_var(const X& x, const M& m, const A& axes, const O& options = {}) {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
         const detail::kept_axes kept("masked_var", x.shape(), axes);
-        const auto all = detail::moments_along("masked_var", x, m, kept);
+        const auto all = detail::moments_along("masked_var", x, m, kept, chosen.correction);
         return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
             return all[i].template var_as<result>("masked_var", chosen);
         });
@@ -169,8 +181,9 @@ template <class X, class M, class O = var_options>
 auto masked_std(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result = detail::mean_result_t<detail::element_t<X>>;
-        return detail::moments_of("masked_std", x, m)
-            .template std_as<result>("masked_std", detail::to_options<var_options>(options));
+        const auto chosen = detail::to_options<var_options>(options);
+        return detail::moments_of("masked_std", x, m, chosen)
+            .template std_as<result>("masked_std", chosen);
     }
 }
 
@@ -182,7 +195,7 @@ auto masked_std(const X& x, const M& m, const A& axes, const O& options = {}) {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
         const detail::kept_axes kept("masked_std", x.shape(), axes);
-        const auto all = detail::moments_along("masked_std", x, m, kept);
+        const auto all = detail::moments_along("masked_std", x, m, kept, chosen.correction);
         return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
             return all[i].template std_as<result>("masked_std", chosen);
         });
@@ -206,7 +219,7 @@ auto masked_mean_var(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
-        const auto all = detail::moments_of("masked_mean_var", x, m);
+        const auto all = detail::moments_of("masked_mean_var", x, m, chosen);
         return mean_and_var<result>{
             all.template mean_as<result>("masked_mean_var", chosen.empty),
             all.template var_as<result>("masked_mean_var", chosen)
@@ -225,7 +238,7 @@ auto masked_mean_var(const X& x, const M& m, const A& axes, const O& options = {
         using result = detail::mean_result_t<detail::element_t<X>>;
         const auto chosen = detail::to_options<var_options>(options);
         const detail::kept_axes kept("masked_mean_var", x.shape(), axes);
-        const auto all = detail::moments_along("masked_mean_var", x, m, kept);
+        const auto all = detail::moments_along("masked_mean_var", x, m, kept, chosen.correction);
         const auto mean = [&](std::size_t i) {
             return all[i].template mean_as<result>("masked_mean_var", chosen.empty);
         };
@@ -254,13 +267,19 @@ struct standardize_options {
 };
 
 namespace detail {
+/// Throws std::invalid_argument for options that are none.
+inline void require_standardize(const char* function, const standardize_options& options) {
+    require_option(function, "eps", options.eps, option_range::at_least(0).finite());
+}
+
 template <class R, class T, class X, class M, class A>
 void standardize(
     const char* function, T& result, const X& x, const M& m, const A& axes,
     const standardize_options& options
 ) {
     const kept_axes kept(function, x.shape(), axes);
-    const auto all = moments_along(function, x, m, kept);
+    require_standardize(function, options);
+    const auto all = moments_along(function, x, m, kept, options.correction);
     const auto mean = at_positions<R>(kept, [&](std::size_t i) { return all[i].mean; });
     const auto scale = at_positions<R>(kept, [&](std::size_t i) {
         const double free = all[i].count - options.correction;
@@ -290,7 +309,8 @@ consteval bool require_standardizable() {
 /// channels' a batch norm, without their weights.
 ///
 /// Returns an array of x's shape and type, double for integers. Where no more elements than the
-/// correction are kept, the variance counts as 0. Throws as masked_var.
+/// correction are kept, the variance counts as 0. Throws as masked_var, and std::invalid_argument
+/// for eps below 0.
 ///
 ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
 template <class X, class M, detail::axes_argument A>
@@ -376,7 +396,8 @@ auto masked_standardize_gradient(
             name, "the tensor", x.shape(), "the upstream gradient", upstream.shape()
         );
         const detail::kept_axes kept(name, x.shape(), axes);
-        const auto all = detail::moments_along(name, x, m, kept);
+        detail::require_standardize(name, options);
+        const auto all = detail::moments_along(name, x, m, kept, options.correction);
         // The mean over what is kept by the variance's own divisor: its slope by the mean is 0.
         const auto free = [&](std::size_t i) { return all[i].count - options.correction; };
         const auto mean =
@@ -413,7 +434,7 @@ auto var_gradient(
     using wide = wide_t<element>;
     const kept_axes axes(function, x.shape(), names);
     const auto u = upstream_of<element>(function, upstream, axes);
-    const auto all = moments_along(function, x, m, axes);
+    const auto all = moments_along(function, x, m, axes, options.correction);
     const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
     const auto scale = at_positions<element>(axes, [&](std::size_t i) {
         const double free = all[i].count - options.correction;

@@ -108,6 +108,17 @@ between_ranks<T> ranks_around(std::span<T> values, double q) {
     return {low, share == 0 ? low : *std::ranges::min_element(values.subspan(below + 1)), share};
 }
 
+/// The point at a share in [0, 1) of the way from low to high. Beside an infinity it is that one;
+/// between both there is none.
+template <class T>
+T point_between(T low, T high, T share) {
+    if (share == 0 || low == high) {
+        return low;
+    }
+    const T way = high - low;
+    return std::isinf(way) ? low * (1 - share) + high * share : low + share * way;
+}
+
 template <class R, class T>
 R quantile_of(const char* function, std::span<T> values, double q, const reduce_options& options) {
     using wide = wide_t<R>;
@@ -118,9 +129,10 @@ R quantile_of(const char* function, std::span<T> values, double q, const reduce_
         return std::numeric_limits<R>::quiet_NaN();
     }
     const auto around = ranks_around(values, q);
-    const auto low = static_cast<wide>(around.low);
-    const auto high = static_cast<wide>(around.high);
-    return static_cast<R>(low == high ? low : low + static_cast<wide>(around.share) * (high - low));
+    return static_cast<R>(point_between(
+        static_cast<wide>(around.low), static_cast<wide>(around.high),
+        static_cast<wide>(around.share)
+    ));
 }
 
 inline void require_share(const char* function, double q) {
@@ -178,8 +190,9 @@ auto masked_median(
 }
 
 /// The quantile q of what the mask keeps, 0 <= q <= 1: the element of rank q (number kept - 1), or,
-/// between two ranks, on the line between their elements, as torch.quantile and NumPy have it. NaN
-/// that is kept is the result.
+/// between two ranks, on the line between their elements, as torch.quantile and NumPy have it.
+/// Between a finite and an infinite element it is the infinite one, as in NumPy's median; between
+/// the two infinities NaN. NaN that is kept is the result.
 ///
 /// Returns x's type, or double for integers. Throws std::out_of_range for another q. Where nothing
 /// is kept: NaN, 0, or std::domain_error, as the options say. Otherwise as masked_median.
@@ -231,11 +244,12 @@ auto masked_quantile(
 }
 
 namespace detail {
-/// a where x is the lower of two elements, b where it is the higher one, both where they are equal.
+/// a where x is the lower of two elements, b where it is the higher one, both where they are equal;
+/// a everywhere where the lower one is NaN.
 struct shares_of_ranks {
     template <class A>
     A operator()(const A& x, const A& low, const A& a, const A& high, const A& b) const {
-        return (x == low ? a : A(0)) + (x == high ? b : A(0));
+        return (x < low || x > low ? A(0) : a) + (x == high ? b : A(0));
     }
 };
 
@@ -257,7 +271,11 @@ auto rank_gradient(
     auto to_high = low;
     for (std::size_t i = 0; i < axes.size(); ++i) {
         const auto values = kept.at(i);
-        if (values.empty() || holds_nan(values)) {
+        if (values.empty()) {
+            continue;
+        }
+        if (holds_nan(values)) {
+            low.data()[i] = to_low.data()[i] = std::numeric_limits<element>::quiet_NaN();
             continue;
         }
         const auto chosen = choose(values);
@@ -297,8 +315,8 @@ auto quantile_gradient(
 } // namespace detail
 
 /// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: u at the median,
-/// shared evenly by elements that equal it; 0 elsewhere, where the mask drops, and where NaN is
-/// kept. An array of x's shape and type.
+/// shared evenly by elements that equal it; 0 elsewhere and where the mask drops; NaN for all that
+/// is kept where some of it is NaN. An array of x's shape and type.
 ///
 /// upstream: an array of the result's shape, with or without the axes that went; throws
 /// std::invalid_argument where it has another. What is kept is copied.

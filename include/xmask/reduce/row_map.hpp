@@ -1133,7 +1133,7 @@ template <class F, class M, class... X>
 auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands) {
     const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
     return row_mapped<F, closure_t<M>, closure_t<X>...>(
-        name, f, rank == 0 && axis == -1 ? 0 : axis_number(name, axis, rank), std::forward<M>(m),
+        name, f, line_axis_number(name, axis, rank), std::forward<M>(m),
         std::forward<X>(operands)...
     );
 }

@@ -110,6 +110,9 @@ auto balanced(M&& m, const A& axes) {
         // The mask's shape with 1 along the axes.
         std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
         const auto reduce = [&](auto axis) {
+            if (shape.empty()) {
+                return;
+            }
             const auto from_end = static_cast<std::ptrdiff_t>(shape.size());
             const auto at = static_cast<std::ptrdiff_t>(axis);
             shape[static_cast<std::size_t>(at < 0 ? at + from_end : at)] = 1;

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -44,6 +45,14 @@ R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neu
         function, "nothing is kept, so there is no result",
         *empty == when_empty::nan ? ", and no integer is NaN" : ""
     ));
+}
+
+/// The position where nothing is kept: 0 if asked for.
+inline std::size_t position_of_nothing(const char* function, std::optional<when_empty> empty) {
+    if (empty == when_empty::zero) {
+        return 0;
+    }
+    throw std::domain_error(message(function, "nothing is kept, so there is no position"));
 }
 
 /// The same for results without a neutral element.
