@@ -101,7 +101,7 @@ void register_along_axes(const size& s) {
         "masked_var, rows/lengths/50%", s,
         OPERATION(
             a.reduced = xmask::masked_var(
-                g.x, g.mask(), 1, {.empty = xmask::when_empty::zero, .correction = 0}
+                g.x, g.mask(), 1, {.correction = 0, .empty = xmask::when_empty::zero}
             )
         ),
         OPERATION(const xt::xtensor<float, 1> counts =

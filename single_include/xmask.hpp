@@ -18855,7 +18855,8 @@ namespace xmask::inline XMASK_ABI {
 /// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
 /// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
 /// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
-/// no NaN: it throws std::domain_error instead.
+/// no NaN: it throws std::domain_error instead. Reductions with more options (var_options,
+/// norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
 ///
 ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
 ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
@@ -18878,6 +18879,12 @@ Options to_options(const O& options) {
         all.empty = options;
         return all;
     }
+}
+
+/// The options that all reductions have.
+template <class Options>
+reduce_options shared_options(const Options& options) {
+    return {.empty = options.empty, .keep_axes = options.keep_axes};
 }
 
 /// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow
@@ -21151,9 +21158,9 @@ namespace xmask::inline XMASK_ABI {
 /// normalization layers take it. Where no more elements than the correction are kept there is no
 /// variance, and `empty` says what stands there.
 struct var_options {
-    std::optional<when_empty> empty = std::nullopt;
-    bool keep_axes = false;
     double correction = 1;
+    std::optional<when_empty> empty = std::nullopt; ///< as in reduce_options
+    bool keep_axes = false;                         ///< as in reduce_options
 };
 
 /// A mean and a variance, or arrays of them.
@@ -21688,9 +21695,9 @@ namespace xmask::inline XMASK_ABI {
 /// for the largest magnitude, -infinity for the smallest, 0 for the number of elements that are not
 /// 0, or any other number.
 struct norm_options {
-    std::optional<when_empty> empty = std::nullopt;
-    bool keep_axes = false;
     double p = 2;
+    std::optional<when_empty> empty = std::nullopt; ///< as in reduce_options
+    bool keep_axes = false;                         ///< as in reduce_options
 };
 
 namespace detail {
@@ -21753,10 +21760,6 @@ auto with_norm(const char* function, double p, F&& visit) {
         return p == 0 ? state : std::pow(state, static_cast<T>(1 / p));
     });
 }
-
-inline reduce_options without_order(const norm_options& options) {
-    return {options.empty, options.keep_axes};
-}
 } // namespace detail
 
 /// The norm of what the mask keeps: (sum of |x|^p)^(1/p), p = 2 unless the options say otherwise; 0
@@ -21781,7 +21784,7 @@ auto masked_norm(const X& x, const M& m, const O& options = {}) {
                 return detail::fold_to_number<result, wide>(
                     "masked_norm", fold, x.shape(),
                     detail::masked_rows<wide>("masked_norm", x, m, f),
-                    detail::without_order(chosen),
+                    detail::shared_options(chosen),
                     [&](wide state) { return static_cast<result>(finish(state)); }
                 );
             }
@@ -21791,7 +21794,7 @@ auto masked_norm(const X& x, const M& m, const O& options = {}) {
 
 /// The norms along `axes`, one for each position of the axes that stay.
 ///
-///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.keep_axes = true, .p = 1});
+///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.p = 1, .keep_axes = true});
 template <class X, class M, detail::axes_argument A, class O = norm_options>
     requires detail::options_argument<O, norm_options>
 auto masked_norm(const X& x, const M& m, const A& axes, const O& options = {}) {
@@ -21806,7 +21809,7 @@ auto masked_norm(const X& x, const M& m, const A& axes, const O& options = {}) {
                 return detail::fold_to_axes<result, wide>(
                     "masked_norm", fold, x.shape(),
                     detail::masked_rows<wide>("masked_norm", x, m, f), kept,
-                    detail::without_order(chosen),
+                    detail::shared_options(chosen),
                     [&](wide state) { return static_cast<result>(finish(state)); }
                 );
             }
@@ -21866,7 +21869,7 @@ auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upst
     const kept_axes axes(function, x.shape(), names);
     require_broadcast(function, "a mask", m.shape(), x.shape());
     const auto u = upstream_of<element>(function, upstream, axes);
-    const auto norm = masked_norm(x, m, names, norm_options{std::nullopt, true, p});
+    const auto norm = masked_norm(x, m, names, norm_options{.p = p, .keep_axes = true});
     if (std::isinf(p)) {
         const auto ties = masked_sum(lazy_function(extreme_tie(), x, norm), m, names);
         const auto a = at_positions<element>(axes, [&](std::size_t i) {

@@ -172,7 +172,7 @@ TEST_CASE("Where too few are kept there is no variance", "[moments]") {
         std::vector<float>{2.f, 0.f, 0.f}
     );
     REQUIRE(
-        oracle::elements(xmask::masked_std(x, m, 1, {.empty = when_empty::zero, .correction = 0})
+        oracle::elements(xmask::masked_std(x, m, 1, {.correction = 0, .empty = when_empty::zero})
         ) == std::vector<float>{1.f, 0.f, 0.f}
     );
     REQUIRE_THROWS_AS(xmask::masked_var(x, m, 1, when_empty::raise), std::domain_error);
@@ -266,7 +266,7 @@ TEST_CASE("Standardized tensors have mean 0 and variance 1", "[moments]") {
                 xmask::masked_standardize(groups::hide(x, oracle::elements(kept)), m, axes);
             REQUIRE(y.shape() == x.shape());
             const auto [mean, var] = xmask::masked_mean_var(
-                x, m, axes, {.empty = xmask::when_empty::zero, .keep_axes = true, .correction = 0}
+                x, m, axes, {.correction = 0, .empty = xmask::when_empty::zero, .keep_axes = true}
             );
             const xt::xarray<float> means = xt::broadcast(mean, x.shape());
             const xt::xarray<float> vars = xt::broadcast(var, x.shape());

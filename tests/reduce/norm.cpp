@@ -65,7 +65,7 @@ TEST_CASE("Norms of nothing, of NaN, and of what would overflow", "[norm]") {
         {3.f, 4.f}, {1e30f, 1e30f}, {std::numeric_limits<float>::quiet_NaN(), 1.f}
     };
     const auto m = xmask::keep_lengths({2, 2, 1}, 2);
-    const auto rows = xmask::masked_norm(x, m, -1, {.keep_axes = true});
+    const auto rows = xmask::masked_norm(x, m, -1, {.p = 2, .keep_axes = true});
     REQUIRE(rows.dimension() == 2);
     REQUIRE(rows(0, 0) == 5.f);
     REQUIRE(std::abs(rows(1, 0) / 1.41421356e30f - 1) < 1e-6f);

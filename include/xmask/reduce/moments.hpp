@@ -26,9 +26,9 @@ namespace xmask::inline XMASK_ABI {
 /// normalization layers take it. Where no more elements than the correction are kept there is no
 /// variance, and `empty` says what stands there.
 struct var_options {
-    std::optional<when_empty> empty = std::nullopt;
-    bool keep_axes = false;
     double correction = 1;
+    std::optional<when_empty> empty = std::nullopt; ///< as in reduce_options
+    bool keep_axes = false;                         ///< as in reduce_options
 };
 
 /// A mean and a variance, or arrays of them.

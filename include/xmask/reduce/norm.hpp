@@ -28,9 +28,9 @@ namespace xmask::inline XMASK_ABI {
 /// for the largest magnitude, -infinity for the smallest, 0 for the number of elements that are not
 /// 0, or any other number.
 struct norm_options {
-    std::optional<when_empty> empty = std::nullopt;
-    bool keep_axes = false;
     double p = 2;
+    std::optional<when_empty> empty = std::nullopt; ///< as in reduce_options
+    bool keep_axes = false;                         ///< as in reduce_options
 };
 
 namespace detail {
@@ -93,10 +93,6 @@ auto with_norm(const char* function, double p, F&& visit) {
         return p == 0 ? state : std::pow(state, static_cast<T>(1 / p));
     });
 }
-
-inline reduce_options without_order(const norm_options& options) {
-    return {options.empty, options.keep_axes};
-}
 } // namespace detail
 
 /// The norm of what the mask keeps: (sum of |x|^p)^(1/p), p = 2 unless the options say otherwise; 0
@@ -121,7 +117,7 @@ auto masked_norm(const X& x, const M& m, const O& options = {}) {
                 return detail::fold_to_number<result, wide>(
                     "masked_norm", fold, x.shape(),
                     detail::masked_rows<wide>("masked_norm", x, m, f),
-                    detail::without_order(chosen),
+                    detail::shared_options(chosen),
                     [&](wide state) { return static_cast<result>(finish(state)); }
                 );
             }
@@ -131,7 +127,7 @@ auto masked_norm(const X& x, const M& m, const O& options = {}) {
 
 /// The norms along `axes`, one for each position of the axes that stay.
 ///
-///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.keep_axes = true, .p = 1});
+///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.p = 1, .keep_axes = true});
 template <class X, class M, detail::axes_argument A, class O = norm_options>
     requires detail::options_argument<O, norm_options>
 auto masked_norm(const X& x, const M& m, const A& axes, const O& options = {}) {
@@ -146,7 +142,7 @@ auto masked_norm(const X& x, const M& m, const A& axes, const O& options = {}) {
                 return detail::fold_to_axes<result, wide>(
                     "masked_norm", fold, x.shape(),
                     detail::masked_rows<wide>("masked_norm", x, m, f), kept,
-                    detail::without_order(chosen),
+                    detail::shared_options(chosen),
                     [&](wide state) { return static_cast<result>(finish(state)); }
                 );
             }
@@ -206,7 +202,7 @@ auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upst
     const kept_axes axes(function, x.shape(), names);
     require_broadcast(function, "a mask", m.shape(), x.shape());
     const auto u = upstream_of<element>(function, upstream, axes);
-    const auto norm = masked_norm(x, m, names, norm_options{std::nullopt, true, p});
+    const auto norm = masked_norm(x, m, names, norm_options{.p = p, .keep_axes = true});
     if (std::isinf(p)) {
         const auto ties = masked_sum(lazy_function(extreme_tie(), x, norm), m, names);
         const auto a = at_positions<element>(axes, [&](std::size_t i) {

@@ -17,7 +17,8 @@ namespace xmask::inline XMASK_ABI {
 /// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
 /// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
 /// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
-/// no NaN: it throws std::domain_error instead.
+/// no NaN: it throws std::domain_error instead. Reductions with more options (var_options,
+/// norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
 ///
 ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
 ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
@@ -40,6 +41,12 @@ Options to_options(const O& options) {
         all.empty = options;
         return all;
     }
+}
+
+/// The options that all reductions have.
+template <class Options>
+reduce_options shared_options(const Options& options) {
+    return {.empty = options.empty, .keep_axes = options.keep_axes};
 }
 
 /// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow
