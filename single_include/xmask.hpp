@@ -1633,43 +1633,150 @@ std::size_t flat_index(const S& shape, It first, It last) {
 #include <concepts>
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 // ==== xmask/core/assign.hpp ====
 
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/range_cursor.hpp ====
+// ==== xmask/core/overlap.hpp ====
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/distinct.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <type_traits>
+#include <vector>
 
 /// @file
-/// The cursor of masks that keep one range of a row: lengths, windows, constants.
+/// Several results of one call, which must not share memory.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A row that keeps one range of columns.
-class range_cursor {
-public:
-    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
+/// Memory from one address up to another.
+struct byte_range {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
 
-    [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept {
-        return range_word(m_kept, c);
+    [[nodiscard]] bool overlaps(const byte_range& other) const noexcept {
+        return begin < other.end && other.begin < end;
     }
-
-    [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept {
-        return c >= m_kept.begin && c < m_kept.end;
-    }
-
-    [[nodiscard]] constexpr column_range extent() const noexcept { return m_kept; }
-
-    [[nodiscard]] constexpr column_range solid() const noexcept { return m_kept; }
-
-private:
-    column_range m_kept;
 };
+
+template <class T>
+byte_range bytes_of(const T* first, std::size_t count) noexcept {
+    const auto begin = reinterpret_cast<std::uintptr_t>(first);
+    return {begin, begin + count * sizeof(T)};
+}
+
+/// The least range that holds all elements.
+template <has_memory E>
+byte_range hull_of(const E& e) {
+    if (e.size() == 0) {
+        return {};
+    }
+    const auto* least = e.data() + e.data_offset();
+    const auto* most = least;
+    for (std::size_t axis = 0; axis < e.dimension(); ++axis) {
+        const auto length = static_cast<std::ptrdiff_t>(e.strides()[axis]) *
+                            (static_cast<std::ptrdiff_t>(e.shape()[axis]) - 1);
+        (length < 0 ? least : most) += length;
+    }
+    return {bytes_of(least, 1).begin, bytes_of(most, 1).end};
+}
+
+/// The ranges that the elements fill: rows where these are contiguous, else single elements. None
+/// where elements have no address.
+template <class E>
+std::vector<byte_range> ranges_of(const E& e) {
+    std::vector<byte_range> ranges;
+    if (e.size() == 0) {
+        return ranges;
+    }
+    if constexpr (has_memory<E>) {
+        const auto& shape = e.shape();
+        const std::size_t n = columns_of(shape);
+        const bool contiguous = n == 1 || e.strides()[shape.size() - 1] == 1;
+        const std::ptrdiff_t stride =
+            n == 1 ? 1 : static_cast<std::ptrdiff_t>(e.strides()[shape.size() - 1]);
+        const row_offsets offsets(shape, shape, e.strides());
+        for (std::size_t r = 0; r < rows_of(shape); ++r) {
+            const auto* row = e.data() + e.data_offset() + offsets(r);
+            for (std::size_t c = 0; c < (contiguous ? 1 : n); ++c) {
+                ranges.push_back(
+                    bytes_of(row + static_cast<std::ptrdiff_t>(c) * stride, contiguous ? n : 1)
+                );
+            }
+        }
+    } else if constexpr (std::is_lvalue_reference_v<decltype(*e.begin())>) {
+        for (const auto& element : e) {
+            ranges.push_back(bytes_of(std::addressof(element), 1));
+        }
+    }
+    return ranges;
+}
+
+/// Whether some memory is an element of both. Views that lie between each other, as the columns of
+/// one tensor, have none in common.
+template <class A, class B>
+bool share_elements(const A& a, const B& b) {
+    if constexpr (has_memory<A> && has_memory<B>) {
+        if (!hull_of(a).overlaps(hull_of(b))) {
+            return false;
+        }
+    }
+    auto ranges = ranges_of(a);
+    std::ranges::sort(ranges, {}, &byte_range::begin);
+    // Ranges of one expression do not overlap: the last that begins before the end of another is
+    // the only one that can reach into it.
+    return std::ranges::any_of(ranges_of(b), [&](const byte_range& range) {
+        const auto after = std::ranges::lower_bound(ranges, range.end, {}, &byte_range::begin);
+        return after != ranges.begin() && std::prev(after)->overlaps(range);
+    });
+}
+
+/// Throws std::invalid_argument where two results share memory: one would overwrite the other.
+template <class A, class B>
+void require_distinct(
+    const char* function, const char* a_name, const A& a, const char* b_name, const B& b
+) {
+    const bool same =
+        static_cast<const void*>(std::addressof(a)) == static_cast<const void*>(std::addressof(b));
+    if (same || share_elements(a, b)) [[unlikely]] {
+        throw_invalid(
+            function, a_name, " and ", b_name,
+            " are written to the same memory; expected one tensor ", "for each"
+        );
+    }
+}
+
+/// The same of three.
+template <class A, class B, class C>
+void require_distinct(
+    const char* function, const char* a_name, const A& a, const char* b_name, const B& b,
+    const char* c_name, const C& c
+) {
+    require_distinct(function, a_name, a, b_name, b);
+    require_distinct(function, a_name, a, c_name, c);
+    require_distinct(function, b_name, b, c_name, c);
+}
 } // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/core/row.hpp ====
@@ -2516,6 +2623,290 @@ auto make_operand(const E& e, const S& shape) {
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
+/// @file
+/// Aliasing: whether an operation reads what it writes, and where. A result is as if the mask and
+/// all operands had been evaluated before anything was written. What is read in place needs no
+/// copy: each element is read before it is written, and not after. Everything else that overlaps
+/// the target is stored first.
+///
+/// A mask rule, or a lazy expression, tells what it reads by sources(): a tuple of
+/// read_in_place(e), where element i of the result depends on element i of e alone, and
+/// read_anywhere(e). Without sources() it may read anything: operations in place store its elements
+/// first, while an assignment, most of which are to new memory, trusts it. What a function refers
+/// to besides its arguments is not seen.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// How operands lie to the target.
+enum class overlap {
+    none,     ///< apart from it
+    in_place, ///< an element is read only where it is written
+    unknown,  ///< what is read is not known
+    elsewhere ///< an element may be read after it was written
+};
+
+/// Which elements of a source one element of a result depends on.
+enum class reach { own_element, any_element };
+
+template <class E, reach R>
+struct source {
+    const E& expression;
+};
+
+template <class E>
+source<E, reach::own_element> read_in_place(const E& e) noexcept {
+    return {e};
+}
+
+template <class E>
+source<E, reach::any_element> read_anywhere(const E& e) noexcept {
+    return {e};
+}
+
+/// Whether an expression or a rule tells what it reads.
+template <class E>
+concept has_sources = requires(const E& e) { e.sources(); };
+
+/// What no view and no pointer refers to overlaps only itself.
+template <class E>
+concept shares_no_memory = requires { requires E::shares_no_memory; };
+
+/// Views and broadcasts: an expression of one other.
+template <class E>
+concept wraps_expression = requires(const E& e) {
+    { e.expression() } -> expression;
+};
+
+/// Whether objects of these types may lie in the same memory.
+template <class T, class U>
+consteval bool types_alias() {
+    if constexpr (std::is_same_v<T, U> || !std::is_arithmetic_v<T> || !std::is_arithmetic_v<U>) {
+        return true;
+    } else if constexpr (std::integral<T> && std::integral<U>) {
+        return (sizeof(T) == 1 || sizeof(U) == 1 || sizeof(T) == sizeof(U));
+    } else {
+        constexpr bool bytes = sizeof(T) == 1 || sizeof(U) == 1;
+        return bytes && !std::is_same_v<T, bool> && !std::is_same_v<U, bool>;
+    }
+}
+
+/// What a target is made of: its elements, or itself where these are no tensor's.
+template <class To>
+struct target_element {
+    using type = To;
+};
+
+template <expression To>
+    requires(!shares_no_memory<To>)
+struct target_element<To> {
+    using type = std::remove_cv_t<value_type_t<To>>;
+};
+
+template <class E, class T>
+consteval bool may_overlap();
+
+template <class T, class Sources>
+inline constexpr bool any_may_overlap = false;
+
+template <class T, class... E, reach... R>
+inline constexpr bool any_may_overlap<T, std::tuple<source<E, R>...>> =
+    (may_overlap<E, T>() || ...);
+
+template <class T, class Arguments>
+inline constexpr bool any_argument_may_overlap = false;
+
+template <class T, class... CT>
+inline constexpr bool any_argument_may_overlap<T, std::tuple<CT...>> =
+    (may_overlap<std::decay_t<CT>, T>() || ...);
+
+template <class E>
+inline constexpr bool is_function = false;
+
+template <class F, class... CT>
+inline constexpr bool is_function<xt::xfunction<F, CT...>> = true;
+
+/// Whether E, by its type, may read a target of elements of T.
+template <class E, class T>
+consteval bool may_overlap() {
+    if constexpr (has_sources<E>) {
+        return any_may_overlap<T, decltype(std::declval<const E&>().sources())>;
+    } else if constexpr (shares_no_memory<E>) {
+        return std::is_same_v<E, T>;
+    } else if constexpr (xt::is_xscalar<E>::value) {
+        return false; // read before anything is written
+    } else if constexpr (is_function<E>) {
+        return any_argument_may_overlap<
+            T, std::decay_t<decltype(std::declval<const E&>().arguments())>>;
+    } else if constexpr (has_memory<E>) {
+        return !shares_no_memory<T> && types_alias<std::remove_cv_t<value_type_t<E>>, T>();
+    } else if constexpr (wraps_expression<E>) {
+        return may_overlap<std::decay_t<decltype(std::declval<const E&>().expression())>, T>();
+    } else {
+        return true;
+    }
+}
+
+/// Whether each element of two tensors lies at the same place.
+template <class A, class B>
+bool same_places(const A& a, const B& b) noexcept {
+    if constexpr (sizeof(value_type_t<A>) != sizeof(value_type_t<B>)) {
+        return false;
+    } else {
+        const auto* first = static_cast<const void*>(a.data() + a.data_offset());
+        if (first != static_cast<const void*>(b.data() + b.data_offset()) ||
+            !equal_shapes(a.shape(), b.shape())) {
+            return false;
+        }
+        for (std::size_t axis = 0; axis < a.dimension(); ++axis) {
+            if (a.shape()[axis] != 1 && static_cast<std::ptrdiff_t>(a.strides()[axis]) !=
+                                            static_cast<std::ptrdiff_t>(b.strides()[axis])) {
+                return false;
+            }
+        }
+        return true;
+    }
+}
+
+/// What an operation writes.
+template <class To>
+class target {
+public:
+    using element = typename target_element<To>::type;
+
+    explicit target(const To& to) noexcept : m_to(std::addressof(to)), m_bytes(reached(to)) {}
+
+    /// Elements in memory, at their own places.
+    template <has_memory E>
+    [[nodiscard]] overlap with_memory(const E& e) const noexcept {
+        if (!m_bytes.overlaps(hull_of(e))) [[likely]] {
+            return overlap::none;
+        }
+        if constexpr (has_memory<To>) {
+            return same_places(e, *m_to) ? overlap::in_place : overlap::elsewhere;
+        } else {
+            return overlap::elsewhere;
+        }
+    }
+
+    template <class E>
+    [[nodiscard]] bool is([[maybe_unused]] const E& e) const noexcept {
+        if constexpr (std::is_same_v<E, To>) {
+            return std::addressof(e) == m_to;
+        } else {
+            return false;
+        }
+    }
+
+private:
+    /// The bytes that may be written: all there are, where nothing is known.
+    template <class E>
+    static byte_range reached([[maybe_unused]] const E& e) noexcept {
+        if constexpr (has_memory<E>) {
+            return hull_of(e);
+        } else if constexpr (wraps_expression<E>) {
+            return reached(e.expression());
+        } else {
+            return {0, std::numeric_limits<std::uintptr_t>::max()};
+        }
+    }
+
+    const To* m_to;
+    byte_range m_bytes;
+};
+
+template <class E, class To>
+overlap overlap_of(const E& e, const target<To>& to);
+
+/// What is read anywhere is not in place.
+template <reach R>
+constexpr overlap as_read(overlap how) noexcept {
+    return R == reach::any_element && how == overlap::in_place ? overlap::elsewhere : how;
+}
+
+template <class To, class... E, reach... R>
+overlap overlap_of_sources(
+    const std::tuple<source<E, R>...>& sources, [[maybe_unused]] const target<To>& to
+) {
+    return call_with(
+        [&](const auto&... each) {
+            return std::max({overlap::none, as_read<R>(overlap_of(each.expression, to))...});
+        },
+        sources
+    );
+}
+
+/// How an expression, or a mask, lies to a target of the shape to which it is broadcast.
+template <class E, class To>
+overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To>& to) {
+    if constexpr (!may_overlap<E, typename target<To>::element>()) {
+        return overlap::none;
+    } else if constexpr (has_sources<E>) {
+        return overlap_of_sources(e.sources(), to);
+    } else if constexpr (shares_no_memory<E>) {
+        return to.is(e) ? overlap::in_place : overlap::none;
+    } else if (to.is(e)) {
+        return overlap::in_place;
+    } else if constexpr (is_function<E>) {
+        return call_with(
+            [&](const auto&... argument) {
+                return std::max({overlap::none, overlap_of(argument, to)...});
+            },
+            e.arguments()
+        );
+    } else if constexpr (has_memory<E>) {
+        return to.with_memory(e);
+    } else if constexpr (wraps_expression<E>) {
+        return as_read<reach::any_element>(overlap_of(e.expression(), to));
+    } else {
+        return overlap::unknown;
+    }
+}
+
+/// A container of E's shape type and elements of T, row-major.
+template <class T, class E, class S = typename std::decay_t<E>::shape_type>
+struct row_major_copy {
+    using type = xt::xarray<T, xt::layout_type::row_major>;
+};
+
+template <class T, class E, class S>
+    requires requires { std::tuple_size<S>::value; }
+struct row_major_copy<T, E, S> {
+    using type = xt::xtensor<T, std::tuple_size<S>::value, xt::layout_type::row_major>;
+};
+
+template <class T, class E>
+using row_major_copy_t = typename row_major_copy<T, E>::type;
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/core/range_cursor.hpp ====
+
+#include <cstddef>
+
+/// @file
+/// The cursor of masks that keep one range of a row: lengths, windows, constants.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A row that keeps one range of columns.
+class range_cursor {
+public:
+    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
+
+    [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept {
+        return range_word(m_kept, c);
+    }
+
+    [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept {
+        return c >= m_kept.begin && c < m_kept.end;
+    }
+
+    [[nodiscard]] constexpr column_range extent() const noexcept { return m_kept; }
+
+    [[nodiscard]] constexpr column_range solid() const noexcept { return m_kept; }
+
+private:
+    column_range m_kept;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
 // ==== xmask/core/write.hpp ====
 
 #include <algorithm>
@@ -3229,9 +3620,9 @@ private:
     std::size_t m_columns;
 };
 
-/// Writes an expression, broadcast to the shape of `to`, row by row.
+/// Writes an expression apart from `to`, or in place, broadcast to the shape of `to`.
 template <class To, class E>
-void assign_rows(To& to, const E& from) {
+void copy_rows(To& to, const E& from) {
     using element = std::remove_cv_t<value_type_t<E>>;
     auto rows = make_operand<element>(from, to.shape());
     write_rows<element>(
@@ -3240,6 +3631,46 @@ void assign_rows(To& to, const E& from) {
         ),
         to
     );
+}
+
+/// Assigns an expression by way of a copy, and gives true, where reading these sources of it while
+/// `to` is written would be too late. Otherwise does nothing.
+template <class T, class E, class Sources, class To>
+bool assign_apart(const char* function, const E& from, const Sources& sources, To& to) {
+    if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
+        const overlap how = overlap_of_sources(sources, target<To>(to));
+        if (how == overlap::elsewhere ||
+            (how == overlap::in_place && !equal_shapes(from.shape(), to.shape()))) [[unlikely]] {
+            row_major_copy_t<T, E> copy;
+            resize_or_check(function, "a copy of the result", copy, from.shape());
+            if constexpr (requires { from.write_to(copy); }) {
+                from.write_to(copy);
+            } else {
+                copy_rows(copy, from);
+            }
+            resize_or_check(function, "the result", to, copy.shape());
+            copy_rows(to, copy);
+            return true;
+        }
+    }
+    return false;
+}
+
+template <class T, class E, class To>
+bool assign_apart(const char* function, const E& from, To& to) {
+    if constexpr (has_sources<E>) {
+        return assign_apart<T>(function, from, from.sources(), to);
+    } else {
+        return assign_apart<T>(function, from, std::tuple(read_in_place(from)), to);
+    }
+}
+
+/// Writes an expression, broadcast to the shape of `to`, row by row.
+template <class To, class E>
+void assign_rows(To& to, const E& from) {
+    if (!assign_apart<std::remove_cv_t<value_type_t<E>>>("assignment", from, to)) {
+        copy_rows(to, from);
+    }
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -3468,6 +3899,10 @@ namespace xmask::inline XMASK_ABI {
 /// of other masks may have for_each_term(index, f), which calls f(mask, index there) for each of
 /// those that decide the element at an index; and `static constexpr bool any_term_decides = true`
 /// where one that answers as the whole is enough.
+///
+/// Where an operation writes in place, a mask may read what is written. A rule that reads no tensor
+/// may say so, by `auto sources() const { return std::tuple<>(); }`. Otherwise its mask is stored
+/// first, one bit an element.
 template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -3712,6 +4147,17 @@ public:
 
     Rule& rule() noexcept { return m_rule; }
 
+    /// What this mask reads, where its rule tells (core/overlap.hpp).
+    [[nodiscard]] auto sources() const
+        requires(detail::has_sources<Rule> || detail::shares_no_memory<Rule>)
+    {
+        if constexpr (detail::has_sources<Rule>) {
+            return m_rule.sources();
+        } else {
+            return std::tuple(detail::read_in_place(m_rule));
+        }
+    }
+
     /// The cursor of one row: word(c) and extent().
     XMASK_INLINE auto row(std::size_t r) const {
         if constexpr (requires { m_rule.rows(); }) {
@@ -3764,7 +4210,16 @@ public:
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
+        if (detail::assign_apart<bool>("mask", *this, result)) {
+            return;
+        }
         detail::resize_or_check("mask", "the result", result, shape());
+        write_to(result);
+    }
+
+    /// The same into what has this mask's shape, and is not read by it.
+    template <class E>
+    void write_to(E& result) const {
         using element = std::remove_cv_t<value_type_t<E>>;
         detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
     }
@@ -3932,6 +4387,9 @@ public:
 
     const Op& op() const noexcept { return m_op; }
 
+    /// What this reads (core/overlap.hpp).
+    [[nodiscard]] auto sources() const noexcept { return m_op.sources(); }
+
     template <class It>
     value_type element(It first, It last) const {
         const auto get = [&] { return m_op.operand().element(first, last); };
@@ -3967,7 +4425,16 @@ public:
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
+        if (detail::assign_apart<value_type>(m_op.name(), *this, result)) {
+            return;
+        }
         detail::resize_or_check(m_op.name(), "the result", result, shape());
+        write_to(result);
+    }
+
+    /// The same into what has this shape, and is read in place, if at all.
+    template <class E>
+    void write_to(E& result) const {
         detail::write_rows<value_type>(m_op.rows(result.shape()), result);
     }
 
@@ -3996,129 +4463,6 @@ struct row_maker<applied<Op>> {
 };
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
-
-// ==== xmask/core/distinct.hpp ====
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <memory>
-#include <type_traits>
-#include <vector>
-
-/// @file
-/// Several results of one call, which must not share memory.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// Memory from one address up to another.
-struct byte_range {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-
-    [[nodiscard]] bool overlaps(const byte_range& other) const noexcept {
-        return begin < other.end && other.begin < end;
-    }
-};
-
-template <class T>
-byte_range bytes_of(const T* first, std::size_t count) noexcept {
-    const auto begin = reinterpret_cast<std::uintptr_t>(first);
-    return {begin, begin + count * sizeof(T)};
-}
-
-/// The least range that holds all elements.
-template <has_memory E>
-byte_range hull_of(const E& e) {
-    if (e.size() == 0) {
-        return {};
-    }
-    const auto* least = e.data() + e.data_offset();
-    const auto* most = least;
-    for (std::size_t axis = 0; axis < e.dimension(); ++axis) {
-        const auto length = static_cast<std::ptrdiff_t>(e.strides()[axis]) *
-                            (static_cast<std::ptrdiff_t>(e.shape()[axis]) - 1);
-        (length < 0 ? least : most) += length;
-    }
-    return {bytes_of(least, 1).begin, bytes_of(most, 1).end};
-}
-
-/// The ranges that the elements fill: rows where these are contiguous, else single elements. None
-/// where elements have no address.
-template <class E>
-std::vector<byte_range> ranges_of(const E& e) {
-    std::vector<byte_range> ranges;
-    if (e.size() == 0) {
-        return ranges;
-    }
-    if constexpr (has_memory<E>) {
-        const auto& shape = e.shape();
-        const std::size_t n = columns_of(shape);
-        const bool contiguous = n == 1 || e.strides()[shape.size() - 1] == 1;
-        const std::ptrdiff_t stride =
-            n == 1 ? 1 : static_cast<std::ptrdiff_t>(e.strides()[shape.size() - 1]);
-        const row_offsets offsets(shape, shape, e.strides());
-        for (std::size_t r = 0; r < rows_of(shape); ++r) {
-            const auto* row = e.data() + e.data_offset() + offsets(r);
-            for (std::size_t c = 0; c < (contiguous ? 1 : n); ++c) {
-                ranges.push_back(
-                    bytes_of(row + static_cast<std::ptrdiff_t>(c) * stride, contiguous ? n : 1)
-                );
-            }
-        }
-    } else if constexpr (std::is_lvalue_reference_v<decltype(*e.begin())>) {
-        for (const auto& element : e) {
-            ranges.push_back(bytes_of(std::addressof(element), 1));
-        }
-    }
-    return ranges;
-}
-
-/// Whether some memory is an element of both. Views that lie between each other, as the columns of
-/// one tensor, have none in common.
-template <class A, class B>
-bool share_elements(const A& a, const B& b) {
-    if constexpr (has_memory<A> && has_memory<B>) {
-        if (!hull_of(a).overlaps(hull_of(b))) {
-            return false;
-        }
-    }
-    auto ranges = ranges_of(a);
-    std::ranges::sort(ranges, {}, &byte_range::begin);
-    // Ranges of one expression do not overlap: the last that begins before the end of another is
-    // the only one that can reach into it.
-    return std::ranges::any_of(ranges_of(b), [&](const byte_range& range) {
-        const auto after = std::ranges::lower_bound(ranges, range.end, {}, &byte_range::begin);
-        return after != ranges.begin() && std::prev(after)->overlaps(range);
-    });
-}
-
-/// Throws std::invalid_argument where two results share memory: one would overwrite the other.
-template <class A, class B>
-void require_distinct(
-    const char* function, const char* a_name, const A& a, const char* b_name, const B& b
-) {
-    const bool same =
-        static_cast<const void*>(std::addressof(a)) == static_cast<const void*>(std::addressof(b));
-    if (same || share_elements(a, b)) [[unlikely]] {
-        throw_invalid(
-            function, a_name, " and ", b_name,
-            " are written to the same memory; expected one tensor ", "for each"
-        );
-    }
-}
-
-/// The same of three.
-template <class A, class B, class C>
-void require_distinct(
-    const char* function, const char* a_name, const A& a, const char* b_name, const B& b,
-    const char* c_name, const C& c
-) {
-    require_distinct(function, a_name, a, b_name, b);
-    require_distinct(function, a_name, a, c_name, c);
-    require_distinct(function, b_name, b, c_name, c);
-}
-} // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/core/exp.hpp ====
 
@@ -4362,6 +4706,8 @@ public:
     /// Nothing is applied to the logits but their own function.
     [[nodiscard]] const operand_type& gate() const noexcept { return m_logits; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_logits)); }
+
     template <class Get>
     value_type combine(Get&& /*get*/, const value_type& z) const {
         return gate_function()(z);
@@ -4529,8 +4875,315 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
 
 #include <algorithm>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
+
+// ==== xmask/masks/bitmask.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// A mask in memory, one bit an element.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A row of stored words; the bits past its end are 0.
+class stored_cursor {
+public:
+    stored_cursor(const word_t* words, std::size_t n) noexcept : m_words(words), m_columns(n) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
+        const word_t* at = m_words + c / word_columns;
+        const std::size_t shift = c % word_columns;
+        if (shift == 0) {
+            return *at;
+        }
+        const bool last = (c / word_columns + 1) * word_columns >= m_columns;
+        return *at >> shift | (last ? 0 : at[1] << (word_columns - shift));
+    }
+
+    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
+
+private:
+    const word_t* m_words;
+    std::size_t m_columns;
+};
+
+class bitmask_rule {
+public:
+    using shape_type = any_shape;
+
+    static constexpr const char* name = "bitmask";
+
+    /// Only masks of this very rule read its words.
+    static constexpr bool shares_no_memory = true;
+
+    template <mask_expression M>
+    explicit bitmask_rule(const M& mask)
+        : m_shape(mask.shape().begin(), mask.shape().end())
+        , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
+        , m_words(rows_of(m_shape) * m_row_words) {
+        const mask_rows<M> rows(mask, m_shape);
+        word_t* to = m_words.data();
+        for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
+            const auto cursor = rows.row(r);
+            for (std::size_t w = 0; w < m_row_words; ++w) {
+                *to++ = cursor.word(w * word_columns);
+            }
+        }
+    }
+
+    /// Rows of words as they are stored; the bits past a row's end are 0.
+    bitmask_rule(any_shape shape, std::vector<word_t> words)
+        : m_shape(std::move(shape))
+        , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
+        , m_words(std::move(words)) {}
+
+    bitmask_rule(const bitmask_rule&) = default;
+    bitmask_rule& operator=(const bitmask_rule&) = default;
+
+    /// What is moved from is a mask of no elements.
+    bitmask_rule(bitmask_rule&& other) noexcept { take(other); }
+
+    bitmask_rule& operator=(bitmask_rule&& other) noexcept {
+        if (this != &other) {
+            take(other);
+        }
+        return *this;
+    }
+
+    ~bitmask_rule() = default;
+
+    /// Combines each word with another mask's, which broadcasts into this one.
+    template <class M, class F>
+    void combine(const char* function, const M& other, F&& f) {
+        require_broadcast(function, "a mask", other.shape(), m_shape);
+        if constexpr (may_overlap<M, bitmask_rule>() && !std::is_same_v<M, mask<bitmask_rule>>) {
+            if (overlap_of(other, target<bitmask_rule>(*this)) > overlap::in_place) {
+                combine(function, mask<bitmask_rule>(other), f);
+                return;
+            }
+        }
+        const mask_rows<M> rows(other, m_shape);
+        word_t* to = m_words.data();
+        for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r) {
+            const auto cursor = rows.row(r);
+            for (std::size_t w = 0; w < m_row_words; ++w, ++to) {
+                *to = f(*to, cursor.word(w * word_columns));
+            }
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    /// All words, row by row.
+    [[nodiscard]] const std::vector<word_t>& words() const noexcept { return m_words; }
+
+    [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept {
+        return {m_words.data() + r * m_row_words, columns_of(m_shape)};
+    }
+
+    /// The first word of each of `count` rows, or so much of it as W holds.
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
+        if (m_row_words != 1) {
+            ask_first_words(*this, r, count, to);
+            return;
+        }
+        const word_t* from = m_words.data() + r;
+        for (std::size_t i = 0; i < count; ++i) {
+            to[i] = static_cast<W>(from[i]);
+        }
+    }
+
+    [[nodiscard]] flat_form form() const noexcept {
+        return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
+    }
+
+    [[nodiscard]] stored_cursor flat() const noexcept {
+        return {m_words.data(), word_columns * m_words.size()};
+    }
+
+private:
+    void take(bitmask_rule& other) noexcept {
+        m_shape = std::exchange(other.m_shape, any_shape{0});
+        m_row_words = std::exchange(other.m_row_words, 0);
+        m_words = std::exchange(other.m_words, {});
+    }
+
+    any_shape m_shape;
+    std::size_t m_row_words;
+    std::vector<word_t> m_words;
+};
+} // namespace detail
+
+/// A mask in memory: one bit an element, every row starts a 64-bit word. Itself a mask; made from
+/// any other.
+///
+/// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
+///
+///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
+using bitmask = mask<detail::bitmask_rule>;
+
+namespace detail {
+/// Calls f with a mask, or, where it may read elements of `to` other than the one that is written,
+/// with a copy of it.
+template <class M, class To, class F>
+void with_mask_apart(const M& m, const To& to, F&& f) {
+    if constexpr (may_overlap<M, typename target<To>::element>()) {
+        if (overlap_of(m, target<To>(to)) > overlap::in_place) [[unlikely]] {
+            f(bitmask(m));
+            return;
+        }
+    }
+    f(m);
+}
+} // namespace detail
+
+namespace detail {
+template <class M, class F>
+bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
+    if constexpr (require_mask<M>()) {
+        to.rule().combine(function, m, f);
+    }
+    return to;
+}
+} // namespace detail
+
+/// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In
+/// place.
+///
+///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
+///     kept &= xmask::drop_indices({1}, 4);
+///     // 1 0 0 0
+///     // 1 0 1 0
+template <class M>
+bitmask& operator&=(bitmask& to, const M& m) {
+    return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
+}
+
+/// Keeps what m keeps, too. Otherwise as &=.
+///
+///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+///     kept |= xmask::keep_indices({3}, 4);
+///     // 1 0 0 1
+///     // 1 1 0 1
+template <class M>
+bitmask& operator|=(bitmask& to, const M& m) {
+    return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
+}
+
+/// Keeps what exactly one of both keeps. Otherwise as &=.
+///
+///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
+///     kept ^= xmask::keep_indices({1}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
+template <class M>
+bitmask& operator^=(bitmask& to, const M& m) {
+    return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
+}
+
+/// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+///
+///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
+///     bool same = first == second;    // true
+inline bool operator==(const bitmask& a, const bitmask& b) {
+    return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
+}
+
+inline bool operator!=(const bitmask& a, const bitmask& b) { return !(a == b); }
+
+/// Which bit of a byte comes first, as NumPy's packbits names it.
+enum class bit_order {
+    big,   ///< the first element is the highest bit
+    little ///< the first element is the lowest bit
+};
+
+namespace detail {
+constexpr std::uint8_t reversed(std::uint8_t byte) noexcept {
+    unsigned bits = byte;
+    bits = (bits & 0x0f) << 4 | bits >> 4;
+    bits = (bits & 0x33) << 2 | (bits >> 2 & 0x33);
+    bits = (bits & 0x55) << 1 | (bits >> 1 & 0x55);
+    return static_cast<std::uint8_t>(bits);
+}
+
+constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept {
+    return order == bit_order::big ? reversed(byte) : byte;
+}
+} // namespace detail
+
+/// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1,
+/// bitorder=...) gives them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank
+/// 0 gives one byte.
+///
+///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
+///     // 128, 0
+///     // 255, 192
+template <class M>
+auto packbits(const M& m, bit_order order = bit_order::big) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        const std::size_t bytes = (n + 7) / 8;
+        auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
+        shape.resize(std::max<std::size_t>(shape.size(), 1));
+        shape.back() = bytes;
+        auto result = xt::xarray<std::uint8_t>::from_shape(shape);
+        const detail::mask_rows<M> rows(m, m.shape());
+        std::uint8_t* to = result.data();
+        for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r) {
+            const auto cursor = rows.row(r);
+            for (std::size_t b = 0; b < bytes; ++b) {
+                const word_t word = cursor.word(b / 8 * word_columns);
+                *to++ = detail::ordered(static_cast<std::uint8_t>(word >> b % 8 * 8), order);
+            }
+        }
+        return result;
+    }
+}
+
+/// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
+///
+/// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked
+/// at. Throws std::invalid_argument where the last axis is of another extent.
+///
+///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
+///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
+template <expression E>
+bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big) {
+    static_assert(
+        std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::uint8_t>,
+        "xmask: packed bits are std::uint8_t."
+    );
+    const std::size_t row_bytes = (n + 7) / 8;
+    if (bytes.dimension() == 0 || detail::columns_of(bytes.shape()) != row_bytes) [[unlikely]] {
+        detail::throw_invalid(
+            "unpackbits", "bytes of shape ", detail::tuple_text(bytes.shape()), "; ", n,
+            " columns are ", row_bytes, " bytes along the last axis"
+        );
+    }
+    auto shape = detail::any_shape(bytes.shape().begin(), bytes.shape().end());
+    shape.back() = n;
+    const std::size_t row_words = (n + word_columns - 1) / word_columns;
+    std::vector<word_t> words(detail::rows_of(shape) * row_words);
+    auto from = bytes.template begin<xt::layout_type::row_major>();
+    for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(shape)); ++r) {
+        word_t* row = words.data() + r * row_words;
+        for (std::size_t b = 0; b < row_bytes; ++b, ++from) {
+            row[b / 8] |= word_t(detail::ordered(*from, order)) << b % 8 * 8;
+        }
+        row[row_words - 1] &= first_bits(n - (row_words - 1) * word_columns);
+    }
+    return bitmask(detail::bitmask_rule(std::move(shape), std::move(words)));
+}
+} // namespace xmask::inline XMASK_ABI
 
 /// @file
 /// The choice between two operands: one where the mask keeps, the other, a tensor or one value,
@@ -4775,6 +5428,10 @@ public:
 
     [[nodiscard]] const other_type& other() const noexcept { return m_other; }
 
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
+    }
+
     template <class Get, class GetOther>
     value_type combine(Get&& get, bool kept, GetOther&& get_other) const {
         return kept ? static_cast<value_type>(get()) : static_cast<value_type>(get_other());
@@ -4920,12 +5577,10 @@ private:
     Others m_others;
 };
 
-/// Gives what the mask drops of x the other operand's elements.
+/// Gives what the mask drops of x the other operand's elements. Both are read in place, if at all.
 template <class E, class M, class Y>
-void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
+void replace_rows(E& x, const M& m, const Y& y) {
     using T = std::remove_cv_t<value_type_t<E>>;
-    require_broadcast(name, "a mask", m.shape(), x.shape());
-    require_broadcast(name, "a replacement", y.shape(), x.shape());
     const std::size_t n = columns_of(x.shape());
     const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
     if (row_count == 0) {
@@ -4947,6 +5602,25 @@ void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
             }
         });
     });
+}
+
+/// The same, whatever they read of x.
+template <class E, class M, class Y>
+void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
+    using T = std::remove_cv_t<value_type_t<E>>;
+    require_broadcast(name, "a mask", m.shape(), x.shape());
+    require_broadcast(name, "a replacement", y.shape(), x.shape());
+    if constexpr (may_overlap<Y, T>()) {
+        if (overlap_of(y, target<E>(x)) > overlap::in_place) [[unlikely]] {
+            const bitmask kept(m);
+            row_major_copy_t<T, E> others;
+            resize_or_check(name, "a copy of the replacement", others, x.shape());
+            replace_rows(others, kept, y);
+            replace_rows(x, kept, others);
+            return;
+        }
+    }
+    with_mask_apart(m, x, [&](const auto& apart) { replace_rows(x, apart, y); });
 }
 
 template <class E, class M, class T>
@@ -5033,7 +5707,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 }
 
 /// Overwrites what the mask drops with y; takes the time to write that. x is any assignable tensor
-/// or view. y may read x at the place that is written, and nowhere else.
+/// or view. Where y reads elements of x other than the one that is written, what is dropped of it
+/// is copied first.
 ///
 /// Throws std::invalid_argument where shapes do not fit, before anything is written.
 ///
@@ -5748,27 +6423,13 @@ auto masked_select(const X& x, const M& m) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A container of E's shape type and elements of T, row-major.
-template <class T, class E, class S = typename std::decay_t<E>::shape_type>
-struct row_major_copy {
-    using type = xt::xarray<T, xt::layout_type::row_major>;
-};
-
-template <class T, class E, class S>
-    requires requires { std::tuple_size<S>::value; }
-struct row_major_copy<T, E, S> {
-    using type = xt::xtensor<T, std::tuple_size<S>::value, xt::layout_type::row_major>;
-};
-
-template <class T, class E>
-using row_major_copy_t = typename row_major_copy<T, E>::type;
-
-/// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so.
-template <class T, class E, class F>
-void with_elements(const E& e, F&& f) {
+/// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so,
+/// apart from what is written.
+template <class T, class E, class To, class F>
+void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
         const memory_rows<T> rows(e, e.shape());
-        if (rows.form() == flat_form::direct) {
+        if (rows.form() == flat_form::direct && overlap_of(e, target<To>(to)) == overlap::none) {
             f(e.data() + e.data_offset());
             return;
         }
@@ -5849,7 +6510,7 @@ template <class E, class M, class Source>
 void scatter_into(E& x, const M& m, const Source& source) {
     using T = std::remove_cv_t<value_type_t<E>>;
     const mask_rows<M> masks(m, x.shape());
-    with_elements<T>(source, [&](const T* from) { scatter_rows(x, masks, from); });
+    with_elements<T>(source, x, [&](const T* from) { scatter_rows(x, masks, from); });
 }
 
 template <class Source>
@@ -5887,8 +6548,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
     }
 }
 
-/// The same in place; writes only what is kept. x is any assignable tensor or view; source must not
-/// lie in its memory.
+/// The same in place; writes only what is kept. x is any assignable tensor or view. A source that
+/// lies in x's memory is copied first.
 ///
 /// Throws as masked_scatter, before anything is written.
 ///
@@ -5897,8 +6558,10 @@ template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
                   detail::require_scattered<Source>()) {
-        detail::require_source("masked_scatter_inplace", x.shape(), m, source);
-        detail::scatter_into(x, m, source);
+        detail::with_mask_apart(m, x, [&](const auto& apart) {
+            detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
+            detail::scatter_into(x, apart, source);
+        });
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -6028,6 +6691,10 @@ public:
 
     [[nodiscard]] const weights_type& gate() const noexcept { return m_weights; }
 
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_operand), read_in_place(m_weights));
+    }
+
     template <class Get>
     value_type combine(Get&& get, value_type_t<weights_type> weight) const {
         return static_cast<value_type>(get()) * static_cast<value_type>(weight);
@@ -6089,8 +6756,7 @@ void multiply_inplace(X&& x, const M& m) {
             detail::fill_inplace("multiply_inplace", x, m, element());
         } else {
             detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
-            const auto product = multiply(x, m);
-            detail::write_rows<element>(product.op().rows(x.shape()), x);
+            multiply(x, m).assign_to(x);
         }
     }
 }
@@ -6111,6 +6777,7 @@ void multiply_inplace(X&& x, const M& m) {
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -6341,6 +7008,10 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_a), read_in_place(m_b));
+    }
+
     [[nodiscard]] auto rows() const {
         using rows_a = mask_rows<mask_a>;
         using rows_b = mask_rows<mask_b>;
@@ -6447,6 +7118,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
+
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;
         return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
@@ -6542,6 +7215,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
@@ -6643,6 +7318,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;
         return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
@@ -6685,6 +7362,8 @@ public:
     [[nodiscard]] const char* name() const noexcept { return m_name; }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept {
         return range_cursor(m_kept);
@@ -6930,267 +7609,6 @@ auto additive(M&& m) {
 }
 } // namespace xmask::inline XMASK_ABI
 
-// ==== xmask/masks/bitmask.hpp ====
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-/// @file
-/// A mask in memory, one bit an element.
-
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// A row of stored words; the bits past its end are 0.
-class stored_cursor {
-public:
-    stored_cursor(const word_t* words, std::size_t n) noexcept : m_words(words), m_columns(n) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
-        const word_t* at = m_words + c / word_columns;
-        const std::size_t shift = c % word_columns;
-        if (shift == 0) {
-            return *at;
-        }
-        const bool last = (c / word_columns + 1) * word_columns >= m_columns;
-        return *at >> shift | (last ? 0 : at[1] << (word_columns - shift));
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
-
-private:
-    const word_t* m_words;
-    std::size_t m_columns;
-};
-
-class bitmask_rule {
-public:
-    using shape_type = any_shape;
-
-    static constexpr const char* name = "bitmask";
-
-    template <mask_expression M>
-    explicit bitmask_rule(const M& mask)
-        : m_shape(mask.shape().begin(), mask.shape().end())
-        , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
-        , m_words(rows_of(m_shape) * m_row_words) {
-        const mask_rows<M> rows(mask, m_shape);
-        word_t* to = m_words.data();
-        for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
-            const auto cursor = rows.row(r);
-            for (std::size_t w = 0; w < m_row_words; ++w) {
-                *to++ = cursor.word(w * word_columns);
-            }
-        }
-    }
-
-    /// Rows of words as they are stored; the bits past a row's end are 0.
-    bitmask_rule(any_shape shape, std::vector<word_t> words)
-        : m_shape(std::move(shape))
-        , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
-        , m_words(std::move(words)) {}
-
-    /// Combines each word with another mask's, which broadcasts into this one.
-    template <class M, class F>
-    void combine(const char* function, const M& other, F&& f) {
-        require_broadcast(function, "a mask", other.shape(), m_shape);
-        const mask_rows<M> rows(other, m_shape);
-        word_t* to = m_words.data();
-        for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r) {
-            const auto cursor = rows.row(r);
-            for (std::size_t w = 0; w < m_row_words; ++w, ++to) {
-                *to = f(*to, cursor.word(w * word_columns));
-            }
-        }
-    }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    /// All words, row by row.
-    [[nodiscard]] const std::vector<word_t>& words() const noexcept { return m_words; }
-
-    [[nodiscard]] XMASK_INLINE stored_cursor row(std::size_t r) const noexcept {
-        return {m_words.data() + r * m_row_words, columns_of(m_shape)};
-    }
-
-    /// The first word of each of `count` rows, or so much of it as W holds.
-    template <class W>
-    void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
-        if (m_row_words != 1) {
-            ask_first_words(*this, r, count, to);
-            return;
-        }
-        const word_t* from = m_words.data() + r;
-        for (std::size_t i = 0; i < count; ++i) {
-            to[i] = static_cast<W>(from[i]);
-        }
-    }
-
-    [[nodiscard]] flat_form form() const noexcept {
-        return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
-    }
-
-    [[nodiscard]] stored_cursor flat() const noexcept {
-        return {m_words.data(), word_columns * m_words.size()};
-    }
-
-private:
-    any_shape m_shape;
-    std::size_t m_row_words;
-    std::vector<word_t> m_words;
-};
-} // namespace detail
-
-/// A mask in memory: one bit an element, every row starts a 64-bit word. Itself a mask; made from
-/// any other.
-///
-/// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
-///
-///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
-using bitmask = mask<detail::bitmask_rule>;
-
-namespace detail {
-template <class M, class F>
-bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
-    if constexpr (require_mask<M>()) {
-        to.rule().combine(function, m, f);
-    }
-    return to;
-}
-} // namespace detail
-
-/// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In
-/// place.
-///
-///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
-///     kept &= xmask::drop_indices({1}, 4);
-///     // 1 0 0 0
-///     // 1 0 1 0
-template <class M>
-bitmask& operator&=(bitmask& to, const M& m) {
-    return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
-}
-
-/// Keeps what m keeps, too. Otherwise as &=.
-///
-///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
-///     kept |= xmask::keep_indices({3}, 4);
-///     // 1 0 0 1
-///     // 1 1 0 1
-template <class M>
-bitmask& operator|=(bitmask& to, const M& m) {
-    return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
-}
-
-/// Keeps what exactly one of both keeps. Otherwise as &=.
-///
-///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
-///     kept ^= xmask::keep_indices({1}, 4);
-///     // 1 1 0 0
-///     // 1 0 0 0
-template <class M>
-bitmask& operator^=(bitmask& to, const M& m) {
-    return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
-}
-
-/// Whether two stored masks have one shape and keep the same elements. A comparison a word.
-///
-///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
-///     bool same = first == second;    // true
-inline bool operator==(const bitmask& a, const bitmask& b) {
-    return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
-}
-
-inline bool operator!=(const bitmask& a, const bitmask& b) { return !(a == b); }
-
-/// Which bit of a byte comes first, as NumPy's packbits names it.
-enum class bit_order {
-    big,   ///< the first element is the highest bit
-    little ///< the first element is the lowest bit
-};
-
-namespace detail {
-constexpr std::uint8_t reversed(std::uint8_t byte) noexcept {
-    unsigned bits = byte;
-    bits = (bits & 0x0f) << 4 | bits >> 4;
-    bits = (bits & 0x33) << 2 | (bits >> 2 & 0x33);
-    bits = (bits & 0x55) << 1 | (bits >> 1 & 0x55);
-    return static_cast<std::uint8_t>(bits);
-}
-
-constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept {
-    return order == bit_order::big ? reversed(byte) : byte;
-}
-} // namespace detail
-
-/// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1,
-/// bitorder=...) gives them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank
-/// 0 gives one byte.
-///
-///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
-///     // 128, 0
-///     // 255, 192
-template <class M>
-auto packbits(const M& m, bit_order order = bit_order::big) {
-    if constexpr (detail::require_mask<M>()) {
-        const std::size_t n = detail::columns_of(m.shape());
-        const std::size_t bytes = (n + 7) / 8;
-        auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
-        shape.resize(std::max<std::size_t>(shape.size(), 1));
-        shape.back() = bytes;
-        auto result = xt::xarray<std::uint8_t>::from_shape(shape);
-        const detail::mask_rows<M> rows(m, m.shape());
-        std::uint8_t* to = result.data();
-        for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(m.shape())); ++r) {
-            const auto cursor = rows.row(r);
-            for (std::size_t b = 0; b < bytes; ++b) {
-                const word_t word = cursor.word(b / 8 * word_columns);
-                *to++ = detail::ordered(static_cast<std::uint8_t>(word >> b % 8 * 8), order);
-            }
-        }
-        return result;
-    }
-}
-
-/// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
-///
-/// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked
-/// at. Throws std::invalid_argument where the last axis is of another extent.
-///
-///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
-///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
-template <expression E>
-bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big) {
-    static_assert(
-        std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::uint8_t>,
-        "xmask: packed bits are std::uint8_t."
-    );
-    const std::size_t row_bytes = (n + 7) / 8;
-    if (bytes.dimension() == 0 || detail::columns_of(bytes.shape()) != row_bytes) [[unlikely]] {
-        detail::throw_invalid(
-            "unpackbits", "bytes of shape ", detail::tuple_text(bytes.shape()), "; ", n,
-            " columns are ", row_bytes, " bytes along the last axis"
-        );
-    }
-    auto shape = detail::any_shape(bytes.shape().begin(), bytes.shape().end());
-    shape.back() = n;
-    const std::size_t row_words = (n + word_columns - 1) / word_columns;
-    std::vector<word_t> words(detail::rows_of(shape) * row_words);
-    auto from = bytes.template begin<xt::layout_type::row_major>();
-    for (std::size_t r = 0; r < (n == 0 ? 0 : detail::rows_of(shape)); ++r) {
-        word_t* row = words.data() + r * row_words;
-        for (std::size_t b = 0; b < row_bytes; ++b, ++from) {
-            row[b / 8] |= word_t(detail::ordered(*from, order)) << b % 8 * 8;
-        }
-        row[row_words - 1] &= first_bits(n - (row_words - 1) * word_columns);
-    }
-    return bitmask(detail::bitmask_rule(std::move(shape), std::move(words)));
-}
-} // namespace xmask::inline XMASK_ABI
-
 // ==== xmask/masks/blocks.hpp ====
 
 #include <algorithm>
@@ -7200,6 +7618,7 @@ bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::b
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 // ==== xmask/masks/patches.hpp ====
@@ -7209,6 +7628,7 @@ bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::b
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 // ==== xmask/masks/random_stream.hpp ====
@@ -7293,6 +7713,7 @@ constexpr std::uint64_t seed_of(stream_use use, std::uint64_t seed) noexcept {
 #include <cstdint>
 #include <initializer_list>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 /// @file
@@ -7546,6 +7967,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] subset_cursor row(std::size_t r) const noexcept {
         return {m_subset.drawn(row_stream(m_seed, r)), 0, columns_of(m_shape)};
     }
@@ -7579,6 +8002,8 @@ public:
                        .drawn(row_stream(seed_of(stream_use::subset, seed), 0))) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] subset_cursor row(std::size_t r) const noexcept {
         return {m_subset, r * columns_of(m_shape), columns_of(m_shape)};
@@ -7769,6 +8194,8 @@ public:
         , m_seed(seed_of(stream_use::patches, seed)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] patches_cursor row(std::size_t r) const noexcept {
         return {
@@ -8158,6 +8585,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] blocks_cursor row(std::size_t r) const noexcept { return {m_plan, r}; }
 
 private:
@@ -8376,6 +8805,8 @@ public:
     [[nodiscard]] const char* name() const noexcept { return m_name; }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_operand)); }
 
     [[nodiscard]] auto rows() const {
         auto operand =
@@ -9226,6 +9657,25 @@ public:
         }
     }
 
+    id_lookup(const id_lookup&) = default;
+    id_lookup& operator=(const id_lookup&) = default;
+
+    /// What is moved from finds nothing.
+    id_lookup(id_lookup&& other) noexcept { *this = std::move(other); }
+
+    id_lookup& operator=(id_lookup&& other) noexcept {
+        if (this != &other) {
+            m_slotted = std::move(other.m_slotted);
+            m_compared = std::move(other.m_compared);
+            m_bytes = std::move(other.m_bytes);
+            m_hash = std::move(other.m_hash);
+            m_way = std::exchange(other.m_way, way::none);
+        }
+        return *this;
+    }
+
+    ~id_lookup() = default;
+
     bool operator()(T token) const noexcept {
         switch (m_way) {
         case way::slotted:
@@ -9316,6 +9766,22 @@ public:
     template <class C>
         requires(detail::holds_integers<C>())
     explicit id_set(const C& ids) : id_set(detail::sorted_ids<T>(ids), 0) {}
+
+    id_set(const id_set&) = default;
+    id_set& operator=(const id_set&) = default;
+
+    /// What is moved from is empty.
+    id_set(id_set&& other) noexcept = default;
+
+    id_set& operator=(id_set&& other) noexcept {
+        if (this != &other) {
+            m_ids = std::exchange(other.m_ids, {});
+            m_lookup = std::move(other.m_lookup);
+        }
+        return *this;
+    }
+
+    ~id_set() = default;
 
     /// How many different ids there are.
     [[nodiscard]] std::size_t size() const noexcept { return m_ids.size(); }
@@ -9412,6 +9878,7 @@ auto make_id_test(I&& ids) {
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -9526,6 +9993,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept {
         return m_lists.row(m_lists.size() == 1 ? 0 : r);
     }
@@ -9609,6 +10078,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] paged_cursor row(std::size_t r) const noexcept {
         const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
@@ -9861,6 +10332,7 @@ auto drop_indices(std::initializer_list<T> indices, std::initializer_list<std::s
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <tuple>
 #include <utility>
 
 /// @file
@@ -9964,6 +10436,8 @@ public:
         : m_shape(std::move(shape)), m_range(range), m_seed(seed) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] random_cursor row(std::size_t r) const noexcept {
         return {row_stream(m_seed, r), m_range, columns_of(m_shape)};
@@ -10113,6 +10587,7 @@ auto language_model_masks(
 #include <cstddef>
 #include <functional>
 #include <limits>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -10920,6 +11395,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
     [[nodiscard]] auto rows() const { return cut_rows(*this); }
 
 private:
@@ -11033,6 +11510,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 
 private:
@@ -11103,6 +11582,7 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -11262,6 +11742,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
     [[nodiscard]] auto rows() const { return line_rows(*this); }
 
 private:
@@ -11404,6 +11886,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 
 private:
@@ -11462,6 +11946,7 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -11588,6 +12073,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] slices_cursor row(std::size_t r) const noexcept {
         const std::size_t n = columns_of(m_shape);
         if (m_slices.along_rows()) {
@@ -11649,6 +12136,7 @@ auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, doubl
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -11681,6 +12169,8 @@ public:
     [[nodiscard]] const char* name() const noexcept { return m_name; }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_lengths)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t n = m_shape[m_shape.size() - 1];
@@ -11946,6 +12436,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         return range_cursor(m_pattern(r, m_shape[1]));
     }
@@ -11994,6 +12486,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_prefix)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t batch = r / m_queries;
@@ -12155,6 +12649,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] XMASK_INLINE segment_cursor<T> row(std::size_t r) const noexcept {
         const found& at = m_found[r];
         return segment_cursor<T>(at.range, at.keys == whole ? nullptr : m_keys.data() + at.keys);
@@ -12258,6 +12754,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept {
         const std::size_t n = m_shape[1];
@@ -12369,6 +12867,13 @@ public:
     function_rule(S shape, G&& f) : m_shape(std::move(shape)), m_function(std::forward<G>(f)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    /// A function that captures something may look at anything.
+    [[nodiscard]] auto sources() const noexcept
+        requires std::is_empty_v<F>
+    {
+        return std::tuple<>();
+    }
 
     [[nodiscard]] auto row(std::size_t r) const {
         S index = m_shape;
@@ -12881,6 +13386,7 @@ auto random_tokens(
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -12920,6 +13426,10 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_anywhere(m_begin), read_anywhere(m_end));
+    }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t end = clamped(at(m_end, m_end_offsets, r), m_shape[m_shape.size() - 1]);
@@ -13056,6 +13566,7 @@ auto segment_ids(std::initializer_list<T> cumulative) {
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -13154,6 +13665,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] runs_cursor row(std::size_t r) const noexcept {
         const std::size_t n = columns_of(m_shape);
@@ -13304,6 +13817,7 @@ auto keep_run_lengths(const R& runs) {
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 /// @file
@@ -13430,6 +13944,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+
     [[nodiscard]] auto rows() const { return rows_of_range(*this); }
 
     template <class F>
@@ -13532,6 +14048,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+
     [[nodiscard]] auto rows() const { return rows_at_index(*this); }
 
     template <class F>
@@ -13610,6 +14128,7 @@ auto mask_slice(M&& m, A axis, I index) {
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 /// @file
@@ -13905,6 +14424,8 @@ public:
         : m_within(std::move(within)), m_plan(std::move(plan)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_within.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return m_within.sources(); }
 
     [[nodiscard]] spans_cursor row(std::size_t r) const noexcept {
         return {m_plan, r, m_within.row(r).extent()};
@@ -14901,6 +15422,7 @@ std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -14974,6 +15496,8 @@ public:
         : m_tokens(std::forward<X>(tokens)), m_finder(std::move(finder)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_tokens.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_tokens)); }
 
     [[nodiscard]] auto rows() const {
         auto tokens = make_operand<token_t<operand_type>>(m_tokens, shape());
@@ -17888,7 +18412,23 @@ public:
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
+        if (detail::assign_apart<value_type>(m_name, *this, sources_of_rows(), result)) {
+            return;
+        }
+        if constexpr (detail::has_threads) {
+            // Several threads may write parts of a row, each of which needs all of it.
+            if (detail::columns_of(shape()) > detail::piece_elements &&
+                detail::assign_apart<value_type>(m_name, *this, result)) {
+                return;
+            }
+        }
         detail::resize_or_check(m_name, "the result", result, shape());
+        write_to(result);
+    }
+
+    /// The same into what has this shape, and is read in place, if at all.
+    template <class E>
+    void write_to(E& result) const {
         if constexpr (detail::sums_in_registers<value_type>) {
             if (detail::row_axis(shape(), m_axis).last &&
                 detail::row_writer<value_type, E>(result).in_place()) {
@@ -17897,6 +18437,16 @@ public:
             }
         }
         detail::write_rows<value_type>(rows(result.shape()), result);
+    }
+
+    /// What this reads in a larger expression (core/overlap.hpp).
+    [[nodiscard]] auto sources() const noexcept {
+        return detail::call_with(
+            [&](const auto&... x) {
+                return std::tuple(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
+            },
+            m_operands
+        );
     }
 
     /// What a walk over `walked`, into which this broadcasts, reads.
@@ -17911,6 +18461,16 @@ public:
     }
 
 private:
+    /// What this reads where it is written by itself: a line before any element of it is written.
+    [[nodiscard]] auto sources_of_rows() const noexcept {
+        return detail::call_with(
+            [&](const auto&... x) {
+                return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
+            },
+            m_operands
+        );
+    }
+
     /// Writes rows along which the axis lies, in place.
     template <class E>
     void write_own_rows(E& to) const {
@@ -18004,6 +18564,14 @@ auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X
         name, f, line_axis_number(name, axis, rank), std::forward<M>(m),
         std::forward<X>(operands)...
     );
+}
+
+/// Gives x what F makes of it, in place.
+template <class F, class X, class M>
+void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, X& x) {
+    with_mask_apart(m, x, [&](const auto& apart) {
+        make_row_mapped(name, f, axis, apart, x).assign_to(x);
+    });
 }
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
@@ -18175,8 +18743,7 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        // Each row is read before it is written.
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
         );
     }
@@ -18201,7 +18768,7 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
             x
         );
@@ -18228,7 +18795,7 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
             m, x
         );
@@ -21473,9 +22040,11 @@ void masked_standardize_inplace(
     X&& x, const M& m, const A& axes, const standardize_options& options = {}
 ) {
     if constexpr (detail::require_standardizable<X, M>()) {
-        detail::standardize<detail::element_t<X>>(
-            "masked_standardize_inplace", x, x, m, axes, options
-        );
+        detail::with_mask_apart(m, x, [&](const auto& apart) {
+            detail::standardize<detail::element_t<X>>(
+                "masked_standardize_inplace", x, x, apart, axes, options
+            );
+        });
     }
 }
 
@@ -22099,8 +22668,7 @@ void masked_normalize_inplace(
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
         constexpr const char* function = "masked_normalize_inplace";
         detail::require_norm(function, options, false);
-        // Each row is read before it is written.
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             function, detail::normalize_function<detail::real_of<X>>{{options}}, axis, m, x
         );
     }

@@ -2,16 +2,19 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 
+#include <xmask/masks/ask.hpp>
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
 #include <xmask/masks/lengths.hpp>
+#include <xmask/masks/slices.hpp>
 #include <xmask/masks/threshold.hpp>
 #include <xmask/masks/tokens.hpp>
 
@@ -112,6 +115,75 @@ TEST_CASE("bitmasks are combined in place", "[bitmask]") {
     REQUIRE(small != xmask::bitmask(xmask::keep_all({3, 2})));
     xmask::bitmask to = small;
     REQUIRE_THROWS_AS(to &= xmask::keep_all({3, 2, 3}), std::invalid_argument);
+}
+
+TEST_CASE("a bitmask may be updated by masks that look at it", "[bitmask]") {
+    for (const std::size_t n : {1u, 63u, 64u, 65u, 130u, 300u}) {
+        for (const std::size_t rows : {1u, 4u}) {
+            const xmask::bitmask from = xmask::keep_where(oracle::random<bool>({rows, n}, 4));
+            const auto require = [&](const char* name, const auto& make) {
+                CAPTURE(n, rows, name);
+                const xmask::bitmask other = make(from);
+                xmask::bitmask b = from;
+                b |= make(b);
+                oracle::require_words(b, oracle::elements(from || other));
+                b = from;
+                b &= make(b);
+                oracle::require_words(b, oracle::elements(from && other));
+                b = from;
+                b ^= make(b);
+                oracle::require_words(b, oracle::elements(from ^ other));
+                b = from;
+                b = make(b);
+                oracle::require_words(b, oracle::elements(other));
+            };
+            require("itself", [](const auto& b) { return xmask::bitmask(b); });
+            require("not", [](const auto& b) { return !b; });
+            require("right", [](const auto& b) { return xmask::shift(b, 1); });
+            require("left", [](const auto& b) { return xmask::shift(b, -1); });
+            require("far", [](const auto& b) { return !xmask::shift(b, 70) && b; });
+            require("rows", [&](const auto& b) {
+                return xmask::shift(xmask::mask_slice(b, 0, 0, rows), 2);
+            });
+            const xmask::bitmask copy = from;
+            xmask::bitmask b = from;
+            b &= !xmask::mask_slice(b, 0, 0);
+            oracle::require_words(b, oracle::elements(copy && !xmask::mask_slice(copy, 0, 0)));
+            b = from;
+            b ^= xmask::mask_slice(b, 0, 0, 1);
+            oracle::require_words(b, oracle::elements(copy ^ xmask::mask_slice(copy, 0, 0, 1)));
+            b = from;
+            b |= xmask::unsqueeze(xmask::mask_slice(b, 1, 0), -1);
+            oracle::require_words(
+                b, oracle::elements(copy || xmask::unsqueeze(xmask::mask_slice(copy, 1, 0), -1))
+            );
+        }
+    }
+}
+
+TEST_CASE("a bitmask that was moved from is empty; one moved to itself stays", "[bitmask]") {
+    const auto kept = oracle::random<bool>({3, 70}, 4);
+    for (const std::size_t rank : {2u, 7u}) {
+        extents shape(rank, 1);
+        shape[rank - 2] = 3;
+        shape[rank - 1] = 70;
+        xmask::bitmask m = xmask::keep_where(xt::reshape_view(kept, shape));
+        const xmask::bitmask to(std::move(m));
+        oracle::require_words(to, oracle::elements(kept));
+        oracle::require_words(m, {}); // NOLINT(bugprone-use-after-move)
+        REQUIRE(xmask::count_kept(m) == 0);
+        m = to;
+        auto& same = m;
+        m = std::move(same);
+        oracle::require_words(m, oracle::elements(kept));
+        xmask::bitmask assigned = xmask::keep_all({2, 2});
+        assigned = std::move(m);
+        oracle::require_words(assigned, oracle::elements(kept));
+        oracle::require_words(m, {}); // NOLINT(bugprone-use-after-move)
+        m |= xmask::keep_all(1);
+        m = xmask::keep_all({2, 2});
+        oracle::require_words(m, {1, 1, 1, 1});
+    }
 }
 
 TEST_CASE("bits are packed as NumPy packs them", "[bitmask]") {

@@ -168,6 +168,41 @@ TEST_CASE("an id_set holds each id once", "[tokens]") {
     REQUIRE(small.size() == 1);
 }
 
+TEST_CASE("an id_set that was moved from is empty; one moved to itself stays", "[tokens]") {
+    const auto require_moves = [](const std::vector<std::int64_t>& ids) {
+        CAPTURE(ids.size());
+        xt::xtensor<std::int64_t, 1> tokens = xt::zeros<std::int64_t>({130});
+        tokens(7) = ids.front();
+        tokens(129) = ids.back();
+        const auto all = oracle::elements(xmask::keep_tokens(tokens, ids));
+        xmask::id_set set(ids);
+        auto& same = set;
+        set = std::move(same);
+        REQUIRE(set.size() == ids.size());
+        REQUIRE(oracle::elements(xmask::keep_tokens(tokens, set)) == all);
+        xmask::id_set to(std::move(set));
+        REQUIRE(oracle::elements(xmask::keep_tokens(tokens, to)) == all);
+        REQUIRE(set.size() == 0); // NOLINT(bugprone-use-after-move)
+        REQUIRE_FALSE(set.contains(ids.front()));
+        REQUIRE(
+            oracle::elements(xmask::keep_tokens(tokens, set)) == std::vector<char>(all.size(), 0)
+        );
+        set = std::move(to);
+        REQUIRE(oracle::elements(xmask::keep_tokens(tokens, set)) == all);
+        REQUIRE_FALSE(to.contains(ids.back())); // NOLINT(bugprone-use-after-move)
+    };
+    std::vector<std::int64_t> near(1000);
+    std::vector<std::int64_t> far(1000);
+    for (std::size_t i = 0; i < near.size(); ++i) {
+        near[i] = static_cast<std::int64_t>(3 * i + 1);
+        far[i] = static_cast<std::int64_t>((std::uint64_t(1) << 40) * i + i + 1);
+    }
+    require_moves({5});
+    require_moves({1, 2, std::int64_t(1) << 60});
+    require_moves(near);
+    require_moves(far);
+}
+
 TEST_CASE("an id_set gives back its ids in ascending order", "[tokens]") {
     const auto require_order = []<class T>(T low, std::size_t count, std::uint64_t spread) {
         std::vector<T> ids;

@@ -4,16 +4,19 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "../core/applied.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/pieces.hpp"
 #include "../core/row.hpp"
 #include "../core/write.hpp"
 #include "../core/writer.hpp"
+#include "../masks/bitmask.hpp"
 
 /// @file
 /// The choice between two operands: one where the mask keeps, the other, a tensor or one value,
@@ -258,6 +261,10 @@ public:
 
     [[nodiscard]] const other_type& other() const noexcept { return m_other; }
 
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
+    }
+
     template <class Get, class GetOther>
     value_type combine(Get&& get, bool kept, GetOther&& get_other) const {
         return kept ? static_cast<value_type>(get()) : static_cast<value_type>(get_other());
@@ -403,12 +410,10 @@ private:
     Others m_others;
 };
 
-/// Gives what the mask drops of x the other operand's elements.
+/// Gives what the mask drops of x the other operand's elements. Both are read in place, if at all.
 template <class E, class M, class Y>
-void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
+void replace_rows(E& x, const M& m, const Y& y) {
     using T = std::remove_cv_t<value_type_t<E>>;
-    require_broadcast(name, "a mask", m.shape(), x.shape());
-    require_broadcast(name, "a replacement", y.shape(), x.shape());
     const std::size_t n = columns_of(x.shape());
     const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
     if (row_count == 0) {
@@ -430,6 +435,25 @@ void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
             }
         });
     });
+}
+
+/// The same, whatever they read of x.
+template <class E, class M, class Y>
+void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
+    using T = std::remove_cv_t<value_type_t<E>>;
+    require_broadcast(name, "a mask", m.shape(), x.shape());
+    require_broadcast(name, "a replacement", y.shape(), x.shape());
+    if constexpr (may_overlap<Y, T>()) {
+        if (overlap_of(y, target<E>(x)) > overlap::in_place) [[unlikely]] {
+            const bitmask kept(m);
+            row_major_copy_t<T, E> others;
+            resize_or_check(name, "a copy of the replacement", others, x.shape());
+            replace_rows(others, kept, y);
+            replace_rows(x, kept, others);
+            return;
+        }
+    }
+    with_mask_apart(m, x, [&](const auto& apart) { replace_rows(x, apart, y); });
 }
 
 template <class E, class M, class T>

@@ -88,6 +88,8 @@ public:
     /// Nothing is applied to the logits but their own function.
     [[nodiscard]] const operand_type& gate() const noexcept { return m_logits; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_logits)); }
+
     template <class Get>
     value_type combine(Get&& /*get*/, const value_type& z) const {
         return gate_function()(z);

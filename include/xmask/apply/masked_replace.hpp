@@ -44,7 +44,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 }
 
 /// Overwrites what the mask drops with y; takes the time to write that. x is any assignable tensor
-/// or view. y may read x at the place that is written, and nowhere else.
+/// or view. Where y reads elements of x other than the one that is written, what is dropped of it
+/// is copied first.
 ///
 /// Throws std::invalid_argument where shapes do not fit, before anything is written.
 ///

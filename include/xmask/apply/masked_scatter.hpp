@@ -14,6 +14,7 @@
 #include "../core/mask_rows.hpp"
 #include "../core/shape.hpp"
 #include "../core/writer.hpp"
+#include "../masks/bitmask.hpp"
 #include "masked_select.hpp"
 
 /// @file
@@ -21,27 +22,13 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A container of E's shape type and elements of T, row-major.
-template <class T, class E, class S = typename std::decay_t<E>::shape_type>
-struct row_major_copy {
-    using type = xt::xarray<T, xt::layout_type::row_major>;
-};
-
-template <class T, class E, class S>
-    requires requires { std::tuple_size<S>::value; }
-struct row_major_copy<T, E, S> {
-    using type = xt::xtensor<T, std::tuple_size<S>::value, xt::layout_type::row_major>;
-};
-
-template <class T, class E>
-using row_major_copy_t = typename row_major_copy<T, E>::type;
-
-/// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so.
-template <class T, class E, class F>
-void with_elements(const E& e, F&& f) {
+/// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so,
+/// apart from what is written.
+template <class T, class E, class To, class F>
+void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
         const memory_rows<T> rows(e, e.shape());
-        if (rows.form() == flat_form::direct) {
+        if (rows.form() == flat_form::direct && overlap_of(e, target<To>(to)) == overlap::none) {
             f(e.data() + e.data_offset());
             return;
         }
@@ -122,7 +109,7 @@ template <class E, class M, class Source>
 void scatter_into(E& x, const M& m, const Source& source) {
     using T = std::remove_cv_t<value_type_t<E>>;
     const mask_rows<M> masks(m, x.shape());
-    with_elements<T>(source, [&](const T* from) { scatter_rows(x, masks, from); });
+    with_elements<T>(source, x, [&](const T* from) { scatter_rows(x, masks, from); });
 }
 
 template <class Source>
@@ -160,8 +147,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
     }
 }
 
-/// The same in place; writes only what is kept. x is any assignable tensor or view; source must not
-/// lie in its memory.
+/// The same in place; writes only what is kept. x is any assignable tensor or view. A source that
+/// lies in x's memory is copied first.
 ///
 /// Throws as masked_scatter, before anything is written.
 ///
@@ -170,8 +157,10 @@ template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
                   detail::require_scattered<Source>()) {
-        detail::require_source("masked_scatter_inplace", x.shape(), m, source);
-        detail::scatter_into(x, m, source);
+        detail::with_mask_apart(m, x, [&](const auto& apart) {
+            detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
+            detail::scatter_into(x, apart, source);
+        });
     }
 }
 } // namespace xmask::inline XMASK_ABI

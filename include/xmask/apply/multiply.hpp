@@ -131,6 +131,10 @@ public:
 
     [[nodiscard]] const weights_type& gate() const noexcept { return m_weights; }
 
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_operand), read_in_place(m_weights));
+    }
+
     template <class Get>
     value_type combine(Get&& get, value_type_t<weights_type> weight) const {
         return static_cast<value_type>(get()) * static_cast<value_type>(weight);
@@ -192,8 +196,7 @@ void multiply_inplace(X&& x, const M& m) {
             detail::fill_inplace("multiply_inplace", x, m, element());
         } else {
             detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
-            const auto product = multiply(x, m);
-            detail::write_rows<element>(product.op().rows(x.shape()), x);
+            multiply(x, m).assign_to(x);
         }
     }
 }

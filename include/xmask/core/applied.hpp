@@ -10,6 +10,7 @@
 #include "block.hpp"
 #include "lazy.hpp"
 #include "mask.hpp"
+#include "overlap.hpp"
 #include "row.hpp"
 #include "simd.hpp"
 #include "write.hpp"
@@ -170,6 +171,9 @@ public:
 
     const Op& op() const noexcept { return m_op; }
 
+    /// What this reads (core/overlap.hpp).
+    [[nodiscard]] auto sources() const noexcept { return m_op.sources(); }
+
     template <class It>
     value_type element(It first, It last) const {
         const auto get = [&] { return m_op.operand().element(first, last); };
@@ -205,7 +209,16 @@ public:
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
+        if (detail::assign_apart<value_type>(m_op.name(), *this, result)) {
+            return;
+        }
         detail::resize_or_check(m_op.name(), "the result", result, shape());
+        write_to(result);
+    }
+
+    /// The same into what has this shape, and is read in place, if at all.
+    template <class E>
+    void write_to(E& result) const {
         detail::write_rows<value_type>(m_op.rows(result.shape()), result);
     }
 

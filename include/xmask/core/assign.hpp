@@ -3,17 +3,20 @@
 #pragma once
 
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "attributes.hpp"
 #include "block.hpp"
 #include "lazy.hpp"
+#include "overlap.hpp"
 #include "range_cursor.hpp"
 #include "row.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "write.hpp"
+#include "writer.hpp"
 #include "xtensor.hpp"
 
 /// @file
@@ -83,9 +86,9 @@ private:
     std::size_t m_columns;
 };
 
-/// Writes an expression, broadcast to the shape of `to`, row by row.
+/// Writes an expression apart from `to`, or in place, broadcast to the shape of `to`.
 template <class To, class E>
-void assign_rows(To& to, const E& from) {
+void copy_rows(To& to, const E& from) {
     using element = std::remove_cv_t<value_type_t<E>>;
     auto rows = make_operand<element>(from, to.shape());
     write_rows<element>(
@@ -94,6 +97,46 @@ void assign_rows(To& to, const E& from) {
         ),
         to
     );
+}
+
+/// Assigns an expression by way of a copy, and gives true, where reading these sources of it while
+/// `to` is written would be too late. Otherwise does nothing.
+template <class T, class E, class Sources, class To>
+bool assign_apart(const char* function, const E& from, const Sources& sources, To& to) {
+    if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
+        const overlap how = overlap_of_sources(sources, target<To>(to));
+        if (how == overlap::elsewhere ||
+            (how == overlap::in_place && !equal_shapes(from.shape(), to.shape()))) [[unlikely]] {
+            row_major_copy_t<T, E> copy;
+            resize_or_check(function, "a copy of the result", copy, from.shape());
+            if constexpr (requires { from.write_to(copy); }) {
+                from.write_to(copy);
+            } else {
+                copy_rows(copy, from);
+            }
+            resize_or_check(function, "the result", to, copy.shape());
+            copy_rows(to, copy);
+            return true;
+        }
+    }
+    return false;
+}
+
+template <class T, class E, class To>
+bool assign_apart(const char* function, const E& from, To& to) {
+    if constexpr (has_sources<E>) {
+        return assign_apart<T>(function, from, from.sources(), to);
+    } else {
+        return assign_apart<T>(function, from, std::tuple(read_in_place(from)), to);
+    }
+}
+
+/// Writes an expression, broadcast to the shape of `to`, row by row.
+template <class To, class E>
+void assign_rows(To& to, const E& from) {
+    if (!assign_apart<std::remove_cv_t<value_type_t<E>>>("assignment", from, to)) {
+        copy_rows(to, from);
+    }
 }
 } // namespace xmask::inline XMASK_ABI::detail
 

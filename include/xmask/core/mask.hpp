@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "error.hpp"
 #include "lazy.hpp"
 #include "mask_rows.hpp"
+#include "overlap.hpp"
 #include "row.hpp"
 #include "shape.hpp"
 #include "word.hpp"
@@ -35,6 +37,10 @@ namespace xmask::inline XMASK_ABI {
 /// of other masks may have for_each_term(index, f), which calls f(mask, index there) for each of
 /// those that decide the element at an index; and `static constexpr bool any_term_decides = true`
 /// where one that answers as the whole is enough.
+///
+/// Where an operation writes in place, a mask may read what is written. A rule that reads no tensor
+/// may say so, by `auto sources() const { return std::tuple<>(); }`. Otherwise its mask is stored
+/// first, one bit an element.
 template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -279,6 +285,17 @@ public:
 
     Rule& rule() noexcept { return m_rule; }
 
+    /// What this mask reads, where its rule tells (core/overlap.hpp).
+    [[nodiscard]] auto sources() const
+        requires(detail::has_sources<Rule> || detail::shares_no_memory<Rule>)
+    {
+        if constexpr (detail::has_sources<Rule>) {
+            return m_rule.sources();
+        } else {
+            return std::tuple(detail::read_in_place(m_rule));
+        }
+    }
+
     /// The cursor of one row: word(c) and extent().
     XMASK_INLINE auto row(std::size_t r) const {
         if constexpr (requires { m_rule.rows(); }) {
@@ -331,7 +348,16 @@ public:
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
+        if (detail::assign_apart<bool>("mask", *this, result)) {
+            return;
+        }
         detail::resize_or_check("mask", "the result", result, shape());
+        write_to(result);
+    }
+
+    /// The same into what has this mask's shape, and is not read by it.
+    template <class E>
+    void write_to(E& result) const {
         using element = std::remove_cv_t<value_type_t<E>>;
         detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
     }

@@ -12,6 +12,7 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 
 /// @file
@@ -47,6 +48,9 @@ public:
 
     static constexpr const char* name = "bitmask";
 
+    /// Only masks of this very rule read its words.
+    static constexpr bool shares_no_memory = true;
+
     template <mask_expression M>
     explicit bitmask_rule(const M& mask)
         : m_shape(mask.shape().begin(), mask.shape().end())
@@ -68,10 +72,31 @@ public:
         , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
         , m_words(std::move(words)) {}
 
+    bitmask_rule(const bitmask_rule&) = default;
+    bitmask_rule& operator=(const bitmask_rule&) = default;
+
+    /// What is moved from is a mask of no elements.
+    bitmask_rule(bitmask_rule&& other) noexcept { take(other); }
+
+    bitmask_rule& operator=(bitmask_rule&& other) noexcept {
+        if (this != &other) {
+            take(other);
+        }
+        return *this;
+    }
+
+    ~bitmask_rule() = default;
+
     /// Combines each word with another mask's, which broadcasts into this one.
     template <class M, class F>
     void combine(const char* function, const M& other, F&& f) {
         require_broadcast(function, "a mask", other.shape(), m_shape);
+        if constexpr (may_overlap<M, bitmask_rule>() && !std::is_same_v<M, mask<bitmask_rule>>) {
+            if (overlap_of(other, target<bitmask_rule>(*this)) > overlap::in_place) {
+                combine(function, mask<bitmask_rule>(other), f);
+                return;
+            }
+        }
         const mask_rows<M> rows(other, m_shape);
         word_t* to = m_words.data();
         for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r) {
@@ -113,6 +138,12 @@ public:
     }
 
 private:
+    void take(bitmask_rule& other) noexcept {
+        m_shape = std::exchange(other.m_shape, any_shape{0});
+        m_row_words = std::exchange(other.m_row_words, 0);
+        m_words = std::exchange(other.m_words, {});
+    }
+
     any_shape m_shape;
     std::size_t m_row_words;
     std::vector<word_t> m_words;
@@ -126,6 +157,21 @@ private:
 ///
 ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
 using bitmask = mask<detail::bitmask_rule>;
+
+namespace detail {
+/// Calls f with a mask, or, where it may read elements of `to` other than the one that is written,
+/// with a copy of it.
+template <class M, class To, class F>
+void with_mask_apart(const M& m, const To& to, F&& f) {
+    if constexpr (may_overlap<M, typename target<To>::element>()) {
+        if (overlap_of(m, target<To>(to)) > overlap::in_place) [[unlikely]] {
+            f(bitmask(m));
+            return;
+        }
+    }
+    f(m);
+}
+} // namespace detail
 
 namespace detail {
 template <class M, class F>

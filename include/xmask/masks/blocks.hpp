@@ -9,10 +9,12 @@
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "patches.hpp"
@@ -190,6 +192,8 @@ public:
     blocks_rule(S shape, block_plan plan) : m_shape(std::move(shape)), m_plan(std::move(plan)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] blocks_cursor row(std::size_t r) const noexcept { return {m_plan, r}; }
 

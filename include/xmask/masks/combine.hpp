@@ -7,12 +7,14 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "../core/axes.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 
@@ -243,6 +245,10 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_a), read_in_place(m_b));
+    }
+
     [[nodiscard]] auto rows() const {
         using rows_a = mask_rows<mask_a>;
         using rows_b = mask_rows<mask_b>;
@@ -349,6 +355,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
+
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;
         return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
@@ -444,6 +452,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
@@ -545,6 +555,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;
         return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
@@ -587,6 +599,8 @@ public:
     [[nodiscard]] const char* name() const noexcept { return m_name; }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept {
         return range_cursor(m_kept);

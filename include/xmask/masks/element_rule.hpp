@@ -10,6 +10,7 @@
 
 #include "../core/block.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "../core/simd.hpp"
 
@@ -174,6 +175,8 @@ public:
     [[nodiscard]] const char* name() const noexcept { return m_name; }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_operand)); }
 
     [[nodiscard]] auto rows() const {
         auto operand =

@@ -545,6 +545,25 @@ public:
         }
     }
 
+    id_lookup(const id_lookup&) = default;
+    id_lookup& operator=(const id_lookup&) = default;
+
+    /// What is moved from finds nothing.
+    id_lookup(id_lookup&& other) noexcept { *this = std::move(other); }
+
+    id_lookup& operator=(id_lookup&& other) noexcept {
+        if (this != &other) {
+            m_slotted = std::move(other.m_slotted);
+            m_compared = std::move(other.m_compared);
+            m_bytes = std::move(other.m_bytes);
+            m_hash = std::move(other.m_hash);
+            m_way = std::exchange(other.m_way, way::none);
+        }
+        return *this;
+    }
+
+    ~id_lookup() = default;
+
     bool operator()(T token) const noexcept {
         switch (m_way) {
         case way::slotted:
@@ -635,6 +654,22 @@ public:
     template <class C>
         requires(detail::holds_integers<C>())
     explicit id_set(const C& ids) : id_set(detail::sorted_ids<T>(ids), 0) {}
+
+    id_set(const id_set&) = default;
+    id_set& operator=(const id_set&) = default;
+
+    /// What is moved from is empty.
+    id_set(id_set&& other) noexcept = default;
+
+    id_set& operator=(id_set&& other) noexcept {
+        if (this != &other) {
+            m_ids = std::exchange(other.m_ids, {});
+            m_lookup = std::move(other.m_lookup);
+        }
+        return *this;
+    }
+
+    ~id_set() = default;
 
     /// How many different ids there are.
     [[nodiscard]] std::size_t size() const noexcept { return m_ids.size(); }

@@ -8,12 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "../core/attributes.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "combine.hpp"
 
@@ -128,6 +130,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept {
         return m_lists.row(m_lists.size() == 1 ? 0 : r);
     }
@@ -211,6 +215,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] paged_cursor row(std::size_t r) const noexcept {
         const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);

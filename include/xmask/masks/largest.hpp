@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <limits>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
@@ -268,6 +270,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
     [[nodiscard]] auto rows() const { return cut_rows(*this); }
 
 private:
@@ -380,6 +384,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 

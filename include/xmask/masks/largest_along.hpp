@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "../core/axes.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
@@ -173,6 +175,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
     [[nodiscard]] auto rows() const { return line_rows(*this); }
 
 private:
@@ -314,6 +318,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 

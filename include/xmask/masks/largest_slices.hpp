@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
@@ -143,6 +145,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] slices_cursor row(std::size_t r) const noexcept {
         const std::size_t n = columns_of(m_shape);

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "../core/flat.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
@@ -48,6 +50,8 @@ public:
     [[nodiscard]] const char* name() const noexcept { return m_name; }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_lengths)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t n = m_shape[m_shape.size() - 1];

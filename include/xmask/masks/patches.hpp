@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "random_stream.hpp"
@@ -137,6 +139,8 @@ public:
         , m_seed(seed_of(stream_use::patches, seed)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] patches_cursor row(std::size_t r) const noexcept {
         return {

@@ -17,6 +17,7 @@
 #include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
@@ -118,6 +119,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         return range_cursor(m_pattern(r, m_shape[1]));
     }
@@ -166,6 +169,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_prefix)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t batch = r / m_queries;
@@ -327,6 +332,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] XMASK_INLINE segment_cursor<T> row(std::size_t r) const noexcept {
         const found& at = m_found[r];
         return segment_cursor<T>(at.range, at.keys == whole ? nullptr : m_keys.data() + at.keys);
@@ -430,6 +437,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept {
         const std::size_t n = m_shape[1];
@@ -541,6 +550,13 @@ public:
     function_rule(S shape, G&& f) : m_shape(std::move(shape)), m_function(std::forward<G>(f)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    /// A function that captures something may look at anything.
+    [[nodiscard]] auto sources() const noexcept
+        requires std::is_empty_v<F>
+    {
+        return std::tuple<>();
+    }
 
     [[nodiscard]] auto row(std::size_t r) const {
         S index = m_shape;

@@ -8,12 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <tuple>
 #include <utility>
 
 #include "../core/attributes.hpp"
 #include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
@@ -120,6 +122,8 @@ public:
         : m_shape(std::move(shape)), m_range(range), m_seed(seed) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] random_cursor row(std::size_t r) const noexcept {
         return {row_stream(m_seed, r), m_range, columns_of(m_shape)};

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "../core/attributes.hpp"
@@ -17,6 +18,7 @@
 #include "../core/error.hpp"
 #include "../core/flat.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
@@ -273,6 +275,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
     [[nodiscard]] subset_cursor row(std::size_t r) const noexcept {
         return {m_subset.drawn(row_stream(m_seed, r)), 0, columns_of(m_shape)};
     }
@@ -306,6 +310,8 @@ public:
                        .drawn(row_stream(seed_of(stream_use::subset, seed), 0))) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
 
     [[nodiscard]] subset_cursor row(std::size_t r) const noexcept {
         return {m_subset, r * columns_of(m_shape), columns_of(m_shape)};

@@ -6,12 +6,14 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "lengths.hpp"
@@ -52,6 +54,10 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_anywhere(m_begin), read_anywhere(m_end));
+    }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t end = clamped(at(m_end, m_end_offsets, r), m_shape[m_shape.size() - 1]);

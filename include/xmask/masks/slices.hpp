@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "../core/axes.hpp"
@@ -14,6 +15,7 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"
@@ -142,6 +144,8 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+
     [[nodiscard]] auto rows() const { return rows_of_range(*this); }
 
     template <class F>
@@ -243,6 +247,8 @@ public:
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const { return rows_at_index(*this); }
 

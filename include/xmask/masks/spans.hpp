@@ -10,11 +10,13 @@
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"
@@ -315,6 +317,8 @@ public:
         : m_within(std::move(within)), m_plan(std::move(plan)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_within.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return m_within.sources(); }
 
     [[nodiscard]] spans_cursor row(std::size_t r) const noexcept {
         return {m_plan, r, m_within.row(r).extent()};

@@ -6,11 +6,13 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
@@ -88,6 +90,8 @@ public:
         : m_tokens(std::forward<X>(tokens)), m_finder(std::move(finder)) {}
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_tokens.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_tokens)); }
 
     [[nodiscard]] auto rows() const {
         auto tokens = make_operand<token_t<operand_type>>(m_tokens, shape());

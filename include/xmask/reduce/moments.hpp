@@ -341,9 +341,11 @@ void masked_standardize_inplace(
     X&& x, const M& m, const A& axes, const standardize_options& options = {}
 ) {
     if constexpr (detail::require_standardizable<X, M>()) {
-        detail::standardize<detail::element_t<X>>(
-            "masked_standardize_inplace", x, x, m, axes, options
-        );
+        detail::with_mask_apart(m, x, [&](const auto& apart) {
+            detail::standardize<detail::element_t<X>>(
+                "masked_standardize_inplace", x, x, apart, axes, options
+            );
+        });
     }
 }
 

@@ -182,8 +182,7 @@ void masked_normalize_inplace(
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
         constexpr const char* function = "masked_normalize_inplace";
         detail::require_norm(function, options, false);
-        // Each row is read before it is written.
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             function, detail::normalize_function<detail::real_of<X>>{{options}}, axis, m, x
         );
     }

@@ -12,14 +12,17 @@
 #include <utility>
 #include <vector>
 
+#include "../core/assign.hpp"
 #include "../core/axes.hpp"
 #include "../core/lazy.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/pieces.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/write.hpp"
+#include "../masks/bitmask.hpp"
 #include "accumulate.hpp"
 #include "upstream.hpp"
 
@@ -1020,7 +1023,23 @@ public:
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
+        if (detail::assign_apart<value_type>(m_name, *this, sources_of_rows(), result)) {
+            return;
+        }
+        if constexpr (detail::has_threads) {
+            // Several threads may write parts of a row, each of which needs all of it.
+            if (detail::columns_of(shape()) > detail::piece_elements &&
+                detail::assign_apart<value_type>(m_name, *this, result)) {
+                return;
+            }
+        }
         detail::resize_or_check(m_name, "the result", result, shape());
+        write_to(result);
+    }
+
+    /// The same into what has this shape, and is read in place, if at all.
+    template <class E>
+    void write_to(E& result) const {
         if constexpr (detail::sums_in_registers<value_type>) {
             if (detail::row_axis(shape(), m_axis).last &&
                 detail::row_writer<value_type, E>(result).in_place()) {
@@ -1029,6 +1048,16 @@ public:
             }
         }
         detail::write_rows<value_type>(rows(result.shape()), result);
+    }
+
+    /// What this reads in a larger expression (core/overlap.hpp).
+    [[nodiscard]] auto sources() const noexcept {
+        return detail::call_with(
+            [&](const auto&... x) {
+                return std::tuple(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
+            },
+            m_operands
+        );
     }
 
     /// What a walk over `walked`, into which this broadcasts, reads.
@@ -1043,6 +1072,16 @@ public:
     }
 
 private:
+    /// What this reads where it is written by itself: a line before any element of it is written.
+    [[nodiscard]] auto sources_of_rows() const noexcept {
+        return detail::call_with(
+            [&](const auto&... x) {
+                return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
+            },
+            m_operands
+        );
+    }
+
     /// Writes rows along which the axis lies, in place.
     template <class E>
     void write_own_rows(E& to) const {
@@ -1136,6 +1175,14 @@ auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X
         name, f, line_axis_number(name, axis, rank), std::forward<M>(m),
         std::forward<X>(operands)...
     );
+}
+
+/// Gives x what F makes of it, in place.
+template <class F, class X, class M>
+void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, X& x) {
+    with_mask_apart(m, x, [&](const auto& apart) {
+        make_row_mapped(name, f, axis, apart, x).assign_to(x);
+    });
 }
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI

@@ -171,8 +171,7 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        // Each row is read before it is written.
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
         );
     }
@@ -197,7 +196,7 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
             x
         );
@@ -224,7 +223,7 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        xt::noalias(x) = detail::make_row_mapped(
+        detail::map_inplace(
             "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
             m, x
         );
