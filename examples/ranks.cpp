@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 // The micro-batches of accumulate.cpp on many processes at a time: each rank of MPI computes its
-// own, and one MPI_Allreduce of a loss, which is two numbers, gives every rank the loss of the
+// own, and one MPI_Allreduce of a loss, which is three numbers, gives every rank the loss of the
 // whole. However many ranks there are, loss and gradient are the same.
 //
 //     mpiexec -n 4 ranks
@@ -19,7 +19,7 @@
 #include "micro_batches.hpp"
 
 namespace {
-static_assert(sizeof(xmask::loss) == 2 * sizeof(double), "a loss travels as two doubles");
+static_assert(sizeof(xmask::loss) == 3 * sizeof(double), "a loss travels as three doubles");
 
 // What rank 0 shows of all ranks.
 struct report {
@@ -66,14 +66,14 @@ int main(int argc, char** argv) {
     }
 
     xmask::loss total = own;
-    MPI_Allreduce(MPI_IN_PLACE, &total, 2, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    MPI_Allreduce(MPI_IN_PLACE, &total, 3, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
     gradient *= static_cast<float>(1 / total.weight); // of the mean over the whole
 
     // That is all. What follows brings it to rank 0, which looks at it: a gradient is 0 where it is
     // another rank's.
     const report mine = {own, total};
     std::vector<report> reports(rank == 0 ? count : 0);
-    MPI_Gather(&mine, 4, MPI_DOUBLE, reports.data(), 4, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+    MPI_Gather(&mine, 6, MPI_DOUBLE, reports.data(), 6, MPI_DOUBLE, 0, MPI_COMM_WORLD);
     xt::xtensor<float, 3> gathered = gradient;
     MPI_Reduce(
         gradient.data(), gathered.data(), static_cast<int>(gradient.size()), MPI_FLOAT, MPI_SUM, 0,

@@ -15980,9 +15980,9 @@ R when_nothing_kept(const char* function, std::optional<when_empty> empty) {
 /// What a loss returns, and how it writes its gradient.
 
 namespace xmask::inline XMASK_ABI {
-/// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements,
-/// or the sum of their weights. Losses of parts (micro-batches, ranks) add up to the loss of the
-/// whole.
+/// The sum of a loss over what is kept, the weight that it is of, and the number of elements:
+/// without weights these are equal; with weights, `weight` is their sum. Losses of parts
+/// (micro-batches, ranks) add up to the loss of the whole.
 ///
 ///     xmask::loss total;
 ///     total += xmask::masked_mse(x, y, m);
@@ -15991,15 +15991,27 @@ namespace xmask::inline XMASK_ABI {
 struct loss {
     double sum = 0;
     double weight = 0;
+    double count = 0; ///< how many elements (or positions) count, whatever their weights
 
     /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
     [[nodiscard]] double mean(when_empty empty = when_empty::nan) const {
         return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
     }
 
+    /// sum / count: a weighted loss over the number of elements, not over the sum of their weights,
+    /// as the "mean" of PyTorch's mse_loss and binary_cross_entropy with weights.
+    ///
+    ///     xmask::loss l = xmask::masked_mse(x, y, xmask::weighted(m, weights));
+    ///     double mean = l.mean_by_count();
+    [[nodiscard]] double mean_by_count(when_empty empty = when_empty::nan) const {
+        return count != 0 ? sum / count
+                          : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
+    }
+
     loss& operator+=(const loss& other) noexcept {
         sum += other.sum;
         weight += other.weight;
+        count += other.count;
         return *this;
     }
 
@@ -16235,15 +16247,17 @@ consteval bool takes_registers() {
 template <class F>
 inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
 
-/// A sum of terms of type T and the weight it is of.
+/// A sum of terms of type T, the weight it is of, and the number of terms.
 template <class T, class Sum = sum_t<T>>
 struct weighted_sum {
     Sum sum = 0;
     double weight = 0;
+    double count = 0;
 
     weighted_sum& operator+=(const weighted_sum& other) noexcept {
         sum += other.sum;
         weight += other.weight;
+        count += other.count;
         return *this;
     }
 };
@@ -16262,11 +16276,11 @@ public:
     void add_count(std::size_t count) noexcept { m_count += count; }
 
     [[nodiscard]] weighted_sum<T, Sum> total() const noexcept {
-        const auto weight = static_cast<double>(m_count);
+        const auto count = static_cast<double>(m_count);
         if constexpr (sums_in_registers<T>) {
-            return {m_scalars + m_registers.total(), weight};
+            return {m_scalars + m_registers.total(), count, count};
         } else {
-            return {m_scalars, weight};
+            return {m_scalars, count, count};
         }
     }
 
@@ -16703,7 +16717,7 @@ concept element_function = requires(const F& f, const T& x) {
 namespace detail {
 template <class T>
 loss to_loss(const weighted_sum<T>& total) noexcept {
-    return {static_cast<double>(total.sum), total.weight};
+    return {static_cast<double>(total.sum), total.weight, total.count};
 }
 
 template <class E>
@@ -16975,8 +16989,8 @@ loss masked_loss(
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge
-/// loss.
+/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss,
+/// hinge embedding loss, soft margin loss.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -17119,6 +17133,43 @@ struct hinge_loss {
     }
 };
 
+/// p where t is 1, max(0, margin - p) where t is -1.
+struct hinge_embedding_loss {
+    double margin = 1;
+
+    void check(const char* name) const {
+        detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
+    }
+
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        const V zero(0);
+        const V short_of = constant<V>(margin) - p;
+        const V far = xsimd::select(short_of < zero, zero, short_of);
+        return xsimd::select(t != V(1), far, zero) + xsimd::select(t != V(-1), p, zero);
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        const V zero(0);
+        const V far = xsimd::select(constant<V>(margin) - p >= zero, V(-1), zero);
+        return xsimd::select(t != V(1), far, zero) + xsimd::select(t != V(-1), V(1), zero);
+    }
+};
+
+/// log(1 + exp(-t p)), t being -1 or 1.
+struct soft_margin_loss {
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        return detail::logistic<V>(t * p).log_of_yes;
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return -t * detail::logistic<V>(t * p).no;
+    }
+};
+
 /// Binary cross entropy of probabilities, as PyTorch's binary_cross_entropy: -(t log p + (1 - t)
 /// log(1 - p)), the logarithms being at least -100; gradient (p - t) / max(p (1 - p), 1e-12).
 /// Probabilities outside of [0, 1] give NaN. With logits at hand, masked_bce_with_logits is more
@@ -17152,6 +17203,21 @@ inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits(
 ///
 ///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
 inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
+
+/// The hinge embedding loss of distances p, as PyTorch's hinge_embedding_loss: p where the target is
+/// 1 (alike), max(0, margin - p) where the target is -1 (unlike); of another target, both. The
+/// gradient of the latter is -1 where p is the margin itself. Options: margin = 1. element_loss says
+/// what the arguments are.
+///
+///     double mean = xmask::masked_hinge_embedding(distances, 2.f * label - 1.f, m, {.margin = 2}).mean();
+inline constexpr element_loss<hinge_embedding_loss> masked_hinge_embedding("masked_hinge_embedding"
+);
+
+/// The soft margin loss log(1 + exp(-t p)), as PyTorch's soft_margin_loss, computed so that nothing
+/// overflows; targets are -1 and 1. element_loss says what the arguments are.
+///
+///     double mean = xmask::masked_soft_margin(scores, 2.f * label - 1.f, m).mean();
+inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_margin");
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/cross_entropy.hpp ====
@@ -19158,7 +19224,7 @@ loss sum_of_entropies(
             const double value = hard * own * (log_sum - logit) +
                                  entropy.smoothing(position, log_sum, line) +
                                  options.z_loss * log_sum * log_sum;
-            const loss one{weight * value, weight * own};
+            const loss one{weight * value, weight * own, 1};
             visit(position, one);
             sum += one;
             if constexpr (wants_gradient<G>) {
@@ -19238,7 +19304,7 @@ loss sum_of_likelihoods(
             const auto target = static_cast<std::size_t>(at);
             const double own = weight * class_weight(options.class_weights, target);
             // Before its place is written: the gradient may be the prediction's own memory.
-            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own};
+            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own, 1};
             visit(position, one);
             sum += one;
             if constexpr (wants_gradient<G>) {

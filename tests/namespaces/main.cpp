@@ -164,6 +164,8 @@ TEST_CASE(
     REQUIRE(masked_bce_with_logits(x, t, m, bce_with_logits_loss{.pos_weight = 2}).sum > 0.);
     REQUIRE(masked_focal_with_logits(x, t, m, focal_with_logits_loss{.gamma = 1}).sum > 0.);
     REQUIRE(masked_hinge(x, t, m, hinge_loss{.margin = 2}).sum == 2. + 0. + 6.);
+    REQUIRE(masked_hinge_embedding(x, t, m, hinge_embedding_loss{.margin = 2}).count > 0.);
+    REQUIRE(masked_soft_margin(x, t, m, soft_margin_loss()).sum > 0.);
     REQUIRE(masked_kl_div(x, t, m, kl_div_loss{.log_target = false}).sum == 1.);
     REQUIRE(masked_poisson_nll(x, t, m, poisson_nll_loss{.full = false}).sum > 0.);
     REQUIRE(masked_loss(mse_loss(), x, t, m).sum == 30.);

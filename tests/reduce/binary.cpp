@@ -69,6 +69,60 @@ TEMPLATE_TEST_CASE("masked_hinge is 0 beyond the margin", "[binary]", float, dou
     }
 }
 
+namespace {
+/// Targets of -1 and 1, and some others.
+template <class T>
+auto signed_targets() {
+    return [](const losses::shape_t& shape) {
+        auto [p, t] = losses::logit_operands<T>()(shape);
+        return std::pair(p, xt::xarray<T>(T(2) * t - T(1)));
+    };
+}
+} // namespace
+
+TEMPLATE_TEST_CASE(
+    "masked_hinge_embedding is PyTorch's hinge_embedding_loss", "[binary]", float, double
+) {
+    for (const double margin : {1., 0.25, -1.}) {
+        losses::require_naive<TestType>(
+            xmask::masked_hinge_embedding, xmask::hinge_embedding_loss{.margin = margin},
+            signed_targets<TestType>(),
+            [&](real p, real t) {
+                return (t != 1 ? std::max(0., margin - p) : 0) + (t != -1 ? p : 0);
+            },
+            [&](real p, real t) { return (t != 1 && p <= margin ? -1. : 0.) + (t != -1 ? 1. : 0.); }
+        );
+    }
+    const xt::xarray<TestType> p = {0.5, 0.5, 1, 1, 3, 3};
+    const xt::xarray<TestType> t = {1, -1, 1, -1, 1, -1};
+    const xmask::bitmask all = xmask::keep_all(6);
+    xt::xarray<TestType> gradient;
+    const xt::xarray<TestType> each = xmask::masked_hinge_embedding.each(p, t, all);
+    xmask::masked_hinge_embedding(p, t, all, gradient);
+    REQUIRE(oracle::elements(each) == std::vector<TestType>{0.5, 0.5, 1, 0, 3, 0});
+    // At the margin PyTorch's clamp_min lets the gradient through.
+    REQUIRE(oracle::elements(gradient) == std::vector<TestType>{1, -1, 1, -1, 1, 0});
+}
+
+TEMPLATE_TEST_CASE(
+    "masked_soft_margin is PyTorch's soft_margin_loss and overflows nowhere", "[binary]", float,
+    double
+) {
+    losses::require_naive<TestType>(
+        xmask::masked_soft_margin, xmask::soft_margin_loss(), signed_targets<TestType>(),
+        [](real p, real t) { return std::log1p(std::exp(-t * p)); },
+        [](real p, real t) { return -t / (1 + std::exp(t * p)); }
+    );
+    const xt::xarray<TestType> p = {-10000, 10000, -10000, 10000};
+    const xt::xarray<TestType> t = {1, 1, -1, -1};
+    const xmask::bitmask all = xmask::keep_all(4);
+    xt::xarray<TestType> gradient;
+    const xt::xarray<TestType> each = xmask::masked_soft_margin.each(p, t, all);
+    xmask::masked_soft_margin(p, t, all, gradient);
+    REQUIRE(oracle::elements(each) == std::vector<TestType>{10000, 0, 0, 10000});
+    REQUIRE(oracle::elements(gradient) == std::vector<TestType>{-1, 0, 0, 1});
+}
+
 TEST_CASE("bce, bce_with_logits and hinge agree with PyTorch", "[binary]") {
     losses::require_reference(xmask::masked_bce, "bce", xmask::bce_loss());
     losses::require_reference(
@@ -109,6 +163,9 @@ TEST_CASE("bce_with_logits and hinge refuse impossible options", "[binary]") {
     for (const double bad : {-infinity, infinity, nan}) {
         REQUIRE_THROWS_AS(
             xmask::masked_hinge(x, x, all, {.margin = bad}, gradient), std::invalid_argument
+        );
+        REQUIRE_THROWS_AS(
+            xmask::masked_hinge_embedding(x, x, all, {.margin = bad}), std::invalid_argument
         );
     }
     REQUIRE_THROWS_MATCHES(

@@ -50,6 +50,44 @@ TEST_CASE("The mean of nothing is what one asks for", "[loss]") {
     REQUIRE(something.mean(when_empty::raise) == 1.5);
 }
 
+TEST_CASE("The mean of a weighted loss over the number of elements", "[loss]") {
+    using xmask::when_empty;
+    const auto p = oracle::random<double>({4, 70}, 1);
+    const auto t = oracle::random<double>({4, 70}, 2);
+    const auto kept = oracle::random<bool>({4, 70}, 3);
+    const auto m = xmask::keep_where(kept);
+    const xt::xarray<double> weights = oracle::random<double>({4, 70}, 4) + 2.5;
+    double sum = 0;
+    double of_all = 0;
+    double count = 0;
+    for (std::size_t i = 0; i < p.size(); ++i) {
+        const double term = weights.flat(i) * std::pow(p.flat(i) - t.flat(i), 2);
+        of_all += term;
+        sum += kept.flat(i) ? term : 0;
+        count += kept.flat(i);
+    }
+    const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-13 * std::abs(b); };
+    // The mean that PyTorch's mse_loss gives with weights.
+    const auto whole = xmask::masked_mse(p, t, weights);
+    REQUIRE(whole.count == 280);
+    REQUIRE(near(whole.mean_by_count(), of_all / 280));
+    xt::xarray<double> gradient;
+    for (const auto& l :
+         {xmask::masked_mse(p, t, xmask::weighted(m, weights)),
+          xmask::masked_mse(p, t, xmask::weighted(m, weights), gradient)}) {
+        REQUIRE(l.count == count);
+        REQUIRE(near(l.mean_by_count(), sum / count));
+        REQUIRE(!near(l.mean(), l.mean_by_count()));
+        REQUIRE((l + whole).count == count + 280);
+    }
+    const auto plain = xmask::masked_mse(p, t, m);
+    REQUIRE(plain.count == plain.weight);
+    REQUIRE(plain.mean_by_count() == plain.mean());
+    REQUIRE(std::isnan(xmask::loss().mean_by_count()));
+    REQUIRE(xmask::loss().mean_by_count(when_empty::zero) == 0.);
+    REQUIRE_THROWS_AS(xmask::loss().mean_by_count(when_empty::raise), std::domain_error);
+}
+
 TEST_CASE("A gradient goes into any container", "[loss]") {
     const auto p = oracle::random<double>({4, 70}, 1);
     const auto t = oracle::random<double>({4, 70}, 2);

@@ -96,6 +96,8 @@ TEST_CASE("What is dropped is never seen by losses of doubles", "[unseen]") {
     require_unseen<double>(xmask::masked_mae);
     require_unseen<double>(xmask::masked_smooth_l1);
     require_unseen<double>(xmask::masked_hinge);
+    require_unseen<double>(xmask::masked_hinge_embedding);
+    require_unseen<double>(xmask::masked_soft_margin);
     require_unseen<double>(own_loss::masked_charbonnier);
     require_unseen<double>(xmask::element_loss<own_loss::pinball_loss>("masked_pinball"));
 }

@@ -11,8 +11,8 @@
 #include "element_loss.hpp"
 
 /// @file
-/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge
-/// loss.
+/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss,
+/// hinge embedding loss, soft margin loss.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -155,6 +155,43 @@ struct hinge_loss {
     }
 };
 
+/// p where t is 1, max(0, margin - p) where t is -1.
+struct hinge_embedding_loss {
+    double margin = 1;
+
+    void check(const char* name) const {
+        detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
+    }
+
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        const V zero(0);
+        const V short_of = constant<V>(margin) - p;
+        const V far = xsimd::select(short_of < zero, zero, short_of);
+        return xsimd::select(t != V(1), far, zero) + xsimd::select(t != V(-1), p, zero);
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        const V zero(0);
+        const V far = xsimd::select(constant<V>(margin) - p >= zero, V(-1), zero);
+        return xsimd::select(t != V(1), far, zero) + xsimd::select(t != V(-1), V(1), zero);
+    }
+};
+
+/// log(1 + exp(-t p)), t being -1 or 1.
+struct soft_margin_loss {
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        return detail::logistic<V>(t * p).log_of_yes;
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return -t * detail::logistic<V>(t * p).no;
+    }
+};
+
 /// Binary cross entropy of probabilities, as PyTorch's binary_cross_entropy: -(t log p + (1 - t)
 /// log(1 - p)), the logarithms being at least -100; gradient (p - t) / max(p (1 - p), 1e-12).
 /// Probabilities outside of [0, 1] give NaN. With logits at hand, masked_bce_with_logits is more
@@ -188,4 +225,19 @@ inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits(
 ///
 ///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
 inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
+
+/// The hinge embedding loss of distances p, as PyTorch's hinge_embedding_loss: p where the target is
+/// 1 (alike), max(0, margin - p) where the target is -1 (unlike); of another target, both. The
+/// gradient of the latter is -1 where p is the margin itself. Options: margin = 1. element_loss says
+/// what the arguments are.
+///
+///     double mean = xmask::masked_hinge_embedding(distances, 2.f * label - 1.f, m, {.margin = 2}).mean();
+inline constexpr element_loss<hinge_embedding_loss> masked_hinge_embedding("masked_hinge_embedding"
+);
+
+/// The soft margin loss log(1 + exp(-t p)), as PyTorch's soft_margin_loss, computed so that nothing
+/// overflows; targets are -1 and 1. element_loss says what the arguments are.
+///
+///     double mean = xmask::masked_soft_margin(scores, 2.f * label - 1.f, m).mean();
+inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_margin");
 } // namespace xmask::inline XMASK_ABI

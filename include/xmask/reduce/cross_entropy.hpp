@@ -335,7 +335,7 @@ loss sum_of_entropies(
             const double value = hard * own * (log_sum - logit) +
                                  entropy.smoothing(position, log_sum, line) +
                                  options.z_loss * log_sum * log_sum;
-            const loss one{weight * value, weight * own};
+            const loss one{weight * value, weight * own, 1};
             visit(position, one);
             sum += one;
             if constexpr (wants_gradient<G>) {
@@ -415,7 +415,7 @@ loss sum_of_likelihoods(
             const auto target = static_cast<std::size_t>(at);
             const double own = weight * class_weight(options.class_weights, target);
             // Before its place is written: the gradient may be the prediction's own memory.
-            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own};
+            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own, 1};
             visit(position, one);
             sum += one;
             if constexpr (wants_gradient<G>) {

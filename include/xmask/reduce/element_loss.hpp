@@ -30,7 +30,7 @@ concept element_function = requires(const F& f, const T& x) {
 namespace detail {
 template <class T>
 loss to_loss(const weighted_sum<T>& total) noexcept {
-    return {static_cast<double>(total.sum), total.weight};
+    return {static_cast<double>(total.sum), total.weight, total.count};
 }
 
 template <class E>

@@ -67,15 +67,17 @@ consteval bool takes_registers() {
 template <class F>
 inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
 
-/// A sum of terms of type T and the weight it is of.
+/// A sum of terms of type T, the weight it is of, and the number of terms.
 template <class T, class Sum = sum_t<T>>
 struct weighted_sum {
     Sum sum = 0;
     double weight = 0;
+    double count = 0;
 
     weighted_sum& operator+=(const weighted_sum& other) noexcept {
         sum += other.sum;
         weight += other.weight;
+        count += other.count;
         return *this;
     }
 };
@@ -94,11 +96,11 @@ public:
     void add_count(std::size_t count) noexcept { m_count += count; }
 
     [[nodiscard]] weighted_sum<T, Sum> total() const noexcept {
-        const auto weight = static_cast<double>(m_count);
+        const auto count = static_cast<double>(m_count);
         if constexpr (sums_in_registers<T>) {
-            return {m_scalars + m_registers.total(), weight};
+            return {m_scalars + m_registers.total(), count, count};
         } else {
-            return {m_scalars, weight};
+            return {m_scalars, count, count};
         }
     }
 

@@ -12,9 +12,9 @@
 /// What a loss returns, and how it writes its gradient.
 
 namespace xmask::inline XMASK_ABI {
-/// The sum of a loss over what is kept, and the weight that it is of: the number of kept elements,
-/// or the sum of their weights. Losses of parts (micro-batches, ranks) add up to the loss of the
-/// whole.
+/// The sum of a loss over what is kept, the weight that it is of, and the number of elements:
+/// without weights these are equal; with weights, `weight` is their sum. Losses of parts
+/// (micro-batches, ranks) add up to the loss of the whole.
 ///
 ///     xmask::loss total;
 ///     total += xmask::masked_mse(x, y, m);
@@ -23,15 +23,27 @@ namespace xmask::inline XMASK_ABI {
 struct loss {
     double sum = 0;
     double weight = 0;
+    double count = 0; ///< how many elements (or positions) count, whatever their weights
 
     /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
     [[nodiscard]] double mean(when_empty empty = when_empty::nan) const {
         return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
     }
 
+    /// sum / count: a weighted loss over the number of elements, not over the sum of their weights,
+    /// as the "mean" of PyTorch's mse_loss and binary_cross_entropy with weights.
+    ///
+    ///     xmask::loss l = xmask::masked_mse(x, y, xmask::weighted(m, weights));
+    ///     double mean = l.mean_by_count();
+    [[nodiscard]] double mean_by_count(when_empty empty = when_empty::nan) const {
+        return count != 0 ? sum / count
+                          : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
+    }
+
     loss& operator+=(const loss& other) noexcept {
         sum += other.sum;
         weight += other.weight;
+        count += other.count;
         return *this;
     }
 
