@@ -1086,11 +1086,13 @@ void require_each_option(
 #include <xtensor/containers/xtensor.hpp>
 #include <xtensor/core/xeval.hpp>
 #include <xtensor/core/xfunction.hpp>
+#include <xtensor/core/xmath.hpp>
 #include <xtensor/core/xnoalias.hpp>
 #else
 #include <xtensor/xarray.hpp>
 #include <xtensor/xeval.hpp>
 #include <xtensor/xfunction.hpp>
+#include <xtensor/xmath.hpp>
 #include <xtensor/xnoalias.hpp>
 #include <xtensor/xtensor.hpp>
 #endif
@@ -2007,6 +2009,132 @@ private:
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/core/functor.hpp ====
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// The functors of xtensor's lazy functions, as rows call them. xtensor calls simd_apply only where
+/// XTENSOR_USE_XSIMD is defined, and without it some of them do not compile for registers, or take
+/// one decision for a whole register.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A functor that is called for each element.
+template <class F>
+class by_element {
+public:
+    explicit by_element(const F& f) : m_function(f) {}
+
+    template <class... T>
+    XMASK_INLINE auto operator()(const T&... x) const {
+        return m_function(x...);
+    }
+
+private:
+    F m_function;
+};
+
+/// xtensor's functor, whose choice between registers is xsimd's.
+struct largest_of_two : xt::math::maximum<void> {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& a, const B& b) const {
+        return xsimd::select(a > b, a, b);
+    }
+};
+
+struct smallest_of_two : xt::math::minimum<void> {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& a, const B& b) const {
+        return xsimd::select(a < b, a, b);
+    }
+};
+
+struct clipped : xt::math::clamp_fun {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x, const B& low, const B& high) const {
+        return xsimd::select(x < low, low, xsimd::select(high < x, high, x));
+    }
+};
+
+/// Whether a lambda with one argument is that of xt::square or xt::cube, in an expression whose
+/// closure is CT.
+template <class F, class CT>
+concept power_lambda =
+    []<class... E>(std::type_identity<E>...) {
+        return (
+            (std::same_as<xt::xfunction<F, CT>, decltype(xt::square(std::declval<E>()))> ||
+             std::same_as<xt::xfunction<F, CT>, decltype(xt::cube(std::declval<E>()))>) ||
+            ...
+        );
+    }(std::type_identity<CT>(),
+      std::type_identity<std::remove_const_t<std::remove_reference_t<CT>>&>());
+
+template <class F, class... G>
+concept any_of = (std::same_as<F, G> || ...);
+
+/// Functions whose results in registers are far from those of the standard library for some
+/// arguments: where one is NaN, infinite or large, or where a result is tiny.
+template <class F>
+concept rough_in_registers = any_of<
+    F, xt::math::fmax_fun, xt::math::fmin_fun, xt::math::fmod_fun, xt::math::remainder_fun,
+    xt::math::hypot_fun, xt::math::acosh_fun, xt::math::erfc_fun, xt::math::tgamma_fun,
+    xt::math::lgamma_fun>;
+
+/// How rows call the functor of xt::xfunction<F, CT...>.
+template <class F, class... CT>
+struct row_functor {
+    static decltype(auto) of(const F& f) {
+        if constexpr (rough_in_registers<F>) {
+            return by_element<F>(f);
+        } else {
+            return (f);
+        }
+    }
+};
+
+template <class T, class... CT>
+struct row_functor<xt::math::maximum<T>, CT...> {
+    static largest_of_two of(const xt::math::maximum<T>& /*f*/) { return {}; }
+};
+
+template <class T, class... CT>
+struct row_functor<xt::math::minimum<T>, CT...> {
+    static smallest_of_two of(const xt::math::minimum<T>& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::math::clamp_fun, CT...> {
+    static clipped of(const xt::math::clamp_fun& /*f*/) { return {}; }
+};
+
+#if !defined(XTENSOR_USE_XSIMD)
+/// A lambda that states no return type cannot be asked whether it takes registers. xtensor asks
+/// only with XTENSOR_USE_XSIMD; without, it must not be asked here either.
+template <class F, class... CT>
+struct row_functor<xt::detail::lambda_adapt<F>, CT...> {
+    using lambda = xt::detail::lambda_adapt<F>;
+
+    static auto of(const lambda& f) {
+        if constexpr (sizeof...(CT) == 1 && (power_lambda<lambda, CT> && ...)) {
+            return f;
+        } else {
+            return by_element<lambda>(f);
+        }
+    }
+};
+
+template <std::size_t N, class... CT>
+struct row_functor<xt::detail::lambda_adapt<xt::detail::pow_impl<N>>, CT...> {
+    static decltype(auto) of(const xt::detail::lambda_adapt<xt::detail::pow_impl<N>>& f) {
+        return f;
+    }
+};
+#endif
+} // namespace xmask::inline XMASK_ABI::detail
+
 /// @file
 /// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
 ///
@@ -2586,11 +2714,11 @@ template <class F, class... CT>
 struct row_maker<xt::xfunction<F, CT...>> {
     template <class S>
     static auto make(const xt::xfunction<F, CT...>& e, const S& shape) {
-        using functor = typename xt::xfunction<F, CT...>::functor_type;
+        using functor = std::decay_t<decltype(row_functor<F, CT...>::of(e.functor()))>;
         return call_with(
             [&](const auto&... argument) {
                 return function_rows<functor, decltype(make_rows(argument, shape))...>(
-                    e.functor(), make_rows(argument, shape)...
+                    row_functor<F, CT...>::of(e.functor()), make_rows(argument, shape)...
                 );
             },
             e.arguments()

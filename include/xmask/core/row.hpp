@@ -15,6 +15,7 @@
 #include "attributes.hpp"
 #include "buffer.hpp"
 #include "flat.hpp"
+#include "functor.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "word.hpp"
@@ -599,11 +600,11 @@ template <class F, class... CT>
 struct row_maker<xt::xfunction<F, CT...>> {
     template <class S>
     static auto make(const xt::xfunction<F, CT...>& e, const S& shape) {
-        using functor = typename xt::xfunction<F, CT...>::functor_type;
+        using functor = std::decay_t<decltype(row_functor<F, CT...>::of(e.functor()))>;
         return call_with(
             [&](const auto&... argument) {
                 return function_rows<functor, decltype(make_rows(argument, shape))...>(
-                    e.functor(), make_rows(argument, shape)...
+                    row_functor<F, CT...>::of(e.functor()), make_rows(argument, shape)...
                 );
             },
             e.arguments()

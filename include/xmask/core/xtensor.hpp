@@ -10,11 +10,13 @@
 #include <xtensor/containers/xtensor.hpp>
 #include <xtensor/core/xeval.hpp>
 #include <xtensor/core/xfunction.hpp>
+#include <xtensor/core/xmath.hpp>
 #include <xtensor/core/xnoalias.hpp>
 #else
 #include <xtensor/xarray.hpp>
 #include <xtensor/xeval.hpp>
 #include <xtensor/xfunction.hpp>
+#include <xtensor/xmath.hpp>
 #include <xtensor/xnoalias.hpp>
 #include <xtensor/xtensor.hpp>
 #endif
