@@ -113,22 +113,24 @@ TEST_CASE("shapes gain an axis, and come from numbers, lists and containers", "[
         extents expected(shape);
         expected.push_back(9);
         REQUIRE(detail::equal_shapes(longer, expected));
-        REQUIRE(detail::equal_shapes(detail::to_shape(shape), shape));
+        REQUIRE(detail::equal_shapes(detail::to_shape("test", shape), shape));
     }
     // The rank stays known at compile time where it was.
     STATIC_REQUIRE(std::is_same_v<
                    decltype(detail::append_axis(std::array<int, 2>{}, 1)),
                    std::array<std::size_t, 3>>);
     STATIC_REQUIRE(std::is_same_v<
-                   decltype(detail::to_shape(std::array<int, 2>{})), std::array<std::size_t, 2>>);
-    STATIC_REQUIRE(std::is_same_v<decltype(detail::to_shape(3)), std::array<std::size_t, 1>>);
+                   decltype(detail::to_shape("test", std::array<int, 2>{})),
+                   std::array<std::size_t, 2>>);
+    STATIC_REQUIRE(std::is_same_v<
+                   decltype(detail::to_shape("test", 3)), std::array<std::size_t, 1>>);
     REQUIRE(detail::equal_shapes(detail::append_axis(xt::fixed_shape<2, 3>(), 4), extents{2, 3, 4})
     );
-    REQUIRE(detail::equal_shapes(detail::to_shape(xt::fixed_shape<2, 3>()), extents{2, 3}));
+    REQUIRE(detail::equal_shapes(detail::to_shape("test", xt::fixed_shape<2, 3>()), extents{2, 3}));
     REQUIRE(detail::equal_shapes(
-        detail::to_shape(std::initializer_list<std::size_t>{2, 3}), extents{2, 3}
+        detail::to_shape("test", std::initializer_list<std::size_t>{2, 3}), extents{2, 3}
     ));
-    REQUIRE(detail::to_shape(3)[0] == 3);
+    REQUIRE(detail::to_shape("test", 3)[0] == 3);
 }
 
 TEST_CASE("row offsets are the sums of index times stride", "[shape]") {

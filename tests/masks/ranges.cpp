@@ -87,7 +87,14 @@ TEST_CASE("packed batches are padded, and their tokens know their sequence", "[r
         xmask::keep_packed({0, 5, 4}, 9),
         "xmask::keep_packed: cumulative length 4 at position 2 is below the one before it, 5"
     );
-    REQUIRE_THROWS_AS(xmask::keep_packed({1, 5}, 9), std::invalid_argument);
+    REQUIRE_THROWS_WITH(
+        xmask::keep_packed({1, 2}, 4),
+        "xmask::keep_packed: cumulative length 1 at position 0; expected 0"
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::segment_ids({-1, 2}),
+        "xmask::segment_ids: cumulative length -1 at position 0; expected 0"
+    );
     REQUIRE_THROWS_AS(xmask::segment_ids(std::vector<int>()), std::invalid_argument);
     REQUIRE_THROWS_WITH(
         xmask::keep_packed({0, 2, 9}, 4),

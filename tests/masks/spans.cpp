@@ -101,6 +101,10 @@ TEST_CASE("Every way to ask for spans gives the same bits", "[spans]") {
     for (const std::size_t n : {1u, 63u, 64u, 65u, 130u, 1000u}) {
         for (std::size_t k = 0; k < all.size(); ++k) {
             CAPTURE(n, k);
+            if (!all[k].exact && all[k].length.shortest() > n) {
+                REQUIRE_THROWS_AS(xmask::keep_spans({3, n}, all[k], 17), std::invalid_argument);
+                continue;
+            }
             const auto m = xmask::keep_spans({3, n}, all[k], 17);
             oracle::require_words(m, chance::one_by_one(m));
             chance::require_any_order(m);
@@ -295,6 +299,32 @@ TEST_CASE("Spans that do not fit are refused where it is known", "[spans]") {
         xmask::keep_spans(20, {.fraction = 0.5, .count = 11, .exact = true}, 1),
         "xmask::keep_spans: 11 spans that hold 10 columns, with 1 between them, do not fit into rows of 20"
     );
+    // However few are wanted, and whatever is drawn, none fits.
+    REQUIRE_THROWS_WITH(
+        xmask::keep_spans(5, {.fraction = 0.01, .length = 10}, 1),
+        "xmask::keep_spans: 1 spans of 10 columns, with 1 between them, do not fit into rows of 5"
+    );
+    REQUIRE_THROWS_AS(
+        xmask::keep_spans(5, {.fraction = 0.5, .length = random_length::uniform(6, 9)}, 1),
+        std::invalid_argument
+    );
+    REQUIRE_THROWS_AS(
+        xmask::keep_spans({3, 3}, 5, {.fraction = 0.5, .length = 6}, 1), std::invalid_argument
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::keep_spans(
+            40, {.fraction = 1, .length = random_length::uniform(2, 3), .min_space = 9}, 1
+        ),
+        "xmask::keep_spans: 16 spans of 2 or more columns, with 9 between them, do not fit into rows of 40"
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::keep_spans(20, {.fraction = 0.5, .count = 0, .exact = true}, 1),
+        "xmask::keep_spans: 0 spans that hold 10 columns, with 1 between them, do not fit into rows of 20"
+    );
+    REQUIRE_FALSE(xmask::any_kept(xmask::keep_spans(5, {.fraction = 0, .length = 10}, 1)));
+    REQUIRE(xmask::keep_spans({3, 0}, {.fraction = 0.5, .length = 10}, 1).size() == 0);
+    REQUIRE_FALSE(xmask::any_kept(xmask::keep_spans(5, {.count = 0, .length = 10}, 1)));
+    REQUIRE_NOTHROW(xmask::keep_spans(0, {.fraction = 0.5, .count = 0, .exact = true}, 1));
     // Rounded up at random, or drawn long, they are fewer.
     REQUIRE(
         xmask::count_kept(xmask::keep_spans({20, 15}, {.fraction = 1, .length = 10}, 1)) == 200

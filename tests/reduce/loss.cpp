@@ -177,6 +177,9 @@ TEST_CASE("A gradient goes into any container", "[loss]") {
         REQUIRE_THROWS_AS(
             xmask::masked_mse(p, t, m, xmask::scaled(view, 2.)), std::invalid_argument
         );
+        REQUIRE_THROWS_WITH(
+            xmask::scaled(view, std::nan("")), "xmask::scaled: factor nan; expected a number"
+        );
         REQUIRE(xt::all(xt::equal(wide, 1.)));
     }
 }

@@ -149,6 +149,10 @@ TEST_CASE("balanced along other axes", "[weighted]") {
     check(xmask::balanced(m, {1, -1}), {false, true, true});
     check(xmask::balanced(m, {-3, 1, 2}), {true, true, true});
     REQUIRE_THROWS_AS(xmask::balanced(m, 3), std::out_of_range);
+    REQUIRE_THROWS_WITH(
+        xmask::balanced(xmask::keep_lengths({1, 2}, 3), 2),
+        "xmask::balanced: axis 2 is outside of [-2, 2)"
+    );
     REQUIRE_THROWS_AS(xmask::balanced(m, {1, -2}), std::invalid_argument);
     // Nothing kept: no rows, no mean.
     const auto none =

@@ -56,9 +56,9 @@ const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from) {
 /// Gives what a row's cursor keeps the elements of `from`, in order; returns the place behind them.
 template <class T, class C>
 const T* scatter_row(T* row, std::size_t n, const C& cursor, const T* from) {
-    any_word(
+    walk_stretches(
         cursor, n,
-        [&](std::size_t c, word_t bits) {
+        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
             from = scatter_word(row + c, std::min(word_columns, n - c), bits, from);
             return false;
         },

@@ -83,7 +83,7 @@ public:
     /// one named twice.
     template <class S, axes_argument A>
     kept_axes(const char* function, const S& shape, const A& axes) {
-        require_rank(shape.size());
+        require_rank(function, shape.size());
         if constexpr (std::integral<A>) {
             mark(function, m_reduced, axes, shape.size());
         } else {

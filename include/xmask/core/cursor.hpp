@@ -111,22 +111,28 @@ XMASK_INLINE column_stretch stretch(const C& cursor, std::size_t c) {
 }
 
 /// Calls words(c, count, bits) for the columns of a row of which only words tell, at most 64 at a
-/// time, and whole(range) for those that are known to be kept; in order.
+/// time, and whole(range) for those that are known to be kept; in order, until one says true.
+/// Whether one did.
 template <row_cursor C, class F, class G>
-void walk_stretches(const C& cursor, std::size_t n, F&& words, G&& whole) {
+bool walk_stretches(const C& cursor, std::size_t n, F&& words, G&& whole) {
     for (std::size_t c = 0; c < n;) {
         const column_stretch next = stretch(cursor, c);
         const std::size_t end = std::min(next.end, n);
         if (next.what == column_stretch::kind::kept) {
-            whole(column_range{c, end});
+            if (whole(column_range{c, end})) {
+                return true;
+            }
         } else if (next.what == column_stretch::kind::unknown) {
             for (; c < end; c += word_columns) {
                 const std::size_t count = std::min(word_columns, end - c);
-                words(c, count, cursor.word(c) & first_bits(count));
+                if (words(c, count, cursor.word(c) & first_bits(count))) {
+                    return true;
+                }
             }
         }
         c = end;
     }
+    return false;
 }
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI

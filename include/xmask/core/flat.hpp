@@ -174,12 +174,20 @@ public:
         return m_direct ? m_cursor.word(c) : m_packed.word(c);
     }
 
+    [[nodiscard]] bool kept(std::size_t c) const {
+        return m_direct ? detail::kept(m_cursor, c) : detail::kept(m_packed, c);
+    }
+
     [[nodiscard]] column_range extent() const {
         return m_direct ? m_cursor.extent() : m_packed.extent();
     }
 
     [[nodiscard]] column_range solid() const {
         return m_direct ? detail::solid(m_cursor) : column_range();
+    }
+
+    [[nodiscard]] column_stretch stretch(std::size_t c) const {
+        return m_direct ? detail::stretch(m_cursor, c) : detail::stretch(m_packed, c);
     }
 
     [[nodiscard]] bool has_lanes() const noexcept

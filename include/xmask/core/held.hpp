@@ -81,7 +81,9 @@ constexpr N clamped(T number, N n) noexcept {
 /// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
 /// memory.
 template <class E>
-row_offsets table_offsets(const E& table, std::size_t axes) {
+row_offsets table_offsets(const char* function, const E& table) {
+    const std::size_t axes = table.dimension();
+    require_rank(function, axes + 1);
     return row_offsets(table.shape(), table.strides(), axes);
 }
 } // namespace xmask::inline XMASK_ABI::detail

@@ -268,8 +268,12 @@ public:
     using typename base::inner_shape_type;
     using typename base::size_type;
 
-    explicit mask(Rule rule) noexcept(std::is_nothrow_move_constructible_v<Rule>)
-        : m_rule(std::move(rule)) {}
+    /// Throws std::invalid_argument for a shape of more than 16 axes or 2^63 - 1 elements.
+    explicit mask(Rule rule) : m_rule(std::move(rule)) {
+        if (shape().size() > detail::max_rank || !detail::countable(shape())) [[unlikely]] {
+            detail::require_countable(detail::name_of(m_rule).c_str(), shape());
+        }
+    }
 
     /// Stores another mask, where the rule stores (bitmask b = m).
     template <mask_expression M>

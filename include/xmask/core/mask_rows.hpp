@@ -32,6 +32,7 @@ decltype(auto) rule_rows(const Rule& rule) {
 template <class Rule>
 class held_row {
     using rows = std::decay_t<decltype(std::declval<const Rule&>().rows())>;
+    using cursor = decltype(std::declval<const rows&>().row(0));
 
 public:
     held_row(const Rule& rule, std::size_t r) : m_rows(rule.rows()), m_cursor(m_rows.row(r)) {}
@@ -51,9 +52,21 @@ public:
         return detail::stretch(m_cursor, c);
     }
 
+    [[nodiscard]] bool has_lanes() const noexcept
+        requires requires(const cursor& c) { c.has_lanes(); }
+    {
+        return m_cursor.has_lanes();
+    }
+
+    template <class T>
+        requires lane_cursor<cursor, T>
+    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        return m_cursor.template lanes<T>(c);
+    }
+
 private:
     rows m_rows;
-    decltype(std::declval<const rows&>().row(0)) m_cursor;
+    cursor m_cursor;
 };
 
 /// The cursor of a row whose mask may have one column that stands for all of them.

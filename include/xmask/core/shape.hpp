@@ -23,9 +23,34 @@ using any_shape = xt::dynamic_shape<std::size_t>;
 /// The most axes a tensor may have, more than anybody stacks.
 inline constexpr std::size_t max_rank = 16;
 
-inline void require_rank(std::size_t rank) {
+inline void require_rank(const char* function, std::size_t rank) {
     if (rank > max_rank) [[unlikely]] {
-        throw_invalid("shape", "a tensor of ", rank, " axes; at most ", max_rank, " are supported");
+        throw_invalid(
+            function, "a tensor of ", rank, " axes; at most ", max_rank, " are supported"
+        );
+    }
+}
+
+/// Whether a shape's elements can be numbered: their number fits into a std::ptrdiff_t.
+template <class S>
+constexpr bool countable(const S& shape) noexcept {
+    std::ptrdiff_t elements = 1;
+    bool overflows = false;
+    for (const auto extent : shape) {
+        if (extent == 0) {
+            return true;
+        }
+        overflows |= __builtin_mul_overflow(elements, static_cast<std::size_t>(extent), &elements);
+    }
+    return !overflows;
+}
+
+/// Throws std::invalid_argument for a shape of too many axes or elements.
+template <class S>
+void require_countable(const char* function, const S& shape) {
+    require_rank(function, shape.size());
+    if (!countable(shape)) [[unlikely]] {
+        throw_invalid(function, "shape ", tuple_text(shape), " has more than 2^63 - 1 elements");
     }
 }
 
@@ -72,6 +97,7 @@ constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
 /// shape `to`.
 template <class S, class T>
 void require_broadcast(const char* function, const char* what, const S& from, const T& to) {
+    require_rank(function, to.size());
     if (!broadcasts_to(from, to)) [[unlikely]] {
         throw_invalid(
             function, what, " of shape ", tuple_text(from),
@@ -118,11 +144,22 @@ auto append_axis(const S& shape, std::size_t n) {
     return result;
 }
 
+/// An extent as a builder takes it. Throws std::invalid_argument for one below 0.
+template <class I>
+std::size_t to_extent(const char* function, I extent, std::size_t axis) {
+    if constexpr (std::is_signed_v<I>) {
+        if (extent < 0) [[unlikely]] {
+            throw_invalid(function, "extent ", +extent, " of axis ", axis, "; expected 0 or more");
+        }
+    }
+    return static_cast<std::size_t>(extent);
+}
+
 /// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
 template <class S>
-auto to_shape(const S& shape) {
+auto to_shape(const char* function, const S& shape) {
     if constexpr (std::is_integral_v<S>) {
-        return std::array<std::size_t, 1>{static_cast<std::size_t>(shape)};
+        return to_shape(function, std::array<S, 1>{shape});
     } else {
         auto copy = [&] {
             if constexpr (requires { std::tuple_size<S>::value; }) {
@@ -131,9 +168,13 @@ auto to_shape(const S& shape) {
                 return any_shape(shape.size());
             }
         }();
-        std::transform(shape.begin(), shape.end(), copy.begin(), [](auto extent) {
-            return static_cast<std::size_t>(extent);
-        });
+        std::transform(
+            shape.begin(), shape.end(), copy.begin(),
+            [&, axis = std::size_t(0)](auto extent) mutable {
+                return to_extent(function, extent, axis++);
+            }
+        );
+        require_countable(function, copy);
         return copy;
     }
 }
@@ -150,7 +191,7 @@ public:
     /// and missing axes are broadcast.
     template <class S, class F, class D>
     row_offsets(const S& shape, const F& from, const D& strides) : row_offsets() {
-        require_rank(shape.size());
+        require_rank("shape", shape.size());
         for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
             const auto extent = static_cast<std::size_t>(shape[axis]);
             if (extent == 1) {
@@ -165,7 +206,7 @@ public:
     /// The first `axes` axes of a table, nothing broadcast.
     template <class S, class D>
     row_offsets(const S& shape, const D& strides, std::size_t axes) : row_offsets() {
-        require_rank(axes);
+        require_rank("shape", axes);
         for (std::size_t axis = 0; axis < axes; ++axis) {
             if (shape[axis] != 1) {
                 push(
@@ -236,7 +277,7 @@ private:
 /// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
 template <class S, class F>
 row_offsets row_numbers(const S& shape, const F& from) {
-    require_rank(from.size());
+    require_rank("shape", from.size());
     std::array<std::ptrdiff_t, max_rank> strides;
     std::ptrdiff_t stride = 1;
     for (std::size_t axis = from.size(); axis-- > 0;) {

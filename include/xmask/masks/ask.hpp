@@ -21,42 +21,13 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Calls f(c, bits) for each word of a row's extent, in order, until f says true; a range of
-/// columns that the cursor knows to be kept is handed over at once, as whole(range). Whether f or
-/// whole said true.
-template <row_cursor C, class F, class G>
-bool any_word(const C& cursor, std::size_t n, F&& f, G&& whole) {
-    const column_range kept = cursor.extent();
-    const column_range solid = intersection(detail::solid(cursor), {0, n});
-    const std::size_t end = std::min(kept.end, n);
-    std::size_t c = kept.begin;
-    while (c < end) {
-        if (c >= solid.begin && c < solid.end) {
-            if (whole(column_range{c, solid.end})) {
-                return true;
-            }
-            c = solid.end;
-            continue;
-        }
-        // Up to the solid range, where that comes next.
-        const std::size_t stop =
-            c < solid.begin && solid.size() != 0 ? std::min(end, solid.begin) : end;
-        const std::size_t count = std::min(word_columns, stop - c);
-        if (f(c, cursor.word(c) & first_bits(count))) {
-            return true;
-        }
-        c += count;
-    }
-    return false;
-}
-
-/// How many columns a row keeps; only its extent is looked at.
+/// How many columns a row keeps; words are asked for only where nothing else tells.
 template <row_cursor C>
 std::size_t count_row(const C& cursor, std::size_t n) {
     std::size_t count = 0;
-    any_word(
+    walk_stretches(
         cursor, n,
-        [&](std::size_t /*c*/, word_t bits) {
+        [&](std::size_t /*c*/, std::size_t /*count*/, word_t bits) {
             count += count_bits(bits);
             return false;
         },
@@ -71,8 +42,8 @@ std::size_t count_row(const C& cursor, std::size_t n) {
 /// Whether a row keeps anything.
 template <row_cursor C>
 bool any_in_row(const C& cursor, std::size_t n) {
-    return any_word(
-        cursor, n, [](std::size_t /*c*/, word_t bits) { return bits != 0; },
+    return walk_stretches(
+        cursor, n, [](std::size_t /*c*/, std::size_t /*count*/, word_t bits) { return bits != 0; },
         [](column_range) { return true; }
     );
 }
@@ -109,9 +80,9 @@ std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
             *at += count_row(cursor, n);
             continue;
         }
-        any_word(
+        walk_stretches(
             cursor, n,
-            [&](std::size_t c, word_t bits) {
+            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
                 for (; bits != 0; bits &= bits - 1) {
                     ++at[c + lowest_bit(bits)];
                 }
@@ -157,9 +128,9 @@ xt::xarray<T> ask_rows(const M& m, F&& f) {
 template <row_cursor C>
 std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
     std::size_t first = n;
-    const bool any = any_word(
+    const bool any = walk_stretches(
         cursor, n,
-        [&](std::size_t c, word_t bits) {
+        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
             first = bits != 0 ? c + lowest_bit(bits) : n;
             return bits != 0;
         },
@@ -171,13 +142,11 @@ std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
     return any ? static_cast<std::ptrdiff_t>(first) : -1;
 }
 
-/// The last column that a row keeps, or -1: backwards from the extent's end, word by word.
+/// The last column of a range that a row keeps, or -1.
 template <row_cursor C>
-std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
-    const column_range kept = cursor.extent();
-    std::size_t end = std::min(kept.end, n);
-    while (end > kept.begin) {
-        const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
+std::ptrdiff_t last_in_words(const C& cursor, column_range range) {
+    for (std::size_t end = range.end; end > range.begin;) {
+        const std::size_t c = end - range.begin > word_columns ? end - word_columns : range.begin;
         const word_t bits = cursor.word(c) & first_bits(end - c);
         if (bits != 0) {
             return static_cast<std::ptrdiff_t>(
@@ -187,6 +156,24 @@ std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
         end = c;
     }
     return -1;
+}
+
+/// The last column that a row keeps, or -1: backwards, word by word, in those parts of the row that
+/// only words tell of.
+template <row_cursor C>
+std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
+    std::ptrdiff_t last = -1;
+    for (std::size_t c = 0; c < n;) {
+        const column_stretch next = stretch(cursor, c);
+        const std::size_t end = std::min(next.end, n);
+        if (next.what == column_stretch::kind::kept) {
+            last = static_cast<std::ptrdiff_t>(end) - 1;
+        } else if (next.what == column_stretch::kind::unknown) {
+            last = std::max(last, last_in_words(cursor, {c, end}));
+        }
+        c = end;
+    }
+    return last;
 }
 
 /// The longest runs of kept columns in a row, in order.
@@ -200,9 +187,9 @@ std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
         }
         runs.push_back({begin, end});
     };
-    any_word(
+    walk_stretches(
         cursor, n,
-        [&](std::size_t c, word_t bits) {
+        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
             while (bits != 0) {
                 const std::size_t begin = lowest_bit(bits);
                 const word_t holes = ~bits & ~first_bits(begin);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -55,10 +56,10 @@ public:
     explicit bitmask_rule(const M& mask)
         : m_shape(mask.shape().begin(), mask.shape().end())
         , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
-        , m_words(rows_of(m_shape) * m_row_words) {
+        , m_words(word_count()) {
         const mask_rows<M> rows(mask, m_shape);
         word_t* to = m_words.data();
-        for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
+        for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r) {
             const auto cursor = rows.row(r);
             for (std::size_t w = 0; w < m_row_words; ++w) {
                 *to++ = cursor.word(w * word_columns);
@@ -142,6 +143,15 @@ private:
         m_shape = std::exchange(other.m_shape, any_shape{0});
         m_row_words = std::exchange(other.m_row_words, 0);
         m_words = std::exchange(other.m_words, {});
+    }
+
+    /// Throws std::invalid_argument for more bytes than there can be.
+    [[nodiscard]] std::size_t word_count() const {
+        const std::array<std::size_t, 3> bytes = {rows_of(m_shape), m_row_words, sizeof(word_t)};
+        if (!countable(bytes)) [[unlikely]] {
+            throw_invalid(name, "shape ", tuple_text(m_shape), " takes more than 2^63 - 1 bytes");
+        }
+        return m_row_words == 0 ? 0 : rows_of(m_shape) * m_row_words;
     }
 
     any_shape m_shape;

@@ -204,7 +204,7 @@ private:
 
 template <class S>
 auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_blocks", shape);
     const patch_grid grid("keep_blocks", owned, options.patch_height, options.patch_width);
     block_plan plan("keep_blocks", grid, std::move(options), seed);
     return mask(blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));

@@ -286,7 +286,25 @@ public:
 
     [[nodiscard]] bool kept(std::size_t c) const { return !detail::kept(m_cursor, c); }
 
-    [[nodiscard]] column_range extent() const { return {0, m_columns}; }
+    /// What is left of the row by a range at one of its ends in which all are dropped.
+    [[nodiscard]] column_range extent() const {
+        const column_range dropped = detail::solid(m_cursor);
+        if (dropped.size() != 0 && dropped.begin == 0) {
+            return {std::min(dropped.end, m_columns), m_columns};
+        }
+        return {0, dropped.size() != 0 && dropped.end >= m_columns ? dropped.begin : m_columns};
+    }
+
+    /// The longer of the two ranges around all that may be dropped.
+    [[nodiscard]] column_range solid() const {
+        const column_range dropped = m_cursor.extent();
+        if (dropped.size() == 0) {
+            return {0, m_columns};
+        }
+        const std::size_t end = std::min(dropped.end, m_columns);
+        return dropped.begin > m_columns - end ? column_range{0, dropped.begin}
+                                               : column_range{end, m_columns};
+    }
 
     [[nodiscard]] bool has_lanes() const noexcept
         requires requires(const C& cursor) { cursor.has_lanes(); }
@@ -387,10 +405,11 @@ template <class CTM>
 class unsqueeze_rule {
     using mask_type = std::decay_t<CTM>;
     using rows_type = mask_rows<mask_type>;
+    using cursor_type = typename rows_type::cursor;
 
     class column_cursor {
     public:
-        column_cursor(typename rows_type::cursor cursor, std::size_t column, bool whole_row)
+        column_cursor(cursor_type cursor, std::size_t column, bool whole_row)
             : m_cursor(std::move(cursor)), m_column(column), m_whole_row(whole_row) {}
 
         [[nodiscard]] word_t word(std::size_t c) const {
@@ -413,8 +432,20 @@ class unsqueeze_rule {
             return m_whole_row ? m_cursor.stretch(c) : stretch_of(extent(), {}, c);
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const cursor_type& cursor) { cursor.has_lanes(); }
+        {
+            return m_whole_row && m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<cursor_type, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+            return m_cursor.template lanes<T>(c);
+        }
+
     private:
-        typename rows_type::cursor m_cursor;
+        cursor_type m_cursor;
         std::size_t m_column;
         bool m_whole_row;
     };
@@ -428,6 +459,13 @@ class unsqueeze_rule {
             return m_whole_row ? column_cursor(m_rows.row(r), 0, true)
                                : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
         }
+
+        [[nodiscard]] bool one_row() const noexcept { return m_whole_row && m_rows.one_row(); }
+
+        [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+
+        /// The elements lie end to end as they did.
+        XMASK_INLINE auto flat() const { return m_rows.flat(); }
 
     private:
         rows_type m_rows;
@@ -534,6 +572,8 @@ public:
         return shift_cursor<typename Rows::cursor>(m_rows.row(r), m_by, m_columns);
     }
 
+    [[nodiscard]] bool one_row() const noexcept { return m_rows.one_row(); }
+
 private:
     Rows m_rows;
     std::ptrdiff_t m_by;
@@ -620,7 +660,7 @@ private:
 
 template <class S>
 auto make_constant(const S& shape, bool kept) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape(kept ? "keep_all" : "keep_none", shape);
     return mask(constant_rule<decltype(owned)>(std::move(owned), kept));
 }
 } // namespace detail

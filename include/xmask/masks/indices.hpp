@@ -272,7 +272,7 @@ template <class I, class S>
 auto make_indices(const char* name, I&& indices, const S& shape) {
     if constexpr (require_indices<I>()) {
         decltype(auto) table = hold(std::forward<I>(indices));
-        auto owned = to_shape(shape);
+        auto owned = to_shape(name, shape);
         return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
     }
 }
@@ -295,7 +295,7 @@ auto make_points(const char* name, P&& points, const S& shape) {
     );
     if constexpr (integers) {
         decltype(auto) table = hold(std::forward<P>(points));
-        auto owned = to_shape(shape);
+        auto owned = to_shape(name, shape);
         return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
     }
 }
@@ -349,7 +349,7 @@ auto keep_points(P&& points, std::initializer_list<std::size_t> shape) {
 
 template <std::integral T, class S>
 auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
-    const auto owned = detail::to_shape(shape);
+    const auto owned = detail::to_shape("keep_points", shape);
     return detail::make_points(
         "keep_points", detail::table_of("keep_points", points, owned.size()), owned
     );
@@ -381,7 +381,7 @@ auto drop_points(P&& points, std::initializer_list<std::size_t> shape) {
 
 template <std::integral T, class S>
 auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
-    const auto owned = detail::to_shape(shape);
+    const auto owned = detail::to_shape("drop_points", shape);
     return detail::make_dropped_points(
         detail::table_of("drop_points", points, owned.size()), owned
     );

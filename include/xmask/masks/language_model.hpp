@@ -71,7 +71,7 @@ struct token_fates {
 /// are an rvalue are copied into each.
 template <class M>
 auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed) {
-    auto shape = to_shape(candidates.shape());
+    auto shape = to_shape("language_model_masks", candidates.shape());
     using rule = random_rule<decltype(shape)>;
     mask drawn(rule(std::move(shape), range, seed_of(stream_use::token_fate, seed)));
     if constexpr (std::is_lvalue_reference_v<M>) {

@@ -40,7 +40,7 @@ public:
     lengths_rule(const char* name, L&& lengths, std::size_t n)
         : m_lengths(std::forward<L>(lengths))
         , m_shape(append_axis(m_lengths.shape(), n))
-        , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
+        , m_offsets(table_offsets(name, m_lengths))
         , m_name(name) {
         if (!all_within(n)) [[unlikely]] {
             throw_outside(name, n);

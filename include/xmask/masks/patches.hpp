@@ -165,7 +165,7 @@ auto make_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
 ) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_patches", shape);
     const patch_grid grid("keep_patches", owned, patch_height, patch_width);
     return mask(patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
 }

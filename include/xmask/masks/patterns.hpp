@@ -159,7 +159,7 @@ public:
     prefix_rule(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset)
         : m_prefix(std::forward<P>(prefix))
         , m_shape(append_axis(append_axis(m_prefix.shape(), q), k))
-        , m_offsets(table_offsets(m_prefix, m_prefix.dimension()))
+        , m_offsets(table_offsets(name, m_prefix))
         , m_queries(q)
         , m_keys(k)
         , m_offset(offset) {
@@ -743,7 +743,7 @@ inline auto keep_dilated(
 ///     // 0 1 0
 template <class S, class F>
 auto keep_if(const S& shape, F&& f) {
-    return detail::make_function(detail::to_shape(shape), std::forward<F>(f));
+    return detail::make_function(detail::to_shape("keep_if", shape), std::forward<F>(f));
 }
 
 template <std::size_t N, class F>

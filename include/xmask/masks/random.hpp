@@ -137,7 +137,7 @@ private:
 
 template <class S>
 auto make_random(const S& shape, double probability, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_random", shape);
     const number_share range{0, share_of("keep_random", "probability", probability)};
     return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
 }

@@ -332,13 +332,13 @@ private:
 
 template <class S>
 auto make_row_subset(const S& shape, std::size_t k, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_random_k", shape);
     return mask(row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
 }
 
 template <class S>
 auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_random_fraction", shape);
     return mask(whole_subset_rule<decltype(owned)>(std::move(owned), fraction, seed));
 }
 } // namespace detail

@@ -188,7 +188,7 @@ consteval bool require_ids() {
 template <class T, class S>
 auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
     if constexpr (require_ids<T>()) {
-        auto owned = to_shape(shape);
+        auto owned = to_shape("random_tokens", shape);
         return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
     }
 }

@@ -38,8 +38,8 @@ public:
         , m_end(std::forward<E>(end))
         , m_shape(append_axis(m_begin.shape(), n)) {
         require_same_shape("keep_ranges", "begin", m_begin.shape(), "end", m_end.shape());
-        m_begin_offsets = table_offsets(m_begin, m_begin.dimension());
-        m_end_offsets = table_offsets(m_end, m_end.dimension());
+        m_begin_offsets = table_offsets(name, m_begin);
+        m_end_offsets = table_offsets(name, m_end);
         for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
             const auto first = at(m_begin, m_begin_offsets, r);
             const auto last = at(m_end, m_end_offsets, r);
@@ -91,11 +91,14 @@ consteval bool require_boundaries() {
 template <class C>
 xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative) {
     const auto& table = cumulative;
-    if (table.dimension() != 1 || table.size() == 0 || table(0) != 0) [[unlikely]] {
+    if (table.dimension() != 1 || table.size() == 0) [[unlikely]] {
         throw_invalid(
             name, "cumulative lengths of shape ", tuple_text(table.shape()),
             "; expected one axis with 0 first, then the end of each sequence"
         );
+    }
+    if (table(0) != 0) [[unlikely]] {
+        throw_invalid(name, "cumulative length ", +table(0), " at position 0; expected 0");
     }
     auto lengths = xt::xtensor<std::size_t, 1>::from_shape({table.size() - 1});
     for (std::size_t i = 0; i < lengths.size(); ++i) {

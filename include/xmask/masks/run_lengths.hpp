@@ -46,13 +46,7 @@ public:
 
     [[nodiscard]] word_t word(std::size_t c) const noexcept {
         const std::size_t from = m_begin + c;
-        const auto ends_before = [from](const column_range& run) { return run.end <= from; };
-        if (m_at != m_first && !ends_before(*(m_at - 1))) {
-            m_at = std::partition_point(m_first, m_at, ends_before);
-        }
-        while (m_at != m_last && ends_before(*m_at)) {
-            ++m_at;
-        }
+        seek(from);
         word_t bits = 0;
         for (const column_range* run = m_at; run != m_last && run->begin < from + word_columns;
              ++run) {
@@ -75,7 +69,29 @@ public:
         return m_last - m_first == 1 ? extent() : column_range();
     }
 
+    [[nodiscard]] column_stretch stretch(std::size_t c) const noexcept {
+        using kind = column_stretch::kind;
+        const std::size_t from = m_begin + c;
+        seek(from);
+        if (m_at == m_last) {
+            return {no_end, kind::dropped};
+        }
+        return from < m_at->begin ? column_stretch{m_at->begin - m_begin, kind::dropped}
+                                  : column_stretch{m_at->end - m_begin, kind::kept};
+    }
+
 private:
+    /// Goes to the first run that ends behind a position.
+    void seek(std::size_t from) const noexcept {
+        const auto ends_before = [from](const column_range& run) { return run.end <= from; };
+        if (m_at != m_first && !ends_before(*(m_at - 1))) {
+            m_at = std::partition_point(m_first, m_at, ends_before);
+        }
+        while (m_at != m_last && ends_before(*m_at)) {
+            ++m_at;
+        }
+    }
+
     const column_range* m_first;
     const column_range* m_last;
     mutable const column_range* m_at;
@@ -181,7 +197,7 @@ template <class C, class S>
 auto make_runs(C&& counts, const S& shape) {
     if constexpr (require_counts<C>()) {
         decltype(auto) table = hold(std::forward<C>(counts));
-        auto owned = to_shape(shape);
+        auto owned = to_shape("keep_run_lengths", shape);
         return mask(runs_rule<decltype(owned)>(table, std::move(owned)));
     }
 }

@@ -89,6 +89,23 @@ public:
 
     [[nodiscard]] column_range solid() const { return within(detail::solid(m_cursor)); }
 
+    [[nodiscard]] column_stretch stretch(std::size_t c) const {
+        const auto [end, what] = detail::stretch(m_cursor, m_begin + c);
+        return {end - m_begin, what};
+    }
+
+    [[nodiscard]] bool has_lanes() const noexcept
+        requires requires(const C& cursor) { cursor.has_lanes(); }
+    {
+        return m_cursor.has_lanes();
+    }
+
+    template <class T>
+        requires lane_cursor<C, T>
+    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        return m_cursor.template lanes<T>(m_begin + c);
+    }
+
 private:
     [[nodiscard]] column_range within(column_range range) const {
         const column_range part = intersection(range, {m_begin, m_begin + m_columns});
@@ -190,6 +207,22 @@ class slice_index_rule {
         }
 
         [[nodiscard]] column_range solid() const { return m_row ? m_row->solid() : column_range(); }
+
+        [[nodiscard]] column_stretch stretch(std::size_t c) const {
+            return m_row ? m_row->stretch(c) : stretch_of(extent(), {}, c);
+        }
+
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const cursor_type& row) { row.has_lanes(); }
+        {
+            return m_row && m_row->has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<cursor_type, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+            return m_row->template lanes<T>(c);
+        }
 
     private:
         [[nodiscard]] word_t gathered(std::size_t c) const {

@@ -154,11 +154,10 @@ private:
     /// What is known before anything is drawn.
     void require_fit(const char* name, std::size_t n) const {
         std::size_t count = m_options.count.value_or(0);
-        bool fits = true;
         if (m_options.exact) {
             const std::size_t columns = exact_columns(n);
-            fits = count <= exact_count(n, columns);
-            if (!fits) [[unlikely]] {
+            const bool none = m_options.count && count == 0 && columns != 0;
+            if (none || count > exact_count(n, columns)) [[unlikely]] {
                 throw_invalid(
                     name, count, " spans that hold ", columns, " columns, with ",
                     m_options.min_space, " between them, do not fit into rows of ", n
@@ -166,8 +165,10 @@ private:
             }
             return;
         }
-        if (!m_options.count && fixed()) {
-            count = static_cast<std::size_t>(*m_options.fraction * static_cast<double>(n) / m_mean);
+        if (!m_options.count) {
+            // At least one in some of the rows, however small a fraction is.
+            const double wanted = *m_options.fraction * static_cast<double>(n) / m_mean;
+            count = wanted > 0 ? std::max<std::size_t>(1, static_cast<std::size_t>(wanted)) : 0;
         }
         if (count > fitting_count(n, m_options.length.shortest())) [[unlikely]] {
             throw_invalid(
@@ -331,7 +332,7 @@ private:
 
 template <class S>
 auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_spans", shape);
     span_plan plan("keep_spans", std::move(options), columns_of(owned), seed);
     using within = constant_rule<decltype(owned)>;
     return mask(spans_rule<within>(within(std::move(owned), true), std::move(plan)));
@@ -349,8 +350,8 @@ auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
 /// random_length::poisson(3)}; T5: {.fraction =
 /// 0.15, .length = 3, .exact = true}.
 /// Throws std::invalid_argument for a fraction outside of [0, 1], for both or none of fraction and
-/// count, and where it is known that the spans do not fit: a count of spans of the least length, a
-/// fraction in spans of fixed length. Otherwise a row has as many of them as fit. No memory; a
+/// count, and where it is known that the spans do not fit: as many of the least length as are wanted.
+/// Otherwise a row has as many of them as fit. No memory; a
 /// cursor makes the spans in order, a random number for each free column, so that a row costs about
 /// as much as one of keep_random. Asked for what lies behind, it begins the row again: for random
 /// access store a bitmask.

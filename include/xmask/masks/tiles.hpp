@@ -180,8 +180,12 @@ public:
                     if (m_wants_words) {
                         m_words.write(i, c, count, bits);
                     }
+                    return false;
                 },
-                [&](column_range all) { m_counts.add(all); }
+                [&](column_range all) {
+                    m_counts.add(all);
+                    return false;
+                }
             );
         }
         m_counts.for_each([&](std::size_t t, std::size_t kept) { m_kept[t] = kept; });

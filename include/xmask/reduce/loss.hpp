@@ -2,9 +2,11 @@
 
 #pragma once
 
+#include <cmath>
 #include <type_traits>
 #include <utility>
 
+#include "../core/error.hpp"
 #include "../core/xtensor.hpp"
 #include "when_empty.hpp"
 
@@ -58,13 +60,16 @@ struct scaled_gradient {
 };
 
 /// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that
-/// is known.
+/// is known. Throws std::invalid_argument for a factor of NaN.
 ///
 ///     auto kept = static_cast<double>(xmask::count_kept(m));
 ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
 template <class E>
     requires expression<E>
-scaled_gradient<E> scaled(E& container, double scale) noexcept {
+scaled_gradient<E> scaled(E& container, double scale) {
+    if (std::isnan(scale)) [[unlikely]] {
+        detail::throw_invalid("scaled", "factor ", scale, "; expected a number");
+    }
     return {container, scale};
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <type_traits>
 #include <utility>
@@ -106,7 +107,7 @@ auto weighted(M&& m, W&& weights) {
 template <class M, detail::axes_argument A>
 auto balanced(M&& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
-        const auto counts = count_kept(m, axes);
+        const auto counts = detail::ask_along<std::size_t>("balanced", m, axes, std::identity());
         // The mask's shape with 1 along the axes.
         std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
         const auto reduce = [&](auto axis) {
