@@ -834,22 +834,28 @@ XMASK_INLINE column_stretch stretch(const C& cursor, std::size_t c) {
 }
 
 /// Calls words(c, count, bits) for the columns of a row of which only words tell, at most 64 at a
-/// time, and whole(range) for those that are known to be kept; in order.
+/// time, and whole(range) for those that are known to be kept; in order, until one says true.
+/// Whether one did.
 template <row_cursor C, class F, class G>
-void walk_stretches(const C& cursor, std::size_t n, F&& words, G&& whole) {
+bool walk_stretches(const C& cursor, std::size_t n, F&& words, G&& whole) {
     for (std::size_t c = 0; c < n;) {
         const column_stretch next = stretch(cursor, c);
         const std::size_t end = std::min(next.end, n);
         if (next.what == column_stretch::kind::kept) {
-            whole(column_range{c, end});
+            if (whole(column_range{c, end})) {
+                return true;
+            }
         } else if (next.what == column_stretch::kind::unknown) {
             for (; c < end; c += word_columns) {
                 const std::size_t count = std::min(word_columns, end - c);
-                words(c, count, cursor.word(c) & first_bits(count));
+                if (words(c, count, cursor.word(c) & first_bits(count))) {
+                    return true;
+                }
             }
         }
         c = end;
     }
+    return false;
 }
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
@@ -1139,9 +1145,34 @@ using any_shape = xt::dynamic_shape<std::size_t>;
 /// The most axes a tensor may have, more than anybody stacks.
 inline constexpr std::size_t max_rank = 16;
 
-inline void require_rank(std::size_t rank) {
+inline void require_rank(const char* function, std::size_t rank) {
     if (rank > max_rank) [[unlikely]] {
-        throw_invalid("shape", "a tensor of ", rank, " axes; at most ", max_rank, " are supported");
+        throw_invalid(
+            function, "a tensor of ", rank, " axes; at most ", max_rank, " are supported"
+        );
+    }
+}
+
+/// Whether a shape's elements can be numbered: their number fits into a std::ptrdiff_t.
+template <class S>
+constexpr bool countable(const S& shape) noexcept {
+    std::ptrdiff_t elements = 1;
+    bool overflows = false;
+    for (const auto extent : shape) {
+        if (extent == 0) {
+            return true;
+        }
+        overflows |= __builtin_mul_overflow(elements, static_cast<std::size_t>(extent), &elements);
+    }
+    return !overflows;
+}
+
+/// Throws std::invalid_argument for a shape of too many axes or elements.
+template <class S>
+void require_countable(const char* function, const S& shape) {
+    require_rank(function, shape.size());
+    if (!countable(shape)) [[unlikely]] {
+        throw_invalid(function, "shape ", tuple_text(shape), " has more than 2^63 - 1 elements");
     }
 }
 
@@ -1188,6 +1219,7 @@ constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
 /// shape `to`.
 template <class S, class T>
 void require_broadcast(const char* function, const char* what, const S& from, const T& to) {
+    require_rank(function, to.size());
     if (!broadcasts_to(from, to)) [[unlikely]] {
         throw_invalid(
             function, what, " of shape ", tuple_text(from),
@@ -1234,11 +1266,22 @@ auto append_axis(const S& shape, std::size_t n) {
     return result;
 }
 
+/// An extent as a builder takes it. Throws std::invalid_argument for one below 0.
+template <class I>
+std::size_t to_extent(const char* function, I extent, std::size_t axis) {
+    if constexpr (std::is_signed_v<I>) {
+        if (extent < 0) [[unlikely]] {
+            throw_invalid(function, "extent ", +extent, " of axis ", axis, "; expected 0 or more");
+        }
+    }
+    return static_cast<std::size_t>(extent);
+}
+
 /// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
 template <class S>
-auto to_shape(const S& shape) {
+auto to_shape(const char* function, const S& shape) {
     if constexpr (std::is_integral_v<S>) {
-        return std::array<std::size_t, 1>{static_cast<std::size_t>(shape)};
+        return to_shape(function, std::array<S, 1>{shape});
     } else {
         auto copy = [&] {
             if constexpr (requires { std::tuple_size<S>::value; }) {
@@ -1247,9 +1290,13 @@ auto to_shape(const S& shape) {
                 return any_shape(shape.size());
             }
         }();
-        std::transform(shape.begin(), shape.end(), copy.begin(), [](auto extent) {
-            return static_cast<std::size_t>(extent);
-        });
+        std::transform(
+            shape.begin(), shape.end(), copy.begin(),
+            [&, axis = std::size_t(0)](auto extent) mutable {
+                return to_extent(function, extent, axis++);
+            }
+        );
+        require_countable(function, copy);
         return copy;
     }
 }
@@ -1266,7 +1313,7 @@ public:
     /// and missing axes are broadcast.
     template <class S, class F, class D>
     row_offsets(const S& shape, const F& from, const D& strides) : row_offsets() {
-        require_rank(shape.size());
+        require_rank("shape", shape.size());
         for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
             const auto extent = static_cast<std::size_t>(shape[axis]);
             if (extent == 1) {
@@ -1281,7 +1328,7 @@ public:
     /// The first `axes` axes of a table, nothing broadcast.
     template <class S, class D>
     row_offsets(const S& shape, const D& strides, std::size_t axes) : row_offsets() {
-        require_rank(axes);
+        require_rank("shape", axes);
         for (std::size_t axis = 0; axis < axes; ++axis) {
             if (shape[axis] != 1) {
                 push(
@@ -1352,7 +1399,7 @@ private:
 /// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
 template <class S, class F>
 row_offsets row_numbers(const S& shape, const F& from) {
-    require_rank(from.size());
+    require_rank("shape", from.size());
     std::array<std::ptrdiff_t, max_rank> strides;
     std::ptrdiff_t stride = 1;
     for (std::size_t axis = from.size(); axis-- > 0;) {
@@ -1982,12 +2029,20 @@ public:
         return m_direct ? m_cursor.word(c) : m_packed.word(c);
     }
 
+    [[nodiscard]] bool kept(std::size_t c) const {
+        return m_direct ? detail::kept(m_cursor, c) : detail::kept(m_packed, c);
+    }
+
     [[nodiscard]] column_range extent() const {
         return m_direct ? m_cursor.extent() : m_packed.extent();
     }
 
     [[nodiscard]] column_range solid() const {
         return m_direct ? detail::solid(m_cursor) : column_range();
+    }
+
+    [[nodiscard]] column_stretch stretch(std::size_t c) const {
+        return m_direct ? detail::stretch(m_cursor, c) : detail::stretch(m_packed, c);
     }
 
     [[nodiscard]] bool has_lanes() const noexcept
@@ -3257,6 +3312,7 @@ namespace xmask::inline XMASK_ABI::detail {
 /// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
 template <class E, class S>
 void resize_or_check(const char* function, const char* what, E& to, const S& shape) {
+    require_countable(function, shape);
     if constexpr (requires { to.resize(shape); }) {
         // A rank that is part of the type can't change, and xtensor does not check it.
         const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; } ||
@@ -3843,6 +3899,7 @@ decltype(auto) rule_rows(const Rule& rule) {
 template <class Rule>
 class held_row {
     using rows = std::decay_t<decltype(std::declval<const Rule&>().rows())>;
+    using cursor = decltype(std::declval<const rows&>().row(0));
 
 public:
     held_row(const Rule& rule, std::size_t r) : m_rows(rule.rows()), m_cursor(m_rows.row(r)) {}
@@ -3862,9 +3919,21 @@ public:
         return detail::stretch(m_cursor, c);
     }
 
+    [[nodiscard]] bool has_lanes() const noexcept
+        requires requires(const cursor& c) { c.has_lanes(); }
+    {
+        return m_cursor.has_lanes();
+    }
+
+    template <class T>
+        requires lane_cursor<cursor, T>
+    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        return m_cursor.template lanes<T>(c);
+    }
+
 private:
     rows m_rows;
-    decltype(std::declval<const rows&>().row(0)) m_cursor;
+    cursor m_cursor;
 };
 
 /// The cursor of a row whose mask may have one column that stands for all of them.
@@ -4258,8 +4327,14 @@ public:
     using typename base::inner_shape_type;
     using typename base::size_type;
 
-    explicit mask(Rule rule) noexcept(std::is_nothrow_move_constructible_v<Rule>)
-        : m_rule(std::move(rule)) {}
+    /// Throws std::invalid_argument for a shape of more than 16 axes. A row of a mask may be asked
+    /// for, however many elements there are; what counts or stores all of them throws where there
+    /// are more than 2^63 - 1.
+    explicit mask(Rule rule) : m_rule(std::move(rule)) {
+        if (shape().size() > detail::max_rank) [[unlikely]] {
+            detail::require_rank(detail::name_of(m_rule).c_str(), shape().size());
+        }
+    }
 
     /// Stores another mask, where the rule stores (bitmask b = m).
     template <mask_expression M>
@@ -5010,6 +5085,7 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
 // ==== xmask/masks/bitmask.hpp ====
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -5056,10 +5132,10 @@ public:
     explicit bitmask_rule(const M& mask)
         : m_shape(mask.shape().begin(), mask.shape().end())
         , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
-        , m_words(rows_of(m_shape) * m_row_words) {
+        , m_words(word_count()) {
         const mask_rows<M> rows(mask, m_shape);
         word_t* to = m_words.data();
-        for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
+        for (std::size_t r = 0; r < (m_row_words == 0 ? 0 : rows_of(m_shape)); ++r) {
             const auto cursor = rows.row(r);
             for (std::size_t w = 0; w < m_row_words; ++w) {
                 *to++ = cursor.word(w * word_columns);
@@ -5143,6 +5219,16 @@ private:
         m_shape = std::exchange(other.m_shape, any_shape{0});
         m_row_words = std::exchange(other.m_row_words, 0);
         m_words = std::exchange(other.m_words, {});
+    }
+
+    /// Throws std::invalid_argument for more bytes than there can be.
+    [[nodiscard]] std::size_t word_count() const {
+        require_countable(name, m_shape);
+        const std::array<std::size_t, 3> bytes = {rows_of(m_shape), m_row_words, sizeof(word_t)};
+        if (!countable(bytes)) [[unlikely]] {
+            throw_invalid(name, "shape ", tuple_text(m_shape), " takes more than 2^63 - 1 bytes");
+        }
+        return m_row_words == 0 ? 0 : rows_of(m_shape) * m_row_words;
     }
 
     any_shape m_shape;
@@ -5260,6 +5346,7 @@ auto packbits(const M& m, bit_order order = bit_order::big) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
         const std::size_t bytes = (n + 7) / 8;
+        detail::require_countable("packbits", m.shape());
         auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
         shape.resize(std::max<std::size_t>(shape.size(), 1));
         shape.back() = bytes;
@@ -5956,7 +6043,7 @@ public:
     /// one named twice.
     template <class S, axes_argument A>
     kept_axes(const char* function, const S& shape, const A& axes) {
-        require_rank(shape.size());
+        require_countable(function, shape);
         if constexpr (std::integral<A>) {
             mark(function, m_reduced, axes, shape.size());
         } else {
@@ -6030,42 +6117,13 @@ private:
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Calls f(c, bits) for each word of a row's extent, in order, until f says true; a range of
-/// columns that the cursor knows to be kept is handed over at once, as whole(range). Whether f or
-/// whole said true.
-template <row_cursor C, class F, class G>
-bool any_word(const C& cursor, std::size_t n, F&& f, G&& whole) {
-    const column_range kept = cursor.extent();
-    const column_range solid = intersection(detail::solid(cursor), {0, n});
-    const std::size_t end = std::min(kept.end, n);
-    std::size_t c = kept.begin;
-    while (c < end) {
-        if (c >= solid.begin && c < solid.end) {
-            if (whole(column_range{c, solid.end})) {
-                return true;
-            }
-            c = solid.end;
-            continue;
-        }
-        // Up to the solid range, where that comes next.
-        const std::size_t stop =
-            c < solid.begin && solid.size() != 0 ? std::min(end, solid.begin) : end;
-        const std::size_t count = std::min(word_columns, stop - c);
-        if (f(c, cursor.word(c) & first_bits(count))) {
-            return true;
-        }
-        c += count;
-    }
-    return false;
-}
-
-/// How many columns a row keeps; only its extent is looked at.
+/// How many columns a row keeps; words are asked for only where nothing else tells.
 template <row_cursor C>
 std::size_t count_row(const C& cursor, std::size_t n) {
     std::size_t count = 0;
-    any_word(
+    walk_stretches(
         cursor, n,
-        [&](std::size_t /*c*/, word_t bits) {
+        [&](std::size_t /*c*/, std::size_t /*count*/, word_t bits) {
             count += count_bits(bits);
             return false;
         },
@@ -6080,8 +6138,8 @@ std::size_t count_row(const C& cursor, std::size_t n) {
 /// Whether a row keeps anything.
 template <row_cursor C>
 bool any_in_row(const C& cursor, std::size_t n) {
-    return any_word(
-        cursor, n, [](std::size_t /*c*/, word_t bits) { return bits != 0; },
+    return walk_stretches(
+        cursor, n, [](std::size_t /*c*/, std::size_t /*count*/, word_t bits) { return bits != 0; },
         [](column_range) { return true; }
     );
 }
@@ -6089,7 +6147,8 @@ bool any_in_row(const C& cursor, std::size_t n) {
 /// Calls f(cursor, columns) for each row of a mask, or for its flat row, until f says true; whether
 /// it did.
 template <class M, class F>
-bool any_row(const M& m, F&& f) {
+bool any_row(const char* function, const M& m, F&& f) {
+    require_countable(function, m.shape());
     const std::size_t n = columns_of(m.shape());
     const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
     const mask_rows<M> rows(m, m.shape());
@@ -6118,9 +6177,9 @@ std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
             *at += count_row(cursor, n);
             continue;
         }
-        any_word(
+        walk_stretches(
             cursor, n,
-            [&](std::size_t c, word_t bits) {
+            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
                 for (; bits != 0; bits &= bits - 1) {
                     ++at[c + lowest_bit(bits)];
                 }
@@ -6153,7 +6212,8 @@ any_shape leading_axes(const S& shape) {
 
 /// An array with f(cursor, row number) for each row of a mask.
 template <class T, class M, class F>
-xt::xarray<T> ask_rows(const M& m, F&& f) {
+xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
+    require_countable(function, m.shape());
     auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
     const mask_rows<M> rows(m, m.shape());
     for (std::size_t r = 0; r < result.size(); ++r) {
@@ -6166,9 +6226,9 @@ xt::xarray<T> ask_rows(const M& m, F&& f) {
 template <row_cursor C>
 std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
     std::size_t first = n;
-    const bool any = any_word(
+    const bool any = walk_stretches(
         cursor, n,
-        [&](std::size_t c, word_t bits) {
+        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
             first = bits != 0 ? c + lowest_bit(bits) : n;
             return bits != 0;
         },
@@ -6180,13 +6240,11 @@ std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
     return any ? static_cast<std::ptrdiff_t>(first) : -1;
 }
 
-/// The last column that a row keeps, or -1: backwards from the extent's end, word by word.
+/// The last column of a range that a row keeps, or -1.
 template <row_cursor C>
-std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
-    const column_range kept = cursor.extent();
-    std::size_t end = std::min(kept.end, n);
-    while (end > kept.begin) {
-        const std::size_t c = end - kept.begin > word_columns ? end - word_columns : kept.begin;
+std::ptrdiff_t last_in_words(const C& cursor, column_range range) {
+    for (std::size_t end = range.end; end > range.begin;) {
+        const std::size_t c = end - range.begin > word_columns ? end - word_columns : range.begin;
         const word_t bits = cursor.word(c) & first_bits(end - c);
         if (bits != 0) {
             return static_cast<std::ptrdiff_t>(
@@ -6196,6 +6254,24 @@ std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
         end = c;
     }
     return -1;
+}
+
+/// The last column that a row keeps, or -1: backwards, word by word, in those parts of the row that
+/// only words tell of.
+template <row_cursor C>
+std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
+    std::ptrdiff_t last = -1;
+    for (std::size_t c = 0; c < n;) {
+        const column_stretch next = stretch(cursor, c);
+        const std::size_t end = std::min(next.end, n);
+        if (next.what == column_stretch::kind::kept) {
+            last = static_cast<std::ptrdiff_t>(end) - 1;
+        } else if (next.what == column_stretch::kind::unknown) {
+            last = std::max(last, last_in_words(cursor, {c, end}));
+        }
+        c = end;
+    }
+    return last;
 }
 
 /// The longest runs of kept columns in a row, in order.
@@ -6209,9 +6285,9 @@ std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
         }
         runs.push_back({begin, end});
     };
-    any_word(
+    walk_stretches(
         cursor, n,
-        [&](std::size_t c, word_t bits) {
+        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
             while (bits != 0) {
                 const std::size_t begin = lowest_bit(bits);
                 const word_t holes = ~bits & ~first_bits(begin);
@@ -6238,7 +6314,7 @@ template <class M>
 std::size_t count_kept(const M& m) {
     std::size_t count = 0;
     if constexpr (detail::require_mask<M>()) {
-        detail::any_row(m, [&](const auto& cursor, std::size_t n) {
+        detail::any_row("count_kept", m, [&](const auto& cursor, std::size_t n) {
             count += detail::count_row(cursor, n);
             return false;
         });
@@ -6270,6 +6346,7 @@ template <class M>
 double density(const M& m) {
     double share = std::numeric_limits<double>::quiet_NaN();
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("density", m.shape());
         if (m.size() != 0) {
             share = static_cast<double>(count_kept(m)) / static_cast<double>(m.size());
         }
@@ -6283,7 +6360,7 @@ double density(const M& m) {
 template <class M>
 bool any_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return detail::any_row(m, [](const auto& cursor, std::size_t n) {
+        return detail::any_row("any_kept", m, [](const auto& cursor, std::size_t n) {
             return detail::any_in_row(cursor, n);
         });
     }
@@ -6314,7 +6391,7 @@ auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
 template <class M>
 bool all_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return !detail::any_row(m, [](const auto& cursor, std::size_t n) {
+        return !detail::any_row("all_kept", m, [](const auto& cursor, std::size_t n) {
             return detail::count_row(cursor, n) != n;
         });
     }
@@ -6348,6 +6425,7 @@ auto all_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
 template <class M>
 std::vector<column_range> runs_of(const M& m, std::size_t row) {
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("runs_of", m.shape());
         const std::size_t rows = detail::rows_of(m.shape());
         if (row >= rows) [[unlikely]] {
             detail::throw_out_of_range("runs_of", "row ", row, " is outside of [0, ", rows, ")");
@@ -6364,9 +6442,10 @@ template <class M>
 auto first_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-            return detail::first_in_row(cursor, n);
-        });
+        return detail::ask_rows<std::ptrdiff_t>(
+            "first_kept", m,
+            [n](const auto& cursor, std::size_t /*r*/) { return detail::first_in_row(cursor, n); }
+        );
     }
 }
 
@@ -6377,9 +6456,10 @@ template <class M>
 auto last_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-            return detail::last_in_row(cursor, n);
-        });
+        return detail::ask_rows<std::ptrdiff_t>(
+            "last_kept", m,
+            [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
+        );
     }
 }
 
@@ -6392,18 +6472,21 @@ template <class M>
 auto lengths_of(const M& m) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::size_t>(m, [n](const auto& cursor, std::size_t r) {
-            const auto runs = detail::runs_in_row(cursor, n);
-            if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]] {
-                const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
-                detail::throw_invalid(
-                    "lengths_of", "row ", r, " keeps column ", at,
-                    " behind one that it drops; expected rows that "
-                    "keep their first columns only"
-                );
+        return detail::ask_rows<std::size_t>(
+            "lengths_of", m,
+            [n](const auto& cursor, std::size_t r) {
+                const auto runs = detail::runs_in_row(cursor, n);
+                if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]] {
+                    const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
+                    detail::throw_invalid(
+                        "lengths_of", "row ", r, " keeps column ", at,
+                        " behind one that it drops; expected rows that "
+                        "keep their first columns only"
+                    );
+                }
+                return runs.empty() ? std::size_t(0) : runs[0].end;
             }
-            return runs.empty() ? std::size_t(0) : runs[0].end;
-        });
+        );
     }
 }
 
@@ -6414,6 +6497,7 @@ template <class M>
 std::vector<std::size_t> empty_rows(const M& m) {
     std::vector<std::size_t> empty;
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("empty_rows", m.shape());
         const std::size_t n = detail::columns_of(m.shape());
         const detail::mask_rows<M> rows(m, m.shape());
         for (std::size_t r = 0; r < detail::rows_of(m.shape()); ++r) {
@@ -6585,9 +6669,9 @@ const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from) {
 /// Gives what a row's cursor keeps the elements of `from`, in order; returns the place behind them.
 template <class T, class C>
 const T* scatter_row(T* row, std::size_t n, const C& cursor, const T* from) {
-    any_word(
+    walk_stretches(
         cursor, n,
-        [&](std::size_t c, word_t bits) {
+        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
             from = scatter_word(row + c, std::min(word_columns, n - c), bits, from);
             return false;
         },
@@ -7177,7 +7261,25 @@ public:
 
     [[nodiscard]] bool kept(std::size_t c) const { return !detail::kept(m_cursor, c); }
 
-    [[nodiscard]] column_range extent() const { return {0, m_columns}; }
+    /// What is left of the row by a range at one of its ends in which all are dropped.
+    [[nodiscard]] column_range extent() const {
+        const column_range dropped = detail::solid(m_cursor);
+        if (dropped.size() != 0 && dropped.begin == 0) {
+            return {std::min(dropped.end, m_columns), m_columns};
+        }
+        return {0, dropped.size() != 0 && dropped.end >= m_columns ? dropped.begin : m_columns};
+    }
+
+    /// The longer of the two ranges around all that may be dropped.
+    [[nodiscard]] column_range solid() const {
+        const column_range dropped = m_cursor.extent();
+        if (dropped.size() == 0) {
+            return {0, m_columns};
+        }
+        const std::size_t end = std::min(dropped.end, m_columns);
+        return dropped.begin > m_columns - end ? column_range{0, dropped.begin}
+                                               : column_range{end, m_columns};
+    }
 
     [[nodiscard]] bool has_lanes() const noexcept
         requires requires(const C& cursor) { cursor.has_lanes(); }
@@ -7278,10 +7380,11 @@ template <class CTM>
 class unsqueeze_rule {
     using mask_type = std::decay_t<CTM>;
     using rows_type = mask_rows<mask_type>;
+    using cursor_type = typename rows_type::cursor;
 
     class column_cursor {
     public:
-        column_cursor(typename rows_type::cursor cursor, std::size_t column, bool whole_row)
+        column_cursor(cursor_type cursor, std::size_t column, bool whole_row)
             : m_cursor(std::move(cursor)), m_column(column), m_whole_row(whole_row) {}
 
         [[nodiscard]] word_t word(std::size_t c) const {
@@ -7304,8 +7407,20 @@ class unsqueeze_rule {
             return m_whole_row ? m_cursor.stretch(c) : stretch_of(extent(), {}, c);
         }
 
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const cursor_type& cursor) { cursor.has_lanes(); }
+        {
+            return m_whole_row && m_cursor.has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<cursor_type, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+            return m_cursor.template lanes<T>(c);
+        }
+
     private:
-        typename rows_type::cursor m_cursor;
+        cursor_type m_cursor;
         std::size_t m_column;
         bool m_whole_row;
     };
@@ -7319,6 +7434,13 @@ class unsqueeze_rule {
             return m_whole_row ? column_cursor(m_rows.row(r), 0, true)
                                : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
         }
+
+        [[nodiscard]] bool one_row() const noexcept { return m_whole_row && m_rows.one_row(); }
+
+        [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+
+        /// The elements lie end to end as they did.
+        XMASK_INLINE auto flat() const { return m_rows.flat(); }
 
     private:
         rows_type m_rows;
@@ -7425,6 +7547,8 @@ public:
         return shift_cursor<typename Rows::cursor>(m_rows.row(r), m_by, m_columns);
     }
 
+    [[nodiscard]] bool one_row() const noexcept { return m_rows.one_row(); }
+
 private:
     Rows m_rows;
     std::ptrdiff_t m_by;
@@ -7511,7 +7635,7 @@ private:
 
 template <class S>
 auto make_constant(const S& shape, bool kept) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape(kept ? "keep_all" : "keep_none", shape);
     return mask(constant_rule<decltype(owned)>(std::move(owned), kept));
 }
 } // namespace detail
@@ -8152,13 +8276,13 @@ private:
 
 template <class S>
 auto make_row_subset(const S& shape, std::size_t k, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_random_k", shape);
     return mask(row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
 }
 
 template <class S>
 auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_random_fraction", shape);
     return mask(whole_subset_rule<decltype(owned)>(std::move(owned), fraction, seed));
 }
 } // namespace detail
@@ -8348,7 +8472,7 @@ auto make_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
 ) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_patches", shape);
     const patch_grid grid("keep_patches", owned, patch_height, patch_width);
     return mask(patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
 }
@@ -8724,7 +8848,7 @@ private:
 
 template <class S>
 auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_blocks", shape);
     const patch_grid grid("keep_blocks", owned, options.patch_height, options.patch_width);
     block_plan plan("keep_blocks", grid, std::move(options), seed);
     return mask(blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
@@ -9106,7 +9230,9 @@ constexpr N clamped(T number, N n) noexcept {
 /// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
 /// memory.
 template <class E>
-row_offsets table_offsets(const E& table, std::size_t axes) {
+row_offsets table_offsets(const char* function, const E& table) {
+    const std::size_t axes = table.dimension();
+    require_rank(function, axes + 1);
     return row_offsets(table.shape(), table.strides(), axes);
 }
 } // namespace xmask::inline XMASK_ABI::detail
@@ -10263,7 +10389,7 @@ template <class I, class S>
 auto make_indices(const char* name, I&& indices, const S& shape) {
     if constexpr (require_indices<I>()) {
         decltype(auto) table = hold(std::forward<I>(indices));
-        auto owned = to_shape(shape);
+        auto owned = to_shape(name, shape);
         return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
     }
 }
@@ -10286,7 +10412,7 @@ auto make_points(const char* name, P&& points, const S& shape) {
     );
     if constexpr (integers) {
         decltype(auto) table = hold(std::forward<P>(points));
-        auto owned = to_shape(shape);
+        auto owned = to_shape(name, shape);
         return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
     }
 }
@@ -10340,7 +10466,7 @@ auto keep_points(P&& points, std::initializer_list<std::size_t> shape) {
 
 template <std::integral T, class S>
 auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
-    const auto owned = detail::to_shape(shape);
+    const auto owned = detail::to_shape("keep_points", shape);
     return detail::make_points(
         "keep_points", detail::table_of("keep_points", points, owned.size()), owned
     );
@@ -10372,7 +10498,7 @@ auto drop_points(P&& points, std::initializer_list<std::size_t> shape) {
 
 template <std::integral T, class S>
 auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
-    const auto owned = detail::to_shape(shape);
+    const auto owned = detail::to_shape("drop_points", shape);
     return detail::make_dropped_points(
         detail::table_of("drop_points", points, owned.size()), owned
     );
@@ -10579,7 +10705,7 @@ private:
 
 template <class S>
 auto make_random(const S& shape, double probability, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_random", shape);
     const number_share range{0, share_of("keep_random", "probability", probability)};
     return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
 }
@@ -10662,7 +10788,7 @@ struct token_fates {
 /// are an rvalue are copied into each.
 template <class M>
 auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed) {
-    auto shape = to_shape(candidates.shape());
+    auto shape = to_shape("language_model_masks", candidates.shape());
     using rule = random_rule<decltype(shape)>;
     mask drawn(rule(std::move(shape), range, seed_of(stream_use::token_fate, seed)));
     if constexpr (std::is_lvalue_reference_v<M>) {
@@ -12287,7 +12413,7 @@ public:
     lengths_rule(const char* name, L&& lengths, std::size_t n)
         : m_lengths(std::forward<L>(lengths))
         , m_shape(append_axis(m_lengths.shape(), n))
-        , m_offsets(table_offsets(m_lengths, m_lengths.dimension()))
+        , m_offsets(table_offsets(name, m_lengths))
         , m_name(name) {
         if (!all_within(n)) [[unlikely]] {
             throw_outside(name, n);
@@ -12604,7 +12730,7 @@ public:
     prefix_rule(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset)
         : m_prefix(std::forward<P>(prefix))
         , m_shape(append_axis(append_axis(m_prefix.shape(), q), k))
-        , m_offsets(table_offsets(m_prefix, m_prefix.dimension()))
+        , m_offsets(table_offsets(name, m_prefix))
         , m_queries(q)
         , m_keys(k)
         , m_offset(offset) {
@@ -13188,7 +13314,7 @@ inline auto keep_dilated(
 ///     // 0 1 0
 template <class S, class F>
 auto keep_if(const S& shape, F&& f) {
-    return detail::make_function(detail::to_shape(shape), std::forward<F>(f));
+    return detail::make_function(detail::to_shape("keep_if", shape), std::forward<F>(f));
 }
 
 template <std::size_t N, class F>
@@ -13296,6 +13422,7 @@ private:
 template <class M>
 auto positions_of(M&& m) {
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("positions_of", m.shape());
         return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
     }
 }
@@ -13480,7 +13607,7 @@ consteval bool require_ids() {
 template <class T, class S>
 auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
     if constexpr (require_ids<T>()) {
-        auto owned = to_shape(shape);
+        auto owned = to_shape("random_tokens", shape);
         return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
     }
 }
@@ -13538,8 +13665,8 @@ public:
         , m_end(std::forward<E>(end))
         , m_shape(append_axis(m_begin.shape(), n)) {
         require_same_shape("keep_ranges", "begin", m_begin.shape(), "end", m_end.shape());
-        m_begin_offsets = table_offsets(m_begin, m_begin.dimension());
-        m_end_offsets = table_offsets(m_end, m_end.dimension());
+        m_begin_offsets = table_offsets(name, m_begin);
+        m_end_offsets = table_offsets(name, m_end);
         for (std::size_t r = 0; r < rows_of(m_shape); ++r) {
             const auto first = at(m_begin, m_begin_offsets, r);
             const auto last = at(m_end, m_end_offsets, r);
@@ -13591,11 +13718,14 @@ consteval bool require_boundaries() {
 template <class C>
 xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative) {
     const auto& table = cumulative;
-    if (table.dimension() != 1 || table.size() == 0 || table(0) != 0) [[unlikely]] {
+    if (table.dimension() != 1 || table.size() == 0) [[unlikely]] {
         throw_invalid(
             name, "cumulative lengths of shape ", tuple_text(table.shape()),
             "; expected one axis with 0 first, then the end of each sequence"
         );
+    }
+    if (table(0) != 0) [[unlikely]] {
+        throw_invalid(name, "cumulative length ", +table(0), " at position 0; expected 0");
     }
     auto lengths = xt::xtensor<std::size_t, 1>::from_shape({table.size() - 1});
     for (std::size_t i = 0; i < lengths.size(); ++i) {
@@ -13724,13 +13854,7 @@ public:
 
     [[nodiscard]] word_t word(std::size_t c) const noexcept {
         const std::size_t from = m_begin + c;
-        const auto ends_before = [from](const column_range& run) { return run.end <= from; };
-        if (m_at != m_first && !ends_before(*(m_at - 1))) {
-            m_at = std::partition_point(m_first, m_at, ends_before);
-        }
-        while (m_at != m_last && ends_before(*m_at)) {
-            ++m_at;
-        }
+        seek(from);
         word_t bits = 0;
         for (const column_range* run = m_at; run != m_last && run->begin < from + word_columns;
              ++run) {
@@ -13753,7 +13877,29 @@ public:
         return m_last - m_first == 1 ? extent() : column_range();
     }
 
+    [[nodiscard]] column_stretch stretch(std::size_t c) const noexcept {
+        using kind = column_stretch::kind;
+        const std::size_t from = m_begin + c;
+        seek(from);
+        if (m_at == m_last) {
+            return {no_end, kind::dropped};
+        }
+        return from < m_at->begin ? column_stretch{m_at->begin - m_begin, kind::dropped}
+                                  : column_stretch{m_at->end - m_begin, kind::kept};
+    }
+
 private:
+    /// Goes to the first run that ends behind a position.
+    void seek(std::size_t from) const noexcept {
+        const auto ends_before = [from](const column_range& run) { return run.end <= from; };
+        if (m_at != m_first && !ends_before(*(m_at - 1))) {
+            m_at = std::partition_point(m_first, m_at, ends_before);
+        }
+        while (m_at != m_last && ends_before(*m_at)) {
+            ++m_at;
+        }
+    }
+
     const column_range* m_first;
     const column_range* m_last;
     mutable const column_range* m_at;
@@ -13859,7 +14005,7 @@ template <class C, class S>
 auto make_runs(C&& counts, const S& shape) {
     if constexpr (require_counts<C>()) {
         decltype(auto) table = hold(std::forward<C>(counts));
-        auto owned = to_shape(shape);
+        auto owned = to_shape("keep_run_lengths", shape);
         return mask(runs_rule<decltype(owned)>(table, std::move(owned)));
     }
 }
@@ -13875,6 +14021,7 @@ template <class M>
 run_lengths run_lengths_of(const M& m) {
     run_lengths result;
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("run_lengths_of", m.shape());
         result.shape.assign(m.shape().begin(), m.shape().end());
         result.counts = {0};
         const auto add = [&](std::size_t count, bool kept) {
@@ -14017,6 +14164,23 @@ public:
 
     [[nodiscard]] column_range solid() const { return within(detail::solid(m_cursor)); }
 
+    [[nodiscard]] column_stretch stretch(std::size_t c) const {
+        const auto [end, what] = detail::stretch(m_cursor, m_begin + c);
+        return {end - m_begin, what};
+    }
+
+    [[nodiscard]] bool has_lanes() const noexcept
+        requires requires(const C& cursor) { cursor.has_lanes(); }
+    {
+        return m_cursor.has_lanes();
+    }
+
+    template <class T>
+        requires lane_cursor<C, T>
+    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        return m_cursor.template lanes<T>(m_begin + c);
+    }
+
 private:
     [[nodiscard]] column_range within(column_range range) const {
         const column_range part = intersection(range, {m_begin, m_begin + m_columns});
@@ -14118,6 +14282,22 @@ class slice_index_rule {
         }
 
         [[nodiscard]] column_range solid() const { return m_row ? m_row->solid() : column_range(); }
+
+        [[nodiscard]] column_stretch stretch(std::size_t c) const {
+            return m_row ? m_row->stretch(c) : stretch_of(extent(), {}, c);
+        }
+
+        [[nodiscard]] bool has_lanes() const noexcept
+            requires requires(const cursor_type& row) { row.has_lanes(); }
+        {
+            return m_row && m_row->has_lanes();
+        }
+
+        template <class T>
+            requires lane_cursor<cursor_type, T>
+        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+            return m_row->template lanes<T>(c);
+        }
 
     private:
         [[nodiscard]] word_t gathered(std::size_t c) const {
@@ -14389,11 +14569,10 @@ private:
     /// What is known before anything is drawn.
     void require_fit(const char* name, std::size_t n) const {
         std::size_t count = m_options.count.value_or(0);
-        bool fits = true;
         if (m_options.exact) {
             const std::size_t columns = exact_columns(n);
-            fits = count <= exact_count(n, columns);
-            if (!fits) [[unlikely]] {
+            const bool none = m_options.count && count == 0 && columns != 0;
+            if (none || count > exact_count(n, columns)) [[unlikely]] {
                 throw_invalid(
                     name, count, " spans that hold ", columns, " columns, with ",
                     m_options.min_space, " between them, do not fit into rows of ", n
@@ -14401,8 +14580,10 @@ private:
             }
             return;
         }
-        if (!m_options.count && fixed()) {
-            count = static_cast<std::size_t>(*m_options.fraction * static_cast<double>(n) / m_mean);
+        if (!m_options.count) {
+            // At least one in some of the rows, however small a fraction is.
+            const double wanted = *m_options.fraction * static_cast<double>(n) / m_mean;
+            count = wanted > 0 ? std::max<std::size_t>(1, static_cast<std::size_t>(wanted)) : 0;
         }
         if (count > fitting_count(n, m_options.length.shortest())) [[unlikely]] {
             throw_invalid(
@@ -14566,7 +14747,7 @@ private:
 
 template <class S>
 auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
-    auto owned = to_shape(shape);
+    auto owned = to_shape("keep_spans", shape);
     span_plan plan("keep_spans", std::move(options), columns_of(owned), seed);
     using within = constant_rule<decltype(owned)>;
     return mask(spans_rule<within>(within(std::move(owned), true), std::move(plan)));
@@ -14584,8 +14765,8 @@ auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
 /// random_length::poisson(3)}; T5: {.fraction =
 /// 0.15, .length = 3, .exact = true}.
 /// Throws std::invalid_argument for a fraction outside of [0, 1], for both or none of fraction and
-/// count, and where it is known that the spans do not fit: a count of spans of the least length, a
-/// fraction in spans of fixed length. Otherwise a row has as many of them as fit. No memory; a
+/// count, and where it is known that the spans do not fit: as many of the least length as are wanted.
+/// Otherwise a row has as many of them as fit. No memory; a
 /// cursor makes the spans in order, a random number for each free column, so that a row costs about
 /// as much as one of keep_random. Asked for what lies behind, it begins the row again: for random
 /// access store a bitmask.
@@ -14813,8 +14994,12 @@ public:
                     if (m_wants_words) {
                         m_words.write(i, c, count, bits);
                     }
+                    return false;
                 },
-                [&](column_range all) { m_counts.add(all); }
+                [&](column_range all) {
+                    m_counts.add(all);
+                    return false;
+                }
             );
         }
         m_counts.for_each([&](std::size_t t, std::size_t kept) { m_kept[t] = kept; });
@@ -16040,6 +16225,7 @@ XMASK_INLINE void for_each_kept_block(Row& row, F&& f) {
 
 // ==== xmask/reduce/loss.hpp ====
 
+#include <cmath>
 #include <type_traits>
 #include <utility>
 
@@ -16154,13 +16340,16 @@ struct scaled_gradient {
 };
 
 /// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that
-/// is known.
+/// is known. Throws std::invalid_argument for a factor of NaN.
 ///
 ///     auto kept = static_cast<double>(xmask::count_kept(m));
 ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
 template <class E>
     requires expression<E>
-scaled_gradient<E> scaled(E& container, double scale) noexcept {
+scaled_gradient<E> scaled(E& container, double scale) {
+    if (std::isnan(scale)) [[unlikely]] {
+        detail::throw_invalid("scaled", "factor ", scale, "; expected a number");
+    }
     return {container, scale};
 }
 
@@ -16196,6 +16385,7 @@ struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradie
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <type_traits>
 #include <utility>
@@ -16292,7 +16482,7 @@ auto weighted(M&& m, W&& weights) {
 template <class M, detail::axes_argument A>
 auto balanced(M&& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
-        const auto counts = count_kept(m, axes);
+        const auto counts = detail::ask_along<std::size_t>("balanced", m, axes, std::identity());
         // The mask's shape with 1 along the axes.
         std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
         const auto reduce = [&](auto axis) {

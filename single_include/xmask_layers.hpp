@@ -1050,7 +1050,6 @@ any_shape scores_shape(
     require_leading("the key", without_last(key, 2));
     require_leading("the value", without_last(value, 2));
     const any_shape shape = append_axis(append_axis(leading, from_end(query, 2)), from_end(key, 2));
-    require_rank(shape.size());
     require_broadcast(function, "a mask", m, shape);
     if (options.bias.get() != nullptr) {
         require_broadcast(function, "a bias", options.bias.get()->shape(), shape);

@@ -229,7 +229,7 @@ TEST_CASE("A row of a large mask costs a row", "[slices]") {
         xmask::mask_slice(xmask::mask_slice(!window && xmask::keep_all(n), 0, 500, 502), 1, 0, 640);
     REQUIRE(xmask::count_kept(part) == 139 + 138);
     REQUIRE(rows == 2);
-    REQUIRE(words == 20);
+    REQUIRE(words <= 20);
     const auto why = xmask::explain(xmask::mask_slice(part, 1, 600, 610), {1, 5});
     REQUIRE(why.terms.at(0).index == extents{1, 605});
     REQUIRE(why.terms[0].terms.at(0).terms.at(0).index == extents{501, 605});

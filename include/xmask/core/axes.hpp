@@ -83,7 +83,7 @@ public:
     /// one named twice.
     template <class S, axes_argument A>
     kept_axes(const char* function, const S& shape, const A& axes) {
-        require_rank(function, shape.size());
+        require_countable(function, shape);
         if constexpr (std::integral<A>) {
             mark(function, m_reduced, axes, shape.size());
         } else {

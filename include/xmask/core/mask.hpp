@@ -268,10 +268,12 @@ public:
     using typename base::inner_shape_type;
     using typename base::size_type;
 
-    /// Throws std::invalid_argument for a shape of more than 16 axes or 2^63 - 1 elements.
+    /// Throws std::invalid_argument for a shape of more than 16 axes. A row of a mask may be asked
+    /// for, however many elements there are; what counts or stores all of them throws where there
+    /// are more than 2^63 - 1.
     explicit mask(Rule rule) : m_rule(std::move(rule)) {
-        if (shape().size() > detail::max_rank || !detail::countable(shape())) [[unlikely]] {
-            detail::require_countable(detail::name_of(m_rule).c_str(), shape());
+        if (shape().size() > detail::max_rank) [[unlikely]] {
+            detail::require_rank(detail::name_of(m_rule).c_str(), shape().size());
         }
     }
 

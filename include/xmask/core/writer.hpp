@@ -20,6 +20,7 @@ namespace xmask::inline XMASK_ABI::detail {
 /// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
 template <class E, class S>
 void resize_or_check(const char* function, const char* what, E& to, const S& shape) {
+    require_countable(function, shape);
     if constexpr (requires { to.resize(shape); }) {
         // A rank that is part of the type can't change, and xtensor does not check it.
         const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; } ||

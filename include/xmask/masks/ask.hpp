@@ -51,7 +51,8 @@ bool any_in_row(const C& cursor, std::size_t n) {
 /// Calls f(cursor, columns) for each row of a mask, or for its flat row, until f says true; whether
 /// it did.
 template <class M, class F>
-bool any_row(const M& m, F&& f) {
+bool any_row(const char* function, const M& m, F&& f) {
+    require_countable(function, m.shape());
     const std::size_t n = columns_of(m.shape());
     const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
     const mask_rows<M> rows(m, m.shape());
@@ -115,7 +116,8 @@ any_shape leading_axes(const S& shape) {
 
 /// An array with f(cursor, row number) for each row of a mask.
 template <class T, class M, class F>
-xt::xarray<T> ask_rows(const M& m, F&& f) {
+xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
+    require_countable(function, m.shape());
     auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
     const mask_rows<M> rows(m, m.shape());
     for (std::size_t r = 0; r < result.size(); ++r) {
@@ -216,7 +218,7 @@ template <class M>
 std::size_t count_kept(const M& m) {
     std::size_t count = 0;
     if constexpr (detail::require_mask<M>()) {
-        detail::any_row(m, [&](const auto& cursor, std::size_t n) {
+        detail::any_row("count_kept", m, [&](const auto& cursor, std::size_t n) {
             count += detail::count_row(cursor, n);
             return false;
         });
@@ -248,6 +250,7 @@ template <class M>
 double density(const M& m) {
     double share = std::numeric_limits<double>::quiet_NaN();
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("density", m.shape());
         if (m.size() != 0) {
             share = static_cast<double>(count_kept(m)) / static_cast<double>(m.size());
         }
@@ -261,7 +264,7 @@ double density(const M& m) {
 template <class M>
 bool any_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return detail::any_row(m, [](const auto& cursor, std::size_t n) {
+        return detail::any_row("any_kept", m, [](const auto& cursor, std::size_t n) {
             return detail::any_in_row(cursor, n);
         });
     }
@@ -292,7 +295,7 @@ auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
 template <class M>
 bool all_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return !detail::any_row(m, [](const auto& cursor, std::size_t n) {
+        return !detail::any_row("all_kept", m, [](const auto& cursor, std::size_t n) {
             return detail::count_row(cursor, n) != n;
         });
     }
@@ -326,6 +329,7 @@ auto all_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
 template <class M>
 std::vector<column_range> runs_of(const M& m, std::size_t row) {
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("runs_of", m.shape());
         const std::size_t rows = detail::rows_of(m.shape());
         if (row >= rows) [[unlikely]] {
             detail::throw_out_of_range("runs_of", "row ", row, " is outside of [0, ", rows, ")");
@@ -342,9 +346,10 @@ template <class M>
 auto first_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-            return detail::first_in_row(cursor, n);
-        });
+        return detail::ask_rows<std::ptrdiff_t>(
+            "first_kept", m,
+            [n](const auto& cursor, std::size_t /*r*/) { return detail::first_in_row(cursor, n); }
+        );
     }
 }
 
@@ -355,9 +360,10 @@ template <class M>
 auto last_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::ptrdiff_t>(m, [n](const auto& cursor, std::size_t /*r*/) {
-            return detail::last_in_row(cursor, n);
-        });
+        return detail::ask_rows<std::ptrdiff_t>(
+            "last_kept", m,
+            [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
+        );
     }
 }
 
@@ -370,18 +376,21 @@ template <class M>
 auto lengths_of(const M& m) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::size_t>(m, [n](const auto& cursor, std::size_t r) {
-            const auto runs = detail::runs_in_row(cursor, n);
-            if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]] {
-                const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
-                detail::throw_invalid(
-                    "lengths_of", "row ", r, " keeps column ", at,
-                    " behind one that it drops; expected rows that "
-                    "keep their first columns only"
-                );
+        return detail::ask_rows<std::size_t>(
+            "lengths_of", m,
+            [n](const auto& cursor, std::size_t r) {
+                const auto runs = detail::runs_in_row(cursor, n);
+                if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]] {
+                    const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
+                    detail::throw_invalid(
+                        "lengths_of", "row ", r, " keeps column ", at,
+                        " behind one that it drops; expected rows that "
+                        "keep their first columns only"
+                    );
+                }
+                return runs.empty() ? std::size_t(0) : runs[0].end;
             }
-            return runs.empty() ? std::size_t(0) : runs[0].end;
-        });
+        );
     }
 }
 
@@ -392,6 +401,7 @@ template <class M>
 std::vector<std::size_t> empty_rows(const M& m) {
     std::vector<std::size_t> empty;
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("empty_rows", m.shape());
         const std::size_t n = detail::columns_of(m.shape());
         const detail::mask_rows<M> rows(m, m.shape());
         for (std::size_t r = 0; r < detail::rows_of(m.shape()); ++r) {

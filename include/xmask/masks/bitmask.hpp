@@ -147,6 +147,7 @@ private:
 
     /// Throws std::invalid_argument for more bytes than there can be.
     [[nodiscard]] std::size_t word_count() const {
+        require_countable(name, m_shape);
         const std::array<std::size_t, 3> bytes = {rows_of(m_shape), m_row_words, sizeof(word_t)};
         if (!countable(bytes)) [[unlikely]] {
             throw_invalid(name, "shape ", tuple_text(m_shape), " takes more than 2^63 - 1 bytes");
@@ -269,6 +270,7 @@ auto packbits(const M& m, bit_order order = bit_order::big) {
     if constexpr (detail::require_mask<M>()) {
         const std::size_t n = detail::columns_of(m.shape());
         const std::size_t bytes = (n + 7) / 8;
+        detail::require_countable("packbits", m.shape());
         auto shape = detail::any_shape(m.shape().begin(), m.shape().end());
         shape.resize(std::max<std::size_t>(shape.size(), 1));
         shape.back() = bytes;

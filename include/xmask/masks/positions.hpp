@@ -105,6 +105,7 @@ private:
 template <class M>
 auto positions_of(M&& m) {
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("positions_of", m.shape());
         return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
     }
 }

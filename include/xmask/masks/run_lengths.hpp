@@ -213,6 +213,7 @@ template <class M>
 run_lengths run_lengths_of(const M& m) {
     run_lengths result;
     if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("run_lengths_of", m.shape());
         result.shape.assign(m.shape().begin(), m.shape().end());
         result.counts = {0};
         const auto add = [&](std::size_t count, bool kept) {
