@@ -17021,6 +17021,76 @@ weighted_sum<T, Sum> element_sum(
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/reduce/number_or_tensor.hpp ====
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <type_traits>
+
+/// @file
+/// An option of a loss that is one number, or a tensor of them.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+template <class E>
+consteval bool require_option_tensor() {
+    constexpr bool numbers = !mask_expression<E> && std::is_arithmetic_v<value_type_t<E>> &&
+                             !std::is_same_v<std::remove_cv_t<value_type_t<E>>, bool>;
+    static_assert(numbers, "xmask: this option is a number, or a tensor of numbers.");
+    return numbers;
+}
+} // namespace detail
+
+/// One number for all elements, or a tensor that broadcasts into the prediction: along the last axis,
+/// one number a class. A tensor is copied.
+///
+///     xmask::number_or_tensor same = 2;
+///     xmask::number_or_tensor of_classes = {1, 2, 5};
+class number_or_tensor {
+public:
+    number_or_tensor(double number) : m_number(number) {}
+
+    number_or_tensor(std::initializer_list<double> numbers)
+        : m_tensor(xt::xarray<double>::from_shape({numbers.size()})) {
+        std::copy(numbers.begin(), numbers.end(), m_tensor->begin());
+    }
+
+    template <expression E>
+    number_or_tensor(const E& e) {
+        if constexpr (detail::require_option_tensor<E>()) {
+            m_tensor = e;
+        }
+    }
+
+    /// The tensor, or nullptr where there is one number.
+    [[nodiscard]] const xt::xarray<double>* tensor() const noexcept {
+        return m_tensor ? &*m_tensor : nullptr;
+    }
+
+    /// The number for all elements, where there is no tensor.
+    [[nodiscard]] double number() const noexcept { return m_number; }
+
+private:
+    double m_number = 0;
+    std::optional<xt::xarray<double>> m_tensor;
+};
+
+namespace detail {
+/// require_option of the number, or of each of the tensor's.
+inline void require_option(
+    const char* function, const char* option, const number_or_tensor& value,
+    const option_range& range
+) {
+    if (value.tensor() != nullptr) {
+        require_each_option(function, option, *value.tensor(), range);
+    } else {
+        require_option(function, option, value.number(), range);
+    }
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
 /// @file
 /// Element-wise losses: a struct of named options with a value and a derivative becomes a loss,
 /// with its gradient, for any mask, weights, layout and type.
@@ -17073,18 +17143,59 @@ using loss_element_t = std::conditional_t<
     std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>,
     std::common_type_t<value_type_t<P>, value_type_t<Q>>, std::remove_cv_t<value_type_t<P>>>;
 
+/// A loss one of whose options may be a tensor: `terms` is its function of (p, t, that option).
+template <class F>
+concept has_operand = requires(const F& f) {
+    typename F::terms;
+    { F::operand_name } -> std::convertible_to<const char*>;
+    { f.operand() } -> std::same_as<const number_or_tensor&>;
+};
+
+/// The function of (p, t) where that option is one number.
+template <class Terms>
+struct with_number {
+    double number;
+
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        return Terms().value(p, t, V(constant<V>(number)));
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return Terms().derivative(p, t, V(constant<V>(number)));
+    }
+};
+
+/// Calls f(function, more...) with a loss's function of the prediction, the target and more operands.
+template <class T, class F, class S, class Call>
+auto call_with_function(const char* name, const F& function, const S& shape, Call&& call) {
+    if constexpr (has_operand<F>) {
+        const number_or_tensor& option = function.operand();
+        if (option.tensor() == nullptr) {
+            return call(with_number<typename F::terms>{option.number()});
+        }
+        require_broadcast(name, F::operand_name, option.tensor()->shape(), shape);
+        const xt::xarray<T> values = *option.tensor();
+        return call(typename F::terms(), values);
+    } else {
+        return call(function);
+    }
+}
+
 template <class F, class T, class G>
 consteval bool require_function() {
-    constexpr bool derives =
-        std::is_same_v<std::decay_t<G>, no_gradient> || requires(const F& f, const T& x) {
-            { f.derivative(x, x) } -> std::convertible_to<T>;
-        };
+    constexpr bool derives = has_operand<F> || std::is_same_v<std::decay_t<G>, no_gradient> ||
+                             requires(const F& f, const T& x) {
+                                 { f.derivative(x, x) } -> std::convertible_to<T>;
+                             };
+    constexpr bool has_value = has_operand<F> || element_function<F, T>;
     static_assert(
-        element_function<F, T> && derives,
+        has_value && derives,
         "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
         "`derivative(p, t) const`, of numbers."
     );
-    return element_function<F, T> && derives;
+    return has_value && derives;
 }
 
 template <class G>
@@ -17118,7 +17229,14 @@ loss sum_of_elements(
             require_same_shape(
                 name, "the prediction", prediction.shape(), "the target", target.shape()
             );
-            return to_loss(element_sum<element>(name, f, m, gradient, prediction, target));
+            return call_with_function<element>(
+                name, f, prediction.shape(),
+                [&](const auto& function, const auto&... more) {
+                    return to_loss(element_sum<element>(
+                        name, function, m, gradient, prediction, target, more...
+                    ));
+                }
+            );
         }
     }
     return {};
@@ -17129,17 +17247,40 @@ template <class T, class F>
 struct value_functor {
     F function;
 
-    template <class P, class Q>
-    T operator()(const P& p, const Q& t) const {
-        return static_cast<T>(function.value(static_cast<T>(p), static_cast<T>(t)));
+    template <class... X>
+    T operator()(const X&... x) const {
+        return static_cast<T>(function.value(static_cast<T>(x)...));
     }
 
-    template <class V>
-        requires(takes_registers<F, T, V, V>())
-    XMASK_INLINE V simd_apply(const V& p, const V& t) const {
-        return function.value(p, t);
+    template <class... V>
+        requires(takes_registers<F, T, V...>())
+    XMASK_INLINE auto simd_apply(const V&... x) const {
+        return function.value(x...);
     }
 };
+
+/// The losses of all elements, lazy. A loss that may have a tensor as an option has one type for both:
+/// the number is a tensor, too.
+template <class T, class F, class P, class Q>
+auto each_value(const char* name, const F& f, P&& prediction, Q&& target) {
+    if constexpr (has_operand<F>) {
+        const number_or_tensor& option = f.operand();
+        if (option.tensor() != nullptr) {
+            require_broadcast(name, F::operand_name, option.tensor()->shape(), prediction.shape());
+        }
+        using functor = value_functor<T, typename F::terms>;
+        return xt::xfunction<functor, closure_t<P>, closure_t<Q>, xt::xarray<T>>(
+            functor{}, std::forward<P>(prediction), std::forward<Q>(target),
+            option.tensor() != nullptr ? xt::xarray<T>(*option.tensor())
+                                       : xt::xarray<T>(static_cast<T>(option.number()))
+        );
+    } else {
+        using functor = value_functor<T, F>;
+        return xt::xfunction<functor, closure_t<P>, closure_t<Q>>(
+            functor{f}, std::forward<P>(prediction), std::forward<Q>(target)
+        );
+    }
+}
 
 template <class F, class P, class Q, class M>
 auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m) {
@@ -17151,10 +17292,8 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
                 name, "the prediction", prediction.shape(), "the target", target.shape()
             );
             require_counted_shape(name, m, prediction.shape());
-            using functor = value_functor<element, F>;
-            auto values = xt::xfunction<functor, closure_t<P>, closure_t<Q>>(
-                functor{f}, std::forward<P>(prediction), std::forward<Q>(target)
-            );
+            auto values =
+                each_value<element>(name, f, std::forward<P>(prediction), std::forward<Q>(target));
             if constexpr (weighted_mask_expression<M>) {
                 return multiply(
                     multiply(std::move(values), std::forward<M>(m).weights()),
@@ -17358,9 +17497,10 @@ struct bce_loss {
     }
 };
 
-/// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)).
+/// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)); pos_weight is one number, or a
+/// tensor that broadcasts into the prediction.
 struct bce_with_logits_loss {
-    double pos_weight = 1;
+    number_or_tensor pos_weight = 1;
 
     void check(const char* name) const {
         detail::require_option(
@@ -17368,17 +17508,24 @@ struct bce_with_logits_loss {
         );
     }
 
-    template <class V>
-    XMASK_INLINE V value(const V& p, const V& t) const {
-        const detail::logistic<V> y(p);
-        return constant<V>(pos_weight) * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
-    }
+    /// The function of p, t, and the weight of positive targets.
+    struct terms {
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t, const V& weight) const {
+            const detail::logistic<V> y(p);
+            return weight * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+        }
 
-    template <class V>
-    XMASK_INLINE V derivative(const V& p, const V& t) const {
-        const detail::logistic<V> y(p);
-        return (V(1) - t) * y.yes - constant<V>(pos_weight) * t * y.no;
-    }
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t, const V& weight) const {
+            const detail::logistic<V> y(p);
+            return (V(1) - t) * y.yes - weight * t * y.no;
+        }
+    };
+
+    static constexpr const char* operand_name = "pos_weight";
+
+    [[nodiscard]] const number_or_tensor& operand() const noexcept { return pos_weight; }
 };
 
 /// Binary cross entropy with logits, times (1 - y_t)^gamma and alpha_t.
@@ -17497,11 +17644,12 @@ struct soft_margin_loss {
 inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
 
 /// Binary cross entropy of logits, as PyTorch's binary_cross_entropy_with_logits: with y = 1 / (1 +
-/// exp(-p)),
-/// -(pos_weight t log y + (1 - t) log(1 - y)), computed so that no logit overflows. Options: pos_weight = 1, of
-/// positive targets. element_loss says what the arguments are.
+/// exp(-p)), minus pos_weight t log y + (1 - t) log(1 - y), computed so that no logit overflows.
+/// Options: pos_weight = 1, of positive targets: a number, or a tensor that broadcasts into the
+/// prediction, as one number a class on the last axis. element_loss says what the arguments are.
 ///
 ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
+///     double of_classes = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = {1, 2, 1, 3}}).mean();
 inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits"
 );
 

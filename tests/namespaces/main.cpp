@@ -162,6 +162,7 @@ TEST_CASE(
     REQUIRE(masked_smooth_l1(x, t, m, smooth_l1_loss{.beta = 1}).sum == 0.5 + 1.5 + 4.5);
     REQUIRE(masked_bce(t, t, m, bce_loss()).sum == 0.);
     REQUIRE(masked_bce_with_logits(x, t, m, bce_with_logits_loss{.pos_weight = 2}).sum > 0.);
+    REQUIRE(masked_bce_with_logits(x, t, m, {.pos_weight = number_or_tensor(2)}).sum > 0.);
     REQUIRE(masked_focal_with_logits(x, t, m, focal_with_logits_loss{.gamma = 1}).sum > 0.);
     REQUIRE(masked_hinge(x, t, m, hinge_loss{.margin = 2}).sum == 2. + 0. + 6.);
     REQUIRE(masked_hinge_embedding(x, t, m, hinge_embedding_loss{.margin = 2}).count > 0.);

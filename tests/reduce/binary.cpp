@@ -180,3 +180,84 @@ TEST_CASE("bce_with_logits and hinge refuse impossible options", "[binary]") {
     );
     REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
 }
+
+TEMPLATE_TEST_CASE("pos_weight of each class, as PyTorch's pos_weight", "[binary]", float, double) {
+    const double tolerance = std::is_same_v<TestType, float> ? 2e-6 : 1e-13;
+    for (const std::size_t n : {std::size_t(1), std::size_t(3), std::size_t(64), std::size_t(70)}) {
+        const losses::shape_t shape = {2, 5, n};
+        const auto [p, t] = losses::logit_operands<TestType>()(shape);
+        const auto kept = oracle::random<bool>(shape, 3);
+        const auto m = xmask::keep_where(kept);
+        const xt::xarray<double> weights = oracle::random<double>(shape, 4) + 2.5;
+        const auto require = [&](const xmask::number_or_tensor& pos_weight, auto&& weight_at) {
+            double sum = 0;
+            double weighted_sum = 0;
+            double size = 0;
+            std::vector<double> slopes(p.size());
+            std::vector<double> elements(p.size());
+            for (std::size_t i = 0; i < p.size(); ++i) {
+                if (kept.flat(i)) {
+                    const double x = p.flat(i);
+                    const double y = logistic(x);
+                    const double w = weight_at(i);
+                    const double at = t.flat(i);
+                    elements[i] =
+                        w * at * std::log1p(std::exp(-x)) + (1 - at) * std::log1p(std::exp(x));
+                    slopes[i] = (1 - at) * y - w * at * (1 - y);
+                    sum += elements[i];
+                    weighted_sum += weights.flat(i) * elements[i];
+                    size += std::abs(weights.flat(i) * elements[i]);
+                }
+            }
+            CAPTURE(n);
+            xt::xarray<TestType> gradient;
+            const auto l = xmask::masked_bce_with_logits(p, t, m, {pos_weight}, gradient);
+            REQUIRE(losses::near(l.sum, sum, size, tolerance));
+            REQUIRE(l.weight == l.count);
+            REQUIRE(oracle::close(gradient, xt::adapt(slopes, shape), tolerance));
+            REQUIRE(losses::near(
+                xmask::masked_bce_with_logits(p, t, xmask::weighted(m, weights), {pos_weight}).sum,
+                weighted_sum, size, tolerance
+            ));
+            const xt::xarray<TestType> each =
+                xmask::masked_bce_with_logits.each(p, t, m, {pos_weight});
+            REQUIRE(oracle::close(each, xt::adapt(elements, shape), tolerance));
+        };
+        require(3, [](std::size_t) { return 3.; });
+        const xt::xtensor<float, 1> of_classes =
+            xt::view(oracle::random<float>({n}, 5), xt::all()) + 2.5f;
+        require(of_classes, [&](std::size_t i) { return double(of_classes(i % n)); });
+        require(xt::xarray<double>(0.5), [](std::size_t) { return 0.5; });
+        const xt::xarray<double> of_all = oracle::random<double>(shape, 6) + 2.5;
+        require(of_all, [&](std::size_t i) { return of_all.flat(i); });
+        const xt::xarray<double> of_rows = oracle::random<double>({5, 1}, 7) + 2.5;
+        require(of_rows, [&](std::size_t i) { return of_rows(i / n % 5, 0); });
+    }
+}
+
+TEST_CASE("pos_weight of classes that does not fit is refused", "[binary]") {
+    using Catch::Matchers::Message;
+    const xt::xarray<float> x = xt::ones<float>({2, 3});
+    const xmask::bitmask all = xmask::keep_all({2, 3});
+    xt::xarray<float> gradient = xt::ones<float>({5});
+    REQUIRE_THROWS_MATCHES(
+        xmask::masked_bce_with_logits(x, x, all, {.pos_weight = {1, 2}}, gradient),
+        std::invalid_argument,
+        Message(
+            "xmask::masked_bce_with_logits: pos_weight of shape (2,) does not broadcast into the "
+            "operand of shape (2, 3); align the last axes, and give each axis the operand's extent "
+            "or 1"
+        )
+    );
+    REQUIRE_THROWS_AS(
+        xmask::masked_bce_with_logits.each(x, x, all, {.pos_weight = {1, 2}}), std::invalid_argument
+    );
+    REQUIRE_THROWS_MATCHES(
+        xmask::masked_bce_with_logits(x, x, all, {.pos_weight = {1, 2, -1}}, gradient),
+        std::invalid_argument,
+        Message(
+            "xmask::masked_bce_with_logits: pos_weight[2] is -1; expected a finite number, 0 or more"
+        )
+    );
+    REQUIRE(oracle::elements(gradient) == std::vector<float>(5, 1.f));
+}

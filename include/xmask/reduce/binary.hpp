@@ -9,6 +9,7 @@
 #include "../core/exp.hpp"
 #include "../core/simd.hpp"
 #include "element_loss.hpp"
+#include "number_or_tensor.hpp"
 
 /// @file
 /// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss,
@@ -62,9 +63,10 @@ struct bce_loss {
     }
 };
 
-/// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)).
+/// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)); pos_weight is one number, or a
+/// tensor that broadcasts into the prediction.
 struct bce_with_logits_loss {
-    double pos_weight = 1;
+    number_or_tensor pos_weight = 1;
 
     void check(const char* name) const {
         detail::require_option(
@@ -72,17 +74,24 @@ struct bce_with_logits_loss {
         );
     }
 
-    template <class V>
-    XMASK_INLINE V value(const V& p, const V& t) const {
-        const detail::logistic<V> y(p);
-        return constant<V>(pos_weight) * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
-    }
+    /// The function of p, t, and the weight of positive targets.
+    struct terms {
+        template <class V>
+        XMASK_INLINE V value(const V& p, const V& t, const V& weight) const {
+            const detail::logistic<V> y(p);
+            return weight * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+        }
 
-    template <class V>
-    XMASK_INLINE V derivative(const V& p, const V& t) const {
-        const detail::logistic<V> y(p);
-        return (V(1) - t) * y.yes - constant<V>(pos_weight) * t * y.no;
-    }
+        template <class V>
+        XMASK_INLINE V derivative(const V& p, const V& t, const V& weight) const {
+            const detail::logistic<V> y(p);
+            return (V(1) - t) * y.yes - weight * t * y.no;
+        }
+    };
+
+    static constexpr const char* operand_name = "pos_weight";
+
+    [[nodiscard]] const number_or_tensor& operand() const noexcept { return pos_weight; }
 };
 
 /// Binary cross entropy with logits, times (1 - y_t)^gamma and alpha_t.
@@ -201,11 +210,12 @@ struct soft_margin_loss {
 inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
 
 /// Binary cross entropy of logits, as PyTorch's binary_cross_entropy_with_logits: with y = 1 / (1 +
-/// exp(-p)),
-/// -(pos_weight t log y + (1 - t) log(1 - y)), computed so that no logit overflows. Options: pos_weight = 1, of
-/// positive targets. element_loss says what the arguments are.
+/// exp(-p)), minus pos_weight t log y + (1 - t) log(1 - y), computed so that no logit overflows.
+/// Options: pos_weight = 1, of positive targets: a number, or a tensor that broadcasts into the
+/// prediction, as one number a class on the last axis. element_loss says what the arguments are.
 ///
 ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
+///     double of_classes = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = {1, 2, 1, 3}}).mean();
 inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits"
 );
 

@@ -14,6 +14,7 @@
 #include "../core/xtensor.hpp"
 #include "element_sum.hpp"
 #include "loss.hpp"
+#include "number_or_tensor.hpp"
 #include "weighted.hpp"
 
 /// @file
@@ -68,18 +69,59 @@ using loss_element_t = std::conditional_t<
     std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>,
     std::common_type_t<value_type_t<P>, value_type_t<Q>>, std::remove_cv_t<value_type_t<P>>>;
 
+/// A loss one of whose options may be a tensor: `terms` is its function of (p, t, that option).
+template <class F>
+concept has_operand = requires(const F& f) {
+    typename F::terms;
+    { F::operand_name } -> std::convertible_to<const char*>;
+    { f.operand() } -> std::same_as<const number_or_tensor&>;
+};
+
+/// The function of (p, t) where that option is one number.
+template <class Terms>
+struct with_number {
+    double number;
+
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        return Terms().value(p, t, V(constant<V>(number)));
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return Terms().derivative(p, t, V(constant<V>(number)));
+    }
+};
+
+/// Calls f(function, more...) with a loss's function of the prediction, the target and more operands.
+template <class T, class F, class S, class Call>
+auto call_with_function(const char* name, const F& function, const S& shape, Call&& call) {
+    if constexpr (has_operand<F>) {
+        const number_or_tensor& option = function.operand();
+        if (option.tensor() == nullptr) {
+            return call(with_number<typename F::terms>{option.number()});
+        }
+        require_broadcast(name, F::operand_name, option.tensor()->shape(), shape);
+        const xt::xarray<T> values = *option.tensor();
+        return call(typename F::terms(), values);
+    } else {
+        return call(function);
+    }
+}
+
 template <class F, class T, class G>
 consteval bool require_function() {
-    constexpr bool derives =
-        std::is_same_v<std::decay_t<G>, no_gradient> || requires(const F& f, const T& x) {
-            { f.derivative(x, x) } -> std::convertible_to<T>;
-        };
+    constexpr bool derives = has_operand<F> || std::is_same_v<std::decay_t<G>, no_gradient> ||
+                             requires(const F& f, const T& x) {
+                                 { f.derivative(x, x) } -> std::convertible_to<T>;
+                             };
+    constexpr bool has_value = has_operand<F> || element_function<F, T>;
     static_assert(
-        element_function<F, T> && derives,
+        has_value && derives,
         "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
         "`derivative(p, t) const`, of numbers."
     );
-    return element_function<F, T> && derives;
+    return has_value && derives;
 }
 
 template <class G>
@@ -113,7 +155,14 @@ loss sum_of_elements(
             require_same_shape(
                 name, "the prediction", prediction.shape(), "the target", target.shape()
             );
-            return to_loss(element_sum<element>(name, f, m, gradient, prediction, target));
+            return call_with_function<element>(
+                name, f, prediction.shape(),
+                [&](const auto& function, const auto&... more) {
+                    return to_loss(element_sum<element>(
+                        name, function, m, gradient, prediction, target, more...
+                    ));
+                }
+            );
         }
     }
     return {};
@@ -124,17 +173,40 @@ template <class T, class F>
 struct value_functor {
     F function;
 
-    template <class P, class Q>
-    T operator()(const P& p, const Q& t) const {
-        return static_cast<T>(function.value(static_cast<T>(p), static_cast<T>(t)));
+    template <class... X>
+    T operator()(const X&... x) const {
+        return static_cast<T>(function.value(static_cast<T>(x)...));
     }
 
-    template <class V>
-        requires(takes_registers<F, T, V, V>())
-    XMASK_INLINE V simd_apply(const V& p, const V& t) const {
-        return function.value(p, t);
+    template <class... V>
+        requires(takes_registers<F, T, V...>())
+    XMASK_INLINE auto simd_apply(const V&... x) const {
+        return function.value(x...);
     }
 };
+
+/// The losses of all elements, lazy. A loss that may have a tensor as an option has one type for both:
+/// the number is a tensor, too.
+template <class T, class F, class P, class Q>
+auto each_value(const char* name, const F& f, P&& prediction, Q&& target) {
+    if constexpr (has_operand<F>) {
+        const number_or_tensor& option = f.operand();
+        if (option.tensor() != nullptr) {
+            require_broadcast(name, F::operand_name, option.tensor()->shape(), prediction.shape());
+        }
+        using functor = value_functor<T, typename F::terms>;
+        return xt::xfunction<functor, closure_t<P>, closure_t<Q>, xt::xarray<T>>(
+            functor{}, std::forward<P>(prediction), std::forward<Q>(target),
+            option.tensor() != nullptr ? xt::xarray<T>(*option.tensor())
+                                       : xt::xarray<T>(static_cast<T>(option.number()))
+        );
+    } else {
+        using functor = value_functor<T, F>;
+        return xt::xfunction<functor, closure_t<P>, closure_t<Q>>(
+            functor{f}, std::forward<P>(prediction), std::forward<Q>(target)
+        );
+    }
+}
 
 template <class F, class P, class Q, class M>
 auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m) {
@@ -146,10 +218,8 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
                 name, "the prediction", prediction.shape(), "the target", target.shape()
             );
             require_counted_shape(name, m, prediction.shape());
-            using functor = value_functor<element, F>;
-            auto values = xt::xfunction<functor, closure_t<P>, closure_t<Q>>(
-                functor{f}, std::forward<P>(prediction), std::forward<Q>(target)
-            );
+            auto values =
+                each_value<element>(name, f, std::forward<P>(prediction), std::forward<Q>(target));
             if constexpr (weighted_mask_expression<M>) {
                 return multiply(
                     multiply(std::move(values), std::forward<M>(m).weights()),
