@@ -3044,6 +3044,18 @@ overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To
     }
 }
 
+/// Whether some operand is read too late, if a target is given a shape and written.
+template <class To, class S, class Sources>
+bool reads_too_late(const To& to, const S& shape, const Sources& sources) {
+    if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
+        const overlap how = overlap_of_sources(sources, target<To>(to));
+        return how == overlap::elsewhere ||
+               (how == overlap::in_place && !equal_shapes(shape, to.shape()));
+    } else {
+        return false;
+    }
+}
+
 /// A container of E's shape type and elements of T, row-major.
 template <class T, class E, class S = typename std::decay_t<E>::shape_type>
 struct row_major_copy {
@@ -3822,9 +3834,7 @@ void copy_rows(To& to, const E& from) {
 template <class T, class E, class Sources, class To>
 bool assign_apart(const char* function, const E& from, const Sources& sources, To& to) {
     if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
-        const overlap how = overlap_of_sources(sources, target<To>(to));
-        if (how == overlap::elsewhere ||
-            (how == overlap::in_place && !equal_shapes(from.shape(), to.shape()))) [[unlikely]] {
+        if (reads_too_late(to, from.shape(), sources)) [[unlikely]] {
             row_major_copy_t<T, E> copy;
             resize_or_check(function, "a copy of the result", copy, from.shape());
             if constexpr (requires { from.write_to(copy); }) {
@@ -5035,7 +5045,8 @@ auto sigmoid_gate(Z&& z) {
 ///
 /// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where
 /// what was broadcast gets the sum. by_x may be upstream, or x. Throws std::invalid_argument where
-/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where z is broadcast.
+/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where
+/// z is broadcast, or a gradient lies where other elements are read.
 ///
 ///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
 ///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);
@@ -5054,6 +5065,20 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
             );
         }
         detail::require_distinct(function, "the gradient by x", by_x, "the gradient by z", by_z);
+        const std::tuple sources(
+            detail::read_in_place(x), detail::read_in_place(z), detail::read_in_place(upstream)
+        );
+        if (detail::reads_too_late(by_x, x.shape(), sources) ||
+            detail::reads_too_late(by_z, z.shape(), sources)) [[unlikely]] {
+            detail::row_major_copy_t<T, X> own_x;
+            detail::row_major_copy_t<T, Z> own_z;
+            sigmoid_gate_gradient(x, z, upstream, own_x, own_z);
+            detail::resize_or_check(function, "the gradient by x", by_x, own_x.shape());
+            detail::resize_or_check(function, "the gradient by z", by_z, own_z.shape());
+            detail::assign_rows(by_x, own_x);
+            detail::assign_rows(by_z, own_z);
+            return;
+        }
         detail::resize_or_check(function, "the gradient by x", by_x, x.shape());
         detail::resize_or_check(function, "the gradient by z", by_z, z.shape());
         if (detail::equal_shapes(z.shape(), x.shape())) {
@@ -16985,15 +17010,49 @@ weighted_sum<T> sum_by_weights(
 template <class G>
 inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
 
-/// Gives a gradient that is asked for its shape.
-template <class G, class S>
-void resize_gradient(
-    [[maybe_unused]] const char* function, [[maybe_unused]] G& gradient,
-    [[maybe_unused]] const S& shape
+/// What a loss reads of what counts. Weights are summed after the gradient was written.
+template <class M>
+auto sources_of_counted(const M& m) noexcept {
+    if constexpr (mask_expression<M>) {
+        return std::tuple(read_in_place(m));
+    } else if constexpr (weighted_mask_expression<M>) {
+        return std::tuple(read_in_place(m.mask()), read_anywhere(m.weights()));
+    } else {
+        return std::tuple(read_anywhere(m));
+    }
+}
+
+/// f(gradient), with a gradient that is asked for in its shape; or in a copy of it, where these
+/// sources would be read too late.
+template <class T, class G, class S, class Sources, class F>
+auto with_gradient(
+    [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
+    [[maybe_unused]] const Sources& sources, F&& f
 ) {
     if constexpr (wants_gradient<G>) {
-        resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
+        using traits = gradient_traits<G>;
+        using container = typename traits::container;
+        auto& to = traits::target(gradient);
+        if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
+            if (reads_too_late(to, shape, sources)) [[unlikely]] {
+                row_major_copy_t<T, container> copy;
+                resize_or_check(function, "a copy of the gradient", copy, shape);
+                const auto result = [&] {
+                    if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
+                        return f(copy); // most often of the same type
+                    } else {
+                        const auto apart = scaled(copy, traits::scale(gradient));
+                        return f(apart);
+                    }
+                }();
+                resize_or_check(function, "the gradient", to, copy.shape());
+                copy_rows(to, copy);
+                return result;
+            }
+        }
+        resize_or_check(function, "the gradient", to, shape);
     }
+    return f(gradient);
 }
 
 /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
@@ -17004,20 +17063,21 @@ weighted_sum<T, Sum> element_sum(
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
-    resize_gradient(function, gradient, shape);
-    if constexpr (mask_expression<M>) {
-        return sum_terms<T, Sum>(
-            shape, gradient,
-            make_terms<T>(
-                f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),
-                make_operand<T>(y, shape)...
-            )
-        );
-    } else {
-        return sum_by_weights<T>(
-            f, shape, counted_rows(m, shape), weights_in(m), gradient, x, y...
-        );
-    }
+    const auto sources =
+        std::tuple_cat(sources_of_counted(m), std::tuple(read_in_place(x), read_in_place(y)...));
+    return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+        if constexpr (mask_expression<M>) {
+            return sum_terms<T, Sum>(
+                shape, to,
+                make_terms<T>(
+                    f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),
+                    make_operand<T>(y, shape)...
+                )
+            );
+        } else {
+            return sum_by_weights<T>(f, shape, counted_rows(m, shape), weights_in(m), to, x, y...);
+        }
+    });
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -18304,17 +18364,19 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
         const T shift = shift_of_row(f, row);
         return {shift, store_terms(f, shift, std::move(row), to, n)};
     } else {
+        // The row may lie where it is written.
         const auto line = sums_of_row(f, row);
-        fill_columns(to, to + n, T(0));
-        for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+        const column_range kept = extent_within(row, n);
+        fill_columns(to, to + kept.begin, T(0));
+        walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) {
             const auto blocks = row.read(c, count, bits);
-            for (; bits != 0; bits &= bits - 1) {
-                const std::size_t k = lowest_bit(bits);
-                to[c + k] = blocks.at(k, [&](const auto&... x) {
+            for (std::size_t k = 0; k < count; ++k) {
+                to[c + k] = (bits >> k & 1) == 0 ? T(0) : blocks.at(k, [&](const auto&... x) {
                     return f.template term<0>(line.shift, x...);
                 });
             }
         });
+        fill_columns(to + kept.end, to + n, T(0));
         return line;
     }
 }
@@ -19718,6 +19780,14 @@ inline void require_entropy_options(
     require_class_weights(function, options.class_weights, classes);
 }
 
+/// What a class loss reads while its gradient is written.
+template <class P, class Q, class M>
+auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
+    return std::tuple_cat(
+        sources_of_counted(m), std::tuple(read_in_place(prediction), read_anywhere(target))
+    );
+}
+
 /// Checks all there is to check, then sums the losses, visits that of each counted position, and
 /// writes the gradient.
 template <class P, class Q, class M, class G, class Visit>
@@ -19737,12 +19807,16 @@ loss cross_entropy(
             function, positions, target.shape(), classes,
             [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
         );
-        resize_gradient(function, gradient, shape);
-        return sum_over_positions(
-            entropy, positions, classes,
-            [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                return sum_of_entropies<T>(
-                    rows, some, first, last, options, classes, gradient, visit
+        return with_gradient<T>(
+            function, gradient, shape, sources_of_classes(prediction, target, m),
+            [&](auto& to) {
+                return sum_over_positions(
+                    entropy, positions, classes,
+                    [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                        return sum_of_entropies<T>(
+                            rows, some, first, last, options, classes, to, visit
+                        );
+                    }
                 );
             }
         );
@@ -19800,12 +19874,16 @@ loss log_likelihood(
     require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
         return true;
     });
-    resize_gradient(function, gradient, shape);
-    return sum_over_positions(
-        make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
-        [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
-            return sum_of_likelihoods<T>(
-                logs, some, first, last, options, classes, gradient, visit
+    return with_gradient<T>(
+        function, gradient, shape, sources_of_classes(prediction, target, m),
+        [&](auto& to) {
+            return sum_over_positions(
+                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
+                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
+                    return sum_of_likelihoods<T>(
+                        logs, some, first, last, options, classes, to, visit
+                    );
+                }
             );
         }
     );

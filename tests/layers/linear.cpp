@@ -188,6 +188,33 @@ TEMPLATE_TEST_CASE("masked layers agree with PyTorch", "[linear][reference]", fl
     );
 }
 
+TEST_CASE("gradients of a masked layer may be written where it reads", "[linear][aliasing]") {
+    const auto x = oracle::random<float>({5, 7}, 1);
+    const auto weight = oracle::random<float>({7, 7}, 2);
+    const auto upstream = oracle::random<float>({5, 7}, 3);
+    const auto m = xmask::keep_above(weight, 0.f);
+    xt::xarray<float> by_x, by_weight, by_bias, by_gate;
+    xmask::masked_linear_gradient(x, weight, m, upstream, by_x, by_weight, by_bias);
+    xt::xarray<float> own_x = x;
+    xt::xarray<float> own_weight = weight;
+    xt::xarray<float> own_bias = upstream;
+    xmask::masked_linear_gradient(
+        own_x, own_weight, xmask::keep_above(own_weight, 0.f), own_bias, own_x, own_weight, own_bias
+    );
+    REQUIRE(oracle::close(own_x, by_x, 1e-6));
+    REQUIRE(oracle::close(own_weight, by_weight, 1e-6));
+    REQUIRE(oracle::close(own_bias, by_bias, 1e-6));
+    const auto gate = oracle::random<float>({7, 7}, 4);
+    xmask::masked_linear_gradient(x, weight, gate, upstream, by_x, by_weight, by_bias, by_gate);
+    own_weight = weight;
+    xt::xarray<float> own_gate = gate;
+    xmask::masked_linear_gradient(
+        x, own_weight, own_gate, upstream, own_x, own_weight, own_bias, own_gate
+    );
+    REQUIRE(oracle::close(own_weight, by_weight, 1e-6));
+    REQUIRE(oracle::close(own_gate, by_gate, 1e-6));
+}
+
 TEST_CASE("a masked layer refuses shapes that do not fit, before anything is written", "[linear]") {
     const auto x = oracle::random<float>({2, 3}, 1);
     const auto weight = oracle::random<float>({4, 3}, 1);

@@ -17,6 +17,7 @@
 #include "../core/error.hpp"
 #include "../core/exp.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
@@ -214,7 +215,8 @@ auto sigmoid_gate(Z&& z) {
 ///
 /// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where
 /// what was broadcast gets the sum. by_x may be upstream, or x. Throws std::invalid_argument where
-/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where z is broadcast.
+/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where
+/// z is broadcast, or a gradient lies where other elements are read.
 ///
 ///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
 ///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);
@@ -233,6 +235,20 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
             );
         }
         detail::require_distinct(function, "the gradient by x", by_x, "the gradient by z", by_z);
+        const std::tuple sources(
+            detail::read_in_place(x), detail::read_in_place(z), detail::read_in_place(upstream)
+        );
+        if (detail::reads_too_late(by_x, x.shape(), sources) ||
+            detail::reads_too_late(by_z, z.shape(), sources)) [[unlikely]] {
+            detail::row_major_copy_t<T, X> own_x;
+            detail::row_major_copy_t<T, Z> own_z;
+            sigmoid_gate_gradient(x, z, upstream, own_x, own_z);
+            detail::resize_or_check(function, "the gradient by x", by_x, own_x.shape());
+            detail::resize_or_check(function, "the gradient by z", by_z, own_z.shape());
+            detail::assign_rows(by_x, own_x);
+            detail::assign_rows(by_z, own_z);
+            return;
+        }
         detail::resize_or_check(function, "the gradient by x", by_x, x.shape());
         detail::resize_or_check(function, "the gradient by z", by_z, z.shape());
         if (detail::equal_shapes(z.shape(), x.shape())) {

@@ -104,9 +104,7 @@ void copy_rows(To& to, const E& from) {
 template <class T, class E, class Sources, class To>
 bool assign_apart(const char* function, const E& from, const Sources& sources, To& to) {
     if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
-        const overlap how = overlap_of_sources(sources, target<To>(to));
-        if (how == overlap::elsewhere ||
-            (how == overlap::in_place && !equal_shapes(from.shape(), to.shape()))) [[unlikely]] {
+        if (reads_too_late(to, from.shape(), sources)) [[unlikely]] {
             row_major_copy_t<T, E> copy;
             resize_or_check(function, "a copy of the result", copy, from.shape());
             if constexpr (requires { from.write_to(copy); }) {

@@ -255,6 +255,18 @@ overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To
     }
 }
 
+/// Whether some operand is read too late, if a target is given a shape and written.
+template <class To, class S, class Sources>
+bool reads_too_late(const To& to, const S& shape, const Sources& sources) {
+    if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
+        const overlap how = overlap_of_sources(sources, target<To>(to));
+        return how == overlap::elsewhere ||
+               (how == overlap::in_place && !equal_shapes(shape, to.shape()));
+    } else {
+        return false;
+    }
+}
+
 /// A container of E's shape type and elements of T, row-major.
 template <class T, class E, class S = typename std::decay_t<E>::shape_type>
 struct row_major_copy {

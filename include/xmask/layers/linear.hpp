@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/writer.hpp"
 #include "../core/xtensor.hpp"
@@ -285,6 +287,24 @@ void write_row_major(To& to, F&& f) {
     assign_rows(to, result);
 }
 
+/// Whether one of several gradients lies in the memory of an operand, all of which are read until
+/// the last gradient is written.
+template <class... To, class... E>
+bool overwrites_any(const std::tuple<To&...>& gradients, const E&... e) {
+    const auto sources = std::tuple(read_anywhere(e)...);
+    return call_with(
+        [&](const auto&... to) { return (reads_too_late(to, to.shape(), sources) || ...); },
+        gradients
+    );
+}
+
+/// Gives a gradient what was computed beside it.
+template <class To, class From>
+void give(To& to, const From& from) {
+    resize_or_check("masked_linear_gradient", "a gradient", to, from.shape());
+    assign_rows(to, from);
+}
+
 /// The gradients by x and by the bias; f(product) is given upstream^T x, the gradient by the
 /// weights as multiplied.
 template <class T, class X, class W, class M, class U, class ToX, class ToW, class ToB, class F>
@@ -386,6 +406,14 @@ void masked_linear_gradient(
 ) {
     if constexpr (detail::require_linear<M, X, W, U>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
+        if (detail::overwrites_any(std::tie(by_x, by_weight, by_bias), x, weight, m, upstream)) {
+            detail::row_major_array<T> own_x, own_weight, own_bias;
+            masked_linear_gradient(x, weight, m, upstream, own_x, own_weight, own_bias);
+            detail::give(by_x, own_x);
+            detail::give(by_weight, own_weight);
+            detail::give(by_bias, own_bias);
+            return;
+        }
         detail::slopes_of_linear<T>(
             x, weight, m, upstream, by_x, by_weight, by_bias,
             [&](const auto& product) { detail::assign_rows(by_weight, multiply(product, m)); }
@@ -425,6 +453,19 @@ void masked_linear_gradient(
         detail::require_distinct(
             function, "the gradient by the bias", by_bias, by_gate_name, by_gate
         );
+        if (detail::overwrites_any(
+                std::tie(by_x, by_weight, by_bias, by_gate), x, weight, gate, upstream
+            )) {
+            detail::row_major_array<T> own_x, own_weight, own_bias, own_gate;
+            masked_linear_gradient(
+                x, weight, gate, upstream, own_x, own_weight, own_bias, own_gate
+            );
+            detail::give(by_x, own_x);
+            detail::give(by_weight, own_weight);
+            detail::give(by_bias, own_bias);
+            detail::give(by_gate, own_gate);
+            return;
+        }
         detail::resize_or_check(function, by_gate_name, by_gate, weight.shape());
         detail::slopes_of_linear<T>(
             x, weight, gate, upstream, by_x, by_weight, by_bias,

@@ -363,6 +363,14 @@ inline void require_entropy_options(
     require_class_weights(function, options.class_weights, classes);
 }
 
+/// What a class loss reads while its gradient is written.
+template <class P, class Q, class M>
+auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
+    return std::tuple_cat(
+        sources_of_counted(m), std::tuple(read_in_place(prediction), read_anywhere(target))
+    );
+}
+
 /// Checks all there is to check, then sums the losses, visits that of each counted position, and
 /// writes the gradient.
 template <class P, class Q, class M, class G, class Visit>
@@ -382,12 +390,16 @@ loss cross_entropy(
             function, positions, target.shape(), classes,
             [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
         );
-        resize_gradient(function, gradient, shape);
-        return sum_over_positions(
-            entropy, positions, classes,
-            [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                return sum_of_entropies<T>(
-                    rows, some, first, last, options, classes, gradient, visit
+        return with_gradient<T>(
+            function, gradient, shape, sources_of_classes(prediction, target, m),
+            [&](auto& to) {
+                return sum_over_positions(
+                    entropy, positions, classes,
+                    [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                        return sum_of_entropies<T>(
+                            rows, some, first, last, options, classes, to, visit
+                        );
+                    }
                 );
             }
         );
@@ -445,12 +457,16 @@ loss log_likelihood(
     require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
         return true;
     });
-    resize_gradient(function, gradient, shape);
-    return sum_over_positions(
-        make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
-        [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
-            return sum_of_likelihoods<T>(
-                logs, some, first, last, options, classes, gradient, visit
+    return with_gradient<T>(
+        function, gradient, shape, sources_of_classes(prediction, target, m),
+        [&](auto& to) {
+            return sum_over_positions(
+                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
+                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
+                    return sum_of_likelihoods<T>(
+                        logs, some, first, last, options, classes, to, visit
+                    );
+                }
             );
         }
     );

@@ -9,8 +9,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/assign.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/pieces.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
@@ -487,15 +489,49 @@ weighted_sum<T> sum_by_weights(
 template <class G>
 inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
 
-/// Gives a gradient that is asked for its shape.
-template <class G, class S>
-void resize_gradient(
-    [[maybe_unused]] const char* function, [[maybe_unused]] G& gradient,
-    [[maybe_unused]] const S& shape
+/// What a loss reads of what counts. Weights are summed after the gradient was written.
+template <class M>
+auto sources_of_counted(const M& m) noexcept {
+    if constexpr (mask_expression<M>) {
+        return std::tuple(read_in_place(m));
+    } else if constexpr (weighted_mask_expression<M>) {
+        return std::tuple(read_in_place(m.mask()), read_anywhere(m.weights()));
+    } else {
+        return std::tuple(read_anywhere(m));
+    }
+}
+
+/// f(gradient), with a gradient that is asked for in its shape; or in a copy of it, where these
+/// sources would be read too late.
+template <class T, class G, class S, class Sources, class F>
+auto with_gradient(
+    [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
+    [[maybe_unused]] const Sources& sources, F&& f
 ) {
     if constexpr (wants_gradient<G>) {
-        resize_or_check(function, "the gradient", gradient_traits<G>::target(gradient), shape);
+        using traits = gradient_traits<G>;
+        using container = typename traits::container;
+        auto& to = traits::target(gradient);
+        if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
+            if (reads_too_late(to, shape, sources)) [[unlikely]] {
+                row_major_copy_t<T, container> copy;
+                resize_or_check(function, "a copy of the gradient", copy, shape);
+                const auto result = [&] {
+                    if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
+                        return f(copy); // most often of the same type
+                    } else {
+                        const auto apart = scaled(copy, traits::scale(gradient));
+                        return f(apart);
+                    }
+                }();
+                resize_or_check(function, "the gradient", to, copy.shape());
+                copy_rows(to, copy);
+                return result;
+            }
+        }
+        resize_or_check(function, "the gradient", to, shape);
     }
+    return f(gradient);
 }
 
 /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
@@ -506,19 +542,20 @@ weighted_sum<T, Sum> element_sum(
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
-    resize_gradient(function, gradient, shape);
-    if constexpr (mask_expression<M>) {
-        return sum_terms<T, Sum>(
-            shape, gradient,
-            make_terms<T>(
-                f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),
-                make_operand<T>(y, shape)...
-            )
-        );
-    } else {
-        return sum_by_weights<T>(
-            f, shape, counted_rows(m, shape), weights_in(m), gradient, x, y...
-        );
-    }
+    const auto sources =
+        std::tuple_cat(sources_of_counted(m), std::tuple(read_in_place(x), read_in_place(y)...));
+    return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+        if constexpr (mask_expression<M>) {
+            return sum_terms<T, Sum>(
+                shape, to,
+                make_terms<T>(
+                    f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),
+                    make_operand<T>(y, shape)...
+                )
+            );
+        } else {
+            return sum_by_weights<T>(f, shape, counted_rows(m, shape), weights_in(m), to, x, y...);
+        }
+    });
 }
 } // namespace xmask::inline XMASK_ABI::detail

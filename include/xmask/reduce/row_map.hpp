@@ -383,17 +383,19 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
         const T shift = shift_of_row(f, row);
         return {shift, store_terms(f, shift, std::move(row), to, n)};
     } else {
+        // The row may lie where it is written.
         const auto line = sums_of_row(f, row);
-        fill_columns(to, to + n, T(0));
-        for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+        const column_range kept = extent_within(row, n);
+        fill_columns(to, to + kept.begin, T(0));
+        walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) {
             const auto blocks = row.read(c, count, bits);
-            for (; bits != 0; bits &= bits - 1) {
-                const std::size_t k = lowest_bit(bits);
-                to[c + k] = blocks.at(k, [&](const auto&... x) {
+            for (std::size_t k = 0; k < count; ++k) {
+                to[c + k] = (bits >> k & 1) == 0 ? T(0) : blocks.at(k, [&](const auto&... x) {
                     return f.template term<0>(line.shift, x...);
                 });
             }
         });
+        fill_columns(to + kept.end, to + n, T(0));
         return line;
     }
 }
