@@ -80,6 +80,13 @@
 /// lacks. So the flags are part of every symbol's name, and users, who write only `xmask::`, never
 /// see it.
 
+// Here, because every header comes here first. After #error compilers would go on, and say thousands
+// of lines; what is not there to include ends them.
+#if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
+#error "xmask needs C++20: compile with -std=c++20 or later (MSVC: /std:c++20)."
+#include <xmask_ends_here>
+#endif
+
 #define XMASK_ABI_JOIN_(a, b, c, d, e) a##b##c##d##e
 #define XMASK_ABI_JOIN(a, b, c, d, e) XMASK_ABI_JOIN_(a, b, c, d, e)
 
@@ -155,6 +162,16 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+
+#include <xsimd/config/xsimd_config.hpp>
+
+#if XSIMD_VERSION_MAJOR < 13
+#error "xmask needs xsimd 13 or later."
+#include <xmask_ends_here>
+#elif defined(XSIMD_NO_SUPPORTED_ARCHITECTURE)
+#error "xmask needs SIMD registers that xsimd knows, as SSE2, NEON, SVE, RVV or VSX."
+#include <xmask_ends_here>
+#endif
 
 #include <xsimd/xsimd.hpp>
 
@@ -1086,6 +1103,17 @@ void require_each_option(
 
 /// @file
 /// The only file that names xtensor's headers: they moved into folders in xtensor 0.26.
+
+#if __has_include(<xtensor/core/xtensor_config.hpp>)
+#include <xtensor/core/xtensor_config.hpp>
+#else
+#include <xtensor/xtensor_config.hpp>
+#endif
+
+#if XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 25
+#error "xmask needs xtensor 0.25 or later."
+#include <xmask_ends_here>
+#endif
 
 #if __has_include(<xtensor/containers/xarray.hpp>)
 #include <xtensor/containers/xarray.hpp>
@@ -4162,45 +4190,72 @@ template <class M>
 concept holds_weights =
     weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
 
+// What fails is a constant, not a concept: compilers explain a concept in many lines.
+
 /// Fails to compile, with one sentence, where something else stands in a mask's place.
 template <class M>
 consteval bool require_mask() {
+    constexpr bool is_mask = mask_expression<M>;
     if constexpr (holds_weights<M>) {
         static_assert(
-            mask_expression<M>,
+            is_mask,
             "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
             "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
         );
     } else {
         static_assert(
-            mask_expression<M>,
+            is_mask,
             "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
             "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
         );
     }
-    return mask_expression<M>;
+    return is_mask;
 }
 
 /// The same where a mask or real-valued weights may stand.
 template <class M>
 consteval bool require_mask_or_weights() {
+    constexpr bool is_counted = mask_expression<M> || weight_expression<M>;
     static_assert(
-        mask_expression<M> || weight_expression<M>,
+        is_counted,
         "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
         "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
     );
-    return mask_expression<M> || weight_expression<M>;
+    return is_counted;
 }
 
 /// Fails to compile, with one sentence, where a plain number or container stands in a tensor's
 /// place.
 template <class E>
 consteval bool require_tensor() {
+    constexpr bool is_tensor = expression<E> && !mask_expression<E>;
     static_assert(
-        expression<E> && !mask_expression<E>,
+        is_tensor,
         "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
     );
-    return expression<E> && !mask_expression<E>;
+    return is_tensor;
+}
+
+/// Whether no mask stands before a tensor. (A mask may be the tensor of a reduction: its elements
+/// are 0 and 1.)
+template <class X, class M>
+inline constexpr bool in_order = !mask_expression<X> || !expression<M> || mask_expression<M>;
+
+/// Whether elements of E can be written.
+template <class E>
+concept writable = expression<E> && !std::is_const_v<std::remove_reference_t<E>> &&
+                   requires(std::remove_reference_t<E>& e) { *e.begin() = *e.cbegin(); };
+
+/// Fails to compile, with one sentence, where what is to be written cannot be.
+template <class E>
+consteval bool require_target() {
+    constexpr bool can_be_written = writable<E>;
+    static_assert(
+        can_be_written,
+        "xmask: what is changed in place is a tensor or view that is not const; a lazy expression is assigned to a "
+        "tensor first."
+    );
+    return can_be_written;
 }
 
 /// A row of a mask unpacked to elements of 0 and 1.
@@ -4443,6 +4498,583 @@ private:
 
 template <mask_rule Rule>
 mask(Rule) -> mask<Rule>;
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/core/operators.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// The operators of masks: && || ! ^, and & | ~. mask.hpp includes them, so that no header gives a
+/// mask without: xtensor's own would be taken in their place.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The shape type of two masks broadcast together; the rank stays known where both are.
+template <class S, class T>
+struct broadcast_shape_type {
+    using type = any_shape;
+};
+
+template <class T, std::size_t M, class U, std::size_t N>
+struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
+    using type = std::array<std::size_t, std::max(M, N)>;
+};
+
+template <class S, class T>
+auto broadcast_together(const char* name, const S& a, const T& b) {
+    const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
+    auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+        const auto m =
+            axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
+        const auto n =
+            axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
+        shape[axis] = m == 1 ? n : m;
+    }
+    if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]] {
+        throw_invalid(
+            name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
+            " do not broadcast together; align the last axes, and give each axis one extent or 1"
+        );
+    }
+    return shape;
+}
+
+/// Where an element stands, one number for each axis.
+using element_index = std::vector<std::size_t>;
+
+/// The index of the element of shape `from` that is broadcast to an index.
+template <class S>
+element_index broadcast_index(const element_index& index, const S& from) {
+    element_index there(from.size());
+    for (std::size_t axis = 0; axis < there.size(); ++axis) {
+        there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
+    }
+    return there;
+}
+
+/// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
+struct both {
+    static constexpr const char* name = "operator&&";
+    static constexpr bool any_term_decides = true;
+
+    template <class Bits>
+    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
+        return a & b;
+    }
+
+    static constexpr bool kept(bool a, bool b) noexcept { return a && b; }
+
+    static constexpr column_range extent(column_range a, column_range b) noexcept {
+        return intersection(a, b);
+    }
+
+    static constexpr column_range solid(column_range a, column_range b) noexcept {
+        return intersection(a, b);
+    }
+
+    /// What of one decides alone.
+    static constexpr auto deciding = column_stretch::kind::dropped;
+};
+
+struct either {
+    static constexpr const char* name = "operator||";
+    static constexpr bool any_term_decides = true;
+
+    template <class Bits>
+    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
+        return a | b;
+    }
+
+    static constexpr bool kept(bool a, bool b) noexcept { return a || b; }
+
+    static constexpr column_range extent(column_range a, column_range b) noexcept {
+        return hull(a, b);
+    }
+
+    static constexpr column_range solid(column_range a, column_range b) noexcept {
+        return a.size() < b.size() ? b : a;
+    }
+
+    static constexpr auto deciding = column_stretch::kind::kept;
+};
+
+struct one_of {
+    static constexpr const char* name = "operator^";
+    static constexpr bool any_term_decides = false;
+
+    template <class Bits>
+    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
+        return a ^ b;
+    }
+
+    static constexpr bool kept(bool a, bool b) noexcept { return a != b; }
+
+    static constexpr column_range extent(column_range a, column_range b) noexcept {
+        return hull(a, b);
+    }
+
+    static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept {
+        return {};
+    }
+
+    // Neither decides without the other.
+    static constexpr auto deciding = column_stretch::kind::unknown;
+};
+
+/// What is known of two rows' combination where something is known of both.
+template <class How>
+constexpr column_stretch combined(column_stretch a, column_stretch b) noexcept {
+    using kind = column_stretch::kind;
+    const std::size_t end = std::min(a.end, b.end);
+    if constexpr (How::deciding != kind::unknown) {
+        if (a.what == How::deciding || b.what == How::deciding) {
+            const bool both = a.what == b.what;
+            return {
+                both                      ? std::max(a.end, b.end)
+                : a.what == How::deciding ? a.end
+                                          : b.end,
+                How::deciding
+            };
+        }
+    }
+    if (a.what == kind::unknown || b.what == kind::unknown) {
+        return {end, kind::unknown};
+    }
+    return {
+        end, How::kept(a.what == kind::kept, b.what == kind::kept) ? kind::kept : kind::dropped
+    };
+}
+
+template <class How, row_cursor A, row_cursor B>
+class pair_cursor {
+public:
+    pair_cursor(A a, B b) : m_a(std::move(a)), m_b(std::move(b)) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        return How::word(m_a.word(c), m_b.word(c));
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const {
+        return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
+    }
+
+    [[nodiscard]] column_range extent() const { return How::extent(m_a.extent(), m_b.extent()); }
+
+    [[nodiscard]] column_range solid() const {
+        return How::solid(detail::solid(m_a), detail::solid(m_b));
+    }
+
+    [[nodiscard]] bool has_lanes() const noexcept
+        requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
+    {
+        return m_a.has_lanes() && m_b.has_lanes();
+    }
+
+    template <class T>
+        requires(lane_cursor<A, T> && lane_cursor<B, T>)
+    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
+    }
+
+    [[nodiscard]] column_stretch stretch(std::size_t c) const {
+        return combined<How>(detail::stretch(m_a, c), detail::stretch(m_b, c));
+    }
+
+private:
+    A m_a;
+    B m_b;
+};
+
+template <class How, class RowsA, class RowsB>
+class pair_rows {
+public:
+    pair_rows(RowsA a, RowsB b) : m_a(std::move(a)), m_b(std::move(b)) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
+            m_a.row(r), m_b.row(r)
+        );
+    }
+
+    [[nodiscard]] bool one_row() const noexcept { return m_a.one_row() && m_b.one_row(); }
+
+    [[nodiscard]] flat_form form() const noexcept { return std::min(m_a.form(), m_b.form()); }
+
+    XMASK_INLINE auto flat() const {
+        return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
+    }
+
+private:
+    RowsA m_a;
+    RowsB m_b;
+};
+
+template <class How, class CTA, class CTB>
+class pair_rule {
+    using mask_a = std::decay_t<CTA>;
+    using mask_b = std::decay_t<CTB>;
+
+public:
+    using shape_type = typename broadcast_shape_type<
+        typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
+
+    static constexpr const char* name = How::name;
+    static constexpr bool any_term_decides = How::any_term_decides;
+
+    template <class A, class B>
+    pair_rule(A&& a, B&& b)
+        : m_a(std::forward<A>(a))
+        , m_b(std::forward<B>(b))
+        , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape())) {}
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_a), read_in_place(m_b));
+    }
+
+    [[nodiscard]] auto rows() const {
+        using rows_a = mask_rows<mask_a>;
+        using rows_b = mask_rows<mask_b>;
+        return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
+    }
+
+    template <class F>
+    void for_each_term(const element_index& index, F&& f) const {
+        f(m_a, broadcast_index(index, m_a.shape()));
+        f(m_b, broadcast_index(index, m_b.shape()));
+    }
+
+private:
+    CTA m_a;
+    CTB m_b;
+    shape_type m_shape;
+};
+
+template <class How, class A, class B>
+auto combine(A&& a, B&& b) {
+    if constexpr (require_mask<A>() && require_mask<B>()) {
+        using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
+        return mask(rule(std::forward<A>(a), std::forward<B>(b)));
+    } else if constexpr (mask_expression<A>) {
+        return std::forward<A>(a);
+    } else {
+        return std::forward<B>(b);
+    }
+}
+
+template <row_cursor C>
+class not_cursor {
+public:
+    not_cursor(C cursor, std::size_t n) : m_cursor(std::move(cursor)), m_columns(n) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        return ~m_cursor.word(c) & first_bits(m_columns - c);
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const { return !detail::kept(m_cursor, c); }
+
+    /// What is left of the row by a range at one of its ends in which all are dropped.
+    [[nodiscard]] column_range extent() const {
+        const column_range dropped = detail::solid(m_cursor);
+        if (dropped.size() != 0 && dropped.begin == 0) {
+            return {std::min(dropped.end, m_columns), m_columns};
+        }
+        return {0, dropped.size() != 0 && dropped.end >= m_columns ? dropped.begin : m_columns};
+    }
+
+    /// The longer of the two ranges around all that may be dropped.
+    [[nodiscard]] column_range solid() const {
+        const column_range dropped = m_cursor.extent();
+        if (dropped.size() == 0) {
+            return {0, m_columns};
+        }
+        const std::size_t end = std::min(dropped.end, m_columns);
+        return dropped.begin > m_columns - end ? column_range{0, dropped.begin}
+                                               : column_range{end, m_columns};
+    }
+
+    [[nodiscard]] bool has_lanes() const noexcept
+        requires requires(const C& cursor) { cursor.has_lanes(); }
+    {
+        return m_cursor.has_lanes();
+    }
+
+    template <class T>
+        requires lane_cursor<C, T>
+    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        return !m_cursor.template lanes<T>(c);
+    }
+
+    [[nodiscard]] column_stretch stretch(std::size_t c) const {
+        using kind = column_stretch::kind;
+        const auto [end, what] = detail::stretch(m_cursor, c);
+        return {
+            end, what == kind::unknown ? what
+                 : what == kind::kept  ? kind::dropped
+                                       : kind::kept
+        };
+    }
+
+private:
+    C m_cursor;
+    std::size_t m_columns;
+};
+
+template <class Rows>
+class not_rows {
+public:
+    not_rows(Rows rows, std::size_t row_count, std::size_t n)
+        : m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
+    }
+
+    [[nodiscard]] bool one_row() const noexcept { return m_rows.one_row(); }
+
+    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+
+    XMASK_INLINE auto flat() const {
+        return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
+    }
+
+private:
+    Rows m_rows;
+    std::size_t m_row_count;
+    std::size_t m_columns;
+};
+
+template <class CTM>
+class not_rule {
+    using mask_type = std::decay_t<CTM>;
+
+public:
+    using shape_type = typename mask_type::inner_shape_type;
+
+    template <class M>
+    not_rule(const char* name, M&& m) : m_mask(std::forward<M>(m)), m_name(name) {}
+
+    [[nodiscard]] const char* name() const noexcept {
+        return m_name == nullptr ? "operator!" : m_name;
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
+
+    [[nodiscard]] auto rows() const {
+        using rows = mask_rows<mask_type>;
+        return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
+    }
+
+    template <class F>
+    void for_each_term(const element_index& index, F&& f) const {
+        if (m_name == nullptr) {
+            f(m_mask, index);
+        }
+    }
+
+private:
+    CTM m_mask;
+    const char* m_name;
+};
+
+/// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned
+/// around is nobody's concern. Without a name it is operator!.
+template <class M>
+auto complement(const char* name, M&& m) {
+    return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
+}
+} // namespace detail
+
+/// Keeps what both masks keep; & is the same. The masks broadcast together as NumPy does; std::invalid_argument
+/// otherwise. A mask with a name is held by reference, as xtensor's expressions hold theirs: what a
+/// function returns must not refer to its local masks (std::move them in).
+///
+///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
+///     // 1 0 0 0
+///     // 1 0 1 0
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A&& a, B&& b) {
+    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&(A&& a, B&& b) {
+    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what either mask keeps; | is the same.
+///
+///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
+///     // 1 0 0 1
+///     // 1 1 0 0
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A&& a, B&& b) {
+    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator|(A&& a, B&& b) {
+    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what exactly one of the masks keeps.
+///
+///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator^(A&& a, B&& b) {
+    return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what the mask drops; ~ is the same.
+///
+///     auto m = !xmask::keep_lengths({1, 3}, 4);
+///     // 0 1 1 1
+///     // 0 0 0 1
+template <class M>
+    requires mask_expression<M>
+auto operator!(M&& m) {
+    return detail::complement(nullptr, std::forward<M>(m));
+}
+
+template <class M>
+    requires mask_expression<M>
+auto operator~(M&& m) {
+    return detail::complement(nullptr, std::forward<M>(m));
+}
+
+/// Draws the mask, as to_string does; <xmask/masks/text.hpp> has it.
+///
+///     std::cout << xmask::keep_causal(2, 3);
+///     // █··
+///     // ██·
+template <class Stream, class M>
+    requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
+Stream& operator<<(Stream& out, const M& m) {
+    if constexpr (requires { to_string(m); }) {
+        out << to_string(m);
+    } else {
+        constexpr bool has_text = !mask_expression<M>;
+        static_assert(has_text, "xmask: to print a mask, include <xmask/masks/text.hpp>.");
+    }
+    return out;
+}
+
+// What does not say what it means fails to compile, with one sentence.
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator&=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept &= n. A lazy mask "
+        "becomes a new one: auto both = m && n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator|=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept |= n. A lazy mask "
+        "becomes a new one: auto both = m || n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator^=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept ^= n. A lazy mask "
+        "becomes a new one: auto both = m ^ n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> && mask_expression<B>)
+auto operator+(A&& a, B&& b) {
+    constexpr bool are_numbers = !mask_expression<A>;
+    static_assert(
+        are_numbers,
+        "xmask: masks are not added: m || n keeps what either keeps. As numbers, a mask is xt::cast<int>(m)."
+    );
+    return std::forward<A>(a) || std::forward<B>(b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> && mask_expression<B>)
+auto operator-(A&& a, B&& b) {
+    constexpr bool are_numbers = !mask_expression<A>;
+    static_assert(
+        are_numbers,
+        "xmask: masks are not subtracted: m && !n keeps what only the first keeps. As numbers, a mask is "
+        "xt::cast<int>(m)."
+    );
+    return std::forward<A>(a) && std::forward<B>(b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> && mask_expression<B>)
+auto operator*(A&& a, B&& b) {
+    constexpr bool are_numbers = !mask_expression<A>;
+    static_assert(
+        are_numbers,
+        "xmask: masks are not multiplied: m && n keeps what both keep. As numbers, a mask is xt::cast<int>(m)."
+    );
+    return std::forward<A>(a) && std::forward<B>(b);
+}
+
+template <class A, class B>
+    requires(expression<A> && expression<B> && mask_expression<A> != mask_expression<B>)
+auto operator*(A&& a, B&& b) {
+    constexpr bool times_mask = mask_expression<A> || mask_expression<B>;
+    static_assert(
+        !times_mask,
+        "xmask: write xmask::multiply(x, m) for a tensor times a mask: what is dropped becomes 0, where NaN * 0 would "
+        "be NaN. As numbers, the mask is xt::cast<float>(m)."
+    );
+    return xt::detail::make_xfunction<xt::detail::multiplies>(
+        std::forward<A>(a), std::forward<B>(b)
+    );
+}
+
+template <class M, class T>
+    requires(mask_expression<M> && !expression<T>)
+bool operator==(const M& /*m*/, const T& /*value*/) {
+    constexpr bool is_mask = expression<T>;
+    static_assert(
+        is_mask,
+        "xmask: a mask is not compared with a number. !m is its opposite, and xmask::all_kept(m) and "
+        "xmask::any_kept(m) ask about the whole."
+    );
+    return is_mask;
+}
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
@@ -5899,7 +6531,8 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
     }
@@ -5955,8 +6588,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///     xmask::masked_replace_inplace(x, xmask::keep_finite(x), xt::zeros_like(x));
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
-                  detail::require_replacement<Y>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>() && detail::require_replacement<Y>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }
@@ -6793,8 +7426,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
-                  detail::require_scattered<Source>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>() && detail::require_scattered<Source>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);
@@ -6987,7 +7620,8 @@ auto multiply(X&& x, M&& m) {
 ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
+                  detail::require_mask_or_weights<M>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (mask_expression<M>) {
             detail::fill_inplace("multiply_inplace", x, m, element());
@@ -7010,395 +7644,17 @@ void multiply_inplace(X&& x, const M& m) {
 // ==== xmask/masks/combine.hpp ====
 
 #include <algorithm>
-#include <array>
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <tuple>
 #include <utility>
-#include <vector>
 
 /// @file
-/// Masks from masks: && || ! ^, unsqueeze and shift; and the two masks that need nothing, keep_all
-/// and keep_none.
+/// Masks from masks: unsqueeze and shift (&& || ! ^ come with every mask); and the two masks that
+/// need nothing, keep_all and keep_none.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The shape type of two masks broadcast together; the rank stays known where both are.
-template <class S, class T>
-struct broadcast_shape_type {
-    using type = any_shape;
-};
-
-template <class T, std::size_t M, class U, std::size_t N>
-struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
-    using type = std::array<std::size_t, std::max(M, N)>;
-};
-
-template <class S, class T>
-auto broadcast_together(const char* name, const S& a, const T& b) {
-    const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
-    auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
-    for (std::size_t axis = 0; axis < rank; ++axis) {
-        const auto m =
-            axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
-        const auto n =
-            axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
-        shape[axis] = m == 1 ? n : m;
-    }
-    if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]] {
-        throw_invalid(
-            name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
-            " do not broadcast together; align the last axes, and give each axis one extent or 1"
-        );
-    }
-    return shape;
-}
-
-/// Where an element stands, one number for each axis.
-using element_index = std::vector<std::size_t>;
-
-/// The index of the element of shape `from` that is broadcast to an index.
-template <class S>
-element_index broadcast_index(const element_index& index, const S& from) {
-    element_index there(from.size());
-    for (std::size_t axis = 0; axis < there.size(); ++axis) {
-        there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
-    }
-    return there;
-}
-
-/// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
-struct both {
-    static constexpr const char* name = "operator&&";
-    static constexpr bool any_term_decides = true;
-
-    template <class Bits>
-    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
-        return a & b;
-    }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a && b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return intersection(a, b);
-    }
-
-    static constexpr column_range solid(column_range a, column_range b) noexcept {
-        return intersection(a, b);
-    }
-
-    /// What of one decides alone.
-    static constexpr auto deciding = column_stretch::kind::dropped;
-};
-
-struct either {
-    static constexpr const char* name = "operator||";
-    static constexpr bool any_term_decides = true;
-
-    template <class Bits>
-    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
-        return a | b;
-    }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a || b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return hull(a, b);
-    }
-
-    static constexpr column_range solid(column_range a, column_range b) noexcept {
-        return a.size() < b.size() ? b : a;
-    }
-
-    static constexpr auto deciding = column_stretch::kind::kept;
-};
-
-struct one_of {
-    static constexpr const char* name = "operator^";
-    static constexpr bool any_term_decides = false;
-
-    template <class Bits>
-    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
-        return a ^ b;
-    }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a != b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return hull(a, b);
-    }
-
-    static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept {
-        return {};
-    }
-
-    // Neither decides without the other.
-    static constexpr auto deciding = column_stretch::kind::unknown;
-};
-
-/// What is known of two rows' combination where something is known of both.
-template <class How>
-constexpr column_stretch combined(column_stretch a, column_stretch b) noexcept {
-    using kind = column_stretch::kind;
-    const std::size_t end = std::min(a.end, b.end);
-    if constexpr (How::deciding != kind::unknown) {
-        if (a.what == How::deciding || b.what == How::deciding) {
-            const bool both = a.what == b.what;
-            return {
-                both                      ? std::max(a.end, b.end)
-                : a.what == How::deciding ? a.end
-                                          : b.end,
-                How::deciding
-            };
-        }
-    }
-    if (a.what == kind::unknown || b.what == kind::unknown) {
-        return {end, kind::unknown};
-    }
-    return {
-        end, How::kept(a.what == kind::kept, b.what == kind::kept) ? kind::kept : kind::dropped
-    };
-}
-
-template <class How, row_cursor A, row_cursor B>
-class pair_cursor {
-public:
-    pair_cursor(A a, B b) : m_a(std::move(a)), m_b(std::move(b)) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        return How::word(m_a.word(c), m_b.word(c));
-    }
-
-    [[nodiscard]] bool kept(std::size_t c) const {
-        return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
-    }
-
-    [[nodiscard]] column_range extent() const { return How::extent(m_a.extent(), m_b.extent()); }
-
-    [[nodiscard]] column_range solid() const {
-        return How::solid(detail::solid(m_a), detail::solid(m_b));
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
-    {
-        return m_a.has_lanes() && m_b.has_lanes();
-    }
-
-    template <class T>
-        requires(lane_cursor<A, T> && lane_cursor<B, T>)
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
-    }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        return combined<How>(detail::stretch(m_a, c), detail::stretch(m_b, c));
-    }
-
-private:
-    A m_a;
-    B m_b;
-};
-
-template <class How, class RowsA, class RowsB>
-class pair_rows {
-public:
-    pair_rows(RowsA a, RowsB b) : m_a(std::move(a)), m_b(std::move(b)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
-            m_a.row(r), m_b.row(r)
-        );
-    }
-
-    [[nodiscard]] bool one_row() const noexcept { return m_a.one_row() && m_b.one_row(); }
-
-    [[nodiscard]] flat_form form() const noexcept { return std::min(m_a.form(), m_b.form()); }
-
-    XMASK_INLINE auto flat() const {
-        return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
-    }
-
-private:
-    RowsA m_a;
-    RowsB m_b;
-};
-
-template <class How, class CTA, class CTB>
-class pair_rule {
-    using mask_a = std::decay_t<CTA>;
-    using mask_b = std::decay_t<CTB>;
-
-public:
-    using shape_type = typename broadcast_shape_type<
-        typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
-
-    static constexpr const char* name = How::name;
-    static constexpr bool any_term_decides = How::any_term_decides;
-
-    template <class A, class B>
-    pair_rule(A&& a, B&& b)
-        : m_a(std::forward<A>(a))
-        , m_b(std::forward<B>(b))
-        , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape())) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_a), read_in_place(m_b));
-    }
-
-    [[nodiscard]] auto rows() const {
-        using rows_a = mask_rows<mask_a>;
-        using rows_b = mask_rows<mask_b>;
-        return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
-    }
-
-    template <class F>
-    void for_each_term(const element_index& index, F&& f) const {
-        f(m_a, broadcast_index(index, m_a.shape()));
-        f(m_b, broadcast_index(index, m_b.shape()));
-    }
-
-private:
-    CTA m_a;
-    CTB m_b;
-    shape_type m_shape;
-};
-
-template <class How, class A, class B>
-auto combine(A&& a, B&& b) {
-    if constexpr (require_mask<A>() && require_mask<B>()) {
-        using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
-        return mask(rule(std::forward<A>(a), std::forward<B>(b)));
-    }
-}
-
-template <row_cursor C>
-class not_cursor {
-public:
-    not_cursor(C cursor, std::size_t n) : m_cursor(std::move(cursor)), m_columns(n) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        return ~m_cursor.word(c) & first_bits(m_columns - c);
-    }
-
-    [[nodiscard]] bool kept(std::size_t c) const { return !detail::kept(m_cursor, c); }
-
-    /// What is left of the row by a range at one of its ends in which all are dropped.
-    [[nodiscard]] column_range extent() const {
-        const column_range dropped = detail::solid(m_cursor);
-        if (dropped.size() != 0 && dropped.begin == 0) {
-            return {std::min(dropped.end, m_columns), m_columns};
-        }
-        return {0, dropped.size() != 0 && dropped.end >= m_columns ? dropped.begin : m_columns};
-    }
-
-    /// The longer of the two ranges around all that may be dropped.
-    [[nodiscard]] column_range solid() const {
-        const column_range dropped = m_cursor.extent();
-        if (dropped.size() == 0) {
-            return {0, m_columns};
-        }
-        const std::size_t end = std::min(dropped.end, m_columns);
-        return dropped.begin > m_columns - end ? column_range{0, dropped.begin}
-                                               : column_range{end, m_columns};
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const C& cursor) { cursor.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
-
-    template <class T>
-        requires lane_cursor<C, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return !m_cursor.template lanes<T>(c);
-    }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        using kind = column_stretch::kind;
-        const auto [end, what] = detail::stretch(m_cursor, c);
-        return {
-            end, what == kind::unknown ? what
-                 : what == kind::kept  ? kind::dropped
-                                       : kind::kept
-        };
-    }
-
-private:
-    C m_cursor;
-    std::size_t m_columns;
-};
-
-template <class Rows>
-class not_rows {
-public:
-    not_rows(Rows rows, std::size_t row_count, std::size_t n)
-        : m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
-    }
-
-    [[nodiscard]] bool one_row() const noexcept { return m_rows.one_row(); }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat() const {
-        return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
-    }
-
-private:
-    Rows m_rows;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
-template <class CTM>
-class not_rule {
-    using mask_type = std::decay_t<CTM>;
-
-public:
-    using shape_type = typename mask_type::inner_shape_type;
-
-    template <class M>
-    not_rule(const char* name, M&& m) : m_mask(std::forward<M>(m)), m_name(name) {}
-
-    [[nodiscard]] const char* name() const noexcept {
-        return m_name == nullptr ? "operator!" : m_name;
-    }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
-
-    [[nodiscard]] auto rows() const {
-        using rows = mask_rows<mask_type>;
-        return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
-    }
-
-    template <class F>
-    void for_each_term(const element_index& index, F&& f) const {
-        if (m_name == nullptr) {
-            f(m_mask, index);
-        }
-    }
-
-private:
-    CTM m_mask;
-    const char* m_name;
-};
-
-/// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned
-/// around is nobody's concern. Without a name it is operator!.
-template <class M>
-auto complement(const char* name, M&& m) {
-    return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
-}
-
 /// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row
 /// of its own.
 template <class CTM>
@@ -7664,52 +7920,6 @@ auto make_constant(const S& shape, bool kept) {
     return mask(constant_rule<decltype(owned)>(std::move(owned), kept));
 }
 } // namespace detail
-
-/// Keeps what both masks keep. The masks broadcast together as NumPy does; std::invalid_argument
-/// otherwise. A mask with a name is held by reference, as xtensor's expressions hold theirs: what a
-/// function returns must not refer to its local masks (std::move them in).
-///
-///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
-///     // 1 0 0 0
-///     // 1 0 1 0
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator&&(A&& a, B&& b) {
-    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what either mask keeps.
-///
-///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
-///     // 1 0 0 1
-///     // 1 1 0 0
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator||(A&& a, B&& b) {
-    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what exactly one of the masks keeps.
-///
-///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
-///     // 1 1 0 0
-///     // 1 0 0 0
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator^(A&& a, B&& b) {
-    return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what the mask drops.
-///
-///     auto m = !xmask::keep_lengths({1, 3}, 4);
-///     // 0 1 1 1
-///     // 0 0 0 1
-template <class M>
-    requires mask_expression<M>
-auto operator!(M&& m) {
-    return detail::complement(nullptr, std::forward<M>(m));
-}
 
 /// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the
 /// new shape), so that it broadcasts there. Throws std::out_of_range for an axis that the new shape
@@ -8913,6 +9123,91 @@ inline auto keep_blocks(
 #include <concepts>
 #include <utility>
 
+// ==== xmask/core/held.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <ranges>
+#include <utility>
+
+/// @file
+/// Small tables that a builder keeps (lengths, indices): a tensor, a lazy expression, a standard
+/// container or a list.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A standard container of numbers.
+template <class C>
+concept number_range = !expression<C> && std::ranges::sized_range<C> &&
+                       std::is_arithmetic_v<std::ranges::range_value_t<C>>;
+
+/// Whether C can be held as a table of numbers.
+template <class C>
+concept number_table = expression<C> || number_range<C>;
+
+/// Whether C is a table of integers; bool is none.
+template <class C>
+consteval bool holds_integers() {
+    if constexpr (number_range<C>) {
+        using value = std::ranges::range_value_t<C>;
+        return std::integral<value> && !std::same_as<value, bool>;
+    } else if constexpr (expression<C>) {
+        using value = std::remove_cv_t<value_type_t<C>>;
+        return std::integral<value> && !std::same_as<value, bool>;
+    } else {
+        return false;
+    }
+}
+
+/// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
+template <number_table C>
+decltype(auto) hold(C&& values) {
+    if constexpr (number_range<C>) {
+        auto copy =
+            xt::xtensor<std::ranges::range_value_t<C>, 1>::from_shape({std::ranges::size(values)});
+        std::ranges::copy(values, copy.begin());
+        return copy;
+    } else if constexpr (has_memory<C>) {
+        return closure_t<C>(std::forward<C>(values));
+    } else {
+        return std::decay_t<decltype(xt::eval(std::forward<C>(values)))>(values);
+    }
+}
+
+template <class T>
+auto hold(std::initializer_list<T> values) {
+    auto copy = xt::xtensor<T, 1>::from_shape({values.size()});
+    std::copy(values.begin(), values.end(), copy.begin());
+    return copy;
+}
+
+/// What hold() gives: a reference or a container.
+template <class C>
+using held_t = decltype(hold(std::declval<C>()));
+
+/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed since
+/// it was checked.
+template <std::integral T, std::unsigned_integral N>
+constexpr N clamped(T number, N n) noexcept {
+    const T positive = std::max(number, T(0));
+    if constexpr (sizeof(T) > sizeof(N)) {
+        return static_cast<N>(std::min(positive, static_cast<T>(n)));
+    } else {
+        return std::min(static_cast<N>(positive), n);
+    }
+}
+
+/// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
+/// memory.
+template <class E>
+row_offsets table_offsets(const char* function, const E& table) {
+    const std::size_t axes = table.dimension();
+    require_rank(function, axes + 1);
+    return row_offsets(table.shape(), table.strides(), axes);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
 // ==== xmask/masks/element_rule.hpp ====
 
 #include <concepts>
@@ -9142,7 +9437,7 @@ consteval bool require_booleans() {
 } // namespace detail
 
 /// Keeps where `e` is true. e: a tensor or lazy expression of bool, of any shape, which is the
-/// mask's.
+/// mask's; or a standard container of bool, which is copied.
 ///
 /// A word costs loading 64 bytes; a lazy expression is computed in its own types, 64 elements at a
 /// time, so that comparisons of any types are right.
@@ -9151,7 +9446,9 @@ consteval bool require_booleans() {
 ///     auto m = xmask::keep_where(x > 0.5f && x < 0.8f);    // 0 1 0
 template <class E>
 auto keep_where(E&& e) {
-    if constexpr (detail::require_booleans<E>()) {
+    if constexpr (detail::number_range<E>) {
+        return keep_where(detail::hold(e));
+    } else if constexpr (detail::require_booleans<E>()) {
         return detail::make_element_mask("keep_where", std::forward<E>(e), detail::is_true());
     }
 }
@@ -9162,7 +9459,9 @@ auto keep_where(E&& e) {
 ///     auto m = xmask::drop_where(key_padding_mask);    // 1 1 0
 template <class E>
 auto drop_where(E&& e) {
-    if constexpr (detail::require_booleans<E>()) {
+    if constexpr (detail::number_range<E>) {
+        return drop_where(detail::hold(e));
+    } else if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(std::forward<E>(e)));
     }
 }
@@ -9176,91 +9475,6 @@ auto drop_where(E&& e) {
 #include <string>
 #include <utility>
 #include <vector>
-
-// ==== xmask/core/held.hpp ====
-
-#include <algorithm>
-#include <concepts>
-#include <cstddef>
-#include <initializer_list>
-#include <ranges>
-#include <utility>
-
-/// @file
-/// Small tables that a builder keeps (lengths, indices): a tensor, a lazy expression, a standard
-/// container or a list.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// A standard container of numbers.
-template <class C>
-concept number_range = !expression<C> && std::ranges::sized_range<C> &&
-                       std::is_arithmetic_v<std::ranges::range_value_t<C>>;
-
-/// Whether C can be held as a table of numbers.
-template <class C>
-concept number_table = expression<C> || number_range<C>;
-
-/// Whether C is a table of integers; bool is none.
-template <class C>
-consteval bool holds_integers() {
-    if constexpr (number_range<C>) {
-        using value = std::ranges::range_value_t<C>;
-        return std::integral<value> && !std::same_as<value, bool>;
-    } else if constexpr (expression<C>) {
-        using value = std::remove_cv_t<value_type_t<C>>;
-        return std::integral<value> && !std::same_as<value, bool>;
-    } else {
-        return false;
-    }
-}
-
-/// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
-template <number_table C>
-decltype(auto) hold(C&& values) {
-    if constexpr (number_range<C>) {
-        auto copy =
-            xt::xtensor<std::ranges::range_value_t<C>, 1>::from_shape({std::ranges::size(values)});
-        std::ranges::copy(values, copy.begin());
-        return copy;
-    } else if constexpr (has_memory<C>) {
-        return closure_t<C>(std::forward<C>(values));
-    } else {
-        return std::decay_t<decltype(xt::eval(std::forward<C>(values)))>(values);
-    }
-}
-
-template <class T>
-auto hold(std::initializer_list<T> values) {
-    auto copy = xt::xtensor<T, 1>::from_shape({values.size()});
-    std::copy(values.begin(), values.end(), copy.begin());
-    return copy;
-}
-
-/// What hold() gives: a reference or a container.
-template <class C>
-using held_t = decltype(hold(std::declval<C>()));
-
-/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed since
-/// it was checked.
-template <std::integral T, std::unsigned_integral N>
-constexpr N clamped(T number, N n) noexcept {
-    const T positive = std::max(number, T(0));
-    if constexpr (sizeof(T) > sizeof(N)) {
-        return static_cast<N>(std::min(positive, static_cast<T>(n)));
-    } else {
-        return std::min(static_cast<N>(positive), n);
-    }
-}
-
-/// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
-/// memory.
-template <class E>
-row_offsets table_offsets(const char* function, const E& table) {
-    const std::size_t axes = table.dimension();
-    require_rank(function, axes + 1);
-    return row_offsets(table.shape(), table.strides(), axes);
-}
-} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// Why a mask keeps or drops an element.
@@ -11219,7 +11433,11 @@ struct order_function {
 
 template <class Order, class X, class T>
 auto make_threshold(const char* name, X&& x, T&& t) {
-    if constexpr (require_numbers<X>()) {
+    if constexpr (number_range<X>) {
+        return make_threshold<Order>(name, hold(x), std::forward<T>(t));
+    } else if constexpr (number_range<T>) {
+        return make_threshold<Order>(name, std::forward<X>(x), hold(t));
+    } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (expression<T>) {
             require_broadcast(name, "a threshold", t.shape(), x.shape());
@@ -11251,7 +11469,9 @@ inline long double sum_rounded_down(long double a, long double b) noexcept {
 
 template <class X, class L, class H>
 auto make_between(const char* name, X&& x, L lo, H hi) {
-    if constexpr (require_numbers<X>()) {
+    if constexpr (number_range<X>) {
+        return make_between(name, hold(x), lo, hi);
+    } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
     }
@@ -11259,7 +11479,9 @@ auto make_between(const char* name, X&& x, L lo, H hi) {
 
 template <class X, class L, class H>
 auto make_outside(const char* name, X&& x, L lo, H hi) {
-    if constexpr (require_numbers<X>()) {
+    if constexpr (number_range<X>) {
+        return make_outside(name, hold(x), lo, hi);
+    } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
     }
@@ -11268,8 +11490,9 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
 
 /// Keeps x > t.
 ///
-/// x: a tensor or lazy expression of numbers, whose shape is the mask's. t: a number, or a tensor
-/// that broadcasts into x (std::invalid_argument otherwise). Values are compared exactly, whatever
+/// x: a tensor or lazy expression of numbers, whose shape is the mask's, or a standard container,
+/// which is copied. t: a number, or a tensor or container that broadcasts into x
+/// (std::invalid_argument otherwise). Values are compared exactly, whatever
 /// their types: 16777217 is above
 /// 16777216.f, and -1 is not above 0u. NaN is above nothing, below nothing and equal to nothing.
 /// A number costs a comparison a register.
@@ -11367,7 +11590,7 @@ auto keep_outside(X&& x, L lo, H hi) {
 ///     auto m = xmask::keep_magnitude_above(weights, 0.01);    // 1 0 1
 template <class X, class T>
 auto keep_magnitude_above(X&& x, T&& t) {
-    if constexpr (expression<T>) {
+    if constexpr (detail::number_table<T>) {
         return detail::make_threshold<detail::beyond>(
             "keep_magnitude_above", std::forward<X>(x), std::forward<T>(t)
         );
@@ -11404,7 +11627,9 @@ auto keep_close_to(X&& x, V value, T tolerance) {
 ///     auto m = xmask::keep_finite(x);    // 1 0 0
 template <class X>
 auto keep_finite(X&& x) {
-    if constexpr (detail::require_numbers<X>()) {
+    if constexpr (detail::number_range<X>) {
+        return keep_finite(detail::hold(x));
+    } else if constexpr (detail::require_numbers<X>()) {
         using element = std::numeric_limits<std::remove_cv_t<value_type_t<X>>>;
         return detail::make_between(
             "keep_finite", std::forward<X>(x), element::lowest(), element::max()
@@ -11418,7 +11643,9 @@ auto keep_finite(X&& x) {
 ///     auto m = xmask::keep_not_nan(x);    // 1 1 0
 template <class X>
 auto keep_not_nan(X&& x) {
-    if constexpr (detail::require_numbers<X>()) {
+    if constexpr (detail::number_range<X>) {
+        return keep_not_nan(detail::hold(x));
+    } else if constexpr (detail::require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return detail::make_element_mask(
             "keep_not_nan", std::forward<X>(x), detail::compare_itself<element>()
@@ -15724,17 +15951,6 @@ std::string to_string(const mask_tile<Band>& tile) {
     return out;
 }
 
-/// Draws the mask, as to_string does.
-///
-///     std::cout << xmask::keep_causal(2, 3);
-///     // █··
-///     // ██·
-template <class M>
-    requires mask_expression<M>
-std::ostream& operator<<(std::ostream& out, const M& m) {
-    return out << to_string(m);
-}
-
 /// Draws tiles, as to_string does.
 ///
 ///     std::cout << xmask::tiles(xmask::keep_all({4, 6}), 2, 2);
@@ -16355,6 +16571,28 @@ struct loss {
     }
 
     friend loss operator+(loss a, const loss& b) noexcept { return a += b; }
+
+    /// A loss is no number: this fails to compile, and says what to write.
+    template <class T>
+        requires std::is_arithmetic_v<T>
+    operator T() const {
+        constexpr bool is_number = !std::is_arithmetic_v<T>;
+        static_assert(
+            is_number,
+            "xmask: a loss is a sum and a weight; write l.mean() for their quotient, or l.sum."
+        );
+        return T();
+    }
+
+    /// Prints the mean, the sum and the weight.
+    ///
+    ///     std::cout << xmask::loss{6, 4};    // mean 1.5, sum 6, weight 4
+    template <class Stream>
+        requires requires(Stream& out) { out.rdbuf()->pubsync(); }
+    friend Stream& operator<<(Stream& out, const loss& l) {
+        out << "mean " << l.mean() << ", sum " << l.sum << ", weight " << l.weight;
+        return out;
+    }
 };
 
 /// A container for a gradient, and the factor that it is written with.
@@ -17262,10 +17500,11 @@ template <class G>
 consteval bool require_gradient() {
     constexpr bool fits = requires {
         typename gradient_traits<std::remove_reference_t<G>>::container;
-    } && expression<typename gradient_traits<std::remove_reference_t<G>>::container>;
+    } && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
     static_assert(
         fits,
-        "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor)."
+        "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor), "
+        "and is written: neither const nor lazy."
     );
     return fits;
 }
@@ -19336,7 +19575,8 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         detail::map_inplace(
             "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
         );
@@ -19361,7 +19601,8 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_softmin_inplace(distances, m);
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         detail::map_inplace(
             "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
             x
@@ -19388,7 +19629,8 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_log_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         detail::map_inplace(
             "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
             m, x
@@ -20093,7 +20335,10 @@ template <class X, class M>
 consteval bool require_reducible() {
     constexpr bool numbers = holds_numbers<X>();
     static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
-    if constexpr (numbers) {
+    static_assert(
+        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
+    );
+    if constexpr (numbers && in_order<X, M>) {
         return require_mask<M>();
     } else {
         return false;
@@ -22022,7 +22267,10 @@ consteval bool require_summable() {
     static_assert(
         numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers."
     );
-    if constexpr (numbers && require_counted<M>()) {
+    static_assert(
+        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
+    );
+    if constexpr (numbers && in_order<X, M> && require_counted<M>()) {
         constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
         static_assert(
             weighable,
@@ -22649,7 +22897,7 @@ template <class X, class M, detail::axes_argument A>
 void masked_standardize_inplace(
     X&& x, const M& m, const A& axes, const standardize_options& options = {}
 ) {
-    if constexpr (detail::require_standardizable<X, M>()) {
+    if constexpr (detail::require_standardizable<X, M>() && detail::require_target<X>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::standardize<detail::element_t<X>>(
                 "masked_standardize_inplace", x, x, apart, axes, options
@@ -23275,7 +23523,8 @@ template <class X, class M>
 void masked_normalize_inplace(
     X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         constexpr const char* function = "masked_normalize_inplace";
         detail::require_norm(function, options, false);
         detail::map_inplace(

@@ -1,6 +1,8 @@
 # Checks one program that must not compile. It says so itself, in its first lines:
 #
 #   // expect: a sentence that the compiler's output must hold
+#   // lines: 10     (at most so many lines of g++, not counting those that say what includes a header)
+#   // flags: ...    (more flags; @ is this folder)
 #
 # It includes <xmask/xmask.hpp> before anything else: g++ takes a precompiled header only there.
 
@@ -11,8 +13,13 @@ if(NOT expectations)
   message(FATAL_ERROR "${SOURCE} has no line `// expect: ...`")
 endif()
 
-set(compile "${COMPILER}" "-I${PRECOMPILED}" "@${FLAGS}" -fsyntax-only "${SOURCE}")
-if(NOT PRECOMPILED)
+file(STRINGS "${SOURCE}" flags REGEX "^// flags: ")
+string(REPLACE "// flags: " "" flags "${flags}")
+string(REPLACE "@" "${CMAKE_CURRENT_LIST_DIR}/" flags "${flags}")
+separate_arguments(flags)
+
+set(compile "${COMPILER}" "-I${PRECOMPILED}" "@${FLAGS}" ${flags} -fsyntax-only "${SOURCE}")
+if(NOT PRECOMPILED OR flags)
   list(REMOVE_AT compile 1)
 endif()
 
@@ -27,3 +34,14 @@ foreach(expectation IN LISTS expectations)
     message(FATAL_ERROR "It did not compile, but not because of `${sentence}`:\n${output}")
   endif()
 endforeach()
+
+file(STRINGS "${SOURCE}" most REGEX "^// lines: ")
+if(most AND COMPILER_ID STREQUAL "GNU")
+  string(REPLACE "// lines: " "" most "${most}")
+  string(REGEX REPLACE "(In file included|                ) from [^\n]*\n" "" counted "${output}")
+  string(REGEX MATCHALL "\n" lines "${counted}")
+  list(LENGTH lines count)
+  if(count GREATER most)
+    message(FATAL_ERROR "The compiler wrote ${count} lines, more than ${most}:\n${output}")
+  endif()
+endif()

@@ -1,7 +1,9 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -107,4 +109,16 @@ TEST_CASE("a boolean tensor is held by reference, a temporary is moved in", "[bo
     oracle::require_words(n, {0, 0});
     const auto make = [] { return xmask::drop_where(oracle::random<bool>({2, 100}, 3)); };
     oracle::require_words(make(), inverted(oracle::elements(oracle::random<bool>({2, 100}, 3))));
+}
+
+TEST_CASE("Standard containers of bool are copied", "[boolean]") {
+    std::vector<bool> bits = {true, false, true};
+    const auto m = xmask::keep_where(bits);
+    const auto n = xmask::drop_where(std::vector<bool>{true, false, true});
+    bits[0] = false;
+    REQUIRE(std::vector<bool>(m.begin(), m.end()) == std::vector<bool>{true, false, true});
+    REQUIRE(std::vector<bool>(n.begin(), n.end()) == std::vector<bool>{false, true, false});
+    const std::array<bool, 2> two = {false, true};
+    const auto o = xmask::keep_where(std::span(two));
+    REQUIRE(std::vector<bool>(o.begin(), o.end()) == std::vector<bool>{false, true});
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -170,4 +171,25 @@ TEST_CASE(
                               return v > 0.f;
                           }));
     oracle::require_words(xmask::keep_below(x + 1.f, 4), {0, 1});
+}
+
+TEST_CASE("Thresholds compare standard containers, of which they keep a copy", "[threshold]") {
+    const auto kept = [](const auto& m) { return std::vector<bool>(m.begin(), m.end()); };
+    std::vector<float> x = {-3.f, 0.f, 2.f};
+    const auto above = xmask::keep_above(x, 0);
+    const auto not_equal = xmask::keep_not_equal(std::span<const float>(x), 0);
+    x[0] = 5.f;
+    REQUIRE(kept(above) == std::vector<bool>{false, false, true});
+    REQUIRE(kept(not_equal) == std::vector<bool>{true, false, true});
+    REQUIRE(kept(xmask::keep_between(x, 1, 3)) == std::vector<bool>{false, false, true});
+    REQUIRE(kept(xmask::keep_outside(x, 1, 3)) == std::vector<bool>{true, true, false});
+    REQUIRE(kept(xmask::keep_close_to(x, 2, 1)) == std::vector<bool>{false, false, true});
+    REQUIRE(kept(xmask::keep_magnitude_above(x, 3)) == std::vector<bool>{true, false, false});
+    REQUIRE(kept(xmask::keep_finite(x)) == std::vector<bool>{true, true, true});
+    REQUIRE(kept(xmask::keep_not_nan(x)) == std::vector<bool>{true, true, true});
+    const std::vector<int> limits = {5, -1, 0};
+    REQUIRE(kept(xmask::keep_above(x, limits)) == std::vector<bool>{false, true, true});
+    REQUIRE(kept(xmask::keep_magnitude_above(x, limits)) == std::vector<bool>{false, true, true});
+    const xt::xtensor<float, 2> tensor = {{1.f, 0.f, 0.f}};
+    REQUIRE(kept(xmask::keep_at_most(tensor, limits)) == std::vector<bool>{true, false, true});
 }

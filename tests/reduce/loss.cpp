@@ -201,3 +201,9 @@ TEST_CASE("Losses of parts add up to the loss of the whole", "[loss]") {
     REQUIRE(total.weight == whole.weight);
     REQUIRE(std::abs(total.sum - whole.sum) <= 1e-13 * whole.sum);
 }
+
+TEST_CASE("A loss prints its mean, sum and weight", "[loss]") {
+    std::ostringstream out;
+    out << xmask::loss{6, 4} << '\n' << xmask::loss();
+    REQUIRE(out.str() == "mean 1.5, sum 6, weight 4\nmean nan, sum 0, weight 0");
+}

@@ -52,8 +52,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///     xmask::masked_replace_inplace(x, xmask::keep_finite(x), xt::zeros_like(x));
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
-                  detail::require_replacement<Y>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>() && detail::require_replacement<Y>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }

@@ -155,8 +155,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
-                  detail::require_scattered<Source>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>() && detail::require_scattered<Source>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);

@@ -190,7 +190,8 @@ auto multiply(X&& x, M&& m) {
 ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
+                  detail::require_mask_or_weights<M>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (mask_expression<M>) {
             detail::fill_inplace("multiply_inplace", x, m, element());

@@ -93,45 +93,72 @@ template <class M>
 concept holds_weights =
     weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
 
+// What fails is a constant, not a concept: compilers explain a concept in many lines.
+
 /// Fails to compile, with one sentence, where something else stands in a mask's place.
 template <class M>
 consteval bool require_mask() {
+    constexpr bool is_mask = mask_expression<M>;
     if constexpr (holds_weights<M>) {
         static_assert(
-            mask_expression<M>,
+            is_mask,
             "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
             "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
         );
     } else {
         static_assert(
-            mask_expression<M>,
+            is_mask,
             "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
             "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
         );
     }
-    return mask_expression<M>;
+    return is_mask;
 }
 
 /// The same where a mask or real-valued weights may stand.
 template <class M>
 consteval bool require_mask_or_weights() {
+    constexpr bool is_counted = mask_expression<M> || weight_expression<M>;
     static_assert(
-        mask_expression<M> || weight_expression<M>,
+        is_counted,
         "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
         "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
     );
-    return mask_expression<M> || weight_expression<M>;
+    return is_counted;
 }
 
 /// Fails to compile, with one sentence, where a plain number or container stands in a tensor's
 /// place.
 template <class E>
 consteval bool require_tensor() {
+    constexpr bool is_tensor = expression<E> && !mask_expression<E>;
     static_assert(
-        expression<E> && !mask_expression<E>,
+        is_tensor,
         "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
     );
-    return expression<E> && !mask_expression<E>;
+    return is_tensor;
+}
+
+/// Whether no mask stands before a tensor. (A mask may be the tensor of a reduction: its elements
+/// are 0 and 1.)
+template <class X, class M>
+inline constexpr bool in_order = !mask_expression<X> || !expression<M> || mask_expression<M>;
+
+/// Whether elements of E can be written.
+template <class E>
+concept writable = expression<E> && !std::is_const_v<std::remove_reference_t<E>> &&
+                   requires(std::remove_reference_t<E>& e) { *e.begin() = *e.cbegin(); };
+
+/// Fails to compile, with one sentence, where what is to be written cannot be.
+template <class E>
+consteval bool require_target() {
+    constexpr bool can_be_written = writable<E>;
+    static_assert(
+        can_be_written,
+        "xmask: what is changed in place is a tensor or view that is not const; a lazy expression is assigned to a "
+        "tensor first."
+    );
+    return can_be_written;
 }
 
 /// A row of a mask unpacked to elements of 0 and 1.
@@ -375,3 +402,5 @@ private:
 template <mask_rule Rule>
 mask(Rule) -> mask<Rule>;
 } // namespace xmask::inline XMASK_ABI
+
+#include "operators.hpp"

@@ -8,9 +8,20 @@
 #include <cstring>
 #include <type_traits>
 
+#include "abi.hpp"
+
+#include <xsimd/config/xsimd_config.hpp>
+
+#if XSIMD_VERSION_MAJOR < 13
+#error "xmask needs xsimd 13 or later."
+#include <xmask_ends_here>
+#elif defined(XSIMD_NO_SUPPORTED_ARCHITECTURE)
+#error "xmask needs SIMD registers that xsimd knows, as SSE2, NEON, SVE, RVV or VSX."
+#include <xmask_ends_here>
+#endif
+
 #include <xsimd/xsimd.hpp>
 
-#include "abi.hpp"
 #include "attributes.hpp"
 #include "word.hpp"
 

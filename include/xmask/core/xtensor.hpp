@@ -5,6 +5,19 @@
 /// @file
 /// The only file that names xtensor's headers: they moved into folders in xtensor 0.26.
 
+#include "abi.hpp"
+
+#if __has_include(<xtensor/core/xtensor_config.hpp>)
+#include <xtensor/core/xtensor_config.hpp>
+#else
+#include <xtensor/xtensor_config.hpp>
+#endif
+
+#if XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 25
+#error "xmask needs xtensor 0.25 or later."
+#include <xmask_ends_here>
+#endif
+
 #if __has_include(<xtensor/containers/xarray.hpp>)
 #include <xtensor/containers/xarray.hpp>
 #include <xtensor/containers/xtensor.hpp>
@@ -24,8 +37,6 @@
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
-
-#include "abi.hpp"
 
 namespace xmask::inline XMASK_ABI {
 /// Any xtensor expression: a container, a view, a lazy function, a mask.

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <utility>
 
+#include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/simd.hpp"
 #include "combine.hpp"
@@ -47,7 +48,7 @@ consteval bool require_booleans() {
 } // namespace detail
 
 /// Keeps where `e` is true. e: a tensor or lazy expression of bool, of any shape, which is the
-/// mask's.
+/// mask's; or a standard container of bool, which is copied.
 ///
 /// A word costs loading 64 bytes; a lazy expression is computed in its own types, 64 elements at a
 /// time, so that comparisons of any types are right.
@@ -56,7 +57,9 @@ consteval bool require_booleans() {
 ///     auto m = xmask::keep_where(x > 0.5f && x < 0.8f);    // 0 1 0
 template <class E>
 auto keep_where(E&& e) {
-    if constexpr (detail::require_booleans<E>()) {
+    if constexpr (detail::number_range<E>) {
+        return keep_where(detail::hold(e));
+    } else if constexpr (detail::require_booleans<E>()) {
         return detail::make_element_mask("keep_where", std::forward<E>(e), detail::is_true());
     }
 }
@@ -67,7 +70,9 @@ auto keep_where(E&& e) {
 ///     auto m = xmask::drop_where(key_padding_mask);    // 1 1 0
 template <class E>
 auto drop_where(E&& e) {
-    if constexpr (detail::require_booleans<E>()) {
+    if constexpr (detail::number_range<E>) {
+        return drop_where(detail::hold(e));
+    } else if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(std::forward<E>(e)));
     }
 }

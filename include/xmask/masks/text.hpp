@@ -114,17 +114,6 @@ std::string to_string(const mask_tile<Band>& tile) {
     return out;
 }
 
-/// Draws the mask, as to_string does.
-///
-///     std::cout << xmask::keep_causal(2, 3);
-///     // █··
-///     // ██·
-template <class M>
-    requires mask_expression<M>
-std::ostream& operator<<(std::ostream& out, const M& m) {
-    return out << to_string(m);
-}
-
 /// Draws tiles, as to_string does.
 ///
 ///     std::cout << xmask::tiles(xmask::keep_all({4, 6}), 2, 2);

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/simd.hpp"
 #include "../core/xtensor.hpp"
@@ -355,7 +356,11 @@ struct order_function {
 
 template <class Order, class X, class T>
 auto make_threshold(const char* name, X&& x, T&& t) {
-    if constexpr (require_numbers<X>()) {
+    if constexpr (number_range<X>) {
+        return make_threshold<Order>(name, hold(x), std::forward<T>(t));
+    } else if constexpr (number_range<T>) {
+        return make_threshold<Order>(name, std::forward<X>(x), hold(t));
+    } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (expression<T>) {
             require_broadcast(name, "a threshold", t.shape(), x.shape());
@@ -387,7 +392,9 @@ inline long double sum_rounded_down(long double a, long double b) noexcept {
 
 template <class X, class L, class H>
 auto make_between(const char* name, X&& x, L lo, H hi) {
-    if constexpr (require_numbers<X>()) {
+    if constexpr (number_range<X>) {
+        return make_between(name, hold(x), lo, hi);
+    } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
     }
@@ -395,7 +402,9 @@ auto make_between(const char* name, X&& x, L lo, H hi) {
 
 template <class X, class L, class H>
 auto make_outside(const char* name, X&& x, L lo, H hi) {
-    if constexpr (require_numbers<X>()) {
+    if constexpr (number_range<X>) {
+        return make_outside(name, hold(x), lo, hi);
+    } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
     }
@@ -404,8 +413,9 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
 
 /// Keeps x > t.
 ///
-/// x: a tensor or lazy expression of numbers, whose shape is the mask's. t: a number, or a tensor
-/// that broadcasts into x (std::invalid_argument otherwise). Values are compared exactly, whatever
+/// x: a tensor or lazy expression of numbers, whose shape is the mask's, or a standard container,
+/// which is copied. t: a number, or a tensor or container that broadcasts into x
+/// (std::invalid_argument otherwise). Values are compared exactly, whatever
 /// their types: 16777217 is above
 /// 16777216.f, and -1 is not above 0u. NaN is above nothing, below nothing and equal to nothing.
 /// A number costs a comparison a register.
@@ -503,7 +513,7 @@ auto keep_outside(X&& x, L lo, H hi) {
 ///     auto m = xmask::keep_magnitude_above(weights, 0.01);    // 1 0 1
 template <class X, class T>
 auto keep_magnitude_above(X&& x, T&& t) {
-    if constexpr (expression<T>) {
+    if constexpr (detail::number_table<T>) {
         return detail::make_threshold<detail::beyond>(
             "keep_magnitude_above", std::forward<X>(x), std::forward<T>(t)
         );
@@ -540,7 +550,9 @@ auto keep_close_to(X&& x, V value, T tolerance) {
 ///     auto m = xmask::keep_finite(x);    // 1 0 0
 template <class X>
 auto keep_finite(X&& x) {
-    if constexpr (detail::require_numbers<X>()) {
+    if constexpr (detail::number_range<X>) {
+        return keep_finite(detail::hold(x));
+    } else if constexpr (detail::require_numbers<X>()) {
         using element = std::numeric_limits<std::remove_cv_t<value_type_t<X>>>;
         return detail::make_between(
             "keep_finite", std::forward<X>(x), element::lowest(), element::max()
@@ -554,7 +566,9 @@ auto keep_finite(X&& x) {
 ///     auto m = xmask::keep_not_nan(x);    // 1 1 0
 template <class X>
 auto keep_not_nan(X&& x) {
-    if constexpr (detail::require_numbers<X>()) {
+    if constexpr (detail::number_range<X>) {
+        return keep_not_nan(detail::hold(x));
+    } else if constexpr (detail::require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return detail::make_element_mask(
             "keep_not_nan", std::forward<X>(x), detail::compare_itself<element>()

@@ -128,10 +128,11 @@ template <class G>
 consteval bool require_gradient() {
     constexpr bool fits = requires {
         typename gradient_traits<std::remove_reference_t<G>>::container;
-    } && expression<typename gradient_traits<std::remove_reference_t<G>>::container>;
+    } && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
     static_assert(
         fits,
-        "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor)."
+        "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor), "
+        "and is written: neither const nor lazy."
     );
     return fits;
 }

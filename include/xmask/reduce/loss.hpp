@@ -50,6 +50,28 @@ struct loss {
     }
 
     friend loss operator+(loss a, const loss& b) noexcept { return a += b; }
+
+    /// A loss is no number: this fails to compile, and says what to write.
+    template <class T>
+        requires std::is_arithmetic_v<T>
+    operator T() const {
+        constexpr bool is_number = !std::is_arithmetic_v<T>;
+        static_assert(
+            is_number,
+            "xmask: a loss is a sum and a weight; write l.mean() for their quotient, or l.sum."
+        );
+        return T();
+    }
+
+    /// Prints the mean, the sum and the weight.
+    ///
+    ///     std::cout << xmask::loss{6, 4};    // mean 1.5, sum 6, weight 4
+    template <class Stream>
+        requires requires(Stream& out) { out.rdbuf()->pubsync(); }
+    friend Stream& operator<<(Stream& out, const loss& l) {
+        out << "mean " << l.mean() << ", sum " << l.sum << ", weight " << l.weight;
+        return out;
+    }
 };
 
 /// A container for a gradient, and the factor that it is written with.

@@ -340,7 +340,7 @@ template <class X, class M, detail::axes_argument A>
 void masked_standardize_inplace(
     X&& x, const M& m, const A& axes, const standardize_options& options = {}
 ) {
-    if constexpr (detail::require_standardizable<X, M>()) {
+    if constexpr (detail::require_standardizable<X, M>() && detail::require_target<X>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::standardize<detail::element_t<X>>(
                 "masked_standardize_inplace", x, x, apart, axes, options

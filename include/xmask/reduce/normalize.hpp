@@ -179,7 +179,8 @@ template <class X, class M>
 void masked_normalize_inplace(
     X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         constexpr const char* function = "masked_normalize_inplace";
         detail::require_norm(function, options, false);
         detail::map_inplace(

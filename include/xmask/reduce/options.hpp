@@ -78,7 +78,10 @@ template <class X, class M>
 consteval bool require_reducible() {
     constexpr bool numbers = holds_numbers<X>();
     static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
-    if constexpr (numbers) {
+    static_assert(
+        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
+    );
+    if constexpr (numbers && in_order<X, M>) {
         return require_mask<M>();
     } else {
         return false;

@@ -170,7 +170,8 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         detail::map_inplace(
             "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
         );
@@ -195,7 +196,8 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_softmin_inplace(distances, m);
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         detail::map_inplace(
             "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
             x
@@ -222,7 +224,8 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_log_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
         detail::map_inplace(
             "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
             m, x

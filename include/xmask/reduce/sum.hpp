@@ -31,7 +31,10 @@ consteval bool require_summable() {
     static_assert(
         numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers."
     );
-    if constexpr (numbers && require_counted<M>()) {
+    static_assert(
+        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
+    );
+    if constexpr (numbers && in_order<X, M> && require_counted<M>()) {
         constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
         static_assert(
             weighable,

@@ -1,0 +1,18 @@
+// A gradient is written.
+// expect: xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor), and is written
+// lines: 10
+
+#include <xmask/xmask.hpp>
+
+int main() {
+    auto m = xmask::keep_lengths({1, 2}, 3);
+    xt::xtensor<float, 2> x = {{1.0f, 2.0f, 3.0f}, {4.0f, 5.0f, 6.0f}};
+#ifdef XMASK_COMPILE_OK
+    auto gradient = x;
+    xmask::masked_mse(x, x, m, gradient);
+#else
+    const auto gradient = x;
+    xmask::masked_mse(x, x, m, gradient);
+#endif
+    return m.size() == 6 ? 0 : 1;
+}

@@ -1,0 +1,17 @@
+// A const tensor is not filled.
+// expect: xmask: what is changed in place is a tensor or view that is not const
+// lines: 10
+
+#include <xmask/xmask.hpp>
+
+int main() {
+    auto m = xmask::keep_lengths({1, 2}, 3);
+    xt::xtensor<float, 2> x = {{1.0f, 2.0f, 3.0f}, {4.0f, 5.0f, 6.0f}};
+#ifdef XMASK_COMPILE_OK
+    xmask::masked_fill_inplace(x, m, 0.0f);
+#else
+    const auto& y = x;
+    xmask::masked_fill_inplace(y, m, 0.0f);
+#endif
+    return m.size() == 6 ? 0 : 1;
+}

@@ -1,0 +1,17 @@
+// A lazy mask is not changed.
+// expect: xmask: only a bitmask that is not const is changed in place
+// lines: 10
+
+#include <xmask/xmask.hpp>
+
+int main() {
+    auto m = xmask::keep_lengths({1, 2}, 3);
+#ifdef XMASK_COMPILE_OK
+    xmask::bitmask kept = m;
+    kept &= m;
+#else
+    auto kept = m;
+    kept &= m;
+#endif
+    return kept.size() == 6 ? 0 : 1;
+}

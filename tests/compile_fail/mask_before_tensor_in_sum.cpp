@@ -1,0 +1,16 @@
+// The tensor comes first, in sums too, where real numbers could be weights.
+// expect: xmask: the tensor comes first, the mask second; here the mask comes first
+// lines: 10
+
+#include <xmask/xmask.hpp>
+
+int main() {
+    auto m = xmask::keep_lengths({1, 2}, 3);
+    xt::xtensor<float, 2> x = {{1.0f, 2.0f, 3.0f}, {4.0f, 5.0f, 6.0f}};
+#ifdef XMASK_COMPILE_OK
+    xmask::masked_sum(x, m);
+#else
+    xmask::masked_sum(m, x);
+#endif
+    return m.size() == 6 ? 0 : 1;
+}

@@ -1,0 +1,15 @@
+// A mask is compared with no number.
+// expect: xmask: a mask is not compared with a number. !m is its opposite
+// lines: 10
+
+#include <xmask/xmask.hpp>
+
+int main() {
+    auto m = xmask::keep_lengths({1, 2}, 3);
+#ifdef XMASK_COMPILE_OK
+    const bool equal = m == !m;
+#else
+    const bool equal = m == 1;
+#endif
+    return equal ? 1 : 0;
+}

@@ -1,0 +1,8 @@
+// A target without registers is named.
+// expect: xmask needs SIMD registers
+// lines: 10
+// flags: -DXSIMD_NO_SUPPORTED_ARCHITECTURE
+
+#include <xmask/xmask.hpp>
+
+int main() { return static_cast<int>(xmask::keep_all(2).size()) - 2; }

@@ -1,0 +1,8 @@
+// An old xsimd is named.
+// expect: xmask needs xsimd 13 or later
+// lines: 10
+// flags: -I@old_xsimd
+
+#include <xmask/xmask.hpp>
+
+int main() { return static_cast<int>(xmask::keep_all(2).size()) - 2; }

@@ -1,0 +1,8 @@
+// An old xtensor is named.
+// expect: xmask needs xtensor 0.25 or later
+// lines: 10
+// flags: -I@old_xtensor
+
+#include <xmask/xmask.hpp>
+
+int main() { return static_cast<int>(xmask::keep_all(2).size()) - 2; }
