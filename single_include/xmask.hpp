@@ -6694,6 +6694,48 @@ std::size_t line_axis_number(const char* function, I axis, std::size_t rank) {
     return axis_number(function, axis, std::max(rank, std::size_t(1)));
 }
 
+/// The rows of a shape as lines along one of its axes cross them. Along the last axis a line is a
+/// row.
+class axis_of_rows {
+public:
+    template <class S>
+    axis_of_rows(const S& shape, std::size_t axis)
+        : m_extent(shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[axis]))
+        , m_along_rows(axis + 1 >= shape.size()) {
+        for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a) {
+            m_stride *= static_cast<std::size_t>(shape[a]);
+        }
+    }
+
+    [[nodiscard]] bool along_rows() const noexcept { return m_along_rows; }
+
+    /// The extent of the axis.
+    [[nodiscard]] std::size_t extent() const noexcept { return m_extent; }
+
+    /// From a row to the next one that the same lines cross.
+    [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
+
+    /// Where row r stands along the axis.
+    [[nodiscard]] std::size_t position(std::size_t r) const noexcept {
+        return r / m_stride % m_extent;
+    }
+
+    /// The number of the rows that the same lines cross as row r.
+    [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept {
+        return r / m_stride / m_extent * m_stride + r % m_stride;
+    }
+
+    /// The first row of a bundle.
+    [[nodiscard]] std::size_t first_row(std::size_t bundle) const noexcept {
+        return bundle / m_stride * m_stride * m_extent + bundle % m_stride;
+    }
+
+private:
+    std::size_t m_extent;
+    std::size_t m_stride = 1;
+    bool m_along_rows;
+};
+
 /// The result's shape, and the result's offset for each row of the operand.
 class kept_axes {
 public:
@@ -6932,6 +6974,63 @@ std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
     return last;
 }
 
+/// An array over the axes that stay, of the first or last position along an axis that is kept, or
+/// -1. Rows are looked at in order, so that the first answer stands, or the last.
+template <bool First, class M, class A>
+xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axis) {
+    const kept_axes kept(function, m.shape(), axis);
+    const axis_of_rows lines(m.shape(), line_axis_number(function, axis, m.dimension()));
+    const std::size_t n = columns_of(m.shape());
+    auto result = xt::xarray<std::ptrdiff_t>::from_shape(kept.shape());
+    result.fill(-1);
+    const mask_rows<M> rows(m, m.shape());
+    for (std::size_t r = 0; r < (n == 0 ? 0 : rows_of(m.shape())); ++r) {
+        const auto cursor = rows.row(r);
+        std::ptrdiff_t* at = result.data() + kept.offset(r);
+        if (!kept.keeps_last()) {
+            *at = First ? first_in_row(cursor, n) : last_in_row(cursor, n);
+            continue;
+        }
+        const auto position = static_cast<std::ptrdiff_t>(lines.position(r));
+        const auto answer = [&](std::size_t c) { at[c] = First && at[c] >= 0 ? at[c] : position; };
+        walk_stretches(
+            cursor, n,
+            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                for (; bits != 0; bits &= bits - 1) {
+                    answer(c + lowest_bit(bits));
+                }
+                return false;
+            },
+            [&](column_range all) {
+                for (std::size_t c = all.begin; c < all.end; ++c) {
+                    answer(c);
+                }
+                return false;
+            }
+        );
+    }
+    return result;
+}
+
+/// The runs of kept positions of a line that crosses rows.
+template <class M>
+std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_of_rows& lines) {
+    std::vector<column_range> runs;
+    const std::size_t n = columns_of(m.shape());
+    const mask_rows<M> rows(m, m.shape());
+    const std::size_t first = lines.first_row(line / n);
+    for (std::size_t i = 0; i < lines.extent(); ++i) {
+        if (!kept(rows.row(first + i * lines.stride()), line % n)) {
+            continue;
+        }
+        if (runs.empty() || runs.back().end != i) {
+            runs.push_back({i, i});
+        }
+        runs.back().end = i + 1;
+    }
+    return runs;
+}
+
 /// The longest runs of kept columns in a row, in order.
 template <row_cursor C>
 std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
@@ -7093,6 +7192,28 @@ std::vector<column_range> runs_of(const M& m, std::size_t row) {
     return {};
 }
 
+/// The runs of kept positions along an axis, negative ones counted from the end. Lines along it are
+/// numbered in row-major order of the other axes; throws std::out_of_range for a line or an axis
+/// that the mask does not have. An element costs a question to its row, but for the last axis.
+///
+///     auto runs = xmask::runs_of(xmask::keep_lengths({2, 0, 1}, 3), 0, 0);    // [0, 1), [2, 3)
+template <class M, std::integral A>
+std::vector<column_range> runs_of(const M& m, std::size_t line, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t at = detail::line_axis_number("runs_of", axis, m.dimension());
+        if (at + 1 >= m.dimension()) {
+            return runs_of(m, line);
+        }
+        const detail::axis_of_rows lines(m.shape(), at);
+        const std::size_t count = detail::kept_axes("runs_of", m.shape(), axis).size();
+        if (line >= count) [[unlikely]] {
+            detail::throw_out_of_range("runs_of", "line ", line, " is outside of [0, ", count, ")");
+        }
+        return detail::runs_across(m, line, lines);
+    }
+    return {};
+}
+
 /// The first column that each row keeps, or -1 where it keeps none; an array of the leading axes.
 ///
 ///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
@@ -7107,6 +7228,18 @@ auto first_kept(const M& m) {
     }
 }
 
+/// The first position along an axis that is kept, negative axes counted from the end, or -1 where
+/// none is; an array of the other axes. Throws std::out_of_range for an axis that the mask does not
+/// have.
+///
+///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 1, 1, -1
+template <class M, std::integral A>
+auto first_kept(const M& m, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_line_ends<true>("first_kept", m, axis);
+    }
+}
+
 /// The last column that each row keeps, or -1 where it keeps none; an array of the leading axes.
 ///
 ///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
@@ -7118,6 +7251,18 @@ auto last_kept(const M& m) {
             "last_kept", m,
             [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
         );
+    }
+}
+
+/// The last position along an axis that is kept, negative axes counted from the end, or -1 where
+/// none is; an array of the other axes. Throws std::out_of_range for an axis that the mask does not
+/// have.
+///
+///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 2, 1, -1
+template <class M, std::integral A>
+auto last_kept(const M& m, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_line_ends<false>("last_kept", m, axis);
     }
 }
 
@@ -12098,47 +12243,6 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The rows of a shape as lines along one of its axes cross them. Along the last axis a line is a
-/// row.
-class crossed_rows {
-public:
-    template <class S>
-    crossed_rows(const S& shape, std::size_t axis)
-        : m_extent(static_cast<std::size_t>(shape[axis])), m_along_rows(axis + 1 == shape.size()) {
-        for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a) {
-            m_stride *= static_cast<std::size_t>(shape[a]);
-        }
-    }
-
-    [[nodiscard]] bool along_rows() const noexcept { return m_along_rows; }
-
-    /// The extent of the axis.
-    [[nodiscard]] std::size_t extent() const noexcept { return m_extent; }
-
-    /// From a row to the next one that the same lines cross.
-    [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
-
-    /// Where row r stands along the axis.
-    [[nodiscard]] std::size_t position(std::size_t r) const noexcept {
-        return r / m_stride % m_extent;
-    }
-
-    /// The number of the rows that the same lines cross as row r.
-    [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept {
-        return r / m_stride / m_extent * m_stride + r % m_stride;
-    }
-
-    /// The first row of a bundle.
-    [[nodiscard]] std::size_t first(std::size_t bundle) const noexcept {
-        return bundle / m_stride * m_stride * m_extent + bundle % m_stride;
-    }
-
-private:
-    std::size_t m_extent;
-    std::size_t m_stride = 1;
-    bool m_along_rows;
-};
-
 /// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
 template <size_by By, class Row>
 class line_cursor {
@@ -12202,7 +12306,7 @@ class line_rule {
             , m_columns(columns_of(rule.shape())) {}
 
         auto row(std::size_t r) const {
-            const crossed_rows& lines = m_rule->m_lines;
+            const axis_of_rows& lines = m_rule->m_lines;
             const bool along = lines.along_rows();
             const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
             return line_cursor<By, row_t<operand_rows>>(
@@ -12259,7 +12363,7 @@ private:
         std::size_t k, std::array<std::vector<T>, word_columns>& lines
     ) {
         for (std::size_t i = 0; i < m_lines.extent(); ++i) {
-            auto row = operand.row(m_lines.first(bundle) + i * m_lines.stride());
+            auto row = operand.row(m_lines.first_row(bundle) + i * m_lines.stride());
             row.prepare(c, c + count);
             const auto block = row.read(c, count, first_bits(count));
             for (std::size_t at = 0; at < count; ++at) {
@@ -12273,7 +12377,7 @@ private:
     }
 
     CTX m_operand;
-    crossed_rows m_lines;
+    axis_of_rows m_lines;
     std::vector<size_cut<T, By>> m_cuts;
     bool m_any;
 };
@@ -12287,7 +12391,7 @@ class group_along_cursor {
 
 public:
     group_along_cursor(
-        const Rows& rows, const crossed_rows& lines, std::size_t r, std::size_t kept,
+        const Rows& rows, const axis_of_rows& lines, std::size_t r, std::size_t kept,
         std::size_t group, std::size_t n
     )
         : m_along_row(rows.row(r), kept, group, n)
@@ -12342,7 +12446,7 @@ private:
 
     group_cursor<row_type, By> m_along_row;
     const Rows* m_rows;
-    const crossed_rows* m_lines;
+    const axis_of_rows* m_lines;
     std::size_t m_row;
     std::size_t m_kept;
     std::size_t m_group;
@@ -12398,7 +12502,7 @@ public:
 
 private:
     CTX m_operand;
-    crossed_rows m_lines;
+    axis_of_rows m_lines;
     std::size_t m_kept;
     std::size_t m_group;
 };
@@ -12528,7 +12632,7 @@ private:
     }
 
     const E* m_expression;
-    crossed_rows m_slices;
+    axis_of_rows m_slices;
     std::vector<double> m_largest;
     std::vector<double> m_norms;
 };
@@ -12593,7 +12697,7 @@ public:
 
 private:
     S m_shape;
-    crossed_rows m_slices;
+    axis_of_rows m_slices;
     std::vector<word_t> m_words;
     column_range m_kept;
 };
@@ -15980,31 +16084,259 @@ std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
 #include <type_traits>
 #include <utility>
 
+// ==== xmask/masks/real_ids.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 /// @file
-/// Masks from token ids: padding, special tokens, a vocabulary to keep; sequences up to their end
+/// Ids of real numbers: codes, sentinels and labels that a file keeps as floats. They are looked up
+/// by their bits, as integers are.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Whether T holds a number as it is. NaN is no number.
+template <std::floating_point T, class U>
+bool holds_exactly(U value) noexcept {
+    if constexpr (std::integral<U>) {
+        const auto bits = static_cast<std::uint64_t>(value);
+        const std::uint64_t size = std::cmp_less(+value, 0) ? 0 - bits : bits;
+        const int width = static_cast<int>(std::bit_width(size));
+        return size == 0 || width - std::countr_zero(size) <= std::numeric_limits<T>::digits;
+    } else if constexpr (std::numeric_limits<U>::digits > std::numeric_limits<T>::digits) {
+        return std::isinf(value) ||
+               (std::abs(value) <= static_cast<U>(std::numeric_limits<T>::max()) &&
+                static_cast<U>(static_cast<T>(value)) == value);
+    } else {
+        return value == value;
+    }
+}
+
+/// Ids, or one, of the tokens' own type. Those that the type can't hold are in no token, and left
+/// out.
+template <std::floating_point T, class I>
+std::vector<T> real_ids_of(const I& ids) {
+    std::vector<T> own;
+    const auto add = [&](auto id) {
+        if (holds_exactly<T>(id)) {
+            own.push_back(static_cast<T>(id));
+        }
+    };
+    if constexpr (std::is_arithmetic_v<I>) {
+        add(ids);
+    } else {
+        std::for_each(ids.begin(), ids.end(), add);
+    }
+    return own;
+}
+
+/// The integer that has the bits of a real number, of both zeros those of +0; void where there is
+/// none as wide.
+template <class T>
+using bits_of_real = std::conditional_t<
+    !std::numeric_limits<T>::is_iec559, void,
+    std::conditional_t<
+        sizeof(T) == sizeof(std::uint32_t), std::uint32_t,
+        std::conditional_t<sizeof(T) == sizeof(std::uint64_t), std::uint64_t, void>>>;
+
+template <class T>
+XMASK_INLINE bits_of_real<T> to_bits(T x) noexcept {
+    return std::bit_cast<bits_of_real<T>>(x == T(0) ? T(0) : x);
+}
+
+/// A block of real numbers as their bits.
+template <class T, class Block>
+class block_of_bits {
+    using bits = bits_of_real<T>;
+
+public:
+    explicit block_of_bits(const Block& block) noexcept : m_block(block) {}
+
+    XMASK_INLINE bits at(std::size_t k) const noexcept { return to_bits<T>(m_block.at(k)); }
+
+    XMASK_INLINE auto load(std::size_t k) const noexcept
+        requires has_lanes<bits>
+    {
+        if constexpr (has_lanes<T>) {
+            return bits_in(m_block.load(k));
+        } else {
+            return gathered(k, lane_count<bits>);
+        }
+    }
+
+    XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const noexcept
+        requires has_lanes<bits>
+    {
+        if constexpr (has_lanes<T>) {
+            return bits_in(m_block.load_first(k, count));
+        } else {
+            return gathered(k, count);
+        }
+    }
+
+private:
+    template <class V>
+    XMASK_INLINE static lanes<bits> bits_in(const V& x) noexcept {
+        const V zero(T(0));
+        return xsimd::bitwise_cast<lane_t<bits>>(xsimd::select(x == zero, zero, x));
+    }
+
+    lanes<bits> gathered(std::size_t k, std::size_t count) const noexcept
+        requires has_lanes<bits>
+    {
+        std::array<bits, lane_count<bits>> buffer{};
+        for (std::size_t i = 0; i < count; ++i) {
+            buffer[i] = at(k + i);
+        }
+        return load_lanes(buffer.data());
+    }
+
+    const Block& m_block;
+};
+
+/// The test of a token of a real type. NaN is equal to no id, and an id of NaN to no token.
+template <std::floating_point T>
+class real_ids {
+    using bits = bits_of_real<T>;
+    static constexpr bool by_bits = !std::is_void_v<bits>;
+
+public:
+    template <class I>
+    explicit real_ids(const I& ids) : m_ids(real_ids_of<T>(ids)), m_lookup(lookup_of(m_ids)) {}
+
+    /// In any order.
+    [[nodiscard]] const std::vector<T>& ids() const noexcept { return m_ids; }
+
+    bool operator()(T token) const noexcept {
+        if constexpr (by_bits) {
+            return m_lookup(to_bits<T>(token));
+        } else {
+            return token == token && std::binary_search(m_lookup.begin(), m_lookup.end(), token);
+        }
+    }
+
+    /// Answers a block of a row.
+    template <class Block, class Count>
+    XMASK_INLINE word_t block(const Block& tokens, Count count) const {
+        if constexpr (by_bits) {
+            return m_lookup.block(block_of_bits<T, Block>(tokens), count);
+        } else {
+            word_t found = 0;
+            for (std::size_t k = 0; k < count; ++k) {
+                found |= word_t((*this)(tokens.at(k))) << k;
+            }
+            return found;
+        }
+    }
+
+private:
+    static auto lookup_of(std::vector<T> ids) {
+        if constexpr (by_bits) {
+            std::vector<bits> all(ids.size());
+            std::transform(ids.begin(), ids.end(), all.begin(), to_bits<T>);
+            return id_lookup<bits>(std::move(all));
+        } else {
+            std::sort(ids.begin(), ids.end());
+            return ids;
+        }
+    }
+
+    std::vector<T> m_ids;
+    decltype(lookup_of(std::vector<T>())) m_lookup;
+};
+
+/// Whether I can stand for the ids of real tokens: a list or container of numbers, or one number.
+template <class I>
+consteval bool holds_real_ids() {
+    using ids = std::remove_cvref_t<I>;
+    if constexpr (std::is_arithmetic_v<ids>) {
+        return !std::same_as<ids, bool>;
+    } else if constexpr (expression<ids>) {
+        return std::is_arithmetic_v<value_type_t<ids>> && !std::same_as<value_type_t<ids>, bool>;
+    } else if constexpr (number_range<ids>) {
+        return !std::same_as<std::ranges::range_value_t<ids>, bool>;
+    } else {
+        return false;
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Masks from token ids, integers or real numbers: padding, special tokens, a vocabulary to keep; sequences up to their end
 /// marker; spans between markers.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-template <class X, class... I>
-consteval bool require_tokens() {
-    constexpr bool integers =
-        expression<X> && !mask_expression<X> && holds_integers<X>() && (holds_ids<I>() && ...);
-    static_assert(
-        integers, "xmask: tokens are a tensor of integers, and ids a list or container of integers."
-    );
-    return integers;
-}
-
 /// The type of a tensor's tokens.
 template <class X>
 using token_t = std::remove_cv_t<value_type_t<X>>;
+
+template <class T>
+concept arithmetic = std::is_arithmetic_v<T>;
+
+template <class X>
+consteval bool holds_real_tokens() {
+    if constexpr (expression<X> && !mask_expression<X>) {
+        return std::is_floating_point_v<token_t<X>>;
+    }
+    return false;
+}
+
+template <class X, class... I>
+consteval bool require_tokens() {
+    if constexpr (holds_real_tokens<X>()) {
+        constexpr bool numbers = (holds_real_ids<I>() && ...);
+        static_assert(
+            numbers,
+            "xmask: ids of real tokens are numbers: one, a list, a container or a tensor of them."
+        );
+        return numbers;
+    } else {
+        constexpr bool integers =
+            expression<X> && !mask_expression<X> && holds_integers<X>() && (holds_ids<I>() && ...);
+        static_assert(
+            integers,
+            "xmask: tokens are a tensor of integers, and ids a list or container of integers; a tensor "
+            "of real numbers takes ids of either."
+        );
+        return integers;
+    }
+}
+
+/// The test of a token of type T against ids.
+template <class T, class I>
+auto make_token_test(I&& ids) {
+    if constexpr (std::floating_point<T>) {
+        return real_ids<T>(ids);
+    } else {
+        return make_id_test<T>(std::forward<I>(ids));
+    }
+}
+
+/// The same of ids that can be gone through.
+template <class T, class I>
+auto make_marker_test(I&& ids) {
+    if constexpr (std::floating_point<T>) {
+        return real_ids<T>(ids);
+    } else {
+        return make_set_test<T>(std::forward<I>(ids));
+    }
+}
 
 template <class X, class I>
 auto make_tokens(const char* name, X&& tokens, I&& ids) {
     if constexpr (require_tokens<X, I>()) {
         return make_element_mask(
-            name, std::forward<X>(tokens), make_id_test<token_t<X>>(std::forward<I>(ids))
+            name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
         );
     }
 }
@@ -16176,7 +16508,7 @@ private:
 template <class X, class I>
 auto make_through_first(X&& tokens, I&& ids) {
     if constexpr (require_tokens<X, I>()) {
-        auto test = make_id_test<token_t<X>>(std::forward<I>(ids));
+        auto test = make_token_test<token_t<X>>(std::forward<I>(ids));
         return make_marked(std::forward<X>(tokens), through_first<decltype(test)>(std::move(test)));
     }
 }
@@ -16184,8 +16516,8 @@ auto make_through_first(X&& tokens, I&& ids) {
 template <class X, class B, class E>
 auto make_between_markers(X&& tokens, B&& begin, E&& end) {
     if constexpr (require_tokens<X, B, E>()) {
-        auto begins = make_set_test<token_t<X>>(std::forward<B>(begin));
-        auto ends = make_id_test<token_t<X>>(std::forward<E>(end));
+        auto begins = make_marker_test<token_t<X>>(std::forward<B>(begin));
+        auto ends = make_token_test<token_t<X>>(std::forward<E>(end));
         using finder = between_markers<decltype(begins), decltype(ends)>;
         return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));
     }
@@ -16194,20 +16526,24 @@ auto make_between_markers(X&& tokens, B&& begin, E&& end) {
 
 /// Keeps the tokens that are among `ids`.
 ///
-/// tokens: a tensor or lazy expression of integers, whose shape is the mask's; an lvalue is held by
-/// reference. ids: one id, a list, container or tensor of integers, which is copied, or an id_set,
-/// which is held by reference if it is an lvalue. Tokens and ids are compared as numbers: an id
-/// that the tokens' type can't hold is in none. Up to about 8 ids cost about as much as copying the
+/// tokens: a tensor or lazy expression of integers or real numbers, whose shape is the mask's; an
+/// lvalue is held by reference. ids: one id, a list, container or tensor of integers, which is
+/// copied, or an id_set, which is held by reference if it is an lvalue; of real tokens, integers or
+/// real numbers. Tokens and ids are compared exactly, as numbers: an id that the tokens' type can't
+/// hold is in none, as 0.1 is in no float; -0 is 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it). Up to about 8 ids cost about as much as copying the
 /// tokens; more cost three instructions a token, one of them a look into a table.
 ///
 ///     const xt::xtensor<int, 1> tokens = {101, 7, 8, 102};
 ///     auto m = xmask::keep_tokens(tokens, {101, 102});    // 1 0 0 1
+///     const xt::xtensor<float, 1> codes = {-999.f, 0.5f};
+///     auto known = xmask::drop_tokens(codes, -999);    // 0 1
 template <class X, class I>
 auto keep_tokens(X&& tokens, I&& ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
 }
 
-template <class X, std::integral T>
+template <class X, detail::arithmetic T>
 auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
 }
@@ -16224,7 +16560,7 @@ auto drop_tokens(X&& tokens, I&& ids) {
     );
 }
 
-template <class X, std::integral T>
+template <class X, detail::arithmetic T>
 auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::complement(
         "drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids)
@@ -16245,7 +16581,7 @@ auto keep_through_first(X&& tokens, I&& ids) {
     return detail::make_through_first(std::forward<X>(tokens), std::forward<I>(ids));
 }
 
-template <class X, std::integral T>
+template <class X, detail::arithmetic T>
 auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
     return detail::make_through_first(std::forward<X>(tokens), ids);
 }
@@ -16268,7 +16604,7 @@ auto keep_between_markers(X&& tokens, B&& begin, E&& end) {
     );
 }
 
-template <class X, std::integral T, std::integral U>
+template <class X, detail::arithmetic T, detail::arithmetic U>
 auto keep_between_markers(
     X&& tokens, std::initializer_list<T> begin, std::initializer_list<U> end
 ) {

@@ -25,11 +25,8 @@ struct row_answer {
     std::ptrdiff_t last = -1;
 };
 
-template <class M>
-std::vector<row_answer> answers(const M& m) {
-    const auto all = oracle::elements(m);
-    const std::size_t n = m.shape().back();
-    std::vector<row_answer> rows(m.size() / (n == 0 ? 1 : n));
+std::vector<row_answer> answers(const std::vector<char>& all, std::size_t n) {
+    std::vector<row_answer> rows(all.size() / (n == 0 ? 1 : n));
     for (std::size_t i = 0; i < all.size(); ++i) {
         auto& row = rows[i / n];
         const std::size_t c = i % n;
@@ -46,6 +43,11 @@ std::vector<row_answer> answers(const M& m) {
         }
     }
     return rows;
+}
+
+template <class M>
+std::vector<row_answer> answers(const M& m) {
+    return answers(oracle::elements(m), m.shape().back());
 }
 } // namespace
 
@@ -151,6 +153,84 @@ TEST_CASE("answers along several axes", "[ask]") {
     REQUIRE(xmask::all_kept(xmask::keep_none({2, 0})));
     REQUIRE_THROWS_AS(xmask::count_kept(m, 3), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::runs_of(m, 6), std::out_of_range);
+}
+
+namespace {
+/// The elements of each line along an axis, in row-major order of the other axes.
+std::vector<std::vector<char>> lines_of(
+    const std::vector<char>& all, const std::vector<std::size_t>& shape, std::size_t axis
+) {
+    std::size_t inner = 1;
+    for (std::size_t a = axis + 1; a < shape.size(); ++a) {
+        inner *= shape[a];
+    }
+    std::vector<std::vector<char>> lines(all.size() / std::max<std::size_t>(shape[axis], 1));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        lines[i / inner / shape[axis] * inner + i % inner].push_back(all[i]);
+    }
+    return lines;
+}
+
+/// Fails unless a mask tells where each line along each axis keeps.
+template <class M>
+void require_lines(const M& m) {
+    const auto all = oracle::elements(m);
+    const std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        const auto from_end =
+            static_cast<std::ptrdiff_t>(axis) - static_cast<std::ptrdiff_t>(shape.size());
+        const auto first = xmask::first_kept(m, axis);
+        const auto last = xmask::last_kept(m, from_end);
+        REQUIRE(first.dimension() == shape.size() - 1);
+        const auto lines = lines_of(all, shape, axis);
+        REQUIRE(first.size() == lines.size());
+        bool right = true;
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            const auto expected = answers(lines[i], lines[i].size())[0];
+            right = right && first.flat(i) == expected.first && last.flat(i) == expected.last;
+            right = right && xmask::runs_of(m, i, axis) == expected.runs &&
+                    xmask::runs_of(m, i, from_end) == expected.runs;
+        }
+        CAPTURE(shape.size(), axis);
+        REQUIRE(right);
+        REQUIRE_THROWS_AS(xmask::runs_of(m, lines.size(), axis), std::out_of_range);
+    }
+}
+} // namespace
+
+TEST_CASE("lines along any axis answer where they keep", "[ask]") {
+    for (const auto& shape : std::vector<std::vector<std::size_t>>{
+             {7}, {3, 70}, {130, 2}, {2, 3, 65}, {2, 3, 4, 5}, {3, 1, 2}
+         }) {
+        const auto b = oracle::random<bool>(shape, 9);
+        require_lines(xmask::keep_where(b));
+        require_lines(xmask::keep_where(b) && xmask::keep_where(oracle::random<bool>(shape, 4)));
+        require_lines(xmask::keep_all(shape));
+        require_lines(!xmask::keep_all(shape));
+    }
+    const xt::xtensor<int, 2> lengths = {{3, 0}, {70, 65}};
+    require_lines(!xmask::keep_lengths(lengths, 70));
+    // Lines without elements keep nothing; without lines there is no answer.
+    const auto empty = xmask::keep_all({3, 0, 2});
+    REQUIRE(
+        xmask::first_kept(empty, 1) == xt::xarray<std::ptrdiff_t>{{-1, -1}, {-1, -1}, {-1, -1}}
+    );
+    REQUIRE(xmask::last_kept(empty, 0).size() == 0);
+    REQUIRE(xmask::runs_of(empty, 5, 1).empty());
+    REQUIRE_THROWS_WITH(xmask::runs_of(empty, 6, 1), "xmask::runs_of: line 6 is outside of [0, 6)");
+    REQUIRE_THROWS_AS(xmask::runs_of(empty, 0, 0), std::out_of_range);
+    REQUIRE_THROWS_WITH(
+        xmask::first_kept(empty, 3), "xmask::first_kept: axis 3 is outside of [-3, 3)"
+    );
+    REQUIRE_THROWS_WITH(
+        xmask::last_kept(empty, -4), "xmask::last_kept: axis -4 is outside of [-3, 3)"
+    );
+    REQUIRE(xmask::first_kept(xmask::keep_all({}), 0)() == 0);
+    REQUIRE(xmask::last_kept(xmask::keep_none({}), -1)() == -1);
+    REQUIRE(xmask::runs_of(xmask::keep_all({}), 0, 0).size() == 1);
+    const auto wide = !xmask::keep_lengths({5}, std::size_t(1) << 40);
+    REQUIRE(xmask::first_kept(wide, -1)(0) == 5);
+    REQUIRE(xmask::last_kept(wide, 1)(0) == (std::ptrdiff_t(1) << 40) - 1);
 }
 
 TEST_CASE("lengths come back from a mask of prefixes", "[ask]") {

@@ -76,6 +76,48 @@ std::size_t line_axis_number(const char* function, I axis, std::size_t rank) {
     return axis_number(function, axis, std::max(rank, std::size_t(1)));
 }
 
+/// The rows of a shape as lines along one of its axes cross them. Along the last axis a line is a
+/// row.
+class axis_of_rows {
+public:
+    template <class S>
+    axis_of_rows(const S& shape, std::size_t axis)
+        : m_extent(shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[axis]))
+        , m_along_rows(axis + 1 >= shape.size()) {
+        for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a) {
+            m_stride *= static_cast<std::size_t>(shape[a]);
+        }
+    }
+
+    [[nodiscard]] bool along_rows() const noexcept { return m_along_rows; }
+
+    /// The extent of the axis.
+    [[nodiscard]] std::size_t extent() const noexcept { return m_extent; }
+
+    /// From a row to the next one that the same lines cross.
+    [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
+
+    /// Where row r stands along the axis.
+    [[nodiscard]] std::size_t position(std::size_t r) const noexcept {
+        return r / m_stride % m_extent;
+    }
+
+    /// The number of the rows that the same lines cross as row r.
+    [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept {
+        return r / m_stride / m_extent * m_stride + r % m_stride;
+    }
+
+    /// The first row of a bundle.
+    [[nodiscard]] std::size_t first_row(std::size_t bundle) const noexcept {
+        return bundle / m_stride * m_stride * m_extent + bundle % m_stride;
+    }
+
+private:
+    std::size_t m_extent;
+    std::size_t m_stride = 1;
+    bool m_along_rows;
+};
+
 /// The result's shape, and the result's offset for each row of the operand.
 class kept_axes {
 public:

@@ -178,6 +178,63 @@ std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
     return last;
 }
 
+/// An array over the axes that stay, of the first or last position along an axis that is kept, or
+/// -1. Rows are looked at in order, so that the first answer stands, or the last.
+template <bool First, class M, class A>
+xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axis) {
+    const kept_axes kept(function, m.shape(), axis);
+    const axis_of_rows lines(m.shape(), line_axis_number(function, axis, m.dimension()));
+    const std::size_t n = columns_of(m.shape());
+    auto result = xt::xarray<std::ptrdiff_t>::from_shape(kept.shape());
+    result.fill(-1);
+    const mask_rows<M> rows(m, m.shape());
+    for (std::size_t r = 0; r < (n == 0 ? 0 : rows_of(m.shape())); ++r) {
+        const auto cursor = rows.row(r);
+        std::ptrdiff_t* at = result.data() + kept.offset(r);
+        if (!kept.keeps_last()) {
+            *at = First ? first_in_row(cursor, n) : last_in_row(cursor, n);
+            continue;
+        }
+        const auto position = static_cast<std::ptrdiff_t>(lines.position(r));
+        const auto answer = [&](std::size_t c) { at[c] = First && at[c] >= 0 ? at[c] : position; };
+        walk_stretches(
+            cursor, n,
+            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                for (; bits != 0; bits &= bits - 1) {
+                    answer(c + lowest_bit(bits));
+                }
+                return false;
+            },
+            [&](column_range all) {
+                for (std::size_t c = all.begin; c < all.end; ++c) {
+                    answer(c);
+                }
+                return false;
+            }
+        );
+    }
+    return result;
+}
+
+/// The runs of kept positions of a line that crosses rows.
+template <class M>
+std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_of_rows& lines) {
+    std::vector<column_range> runs;
+    const std::size_t n = columns_of(m.shape());
+    const mask_rows<M> rows(m, m.shape());
+    const std::size_t first = lines.first_row(line / n);
+    for (std::size_t i = 0; i < lines.extent(); ++i) {
+        if (!kept(rows.row(first + i * lines.stride()), line % n)) {
+            continue;
+        }
+        if (runs.empty() || runs.back().end != i) {
+            runs.push_back({i, i});
+        }
+        runs.back().end = i + 1;
+    }
+    return runs;
+}
+
 /// The longest runs of kept columns in a row, in order.
 template <row_cursor C>
 std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
@@ -339,6 +396,28 @@ std::vector<column_range> runs_of(const M& m, std::size_t row) {
     return {};
 }
 
+/// The runs of kept positions along an axis, negative ones counted from the end. Lines along it are
+/// numbered in row-major order of the other axes; throws std::out_of_range for a line or an axis
+/// that the mask does not have. An element costs a question to its row, but for the last axis.
+///
+///     auto runs = xmask::runs_of(xmask::keep_lengths({2, 0, 1}, 3), 0, 0);    // [0, 1), [2, 3)
+template <class M, std::integral A>
+std::vector<column_range> runs_of(const M& m, std::size_t line, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t at = detail::line_axis_number("runs_of", axis, m.dimension());
+        if (at + 1 >= m.dimension()) {
+            return runs_of(m, line);
+        }
+        const detail::axis_of_rows lines(m.shape(), at);
+        const std::size_t count = detail::kept_axes("runs_of", m.shape(), axis).size();
+        if (line >= count) [[unlikely]] {
+            detail::throw_out_of_range("runs_of", "line ", line, " is outside of [0, ", count, ")");
+        }
+        return detail::runs_across(m, line, lines);
+    }
+    return {};
+}
+
 /// The first column that each row keeps, or -1 where it keeps none; an array of the leading axes.
 ///
 ///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
@@ -353,6 +432,18 @@ auto first_kept(const M& m) {
     }
 }
 
+/// The first position along an axis that is kept, negative axes counted from the end, or -1 where
+/// none is; an array of the other axes. Throws std::out_of_range for an axis that the mask does not
+/// have.
+///
+///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 1, 1, -1
+template <class M, std::integral A>
+auto first_kept(const M& m, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_line_ends<true>("first_kept", m, axis);
+    }
+}
+
 /// The last column that each row keeps, or -1 where it keeps none; an array of the leading axes.
 ///
 ///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
@@ -364,6 +455,18 @@ auto last_kept(const M& m) {
             "last_kept", m,
             [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
         );
+    }
+}
+
+/// The last position along an axis that is kept, negative axes counted from the end, or -1 where
+/// none is; an array of the other axes. Throws std::out_of_range for an axis that the mask does not
+/// have.
+///
+///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 2, 1, -1
+template <class M, std::integral A>
+auto last_kept(const M& m, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_line_ends<false>("last_kept", m, axis);
     }
 }
 

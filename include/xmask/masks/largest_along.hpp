@@ -25,47 +25,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The rows of a shape as lines along one of its axes cross them. Along the last axis a line is a
-/// row.
-class crossed_rows {
-public:
-    template <class S>
-    crossed_rows(const S& shape, std::size_t axis)
-        : m_extent(static_cast<std::size_t>(shape[axis])), m_along_rows(axis + 1 == shape.size()) {
-        for (std::size_t a = axis + 1; a + 1 < shape.size(); ++a) {
-            m_stride *= static_cast<std::size_t>(shape[a]);
-        }
-    }
-
-    [[nodiscard]] bool along_rows() const noexcept { return m_along_rows; }
-
-    /// The extent of the axis.
-    [[nodiscard]] std::size_t extent() const noexcept { return m_extent; }
-
-    /// From a row to the next one that the same lines cross.
-    [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
-
-    /// Where row r stands along the axis.
-    [[nodiscard]] std::size_t position(std::size_t r) const noexcept {
-        return r / m_stride % m_extent;
-    }
-
-    /// The number of the rows that the same lines cross as row r.
-    [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept {
-        return r / m_stride / m_extent * m_stride + r % m_stride;
-    }
-
-    /// The first row of a bundle.
-    [[nodiscard]] std::size_t first(std::size_t bundle) const noexcept {
-        return bundle / m_stride * m_stride * m_extent + bundle % m_stride;
-    }
-
-private:
-    std::size_t m_extent;
-    std::size_t m_stride = 1;
-    bool m_along_rows;
-};
-
 /// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
 template <size_by By, class Row>
 class line_cursor {
@@ -129,7 +88,7 @@ class line_rule {
             , m_columns(columns_of(rule.shape())) {}
 
         auto row(std::size_t r) const {
-            const crossed_rows& lines = m_rule->m_lines;
+            const axis_of_rows& lines = m_rule->m_lines;
             const bool along = lines.along_rows();
             const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
             return line_cursor<By, row_t<operand_rows>>(
@@ -186,7 +145,7 @@ private:
         std::size_t k, std::array<std::vector<T>, word_columns>& lines
     ) {
         for (std::size_t i = 0; i < m_lines.extent(); ++i) {
-            auto row = operand.row(m_lines.first(bundle) + i * m_lines.stride());
+            auto row = operand.row(m_lines.first_row(bundle) + i * m_lines.stride());
             row.prepare(c, c + count);
             const auto block = row.read(c, count, first_bits(count));
             for (std::size_t at = 0; at < count; ++at) {
@@ -200,7 +159,7 @@ private:
     }
 
     CTX m_operand;
-    crossed_rows m_lines;
+    axis_of_rows m_lines;
     std::vector<size_cut<T, By>> m_cuts;
     bool m_any;
 };
@@ -214,7 +173,7 @@ class group_along_cursor {
 
 public:
     group_along_cursor(
-        const Rows& rows, const crossed_rows& lines, std::size_t r, std::size_t kept,
+        const Rows& rows, const axis_of_rows& lines, std::size_t r, std::size_t kept,
         std::size_t group, std::size_t n
     )
         : m_along_row(rows.row(r), kept, group, n)
@@ -269,7 +228,7 @@ private:
 
     group_cursor<row_type, By> m_along_row;
     const Rows* m_rows;
-    const crossed_rows* m_lines;
+    const axis_of_rows* m_lines;
     std::size_t m_row;
     std::size_t m_kept;
     std::size_t m_group;
@@ -325,7 +284,7 @@ public:
 
 private:
     CTX m_operand;
-    crossed_rows m_lines;
+    axis_of_rows m_lines;
     std::size_t m_kept;
     std::size_t m_group;
 };

@@ -95,7 +95,7 @@ private:
     }
 
     const E* m_expression;
-    crossed_rows m_slices;
+    axis_of_rows m_slices;
     std::vector<double> m_largest;
     std::vector<double> m_norms;
 };
@@ -160,7 +160,7 @@ public:
 
 private:
     S m_shape;
-    crossed_rows m_slices;
+    axis_of_rows m_slices;
     std::vector<word_t> m_words;
     column_range m_kept;
 };

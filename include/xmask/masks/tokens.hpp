@@ -19,32 +19,75 @@
 #include "combine.hpp"
 #include "element_rule.hpp"
 #include "id_set.hpp"
+#include "real_ids.hpp"
 
 /// @file
-/// Masks from token ids: padding, special tokens, a vocabulary to keep; sequences up to their end
+/// Masks from token ids, integers or real numbers: padding, special tokens, a vocabulary to keep; sequences up to their end
 /// marker; spans between markers.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-template <class X, class... I>
-consteval bool require_tokens() {
-    constexpr bool integers =
-        expression<X> && !mask_expression<X> && holds_integers<X>() && (holds_ids<I>() && ...);
-    static_assert(
-        integers, "xmask: tokens are a tensor of integers, and ids a list or container of integers."
-    );
-    return integers;
-}
-
 /// The type of a tensor's tokens.
 template <class X>
 using token_t = std::remove_cv_t<value_type_t<X>>;
+
+template <class T>
+concept arithmetic = std::is_arithmetic_v<T>;
+
+template <class X>
+consteval bool holds_real_tokens() {
+    if constexpr (expression<X> && !mask_expression<X>) {
+        return std::is_floating_point_v<token_t<X>>;
+    }
+    return false;
+}
+
+template <class X, class... I>
+consteval bool require_tokens() {
+    if constexpr (holds_real_tokens<X>()) {
+        constexpr bool numbers = (holds_real_ids<I>() && ...);
+        static_assert(
+            numbers,
+            "xmask: ids of real tokens are numbers: one, a list, a container or a tensor of them."
+        );
+        return numbers;
+    } else {
+        constexpr bool integers =
+            expression<X> && !mask_expression<X> && holds_integers<X>() && (holds_ids<I>() && ...);
+        static_assert(
+            integers,
+            "xmask: tokens are a tensor of integers, and ids a list or container of integers; a tensor "
+            "of real numbers takes ids of either."
+        );
+        return integers;
+    }
+}
+
+/// The test of a token of type T against ids.
+template <class T, class I>
+auto make_token_test(I&& ids) {
+    if constexpr (std::floating_point<T>) {
+        return real_ids<T>(ids);
+    } else {
+        return make_id_test<T>(std::forward<I>(ids));
+    }
+}
+
+/// The same of ids that can be gone through.
+template <class T, class I>
+auto make_marker_test(I&& ids) {
+    if constexpr (std::floating_point<T>) {
+        return real_ids<T>(ids);
+    } else {
+        return make_set_test<T>(std::forward<I>(ids));
+    }
+}
 
 template <class X, class I>
 auto make_tokens(const char* name, X&& tokens, I&& ids) {
     if constexpr (require_tokens<X, I>()) {
         return make_element_mask(
-            name, std::forward<X>(tokens), make_id_test<token_t<X>>(std::forward<I>(ids))
+            name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
         );
     }
 }
@@ -216,7 +259,7 @@ private:
 template <class X, class I>
 auto make_through_first(X&& tokens, I&& ids) {
     if constexpr (require_tokens<X, I>()) {
-        auto test = make_id_test<token_t<X>>(std::forward<I>(ids));
+        auto test = make_token_test<token_t<X>>(std::forward<I>(ids));
         return make_marked(std::forward<X>(tokens), through_first<decltype(test)>(std::move(test)));
     }
 }
@@ -224,8 +267,8 @@ auto make_through_first(X&& tokens, I&& ids) {
 template <class X, class B, class E>
 auto make_between_markers(X&& tokens, B&& begin, E&& end) {
     if constexpr (require_tokens<X, B, E>()) {
-        auto begins = make_set_test<token_t<X>>(std::forward<B>(begin));
-        auto ends = make_id_test<token_t<X>>(std::forward<E>(end));
+        auto begins = make_marker_test<token_t<X>>(std::forward<B>(begin));
+        auto ends = make_token_test<token_t<X>>(std::forward<E>(end));
         using finder = between_markers<decltype(begins), decltype(ends)>;
         return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));
     }
@@ -234,20 +277,24 @@ auto make_between_markers(X&& tokens, B&& begin, E&& end) {
 
 /// Keeps the tokens that are among `ids`.
 ///
-/// tokens: a tensor or lazy expression of integers, whose shape is the mask's; an lvalue is held by
-/// reference. ids: one id, a list, container or tensor of integers, which is copied, or an id_set,
-/// which is held by reference if it is an lvalue. Tokens and ids are compared as numbers: an id
-/// that the tokens' type can't hold is in none. Up to about 8 ids cost about as much as copying the
+/// tokens: a tensor or lazy expression of integers or real numbers, whose shape is the mask's; an
+/// lvalue is held by reference. ids: one id, a list, container or tensor of integers, which is
+/// copied, or an id_set, which is held by reference if it is an lvalue; of real tokens, integers or
+/// real numbers. Tokens and ids are compared exactly, as numbers: an id that the tokens' type can't
+/// hold is in none, as 0.1 is in no float; -0 is 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it). Up to about 8 ids cost about as much as copying the
 /// tokens; more cost three instructions a token, one of them a look into a table.
 ///
 ///     const xt::xtensor<int, 1> tokens = {101, 7, 8, 102};
 ///     auto m = xmask::keep_tokens(tokens, {101, 102});    // 1 0 0 1
+///     const xt::xtensor<float, 1> codes = {-999.f, 0.5f};
+///     auto known = xmask::drop_tokens(codes, -999);    // 0 1
 template <class X, class I>
 auto keep_tokens(X&& tokens, I&& ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
 }
 
-template <class X, std::integral T>
+template <class X, detail::arithmetic T>
 auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
 }
@@ -264,7 +311,7 @@ auto drop_tokens(X&& tokens, I&& ids) {
     );
 }
 
-template <class X, std::integral T>
+template <class X, detail::arithmetic T>
 auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::complement(
         "drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids)
@@ -285,7 +332,7 @@ auto keep_through_first(X&& tokens, I&& ids) {
     return detail::make_through_first(std::forward<X>(tokens), std::forward<I>(ids));
 }
 
-template <class X, std::integral T>
+template <class X, detail::arithmetic T>
 auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
     return detail::make_through_first(std::forward<X>(tokens), ids);
 }
@@ -308,7 +355,7 @@ auto keep_between_markers(X&& tokens, B&& begin, E&& end) {
     );
 }
 
-template <class X, std::integral T, std::integral U>
+template <class X, detail::arithmetic T, detail::arithmetic U>
 auto keep_between_markers(
     X&& tokens, std::initializer_list<T> begin, std::initializer_list<U> end
 ) {
