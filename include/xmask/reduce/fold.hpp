@@ -409,10 +409,11 @@ auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) 
 template <class F, class T>
 struct shifted {
     T shift;
+    F function = {};
 
     template <class V>
     XMASK_INLINE V value(const V& x) const {
-        return F().value(x, V(shift));
+        return function.value(x, V(shift));
     }
 };
 
@@ -420,23 +421,27 @@ struct shifted {
 template <class T, class F, class Masks, class Rows>
 class shifted_rows {
 public:
-    shifted_rows(Masks masks, Rows rows, const std::vector<T>& shifts)
-        : m_masks(std::move(masks)), m_rows(std::move(rows)), m_shifts(shifts.data()) {}
+    shifted_rows(const F& function, Masks masks, Rows rows, const std::vector<T>& shifts)
+        : m_function(function)
+        , m_masks(std::move(masks))
+        , m_rows(std::move(rows))
+        , m_shifts(shifts.data()) {}
 
     XMASK_INLINE auto row(std::size_t r, std::size_t at) const {
         using function = shifted<F, T>;
         return masked_terms<T, false, function, row_t<Masks>, row_t<Rows>>(
-            function{m_shifts[at]}, m_masks.row(r), m_rows.row(r)
+            function{m_shifts[at], m_function}, m_masks.row(r), m_rows.row(r)
         );
     }
 
     XMASK_INLINE auto columns(std::size_t r, std::size_t at) const {
         return masked_terms<T, false, F, row_t<Masks>, row_t<Rows>, memory_row<T>>(
-            F(), m_masks.row(r), m_rows.row(r), memory_row<T>(m_shifts + at, 1, nullptr)
+            m_function, m_masks.row(r), m_rows.row(r), memory_row<T>(m_shifts + at, 1, nullptr)
         );
     }
 
 private:
+    F m_function;
     Masks m_masks;
     Rows m_rows;
     const T* m_shifts;
@@ -444,12 +449,15 @@ private:
 
 /// The sums of F(x, shift) along axes; `shifts` has one for each position.
 template <class T, class F, class X, class M>
-auto sum_shifted(const X& x, const M& m, const kept_axes& axes, const std::vector<T>& shifts) {
+auto sum_shifted(
+    const X& x, const M& m, const kept_axes& axes, const std::vector<T>& shifts, const F& f = {}
+) {
     const auto& shape = x.shape();
     auto operand = make_operand<T>(x, shape);
     using rows = shifted_rows<T, F, mask_rows<M>, decltype(operand)>;
     return fold_along<T>(
-        sum_fold<T>(), shape, axes, rows(mask_rows<M>(m, shape), std::move(operand), shifts), false
+        sum_fold<T>(), shape, axes, rows(f, mask_rows<M>(m, shape), std::move(operand), shifts),
+        false
     );
 }
 
