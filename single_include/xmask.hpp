@@ -18334,6 +18334,128 @@ inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_
 #include <utility>
 #include <vector>
 
+// ==== xmask/reduce/class_options.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+/// @file
+/// What losses of classes share: their options, and how they write a gradient.
+
+namespace xmask::inline XMASK_ABI {
+/// Options of masked_cross_entropy.
+struct cross_entropy_options {
+    /// How much of a target is spread evenly over the classes, 0 to 1 (Szegedy et al., Rethinking
+    /// the Inception architecture, 2016).
+    double label_smoothing = 0;
+
+    /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM,
+    /// 2022).
+    double z_loss = 0;
+
+    /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of
+    /// its mask alone: where ignored targets are not to count there either, write balanced(m &&
+    /// keep_not_equal(target, -100)).
+    std::optional<std::int64_t> ignore = std::nullopt;
+
+    /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's
+    /// class.
+    xt::xtensor<double, 1> class_weights = {};
+
+    /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an
+    /// element of its own.
+    std::optional<bitmask> classes = std::nullopt;
+};
+
+/// Options of masked_nll.
+struct nll_options {
+    std::optional<std::int64_t> ignore = std::nullopt; ///< a target that does not count
+    xt::xtensor<double, 1> class_weights = {}; ///< a weight for each class, or none: all weigh 1
+};
+
+namespace detail {
+/// Throws std::invalid_argument for class weights that are not one a class, and finite numbers from
+/// 0 on.
+inline void require_class_weights(
+    const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes
+) {
+    if (weights.size() != 0 && weights.size() != classes) [[unlikely]] {
+        throw_invalid(
+            function, weights.size(), " class weights; expected ", classes, ", one a class"
+        );
+    }
+    require_each_option(function, "class_weights", weights, option_range::at_least(0).finite());
+}
+
+inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept {
+    return weights.size() == 0 ? 1 : weights.data()[target];
+}
+
+/// Throws std::invalid_argument for options of a cross entropy that do not fit.
+inline void require_entropy_options(
+    const char* function, const cross_entropy_options& options, std::size_t classes
+) {
+    require_option(
+        function, "label_smoothing", options.label_smoothing, option_range::between(0, 1)
+    );
+    require_option(function, "z_loss", options.z_loss, option_range::at_least(0).finite());
+    require_class_weights(function, options.class_weights, classes);
+}
+
+/// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer
+/// that is copied there.
+template <class T, class G>
+class class_gradient {
+    using traits = gradient_traits<G>;
+
+public:
+    class_gradient(G& gradient, std::size_t classes)
+        : m_writer(traits::target(gradient))
+        , m_buffer(m_writer.in_place() ? 0 : classes)
+        , m_classes(classes)
+        , m_scale(traits::scale(gradient)) {}
+
+    [[nodiscard]] double scale() const noexcept { return m_scale; }
+
+    [[nodiscard]] T* begin(std::size_t row) {
+        m_writer.seek(row);
+        return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
+    }
+
+    void end() {
+        for (std::size_t c = 0; c < m_buffer.size(); c += word_columns) {
+            const std::size_t count = std::min(word_columns, m_buffer.size() - c);
+            std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
+            m_writer.commit(c, count);
+        }
+    }
+
+    void clear(std::size_t row) {
+        T* to = begin(row);
+        fill_columns(to, to + m_classes, T(0));
+        end();
+    }
+
+private:
+    row_writer<T, typename traits::container> m_writer;
+    std::vector<T> m_buffer;
+    std::size_t m_classes;
+    double m_scale;
+};
+
+template <class T>
+class class_gradient<T, const no_gradient> {
+public:
+    class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
+
+    void clear(std::size_t /*row*/) const noexcept {}
+};
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
 // ==== xmask/reduce/positions.hpp ====
 
 #include <algorithm>
@@ -18451,6 +18573,29 @@ auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignor
     }
 }
 
+/// Rows of targets that nobody looks at: the class of each position is in its own probabilities.
+class no_targets {
+public:
+    [[nodiscard]] XMASK_INLINE scalar_row<std::int64_t> row(std::size_t /*r*/) const noexcept {
+        return scalar_row<std::int64_t>(0);
+    }
+};
+
+/// The positions of a shape that m counts, without targets.
+template <class M, class S>
+auto positions_of_shape(const M& m, const S& shape) {
+    const auto make = [&](auto masks, auto weights) {
+        return class_positions<decltype(masks), decltype(weights), no_targets>(
+            shape, std::move(masks), std::move(weights), no_targets(), std::nullopt
+        );
+    };
+    if constexpr (mask_expression<M>) {
+        return make(counted_rows(m, shape), unit_weights());
+    } else {
+        return make(counted_rows(m, shape), weight_rows(weights_in(m), shape));
+    }
+}
+
 /// The sum of f(rows, positions, first, last), the losses of some of the positions, over all of
 /// them; each of several threads, where they are worth waking, has its own copies. elements: of a
 /// position.
@@ -18490,6 +18635,26 @@ void require_class_shapes(const char* function, const P& prediction, const Q& ta
     require_counted_shape(function, m, target.shape());
 }
 
+/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis of
+/// classes; gives the shape of the positions.
+template <class P, class Q, class M>
+any_shape require_probability_shapes(
+    const char* function, const P& prediction, const Q& target, const M& m
+) {
+    const auto& shape = prediction.shape();
+    if (shape.size() == 0 || !equal_shapes(shape, target.shape())) [[unlikely]] {
+        throw_invalid(
+            function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
+            tuple_text(target.shape()),
+            "; a target of real numbers is the probability of each class: expected the prediction's "
+            "shape, the last axis of classes"
+        );
+    }
+    const any_shape positions(shape.begin(), shape.end() - 1);
+    require_counted_shape(function, m, positions);
+    return positions;
+}
+
 /// Throws std::out_of_range for a counted position whose target is no class, or one that
 /// `has_class(position, target)` denies.
 template <class Positions, class S, class Has>
@@ -18521,21 +18686,42 @@ void require_targets(
     );
 }
 
-template <class P, class Q>
+/// Whether a target is the probability of each class.
+template <class Q>
+inline constexpr bool is_probabilities = [] {
+    if constexpr (expression<Q>) {
+        return std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>;
+    } else {
+        return false;
+    }
+}();
+
+/// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or of
+/// probabilities where these are taken.
+template <class P, class Q, bool Probabilities>
 consteval bool require_classes() {
     constexpr bool fits = [] {
         if constexpr (expression<P> && expression<Q> && !mask_expression<Q>) {
             using target = std::remove_cv_t<value_type_t<Q>>;
             return std::is_floating_point_v<std::remove_cv_t<value_type_t<P>>> &&
-                   std::integral<target> && !std::same_as<target, bool>;
+                   ((std::integral<target> && !std::same_as<target, bool>) ||
+                    (Probabilities && is_probabilities<Q>));
         } else {
             return false;
         }
     }();
-    static_assert(
-        fits,
-        "xmask: cross entropy takes a prediction of real logits and a target of integer classes."
-    );
+    if constexpr (Probabilities) {
+        static_assert(
+            fits,
+            "xmask: cross entropy takes a prediction of real logits, and a target of integer classes or of "
+            "real probabilities, one a class."
+        );
+    } else {
+        static_assert(
+            fits,
+            "xmask: masked_nll takes a prediction of real log-probabilities and a target of integer classes."
+        );
+    }
     return fits;
 }
 } // namespace xmask::inline XMASK_ABI::detail
@@ -18893,6 +19079,14 @@ std::array<double, F::sums> store_terms(
                 return;
             }
             const auto blocks = row.read(c, count, bits);
+            // First, as the row may lie where it is written.
+            for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+                add_kept<false>(
+                    sums[i + 1], blocks, count, bits,
+                    [&](const auto&... x)
+                        XMASK_INLINE_LAMBDA { return f.template term<i + 1>(wide, x...); }
+                );
+            });
             const auto term = [&](const auto&... x)
                                   XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
             const auto store = [&](std::size_t k, auto full, const lanes<T>& y)
@@ -18918,13 +19112,6 @@ std::array<double, F::sums> store_terms(
                     }
                 );
             }
-            for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
-                add_kept<false>(
-                    sums[i + 1], blocks, count, bits,
-                    [&](const auto&... x)
-                        XMASK_INLINE_LAMBDA { return f.template term<i + 1>(wide, x...); }
-                );
-            });
         }
     );
     fill_columns(to + kept.end, to + n, T(0));
@@ -19745,6 +19932,16 @@ void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, 
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
 
+// ==== xmask/reduce/soft_cross_entropy.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 // ==== xmask/reduce/softmax.hpp ====
 
 #include <array>
@@ -20022,58 +20219,200 @@ auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
+/// Cross entropy with a target of probabilities, one for each class.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The terms of the cross entropy of logits x with a target q: exp(x - largest), q, and q (x -
+/// largest), which is 0 where q is 0, even of a logit of -infinity.
+template <class T>
+struct soft_terms : exp_terms<T, false> {
+    static constexpr std::size_t sums = 3;
+
+    template <class V>
+    XMASK_INLINE static V first(const V& x, const V& /*q*/) noexcept {
+        return x;
+    }
+
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& largest, const V& x, const V& q) noexcept {
+        if constexpr (I == 0) {
+            return exp_nonpositive(x - largest);
+        } else if constexpr (I == 1) {
+            return q;
+        } else {
+            return xsimd::select(q == V(0), V(0), V(q * (x - largest)));
+        }
+    }
+};
+
+/// The rows of logits, of the probabilities they are to have, and of the classes there are.
+template <class Logits, class Targets, class Masks>
+struct soft_rows {
+    Logits logits;
+    Targets targets;
+    Masks masks;
+};
+
+/// The target of one position at a time, smoothed and times the class weights: w ((1 - e) t + e /
+/// (number of classes)), 0 for classes that there are not.
+template <class T>
+class soft_target {
+public:
+    soft_target(const cross_entropy_options& options, std::size_t classes)
+        : m_values(classes)
+        , m_weights(&options.class_weights)
+        , m_smoothing(options.label_smoothing) {}
+
+    /// Gives how many classes there are.
+    template <class Cursor, class Row>
+    std::size_t read(const Cursor& cursor, Row row) {
+        const std::size_t n = m_values.size();
+        for_each_block(row, 0, n, [&](std::size_t c, auto count) {
+            store_block<false>(m_values.data() + c, row.read(c, count, first_bits(count)), count);
+        });
+        std::size_t classes = 0;
+        for (std::size_t c = 0; c < n; c += word_columns) {
+            classes += count_bits(cursor.word(c) & first_bits(n - c));
+        }
+        if (classes == n && m_smoothing == 0 && m_weights->size() == 0) {
+            return n;
+        }
+        const double even = m_smoothing / static_cast<double>(classes);
+        for (std::size_t c = 0; c < n; c += word_columns) {
+            const word_t bits = cursor.word(c);
+            for (std::size_t k = 0; k < std::min(word_columns, n - c); ++k) {
+                const double smooth =
+                    (1 - m_smoothing) * static_cast<double>(m_values[c + k]) + even;
+                m_values[c + k] = (bits >> k & 1) != 0
+                                      ? static_cast<T>(class_weight(*m_weights, c + k) * smooth)
+                                      : T(0);
+            }
+        }
+        return classes;
+    }
+
+    [[nodiscard]] memory_row<T> row() const noexcept { return {m_values.data(), 1, nullptr}; }
+
+    /// Subtracts a multiple of the target.
+    void subtract(T* from, T factor) const noexcept {
+        for (std::size_t c = 0; c < m_values.size(); ++c) {
+            from[c] -= factor * m_values[c];
+        }
+    }
+
+private:
+    std::vector<T> m_values;
+    const xt::xtensor<double, 1>* m_weights;
+    double m_smoothing;
+};
+
+/// As sum_of_entropies, of targets that are probabilities. A position without any class costs
+/// nothing.
+template <class T, class Rows, class Positions, class G, class Visit>
+loss sum_of_soft_entropies(
+    const Rows& rows, const Positions& positions, std::size_t first, std::size_t last,
+    const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+) {
+    class_gradient<T, G> result(gradient, classes);
+    soft_target<T> target(options, classes);
+    const soft_terms<T> terms;
+    loss sum;
+    positions.for_each(
+        first, last,
+        [&](std::size_t position, auto /*target*/, double weight) {
+            const auto cursor = rows.masks.row(position);
+            loss one{0, weight, 1};
+            if (target.read(cursor, rows.targets.row(position)) == 0) [[unlikely]] {
+                visit(position, one);
+                sum += one;
+                result.clear(position);
+                return;
+            }
+            const bundle_row<
+                std::decay_t<decltype(cursor)>, row_t<decltype(rows.logits)>, memory_row<T>>
+                row(cursor, rows.logits.row(position), target.row());
+            [[maybe_unused]] T* to = nullptr;
+            const auto line = [&] {
+                if constexpr (wants_gradient<G>) {
+                    to = result.begin(position);
+                    return store_terms(terms, row, to, classes);
+                } else {
+                    return sums_of_row(terms, row);
+                }
+            }();
+            const double over_largest = std::log(line.sums[0]);
+            const double log_sum = over_largest + static_cast<double>(line.shift);
+            one.sum = weight * (line.sums[1] * over_largest - line.sums[2] +
+                                options.z_loss * log_sum * log_sum);
+            visit(position, one);
+            sum += one;
+            if constexpr (wants_gradient<G>) {
+                const double scale = weight * result.scale();
+                const double slope = line.sums[1] + 2 * options.z_loss * log_sum;
+                scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                target.subtract(to, static_cast<T>(scale));
+                result.end();
+            }
+        },
+        [&](std::size_t position) { result.clear(position); }
+    );
+    return sum;
+}
+
+/// Cross entropy with a target of probabilities: checks all there is to check, then sums the losses,
+/// visits that of each counted position, and writes the gradient.
+template <class P, class Q, class M, class G, class Visit>
+loss soft_cross_entropy(
+    const char* function, const P& prediction, const Q& target, const M& m,
+    const cross_entropy_options& options, G& gradient, Visit&& visit
+) {
+    using T = std::remove_cv_t<value_type_t<P>>;
+    const any_shape positions_shape = require_probability_shapes(function, prediction, target, m);
+    const auto& shape = prediction.shape();
+    const std::size_t classes = columns_of(shape);
+    require_entropy_options(function, options, classes);
+    if (options.ignore) [[unlikely]] {
+        throw_invalid(
+            function, "ignore is ", *options.ignore,
+            ", a class; expected none, as the target is of probabilities"
+        );
+    }
+    const auto positions = positions_of_shape(m, positions_shape);
+    // A target is read whole before its place is written.
+    const auto sources = std::tuple_cat(
+        sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
+    );
+    const auto run = [&](auto masks) {
+        auto logits = make_operand<T>(prediction, shape);
+        auto targets = make_operand<T>(target, shape);
+        const soft_rows<decltype(logits), decltype(targets), decltype(masks)> all = {
+            std::move(logits), std::move(targets), std::move(masks)
+        };
+        return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+            return sum_over_positions(
+                all, positions, classes,
+                [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                    return sum_of_soft_entropies<T>(
+                        rows, some, first, last, options, classes, to, visit
+                    );
+                }
+            );
+        });
+    };
+    if (!options.classes.has_value()) {
+        return run(whole_rows(shape));
+    }
+    require_broadcast(function, "a mask over classes", options.classes->shape(), shape);
+    return run(mask_rows<bitmask>(*options.classes, shape));
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
 /// Losses of a class for each position: cross entropy of logits, and negative log-likelihood of
 /// log-probabilities.
 
 namespace xmask::inline XMASK_ABI {
-/// Options of masked_cross_entropy.
-struct cross_entropy_options {
-    /// How much of a target is spread evenly over the classes, 0 to 1 (Szegedy et al., Rethinking
-    /// the Inception architecture, 2016).
-    double label_smoothing = 0;
-
-    /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM,
-    /// 2022).
-    double z_loss = 0;
-
-    /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of
-    /// its mask alone: where ignored targets are not to count there either, write balanced(m &&
-    /// keep_not_equal(target, -100)).
-    std::optional<std::int64_t> ignore = std::nullopt;
-
-    /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's
-    /// class.
-    xt::xtensor<double, 1> class_weights = {};
-
-    /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an
-    /// element of its own.
-    std::optional<bitmask> classes = std::nullopt;
-};
-
-/// Options of masked_nll.
-struct nll_options {
-    std::optional<std::int64_t> ignore = std::nullopt; ///< a target that does not count
-    xt::xtensor<double, 1> class_weights = {}; ///< a weight for each class, or none: all weigh 1
-};
-
 namespace detail {
-/// Throws std::invalid_argument for class weights that are not one a class, and finite numbers from
-/// 0 on.
-inline void require_class_weights(
-    const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes
-) {
-    if (weights.size() != 0 && weights.size() != classes) [[unlikely]] {
-        throw_invalid(
-            function, weights.size(), " class weights; expected ", classes, ", one a class"
-        );
-    }
-    require_each_option(function, "class_weights", weights, option_range::at_least(0).finite());
-}
-
-inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept {
-    return weights.size() == 0 ? 1 : weights.data()[target];
-}
-
 /// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest), and w
 /// (x - largest).
 template <class T>
@@ -20249,55 +20588,6 @@ private:
     mutable bool m_known = false;
 };
 
-/// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer
-/// that is copied there.
-template <class T, class G>
-class class_gradient {
-    using traits = gradient_traits<G>;
-
-public:
-    class_gradient(G& gradient, std::size_t classes)
-        : m_writer(traits::target(gradient))
-        , m_buffer(m_writer.in_place() ? 0 : classes)
-        , m_classes(classes)
-        , m_scale(traits::scale(gradient)) {}
-
-    [[nodiscard]] double scale() const noexcept { return m_scale; }
-
-    [[nodiscard]] T* begin(std::size_t row) {
-        m_writer.seek(row);
-        return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
-    }
-
-    void end() {
-        for (std::size_t c = 0; c < m_buffer.size(); c += word_columns) {
-            const std::size_t count = std::min(word_columns, m_buffer.size() - c);
-            std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
-            m_writer.commit(c, count);
-        }
-    }
-
-    void clear(std::size_t row) {
-        T* to = begin(row);
-        fill_columns(to, to + m_classes, T(0));
-        end();
-    }
-
-private:
-    row_writer<T, typename traits::container> m_writer;
-    std::vector<T> m_buffer;
-    std::size_t m_classes;
-    double m_scale;
-};
-
-template <class T>
-class class_gradient<T, const no_gradient> {
-public:
-    class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
-
-    void clear(std::size_t /*row*/) const noexcept {}
-};
-
 /// The sum of the losses of the positions [first, last), and the gradient if asked for;
 /// visit(position, loss) is called for each position that counts.
 template <class T, class Entropy, class Positions, class G, class Visit>
@@ -20346,16 +20636,6 @@ loss sum_of_entropies(
         [&](std::size_t position) { result.clear(position); }
     );
     return sum;
-}
-
-inline void require_entropy_options(
-    const char* function, const cross_entropy_options& options, std::size_t classes
-) {
-    require_option(
-        function, "label_smoothing", options.label_smoothing, option_range::between(0, 1)
-    );
-    require_option(function, "z_loss", options.z_loss, option_range::at_least(0).finite());
-    require_class_weights(function, options.class_weights, classes);
 }
 
 /// What a class loss reads while its gradient is written.
@@ -20474,12 +20754,14 @@ loss log_likelihood(
 ///
 /// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there,
 /// and such a view of the gradient. target: the class of each position, integers of the
-/// prediction's shape without that axis. What counts: a mask that broadcasts into the target, real
+/// prediction's shape without that axis; for a cross entropy also the probability of each class, real
+/// numbers of the prediction's shape. What counts: a mask that broadcasts into the target, real
 /// weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is given the
 /// prediction's shape and the gradient of the sum, 0 for positions that do not count; or
 /// scaled(tensor, factor). A position that does not count is not looked at, so its target may be
 /// anything, -100 too. The loss's weight is the number of positions that count, or the sum of their
-/// weights, each times the weight of its target's class. Throws std::invalid_argument where shapes
+/// weights, each times the weight of its target's class (of probabilities, the number or sum alone, as
+/// PyTorch has it). Throws std::invalid_argument where shapes
 /// or options do not fit, std::out_of_range for the target of a counted position outside of the
 /// classes; before anything is written.
 ///
@@ -20523,9 +20805,14 @@ public:
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
-        if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>()) {
+        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
             using T = std::remove_cv_t<value_type_t<P>>;
-            auto losses = xt::xarray<T>::from_shape(target.shape());
+            // The prediction's shape without classes. What does not fit is refused before it is used.
+            const auto& shape = prediction.shape();
+            const std::size_t rank = shape.size() == 0 ? 0 : shape.size() - 1;
+            auto losses = xt::xarray<T>::from_shape(
+                detail::any_shape(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(rank))
+            );
             losses.fill(T(0));
             const detail::no_gradient none{};
             visit(prediction, target, m, options, none, [&](std::size_t position, const loss& one) {
@@ -20540,7 +20827,7 @@ private:
     static loss sum(
         const P& prediction, const Q& target, const M& m, const Options& options, G& gradient
     ) {
-        if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>()) {
+        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
             return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
         } else {
             return {};
@@ -20552,7 +20839,9 @@ private:
     static loss visit(
         const P& prediction, const Q& target, const M& m, const Options& options, G& gradient, F&& f
     ) {
-        if constexpr (of_logits) {
+        if constexpr (of_logits && detail::is_probabilities<Q>) {
+            return detail::soft_cross_entropy(name, prediction, target, m, options, gradient, f);
+        } else if constexpr (of_logits) {
             return detail::cross_entropy(name, prediction, target, m, options, gradient, f);
         } else {
             return detail::log_likelihood(name, prediction, target, m, options, gradient, f);
@@ -20565,12 +20854,14 @@ private:
 ///
 /// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1
 /// - e) w[t] (L - x[t]) + e / (number of classes) * sum(w (L - x)) + z L^2, where L =
-/// log(sum(exp(x))): what PyTorch computes, where it has the option. A mask over classes leaves out
-/// the others, in L too. Logits of a counted position are read twice, while in the cache.
+/// log(sum(exp(x))): what PyTorch computes, where it has the option. Of probabilities q[c] in place of
+/// a class, sum(w[c] ((1 - e) q[c] + e / (number of classes)) (L - x[c])) + z L^2; these need not add
+/// up to 1, and what is 0 costs nothing. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while in the cache.
 ///
 ///     auto kept = xmask::keep_not_equal(classes, -100);
 ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
 ///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
+///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();
 inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
 /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says

@@ -1,5 +1,5 @@
 // Classes are integers.
-// expect: cross entropy takes a prediction of real logits and a target of integer classes
+// expect: masked_nll takes a prediction of real log-probabilities and a target of integer classes
 
 #include <xmask/xmask.hpp>
 
@@ -11,5 +11,5 @@ int main() {
 #else
     const xt::xtensor<float, 1> target = {1.0f};
 #endif
-    return xmask::masked_cross_entropy(logits, target, m).weight == 1.0 ? 0 : 1;
+    return xmask::masked_nll(logits, target, m).weight == 1.0 ? 0 : 1;
 }

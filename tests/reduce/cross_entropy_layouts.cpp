@@ -102,6 +102,16 @@ TEST_CASE("Logits of any layout, gradients to any container", "[cross_entropy]")
     auto in_place = logits;
     REQUIRE(is(xmask::masked_cross_entropy(in_place, target, m, in_place), expected, 1e-13));
     REQUIRE(oracle::close(in_place, slopes, 1e-13));
+    // Smoothing takes more sums of a row than the one that is written over the logits.
+    const auto require_in_place = [&](auto copy) {
+        const xmask::cross_entropy_options smoothed = {.label_smoothing = 0.1, .z_loss = 0.2};
+        decltype(copy) beside;
+        const auto l = xmask::masked_cross_entropy(copy, target, m, smoothed, beside);
+        REQUIRE(xmask::masked_cross_entropy(copy, target, m, smoothed, copy).sum == l.sum);
+        REQUIRE(copy == beside);
+    };
+    require_in_place(xt::xarray<double>(logits));
+    require_in_place(xt::xarray<long double>(logits));
     xt::xarray<double> scaled;
     xmask::masked_cross_entropy(logits, target, m, xmask::scaled(scaled, 0.125));
     REQUIRE(oracle::close(scaled, xt::xarray<double>(0.125 * slopes), 1e-13));

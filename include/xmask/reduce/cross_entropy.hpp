@@ -20,10 +20,12 @@
 #include "../core/write.hpp"
 #include "../masks/bitmask.hpp"
 #include "../masks/combine.hpp"
+#include "class_options.hpp"
 #include "element_loss.hpp"
 #include "loss.hpp"
 #include "positions.hpp"
 #include "row_map.hpp"
+#include "soft_cross_entropy.hpp"
 #include "softmax.hpp"
 
 /// @file
@@ -31,54 +33,7 @@
 /// log-probabilities.
 
 namespace xmask::inline XMASK_ABI {
-/// Options of masked_cross_entropy.
-struct cross_entropy_options {
-    /// How much of a target is spread evenly over the classes, 0 to 1 (Szegedy et al., Rethinking
-    /// the Inception architecture, 2016).
-    double label_smoothing = 0;
-
-    /// Weight of log(sum(exp(logits)))^2, which keeps logits from drifting (Chowdhery et al., PaLM,
-    /// 2022).
-    double z_loss = 0;
-
-    /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of
-    /// its mask alone: where ignored targets are not to count there either, write balanced(m &&
-    /// keep_not_equal(target, -100)).
-    std::optional<std::int64_t> ignore = std::nullopt;
-
-    /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's
-    /// class.
-    xt::xtensor<double, 1> class_weights = {};
-
-    /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an
-    /// element of its own.
-    std::optional<bitmask> classes = std::nullopt;
-};
-
-/// Options of masked_nll.
-struct nll_options {
-    std::optional<std::int64_t> ignore = std::nullopt; ///< a target that does not count
-    xt::xtensor<double, 1> class_weights = {}; ///< a weight for each class, or none: all weigh 1
-};
-
 namespace detail {
-/// Throws std::invalid_argument for class weights that are not one a class, and finite numbers from
-/// 0 on.
-inline void require_class_weights(
-    const char* function, const xt::xtensor<double, 1>& weights, std::size_t classes
-) {
-    if (weights.size() != 0 && weights.size() != classes) [[unlikely]] {
-        throw_invalid(
-            function, weights.size(), " class weights; expected ", classes, ", one a class"
-        );
-    }
-    require_each_option(function, "class_weights", weights, option_range::at_least(0).finite());
-}
-
-inline double class_weight(const xt::xtensor<double, 1>& weights, std::size_t target) noexcept {
-    return weights.size() == 0 ? 1 : weights.data()[target];
-}
-
 /// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest), and w
 /// (x - largest).
 template <class T>
@@ -254,55 +209,6 @@ private:
     mutable bool m_known = false;
 };
 
-/// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer
-/// that is copied there.
-template <class T, class G>
-class class_gradient {
-    using traits = gradient_traits<G>;
-
-public:
-    class_gradient(G& gradient, std::size_t classes)
-        : m_writer(traits::target(gradient))
-        , m_buffer(m_writer.in_place() ? 0 : classes)
-        , m_classes(classes)
-        , m_scale(traits::scale(gradient)) {}
-
-    [[nodiscard]] double scale() const noexcept { return m_scale; }
-
-    [[nodiscard]] T* begin(std::size_t row) {
-        m_writer.seek(row);
-        return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
-    }
-
-    void end() {
-        for (std::size_t c = 0; c < m_buffer.size(); c += word_columns) {
-            const std::size_t count = std::min(word_columns, m_buffer.size() - c);
-            std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
-            m_writer.commit(c, count);
-        }
-    }
-
-    void clear(std::size_t row) {
-        T* to = begin(row);
-        fill_columns(to, to + m_classes, T(0));
-        end();
-    }
-
-private:
-    row_writer<T, typename traits::container> m_writer;
-    std::vector<T> m_buffer;
-    std::size_t m_classes;
-    double m_scale;
-};
-
-template <class T>
-class class_gradient<T, const no_gradient> {
-public:
-    class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
-
-    void clear(std::size_t /*row*/) const noexcept {}
-};
-
 /// The sum of the losses of the positions [first, last), and the gradient if asked for;
 /// visit(position, loss) is called for each position that counts.
 template <class T, class Entropy, class Positions, class G, class Visit>
@@ -351,16 +257,6 @@ loss sum_of_entropies(
         [&](std::size_t position) { result.clear(position); }
     );
     return sum;
-}
-
-inline void require_entropy_options(
-    const char* function, const cross_entropy_options& options, std::size_t classes
-) {
-    require_option(
-        function, "label_smoothing", options.label_smoothing, option_range::between(0, 1)
-    );
-    require_option(function, "z_loss", options.z_loss, option_range::at_least(0).finite());
-    require_class_weights(function, options.class_weights, classes);
 }
 
 /// What a class loss reads while its gradient is written.
@@ -479,12 +375,14 @@ loss log_likelihood(
 ///
 /// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there,
 /// and such a view of the gradient. target: the class of each position, integers of the
-/// prediction's shape without that axis. What counts: a mask that broadcasts into the target, real
+/// prediction's shape without that axis; for a cross entropy also the probability of each class, real
+/// numbers of the prediction's shape. What counts: a mask that broadcasts into the target, real
 /// weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is given the
 /// prediction's shape and the gradient of the sum, 0 for positions that do not count; or
 /// scaled(tensor, factor). A position that does not count is not looked at, so its target may be
 /// anything, -100 too. The loss's weight is the number of positions that count, or the sum of their
-/// weights, each times the weight of its target's class. Throws std::invalid_argument where shapes
+/// weights, each times the weight of its target's class (of probabilities, the number or sum alone, as
+/// PyTorch has it). Throws std::invalid_argument where shapes
 /// or options do not fit, std::out_of_range for the target of a counted position outside of the
 /// classes; before anything is written.
 ///
@@ -528,9 +426,14 @@ public:
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
-        if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>()) {
+        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
             using T = std::remove_cv_t<value_type_t<P>>;
-            auto losses = xt::xarray<T>::from_shape(target.shape());
+            // The prediction's shape without classes. What does not fit is refused before it is used.
+            const auto& shape = prediction.shape();
+            const std::size_t rank = shape.size() == 0 ? 0 : shape.size() - 1;
+            auto losses = xt::xarray<T>::from_shape(
+                detail::any_shape(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(rank))
+            );
             losses.fill(T(0));
             const detail::no_gradient none{};
             visit(prediction, target, m, options, none, [&](std::size_t position, const loss& one) {
@@ -545,7 +448,7 @@ private:
     static loss sum(
         const P& prediction, const Q& target, const M& m, const Options& options, G& gradient
     ) {
-        if constexpr (detail::require_classes<P, Q>() && detail::require_counted<M>()) {
+        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
             return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
         } else {
             return {};
@@ -557,7 +460,9 @@ private:
     static loss visit(
         const P& prediction, const Q& target, const M& m, const Options& options, G& gradient, F&& f
     ) {
-        if constexpr (of_logits) {
+        if constexpr (of_logits && detail::is_probabilities<Q>) {
+            return detail::soft_cross_entropy(name, prediction, target, m, options, gradient, f);
+        } else if constexpr (of_logits) {
             return detail::cross_entropy(name, prediction, target, m, options, gradient, f);
         } else {
             return detail::log_likelihood(name, prediction, target, m, options, gradient, f);
@@ -570,12 +475,14 @@ private:
 ///
 /// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1
 /// - e) w[t] (L - x[t]) + e / (number of classes) * sum(w (L - x)) + z L^2, where L =
-/// log(sum(exp(x))): what PyTorch computes, where it has the option. A mask over classes leaves out
-/// the others, in L too. Logits of a counted position are read twice, while in the cache.
+/// log(sum(exp(x))): what PyTorch computes, where it has the option. Of probabilities q[c] in place of
+/// a class, sum(w[c] ((1 - e) q[c] + e / (number of classes)) (L - x[c])) + z L^2; these need not add
+/// up to 1, and what is 0 costs nothing. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while in the cache.
 ///
 ///     auto kept = xmask::keep_not_equal(classes, -100);
 ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
 ///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
+///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();
 inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
 /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says

@@ -128,6 +128,29 @@ auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignor
     }
 }
 
+/// Rows of targets that nobody looks at: the class of each position is in its own probabilities.
+class no_targets {
+public:
+    [[nodiscard]] XMASK_INLINE scalar_row<std::int64_t> row(std::size_t /*r*/) const noexcept {
+        return scalar_row<std::int64_t>(0);
+    }
+};
+
+/// The positions of a shape that m counts, without targets.
+template <class M, class S>
+auto positions_of_shape(const M& m, const S& shape) {
+    const auto make = [&](auto masks, auto weights) {
+        return class_positions<decltype(masks), decltype(weights), no_targets>(
+            shape, std::move(masks), std::move(weights), no_targets(), std::nullopt
+        );
+    };
+    if constexpr (mask_expression<M>) {
+        return make(counted_rows(m, shape), unit_weights());
+    } else {
+        return make(counted_rows(m, shape), weight_rows(weights_in(m), shape));
+    }
+}
+
 /// The sum of f(rows, positions, first, last), the losses of some of the positions, over all of
 /// them; each of several threads, where they are worth waking, has its own copies. elements: of a
 /// position.
@@ -167,6 +190,26 @@ void require_class_shapes(const char* function, const P& prediction, const Q& ta
     require_counted_shape(function, m, target.shape());
 }
 
+/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis of
+/// classes; gives the shape of the positions.
+template <class P, class Q, class M>
+any_shape require_probability_shapes(
+    const char* function, const P& prediction, const Q& target, const M& m
+) {
+    const auto& shape = prediction.shape();
+    if (shape.size() == 0 || !equal_shapes(shape, target.shape())) [[unlikely]] {
+        throw_invalid(
+            function, "the prediction has shape ", tuple_text(shape), " and the target has shape ",
+            tuple_text(target.shape()),
+            "; a target of real numbers is the probability of each class: expected the prediction's "
+            "shape, the last axis of classes"
+        );
+    }
+    const any_shape positions(shape.begin(), shape.end() - 1);
+    require_counted_shape(function, m, positions);
+    return positions;
+}
+
 /// Throws std::out_of_range for a counted position whose target is no class, or one that
 /// `has_class(position, target)` denies.
 template <class Positions, class S, class Has>
@@ -198,21 +241,42 @@ void require_targets(
     );
 }
 
-template <class P, class Q>
+/// Whether a target is the probability of each class.
+template <class Q>
+inline constexpr bool is_probabilities = [] {
+    if constexpr (expression<Q>) {
+        return std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>;
+    } else {
+        return false;
+    }
+}();
+
+/// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or of
+/// probabilities where these are taken.
+template <class P, class Q, bool Probabilities>
 consteval bool require_classes() {
     constexpr bool fits = [] {
         if constexpr (expression<P> && expression<Q> && !mask_expression<Q>) {
             using target = std::remove_cv_t<value_type_t<Q>>;
             return std::is_floating_point_v<std::remove_cv_t<value_type_t<P>>> &&
-                   std::integral<target> && !std::same_as<target, bool>;
+                   ((std::integral<target> && !std::same_as<target, bool>) ||
+                    (Probabilities && is_probabilities<Q>));
         } else {
             return false;
         }
     }();
-    static_assert(
-        fits,
-        "xmask: cross entropy takes a prediction of real logits and a target of integer classes."
-    );
+    if constexpr (Probabilities) {
+        static_assert(
+            fits,
+            "xmask: cross entropy takes a prediction of real logits, and a target of integer classes or of "
+            "real probabilities, one a class."
+        );
+    } else {
+        static_assert(
+            fits,
+            "xmask: masked_nll takes a prediction of real log-probabilities and a target of integer classes."
+        );
+    }
     return fits;
 }
 } // namespace xmask::inline XMASK_ABI::detail

@@ -337,6 +337,14 @@ std::array<double, F::sums> store_terms(
                 return;
             }
             const auto blocks = row.read(c, count, bits);
+            // First, as the row may lie where it is written.
+            for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+                add_kept<false>(
+                    sums[i + 1], blocks, count, bits,
+                    [&](const auto&... x)
+                        XMASK_INLINE_LAMBDA { return f.template term<i + 1>(wide, x...); }
+                );
+            });
             const auto term = [&](const auto&... x)
                                   XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
             const auto store = [&](std::size_t k, auto full, const lanes<T>& y)
@@ -362,13 +370,6 @@ std::array<double, F::sums> store_terms(
                     }
                 );
             }
-            for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
-                add_kept<false>(
-                    sums[i + 1], blocks, count, bits,
-                    [&](const auto&... x)
-                        XMASK_INLINE_LAMBDA { return f.template term<i + 1>(wide, x...); }
-                );
-            });
         }
     );
     fill_columns(to + kept.end, to + n, T(0));

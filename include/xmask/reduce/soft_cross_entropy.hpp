@@ -1,0 +1,212 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "../core/error.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
+#include "../core/row.hpp"
+#include "../core/write.hpp"
+#include "class_options.hpp"
+#include "element_sum.hpp"
+#include "loss.hpp"
+#include "positions.hpp"
+#include "row_map.hpp"
+#include "softmax.hpp"
+
+/// @file
+/// Cross entropy with a target of probabilities, one for each class.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The terms of the cross entropy of logits x with a target q: exp(x - largest), q, and q (x -
+/// largest), which is 0 where q is 0, even of a logit of -infinity.
+template <class T>
+struct soft_terms : exp_terms<T, false> {
+    static constexpr std::size_t sums = 3;
+
+    template <class V>
+    XMASK_INLINE static V first(const V& x, const V& /*q*/) noexcept {
+        return x;
+    }
+
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& largest, const V& x, const V& q) noexcept {
+        if constexpr (I == 0) {
+            return exp_nonpositive(x - largest);
+        } else if constexpr (I == 1) {
+            return q;
+        } else {
+            return xsimd::select(q == V(0), V(0), V(q * (x - largest)));
+        }
+    }
+};
+
+/// The rows of logits, of the probabilities they are to have, and of the classes there are.
+template <class Logits, class Targets, class Masks>
+struct soft_rows {
+    Logits logits;
+    Targets targets;
+    Masks masks;
+};
+
+/// The target of one position at a time, smoothed and times the class weights: w ((1 - e) t + e /
+/// (number of classes)), 0 for classes that there are not.
+template <class T>
+class soft_target {
+public:
+    soft_target(const cross_entropy_options& options, std::size_t classes)
+        : m_values(classes)
+        , m_weights(&options.class_weights)
+        , m_smoothing(options.label_smoothing) {}
+
+    /// Gives how many classes there are.
+    template <class Cursor, class Row>
+    std::size_t read(const Cursor& cursor, Row row) {
+        const std::size_t n = m_values.size();
+        for_each_block(row, 0, n, [&](std::size_t c, auto count) {
+            store_block<false>(m_values.data() + c, row.read(c, count, first_bits(count)), count);
+        });
+        std::size_t classes = 0;
+        for (std::size_t c = 0; c < n; c += word_columns) {
+            classes += count_bits(cursor.word(c) & first_bits(n - c));
+        }
+        if (classes == n && m_smoothing == 0 && m_weights->size() == 0) {
+            return n;
+        }
+        const double even = m_smoothing / static_cast<double>(classes);
+        for (std::size_t c = 0; c < n; c += word_columns) {
+            const word_t bits = cursor.word(c);
+            for (std::size_t k = 0; k < std::min(word_columns, n - c); ++k) {
+                const double smooth =
+                    (1 - m_smoothing) * static_cast<double>(m_values[c + k]) + even;
+                m_values[c + k] = (bits >> k & 1) != 0
+                                      ? static_cast<T>(class_weight(*m_weights, c + k) * smooth)
+                                      : T(0);
+            }
+        }
+        return classes;
+    }
+
+    [[nodiscard]] memory_row<T> row() const noexcept { return {m_values.data(), 1, nullptr}; }
+
+    /// Subtracts a multiple of the target.
+    void subtract(T* from, T factor) const noexcept {
+        for (std::size_t c = 0; c < m_values.size(); ++c) {
+            from[c] -= factor * m_values[c];
+        }
+    }
+
+private:
+    std::vector<T> m_values;
+    const xt::xtensor<double, 1>* m_weights;
+    double m_smoothing;
+};
+
+/// As sum_of_entropies, of targets that are probabilities. A position without any class costs
+/// nothing.
+template <class T, class Rows, class Positions, class G, class Visit>
+loss sum_of_soft_entropies(
+    const Rows& rows, const Positions& positions, std::size_t first, std::size_t last,
+    const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+) {
+    class_gradient<T, G> result(gradient, classes);
+    soft_target<T> target(options, classes);
+    const soft_terms<T> terms;
+    loss sum;
+    positions.for_each(
+        first, last,
+        [&](std::size_t position, auto /*target*/, double weight) {
+            const auto cursor = rows.masks.row(position);
+            loss one{0, weight, 1};
+            if (target.read(cursor, rows.targets.row(position)) == 0) [[unlikely]] {
+                visit(position, one);
+                sum += one;
+                result.clear(position);
+                return;
+            }
+            const bundle_row<
+                std::decay_t<decltype(cursor)>, row_t<decltype(rows.logits)>, memory_row<T>>
+                row(cursor, rows.logits.row(position), target.row());
+            [[maybe_unused]] T* to = nullptr;
+            const auto line = [&] {
+                if constexpr (wants_gradient<G>) {
+                    to = result.begin(position);
+                    return store_terms(terms, row, to, classes);
+                } else {
+                    return sums_of_row(terms, row);
+                }
+            }();
+            const double over_largest = std::log(line.sums[0]);
+            const double log_sum = over_largest + static_cast<double>(line.shift);
+            one.sum = weight * (line.sums[1] * over_largest - line.sums[2] +
+                                options.z_loss * log_sum * log_sum);
+            visit(position, one);
+            sum += one;
+            if constexpr (wants_gradient<G>) {
+                const double scale = weight * result.scale();
+                const double slope = line.sums[1] + 2 * options.z_loss * log_sum;
+                scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                target.subtract(to, static_cast<T>(scale));
+                result.end();
+            }
+        },
+        [&](std::size_t position) { result.clear(position); }
+    );
+    return sum;
+}
+
+/// Cross entropy with a target of probabilities: checks all there is to check, then sums the losses,
+/// visits that of each counted position, and writes the gradient.
+template <class P, class Q, class M, class G, class Visit>
+loss soft_cross_entropy(
+    const char* function, const P& prediction, const Q& target, const M& m,
+    const cross_entropy_options& options, G& gradient, Visit&& visit
+) {
+    using T = std::remove_cv_t<value_type_t<P>>;
+    const any_shape positions_shape = require_probability_shapes(function, prediction, target, m);
+    const auto& shape = prediction.shape();
+    const std::size_t classes = columns_of(shape);
+    require_entropy_options(function, options, classes);
+    if (options.ignore) [[unlikely]] {
+        throw_invalid(
+            function, "ignore is ", *options.ignore,
+            ", a class; expected none, as the target is of probabilities"
+        );
+    }
+    const auto positions = positions_of_shape(m, positions_shape);
+    // A target is read whole before its place is written.
+    const auto sources = std::tuple_cat(
+        sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
+    );
+    const auto run = [&](auto masks) {
+        auto logits = make_operand<T>(prediction, shape);
+        auto targets = make_operand<T>(target, shape);
+        const soft_rows<decltype(logits), decltype(targets), decltype(masks)> all = {
+            std::move(logits), std::move(targets), std::move(masks)
+        };
+        return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+            return sum_over_positions(
+                all, positions, classes,
+                [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                    return sum_of_soft_entropies<T>(
+                        rows, some, first, last, options, classes, to, visit
+                    );
+                }
+            );
+        });
+    };
+    if (!options.classes.has_value()) {
+        return run(whole_rows(shape));
+    }
+    require_broadcast(function, "a mask over classes", options.classes->shape(), shape);
+    return run(mask_rows<bitmask>(*options.classes, shape));
+}
+} // namespace xmask::inline XMASK_ABI::detail
