@@ -4,7 +4,7 @@
 #   // lines: 10     (at most so many lines of g++, not counting those that say what includes a header)
 #   // flags: ...    (more flags; @ is this folder)
 #
-# It includes <xmask/xmask.hpp> before anything else: g++ takes a precompiled header only there.
+# Where it includes <xmask/xmask.hpp> before anything else, that is a precompiled header.
 
 cmake_minimum_required(VERSION 3.22)
 
@@ -17,11 +17,13 @@ file(STRINGS "${SOURCE}" flags REGEX "^// flags: ")
 string(REPLACE "// flags: " "" flags "${flags}")
 string(REPLACE "@" "${CMAKE_CURRENT_LIST_DIR}/" flags "${flags}")
 separate_arguments(flags)
-
-set(compile "${COMPILER}" "-I${PRECOMPILED}" "@${FLAGS}" ${flags} -fsyntax-only "${SOURCE}")
-if(NOT PRECOMPILED OR flags)
-  list(REMOVE_AT compile 1)
+file(STRINGS "${SOURCE}" first_include REGEX "^#include" LIMIT_COUNT 1)
+if(flags OR NOT first_include STREQUAL "#include <xmask/xmask.hpp>")
+  set(PRECOMPILED "")
 endif()
+
+# In front for folders, behind for what the last one decides.
+set(compile "${COMPILER}" ${flags} ${PRECOMPILED} "@${FLAGS}" ${flags} -fsyntax-only "${SOURCE}")
 
 execute_process(COMMAND ${compile} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(result EQUAL 0)

@@ -127,7 +127,7 @@ TEST_CASE("Running sums refuse what does not fit", "[cumulative]") {
     const xt::xarray<float> scalar = 1.f;
     REQUIRE_THROWS_AS(
         xmask::masked_cumsum(
-            scalar, xmask::bitmask(xmask::keep_all(std::vector<std::size_t>())), 0
+            scalar, xmask::bitmask(xmask::keep_all(std::vector<std::size_t>())), 1
         ),
         std::out_of_range
     );

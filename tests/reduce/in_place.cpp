@@ -148,6 +148,6 @@ TEST_CASE(
     refuses("masked_standardize_inplace", [&] { xmask::masked_standardize_inplace(x, m, {0, 1}); });
     REQUIRE_THROWS_MATCHES(
         xmask::masked_normalize_inplace(x, m, -1, {.p = 0.5}), std::invalid_argument,
-        MessageMatches(StartsWith("xmask::masked_normalize_inplace: p 0.5"))
+        MessageMatches(StartsWith("xmask::masked_normalize_inplace: p is 0.5"))
     );
 }

@@ -34,7 +34,7 @@ std::vector<double> compute(const xt::xarray<T>& x, const M& m) {
         for (const std::ptrdiff_t axis : {0, 1}) {
             append(all, reduce(x, m, axis));
             const auto u = oracle::random<T>({x.shape(1 - static_cast<std::size_t>(axis))}, 3);
-            append(all, gradient(x, m, axis, u));
+            append(all, gradient(x, m, u, axis));
         }
     };
 #define BOTH(name, ...)                                                                            \
