@@ -63,7 +63,8 @@ void mask_some_words() {
         "filling and a softmax are the masked softmax"
     );
     for (std::size_t r = 0; r < 3; ++r) {
-        const double sum = xmask::masked_sum(xt::view(probability, r), xmask::keep_all(6));
+        const auto sum =
+            static_cast<double>(xmask::masked_sum(xt::view(probability, r), xmask::keep_all(6)));
         check(
             std::abs(sum - 1) < 1e-6 && probability(r, 3) == 0,
             "allowed words share the whole probability"

@@ -42,7 +42,10 @@ struct text {
 inline std::string read_file(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     std::string bytes(most_bytes + 1, '\0');
-    if (!in || (in.read(bytes.data(), static_cast<std::streamsize>(bytes.size())), in.bad())) {
+    if (in) {
+        in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    }
+    if (!in.is_open() || in.bad()) {
         throw std::runtime_error(path + " cannot be read");
     }
     bytes.resize(static_cast<std::size_t>(in.gcount()));

@@ -25,6 +25,15 @@ using word_t = std::uint64_t;
 /// How many columns a word holds.
 inline constexpr std::size_t word_columns = 64;
 
+namespace detail {
+/// As a size. (A plain cast is a useless one on machines whose std::uint64_t is std::size_t, and
+/// g++ warns of these.)
+template <class T>
+constexpr std::size_t to_size(T value) noexcept {
+    return static_cast<std::size_t>(value);
+}
+} // namespace detail
+
 /// Columns [begin, end) of a row.
 struct column_range {
     std::size_t begin = 0;

@@ -151,9 +151,7 @@ std::ptrdiff_t last_in_words(const C& cursor, column_range range) {
         const std::size_t c = end - range.begin > word_columns ? end - word_columns : range.begin;
         const word_t bits = cursor.word(c) & first_bits(end - c);
         if (bits != 0) {
-            return static_cast<std::ptrdiff_t>(
-                c + static_cast<std::size_t>(std::bit_width(bits)) - 1
-            );
+            return static_cast<std::ptrdiff_t>(c + detail::to_size(std::bit_width(bits)) - 1);
         }
         end = c;
     }

@@ -84,13 +84,11 @@ public:
     ) const noexcept {
         const std::size_t first = block * numbers;
         const auto [height, width] = sides(stream, first);
-        const auto top =
-            static_cast<std::size_t>(stream.below(m_grid.height() - height + 1, first + 2));
+        const auto top = to_size(stream.below(m_grid.height() - height + 1, first + 2));
         if (patch_row - top >= height) {
             return {};
         }
-        const auto left =
-            static_cast<std::size_t>(stream.below(m_grid.width() - width + 1, first + 3));
+        const auto left = to_size(stream.below(m_grid.width() - width + 1, first + 3));
         return {left * m_grid.patch_width(), (left + width) * m_grid.patch_width()};
     }
 

@@ -513,7 +513,7 @@ private:
 
     [[nodiscard]] std::size_t place_of(T value) const noexcept {
         const auto key = std::uint64_t(static_cast<unsigned_t>(value));
-        return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> m_shift);
+        return to_size((key * 0x9e3779b97f4a7c15u) >> m_shift);
     }
 
     T m_free{};

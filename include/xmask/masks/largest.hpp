@@ -103,9 +103,9 @@ struct size_cut {
             const auto at = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
             std::nth_element(keys.begin(), at, keys.end(), std::greater<>());
             cut.key = *at;
-            ties -= static_cast<std::size_t>(std::count_if(keys.begin(), keys.end(), [&](auto key) {
-                return key > cut.key;
-            }));
+            ties -= static_cast<std::size_t>(
+                std::count_if(keys.begin(), keys.end(), [&](auto other) { return other > cut.key; })
+            );
         }
         for (std::size_t i = 0; i < elements.size(); ++i) {
             if (cut.at(elements[i]) && --ties == 0) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../core/error.hpp"
+#include "../core/word.hpp"
 #include "random_stream.hpp"
 
 /// @file
@@ -123,7 +124,7 @@ public:
     [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept {
         if (m_limits.empty()) {
             return m_shortest +
-                   static_cast<std::size_t>(detail::number_below(m_longest - m_shortest + 1, bits));
+                   detail::to_size(detail::number_below(m_longest - m_shortest + 1, bits));
         }
         const auto at = std::upper_bound(m_limits.begin(), m_limits.end(), bits);
         return m_shortest + static_cast<std::size_t>(at - m_limits.begin());

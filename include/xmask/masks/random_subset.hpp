@@ -206,7 +206,7 @@ private:
         std::iota(cards.begin(), cards.end(), static_cast<unsigned char>(0));
         word_t bits = 0;
         for (std::size_t i = 0; i < m_kept; ++i) {
-            std::swap(cards[i], cards[i + static_cast<std::size_t>(stream.below(m_size - i, i))]);
+            std::swap(cards[i], cards[i + to_size(stream.below(m_size - i, i))]);
             bits |= word_t(1) << cards[i];
         }
         return bits;

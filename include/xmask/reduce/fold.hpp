@@ -220,7 +220,7 @@ public:
         std::size_t count = m_counts[column];
         const auto& held = m_counters[column / word_columns];
         for (std::size_t digit = 0; digit < digits; ++digit) {
-            count += static_cast<std::size_t>(held[digit] >> column % word_columns & 1) << digit;
+            count += to_size(held[digit] >> column % word_columns & 1) << digit;
         }
         return count;
     }

@@ -31,7 +31,7 @@
 /// their gradients.
 ///
 /// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is
-/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<i>(shift,
+/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<n>(shift,
 /// x...) are taken. facts(shift, sums) makes of them the few numbers with which map(facts, x...)
 /// gives each kept element; what is dropped is `outside`. first, term and map take numbers and
 /// registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row

@@ -255,10 +255,11 @@ auto sum_gradient(
     if (mean) {
         const auto weights = weights_along<element>(shape, m, axes);
         for (std::size_t i = 0; i < axes.size(); ++i) {
-            u.data()[i] =
-                weights[i] == 0
-                    ? element(0)
-                    : static_cast<element>(u.data()[i] / static_cast<wide_t<element>>(weights[i]));
+            u.data()[i] = weights[i] == 0 ? element(0)
+                                          : static_cast<element>(
+                                                static_cast<wide_t<element>>(u.data()[i]) /
+                                                static_cast<wide_t<element>>(weights[i])
+                                            );
         }
     }
     if constexpr (mask_expression<M>) {
