@@ -2,7 +2,8 @@
 # Gets what xmask needs, then builds and runs something. From a bare Debian or Ubuntu on:
 #
 #   sh cmake/setup.sh quickstart   builds and runs examples/quickstart.cpp
-#   sh cmake/setup.sh test         builds and runs the tests; what follows goes to CMake, as -DXMASK_TEST_MARCH=x86-64-v3
+#   sh cmake/setup.sh test         builds and runs the tests; what follows goes to CMake, as -DXMASK_TEST_MARCH=x86-64-v3.
+#                                  Where nothing has changed since they passed, it says so and does nothing.
 #   sh cmake/setup.sh deps         only gets what they need
 #   sh cmake/setup.sh deps-next    gets the next generation of xtensor and xsimd, into build/deps/next
 #   sh cmake/setup.sh deps-cross   gets Catch2 for aarch64, into build/deps/catch2-aarch64
@@ -11,6 +12,9 @@
 # Catch2 where this release has recent ones. Where it has not, a newer release's headers are unpacked into build/deps,
 # which leaves the system as it is. The tests of what needs a BLAS or MPI get OpenBLAS and Open MPI, or are left out.
 # Without apt-get, CMake downloads the libraries' own releases.
+#
+# CXX names the compiler. Without it the tests take a clang++ where there is one or nothing at all, because it compiles
+# them in half of the time and half of the memory that g++ needs.
 set -eu
 cd "$(dirname "$0")/.."
 here=$(pwd)
@@ -60,7 +64,37 @@ offers() { # PACKAGE VERSION: whether this release has that version of the packa
   [ -n "$version" ] && dpkg --compare-versions "$version" ge "$2"
 }
 
-get_tools() {
+known() { [ -n "$(candidate "$1")" ]; }
+
+# The newest clang++ that is there, 16 or newer: its name, or nothing.
+newest_clang() {
+  for version in $clang_versions; do
+    if have "clang++-$version"; then echo "clang++-$version" && return; fi
+  done
+  if have clang++; then
+    case $(clang++ -dumpversion) in 1[6-9].* | [2-9][0-9].*) echo clang++ ;; esac
+  fi
+}
+clang_versions="25 24 23 22 21 20 19 18 17 16"
+
+get_tools() { # test, where clang++ is to be preferred
+  if [ "${1:-}" = test ] && [ -z "${CXX:-}" ]; then
+    CXX=$(newest_clang)
+    if [ -z "$CXX" ] && ! have c++ && ! have g++ && can_install; then
+      update_once
+      for version in $clang_versions; do
+        if known "clang-$version"; then
+          packages="clang-$version"
+          for package in "lld-$version" "libclang-rt-$version-dev" "libomp-$version-dev"; do
+            if known "$package"; then packages="$packages $package"; fi
+          done
+          install_packages $packages g++ && CXX=clang++-$version
+          break
+        fi
+      done
+    fi
+    if [ -n "$CXX" ]; then export CXX; else unset CXX; fi
+  fi
   tools=
   have "${CXX:-c++}" || have g++ || have clang++ || tools="$tools g++"
   have cmake || tools="$tools cmake"
@@ -209,6 +243,11 @@ get_libraries() { # the arguments of configure: tries, gets what was missing, an
 
 left_out() { sed -n 's/^-- \(.* left out.*\)/\1/p' "$log"; }
 
+# The package of that name which goes with the clang++ that compiles.
+of_clang() { # NAME SUFFIX
+  case ${CXX:-} in *clang++*) echo "$1-$("$CXX" -dumpversion | sed 's/\..*//')-$2" ;; esac
+}
+
 # What the layers and some examples need, where it can be had; without it they are left out.
 get_extras() { # the arguments of configure
   missing=$(left_out)
@@ -221,7 +260,9 @@ get_extras() { # the arguments of configure
     *xtensor-blas*) if offers libxtensor-dev 0.25; then packages="$packages libxtensor-blas-dev"; fi ;;
   esac
   case $missing in *"without MPI"*) packages="$packages libopenmpi-dev openmpi-bin" ;; esac
-  if [ -n "$packages" ]; then
+  case $missing in *OpenMP*) packages="$packages $(of_clang libomp dev)" ;; esac
+  case $missing in *"thread sanitizer"*) packages="$packages $(of_clang libclang-rt dev)" ;; esac
+  if [ -n "${packages# }" ]; then
     for package in $packages; do install_packages "$package" || say "going on without $package"; done
     configure "$@" || { cat "$log" >&2; die "CMake failed"; }
     missing=$(left_out)
@@ -237,15 +278,40 @@ case ${1:-} in
     ;;
 esac
 
+# As many jobs as there are processors, and as memory allows: a job of clang++ takes up to 2 GB, one of g++ 2.2.
+count_jobs() {
+  jobs=$(nproc 2>/dev/null || echo 2)
+  memory=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null || true)
+  for limit in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do # of a container
+    if [ -r $limit ] && grep -qx '[0-9]\{1,15\}' $limit; then
+      limit=$(($(cat $limit) / 1024))
+      if [ -z "$memory" ] || [ "$limit" -lt "$memory" ]; then memory=$limit; fi
+    fi
+  done
+  if [ -n "$memory" ]; then
+    fit=$((memory / 2000000))
+    [ "$fit" -ge 1 ] || fit=1
+    if [ "$fit" -lt "$jobs" ]; then jobs=$fit; fi
+  fi
+}
+
+# The tests, once more only where something has changed since they passed.
+test_key() { echo "$("${CXX:-c++}" --version | head -n 1) $*"; }
+
+nothing_changed() { # the arguments of configure
+  [ -f build/test/passed ] && [ "$(cat build/test/passed)" = "$(test_key "$@")" ] &&
+    [ -z "$(find CMakeLists.txt README.md bench cmake examples include single_include tests -newer build/test/passed)" ]
+}
+
 mkdir -p "$deps"
-jobs=$(nproc 2>/dev/null || echo 2)
-get_tools
+count_jobs
+case $1 in quickstart) get_tools ;; *) get_tools test ;; esac
 if have ninja; then generator=-GNinja; else generator=; fi
 
 case ${1:-} in
   quickstart)
     get_libraries quickstart -DXMASK_BUILD_TESTS=OFF -DXMASK_BUILD_BENCH=OFF
-    say "building examples/quickstart.cpp"
+    say "compiling examples/quickstart.cpp: half a minute, and 1 GB of memory"
     quietly cmake --build build/quickstart --parallel "$jobs" --target quickstart || die "the build failed"
     build/quickstart/examples/quickstart
     ;;
@@ -253,11 +319,21 @@ case ${1:-} in
     # xtensor compiles slowly; what is tested here needs no optimization, and keeps its assertions.
     shift
     set -- -DXMASK_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 "$@"
+    if nothing_changed "$@"; then
+      say "the tests passed, and nothing has changed since; to run them again: ctest --test-dir build/test"
+      exit
+    fi
+    # What another compiler built is of no use.
+    if ! grep -q "^CMAKE_CXX_COMPILER:.*[=/]${CXX:-c++}\$" build/test/CMakeCache.txt 2>/dev/null; then rm -rf build/test; fi
+    case ${CXX:-c++} in *clang*) seconds=400 ;; *) seconds=900 ;; esac
+    say "compiling and running the tests with ${CXX:-c++}: about $((seconds / jobs / 60 + 1)) minutes," \
+      "and up to $((jobs * 2)) GB of memory for $jobs at once"
     get_libraries test "$@"
     get_extras test "$@"
-    say "building the tests"
+    test_key "$@" >build/test/passing
     cmake --build build/test --parallel "$jobs" || die "the build failed"
     ctest --test-dir build/test --output-on-failure --parallel "$jobs"
+    mv build/test/passing build/test/passed
     ;;
   deps)
     get_libraries test -DXMASK_BUILD_BENCH=OFF
