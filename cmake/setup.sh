@@ -216,7 +216,7 @@ fetch=OFF
 configure() { # BUILD-FOLDER OPTION...
   folder=$1
   shift
-  cmake -S . -B "build/$folder" $generator -DXMASK_FETCH_DEPENDENCIES=$fetch "$@" >"$log" 2>&1
+  cmake -S . -B "build/$folder" $generator -DXMASK_BUILD_TESTS=ON -DXMASK_FETCH_DEPENDENCIES=$fetch "$@" >"$log" 2>&1
 }
 
 get_libraries() { # the arguments of configure: tries, gets what was missing, and tries again

@@ -198,6 +198,15 @@ using word_t = std::uint64_t;
 /// How many columns a word holds.
 inline constexpr std::size_t word_columns = 64;
 
+namespace detail {
+/// As a size. (A plain cast is a useless one on machines whose std::uint64_t is std::size_t, and
+/// g++ warns of these.)
+template <class T>
+constexpr std::size_t to_size(T value) noexcept {
+    return static_cast<std::size_t>(value);
+}
+} // namespace detail
+
 /// Columns [begin, end) of a row.
 struct column_range {
     std::size_t begin = 0;
@@ -6947,9 +6956,7 @@ std::ptrdiff_t last_in_words(const C& cursor, column_range range) {
         const std::size_t c = end - range.begin > word_columns ? end - word_columns : range.begin;
         const word_t bits = cursor.word(c) & first_bits(end - c);
         if (bits != 0) {
-            return static_cast<std::ptrdiff_t>(
-                c + static_cast<std::size_t>(std::bit_width(bits)) - 1
-            );
+            return static_cast<std::ptrdiff_t>(c + detail::to_size(std::bit_width(bits)) - 1);
         }
         end = c;
     }
@@ -8530,7 +8537,7 @@ private:
         std::iota(cards.begin(), cards.end(), static_cast<unsigned char>(0));
         word_t bits = 0;
         for (std::size_t i = 0; i < m_kept; ++i) {
-            std::swap(cards[i], cards[i + static_cast<std::size_t>(stream.below(m_size - i, i))]);
+            std::swap(cards[i], cards[i + to_size(stream.below(m_size - i, i))]);
             bits |= word_t(1) << cards[i];
         }
         return bits;
@@ -9007,7 +9014,7 @@ public:
     [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept {
         if (m_limits.empty()) {
             return m_shortest +
-                   static_cast<std::size_t>(detail::number_below(m_longest - m_shortest + 1, bits));
+                   detail::to_size(detail::number_below(m_longest - m_shortest + 1, bits));
         }
         const auto at = std::upper_bound(m_limits.begin(), m_limits.end(), bits);
         return m_shortest + static_cast<std::size_t>(at - m_limits.begin());
@@ -9108,13 +9115,11 @@ public:
     ) const noexcept {
         const std::size_t first = block * numbers;
         const auto [height, width] = sides(stream, first);
-        const auto top =
-            static_cast<std::size_t>(stream.below(m_grid.height() - height + 1, first + 2));
+        const auto top = to_size(stream.below(m_grid.height() - height + 1, first + 2));
         if (patch_row - top >= height) {
             return {};
         }
-        const auto left =
-            static_cast<std::size_t>(stream.below(m_grid.width() - width + 1, first + 3));
+        const auto left = to_size(stream.below(m_grid.width() - width + 1, first + 3));
         return {left * m_grid.patch_width(), (left + width) * m_grid.patch_width()};
     }
 
@@ -10263,7 +10268,7 @@ private:
 
     [[nodiscard]] std::size_t place_of(T value) const noexcept {
         const auto key = std::uint64_t(static_cast<unsigned_t>(value));
-        return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> m_shift);
+        return to_size((key * 0x9e3779b97f4a7c15u) >> m_shift);
     }
 
     T m_free{};
@@ -11879,9 +11884,9 @@ struct size_cut {
             const auto at = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
             std::nth_element(keys.begin(), at, keys.end(), std::greater<>());
             cut.key = *at;
-            ties -= static_cast<std::size_t>(std::count_if(keys.begin(), keys.end(), [&](auto key) {
-                return key > cut.key;
-            }));
+            ties -= static_cast<std::size_t>(
+                std::count_if(keys.begin(), keys.end(), [&](auto other) { return other > cut.key; })
+            );
         }
         for (std::size_t i = 0; i < elements.size(); ++i) {
             if (cut.at(elements[i]) && --ties == 0) {
@@ -18773,7 +18778,7 @@ consteval bool require_gradient_order() {
 /// their gradients.
 ///
 /// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is
-/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<i>(shift,
+/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<n>(shift,
 /// x...) are taken. facts(shift, sums) makes of them the few numbers with which map(facts, x...)
 /// gives each kept element; what is dropped is `outside`. first, term and map take numbers and
 /// registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row
@@ -21176,7 +21181,7 @@ public:
         std::size_t count = m_counts[column];
         const auto& held = m_counters[column / word_columns];
         for (std::size_t digit = 0; digit < digits; ++digit) {
-            count += static_cast<std::size_t>(held[digit] >> column % word_columns & 1) << digit;
+            count += to_size(held[digit] >> column % word_columns & 1) << digit;
         }
         return count;
     }
@@ -23126,10 +23131,11 @@ auto sum_gradient(
     if (mean) {
         const auto weights = weights_along<element>(shape, m, axes);
         for (std::size_t i = 0; i < axes.size(); ++i) {
-            u.data()[i] =
-                weights[i] == 0
-                    ? element(0)
-                    : static_cast<element>(u.data()[i] / static_cast<wide_t<element>>(weights[i]));
+            u.data()[i] = weights[i] == 0 ? element(0)
+                                          : static_cast<element>(
+                                                static_cast<wide_t<element>>(u.data()[i]) /
+                                                static_cast<wide_t<element>>(weights[i])
+                                            );
         }
     }
     if constexpr (mask_expression<M>) {
