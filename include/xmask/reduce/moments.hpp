@@ -27,8 +27,10 @@ namespace xmask::inline XMASK_ABI {
 /// variance, and `empty` says what stands there.
 struct var_options {
     double correction = 1;
-    std::optional<when_empty> empty = std::nullopt; ///< as in reduce_options
-    bool keep_axes = false;                         ///< as in reduce_options
+    std::optional<when_empty> empty = std::nullopt;             ///< as in reduce_options
+    bool keep_axes = false;                                     ///< as in reduce_options
+    [[no_unique_address]] detail::ddof_field ddof = {};         ///< says that this is correction
+    [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
 };
 
 /// A mean and a variance, or arrays of them.

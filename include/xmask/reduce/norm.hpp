@@ -31,8 +31,9 @@ namespace xmask::inline XMASK_ABI {
 /// 0, or any other number.
 struct norm_options {
     double p = 2;
-    std::optional<when_empty> empty = std::nullopt; ///< as in reduce_options
-    bool keep_axes = false;                         ///< as in reduce_options
+    std::optional<when_empty> empty = std::nullopt;             ///< as in reduce_options
+    bool keep_axes = false;                                     ///< as in reduce_options
+    [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
 };
 
 namespace detail {

@@ -14,6 +14,36 @@
 /// What all reductions share: their options, their results' types, and what they refuse.
 
 namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Fields that others call otherwise: braces with an unknown name say nothing but that they fit no
+/// function, so that the best known of these have a sentence.
+struct keepdims_field {
+    constexpr keepdims_field() = default;
+
+    template <class T>
+    constexpr keepdims_field(const T& /*value*/) {
+        constexpr bool is_known = sizeof(T) == 0;
+        static_assert(
+            is_known,
+            "xmask: what NumPy calls keepdims, and PyTorch keepdim, is called keep_axes: {.keep_axes = true}."
+        );
+    }
+};
+
+struct ddof_field {
+    constexpr ddof_field() = default;
+
+    template <class T>
+    constexpr ddof_field(const T& /*value*/) {
+        constexpr bool is_known = sizeof(T) == 0;
+        static_assert(
+            is_known,
+            "xmask: what NumPy calls ddof is called correction, as in PyTorch, and is 1 unless told: {.correction = 0}."
+        );
+    }
+};
+} // namespace detail
+
 /// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
 /// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
 /// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
@@ -25,6 +55,7 @@ namespace xmask::inline XMASK_ABI {
 struct reduce_options {
     std::optional<when_empty> empty = std::nullopt;
     bool keep_axes = false; ///< reduced axes stay, with extent 1; a number has none
+    [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
 };
 
 namespace detail {
