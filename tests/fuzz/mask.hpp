@@ -1,0 +1,231 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <xmask/core/mask.hpp>
+#include <xmask/masks/bitmask.hpp>
+
+#include "draw.hpp"
+#include "record.hpp"
+
+/// @file
+/// Random masks behind one type, so that masks of masks of masks are one type, too: a rule of one's
+/// own that hands every question to the mask that it hides.
+
+namespace fuzz {
+/// What a hidden cursor answers.
+class hidden_cursor {
+public:
+    hidden_cursor() = default;
+    hidden_cursor(const hidden_cursor&) = delete;
+    hidden_cursor& operator=(const hidden_cursor&) = delete;
+    virtual ~hidden_cursor() = default;
+
+    [[nodiscard]] virtual std::uint64_t word(std::size_t c) const = 0;
+    [[nodiscard]] virtual xmask::column_range extent() const = 0;
+    [[nodiscard]] virtual xmask::column_range solid() const = 0;
+    [[nodiscard]] virtual xmask::column_stretch stretch(std::size_t c) const = 0;
+    [[nodiscard]] virtual bool kept(std::size_t c) const = 0;
+};
+
+template <class Cursor>
+class hidden_cursor_of final : public hidden_cursor {
+public:
+    explicit hidden_cursor_of(Cursor cursor) : m_cursor(std::move(cursor)) {}
+
+    [[nodiscard]] std::uint64_t word(std::size_t c) const override { return m_cursor.word(c); }
+
+    [[nodiscard]] xmask::column_range extent() const override { return m_cursor.extent(); }
+
+    [[nodiscard]] xmask::column_range solid() const override {
+        if constexpr (requires { m_cursor.solid(); }) {
+            return m_cursor.solid();
+        } else {
+            return {};
+        }
+    }
+
+    [[nodiscard]] xmask::column_stretch stretch(std::size_t c) const override {
+        if constexpr (requires { m_cursor.stretch(c); }) {
+            return m_cursor.stretch(c);
+        } else {
+            return between(extent(), solid(), c);
+        }
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const override {
+        if constexpr (requires { m_cursor.kept(c); }) {
+            return m_cursor.kept(c);
+        } else {
+            return (m_cursor.word(c) & 1) != 0;
+        }
+    }
+
+private:
+    using kind = xmask::column_stretch::kind;
+
+    static xmask::column_stretch between(
+        xmask::column_range extent, xmask::column_range solid, std::size_t c
+    ) {
+        if (c >= extent.end || extent.begin >= extent.end) {
+            return {std::size_t(-1), kind::dropped};
+        }
+        if (c < extent.begin) {
+            return {extent.begin, kind::dropped};
+        }
+        if (c >= solid.begin && c < solid.end) {
+            return {solid.end, kind::kept};
+        }
+        return {c < solid.begin ? solid.begin : extent.end, kind::unknown};
+    }
+
+    Cursor m_cursor;
+};
+
+/// What gives the cursors of one operation.
+class hidden_rows {
+public:
+    hidden_rows() = default;
+    hidden_rows(const hidden_rows&) = delete;
+    hidden_rows& operator=(const hidden_rows&) = delete;
+    virtual ~hidden_rows() = default;
+
+    [[nodiscard]] virtual std::shared_ptr<const hidden_cursor> row(std::size_t r) const = 0;
+};
+
+template <class Rows>
+class hidden_rows_of final : public hidden_rows {
+public:
+    explicit hidden_rows_of(Rows rows) : m_rows(std::forward<Rows>(rows)) {}
+
+    [[nodiscard]] std::shared_ptr<const hidden_cursor> row(std::size_t r) const override {
+        using cursor = std::remove_cvref_t<decltype(m_rows.row(r))>;
+        return std::make_shared<hidden_cursor_of<cursor>>(m_rows.row(r));
+    }
+
+private:
+    Rows m_rows;
+};
+
+class hidden_mask {
+public:
+    hidden_mask() = default;
+    hidden_mask(const hidden_mask&) = delete;
+    hidden_mask& operator=(const hidden_mask&) = delete;
+    virtual ~hidden_mask() = default;
+
+    [[nodiscard]] virtual std::shared_ptr<const hidden_rows> rows() const = 0;
+};
+
+template <class M>
+class hidden_mask_of final : public hidden_mask {
+public:
+    explicit hidden_mask_of(M m) : m_mask(std::move(m)) {}
+
+    [[nodiscard]] std::shared_ptr<const hidden_rows> rows() const override {
+        const auto& rule = m_mask.rule();
+        if constexpr (requires { rule.rows(); }) {
+            return std::make_shared<hidden_rows_of<decltype(rule.rows())>>(rule.rows());
+        } else {
+            return std::make_shared<hidden_rows_of<decltype(rule)>>(rule);
+        }
+    }
+
+private:
+    M m_mask;
+};
+
+/// The cursor, and what it looks at.
+struct lazy_cursor {
+    std::shared_ptr<const hidden_rows> rows;
+    std::shared_ptr<const hidden_cursor> own;
+
+    std::uint64_t word(std::size_t c) const { return own->word(c); }
+
+    xmask::column_range extent() const { return own->extent(); }
+
+    xmask::column_range solid() const { return own->solid(); }
+
+    xmask::column_stretch stretch(std::size_t c) const { return own->stretch(c); }
+
+    bool kept(std::size_t c) const { return own->kept(c); }
+};
+
+struct lazy_rows {
+    std::shared_ptr<const hidden_rows> from;
+
+    lazy_cursor row(std::size_t r) const { return {from, from->row(r)}; }
+};
+
+/// A user's own rule.
+class lazy_rule {
+public:
+    using shape_type = xt::dynamic_shape<std::size_t>;
+
+    lazy_rule(const shape_t& shape, std::shared_ptr<const hidden_mask> from)
+        : m_shape(shape.begin(), shape.end()), m_from(std::move(from)) {}
+
+    [[nodiscard]] const shape_type& shape() const { return m_shape; }
+
+    [[nodiscard]] lazy_rows rows() const { return {m_from->rows()}; }
+
+private:
+    shape_type m_shape;
+    std::shared_ptr<const hidden_mask> m_from;
+};
+
+using lazy_mask = xmask::mask<lazy_rule>;
+
+/// Hides a mask that holds all that it needs.
+template <class M>
+lazy_mask hide(M m) {
+    const shape_t shape(m.shape().begin(), m.shape().end());
+    return xmask::mask(lazy_rule(shape, std::make_shared<hidden_mask_of<M>>(std::move(m))));
+}
+
+/// A random mask, and what it keeps by a reference that uses nothing of xmask.
+struct drawn_mask {
+    shape_t shape;
+    array<char> kept; ///< in row-major order of the shape
+    lazy_mask lazy;
+    std::string text;
+};
+
+/// A mask of this very shape, of masks combined up to `depth` times.
+drawn_mask draw_mask(record& r, const shape_t& shape, std::size_t depth);
+
+/// A mask that broadcasts into a tensor of a shape; its text becomes the record's.
+drawn_mask draw_mask_for(record& r, const shape_t& shape);
+
+/// What a mask keeps of a shape that it broadcasts into.
+array<char> spread(const drawn_mask& m, const shape_t& shape);
+
+/// Calls f with the mask as it is, or stored.
+template <class F>
+void with_mask(record& r, const drawn_mask& m, F&& f) {
+    if (r.d.coin()) {
+        f(m.lazy);
+    } else {
+        r.mask = "bitmask of " + r.mask;
+        const xmask::bitmask stored = m.lazy;
+        f(stored);
+    }
+}
+/// The same in one type, where more would take long to compile.
+template <class F>
+void with_hidden_mask(record& r, const drawn_mask& m, F&& f) {
+    if (r.d.coin()) {
+        r.mask = "bitmask of " + r.mask;
+        f(hide(xmask::bitmask(m.lazy)));
+    } else {
+        f(m.lazy);
+    }
+}
+} // namespace fuzz
