@@ -10,6 +10,7 @@
 #include <xmask/apply/masked_fill.hpp>
 #include <xmask/masks/ask.hpp>
 #include <xmask/masks/combine.hpp>
+#include <xmask/masks/indices.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/masks/ranges.hpp>
 #include <xmask/masks/run_lengths.hpp>
@@ -176,5 +177,24 @@ TEST_CASE("Masks made of masks answer every question as their elements do", "[st
             require_consistent(derived);
             require_consistent(!xmask::unsqueeze(derived, 0));
         });
+    }
+}
+
+TEST_CASE("Elements become rows of one column, of rows too long to be packed", "[structure]") {
+    // 4096 columns are put together at most: longer rows, of whose elements each becomes a row.
+    for (const std::size_t columns : {std::size_t(63), std::size_t(200), std::size_t(4097)}) {
+        const std::vector<std::size_t> shape = {2, columns};
+        const auto m = xmask::shift(xmask::keep_indices({1, 60}, shape), 1);
+        std::vector<char> expected(2 * columns);
+        for (const std::size_t kept : {std::size_t(2), std::size_t(61)}) {
+            expected[kept] = expected[columns + kept] = 1;
+        }
+        oracle::require_mask(xmask::unsqueeze(m, -1), expected);
+        const xt::xarray<float> x = xt::ones<float>({std::size_t(2), columns, std::size_t(1)});
+        const xt::xarray<float> y = xmask::masked_fill(x, xmask::unsqueeze(m, -1), 0);
+        REQUIRE(std::equal(expected.begin(), expected.end(), y.begin(), [](char kept, float value) {
+            return float(kept) == value;
+        }));
+        REQUIRE(xmask::count_kept(xmask::unsqueeze(m, -1)) == 4);
     }
 }

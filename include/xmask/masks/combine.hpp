@@ -84,7 +84,12 @@ class unsqueeze_rule {
 
         [[nodiscard]] bool one_row() const noexcept { return m_whole_row && m_rows.one_row(); }
 
-        [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+        /// Words that are put together from rows are for short ones, which rows of one column
+        /// say nothing of.
+        [[nodiscard]] flat_form form() const noexcept {
+            const flat_form own = m_rows.form();
+            return m_whole_row || own == flat_form::direct ? own : flat_form::none;
+        }
 
         /// The elements lie end to end as they did.
         XMASK_INLINE auto flat() const { return m_rows.flat(); }
