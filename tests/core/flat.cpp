@@ -10,6 +10,7 @@
 #include <support/kinds.hpp>
 #include <xmask/core/flat.hpp>
 #include <xmask/core/mask_rows.hpp>
+#include <xmask/masks/ask.hpp>
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/indices.hpp>
@@ -110,6 +111,35 @@ TEST_CASE("a flat row goes on where more rows follow than are put together at a 
         const xmask::word_t word = cursor.word(0);
         const auto copy = cursor;
         REQUIRE(copy.word(0) == word);
+    }
+}
+
+TEST_CASE("short rows of one list each are not taken for one row", "[flat]") {
+    for (const std::size_t n : {3u, 8u, 16u, 17u, 40u, 64u, 65u, 100u}) {
+        CAPTURE(n);
+        auto lists = xt::xtensor<std::size_t, 2>::from_shape({300, 2});
+        auto points = xt::xtensor<std::size_t, 2>::from_shape({300, 2});
+        std::vector<char> listed(300 * n);
+        std::vector<char> pointed(300 * n);
+        for (std::size_t r = 0; r < 300; ++r) {
+            lists(r, 0) = r % n;
+            lists(r, 1) = r * r % n;
+            listed[r * n + r % n] = 1;
+            listed[r * n + r * r % n] = 1;
+            points(r, 0) = r / 2;
+            points(r, 1) = r * 7 % n;
+            pointed[r / 2 * n + r * 7 % n] = 1;
+        }
+        const auto m = xmask::keep_indices(lists, {std::size_t(300), n});
+        const auto p = xmask::keep_points(points, {std::size_t(300), n});
+        REQUIRE(is_flat_row_of(m, m.shape(), listed));
+        REQUIRE(is_flat_row_of(p, p.shape(), pointed));
+        oracle::require_mask(m, listed);
+        oracle::require_mask(p, pointed);
+        REQUIRE(
+            xmask::count_kept(m) ==
+            static_cast<std::size_t>(std::count(listed.begin(), listed.end(), 1))
+        );
     }
 }
 

@@ -156,6 +156,32 @@ TEST_CASE("segments of a batch, in every layout", "[patterns]") {
     );
 }
 
+TEST_CASE("a segment ends with its row, though the next row goes on with its id", "[patterns]") {
+    for (const std::size_t n : {1u, 3u, 63u, 64u, 65u, 130u}) {
+        for (const bool mixed : {false, true}) {
+            CAPTURE(n, mixed);
+            xt::xtensor<int, 2> keys = xt::zeros<int>({std::size_t(3), n});
+            for (std::size_t c = 0; c < n; ++c) {
+                keys(0, c) = mixed && c % 3 == 1 ? 4 : 7;
+                keys(1, c) = c == n / 2 ? 5 : 7;
+                keys(2, c) = mixed && c % 2 == 1 ? 8 : 7;
+            }
+            const xt::xtensor<int, 2> queries = {{7, 4}, {7, 5}, {8, 7}};
+            std::vector<char> expected;
+            for (std::size_t batch = 0; batch < 3; ++batch) {
+                for (std::size_t i = 0; i < 2; ++i) {
+                    for (std::size_t c = 0; c < n; ++c) {
+                        expected.push_back(keys(batch, c) == queries(batch, i));
+                    }
+                }
+            }
+            const auto m = xmask::keep_same_segment(queries, keys);
+            oracle::require_mask(m, expected);
+            require_exact(m, false);
+        }
+    }
+}
+
 TEST_CASE("segments without queries, keys or a batch", "[patterns]") {
     const auto none = xt::xtensor<int, 2>::from_shape({2, 0});
     const auto empty = xt::xtensor<int, 2>::from_shape({0, 3});

@@ -275,6 +275,8 @@ TEST_CASE("a picture is as wide and as high as its texts", "[svg]") {
     const std::size_t ten = width("causal key");
     REQUIRE(ten >= 2 + 10 * 7);
     REQUIRE(width("CAUSAL KEY") > ten);
+    // A margin on both sides, and bold letters, which are wider by a seventh.
+    REQUIRE(ten == 2 + xmask::detail::text_width("causal key") * 8 / 7 + 2);
     REQUIRE(width("ééééé ééé.") == ten);
     REQUIRE(width("因果掩码因果掩码因果") >= 2 + 10 * 12);
     const auto all =
