@@ -157,6 +157,16 @@ TEST_CASE("No norm overflows, and NaN and infinity have their places", "[largest
             std::vector<char>{0, 1, 1, 0}
         );
     }
+    // Norms that are beyond the largest number themselves.
+    for (const double p : {0.5, 1., 2., 3.}) {
+        CAPTURE(p);
+        const xt::xtensor<double, 2> x = {
+            {1.6e308, 1.7e308}, {1.7e308, 1.7e308}, {1.79e308, 0}, {1, 1}
+        };
+        REQUIRE(kept(x, 0.25, p) == std::vector<char>{0, 1, 0, 0});
+        REQUIRE(kept(x, 0.5, p) == std::vector<char>{1, 1, 0, 0});
+        REQUIRE(kept(x, 0.75, p) == std::vector<char>{1, 1, 1, 0});
+    }
 }
 
 TEST_CASE("A mask of slices is broadcast from one bit a slice", "[largest]") {

@@ -1,5 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -116,6 +117,64 @@ TEST_CASE("normalize at the ends of its numbers", "[normalize]") {
     REQUIRE(std::isnan(of(1.f, nan, {.p = infinity})(0)));
     REQUIRE(of(inf, 1.f)(1) == 0.f);
     REQUIRE(of(2e-13f, 0.f)(0) == 2e-13f / 1e-12f);
+}
+
+TEMPLATE_TEST_CASE(
+    "normalize neither overflows nor underflows", "[normalize]", float, double, long double
+) {
+    using limits = std::numeric_limits<TestType>;
+    const double close = std::is_same_v<TestType, float> ? 1e-6 : 1e-14;
+    const auto expected = [](double p) {
+        const double norm = std::isinf(p) ? 4 : std::pow(std::pow(3., p) + std::pow(4., p), 1 / p);
+        return std::array<double, 2>{3 / norm, -4 / norm};
+    };
+    const TestType most = limits::max() / 4;
+    for (const TestType scale :
+         {TestType(1), most, most / 16, limits::min() * 4, limits::min() / 4, limits::min() / 512
+         }) {
+        for (const double p : {1., 2., 3., infinity}) {
+            CAPTURE(scale, p);
+            const auto y = expected(p);
+            // In one register, in rows of several words, and across rows.
+            for (const std::size_t n : {2u, 200u}) {
+                xt::xarray<TestType> x = xt::zeros<TestType>({std::size_t(3), n});
+                xt::view(x, xt::all(), 0) = 3 * scale;
+                xt::view(x, xt::all(), n - 1) = -4 * scale;
+                const auto all = xmask::keep_all(x.shape());
+                const xt::xarray<TestType> rows =
+                    xmask::masked_normalize(x, all, -1, {.p = p, .eps = 0});
+                const xt::xarray<TestType> turned = xt::transpose(x);
+                const xt::xarray<TestType> columns = xmask::masked_normalize(
+                    turned, xmask::keep_all(turned.shape()), 0, {.p = p, .eps = 0}
+                );
+                for (std::size_t i = 0; i < 3; ++i) {
+                    REQUIRE(std::abs(static_cast<double>(rows(i, 0)) - y[0]) < close);
+                    REQUIRE(std::abs(static_cast<double>(rows(i, n - 1)) - y[1]) < close);
+                    REQUIRE(std::abs(static_cast<double>(columns(0, i)) - y[0]) < close);
+                    REQUIRE(std::abs(static_cast<double>(columns(n - 1, i)) - y[1]) < close);
+                }
+            }
+            // Sums for a gradient are in double.
+            if (std::isinf(p) || std::is_same_v<TestType, long double>) {
+                continue;
+            }
+            // The gradient is that of scale 1, over the scale.
+            const xt::xarray<TestType> one = {3, -4};
+            const xt::xarray<TestType> x = one * scale;
+            const xt::xarray<TestType> up = {1, 2};
+            const auto two = xmask::keep_all(2);
+            const xt::xarray<TestType> slope = xmask::masked_normalize_gradient(
+                x, two, xt::xarray<TestType>(up * scale), -1, {.p = p, .eps = 0}
+            );
+            REQUIRE(oracle::close(
+                slope,
+                xt::xarray<TestType>(
+                    xmask::masked_normalize_gradient(one, two, up, -1, {.p = p, .eps = 0})
+                ),
+                scale < limits::min() ? 1e-3 : close
+            ));
+        }
+    }
 }
 
 TEST_CASE("normalize's gradients are those of central differences", "[normalize]") {

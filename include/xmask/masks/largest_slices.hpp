@@ -58,8 +58,16 @@ public:
         visit([&](std::size_t slice, double size) {
             m_norms[slice] += power(size / units[slice], p);
         });
+        // Norms beyond the largest number are compared in smaller units, as all others are then.
+        bool fits = true;
         for (std::size_t slice = 0; slice < m_norms.size(); ++slice) {
-            m_norms[slice] = root(m_norms[slice], p) * units[slice];
+            m_norms[slice] = root(m_norms[slice], p);
+            fits = fits &&
+                   !(std::isfinite(m_norms[slice]) && std::isinf(m_norms[slice] * units[slice]));
+        }
+        const double scale = fits ? 1 : std::ldexp(1., -512);
+        for (std::size_t slice = 0; slice < m_norms.size(); ++slice) {
+            m_norms[slice] *= units[slice] * scale;
         }
     }
 

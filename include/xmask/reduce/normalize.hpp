@@ -13,6 +13,7 @@
 #include "../core/error.hpp"
 #include "../core/exp.hpp"
 #include "../core/mask.hpp"
+#include "options.hpp"
 #include "row_map.hpp"
 
 /// @file
@@ -37,6 +38,7 @@ XMASK_INLINE V absolute(const V& x) noexcept {
 template <class T>
 struct norm_terms {
     using value_type = T;
+    using wide = wide_t<T>;
 
     static constexpr bool shifts = true;
     static constexpr std::size_t fact_count = 2;
@@ -46,23 +48,51 @@ struct norm_terms {
     normalize_options options;
 
     /// The largest, so that it may be divided by.
-    static T settle(T largest) noexcept {
-        return std::clamp(largest, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+    [[nodiscard]] T settle(T largest) const noexcept {
+        using limits = std::numeric_limits<T>;
+        const T least = std::isinf(options.p) ? limits::denorm_min() : limits::min();
+        return std::clamp(largest, least, limits::max());
     }
 
     template <class V>
     XMASK_INLINE V power_term(const V& largest, const V& x) const noexcept {
-        const V ratio = absolute(x) * (V(1) / largest);
-        return std::isinf(options.p) ? ratio : power(ratio, options.p);
+        // The largest is the norm already; the sum only tells of NaN.
+        return std::isinf(options.p) ? absolute(x)
+                                     : power(absolute(x) * (V(1) / largest), options.p);
     }
 
-    /// 1 / max(norm, eps), and whether the norm counts.
-    [[nodiscard]] std::pair<double, bool> inverse_norm(T largest, double sum) const noexcept {
-        const double scale =
-            std::isinf(options.p) ? (sum == sum ? 1 : sum) : std::pow(sum, 1 / options.p);
-        const double norm = static_cast<double>(largest) * scale;
+    /// 1 / max(norm, eps) in two factors, the second 1 but where T does not hold their product; and
+    /// the norm over the largest, or 0 where eps counts.
+    struct factors {
+        wide first;
+        wide second;
+        double scale;
+    };
+
+    [[nodiscard]] factors inverse_norm(T largest, double sum) const noexcept {
+        using limits = std::numeric_limits<T>;
+        const double scale = root(sum);
+        const wide norm = static_cast<wide>(largest) * static_cast<wide>(scale);
         // NaN is kept, as it is by the elements.
-        return norm < options.eps ? std::pair(1 / options.eps, false) : std::pair(1 / norm, true);
+        if (norm < options.eps) {
+            return {1 / static_cast<wide>(options.eps), 1, 0};
+        }
+        if (std::isnormal(static_cast<T>(1 / norm)) || !std::isnormal(scale)) [[likely]] {
+            return {1 / norm, 1, scale};
+        }
+        constexpr int most = 1 - limits::min_exponent;
+        const wide unit = std::ldexp(wide(1), -std::clamp(std::ilogb(largest), -most, most));
+        return {unit, 1 / (static_cast<wide>(largest) * unit * static_cast<wide>(scale)), scale};
+    }
+
+private:
+    [[nodiscard]] double root(double sum) const noexcept {
+        if (std::isinf(options.p)) {
+            return sum == sum ? 1 : sum;
+        }
+        return options.p == 2   ? std::sqrt(sum)
+               : options.p == 1 ? sum
+                                : std::pow(sum, 1 / options.p);
     }
 };
 
@@ -82,12 +112,13 @@ struct normalize_function : norm_terms<T> {
     }
 
     std::array<T, 2> facts(T largest, const std::array<double, 1>& total) const noexcept {
-        return {static_cast<T>(this->inverse_norm(largest, total[0]).first), T(0)};
+        const auto inverse = this->inverse_norm(largest, total[0]);
+        return {static_cast<T>(inverse.first), static_cast<T>(inverse.second)};
     }
 
     template <class V>
     XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
-        return x * facts[0];
+        return x * facts[0] * facts[1];
     }
 };
 
@@ -95,6 +126,7 @@ struct normalize_function : norm_terms<T> {
 template <class T>
 struct normalize_gradient_function : norm_terms<T> {
     static constexpr std::size_t sums = 2;
+    static constexpr std::size_t fact_count = 3;
 
     template <class V>
     XMASK_INLINE static V first(const V& x, const V& /*g*/) noexcept {
@@ -106,24 +138,27 @@ struct normalize_gradient_function : norm_terms<T> {
         if constexpr (I == 0) {
             return this->power_term(largest, x);
         } else {
-            return x * g;
+            return x * (V(1) / largest) * g;
         }
     }
 
-    std::array<T, 2> facts(T largest, const std::array<double, 2>& total) const noexcept {
-        const auto [inverse, counts] = this->inverse_norm(largest, total[0]);
-        return {static_cast<T>(inverse), counts ? static_cast<T>(total[1] * inverse) : T(0)};
+    std::array<T, 3> facts(T largest, const std::array<double, 2>& total) const noexcept {
+        const auto [first, second, scale] = this->inverse_norm(largest, total[0]);
+        return {
+            static_cast<T>(first), static_cast<T>(second),
+            scale != 0 ? static_cast<T>(total[1] / scale) : T(0)
+        };
     }
 
     template <class V>
-    XMASK_INLINE V map(const std::array<V, 2>& facts, const V& x, const V& g) const noexcept {
-        const V y = x * facts[0];
+    XMASK_INLINE V map(const std::array<V, 3>& facts, const V& x, const V& g) const noexcept {
+        const V y = x * facts[0] * facts[1];
         if (this->options.p == 2) {
-            return (g - facts[1] * y) * facts[0];
+            return (g - facts[2] * y) * facts[0] * facts[1];
         }
         const V size = absolute(y);
         const V slope = this->options.p == 1 ? V(1) : power(size, this->options.p - 1);
-        return (g - facts[1] * sign_of(x) * slope) * facts[0];
+        return (g - facts[2] * sign_of(x) * slope) * facts[0] * facts[1];
     }
 
 private:
