@@ -1,7 +1,9 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <type_traits>
@@ -14,6 +16,7 @@
 #include <xmask/core/simd.hpp>
 
 namespace detail = xmask::detail;
+namespace simd = xmask::detail::simd;
 using xmask::word_t;
 
 #define XMASK_TEST_TYPES                                                                           \
@@ -174,14 +177,142 @@ TEST_CASE("floats widen to doubles exactly, in order", "[simd]") {
         for (std::size_t k = 0; k < n; ++k) {
             values[k] = specials[(first + k) % 8];
         }
-        const auto halves = detail::widen(detail::load_lanes(static_cast<const float*>(values)));
+        const auto x = detail::load_lanes(static_cast<const float*>(values));
+        const auto halves = detail::widen(x);
         double wide[n];
         detail::store_lanes(wide, halves[0]);
         detail::store_lanes(wide + n / 2, halves[1]);
+        double loaded[n / 2];
+        detail::store_lanes(loaded, detail::load_widened(values));
+        REQUIRE(std::memcmp(loaded, wide, sizeof(loaded)) == 0);
         for (std::size_t k = 0; k < n; ++k) {
             REQUIRE(wide[k] == static_cast<double>(values[k]));
             REQUIRE(std::signbit(wide[k]) == std::signbit(values[k]));
         }
+    }
+}
+
+TEMPLATE_TEST_CASE("chosen lanes move together, in order", "[simd]", XMASK_TEST_TYPES) {
+    using T = TestType;
+    constexpr std::size_t n = detail::lane_count<T>;
+    const auto check = [n](word_t bits, const auto& moved) {
+        T expected[n];
+        std::size_t count = 0;
+        for (std::size_t k = 0; k < n; ++k) {
+            if ((bits >> k & 1) != 0) {
+                expected[count++] = sample<T>(k);
+            }
+        }
+        T lanes[n];
+        detail::store_lanes(lanes, moved);
+        return std::equal(expected, expected + count, lanes);
+    };
+    bool right = true;
+    for (const word_t pattern : patterns) {
+        for (std::size_t shift = 0; shift < 64; ++shift) {
+            const word_t bits = pattern >> shift & xmask::first_bits(n);
+            if constexpr (detail::has_compress<T>) {
+                right = right && check(bits, detail::compress_lanes<T>(sample_lanes<T>(), bits));
+            }
+            const auto portable = simd::compress_lanes<T>(simd::generic(), sample_lanes<T>(), bits);
+            right = right && check(bits, portable);
+        }
+    }
+    REQUIRE(right);
+}
+
+TEMPLATE_TEST_CASE("bytes become lanes", "[simd]", XMASK_TEST_TYPES) {
+    using T = TestType;
+    constexpr std::size_t n = detail::lane_count<T>;
+    for (const word_t bits : patterns) {
+        bool bytes[n];
+        for (std::size_t k = 0; k < n; ++k) {
+            bytes[k] = (bits >> k & 1) != 0;
+        }
+        const bool* from = bytes;
+        const word_t expected = bits & xmask::first_bits(n);
+        if constexpr (detail::has_lanes_of_bytes<T>) {
+            REQUIRE(detail::bits_from_mask(detail::mask_from_bytes<T>(from)) == expected);
+        }
+        const auto portable = simd::mask_from_bytes<T>(simd::generic(), from);
+        REQUIRE(detail::bits_from_mask(portable) == expected);
+    }
+}
+
+TEMPLATE_TEST_CASE("a load in passing is a load", "[simd]", XMASK_TEST_TYPES) {
+    using T = TestType;
+    constexpr std::size_t n = detail::lane_count<T>;
+    T values[n + 1];
+    for (std::size_t k = 0; k <= n; ++k) {
+        values[k] = sample<T>(k);
+    }
+    T lanes[n];
+    detail::store_lanes(lanes, detail::load_in_passing<T>(values + 1));
+    REQUIRE(std::equal(lanes, lanes + n, values + 1));
+}
+
+TEST_CASE("numbers become words with as many bits", "[simd]") {
+    for (std::size_t count = 0; count <= 65; ++count) {
+        std::vector<word_t> words(count);
+        for (std::size_t k = 0; k < count; ++k) {
+            words[k] = 64 - k;
+        }
+        detail::replace_by_first_bits(words.data(), count);
+        for (std::size_t k = 0; k < count; ++k) {
+            REQUIRE(words[k] == xmask::first_bits(64 - k));
+        }
+    }
+    constexpr std::size_t n = detail::lane_count<word_t>;
+    for (word_t first = 0; first + n <= 65; ++first) {
+        word_t words[n];
+        for (std::size_t k = 0; k < n; ++k) {
+            words[k] = first + k;
+        }
+        const auto counts = detail::load_lanes(static_cast<const word_t*>(words));
+        detail::store_lanes(words, simd::first_bits_of_each(simd::generic(), counts));
+        for (std::size_t k = 0; k < n; ++k) {
+            REQUIRE(words[k] == xmask::first_bits(first + k));
+        }
+    }
+}
+
+TEST_CASE("the larger of a limit and NaN is NaN", "[simd]") {
+    constexpr std::size_t n = detail::lane_count<float>;
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const float values[] = {
+        nan, -2.f, 2.f, std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()
+    };
+    for (const float value : values) {
+        const auto limit = detail::lanes<float>(-1.f);
+        const auto x = detail::lanes<float>(value);
+        float larger[2][n];
+        detail::store_lanes(larger[0], detail::max_or_nan(limit, x));
+        detail::store_lanes(larger[1], simd::max_or_nan(simd::generic(), limit, x));
+        for (const auto& lanes : larger) {
+            for (const float lane : lanes) {
+                REQUIRE(std::isnan(lane) == std::isnan(value));
+                REQUIRE((std::isnan(lane) || lane == std::max(-1.f, value)));
+            }
+        }
+    }
+}
+
+TEST_CASE("a table of registers is looked up by the lowest bits", "[simd]") {
+    constexpr std::size_t n = detail::lane_count<std::int32_t>;
+    std::int32_t table[n];
+    std::int32_t numbers[n];
+    for (std::size_t k = 0; k < n; ++k) {
+        table[k] = static_cast<std::int32_t>(100 + k);
+        numbers[k] = static_cast<std::int32_t>((n - 1 - k) + n * k * 3);
+    }
+    const auto at = detail::load_lanes(static_cast<const std::int32_t*>(numbers));
+    std::int32_t found[2][n];
+    detail::store_lanes(found[0], detail::look_up(table, at));
+    detail::store_lanes(found[1], simd::look_up(simd::generic(), table, at));
+    for (std::size_t k = 0; k < n; ++k) {
+        REQUIRE(found[0][k] == table[n - 1 - k]);
+        REQUIRE(found[1][k] == table[n - 1 - k]);
     }
 }
 

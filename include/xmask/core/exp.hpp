@@ -31,29 +31,6 @@ XMASK_INLINE V constant(double x) {
 } // namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The elements of a table as large as a register, by the lowest bits of each lane's number; where
-/// the processor looks them up in one instruction.
-#if defined(__AVX512F__)
-inline constexpr std::size_t table_lanes = 16;
-
-XMASK_INLINE lanes<std::int32_t> look_up(
-    const std::int32_t* table, const lanes<std::int32_t>& at
-) noexcept {
-    return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
-}
-#elif defined(__AVX2__) && defined(__FMA__)
-inline constexpr std::size_t table_lanes = 8;
-
-XMASK_INLINE lanes<std::int32_t> look_up(
-    const std::int32_t* table, const lanes<std::int32_t>& at
-) noexcept {
-    const auto loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
-    return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
-}
-#else
-inline constexpr std::size_t table_lanes = 1;
-#endif
-
 /// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j
 /// from 0 to N - 1.
 template <std::size_t N>

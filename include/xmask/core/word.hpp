@@ -6,13 +6,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
-
-#if defined(__BMI2__)
-#include <immintrin.h>
-#endif
 
 #include "abi.hpp"
+#include "simd/bits.hpp"
 
 /// @file
 /// The two answers of a mask about a row: words of 64 columns, and the range outside of which
@@ -63,14 +59,7 @@ struct column_range {
 
 /// A word with its lowest `count` bits set; all 64 where count is 64 or more.
 [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept {
-    // Without a branch: of short rows, one could not be foreseen. 64 becomes 1 - 1 - 1.
-    const std::size_t set = std::min(count, word_columns);
-#if defined(__BMI2__)
-    if (!std::is_constant_evaluated()) {
-        return _bzhi_u64(~word_t(0), static_cast<unsigned>(set));
-    }
-#endif
-    return (word_t(1) << set % word_columns) - 1 - set / word_columns;
+    return detail::simd::lowest_bits(std::min(count, word_columns));
 }
 
 /// The number of the lowest set bit; the word must not be 0.

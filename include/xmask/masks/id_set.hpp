@@ -166,175 +166,93 @@ private:
 /// is compared with, so that it costs the same for one id as for all. Slots left over repeat an id.
 template <class T>
 class slotted_ids {
+    using slot_type = slot_t<T>;
+
 public:
-#if defined(__AVX512F__)
-    static constexpr std::size_t bytes = 64;
-    static constexpr std::size_t slots = 16;
-    static constexpr std::size_t most = 10;
-#elif defined(__AVX2__)
-    static constexpr std::size_t bytes = 32;
-    static constexpr std::size_t slots = 8;
-    static constexpr std::size_t most = 7;
-#else
-    static constexpr std::size_t bytes = 0;
-    static constexpr std::size_t slots = 2;
-    static constexpr std::size_t most = 0;
-#endif
-    static constexpr bool available = [] {
-        if constexpr (has_lanes<T> && sizeof(T) >= 4) {
-            return register_bytes<T> == bytes;
-        }
-        return false;
-    }();
+    static constexpr bool available = slots_for<T>.most != 0;
 
     slotted_ids() = default;
 
     /// Looks for a multiplier that gives each id a slot of its own; found() says whether there is
     /// one.
     explicit slotted_ids(const std::vector<T>& ids) noexcept {
-        if (!available || ids.empty() || ids.size() > most || !all_fit(ids)) {
+        if (!available || ids.empty() || ids.size() > slots_for<T>.most || !all_fit(ids)) {
             return;
         }
         for (std::size_t tries = 0; tries < 64 && !m_found; ++tries) {
             m_factor += 0x9e3779b8u; // odd numbers, each as good as the last
             word_t taken = 0;
             m_found = std::all_of(ids.begin(), ids.end(), [&](T id) {
-                const word_t slot = word_t(1) << slot_of(id);
+                const word_t slot = word_t(1) << slot_of(id, m_factor);
                 return (std::exchange(taken, taken | slot) & slot) == 0;
             });
         }
         if (m_found) {
-            m_ids.fill(ids[0]);
+            m_ids.fill(static_cast<slot_type>(ids[0]));
             for (const T id : ids) {
-                m_ids[slot_of(id)] = id;
-            }
-            if constexpr (halves != 0) {
-                std::transform(m_ids.begin(), m_ids.end(), m_low.begin(), [](T id) {
-                    return static_cast<std::int32_t>(id);
-                });
+                m_ids[slot_of(id, m_factor)] = static_cast<slot_type>(id);
             }
         }
     }
 
     [[nodiscard]] bool found() const noexcept { return m_found; }
 
-    XMASK_INLINE bool operator()(T token) const noexcept { return m_ids[slot_of(token)] == token; }
+    XMASK_INLINE bool operator()(T token) const noexcept {
+        return static_cast<T>(m_ids[slot_of(token, m_factor)]) == token;
+    }
 
-#if defined(__AVX2__)
     template <class Block, class Count>
     XMASK_INLINE word_t block(const Block& tokens, Count count) const
         requires available
     {
-#if !defined(__AVX512F__)
-        if constexpr (sizeof(T) == 8) {
-            if constexpr (std::is_same_v<Count, whole_word>) {
-                return half(tokens, 0) | half(tokens, word_columns / 2) << word_columns / 2;
-            } else {
-                word_t bits = 0;
-                for (std::size_t k = 0; k < count; ++k) {
-                    bits |= word_t((*this)(tokens.at(k))) << k;
-                }
-                return bits;
-            }
-        } else
-#endif
-        {
-            word_t bits = 0;
+        word_t bits = 0;
+        if constexpr (registers == 1) {
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto x = load_register<full>(tokens, k, count - k);
-                bits |= static_cast<word_t>(compare(x.data)) << k;
+                bits |= match({load<full>(tokens, k, count - k)}) << k;
             });
             return bits & first_bits(count);
+        } else if constexpr (std::is_same_v<Count, whole_word>) {
+            for (std::size_t k = 0; k < word_columns; k += registers * lane_count<T>) {
+                bits |= match_group(tokens, k, std::make_index_sequence<registers>()) << k;
+            }
+            return bits;
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                bits |= word_t((*this)(tokens.at(k))) << k;
+            }
+            return bits;
         }
     }
-#endif
 
 private:
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    static constexpr std::size_t halves = sizeof(T) == 8 ? slots : 0;
-#else
-    static constexpr std::size_t halves = 0;
-#endif
-    static constexpr int product_shift = 33 - std::bit_width(slots);
+    static constexpr std::size_t registers = slots_for<T>.registers;
 
-    // The lower halves of larger tokens decide: registers multiply those.
-    std::size_t slot_of(T id) const noexcept {
-        return (static_cast<std::uint32_t>(id) * m_factor) >> product_shift;
-    }
-
-    /// Whether registers can hold the ids; AVX2 moves 32-bit lanes about, and larger ids don't fit.
+    /// Whether the slots can hold the ids.
     static bool all_fit(const std::vector<T>& ids) noexcept {
-        return halves == 0 ||
-               std::all_of(ids.begin(), ids.end(), [](T id) { return fits<std::int32_t>(id); });
+        return sizeof(slot_type) >= sizeof(T) ||
+               std::all_of(ids.begin(), ids.end(), [](T id) { return fits<slot_type>(id); });
     }
 
-#if defined(__AVX512F__)
-    XMASK_INLINE unsigned compare(__m512i x) const noexcept {
-        if constexpr (sizeof(T) == 8) {
-            const auto factor = _mm512_set1_epi64(m_factor);
-            const auto slot = _mm512_srli_epi64(_mm512_mul_epu32(x, factor), product_shift);
-            const auto id = _mm512_permutex2var_epi64(
-                _mm512_loadu_si512(m_ids.data()), slot, _mm512_loadu_si512(m_ids.data() + 8)
-            );
-            return _mm512_cmpeq_epi64_mask(x, id);
+    template <bool Full, class Block>
+    XMASK_INLINE static lanes<T> load(const Block& tokens, std::size_t k, std::size_t count) {
+        if constexpr (Full && requires { tokens.data(); }) {
+            return load_in_passing<T>(tokens.data() + k);
         } else {
-            const auto factor = _mm512_set1_epi32(static_cast<int>(m_factor));
-            const auto slot = _mm512_srli_epi32(_mm512_mullo_epi32(x, factor), product_shift);
-            return _mm512_cmpeq_epi32_mask(
-                x, _mm512_permutexvar_epi32(slot, _mm512_loadu_si512(m_ids.data()))
-            );
+            return load_register<Full>(tokens, k, count);
         }
     }
-#elif defined(__AVX2__)
-    XMASK_INLINE static __m256i load(const void* from) noexcept {
-        return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+
+    XMASK_INLINE word_t match(const std::array<lanes<T>, registers>& tokens) const noexcept {
+        return match_slots<T>(m_ids.data(), m_factor, tokens);
     }
 
-    XMASK_INLINE __m256i slots_of(__m256i x) const noexcept {
-        const auto factor = _mm256_set1_epi32(static_cast<int>(m_factor));
-        return _mm256_srli_epi32(_mm256_mullo_epi32(x, factor), product_shift);
+    template <class Block, std::size_t... I>
+    XMASK_INLINE word_t
+    match_group(const Block& tokens, std::size_t k, std::index_sequence<I...>) const {
+        return match({load<true>(tokens, k + I * lane_count<T>, lane_count<T>)...});
     }
 
-    XMASK_INLINE unsigned compare(__m256i x) const noexcept {
-        const auto id = _mm256_permutevar8x32_epi32(load(m_ids.data()), slots_of(x));
-        return static_cast<unsigned>(
-            _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, id)))
-        );
-    }
-
-    /// Eight tokens of 64 bits, their halves apart, in the order 0 1 4 5 2 3 6 7.
-    XMASK_INLINE __m256i compare(__m256i a, __m256i b) const noexcept {
-        const auto x = _mm256_castsi256_ps(a);
-        const auto y = _mm256_castsi256_ps(b);
-        const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
-        const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
-        const auto id = _mm256_permutevar8x32_epi32(load(m_low.data()), slots_of(low));
-        // All ids fit into 32 bits: their upper halves repeat the sign.
-        const auto sign = _mm256_srai_epi32(low, 31);
-        return _mm256_and_si256(_mm256_cmpeq_epi32(low, id), _mm256_cmpeq_epi32(high, sign));
-    }
-
-    /// 32 tokens of 64 bits.
-    template <class Block>
-    XMASK_INLINE word_t half(const Block& tokens, std::size_t k) const {
-        const auto eight = [&](std::size_t i) XMASK_INLINE_LAMBDA {
-            return compare(tokens.load(k + 8 * i).data, tokens.load(k + 8 * i + 4).data);
-        };
-        const auto found = _mm256_packs_epi16(
-            _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
-        );
-        // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
-        const auto pairs = _mm256_setr_epi8(
-            0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5,
-            12, 13, 6, 7, 14, 15
-        );
-        const auto in_order = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(found, 0xd8), pairs);
-        return static_cast<std::uint32_t>(_mm256_movemask_epi8(in_order));
-    }
-#endif
-
-    std::array<T, slots> m_ids{};
-    std::array<std::int32_t, std::max<std::size_t>(halves, 1)> m_low{};
+    std::array<slot_type, slots_for<T>.slots> m_ids{};
     std::uint32_t m_factor = 1;
     bool m_found = false;
 };

@@ -1,0 +1,176 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "../attributes.hpp"
+#include "bits.hpp"
+#include "lanes.hpp"
+
+/// @file
+/// The functions of core/simd.hpp as xsimd makes them on every processor.
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+/// The word's bits from k on as a mask: each lane gets the same piece of the word, one for several
+/// registers, and looks at its own bit.
+template <class T>
+XMASK_INLINE lane_mask<T> mask_from_bits(generic, std::uint64_t bits, std::size_t k) noexcept {
+    using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
+    constexpr std::size_t n = lane_count<T>;
+    constexpr std::size_t piece = 8 * sizeof(bits_t);
+    if constexpr (n <= piece) {
+        static constexpr auto bit_of_column = [] {
+            std::array<bits_t, piece> bit{};
+            for (std::size_t column = 0; column < piece; ++column) {
+                bit[column] = static_cast<bits_t>(std::uint64_t(1) << column);
+            }
+            return bit;
+        }();
+        const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_column.data() + k % piece);
+        const auto chosen =
+            (xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece))) & bit) == bit;
+        return xsimd::batch_bool_cast<lane_t<T>>(chosen);
+    } else {
+        return lane_mask<T>::from_mask(bits >> k & lowest_bits(n));
+    }
+}
+
+template <class T>
+XMASK_INLINE lanes<T> select_lanes(
+    generic, const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    return xsimd::select(chosen, x, y);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> select_by_bits(
+    generic, std::uint64_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    return xsimd::select(mask_from_bits<T>(native(), bits, k), x, y);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> zero_unless(
+    generic, std::uint64_t bits, std::size_t k, const lanes<T>& x
+) noexcept {
+    return xsimd::select(mask_from_bits<T>(native(), bits, k), x, lanes<T>(lane_t<T>(0)));
+}
+
+template <class T>
+consteval bool has_lanes_of_bytes(generic) noexcept {
+    return false;
+}
+
+template <class T>
+XMASK_INLINE lane_mask<T> mask_from_bytes(generic, const bool* from) noexcept {
+    return lane_mask<T>::load_unaligned(from);
+}
+
+/// In two steps, because xsimd leaves a shift by 64 undefined.
+XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
+    generic, const lanes<std::uint64_t>& counts
+) noexcept {
+    using batch = lanes<std::uint64_t>;
+    const auto half = counts >> 1;
+    return ((batch(1) << half) << (counts - half)) - batch(1);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> load_first_lanes(generic, const T* from, std::size_t count) noexcept {
+    std::array<lane_t<T>, lane_count<T>> buffer{};
+    for (std::size_t k = 0; k < count; ++k) {
+        buffer[k] = static_cast<lane_t<T>>(from[k]);
+    }
+    return lanes<T>::load_unaligned(buffer.data());
+}
+
+template <class T>
+XMASK_INLINE void store_first_lanes(
+    generic, T* to, const lanes<T>& value, std::size_t count
+) noexcept {
+    std::array<lane_t<T>, lane_count<T>> buffer;
+    value.store_unaligned(buffer.data());
+    for (std::size_t k = 0; k < count; ++k) {
+        to[k] = static_cast<T>(buffer[k]);
+    }
+}
+
+template <class T>
+consteval bool has_compress(generic) noexcept {
+    return false;
+}
+
+template <class T>
+XMASK_INLINE lanes<T> compress_lanes(generic, const lanes<T>& x, std::uint64_t bits) noexcept {
+    std::array<lane_t<T>, lane_count<T>> buffer;
+    x.store_unaligned(buffer.data());
+    std::size_t to = 0;
+    for (std::size_t k = 0; k < lane_count<T>; ++k) {
+        buffer[to] = buffer[k];
+        to += bits >> k & 1;
+    }
+    return lanes<T>::load_unaligned(buffer.data());
+}
+
+template <class T>
+XMASK_INLINE void store_streaming(generic, T* to, const lanes<T>& value) noexcept {
+    value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
+}
+
+XMASK_INLINE void finish_streaming(generic) noexcept {}
+
+/// By a comparison: which operand xsimd's max gives for NaN changed in xsimd 14.
+XMASK_INLINE lanes<float> max_or_nan(
+    generic, const lanes<float>& limit, const lanes<float>& x
+) noexcept {
+    return xsimd::select(x < limit, limit, x);
+}
+
+XMASK_INLINE lanes<double> load_widened(generic, const float* from) noexcept {
+    std::array<double, lane_count<double>> wide;
+    for (std::size_t k = 0; k < lane_count<double>; ++k) {
+        wide[k] = static_cast<double>(from[k]);
+    }
+    return lanes<double>::load_unaligned(wide.data());
+}
+
+XMASK_INLINE std::array<lanes<double>, 2> widen(generic, const lanes<float>& x) noexcept {
+    std::array<float, lane_count<float>> buffer;
+    x.store_unaligned(buffer.data());
+    return {
+        load_widened(generic(), buffer.data()),
+        load_widened(generic(), buffer.data() + lane_count<double>),
+    };
+}
+
+consteval std::size_t table_lanes(generic) noexcept { return 1; }
+
+XMASK_INLINE lanes<std::int32_t> look_up(
+    generic, const std::int32_t* table, const lanes<std::int32_t>& at
+) noexcept {
+    constexpr std::size_t n = lane_count<std::int32_t>;
+    std::array<std::int32_t, n> buffer;
+    at.store_unaligned(buffer.data());
+    for (auto& number : buffer) {
+        number = table[static_cast<std::uint32_t>(number) % n];
+    }
+    return lanes<std::int32_t>::load_unaligned(buffer.data());
+}
+
+template <class T>
+XMASK_INLINE lanes<T> load_in_passing(generic, const T* from) noexcept {
+    return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
+}
+
+template <class T>
+consteval slot_layout slots_of(generic) noexcept {
+    return {};
+}
+
+/// As slots_of says, there is none.
+template <class T>
+void match_slots(generic) = delete;
+} // namespace xmask::inline XMASK_ABI::detail::simd

@@ -1,0 +1,33 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include "../attributes.hpp"
+#include "lanes.hpp"
+
+/// @file
+/// What SSE2 has beyond xsimd: stores past the caches, and the maximum that keeps NaN.
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+template <class T>
+XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
+    static_assert(register_bytes<T> == 16);
+    // Moving the bits through an integer register type costs nothing: it is the same register.
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
+}
+
+XMASK_INLINE void finish_streaming(sse2) noexcept { _mm_sfence(); }
+
+#if !defined(__AVX__)
+/// The instruction gives its second operand where either is NaN.
+XMASK_INLINE lanes<float> max_or_nan(
+    sse2, const lanes<float>& limit, const lanes<float>& x
+) noexcept {
+    return lanes<float>(_mm_max_ps(limit, x));
+}
+#endif
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
