@@ -158,9 +158,18 @@
 // ==== xmask/core/simd.hpp ====
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <type_traits>
+
+// ==== xmask/core/simd/avx.hpp ====
+
+#include <array>
+
+// ==== xmask/core/simd/lanes.hpp ====
+
+#include <cstddef>
 #include <type_traits>
 
 #include <xsimd/config/xsimd_config.hpp>
@@ -175,17 +184,887 @@
 
 #include <xsimd/xsimd.hpp>
 
+/// @file
+/// Registers of lanes, and the tags of the instruction sets.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The type whose lanes carry elements of type T: bool travels as a byte.
+template <class T>
+using lane_t = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
+
+/// Whether the processor has registers of T. Other types (complex, long double) take scalar loops.
+template <class T>
+inline constexpr bool has_lanes =
+    std::is_arithmetic_v<T> && xsimd::has_simd_register<lane_t<T>, xsimd::default_arch>::value;
+
+/// A register of T.
+template <class T>
+using lanes = xsimd::batch<lane_t<T>>;
+
+/// One bit of decision for each lane of a register of T.
+template <class T>
+using lane_mask = typename lanes<T>::batch_bool_type;
+
+/// How many T fit into one register.
+template <class T>
+inline constexpr std::size_t lane_count = lanes<T>::size;
+
+/// Bytes a streaming store must be aligned to.
+template <class T>
+inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
+
+/// The functions of core/simd.hpp for each instruction set. Each takes the tag of its set first. A
+/// set's tag derives from that of the set it extends, so that overload resolution finds the
+/// function of the best set that has one, and at last that of `generic`, which xsimd makes.
+namespace simd {
+struct generic {};
+
+struct sse2 : generic {};
+
+struct avx : sse2 {};
+
+struct avx2 : avx {};
+
+struct avx2_fma : avx2 {};
+
+/// Not from avx2, whose functions are for registers of 32 bytes.
+struct avx512f : sse2 {};
+
+/// AVX512BW and AVX512VL: processors have both or none.
+struct avx512bw : avx512f {};
+
+struct avx512vbmi2 : avx512bw {};
+
+struct neon : generic {};
+
+/// The best set that the compiler may use.
+#if defined(__AVX512VBMI2__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+using native = avx512vbmi2;
+#elif defined(__AVX512BW__) && defined(__AVX512VL__)
+using native = avx512bw;
+#elif defined(__AVX512F__)
+using native = avx512f;
+#elif defined(__AVX2__) && defined(__FMA__)
+using native = avx2_fma;
+#elif defined(__AVX2__)
+using native = avx2;
+#elif defined(__AVX__)
+using native = avx;
+#elif defined(__SSE2__)
+using native = sse2;
+#elif XSIMD_WITH_NEON64 && !XSIMD_WITH_SVE
+using native = neon;
+#else
+using native = generic;
+#endif
+
+/// How a register of slots holds ids that tokens of one type are looked up in (match_slots).
+struct slot_layout {
+    std::size_t slots = 2;     ///< ids that the register holds, a power of two
+    std::size_t most = 0;      ///< ids for which each is likely to find a slot of its own
+    std::size_t id_bytes = 8;  ///< of each id in its slot
+    std::size_t registers = 1; ///< of tokens looked up by one call
+};
+} // namespace simd
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// AVX: floats in registers of 32 bytes.
+
+#if defined(__AVX__) && !defined(__AVX512F__)
+#include <immintrin.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+template <class T>
+    requires(register_bytes<T> == 32)
+XMASK_INLINE void store_streaming(avx, T* to, const lanes<T>& value) noexcept {
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to), __builtin_bit_cast(__m256i, value.data));
+}
+
+XMASK_INLINE lanes<float> max_or_nan(
+    avx, const lanes<float>& limit, const lanes<float>& x
+) noexcept {
+    return lanes<float>(_mm256_max_ps(limit, x));
+}
+
+XMASK_INLINE std::array<lanes<double>, 2> widen(avx, const lanes<float>& x) noexcept {
+    return {
+        lanes<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x))),
+        lanes<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))),
+    };
+}
+
+XMASK_INLINE lanes<double> load_widened(avx, const float* from) noexcept {
+    return lanes<double>(_mm256_cvtps_pd(_mm_loadu_ps(from)));
+}
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
+
+// ==== xmask/core/simd/avx2.hpp ====
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+// ==== xmask/core/simd/bits.hpp ====
+
+#include <cstdint>
+#include <type_traits>
+
+#if defined(__BMI2__) && defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+/// @file
+/// What the processor's instructions for single words of bits are used for.
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+/// A word with its lowest `count` bits set, of at most 64.
+[[nodiscard]] constexpr std::uint64_t lowest_bits(std::uint64_t count) noexcept {
+#if defined(__BMI2__) && defined(__x86_64__)
+    if (!std::is_constant_evaluated()) {
+        return _bzhi_u64(~std::uint64_t(0), static_cast<unsigned>(count));
+    }
+#endif
+    // Without a branch, which short rows would make unpredictable. 64 becomes 1 - 1 - 1.
+    return (std::uint64_t(1) << count % 64) - 1 - count / 64;
+}
+} // namespace xmask::inline XMASK_ABI::detail::simd
+
+// ==== xmask/core/simd/generic.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+/// @file
+/// The functions of core/simd.hpp as xsimd makes them on every processor.
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+/// The word's bits from k on as a mask: each lane gets the same piece of the word, one for several
+/// registers, and looks at its own bit.
+template <class T>
+XMASK_INLINE lane_mask<T> mask_from_bits(generic, std::uint64_t bits, std::size_t k) noexcept {
+    using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
+    constexpr std::size_t n = lane_count<T>;
+    constexpr std::size_t piece = 8 * sizeof(bits_t);
+    if constexpr (n <= piece) {
+        static constexpr auto bit_of_column = [] {
+            std::array<bits_t, piece> bit{};
+            for (std::size_t column = 0; column < piece; ++column) {
+                bit[column] = static_cast<bits_t>(std::uint64_t(1) << column);
+            }
+            return bit;
+        }();
+        const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_column.data() + k % piece);
+        const auto chosen =
+            (xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece))) & bit) == bit;
+        return xsimd::batch_bool_cast<lane_t<T>>(chosen);
+    } else {
+        return lane_mask<T>::from_mask(bits >> k & lowest_bits(n));
+    }
+}
+
+template <class T>
+XMASK_INLINE lanes<T> select_lanes(
+    generic, const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    return xsimd::select(chosen, x, y);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> select_by_bits(
+    generic, std::uint64_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    return xsimd::select(mask_from_bits<T>(native(), bits, k), x, y);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> zero_unless(
+    generic, std::uint64_t bits, std::size_t k, const lanes<T>& x
+) noexcept {
+    return xsimd::select(mask_from_bits<T>(native(), bits, k), x, lanes<T>(lane_t<T>(0)));
+}
+
+template <class T>
+consteval bool has_lanes_of_bytes(generic) noexcept {
+    return false;
+}
+
+template <class T>
+XMASK_INLINE lane_mask<T> mask_from_bytes(generic, const bool* from) noexcept {
+    return lane_mask<T>::load_unaligned(from);
+}
+
+/// In two steps, because xsimd leaves a shift by 64 undefined.
+XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
+    generic, const lanes<std::uint64_t>& counts
+) noexcept {
+    using batch = lanes<std::uint64_t>;
+    const auto half = counts >> 1;
+    return ((batch(1) << half) << (counts - half)) - batch(1);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> load_first_lanes(generic, const T* from, std::size_t count) noexcept {
+    std::array<lane_t<T>, lane_count<T>> buffer{};
+    for (std::size_t k = 0; k < count; ++k) {
+        buffer[k] = static_cast<lane_t<T>>(from[k]);
+    }
+    return lanes<T>::load_unaligned(buffer.data());
+}
+
+template <class T>
+XMASK_INLINE void store_first_lanes(
+    generic, T* to, const lanes<T>& value, std::size_t count
+) noexcept {
+    std::array<lane_t<T>, lane_count<T>> buffer;
+    value.store_unaligned(buffer.data());
+    for (std::size_t k = 0; k < count; ++k) {
+        to[k] = static_cast<T>(buffer[k]);
+    }
+}
+
+template <class T>
+consteval bool has_compress(generic) noexcept {
+    return false;
+}
+
+template <class T>
+XMASK_INLINE lanes<T> compress_lanes(generic, const lanes<T>& x, std::uint64_t bits) noexcept {
+    std::array<lane_t<T>, lane_count<T>> buffer;
+    x.store_unaligned(buffer.data());
+    std::size_t to = 0;
+    for (std::size_t k = 0; k < lane_count<T>; ++k) {
+        buffer[to] = buffer[k];
+        to += bits >> k & 1;
+    }
+    return lanes<T>::load_unaligned(buffer.data());
+}
+
+template <class T>
+XMASK_INLINE void store_streaming(generic, T* to, const lanes<T>& value) noexcept {
+    value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
+}
+
+XMASK_INLINE void finish_streaming(generic) noexcept {}
+
+/// By a comparison: which operand xsimd's max gives for NaN changed in xsimd 14.
+XMASK_INLINE lanes<float> max_or_nan(
+    generic, const lanes<float>& limit, const lanes<float>& x
+) noexcept {
+    return xsimd::select(x < limit, limit, x);
+}
+
+XMASK_INLINE lanes<double> load_widened(generic, const float* from) noexcept {
+    std::array<double, lane_count<double>> wide;
+    for (std::size_t k = 0; k < lane_count<double>; ++k) {
+        wide[k] = static_cast<double>(from[k]);
+    }
+    return lanes<double>::load_unaligned(wide.data());
+}
+
+XMASK_INLINE std::array<lanes<double>, 2> widen(generic, const lanes<float>& x) noexcept {
+    std::array<float, lane_count<float>> buffer;
+    x.store_unaligned(buffer.data());
+    return {
+        load_widened(generic(), buffer.data()),
+        load_widened(generic(), buffer.data() + lane_count<double>),
+    };
+}
+
+consteval std::size_t table_lanes(generic) noexcept { return 1; }
+
+XMASK_INLINE lanes<std::int32_t> look_up(
+    generic, const std::int32_t* table, const lanes<std::int32_t>& at
+) noexcept {
+    constexpr std::size_t n = lane_count<std::int32_t>;
+    std::array<std::int32_t, n> buffer;
+    at.store_unaligned(buffer.data());
+    for (auto& number : buffer) {
+        number = table[static_cast<std::uint32_t>(number) % n];
+    }
+    return lanes<std::int32_t>::load_unaligned(buffer.data());
+}
+
+template <class T>
+XMASK_INLINE lanes<T> load_in_passing(generic, const T* from) noexcept {
+    return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
+}
+
+template <class T>
+consteval slot_layout slots_of(generic) noexcept {
+    return {};
+}
+
+/// As slots_of says, there is none.
+template <class T>
+void match_slots(generic) = delete;
+} // namespace xmask::inline XMASK_ABI::detail::simd
+
+/// @file
+/// AVX2: registers of 32 bytes, and masks that are registers, too.
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#include <immintrin.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+/// Each lane gets the byte of the word that holds its bit.
+template <class T>
+    requires(sizeof(T) == 1)
+XMASK_INLINE lane_mask<T> mask_from_bits(avx2, std::uint64_t bits, std::size_t k) noexcept {
+    const auto byte_of_lane = _mm256_setr_epi8(
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3,
+        3
+    );
+    const auto bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
+    const auto bytes =
+        _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits >> k)), byte_of_lane);
+    return lane_mask<T>(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit));
+}
+
+/// A blend looks at the sign alone, so that each lane need only shift its own bit there.
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE lanes<T> select_by_bits(
+    avx2, std::uint64_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
+    constexpr std::size_t piece = 8 * sizeof(bits_t);
+    static constexpr auto shift_of_column = [] {
+        std::array<bits_t, piece> shift{};
+        for (std::size_t column = 0; column < piece; ++column) {
+            shift[column] = static_cast<bits_t>(piece - 1 - column);
+        }
+        return shift;
+    }();
+    const auto shift = xsimd::batch<bits_t>::load_unaligned(shift_of_column.data() + k % piece);
+    const auto columns = xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece)));
+    if constexpr (sizeof(T) == 4) {
+        const auto kept = __builtin_bit_cast(__m256, x.data);
+        const auto other = __builtin_bit_cast(__m256, y.data);
+        const auto signs = _mm256_castsi256_ps(_mm256_sllv_epi32(columns.data, shift.data));
+        return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm256_blendv_ps(other, kept, signs)));
+    } else {
+        const auto kept = __builtin_bit_cast(__m256d, x.data);
+        const auto other = __builtin_bit_cast(__m256d, y.data);
+        const auto signs = _mm256_castsi256_pd(_mm256_sllv_epi64(columns.data, shift.data));
+        return lanes<T>(__builtin_bit_cast(decltype(x.data), _mm256_blendv_pd(other, kept, signs)));
+    }
+}
+
+/// One instruction, where a blend takes three.
+template <class T>
+XMASK_INLINE lanes<T> zero_unless(
+    avx2, std::uint64_t bits, std::size_t k, const lanes<T>& x
+) noexcept {
+    const auto chosen = mask_from_bits<T>(avx2(), bits, k);
+    return lanes<T>(__builtin_bit_cast(
+        decltype(x.data),
+        _mm256_and_si256(
+            __builtin_bit_cast(__m256i, chosen.data), __builtin_bit_cast(__m256i, x.data)
+        )
+    ));
+}
+
+template <class T>
+consteval bool has_lanes_of_bytes(avx2) noexcept {
+    return sizeof(T) >= 4;
+}
+
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE lane_mask<T> mask_from_bytes(avx2, const bool* from) noexcept {
+    __m256i wide;
+    if constexpr (sizeof(T) == 4) {
+        wide = _mm256_cvtepu8_epi32(_mm_loadu_si64(from));
+        wide = _mm256_cmpgt_epi32(wide, _mm256_setzero_si256());
+    } else {
+        wide = _mm256_cvtepu8_epi64(_mm_loadu_si32(from));
+        wide = _mm256_cmpgt_epi64(wide, _mm256_setzero_si256());
+    }
+    return lane_mask<T>(__builtin_bit_cast(typename lane_mask<T>::register_type, wide));
+}
+
+/// A shift by 64 gives 0 here.
+XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
+    avx2, const lanes<std::uint64_t>& counts
+) noexcept {
+    using batch = lanes<std::uint64_t>;
+    return batch(_mm256_sllv_epi64(_mm256_set1_epi64x(1), counts)) - batch(1);
+}
+
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE lanes<T> load_first_lanes(avx2, const T* from, std::size_t count) noexcept {
+    using bits_t = xsimd::as_integer_t<T>;
+    const __m256i chosen =
+        xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(avx2(), lowest_bits(count), 0)).data;
+    if constexpr (std::is_same_v<T, float>) {
+        return lanes<T>(_mm256_maskload_ps(from, chosen));
+    } else if constexpr (std::is_same_v<T, double>) {
+        return lanes<T>(_mm256_maskload_pd(from, chosen));
+    } else if constexpr (sizeof(T) == 4) {
+        return lanes<T>(_mm256_maskload_epi32(reinterpret_cast<const int*>(from), chosen));
+    } else {
+        return lanes<T>(_mm256_maskload_epi64(reinterpret_cast<const long long*>(from), chosen));
+    }
+}
+
+/// By halves: a masked store is slow on some processors, and never forwarded to the next load.
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE void store_first_lanes(
+    avx2, T* to, const lanes<T>& value, std::size_t count
+) noexcept {
+    auto* out = reinterpret_cast<unsigned char*>(to);
+    const auto bits = __builtin_bit_cast(__m256i, value.data);
+    auto half = _mm256_castsi256_si128(bits);
+    const std::size_t bytes = count * sizeof(T);
+    if (bytes & 16) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), half);
+        half = _mm256_extracti128_si256(bits, 1);
+        out += 16;
+    }
+    if (bytes & 8) {
+        _mm_storeu_si64(out, half);
+        half = _mm_unpackhi_epi64(half, half);
+        out += 8;
+    }
+    if (bytes & 4) {
+        _mm_storeu_si32(out, half);
+    }
+}
+
+template <class T>
+consteval bool has_compress(avx2) noexcept {
+    return sizeof(T) >= 4;
+}
+
+/// For each choice of 8 lanes, their numbers in order, one a byte.
+inline constexpr auto chosen_lane_numbers = [] {
+    std::array<std::uint64_t, 256> numbers{};
+    for (std::uint64_t bits = 0; bits < 256; ++bits) {
+        unsigned to = 0;
+        for (std::uint64_t lane = 0; lane < 8; ++lane) {
+            if ((bits >> lane & 1) != 0) {
+                numbers[bits] |= lane << 8 * to++;
+            }
+        }
+    }
+    return numbers;
+}();
+
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE lanes<T> compress_lanes(avx2, const lanes<T>& x, std::uint64_t bits) noexcept {
+    if constexpr (sizeof(T) == 8) {
+        // Each lane is two of 32 bits.
+        bits = (bits | bits << 2) & 0x33;
+        bits = (bits | bits << 1) & 0x55;
+        bits |= bits << 1;
+    }
+    const auto numbers = _mm_loadu_si64(&chosen_lane_numbers[bits & 0xff]);
+    const auto moved = _mm256_permutevar8x32_epi32(
+        __builtin_bit_cast(__m256i, x.data), _mm256_cvtepu8_epi32(numbers)
+    );
+    return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
+}
+
+/// Where there is no FMA, exp by a polynomial is as fast.
+consteval std::size_t table_lanes(avx2_fma) noexcept { return 8; }
+
+XMASK_INLINE lanes<std::int32_t> look_up(
+    avx2, const std::int32_t* table, const lanes<std::int32_t>& at
+) noexcept {
+    const auto loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
+    return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
+}
+
+/// Eight slots of 32 bits for tokens of any width: AVX2 moves lanes of 32 bits about, and no
+/// others. Tokens of 64 bits are looked up by their lower halves, 32 tokens at once.
+template <class T>
+    requires(sizeof(T) >= 4)
+consteval slot_layout slots_of(avx2) noexcept {
+    return {.slots = 8, .most = 7, .id_bytes = 4, .registers = sizeof(T) == 4 ? 1 : 8};
+}
+
+/// The ids in the slots of eight tokens of 32 bits.
+XMASK_INLINE __m256i
+ids_in_slots(const std::int32_t* ids, std::uint32_t factor, __m256i tokens) noexcept {
+    constexpr int shift = 32 - 3;
+    const auto product = _mm256_mullo_epi32(tokens, _mm256_set1_epi32(static_cast<int>(factor)));
+    return look_up(avx2(), ids, lanes<std::int32_t>(_mm256_srli_epi32(product, shift)));
+}
+
+/// Which of eight tokens of 64 bits are ids, in the order 0 1 4 5 2 3 6 7, as lanes of 32 bits.
+XMASK_INLINE __m256i
+match_eight(const std::int32_t* ids, std::uint32_t factor, __m256i a, __m256i b) noexcept {
+    const auto x = _mm256_castsi256_ps(a);
+    const auto y = _mm256_castsi256_ps(b);
+    const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
+    const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
+    // All ids fit into 32 bits: their upper halves repeat the sign.
+    return _mm256_and_si256(
+        _mm256_cmpeq_epi32(low, ids_in_slots(ids, factor, low)),
+        _mm256_cmpeq_epi32(high, _mm256_srai_epi32(low, 31))
+    );
+}
+
+template <class T>
+    requires(sizeof(T) == 4)
+XMASK_INLINE std::uint64_t match_slots(
+    avx2, const std::int32_t* ids, std::uint32_t factor, const std::array<lanes<T>, 1>& tokens
+) noexcept {
+    const __m256i x = tokens[0].data;
+    const auto found = _mm256_cmpeq_epi32(x, ids_in_slots(ids, factor, x));
+    return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(found)));
+}
+
+template <class T>
+    requires(sizeof(T) == 8)
+XMASK_INLINE std::uint64_t match_slots(
+    avx2, const std::int32_t* ids, std::uint32_t factor, const std::array<lanes<T>, 8>& tokens
+) noexcept {
+    const auto eight = [&](std::size_t i) XMASK_INLINE_LAMBDA {
+        return match_eight(ids, factor, tokens[2 * i].data, tokens[2 * i + 1].data);
+    };
+    const auto found = _mm256_packs_epi16(
+        _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
+    );
+    // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
+    const auto pairs = _mm256_setr_epi8(
+        0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12,
+        13, 6, 7, 14, 15
+    );
+    const auto in_order = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(found, 0xd8), pairs);
+    return static_cast<std::uint32_t>(_mm256_movemask_epi8(in_order));
+}
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
+
+// ==== xmask/core/simd/avx512.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+/// @file
+/// AVX-512: registers of 64 bytes, and masks that are bits.
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+/// The bits are the mask.
+template <class T>
+XMASK_INLINE lane_mask<T> mask_from_bits(avx512f, std::uint64_t bits, std::size_t k) noexcept {
+    return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
+}
+
+/// Has x in a register. Otherwise the compiler would load or store under the mask that selects
+/// (vblendmps and vmovups with a memory operand), which halves the throughput of memory on AMD's
+/// Zen 5.
+template <class T>
+XMASK_INLINE void hold([[maybe_unused]] const lanes<T>& x) noexcept {
+#if defined(__GNUC__)
+    asm volatile("" : : "v"(x.data));
+#endif
+}
+
+template <class T>
+XMASK_INLINE lanes<T> select_lanes(
+    avx512f, const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    hold<T>(x);
+    hold<T>(y);
+    return xsimd::select(chosen, x, y);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> select_by_bits(
+    avx512f, std::uint64_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    return select_lanes<T>(avx512f(), mask_from_bits<T>(avx512f(), bits, k), x, y);
+}
+
+template <class T>
+XMASK_INLINE lanes<T> zero_unless(
+    avx512f, std::uint64_t bits, std::size_t k, const lanes<T>& x
+) noexcept {
+    hold<T>(x);
+    return xsimd::select(mask_from_bits<T>(avx512f(), bits, k), x, lanes<T>(lane_t<T>(0)));
+}
+
+/// A shift by 64 gives 0 here; xsimd's goes through memory.
+XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
+    avx512f, const lanes<std::uint64_t>& counts
+) noexcept {
+    using batch = lanes<std::uint64_t>;
+    return batch(_mm512_sllv_epi64(_mm512_set1_epi64(1), counts)) - batch(1);
+}
+
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE lanes<T> load_first_lanes(avx512f, const T* from, std::size_t count) noexcept {
+    const auto bits = lowest_bits(count);
+    if constexpr (std::is_same_v<T, float>) {
+        return lanes<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(bits), from));
+    } else if constexpr (std::is_same_v<T, double>) {
+        return lanes<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(bits), from));
+    } else if constexpr (sizeof(T) == 4) {
+        return lanes<T>(_mm512_maskz_loadu_epi32(static_cast<__mmask16>(bits), from));
+    } else {
+        return lanes<T>(_mm512_maskz_loadu_epi64(static_cast<__mmask8>(bits), from));
+    }
+}
+
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE void store_first_lanes(
+    avx512f, T* to, const lanes<T>& value, std::size_t count
+) noexcept {
+    const auto bits = lowest_bits(count);
+    if constexpr (std::is_same_v<T, float>) {
+        _mm512_mask_storeu_ps(to, static_cast<__mmask16>(bits), value);
+    } else if constexpr (std::is_same_v<T, double>) {
+        _mm512_mask_storeu_pd(to, static_cast<__mmask8>(bits), value);
+    } else if constexpr (sizeof(T) == 4) {
+        _mm512_mask_storeu_epi32(to, static_cast<__mmask16>(bits), value);
+    } else {
+        _mm512_mask_storeu_epi64(to, static_cast<__mmask8>(bits), value);
+    }
+}
+
+template <class T>
+consteval bool has_compress(avx512f) noexcept {
+    return sizeof(T) >= 4;
+}
+
+template <class T>
+    requires(sizeof(T) >= 4)
+XMASK_INLINE lanes<T> compress_lanes(avx512f, const lanes<T>& x, std::uint64_t bits) noexcept {
+    const auto from = __builtin_bit_cast(__m512i, x.data);
+    __m512i moved;
+    if constexpr (sizeof(T) == 8) {
+        moved = _mm512_maskz_compress_epi64(static_cast<__mmask8>(bits), from);
+    } else {
+        moved = _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), from);
+    }
+    return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
+}
+
+template <class T>
+XMASK_INLINE void store_streaming(avx512f, T* to, const lanes<T>& value) noexcept {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), __builtin_bit_cast(__m512i, value.data));
+}
+
+/// The instruction gives its second operand where either is NaN.
+XMASK_INLINE lanes<float> max_or_nan(
+    avx512f, const lanes<float>& limit, const lanes<float>& x
+) noexcept {
+    return lanes<float>(_mm512_max_ps(limit, x));
+}
+
+XMASK_INLINE std::array<lanes<double>, 2> widen(avx512f, const lanes<float>& x) noexcept {
+    return {
+        lanes<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x))),
+        lanes<double>(
+            _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))
+        ),
+    };
+}
+
+XMASK_INLINE lanes<double> load_widened(avx512f, const float* from) noexcept {
+    return lanes<double>(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
+}
+
+consteval std::size_t table_lanes(avx512f) noexcept { return 16; }
+
+XMASK_INLINE lanes<std::int32_t> look_up(
+    avx512f, const std::int32_t* table, const lanes<std::int32_t>& at
+) noexcept {
+    return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
+}
+
+/// By halves, of which no more than one lies in two cache lines: in large memory, twice as fast on
+/// AMD's Zen 5 as registers that all do.
+template <class T>
+XMASK_INLINE lanes<T> load_in_passing(avx512f, const T* from) noexcept {
+    const auto* const halves = reinterpret_cast<const __m256i*>(from);
+    auto low = _mm512_castsi256_si512(_mm256_loadu_si256(halves));
+#if defined(__GNUC__)
+    asm("" : "+v"(low)); // or one load would be made of both
+#endif
+    const auto both = _mm512_inserti64x4(low, _mm256_loadu_si256(halves + 1), 1);
+    return lanes<T>(__builtin_bit_cast(decltype(lanes<T>().data), both));
+}
+
+template <class T>
+    requires(sizeof(T) >= 4)
+consteval slot_layout slots_of(avx512f) noexcept {
+    return {.slots = 16, .most = 10, .id_bytes = sizeof(T), .registers = 1};
+}
+
+template <class T, class Id>
+XMASK_INLINE std::uint64_t match_slots(
+    avx512f, const Id* ids, std::uint32_t factor, const std::array<lanes<T>, 1>& tokens
+) noexcept {
+    constexpr int shift = 32 - 4;
+    const __m512i x = tokens[0].data;
+    if constexpr (sizeof(T) == 8) {
+        const auto slot = _mm512_srli_epi64(_mm512_mul_epu32(x, _mm512_set1_epi64(factor)), shift);
+        const auto id =
+            _mm512_permutex2var_epi64(_mm512_loadu_si512(ids), slot, _mm512_loadu_si512(ids + 8));
+        return _mm512_cmpeq_epi64_mask(x, id);
+    } else {
+        const auto product = _mm512_mullo_epi32(x, _mm512_set1_epi32(static_cast<int>(factor)));
+        const auto slot = _mm512_srli_epi32(product, shift);
+        return _mm512_cmpeq_epi32_mask(x, _mm512_permutexvar_epi32(slot, _mm512_loadu_si512(ids)));
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
+
+// ==== xmask/core/simd/avx512bw.hpp ====
+
+/// @file
+/// AVX512BW and AVX512VL: comparisons of bytes that give bits.
+
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+template <class T>
+consteval bool has_lanes_of_bytes(avx512bw) noexcept {
+    return sizeof(T) <= 4;
+}
+
+template <class T>
+    requires(sizeof(T) <= 4)
+XMASK_INLINE lane_mask<T> mask_from_bytes(avx512bw, const bool* from) noexcept {
+    using bits_t = typename lane_mask<T>::register_type;
+    if constexpr (sizeof(T) == 1) {
+        const auto bytes = _mm512_loadu_si512(from);
+        return lane_mask<T>(static_cast<bits_t>(_mm512_test_epi8_mask(bytes, bytes)));
+    } else if constexpr (sizeof(T) == 2) {
+        const auto bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+        return lane_mask<T>(static_cast<bits_t>(_mm256_test_epi8_mask(bytes, bytes)));
+    } else {
+        const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+        return lane_mask<T>(static_cast<bits_t>(_mm_test_epi8_mask(bytes, bytes)));
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
+
+// ==== xmask/core/simd/avx512vbmi2.hpp ====
+
+#include <cstdint>
+
+/// @file
+/// AVX512VBMI2: moves chosen lanes of one and two bytes together.
+
+#if defined(__AVX512VBMI2__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+template <class T>
+consteval bool has_compress(avx512vbmi2) noexcept {
+    return true;
+}
+
+template <class T>
+    requires(sizeof(T) <= 2)
+XMASK_INLINE lanes<T> compress_lanes(avx512vbmi2, const lanes<T>& x, std::uint64_t bits) noexcept {
+    if constexpr (sizeof(T) == 2) {
+        return lanes<T>(_mm512_maskz_compress_epi16(static_cast<__mmask32>(bits), x));
+    } else {
+        return lanes<T>(_mm512_maskz_compress_epi8(static_cast<__mmask64>(bits), x));
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
+
+// ==== xmask/core/simd/neon.hpp ====
+
+#include <array>
+#include <cstdint>
+
+/// @file
+/// NEON of 64-bit ARM, in registers of 16 bytes.
+
+#if XSIMD_WITH_NEON64 && !XSIMD_WITH_SVE
+#include <arm_neon.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+/// A shift by 64 gives 0 here.
+XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
+    neon, const lanes<std::uint64_t>& counts
+) noexcept {
+    const auto one = vdupq_n_u64(1);
+    const auto shifted = vshlq_u64(one, vreinterpretq_s64_u64(counts.data));
+    return lanes<std::uint64_t>(vsubq_u64(shifted, one));
+}
+
+/// The instruction gives NaN where either operand is NaN; the limit never is.
+XMASK_INLINE lanes<float> max_or_nan(
+    neon, const lanes<float>& limit, const lanes<float>& x
+) noexcept {
+    return lanes<float>(vmaxq_f32(limit, x));
+}
+
+XMASK_INLINE std::array<lanes<double>, 2> widen(neon, const lanes<float>& x) noexcept {
+    return {
+        lanes<double>(vcvt_f64_f32(vget_low_f32(x))),
+        lanes<double>(vcvt_high_f64_f32(x)),
+    };
+}
+
+XMASK_INLINE lanes<double> load_widened(neon, const float* from) noexcept {
+    return lanes<double>(vcvt_f64_f32(vld1_f32(from)));
+}
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
+
+// ==== xmask/core/simd/sse2.hpp ====
+
+/// @file
+/// What SSE2 has beyond xsimd: stores past the caches, and the maximum that keeps NaN.
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+
+namespace xmask::inline XMASK_ABI::detail::simd {
+template <class T>
+XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
+    static_assert(register_bytes<T> == 16);
+    // Moving the bits through an integer register type costs nothing: it is the same register.
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
+}
+
+XMASK_INLINE void finish_streaming(sse2) noexcept { _mm_sfence(); }
+
+#if !defined(__AVX__)
+/// The instruction gives its second operand where either is NaN.
+XMASK_INLINE lanes<float> max_or_nan(
+    sse2, const lanes<float>& limit, const lanes<float>& x
+) noexcept {
+    return lanes<float>(_mm_max_ps(limit, x));
+}
+#endif
+} // namespace xmask::inline XMASK_ABI::detail::simd
+#endif
+
 // ==== xmask/core/word.hpp ====
 
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
-
-#if defined(__BMI2__)
-#include <immintrin.h>
-#endif
 
 /// @file
 /// The two answers of a mask about a row: words of 64 columns, and the range outside of which
@@ -236,14 +1115,7 @@ struct column_range {
 
 /// A word with its lowest `count` bits set; all 64 where count is 64 or more.
 [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept {
-    // Without a branch: of short rows, one could not be foreseen. 64 becomes 1 - 1 - 1.
-    const std::size_t set = std::min(count, word_columns);
-#if defined(__BMI2__)
-    if (!std::is_constant_evaluated()) {
-        return _bzhi_u64(~word_t(0), static_cast<unsigned>(set));
-    }
-#endif
-    return (word_t(1) << set % word_columns) - 1 - set / word_columns;
+    return detail::simd::lowest_bits(std::min(count, word_columns));
 }
 
 /// The number of the lowest set bit; the word must not be 0.
@@ -262,147 +1134,52 @@ struct column_range {
 }
 } // namespace xmask::inline XMASK_ABI
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#define XMASK_X86 1
-#else
-#define XMASK_X86 0
-#endif
-
 /// @file
-/// The only file that names xsimd: registers of lanes, and the ways between their masks and the
-/// bits of a word.
+/// What xmask needs of registers, beyond xsimd's own functions: the ways between a register's mask
+/// and the bits of a word, partial loads and stores, stores past the caches.
+///
+/// Each function below calls the one of its name in core/simd/, of the best instruction set that
+/// the compiler may use: a set's file holds what the set does better than xsimd does portably
+/// (core/simd/generic.hpp). Code outside of core/simd/ names no instruction set.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The type whose lanes carry elements of type T: bool travels as a byte.
+/// A register from memory, and to it; of any alignment.
 template <class T>
-using lane_t = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
+XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept {
+    return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
+}
 
-/// Whether the processor has registers of T. Other types (complex, long double) take scalar loops.
 template <class T>
-inline constexpr bool has_lanes =
-    std::is_arithmetic_v<T> && xsimd::has_simd_register<lane_t<T>, xsimd::default_arch>::value;
+XMASK_INLINE void store_lanes(T* to, const lanes<T>& value) noexcept {
+    value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
+}
 
-/// A register of T.
+/// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing
+/// past them.
 template <class T>
-using lanes = xsimd::batch<lane_t<T>>;
+XMASK_INLINE lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept {
+    return simd::load_first_lanes(simd::native(), from, count);
+}
 
-/// One bit of decision for each lane of a register of T.
+/// Writes the first `count` lanes and nothing past them.
 template <class T>
-using lane_mask = typename lanes<T>::batch_bool_type;
+XMASK_INLINE void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept {
+    simd::store_first_lanes<T>(simd::native(), to, value, count);
+}
 
-/// How many T fit into one register.
+/// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
 template <class T>
-inline constexpr std::size_t lane_count = lanes<T>::size;
+XMASK_INLINE void store_streaming(T* to, const lanes<T>& value) noexcept {
+    simd::store_streaming<T>(simd::native(), to, value);
+}
 
-/// Bytes a streaming store must be aligned to.
-template <class T>
-inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
+/// Makes streamed stores visible before anything that follows.
+XMASK_INLINE void finish_streaming() noexcept { simd::finish_streaming(simd::native()); }
 
 /// Bits [k, k + lane_count<T>) of a word, one a lane; k is a multiple of lane_count<T>.
 template <class T>
 XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits, std::size_t k) noexcept {
-    using batch = lanes<T>;
-    [[maybe_unused]] constexpr std::size_t n = lane_count<T>;
-#if defined(__AVX512F__)
-    if constexpr (register_bytes<T> == 64) {
-        return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
-    } else
-#endif
-        if constexpr (n <= 8 * sizeof(lane_t<T>)) {
-        // Each lane gets the same piece of the word, one for several registers, and looks at its
-        // own bit.
-        using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
-        constexpr std::size_t piece = 8 * sizeof(bits_t);
-        static constexpr auto bit_of_column = [] {
-            std::array<bits_t, piece> bit{};
-            for (std::size_t column = 0; column < piece; ++column) {
-                bit[column] = static_cast<bits_t>(word_t(1) << column);
-            }
-            return bit;
-        }();
-        const auto bit = xsimd::batch<bits_t>::load_unaligned(bit_of_column.data() + k % piece);
-        const auto chosen =
-            (xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece))) & bit) == bit;
-        return xsimd::batch_bool_cast<lane_t<T>>(chosen);
-    }
-#if defined(__AVX2__)
-    else if constexpr (sizeof(T) == 1 && register_bytes<T> == 32) {
-        // Each lane gets the byte of the word that holds its bit.
-        const auto byte_of_lane = _mm256_setr_epi8(
-            0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3,
-            3, 3, 3
-        );
-        const auto bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
-        const auto bytes =
-            _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits >> k)), byte_of_lane);
-        return lane_mask<T>(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit));
-    }
-#endif
-    else {
-        return batch::batch_bool_type::from_mask(bits >> k & first_bits(n));
-    }
-}
-
-/// x in the lanes whose bits are set in the word, from bit k on, y in the others; k is a multiple
-/// of lane_count<T>.
-template <class T>
-XMASK_INLINE lanes<T> select_by_bits(
-    word_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
-) noexcept {
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4) {
-        // A blend looks at the sign alone, so that each lane need only shift its own bit there.
-        using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
-        constexpr std::size_t piece = 8 * sizeof(bits_t);
-        static constexpr auto shift_of_column = [] {
-            std::array<bits_t, piece> shift{};
-            for (std::size_t column = 0; column < piece; ++column) {
-                shift[column] = static_cast<bits_t>(piece - 1 - column);
-            }
-            return shift;
-        }();
-        const auto shift = xsimd::batch<bits_t>::load_unaligned(shift_of_column.data() + k % piece);
-        const auto columns = xsimd::batch<bits_t>(static_cast<bits_t>(bits >> (k - k % piece)));
-        if constexpr (sizeof(T) == 4) {
-            const auto kept = __builtin_bit_cast(__m256, x.data);
-            const auto other = __builtin_bit_cast(__m256, y.data);
-            const auto signs = _mm256_castsi256_ps(_mm256_sllv_epi32(columns.data, shift.data));
-            return lanes<T>(
-                __builtin_bit_cast(decltype(x.data), _mm256_blendv_ps(other, kept, signs))
-            );
-        } else {
-            const auto kept = __builtin_bit_cast(__m256d, x.data);
-            const auto other = __builtin_bit_cast(__m256d, y.data);
-            const auto signs = _mm256_castsi256_pd(_mm256_sllv_epi64(columns.data, shift.data));
-            return lanes<T>(
-                __builtin_bit_cast(decltype(x.data), _mm256_blendv_pd(other, kept, signs))
-            );
-        }
-    } else
-#endif
-    {
-        return xsimd::select(mask_from_bits<T>(bits, k), x, y);
-    }
-}
-
-/// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple
-/// of lane_count<T>.
-template <class T>
-XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept {
-    const auto chosen = mask_from_bits<T>(bits, k);
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    if constexpr (register_bytes<T> == 32) {
-        // One instruction, where a blend takes three.
-        const auto kept = _mm256_and_si256(
-            __builtin_bit_cast(__m256i, chosen.data), __builtin_bit_cast(__m256i, x.data)
-        );
-        return lanes<T>(__builtin_bit_cast(decltype(x.data), kept));
-    } else
-#endif
-    {
-        return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
-    }
+    return simd::mask_from_bits<T>(simd::native(), bits, k);
 }
 
 /// One bit for each lane, lane 0 lowest.
@@ -415,45 +1192,59 @@ XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept {
 template <class T>
 inline constexpr bool has_lanes_of_bytes = [] {
     if constexpr (has_lanes<T>) {
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-        return register_bytes<T> == 64 && sizeof(T) <= 4;
-#elif defined(__AVX2__)
-        return register_bytes<T> == 32 && sizeof(T) >= 4;
-#endif
+        return simd::has_lanes_of_bytes<T>(simd::native());
     }
     return false;
 }();
 
 /// Which of lane_count<T> bytes are not 0.
 template <class T>
-XMASK_INLINE lane_mask<T> mask_from_bytes([[maybe_unused]] const bool* from) noexcept
+XMASK_INLINE lane_mask<T> mask_from_bytes(const bool* from) noexcept
     requires has_lanes_of_bytes<T>
 {
-    using bits_t [[maybe_unused]] = typename lane_mask<T>::register_type;
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-    if constexpr (sizeof(T) == 1) {
-        const auto bytes = _mm512_loadu_si512(from);
-        return lane_mask<T>(static_cast<bits_t>(_mm512_test_epi8_mask(bytes, bytes)));
-    } else if constexpr (sizeof(T) == 2) {
-        const auto bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-        return lane_mask<T>(static_cast<bits_t>(_mm256_test_epi8_mask(bytes, bytes)));
-    } else {
-        const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-        return lane_mask<T>(static_cast<bits_t>(_mm_test_epi8_mask(bytes, bytes)));
+    return simd::mask_from_bytes<T>(simd::native(), from);
+}
+
+/// x in the chosen lanes, y in the others.
+template <class T>
+XMASK_INLINE lanes<T> select_lanes(
+    const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    return simd::select_lanes<T>(simd::native(), chosen, x, y);
+}
+
+/// x in the lanes whose bits are set in the word, from bit k on, y in the others; k is a multiple
+/// of lane_count<T>.
+template <class T>
+XMASK_INLINE lanes<T> select_by_bits(
+    word_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
+) noexcept {
+    return simd::select_by_bits<T>(simd::native(), bits, k, x, y);
+}
+
+/// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple
+/// of lane_count<T>.
+template <class T>
+XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept {
+    return simd::zero_unless<T>(simd::native(), bits, k, x);
+}
+
+/// Whether the processor can move the chosen lanes of a register of T together.
+template <class T>
+inline constexpr bool has_compress = [] {
+    if constexpr (has_lanes<T>) {
+        return simd::has_compress<T>(simd::native());
     }
-#elif defined(__AVX2__)
-    __m256i wide;
-    if constexpr (sizeof(T) == 4) {
-        wide = _mm256_cvtepu8_epi32(_mm_loadu_si64(from));
-        wide = _mm256_cmpgt_epi32(wide, _mm256_setzero_si256());
-    } else {
-        wide = _mm256_cvtepu8_epi64(_mm_loadu_si32(from));
-        wide = _mm256_cmpgt_epi64(wide, _mm256_setzero_si256());
-    }
-    return lane_mask<T>(__builtin_bit_cast(bits_t, wide));
-#else
-    return lane_mask<T>();
-#endif
+    return false;
+}();
+
+/// The lanes whose bits (the lowest lane_count<T>) are set, in order, in the first lanes; the
+/// others hold anything.
+template <class T>
+XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, word_t bits) noexcept
+    requires has_compress<T>
+{
+    return simd::compress_lanes<T>(simd::native(), x, bits);
 }
 
 /// Replaces each of `count` numbers, of at most 64, by a word with that many of its lowest bits
@@ -461,21 +1252,9 @@ XMASK_INLINE lane_mask<T> mask_from_bytes([[maybe_unused]] const bool* from) noe
 inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept {
     std::size_t i = 0;
     if constexpr (has_lanes<word_t>) {
-        using batch = lanes<word_t>;
-        for (; i + batch::size <= count; i += batch::size) {
-            const auto set = batch::load_unaligned(words + i);
-            // One by 64 gives 0 in these instructions, which xsimd does not promise; and for 512
-            // bits it goes through memory.
-#if defined(__AVX512F__)
-            const batch shifted = _mm512_sllv_epi64(_mm512_set1_epi64(1), set);
-#elif defined(__AVX2__)
-            const batch shifted = _mm256_sllv_epi64(_mm256_set1_epi64x(1), set);
-#else
-            // In two steps, because a shift by 64 is not defined.
-            const auto half = set >> 1;
-            const auto shifted = (batch(1) << half) << (set - half);
-#endif
-            (shifted - batch(1)).store_unaligned(words + i);
+        for (; i + lane_count<word_t> <= count; i += lane_count<word_t>) {
+            const auto counts = load_lanes<word_t>(words + i);
+            store_lanes(words + i, simd::first_bits_of_each(simd::native(), counts));
         }
     }
     for (; i < count; ++i) {
@@ -483,281 +1262,68 @@ inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept {
     }
 }
 
-template <class T>
-XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept {
-    return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
-}
-
-template <class T>
-XMASK_INLINE void store_lanes(T* to, const lanes<T>& value) noexcept {
-    value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
-}
-
-#if defined(__AVX2__) && !defined(__AVX512F__)
-/// The lowest `count` lanes as AVX2's masked loads and stores take them.
-template <class T>
-XMASK_INLINE __m256i chosen_lanes(std::size_t count) noexcept {
-    using bits_t = xsimd::as_integer_t<T>;
-    return xsimd::batch_bool_cast<bits_t>(mask_from_bits<T>(first_bits(count), 0)).data;
-}
-#endif
-
-/// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing
-/// past them.
-template <class T>
-XMASK_INLINE lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept {
-#if defined(__AVX512F__)
-    if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4) {
-        const auto bits = first_bits(count);
-        if constexpr (std::is_same_v<T, float>) {
-            return lanes<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(bits), from));
-        } else if constexpr (std::is_same_v<T, double>) {
-            return lanes<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(bits), from));
-        } else if constexpr (sizeof(T) == 4) {
-            return lanes<T>(_mm512_maskz_loadu_epi32(static_cast<__mmask16>(bits), from));
-        } else {
-            return lanes<T>(_mm512_maskz_loadu_epi64(static_cast<__mmask8>(bits), from));
-        }
-    } else
-#elif defined(__AVX2__)
-    if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4) {
-        const auto chosen = chosen_lanes<T>(count);
-        if constexpr (std::is_same_v<T, float>) {
-            return lanes<T>(_mm256_maskload_ps(from, chosen));
-        } else if constexpr (std::is_same_v<T, double>) {
-            return lanes<T>(_mm256_maskload_pd(from, chosen));
-        } else if constexpr (sizeof(T) == 4) {
-            return lanes<T>(_mm256_maskload_epi32(reinterpret_cast<const int*>(from), chosen));
-        } else {
-            return lanes<T>(_mm256_maskload_epi64(reinterpret_cast<const long long*>(from), chosen)
-            );
-        }
-    } else
-#endif
-    {
-        std::array<lane_t<T>, lane_count<T>> buffer{};
-        for (std::size_t k = 0; k < count; ++k) {
-            buffer[k] = static_cast<lane_t<T>>(from[k]);
-        }
-        return lanes<T>::load_unaligned(buffer.data());
-    }
-}
-
-/// Writes the first `count` lanes and nothing past them.
-template <class T>
-XMASK_INLINE void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept {
-#if defined(__AVX512F__)
-    if constexpr (register_bytes<T> == 64 && sizeof(T) >= 4) {
-        const auto bits = first_bits(count);
-        if constexpr (std::is_same_v<T, float>) {
-            _mm512_mask_storeu_ps(to, static_cast<__mmask16>(bits), value);
-        } else if constexpr (std::is_same_v<T, double>) {
-            _mm512_mask_storeu_pd(to, static_cast<__mmask8>(bits), value);
-        } else if constexpr (sizeof(T) == 4) {
-            _mm512_mask_storeu_epi32(to, static_cast<__mmask16>(bits), value);
-        } else {
-            _mm512_mask_storeu_epi64(to, static_cast<__mmask8>(bits), value);
-        }
-    } else
-#elif defined(__AVX2__)
-    if constexpr (register_bytes<T> == 32 && sizeof(T) >= 4) {
-        // By halves: a masked store is slow on some processors, and never forwarded to the next
-        // load.
-        auto* out = reinterpret_cast<unsigned char*>(to);
-        const auto bits = __builtin_bit_cast(__m256i, value.data);
-        auto half = _mm256_castsi256_si128(bits);
-        const std::size_t bytes = count * sizeof(T);
-        if (bytes & 16) {
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(out), half);
-            half = _mm256_extracti128_si256(bits, 1);
-            out += 16;
-        }
-        if (bytes & 8) {
-            _mm_storeu_si64(out, half);
-            half = _mm_unpackhi_epi64(half, half);
-            out += 8;
-        }
-        if (bytes & 4) {
-            _mm_storeu_si32(out, half);
-        }
-    } else
-#endif
-    {
-        std::array<lane_t<T>, lane_count<T>> buffer;
-        value.store_unaligned(buffer.data());
-        for (std::size_t k = 0; k < count; ++k) {
-            to[k] = static_cast<T>(buffer[k]);
-        }
-    }
-}
-
-/// Whether the processor can move the chosen lanes of a register of T together.
-template <class T>
-inline constexpr bool has_compress = [] {
-    if constexpr (has_lanes<T>) {
-#if defined(__AVX512VBMI2__)
-        return register_bytes<T> == 64;
-#elif defined(__AVX512F__)
-        return register_bytes<T> == 64 && sizeof(T) >= 4;
-#elif defined(__AVX2__)
-        return register_bytes<T> == 32 && sizeof(T) >= 4;
-#endif
-    }
-    return false;
-}();
-
-#if defined(__AVX2__) && !defined(__AVX512F__)
-/// For each choice of 8 lanes, their numbers in order, one a byte.
-inline constexpr auto chosen_lane_numbers = [] {
-    std::array<std::uint64_t, 256> numbers{};
-    for (std::uint64_t bits = 0; bits < 256; ++bits) {
-        unsigned to = 0;
-        for (std::uint64_t lane = 0; lane < 8; ++lane) {
-            if ((bits >> lane & 1) != 0) {
-                numbers[bits] |= lane << 8 * to++;
-            }
-        }
-    }
-    return numbers;
-}();
-#endif
-
-/// The lanes whose bits (the lowest lane_count<T>) are set, in order, in the first lanes; the
-/// others hold anything.
-template <class T>
-XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, [[maybe_unused]] word_t bits) noexcept
-    requires has_compress<T>
-{
-#if defined(__AVX512F__)
-    const auto from = __builtin_bit_cast(__m512i, x.data);
-    if constexpr (sizeof(T) == 8) {
-        return lanes<T>(__builtin_bit_cast(
-            decltype(x.data), _mm512_maskz_compress_epi64(static_cast<__mmask8>(bits), from)
-        ));
-    } else if constexpr (sizeof(T) == 4) {
-        return lanes<T>(__builtin_bit_cast(
-            decltype(x.data), _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), from)
-        ));
-    }
-#if defined(__AVX512VBMI2__)
-    else if constexpr (sizeof(T) == 2) {
-        return lanes<T>(__builtin_bit_cast(
-            decltype(x.data), _mm512_maskz_compress_epi16(static_cast<__mmask32>(bits), from)
-        ));
-    } else {
-        return lanes<T>(__builtin_bit_cast(
-            decltype(x.data), _mm512_maskz_compress_epi8(static_cast<__mmask64>(bits), from)
-        ));
-    }
-#endif
-#elif defined(__AVX2__)
-    if constexpr (sizeof(T) == 8) {
-        // Each lane is two of 32 bits.
-        bits = (bits | bits << 2) & 0x33;
-        bits = (bits | bits << 1) & 0x55;
-        bits |= bits << 1;
-    }
-    const auto numbers =
-        _mm_cvtsi64_si128(static_cast<long long>(chosen_lane_numbers[bits & 0xff]));
-    const auto moved = _mm256_permutevar8x32_epi32(
-        __builtin_bit_cast(__m256i, x.data), _mm256_cvtepu8_epi32(numbers)
-    );
-    return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
-#else
-    return x;
-#endif
-}
-
-/// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
-template <class T>
-XMASK_INLINE void store_streaming(T* to, const lanes<T>& value) noexcept {
-#if XMASK_X86
-    // Moving the bits through an integer register type costs nothing: it is the same register.
-#if defined(__AVX512F__)
-    if constexpr (register_bytes<T> == 64) {
-        _mm512_stream_si512(
-            reinterpret_cast<__m512i*>(to), __builtin_bit_cast(__m512i, value.data)
-        );
-    } else
-#endif
-#if defined(__AVX__)
-        if constexpr (register_bytes<T> == 32) {
-        _mm256_stream_si256(
-            reinterpret_cast<__m256i*>(to), __builtin_bit_cast(__m256i, value.data)
-        );
-    } else
-#endif
-    {
-        static_assert(register_bytes<T> == 16);
-        _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
-    }
-#else
-    store_lanes(to, value);
-#endif
-}
-
-/// Makes streamed stores visible before anything that follows.
-XMASK_INLINE void finish_streaming() noexcept {
-#if XMASK_X86
-    _mm_sfence();
-#endif
-}
-
-/// The larger of x and a limit; NaN where x is NaN. (Which operand xsimd's max gives for NaN
-/// changed in xsimd 14.)
+/// The larger of x and a limit that is a number; NaN where x is NaN.
 XMASK_INLINE lanes<float> max_or_nan(const lanes<float>& limit, const lanes<float>& x) noexcept {
-#if defined(__AVX512F__)
-    return lanes<float>(_mm512_max_ps(limit, x));
-#elif defined(__AVX__)
-    return lanes<float>(_mm256_max_ps(limit, x));
-#elif XMASK_X86
-    return lanes<float>(_mm_max_ps(limit, x));
-#else
-    return xsimd::select(x < limit, limit, x);
-#endif
+    return simd::max_or_nan(simd::native(), limit, x);
 }
 
 /// The two halves of a register of floats, each float exactly as a double.
 XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept {
-#if defined(__AVX512F__)
-    return {
-        lanes<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x))),
-        lanes<double>(
-            _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))
-        ),
-    };
-#elif defined(__AVX__)
-    return {
-        lanes<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x))),
-        lanes<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))),
-    };
-#else
-    std::array<float, lane_count<float>> buffer;
-    x.store_unaligned(buffer.data());
-    std::array<double, lane_count<float>> wide;
-    for (std::size_t k = 0; k < lane_count<float>; ++k) {
-        wide[k] = static_cast<double>(buffer[k]);
-    }
-    return {
-        lanes<double>::load_unaligned(wide.data()),
-        lanes<double>::load_unaligned(wide.data() + lane_count<double>),
-    };
-#endif
+    return simd::widen(simd::native(), x);
 }
 
 /// As many floats as a register holds doubles, each exactly as a double.
 XMASK_INLINE lanes<double> load_widened(const float* from) noexcept {
-#if defined(__AVX512F__)
-    return lanes<double>(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
-#elif defined(__AVX__)
-    return lanes<double>(_mm256_cvtps_pd(_mm_loadu_ps(from)));
-#else
-    std::array<double, lane_count<double>> wide;
-    for (std::size_t k = 0; k < lane_count<double>; ++k) {
-        wide[k] = static_cast<double>(from[k]);
+    return simd::load_widened(simd::native(), from);
+}
+
+/// How many numbers the table of look_up has: as many as a register, where looking up is quick,
+/// otherwise 1.
+inline constexpr std::size_t table_lanes = simd::table_lanes(simd::native());
+
+/// The elements of a table as large as a register, by the lowest bits of each lane's number.
+XMASK_INLINE lanes<std::int32_t> look_up(
+    const std::int32_t* table, const lanes<std::int32_t>& at
+) noexcept {
+    return simd::look_up(simd::native(), table, at);
+}
+
+/// A register of a large array that is read in order and only once, of any alignment.
+template <class T>
+XMASK_INLINE lanes<T> load_in_passing(const T* from) noexcept {
+    return simd::load_in_passing<T>(simd::native(), from);
+}
+
+/// How match_slots takes ids and tokens of type T; `most` is 0 where there is none.
+template <class T>
+inline constexpr simd::slot_layout slots_for = [] {
+    if constexpr (has_lanes<T>) {
+        return simd::slots_of<T>(simd::native());
     }
-    return lanes<double>::load_unaligned(wide.data());
-#endif
+    return simd::slot_layout();
+}();
+
+/// An id in its slot.
+template <class T>
+using slot_t = std::conditional_t<slots_for<T>.id_bytes == 4, std::int32_t, T>;
+
+/// The slot of a token: the highest bits of the lower half of its product with an odd factor.
+template <class T>
+constexpr std::size_t slot_of(T token, std::uint32_t factor) noexcept {
+    constexpr int shift = 33 - std::bit_width(slots_for<T>.slots);
+    return (static_cast<std::uint32_t>(token) * factor) >> shift;
+}
+
+/// Looks tokens up among few ids, at the same cost for one id as for all: bit k says whether token
+/// k is equal to the id in its slot.
+template <class T>
+XMASK_INLINE word_t match_slots(
+    const slot_t<T>* ids, std::uint32_t factor,
+    const std::array<lanes<T>, slots_for<T>.registers>& tokens
+) noexcept
+    requires(slots_for<T>.most != 0)
+{
+    return simd::match_slots<T>(simd::native(), ids, factor, tokens);
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -5346,29 +5912,6 @@ XMASK_INLINE V constant(double x) {
 } // namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The elements of a table as large as a register, by the lowest bits of each lane's number; where
-/// the processor looks them up in one instruction.
-#if defined(__AVX512F__)
-inline constexpr std::size_t table_lanes = 16;
-
-XMASK_INLINE lanes<std::int32_t> look_up(
-    const std::int32_t* table, const lanes<std::int32_t>& at
-) noexcept {
-    return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
-}
-#elif defined(__AVX2__) && defined(__FMA__)
-inline constexpr std::size_t table_lanes = 8;
-
-XMASK_INLINE lanes<std::int32_t> look_up(
-    const std::int32_t* table, const lanes<std::int32_t>& at
-) noexcept {
-    const auto loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
-    return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
-}
-#else
-inline constexpr std::size_t table_lanes = 1;
-#endif
-
 /// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j
 /// from 0 to N - 1.
 template <std::size_t N>
@@ -6187,7 +6730,7 @@ public:
         const auto other = m_other.read(c, word_columns, ~word_t(0));
         for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
             const auto chosen = m_cursor.template lanes<T>(c + k);
-            store_as<Streaming>(to + k, xsimd::select(chosen, kept.load(k), other.load(k)));
+            store_as<Streaming>(to + k, select_lanes<T>(chosen, kept.load(k), other.load(k)));
         });
     }
 
@@ -9926,175 +10469,93 @@ private:
 /// is compared with, so that it costs the same for one id as for all. Slots left over repeat an id.
 template <class T>
 class slotted_ids {
+    using slot_type = slot_t<T>;
+
 public:
-#if defined(__AVX512F__)
-    static constexpr std::size_t bytes = 64;
-    static constexpr std::size_t slots = 16;
-    static constexpr std::size_t most = 10;
-#elif defined(__AVX2__)
-    static constexpr std::size_t bytes = 32;
-    static constexpr std::size_t slots = 8;
-    static constexpr std::size_t most = 7;
-#else
-    static constexpr std::size_t bytes = 0;
-    static constexpr std::size_t slots = 2;
-    static constexpr std::size_t most = 0;
-#endif
-    static constexpr bool available = [] {
-        if constexpr (has_lanes<T> && sizeof(T) >= 4) {
-            return register_bytes<T> == bytes;
-        }
-        return false;
-    }();
+    static constexpr bool available = slots_for<T>.most != 0;
 
     slotted_ids() = default;
 
     /// Looks for a multiplier that gives each id a slot of its own; found() says whether there is
     /// one.
     explicit slotted_ids(const std::vector<T>& ids) noexcept {
-        if (!available || ids.empty() || ids.size() > most || !all_fit(ids)) {
+        if (!available || ids.empty() || ids.size() > slots_for<T>.most || !all_fit(ids)) {
             return;
         }
         for (std::size_t tries = 0; tries < 64 && !m_found; ++tries) {
             m_factor += 0x9e3779b8u; // odd numbers, each as good as the last
             word_t taken = 0;
             m_found = std::all_of(ids.begin(), ids.end(), [&](T id) {
-                const word_t slot = word_t(1) << slot_of(id);
+                const word_t slot = word_t(1) << slot_of(id, m_factor);
                 return (std::exchange(taken, taken | slot) & slot) == 0;
             });
         }
         if (m_found) {
-            m_ids.fill(ids[0]);
+            m_ids.fill(static_cast<slot_type>(ids[0]));
             for (const T id : ids) {
-                m_ids[slot_of(id)] = id;
-            }
-            if constexpr (halves != 0) {
-                std::transform(m_ids.begin(), m_ids.end(), m_low.begin(), [](T id) {
-                    return static_cast<std::int32_t>(id);
-                });
+                m_ids[slot_of(id, m_factor)] = static_cast<slot_type>(id);
             }
         }
     }
 
     [[nodiscard]] bool found() const noexcept { return m_found; }
 
-    XMASK_INLINE bool operator()(T token) const noexcept { return m_ids[slot_of(token)] == token; }
+    XMASK_INLINE bool operator()(T token) const noexcept {
+        return static_cast<T>(m_ids[slot_of(token, m_factor)]) == token;
+    }
 
-#if defined(__AVX2__)
     template <class Block, class Count>
     XMASK_INLINE word_t block(const Block& tokens, Count count) const
         requires available
     {
-#if !defined(__AVX512F__)
-        if constexpr (sizeof(T) == 8) {
-            if constexpr (std::is_same_v<Count, whole_word>) {
-                return half(tokens, 0) | half(tokens, word_columns / 2) << word_columns / 2;
-            } else {
-                word_t bits = 0;
-                for (std::size_t k = 0; k < count; ++k) {
-                    bits |= word_t((*this)(tokens.at(k))) << k;
-                }
-                return bits;
-            }
-        } else
-#endif
-        {
-            word_t bits = 0;
+        word_t bits = 0;
+        if constexpr (registers == 1) {
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto x = load_register<full>(tokens, k, count - k);
-                bits |= static_cast<word_t>(compare(x.data)) << k;
+                bits |= match({load<full>(tokens, k, count - k)}) << k;
             });
             return bits & first_bits(count);
+        } else if constexpr (std::is_same_v<Count, whole_word>) {
+            for (std::size_t k = 0; k < word_columns; k += registers * lane_count<T>) {
+                bits |= match_group(tokens, k, std::make_index_sequence<registers>()) << k;
+            }
+            return bits;
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                bits |= word_t((*this)(tokens.at(k))) << k;
+            }
+            return bits;
         }
     }
-#endif
 
 private:
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    static constexpr std::size_t halves = sizeof(T) == 8 ? slots : 0;
-#else
-    static constexpr std::size_t halves = 0;
-#endif
-    static constexpr int product_shift = 33 - std::bit_width(slots);
+    static constexpr std::size_t registers = slots_for<T>.registers;
 
-    // The lower halves of larger tokens decide: registers multiply those.
-    std::size_t slot_of(T id) const noexcept {
-        return (static_cast<std::uint32_t>(id) * m_factor) >> product_shift;
-    }
-
-    /// Whether registers can hold the ids; AVX2 moves 32-bit lanes about, and larger ids don't fit.
+    /// Whether the slots can hold the ids.
     static bool all_fit(const std::vector<T>& ids) noexcept {
-        return halves == 0 ||
-               std::all_of(ids.begin(), ids.end(), [](T id) { return fits<std::int32_t>(id); });
+        return sizeof(slot_type) >= sizeof(T) ||
+               std::all_of(ids.begin(), ids.end(), [](T id) { return fits<slot_type>(id); });
     }
 
-#if defined(__AVX512F__)
-    XMASK_INLINE unsigned compare(__m512i x) const noexcept {
-        if constexpr (sizeof(T) == 8) {
-            const auto factor = _mm512_set1_epi64(m_factor);
-            const auto slot = _mm512_srli_epi64(_mm512_mul_epu32(x, factor), product_shift);
-            const auto id = _mm512_permutex2var_epi64(
-                _mm512_loadu_si512(m_ids.data()), slot, _mm512_loadu_si512(m_ids.data() + 8)
-            );
-            return _mm512_cmpeq_epi64_mask(x, id);
+    template <bool Full, class Block>
+    XMASK_INLINE static lanes<T> load(const Block& tokens, std::size_t k, std::size_t count) {
+        if constexpr (Full && requires { tokens.data(); }) {
+            return load_in_passing<T>(tokens.data() + k);
         } else {
-            const auto factor = _mm512_set1_epi32(static_cast<int>(m_factor));
-            const auto slot = _mm512_srli_epi32(_mm512_mullo_epi32(x, factor), product_shift);
-            return _mm512_cmpeq_epi32_mask(
-                x, _mm512_permutexvar_epi32(slot, _mm512_loadu_si512(m_ids.data()))
-            );
+            return load_register<Full>(tokens, k, count);
         }
     }
-#elif defined(__AVX2__)
-    XMASK_INLINE static __m256i load(const void* from) noexcept {
-        return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+
+    XMASK_INLINE word_t match(const std::array<lanes<T>, registers>& tokens) const noexcept {
+        return match_slots<T>(m_ids.data(), m_factor, tokens);
     }
 
-    XMASK_INLINE __m256i slots_of(__m256i x) const noexcept {
-        const auto factor = _mm256_set1_epi32(static_cast<int>(m_factor));
-        return _mm256_srli_epi32(_mm256_mullo_epi32(x, factor), product_shift);
+    template <class Block, std::size_t... I>
+    XMASK_INLINE word_t
+    match_group(const Block& tokens, std::size_t k, std::index_sequence<I...>) const {
+        return match({load<true>(tokens, k + I * lane_count<T>, lane_count<T>)...});
     }
 
-    XMASK_INLINE unsigned compare(__m256i x) const noexcept {
-        const auto id = _mm256_permutevar8x32_epi32(load(m_ids.data()), slots_of(x));
-        return static_cast<unsigned>(
-            _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, id)))
-        );
-    }
-
-    /// Eight tokens of 64 bits, their halves apart, in the order 0 1 4 5 2 3 6 7.
-    XMASK_INLINE __m256i compare(__m256i a, __m256i b) const noexcept {
-        const auto x = _mm256_castsi256_ps(a);
-        const auto y = _mm256_castsi256_ps(b);
-        const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
-        const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
-        const auto id = _mm256_permutevar8x32_epi32(load(m_low.data()), slots_of(low));
-        // All ids fit into 32 bits: their upper halves repeat the sign.
-        const auto sign = _mm256_srai_epi32(low, 31);
-        return _mm256_and_si256(_mm256_cmpeq_epi32(low, id), _mm256_cmpeq_epi32(high, sign));
-    }
-
-    /// 32 tokens of 64 bits.
-    template <class Block>
-    XMASK_INLINE word_t half(const Block& tokens, std::size_t k) const {
-        const auto eight = [&](std::size_t i) XMASK_INLINE_LAMBDA {
-            return compare(tokens.load(k + 8 * i).data, tokens.load(k + 8 * i + 4).data);
-        };
-        const auto found = _mm256_packs_epi16(
-            _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
-        );
-        // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
-        const auto pairs = _mm256_setr_epi8(
-            0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5,
-            12, 13, 6, 7, 14, 15
-        );
-        const auto in_order = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(found, 0xd8), pairs);
-        return static_cast<std::uint32_t>(_mm256_movemask_epi8(in_order));
-    }
-#endif
-
-    std::array<T, slots> m_ids{};
-    std::array<std::int32_t, std::max<std::size_t>(halves, 1)> m_low{};
+    std::array<slot_type, slots_for<T>.slots> m_ids{};
     std::uint32_t m_factor = 1;
     bool m_found = false;
 };

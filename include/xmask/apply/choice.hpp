@@ -139,7 +139,7 @@ public:
         const auto other = m_other.read(c, word_columns, ~word_t(0));
         for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
             const auto chosen = m_cursor.template lanes<T>(c + k);
-            store_as<Streaming>(to + k, xsimd::select(chosen, kept.load(k), other.load(k)));
+            store_as<Streaming>(to + k, select_lanes<T>(chosen, kept.load(k), other.load(k)));
         });
     }
 
