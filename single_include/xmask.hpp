@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -5687,6 +5688,37 @@ struct other_stepper<Op> {
     using type = typename std::decay_t<decltype(std::declval<const Op&>().other())>::const_stepper;
 };
 
+/// A stepper that can be made without an argument, as an iterator must be, around one of xtensor's
+/// that cannot.
+template <class S>
+class optional_stepper {
+public:
+    optional_stepper() = default;
+
+    optional_stepper(S stepper) : m_stepper(std::move(stepper)) {}
+
+    decltype(auto) operator*() const { return **m_stepper; }
+
+    void step(std::size_t axis, std::size_t n) { m_stepper->step(axis, n); }
+
+    void step_back(std::size_t axis, std::size_t n) { m_stepper->step_back(axis, n); }
+
+    void reset(std::size_t axis) { m_stepper->reset(axis); }
+
+    void reset_back(std::size_t axis) { m_stepper->reset_back(axis); }
+
+    void to_begin() { m_stepper->to_begin(); }
+
+    void to_end(xt::layout_type l) { m_stepper->to_end(l); }
+
+private:
+    std::optional<S> m_stepper;
+};
+
+template <class S>
+using stepper_of_iterator =
+    std::conditional_t<std::is_default_constructible_v<S>, S, optional_stepper<S>>;
+
 /// Walks an applied expression by walking its operands and its mask.
 template <class A>
 class applied_stepper {
@@ -5697,11 +5729,11 @@ public:
     using size_type = std::size_t;
     using difference_type = std::ptrdiff_t;
     using shape_type = typename A::shape_type;
-    using operand_stepper =
-        typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper;
-    using gate_stepper =
-        typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper;
-    using other_stepper = typename detail::other_stepper<A>::type;
+    using operand_stepper = stepper_of_iterator<
+        typename std::decay_t<decltype(std::declval<const A&>().operand())>::const_stepper>;
+    using gate_stepper = stepper_of_iterator<
+        typename std::decay_t<decltype(std::declval<const A&>().gate())>::const_stepper>;
+    using other_stepper = stepper_of_iterator<typename detail::other_stepper<A>::type>;
 
     applied_stepper() = default;
 
