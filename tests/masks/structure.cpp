@@ -198,3 +198,26 @@ TEST_CASE("Elements become rows of one column, of rows too long to be packed", "
         REQUIRE(xmask::count_kept(xmask::unsqueeze(m, -1)) == 4);
     }
 }
+
+TEST_CASE("One column that stands for all gives no registers of its neighbours", "[structure]") {
+    for (const std::size_t columns : {64u, 200u}) {
+        const auto x = oracle::random<float>({6, columns}, 2);
+        const auto y = oracle::random<float>({6, columns}, 3);
+        const auto above = xmask::keep_above(x, 0);
+        const auto first = xmask::mask_slice(xmask::keep_above(y, 0), 1, 0, 1);
+        std::vector<char> one_of(x.size());
+        std::vector<char> either(x.size());
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const bool of_row = y.flat(i / columns * columns) > 0;
+            one_of[i] = (x.flat(i) > 0) != of_row;
+            either[i] = x.flat(i) > 0 || !of_row;
+        }
+        const auto check = [&](const auto& m, const std::vector<char>& expected) {
+            oracle::require_mask(m, expected);
+            require_consistent(m);
+        };
+        check(above ^ first, one_of);
+        check(first ^ above, one_of);
+        check(above || !first, either);
+    }
+}
