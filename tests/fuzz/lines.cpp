@@ -93,8 +93,10 @@ references standardized(const lines& l, const array<T>& x) {
     references y(x.size());
     for (const std::vector<std::size_t>& line : l.all) {
         double mean = 0;
+        double largest = 0;
         for (const std::size_t at : line) {
             mean += static_cast<double>(x[at]) / static_cast<double>(line.size());
+            largest = std::max(largest, std::abs(static_cast<double>(x[at])));
         }
         double var = 0;
         for (const std::size_t at : line) {
@@ -104,7 +106,7 @@ references standardized(const lines& l, const array<T>& x) {
         const double scale = 1 / std::sqrt(var + 1e-5);
         for (const std::size_t at : line) {
             y.value[at] = (static_cast<double>(x[at]) - mean) * scale;
-            y.size[at] = (std::abs(static_cast<double>(x[at])) + std::abs(mean)) * scale;
+            y.size[at] = 2 * largest * scale;
         }
     }
     return y;

@@ -42,9 +42,10 @@ references softmax_of(kind k, const lines& l, const array<V>& x) {
             y.value[at] = has_nan                  ? std::numeric_limits<double>::quiet_NaN()
                           : k == kind::log_softmax ? off - std::log(sum)
                                                    : std::exp(off) / sum;
-            y.size[at] = k == kind::log_softmax ? std::abs(off) + std::log(sum) : y.value[at];
+            y.size[at] = k == kind::log_softmax ? 1 + std::abs(off) + std::log(sum) : y.value[at];
             if (largest == -infinity && !has_nan) {
                 y.value[at] = k == kind::log_softmax ? -infinity : 0;
+                y.size[at] = 0;
             }
         }
     }

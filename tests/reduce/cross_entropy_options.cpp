@@ -316,3 +316,16 @@ TEST_CASE(
     // Ignored, it may be anything.
     REQUIRE(xmask::masked_cross_entropy(x, outside, all, {.ignore = 3}).weight == 1);
 }
+
+TEST_CASE("A kept NaN leaves the gradient of classes that there are not at 0", "[cross_entropy]") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const xt::xarray<double> x = {{1, nan, 2, 3}, {1, 2, 3, nan}};
+    const xt::xarray<std::int64_t> target = {0, 0};
+    xt::xarray<double> gradient;
+    const xmask::bitmask classes = xmask::drop_indices({3}, 4);
+    xmask::masked_cross_entropy(x, target, xmask::keep_all(2), {.classes = classes}, gradient);
+    REQUIRE(std::isnan(gradient(0, 2)));
+    REQUIRE(gradient(0, 3) == 0);
+    REQUIRE(gradient(1, 3) == 0);
+    REQUIRE(gradient(1, 1) > 0);
+}

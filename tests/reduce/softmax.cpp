@@ -12,6 +12,7 @@
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
+#include <xmask/masks/indices.hpp>
 #include <xmask/masks/lengths.hpp>
 #include <xmask/masks/threshold.hpp>
 #include <xmask/reduce/softmax.hpp>
@@ -206,6 +207,31 @@ TEST_CASE("softmax at the ends of its numbers", "[softmax]") {
     REQUIRE(log_y(5, 2) == -3e38f);
     // The element asked alone says the same.
     REQUIRE(oracle::close(xmask::masked_softmax(x, all), y, 1e-7));
+}
+
+TEST_CASE("A kept NaN leaves what is dropped of its line at 0", "[softmax]") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (const std::size_t n : {5u, 16u, 40u, 200u}) {
+        CAPTURE(n);
+        xt::xarray<float> x = oracle::random<float>({3, n});
+        x(1, 2) = nan;
+        const xmask::bitmask m = xmask::drop_indices({std::size_t(1), n - 1}, x.shape());
+        const xt::xarray<float> y = xmask::masked_softmax(x, m);
+        const xt::xarray<float> by_element = xmask::masked_softmax(x, m) + 0.f;
+        xt::xarray<float> in_place = x;
+        xmask::masked_softmax_inplace(in_place, m);
+        // A mask that looks at what is written.
+        xt::xarray<float> by_itself = x;
+        xmask::masked_softmax_inplace(by_itself, xmask::keep_not_equal(by_itself, x(1, 1)));
+        REQUIRE(by_itself(1, 1) == 0);
+        REQUIRE(std::isnan(by_itself(1, 0)));
+        for (std::size_t c = 0; c < n; ++c) {
+            const bool dropped = c == 1 || c == n - 1;
+            REQUIRE((dropped ? y(1, c) == 0 : std::isnan(y(1, c))));
+        }
+        REQUIRE(oracle::close(y, by_element, 1e-6));
+        REQUIRE(oracle::same_bits(oracle::elements(in_place), oracle::elements(y)));
+    }
 }
 
 TEST_CASE("softmax's gradients are those of central differences", "[softmax]") {

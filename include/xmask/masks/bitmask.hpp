@@ -170,12 +170,12 @@ private:
 using bitmask = mask<detail::bitmask_rule>;
 
 namespace detail {
-/// Calls f with a mask, or, where it may read elements of `to` other than the one that is written,
-/// with a copy of it.
+/// Calls f with a mask, or, where it may read more of `to` than is allowed, with a copy of it; by
+/// default more than the element that is written.
 template <class M, class To, class F>
-void with_mask_apart(const M& m, const To& to, F&& f) {
+void with_mask_apart(const M& m, const To& to, F&& f, overlap allowed = overlap::in_place) {
     if constexpr (may_overlap<M, typename target<To>::element>()) {
-        if (overlap_of(m, target<To>(to)) > overlap::in_place) [[unlikely]] {
+        if (overlap_of(m, target<To>(to)) > allowed) [[unlikely]] {
             f(bitmask(m));
             return;
         }

@@ -248,7 +248,8 @@ loss sum_of_entropies(
                 const double scale = weight * result.scale();
                 const double slope =
                     hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
-                scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                const auto factor = static_cast<T>(scale * slope / line.sums[0]);
+                scale_terms(entropy.row(position), to, classes, factor);
                 to[target] -= static_cast<T>(scale * hard * own);
                 entropy.subtract_smoothing(position, to, scale);
                 result.end();

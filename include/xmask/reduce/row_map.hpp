@@ -318,6 +318,23 @@ column_range extent_within(const Row& row, std::size_t n) {
     return {begin, std::max(begin, std::min(kept.end, n))};
 }
 
+/// Multiplies a row's terms by a factor. What is dropped is 0, and stays so if the factor is NaN.
+template <class T, class Row>
+void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
+    const column_range kept = extent_within(row, n);
+    scale_columns(to + kept.begin, to + kept.end, factor);
+    if (factor == factor) [[likely]] {
+        return;
+    }
+    for (std::size_t c = kept.begin; c < kept.end; c += word_columns) {
+        const std::size_t count = std::min(word_columns, kept.end - c);
+        word_t dropped = ~row.cursor().word(c) & first_bits(count);
+        for (; dropped != 0; dropped &= dropped - 1) {
+            to[c + lowest_bit(dropped)] = T(0);
+        }
+    }
+}
+
 /// The sums of a row's terms, while term<0> of each kept element is written to n columns, 0 where
 /// nothing is kept.
 template <class F, class Row>
@@ -461,6 +478,11 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
         batch y;
         if constexpr (F::keeps_terms) {
             y = terms[i] * wide_facts[1];
+            // What is dropped is 0, and times NaN would be NaN.
+            if (facts[1] != facts[1]) [[unlikely]] {
+                const auto nan = [&](const auto&...) XMASK_INLINE_LAMBDA { return wide_facts[1]; };
+                y = kept(i, zero, nan);
+            }
         } else {
             y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
                 return f.map(wide_facts, x...);
@@ -828,8 +850,7 @@ void finish_row(
     const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to, std::size_t n
 ) {
     if constexpr (F::keeps_terms) {
-        const column_range kept = extent_within(row, n);
-        scale_columns(to + kept.begin, to + kept.end, facts[1]);
+        scale_terms(row, to, n, facts[1]);
     } else {
         write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, 0, n);
     }
@@ -1075,11 +1096,16 @@ public:
     }
 
 private:
-    /// What this reads where it is written by itself: a line before any element of it is written.
+    /// What this reads where it is written by itself: a line before any element of it is written,
+    /// and its mask again where the line holds its terms.
     [[nodiscard]] auto sources_of_rows() const noexcept {
         return detail::call_with(
             [&](const auto&... x) {
-                return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
+                if constexpr (F::keeps_terms) {
+                    return std::tuple(detail::read_anywhere(m_mask), detail::read_in_place(x)...);
+                } else {
+                    return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
+                }
             },
             m_operands
         );
@@ -1183,9 +1209,11 @@ auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X
 /// Gives x what F makes of it, in place.
 template <class F, class X, class M>
 void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, X& x) {
-    with_mask_apart(m, x, [&](const auto& apart) {
-        make_row_mapped(name, f, axis, apart, x).assign_to(x);
-    });
+    // Of a row that holds its terms, the mask is asked again.
+    with_mask_apart(
+        m, x, [&](const auto& apart) { make_row_mapped(name, f, axis, apart, x).assign_to(x); },
+        F::keeps_terms ? overlap::none : overlap::in_place
+    );
 }
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI

@@ -153,7 +153,8 @@ loss sum_of_soft_entropies(
             if constexpr (wants_gradient<G>) {
                 const double scale = weight * result.scale();
                 const double slope = line.sums[1] + 2 * options.z_loss * log_sum;
-                scale_columns(to, to + classes, static_cast<T>(scale * slope / line.sums[0]));
+                const auto factor = static_cast<T>(scale * slope / line.sums[0]);
+                scale_terms(row, to, classes, factor);
                 target.subtract(to, static_cast<T>(scale));
                 result.end();
             }
