@@ -27,12 +27,19 @@
 #include <type_traits>
 #include <utility>
 
-// ==== xmask/core/block.hpp ====
+// ==== xmask/core/lazy.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <iterator>
+
+// ==== xmask/core/shape.hpp ====
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
-#include <utility>
 
 // ==== xmask/core/attributes.hpp ====
 
@@ -63,12 +70,13 @@
 #define XMASK_INLINE_LAMBDA
 #endif
 
-// ==== xmask/core/cursor.hpp ====
+// ==== xmask/core/error.hpp ====
 
-#include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <limits>
+#include <sstream>
+#include <stdexcept>
+#include <string>
 
 // ==== xmask/core/abi.hpp ====
 
@@ -155,6 +163,901 @@
     XMASK_ABI_JOIN(                                                                                \
         XMASK_ABI_ARCH, XMASK_ABI_FMA, XMASK_ABI_BITS, XMASK_ABI_XSIMD, XMASK_ABI_THREADS          \
     )
+
+/// @file
+/// Errors: one place that words them, so that each names the function, the value, where it stands,
+/// what was expected. One place that checks options, too.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// (2, 3) for a shape or any other list of numbers, as Python prints a tuple: (2,) for one number.
+template <class S>
+XMASK_COLD std::string tuple_text(const S& numbers) {
+    std::ostringstream out;
+    out << '(';
+    const char* comma = "";
+    for (const auto& number : numbers) {
+        out << comma << +number;
+        comma = ", ";
+    }
+    out << (numbers.size() == 1 ? ",)" : ")");
+    return out.str();
+}
+
+template <class... Parts>
+XMASK_COLD std::string message(const char* function, const Parts&... parts) {
+    std::ostringstream out;
+    out << "xmask::" << function << ": ";
+    (out << ... << parts);
+    return out.str();
+}
+
+/// Throws std::invalid_argument: the arguments do not fit together.
+template <class... Parts>
+[[noreturn]] XMASK_COLD void throw_invalid(const char* function, const Parts&... parts) {
+    throw std::invalid_argument(message(function, parts...));
+}
+
+/// Throws std::out_of_range: a value lies outside of what was promised.
+template <class... Parts>
+[[noreturn]] XMASK_COLD void throw_out_of_range(const char* function, const Parts&... parts) {
+    throw std::out_of_range(message(function, parts...));
+}
+
+/// The numbers that an option may be. NaN is never one of them.
+struct option_range {
+    double least = -std::numeric_limits<double>::infinity();
+    double most = std::numeric_limits<double>::infinity();
+    bool excludes_least = false;
+    bool excludes_infinity = false;
+
+    static constexpr option_range any_number() noexcept { return {}; }
+
+    static constexpr option_range at_least(double least) noexcept { return {.least = least}; }
+
+    static constexpr option_range above(double least) noexcept {
+        return {.least = least, .excludes_least = true};
+    }
+
+    static constexpr option_range between(double least, double most) noexcept {
+        return {.least = least, .most = most};
+    }
+
+    /// The same numbers without the infinities.
+    [[nodiscard]] constexpr option_range finite() const noexcept {
+        return {least, most, excludes_least, true};
+    }
+
+    [[nodiscard]] constexpr bool contains(double value) const noexcept {
+        constexpr double largest = std::numeric_limits<double>::max();
+        return (excludes_least ? value > least : value >= least) && value <= most &&
+               (!excludes_infinity || (value >= -largest && value <= largest));
+    }
+
+    [[nodiscard]] XMASK_COLD std::string text() const {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        const char* number = excludes_infinity ? "a finite number" : "a number";
+        std::ostringstream out;
+        if (excludes_least) {
+            out << number << " above " << least;
+            if (most != infinity) {
+                out << ", at most " << most;
+            }
+        } else if (most != infinity) {
+            out << least << " to " << most;
+        } else if (least != -infinity) {
+            out << (excludes_infinity ? "a finite number, " : "") << least << " or more";
+        } else {
+            out << number;
+        }
+        return out.str();
+    }
+};
+
+/// Throws std::invalid_argument unless an option's value is in range; all operations check their
+/// options here. `otherwise` ends the sentence with what else the caller lets pass: ", or -1 for
+/// none".
+inline void require_option(
+    const char* function, const char* option, double value, const option_range& range,
+    const char* otherwise = ""
+) {
+    if (!range.contains(value)) [[unlikely]] {
+        throw_invalid(function, option, " is ", value, "; expected ", range.text(), otherwise);
+    }
+}
+
+/// The same for each of a list of values, in order; the error names the place.
+template <class Values>
+void require_each_option(
+    const char* function, const char* option, const Values& values, const option_range& range
+) {
+    std::size_t place = 0;
+    for (const auto& value : values) {
+        if (!range.contains(static_cast<double>(value))) [[unlikely]] {
+            throw_invalid(
+                function, option, '[', place, "] is ", value, "; expected ", range.text()
+            );
+        }
+        ++place;
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/core/xtensor.hpp ====
+
+/// @file
+/// The only file that names xtensor's headers: they moved into folders in xtensor 0.26.
+
+#if __has_include(<xtensor/core/xtensor_config.hpp>)
+#include <xtensor/core/xtensor_config.hpp>
+#else
+#include <xtensor/xtensor_config.hpp>
+#endif
+
+#if XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 25
+#error "xmask needs xtensor 0.25 or later."
+#include <xmask_ends_here>
+#endif
+
+#if __has_include(<xtensor/containers/xarray.hpp>)
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/containers/xtensor.hpp>
+#include <xtensor/core/xeval.hpp>
+#include <xtensor/core/xfunction.hpp>
+#include <xtensor/core/xmath.hpp>
+#include <xtensor/core/xnoalias.hpp>
+#else
+#include <xtensor/xarray.hpp>
+#include <xtensor/xeval.hpp>
+#include <xtensor/xfunction.hpp>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xnoalias.hpp>
+#include <xtensor/xtensor.hpp>
+#endif
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+namespace xmask::inline XMASK_ABI {
+/// Any xtensor expression: a container, a view, a lazy function, a mask.
+template <class E>
+concept expression = xt::is_xexpression<std::decay_t<E>>::value;
+
+/// The type of an expression's elements.
+template <class E>
+using value_type_t = typename std::decay_t<E>::value_type;
+
+namespace detail {
+/// How an expression is kept inside a lazy one: an lvalue by reference, an rvalue moved in.
+template <class E>
+using closure_t = xt::const_xclosure_t<E>;
+
+/// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An
+/// adapted std::vector<bool>, whose elements are bits, is none.
+template <class E>
+concept has_memory =
+    xt::has_data_interface<std::decay_t<E>>::value && xt::has_strides<std::decay_t<E>>::value &&
+    requires(const std::decay_t<E>& e) {
+        requires std::is_pointer_v<std::decay_t<decltype(e.data())>>;
+        requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
+        e.data_offset();
+    };
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// Shapes as rows: the last axis is the row, the leading axes number the rows in row-major order.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A shape of any rank; up to four axes it needs no memory of its own.
+using any_shape = xt::dynamic_shape<std::size_t>;
+
+/// The most axes a tensor may have, more than anybody stacks.
+inline constexpr std::size_t max_rank = 16;
+
+inline void require_rank(const char* function, std::size_t rank) {
+    if (rank > max_rank) [[unlikely]] {
+        throw_invalid(
+            function, "a tensor of ", rank, " axes; at most ", max_rank, " are supported"
+        );
+    }
+}
+
+/// Whether a shape's elements can be numbered: their number fits into a std::ptrdiff_t.
+template <class S>
+constexpr bool countable(const S& shape) noexcept {
+    std::ptrdiff_t elements = 1;
+    bool overflows = false;
+    for (const auto extent : shape) {
+        if (extent == 0) {
+            return true;
+        }
+        overflows |= __builtin_mul_overflow(elements, static_cast<std::size_t>(extent), &elements);
+    }
+    return !overflows;
+}
+
+/// Throws std::invalid_argument for a shape of too many axes or elements.
+template <class S>
+void require_countable(const char* function, const S& shape) {
+    require_rank(function, shape.size());
+    if (!countable(shape)) [[unlikely]] {
+        throw_invalid(function, "shape ", tuple_text(shape), " has more than 2^63 - 1 elements");
+    }
+}
+
+/// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
+template <class S>
+constexpr std::size_t columns_of(const S& shape) noexcept {
+    return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
+}
+
+/// Number of rows: the product of the leading axes.
+template <class S>
+constexpr std::size_t rows_of(const S& shape) noexcept {
+    std::size_t rows = 1;
+    for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
+        rows *= static_cast<std::size_t>(shape[axis]);
+    }
+    return rows;
+}
+
+template <class S, class T>
+constexpr bool equal_shapes(const S& a, const T& b) noexcept {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](auto m, auto n) {
+               return static_cast<std::size_t>(m) == static_cast<std::size_t>(n);
+           });
+}
+
+/// Whether `from` stretches to `to` by NumPy's rules without enlarging it.
+template <class S, class T>
+constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
+    if (from.size() > to.size()) {
+        return false;
+    }
+    const std::size_t shift = to.size() - from.size();
+    for (std::size_t axis = 0; axis < from.size(); ++axis) {
+        const auto extent = static_cast<std::size_t>(from[axis]);
+        if (extent != 1 && extent != static_cast<std::size_t>(to[axis + shift])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Throws std::invalid_argument unless a mask (or weights) of shape `from` fits into an operand of
+/// shape `to`.
+template <class S, class T>
+void require_broadcast(const char* function, const char* what, const S& from, const T& to) {
+    require_rank(function, to.size());
+    if (!broadcasts_to(from, to)) [[unlikely]] {
+        throw_invalid(
+            function, what, " of shape ", tuple_text(from),
+            " does not broadcast into the operand of shape ", tuple_text(to),
+            "; align the last axes, and give each axis the operand's extent or 1"
+        );
+    }
+}
+
+template <class S, class T>
+void require_same_shape(
+    const char* function, const char* a_name, const S& a, const char* b_name, const T& b
+) {
+    if (!equal_shapes(a, b)) [[unlikely]] {
+        throw_invalid(
+            function, a_name, " has shape ", tuple_text(a), " and ", b_name, " has shape ",
+            tuple_text(b), "; they must be equal"
+        );
+    }
+}
+
+/// A shape type with one more axis; the rank stays known at compile time where it was.
+template <class S>
+struct one_more_axis {
+    using type = any_shape;
+};
+
+template <class T, std::size_t N>
+struct one_more_axis<std::array<T, N>> {
+    using type = std::array<std::size_t, N + 1>;
+};
+
+template <std::size_t... N>
+struct one_more_axis<xt::fixed_shape<N...>> {
+    using type = std::array<std::size_t, sizeof...(N) + 1>;
+};
+
+/// `shape` with `n` appended as its last axis.
+template <class S>
+auto append_axis(const S& shape, std::size_t n) {
+    auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
+    std::copy(shape.begin(), shape.end(), result.begin());
+    result[shape.size()] = n;
+    return result;
+}
+
+/// An extent as a builder takes it. Throws std::invalid_argument for one below 0.
+template <class I>
+std::size_t to_extent(const char* function, I extent, std::size_t axis) {
+    if constexpr (std::is_signed_v<I>) {
+        if (extent < 0) [[unlikely]] {
+            throw_invalid(function, "extent ", +extent, " of axis ", axis, "; expected 0 or more");
+        }
+    }
+    return static_cast<std::size_t>(extent);
+}
+
+/// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
+template <class S>
+auto to_shape(const char* function, const S& shape) {
+    if constexpr (std::is_integral_v<S>) {
+        return to_shape(function, std::array<S, 1>{shape});
+    } else {
+        auto copy = [&] {
+            if constexpr (requires { std::tuple_size<S>::value; }) {
+                return std::array<std::size_t, std::tuple_size<S>::value>{};
+            } else {
+                return any_shape(shape.size());
+            }
+        }();
+        std::transform(
+            shape.begin(), shape.end(), copy.begin(),
+            [&, axis = std::size_t(0)](auto extent) mutable {
+                return to_extent(function, extent, axis++);
+            }
+        );
+        require_countable(function, copy);
+        return copy;
+    }
+}
+
+/// Maps a row's number to the sum of index * stride over the leading axes of a shape.
+///
+/// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast
+/// one and most views cost one multiplication a row; any other layout costs a division an axis.
+class row_offsets {
+public:
+    row_offsets() noexcept { m_axes[0].stride = 0; }
+
+    /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1
+    /// and missing axes are broadcast.
+    template <class S, class F, class D>
+    row_offsets(const S& shape, const F& from, const D& strides) : row_offsets() {
+        require_rank("shape", shape.size());
+        for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
+            const auto extent = static_cast<std::size_t>(shape[axis]);
+            if (extent == 1) {
+                continue;
+            }
+            const std::size_t missing = shape.size() - from.size();
+            const bool broadcast = axis < missing || from[axis - missing] == 1;
+            push(extent, broadcast ? 0 : static_cast<std::ptrdiff_t>(strides[axis - missing]));
+        }
+    }
+
+    /// The first `axes` axes of a table, nothing broadcast.
+    template <class S, class D>
+    row_offsets(const S& shape, const D& strides, std::size_t axes) : row_offsets() {
+        require_rank("shape", axes);
+        for (std::size_t axis = 0; axis < axes; ++axis) {
+            if (shape[axis] != 1) {
+                push(
+                    static_cast<std::size_t>(shape[axis]),
+                    static_cast<std::ptrdiff_t>(strides[axis])
+                );
+            }
+        }
+    }
+
+    /// Copies only the axes there are: rows of operands are handed on several times before a call's
+    /// first load.
+    XMASK_INLINE row_offsets(const row_offsets& other) noexcept { *this = other; }
+
+    XMASK_INLINE row_offsets& operator=(const row_offsets& other) noexcept {
+        m_count = other.m_count;
+        m_axes[0] = other.m_axes[0];
+        for (std::size_t axis = 1; axis < m_count; ++axis) {
+            m_axes[axis] = other.m_axes[axis];
+        }
+        return *this;
+    }
+
+    XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept {
+        if (m_count > 1) [[unlikely]] {
+            return divide(row);
+        }
+        return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+    }
+
+    /// Whether rows lie `stride` apart, or there is but one.
+    [[nodiscard]] bool uniform(std::size_t stride) const noexcept {
+        return m_count == 0 ||
+               (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
+    }
+
+private:
+    struct merged_axis {
+        std::size_t extent;
+        std::ptrdiff_t stride;
+    };
+
+    [[nodiscard, gnu::noinline]] std::ptrdiff_t divide(std::size_t row) const noexcept {
+        std::ptrdiff_t offset = 0;
+        for (std::size_t axis = m_count; axis > 1; --axis) {
+            const auto& [extent, stride] = m_axes[axis - 1];
+            const std::size_t next = row / extent;
+            offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
+            row = next;
+        }
+        return offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
+    }
+
+    void push(std::size_t extent, std::ptrdiff_t stride) {
+        if (m_count != 0 &&
+            m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride) {
+            m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
+            return;
+        }
+        m_axes[m_count++] = {extent, stride};
+    }
+
+    // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
+    std::array<merged_axis, max_rank> m_axes;
+    std::size_t m_count = 0;
+};
+
+/// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
+template <class S, class F>
+row_offsets row_numbers(const S& shape, const F& from) {
+    require_rank("shape", from.size());
+    std::array<std::ptrdiff_t, max_rank> strides;
+    std::ptrdiff_t stride = 1;
+    for (std::size_t axis = from.size(); axis-- > 0;) {
+        strides[axis] = axis + 1 == from.size() ? 0 : stride;
+        stride *= axis + 1 == from.size() ? 1 : static_cast<std::ptrdiff_t>(from[axis]);
+    }
+    return row_offsets(shape, from, strides);
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// What makes a mask, and a tensor with a mask applied, an ordinary lazy xtensor expression.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Iterates over an expression by the flat index of row-major order.
+template <class E>
+class flat_iterator {
+public:
+    using value_type = typename E::value_type;
+    using reference = typename E::const_reference;
+    using pointer = const value_type*;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::random_access_iterator_tag;
+
+    flat_iterator() = default;
+
+    flat_iterator(const E* expression, std::size_t index) noexcept
+        : m_expression(expression), m_index(static_cast<difference_type>(index)) {}
+
+    reference operator*() const {
+        return m_expression->data_element(static_cast<std::size_t>(m_index));
+    }
+
+    reference operator[](difference_type n) const { return *(*this + n); }
+
+    flat_iterator& operator++() {
+        ++m_index;
+        return *this;
+    }
+
+    flat_iterator operator++(int) {
+        auto before = *this;
+        ++m_index;
+        return before;
+    }
+
+    flat_iterator& operator--() {
+        --m_index;
+        return *this;
+    }
+
+    flat_iterator operator--(int) {
+        auto before = *this;
+        --m_index;
+        return before;
+    }
+
+    flat_iterator& operator+=(difference_type n) {
+        m_index += n;
+        return *this;
+    }
+
+    flat_iterator& operator-=(difference_type n) {
+        m_index -= n;
+        return *this;
+    }
+
+    friend flat_iterator operator+(flat_iterator it, difference_type n) { return it += n; }
+
+    friend flat_iterator operator+(difference_type n, flat_iterator it) { return it += n; }
+
+    friend flat_iterator operator-(flat_iterator it, difference_type n) { return it -= n; }
+
+    friend difference_type operator-(const flat_iterator& a, const flat_iterator& b) {
+        return a.m_index - b.m_index;
+    }
+
+    friend bool operator==(const flat_iterator& a, const flat_iterator& b) {
+        return a.m_index == b.m_index;
+    }
+
+    friend auto operator<=>(const flat_iterator& a, const flat_iterator& b) {
+        return a.m_index <=> b.m_index;
+    }
+
+private:
+    const E* m_expression = nullptr;
+    difference_type m_index = 0;
+};
+
+/// Walks an expression element by element in any order, as xtensor's general assignment does.
+template <class E>
+class flat_stepper {
+public:
+    using value_type = typename E::value_type;
+    using reference = value_type;
+    using pointer = const value_type*;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using shape_type = typename E::shape_type;
+
+    flat_stepper() = default;
+
+    flat_stepper(const E* expression, size_type offset)
+        : m_expression(expression), m_offset(offset), m_strides(expression->dimension()) {
+        difference_type stride = 1;
+        for (size_type axis = m_strides.size(); axis-- > 0;) {
+            const auto extent = static_cast<difference_type>(expression->shape()[axis]);
+            m_strides[axis] = extent == 1 ? 0 : stride;
+            stride *= extent;
+        }
+    }
+
+    reference operator*() const {
+        return m_expression->data_element(static_cast<size_type>(m_flat));
+    }
+
+    void step(size_type axis, size_type n = 1) {
+        if (axis >= m_offset) {
+            m_flat += m_strides[axis - m_offset] * static_cast<difference_type>(n);
+        }
+    }
+
+    void step_back(size_type axis, size_type n = 1) {
+        if (axis >= m_offset) {
+            m_flat -= m_strides[axis - m_offset] * static_cast<difference_type>(n);
+        }
+    }
+
+    void reset(size_type axis) {
+        if (axis >= m_offset) {
+            m_flat -= m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+        }
+    }
+
+    void reset_back(size_type axis) {
+        if (axis >= m_offset) {
+            m_flat += m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
+        }
+    }
+
+    void to_begin() { m_flat = 0; }
+
+    void to_end(xt::layout_type l) {
+        m_flat = 0;
+        for (size_type axis = 0; axis < m_strides.size(); ++axis) {
+            m_flat += m_strides[axis] * (extent(axis) - 1);
+        }
+        // One step past the last element, along the axis that is walked fastest; it may be one of
+        // those before the expression's own.
+        if (m_strides.size() != 0 && l == xt::layout_type::row_major) {
+            m_flat += m_strides.back();
+        } else if (m_strides.size() != 0 && m_offset == 0) {
+            m_flat += m_strides.front();
+        }
+    }
+
+private:
+    difference_type extent(size_type axis) const {
+        return static_cast<difference_type>(m_expression->shape()[axis]);
+    }
+
+    const E* m_expression = nullptr;
+    size_type m_offset = 0;
+    xt::svector<difference_type, 4> m_strides;
+    difference_type m_flat = 0;
+};
+
+/// Marks the lazy expressions of this library.
+struct lazy_base {};
+
+/// Base of every lazy expression of the library. D supplies shape(), element(first, last),
+/// data_element(i), stepper_begin, stepper_end; this adds what xtensor asks of an expression
+/// besides.
+template <class D, class Value>
+class lazy : public lazy_base,
+             public xt::xexpression<D>,
+             public xt::xconst_iterable<D>,
+             public xt::xconst_accessible<D> {
+    using accessible_base = xt::xconst_accessible<D>;
+    using iterable_base = xt::xconst_iterable<D>;
+
+public:
+    using expression_tag = xt::xtensor_expression_tag;
+    using value_type = Value;
+    using reference = Value;
+    using const_reference = Value;
+    using pointer = const Value*;
+    using const_pointer = const Value*;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using bool_load_type = xt::bool_load_type<Value>;
+    using inner_shape_type = typename iterable_base::inner_shape_type;
+    using shape_type = inner_shape_type;
+    using stepper = typename iterable_base::stepper;
+    using const_stepper = typename iterable_base::const_stepper;
+    using linear_iterator = flat_iterator<D>;
+    using const_linear_iterator = flat_iterator<D>;
+
+    static constexpr xt::layout_type static_layout = xt::layout_type::dynamic;
+    static constexpr bool contiguous_layout = false;
+
+    using accessible_base::shape;
+
+    [[nodiscard]] xt::layout_type layout() const noexcept { return xt::layout_type::row_major; }
+
+    [[nodiscard]] bool is_contiguous() const noexcept { return true; }
+
+    /// The element at these indices; missing leading ones count as 0, surplus leading ones are
+    /// ignored.
+    template <class... Index>
+    value_type operator()(Index... index) const {
+        const std::array<std::size_t, sizeof...(Index)> all{static_cast<std::size_t>(index)...};
+        return self().element(all.begin(), all.end());
+    }
+
+    template <class... Index>
+    value_type unchecked(Index... index) const {
+        return (*this)(index...);
+    }
+
+    /// The element at a flat row-major position.
+    value_type flat(std::size_t i) const { return self().data_element(i); }
+
+    template <class S>
+    bool broadcast_shape(S& to, bool /*reuse_cache*/ = false) const {
+        return xt::broadcast_shape(self().shape(), to);
+    }
+
+    /// Never: what holds a mask is assigned row by row (assign.hpp).
+    template <class S>
+    constexpr bool has_linear_assign(const S& /*strides*/) const noexcept {
+        return false;
+    }
+
+    [[nodiscard]] linear_iterator linear_begin() const noexcept { return {&self(), 0}; }
+
+    [[nodiscard]] linear_iterator linear_end() const noexcept { return {&self(), self().size()}; }
+
+    [[nodiscard]] linear_iterator linear_cbegin() const noexcept { return linear_begin(); }
+
+    [[nodiscard]] linear_iterator linear_cend() const noexcept { return linear_end(); }
+
+private:
+    const D& self() const noexcept { return static_cast<const D&>(*this); }
+};
+
+/// Calls visit(index) with the multi-index of a flat row-major position.
+template <class S, class F>
+decltype(auto) at_flat_index(const S& shape, std::size_t i, F&& visit) {
+    xt::svector<std::size_t, 8> index(shape.size());
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+        const auto extent = static_cast<std::size_t>(shape[axis]);
+        index[axis] = i % extent;
+        i /= extent;
+    }
+    return visit(index);
+}
+
+/// The flat row-major position of a multi-index; as xtensor does, missing leading indices count as
+/// 0, surplus leading ones are ignored, and an axis of extent 1 stands for any index.
+template <class S, class It>
+std::size_t flat_index(const S& shape, It first, It last) {
+    auto given = static_cast<std::size_t>(last - first);
+    for (; given > shape.size(); --given) {
+        ++first;
+    }
+    std::size_t i = 0;
+    for (std::size_t axis = shape.size() - given; axis < shape.size(); ++axis, ++first) {
+        const auto extent = static_cast<std::size_t>(shape[axis]);
+        i = i * extent + (extent == 1 ? 0 : static_cast<std::size_t>(*first));
+    }
+    return i;
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/core/mask.hpp ====
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/assign.hpp ====
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/overlap.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/distinct.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// Several results of one call, which must not share memory.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Memory from one address up to another.
+struct byte_range {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+
+    [[nodiscard]] bool overlaps(const byte_range& other) const noexcept {
+        return begin < other.end && other.begin < end;
+    }
+};
+
+template <class T>
+byte_range bytes_of(const T* first, std::size_t count) noexcept {
+    const auto begin = reinterpret_cast<std::uintptr_t>(first);
+    return {begin, begin + count * sizeof(T)};
+}
+
+/// The least range that holds all elements.
+template <has_memory E>
+byte_range hull_of(const E& e) {
+    if (e.size() == 0) {
+        return {};
+    }
+    const auto* least = e.data() + e.data_offset();
+    const auto* most = least;
+    for (std::size_t axis = 0; axis < e.dimension(); ++axis) {
+        const auto length = static_cast<std::ptrdiff_t>(e.strides()[axis]) *
+                            (static_cast<std::ptrdiff_t>(e.shape()[axis]) - 1);
+        (length < 0 ? least : most) += length;
+    }
+    return {bytes_of(least, 1).begin, bytes_of(most, 1).end};
+}
+
+/// The ranges that the elements fill: rows where these are contiguous, else single elements. None
+/// where elements have no address.
+template <class E>
+std::vector<byte_range> ranges_of(const E& e) {
+    std::vector<byte_range> ranges;
+    if (e.size() == 0) {
+        return ranges;
+    }
+    if constexpr (has_memory<E>) {
+        const auto& shape = e.shape();
+        const std::size_t n = columns_of(shape);
+        const bool contiguous = n == 1 || e.strides()[shape.size() - 1] == 1;
+        const std::ptrdiff_t stride =
+            n == 1 ? 1 : static_cast<std::ptrdiff_t>(e.strides()[shape.size() - 1]);
+        const row_offsets offsets(shape, shape, e.strides());
+        for (std::size_t r = 0; r < rows_of(shape); ++r) {
+            const auto* row = e.data() + e.data_offset() + offsets(r);
+            for (std::size_t c = 0; c < (contiguous ? 1 : n); ++c) {
+                ranges.push_back(
+                    bytes_of(row + static_cast<std::ptrdiff_t>(c) * stride, contiguous ? n : 1)
+                );
+            }
+        }
+    } else if constexpr (std::is_lvalue_reference_v<decltype(*e.begin())>) {
+        for (const auto& element : e) {
+            ranges.push_back(bytes_of(std::addressof(element), 1));
+        }
+    }
+    return ranges;
+}
+
+/// Whether some memory is an element of both. Views that lie between each other, as the columns of
+/// one tensor, have none in common.
+template <class A, class B>
+bool share_elements(const A& a, const B& b) {
+    if constexpr (has_memory<A> && has_memory<B>) {
+        if (!hull_of(a).overlaps(hull_of(b))) {
+            return false;
+        }
+    }
+    auto ranges = ranges_of(a);
+    std::ranges::sort(ranges, {}, &byte_range::begin);
+    // Ranges of one expression do not overlap: the last that begins before the end of another is
+    // the only one that can reach into it.
+    return std::ranges::any_of(ranges_of(b), [&](const byte_range& range) {
+        const auto after = std::ranges::lower_bound(ranges, range.end, {}, &byte_range::begin);
+        return after != ranges.begin() && std::prev(after)->overlaps(range);
+    });
+}
+
+/// Throws std::invalid_argument where two results share memory: one would overwrite the other.
+template <class A, class B>
+void require_distinct(
+    const char* function, const char* a_name, const A& a, const char* b_name, const B& b
+) {
+    const bool same =
+        static_cast<const void*>(std::addressof(a)) == static_cast<const void*>(std::addressof(b));
+    if (same || share_elements(a, b)) [[unlikely]] {
+        throw_invalid(
+            function, a_name, " and ", b_name,
+            " are written to the same memory; expected one tensor ", "for each"
+        );
+    }
+}
+
+/// The same of three.
+template <class A, class B, class C>
+void require_distinct(
+    const char* function, const char* a_name, const A& a, const char* b_name, const B& b,
+    const char* c_name, const C& c
+) {
+    require_distinct(function, a_name, a, b_name, b);
+    require_distinct(function, a_name, a, c_name, c);
+    require_distinct(function, b_name, b, c_name, c);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/core/row.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/block.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 
 // ==== xmask/core/simd.hpp ====
 
@@ -1329,137 +2232,32 @@ XMASK_INLINE word_t match_slots(
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// What a mask answers about one row.
-
-namespace xmask::inline XMASK_ABI {
-/// What a mask answers about one row. `word(c)` is for any c below the row's length, a multiple of
-/// 64 or not; its bits past the row's end are 0. No column outside of `extent()` is kept.
+/// Blocks: at most 64 elements of an operand at the same columns.
 ///
-/// A cursor may also have `bool kept(std::size_t c) const` for one column alone, where a word would
-/// be costly, and `column_range solid() const`, a range in which every column is kept, so that
-/// nobody asks for its words. One that knows more than one such range, or gaps between them, has
-/// `column_stretch stretch(std::size_t c) const`. One that decides registers of elements may have
-/// `lane_mask<T> lanes<T>(std::size_t c) const`, the decisions for a register of T from column c
-/// on, and `bool has_lanes() const`, whether it gives them for this row.
-template <class C>
-concept row_cursor = requires(const C& cursor, std::size_t c) {
-    { cursor.word(c) } -> std::same_as<word_t>;
-    { cursor.extent() } -> std::same_as<column_range>;
-};
-
-/// What the columns from some c up to `end` have in common: all are kept, or all are dropped, or
-/// only their words tell. `end` is larger than c, and may lie past the row.
-struct column_stretch {
-    enum class kind : unsigned char { dropped, kept, unknown };
-
-    std::size_t end;
-    kind what;
-
-    friend constexpr bool operator==(const column_stretch&, const column_stretch&) = default;
-};
-
-namespace detail {
-/// One column of a row, by the cheapest way the cursor has.
-template <row_cursor C>
-bool kept(const C& cursor, std::size_t c) {
-    if constexpr (requires {
-                      { cursor.kept(c) } -> std::same_as<bool>;
-                  }) {
-        return cursor.kept(c);
-    } else {
-        return (cursor.word(c) & 1) != 0;
-    }
-}
-
-/// Columns of which the cursor knows that all are kept; none where it does not say.
-template <row_cursor C>
-XMASK_INLINE column_range solid(const C& cursor) {
-    if constexpr (requires {
-                      { cursor.solid() } -> std::same_as<column_range>;
-                  }) {
-        return cursor.solid();
-    } else {
-        return {};
-    }
-}
-
-/// Whether a cursor may give its decisions for registers of T, and so spares them the way through a
-/// word.
-template <class C, class T>
-concept lane_cursor = detail::has_lanes<T> && requires(const C& cursor, std::size_t c) {
-    { cursor.template lanes<T>(c) } -> std::same_as<lane_mask<T>>;
-    { cursor.has_lanes() } -> std::same_as<bool>;
-};
-
-/// No column is as far.
-inline constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
-
-/// What extent() and solid() say of the columns from c on.
-[[nodiscard]] constexpr column_stretch stretch_of(
-    column_range extent, column_range solid, std::size_t c
-) noexcept {
-    using kind = column_stretch::kind;
-    if (extent.size() == 0 || c >= extent.end) {
-        return {no_end, kind::dropped};
-    }
-    if (c < extent.begin) {
-        return {extent.begin, kind::dropped};
-    }
-    if (c >= solid.begin && c < solid.end) {
-        return {solid.end, kind::kept};
-    }
-    return {
-        c < solid.begin && solid.size() != 0 ? std::min(extent.end, solid.begin) : extent.end,
-        kind::unknown
-    };
-}
-
-/// What the cursor knows, without looking at words, of the columns from c on.
-template <row_cursor C>
-XMASK_INLINE column_stretch stretch(const C& cursor, std::size_t c) {
-    if constexpr (requires {
-                      { cursor.stretch(c) } -> std::same_as<column_stretch>;
-                  }) {
-        return cursor.stretch(c);
-    } else {
-        return stretch_of(cursor.extent(), solid(cursor), c);
-    }
-}
-
-/// Calls words(c, count, bits) for the columns of a row of which only words tell, at most 64 at a
-/// time, and whole(range) for those that are known to be kept; in order, until one says true.
-/// Whether one did.
-template <row_cursor C, class F, class G>
-bool walk_stretches(const C& cursor, std::size_t n, F&& words, G&& whole) {
-    for (std::size_t c = 0; c < n;) {
-        const column_stretch next = stretch(cursor, c);
-        const std::size_t end = std::min(next.end, n);
-        if (next.what == column_stretch::kind::kept) {
-            if (whole(column_range{c, end})) {
-                return true;
-            }
-        } else if (next.what == column_stretch::kind::unknown) {
-            for (; c < end; c += word_columns) {
-                const std::size_t count = std::min(word_columns, end - c);
-                if (words(c, count, cursor.word(c) & first_bits(count))) {
-                    return true;
-                }
-            }
-        }
-        c = end;
-    }
-    return false;
-}
-} // namespace detail
-} // namespace xmask::inline XMASK_ABI
-
-/// @file
-/// The walk over one block of at most 64 columns, register by register.
+/// A block has a value_type, single elements `at(k)`, and, where `in_registers` is true, registers
+/// `load(k)` of all lanes and `load_first(k, count)` of the first few. It is small enough to stay
+/// in registers itself.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A count of 64 columns, known at compile time: such a block becomes a straight line of
-/// instructions.
+/// The size of a block of 64 columns, known at compile time: its loops become straight lines.
 using whole_word = std::integral_constant<std::size_t, word_columns>;
+
+/// f of what a tuple holds. It takes one call where std::apply takes four, which count in builds
+/// without optimization and in the time to compile.
+template <class F, class Tuple>
+XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
+    constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
+    if constexpr (size == 1) {
+        return f(std::get<0>(tuple));
+    } else if constexpr (size == 2) {
+        return f(std::get<0>(tuple), std::get<1>(tuple));
+    } else {
+        return [&]<std::size_t... I>(std::index_sequence<I...>)
+                   XMASK_INLINE_LAMBDA -> decltype(auto) {
+                       return f(std::get<I>(tuple)...);
+                   }(std::make_index_sequence<size>());
+    }
+}
 
 /// Calls f(offset, full) for each register of a block of `count` columns; the last one may be
 /// partial.
@@ -1481,7 +2279,7 @@ XMASK_INLINE void for_each_register(Count count, F&& f) {
     }
 }
 
-/// A register of a block from column k on; a partial one holds `count` elements.
+/// A register of a block from element k on; a partial one holds `count` elements.
 template <bool Full, class Block>
 XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t count) {
     if constexpr (Full) {
@@ -1491,958 +2289,160 @@ XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t c
     }
 }
 
-/// Calls f(c, count) for each block of the columns [c, stop) of a row of operands, prepared; count
-/// is whole_word for all but the last.
-template <class Row, class F>
-XMASK_INLINE void for_each_block(Row& row, std::size_t c, std::size_t stop, F&& f) {
-    while (c < stop) {
-        const std::size_t end = row.prepare(c, stop);
-        for (; c + word_columns <= end; c += word_columns) {
-            f(c, whole_word());
-        }
-        if (c < end) {
-            f(c, end - c);
-            c = end;
-        }
-    }
-}
-
-/// Calls f(c, count, bits) for each block of a row's columns [c, stop); the row has cursor() and
-/// prepare().
-template <class Row, class F>
-XMASK_INLINE void walk_blocks(Row& row, std::size_t c, std::size_t stop, F&& f) {
-    const auto& cursor = row.cursor();
-    const column_range solid = detail::solid(cursor);
-    while (c < stop) {
-        const std::size_t end = row.prepare(c, stop);
-        const std::size_t solid_end = std::min(solid.end, end);
-        while (c + word_columns <= end) {
-            if (c >= solid.begin) {
-                for (; c + word_columns <= solid_end; c += word_columns) {
-                    f(c, whole_word(), ~word_t(0));
-                }
-            }
-            if (c + word_columns <= end) {
-                f(c, whole_word(), cursor.word(c));
-                c += word_columns;
-            }
-        }
-        if (c < end) {
-            f(c, end - c, cursor.word(c) & first_bits(end - c));
-            c = end;
-        }
-    }
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/core/lazy.hpp ====
-
-#include <array>
-#include <cstddef>
-#include <iterator>
-
-// ==== xmask/core/shape.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <tuple>
-#include <type_traits>
-
-// ==== xmask/core/error.hpp ====
-
-#include <cstddef>
-#include <limits>
-#include <sstream>
-#include <stdexcept>
-#include <string>
-
-/// @file
-/// Errors: one place that words them, so that each names the function, the value, where it stands,
-/// what was expected. One place that checks options, too.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// (2, 3) for a shape or any other list of numbers, as Python prints a tuple: (2,) for one number.
-template <class S>
-XMASK_COLD std::string tuple_text(const S& numbers) {
-    std::ostringstream out;
-    out << '(';
-    const char* comma = "";
-    for (const auto& number : numbers) {
-        out << comma << +number;
-        comma = ", ";
-    }
-    out << (numbers.size() == 1 ? ",)" : ")");
-    return out.str();
-}
-
-template <class... Parts>
-XMASK_COLD std::string message(const char* function, const Parts&... parts) {
-    std::ostringstream out;
-    out << "xmask::" << function << ": ";
-    (out << ... << parts);
-    return out.str();
-}
-
-/// Throws std::invalid_argument: the arguments do not fit together.
-template <class... Parts>
-[[noreturn]] XMASK_COLD void throw_invalid(const char* function, const Parts&... parts) {
-    throw std::invalid_argument(message(function, parts...));
-}
-
-/// Throws std::out_of_range: a value lies outside of what was promised.
-template <class... Parts>
-[[noreturn]] XMASK_COLD void throw_out_of_range(const char* function, const Parts&... parts) {
-    throw std::out_of_range(message(function, parts...));
-}
-
-/// The numbers that an option may be. NaN is never one of them.
-struct option_range {
-    double least = -std::numeric_limits<double>::infinity();
-    double most = std::numeric_limits<double>::infinity();
-    bool excludes_least = false;
-    bool excludes_infinity = false;
-
-    static constexpr option_range any_number() noexcept { return {}; }
-
-    static constexpr option_range at_least(double least) noexcept { return {.least = least}; }
-
-    static constexpr option_range above(double least) noexcept {
-        return {.least = least, .excludes_least = true};
-    }
-
-    static constexpr option_range between(double least, double most) noexcept {
-        return {.least = least, .most = most};
-    }
-
-    /// The same numbers without the infinities.
-    [[nodiscard]] constexpr option_range finite() const noexcept {
-        return {least, most, excludes_least, true};
-    }
-
-    [[nodiscard]] constexpr bool contains(double value) const noexcept {
-        constexpr double largest = std::numeric_limits<double>::max();
-        return (excludes_least ? value > least : value >= least) && value <= most &&
-               (!excludes_infinity || (value >= -largest && value <= largest));
-    }
-
-    [[nodiscard]] XMASK_COLD std::string text() const {
-        constexpr double infinity = std::numeric_limits<double>::infinity();
-        const char* number = excludes_infinity ? "a finite number" : "a number";
-        std::ostringstream out;
-        if (excludes_least) {
-            out << number << " above " << least;
-            if (most != infinity) {
-                out << ", at most " << most;
-            }
-        } else if (most != infinity) {
-            out << least << " to " << most;
-        } else if (least != -infinity) {
-            out << (excludes_infinity ? "a finite number, " : "") << least << " or more";
-        } else {
-            out << number;
-        }
-        return out.str();
-    }
-};
-
-/// Throws std::invalid_argument unless an option's value is in range; all operations check their
-/// options here. `otherwise` ends the sentence with what else the caller lets pass: ", or -1 for
-/// none".
-inline void require_option(
-    const char* function, const char* option, double value, const option_range& range,
-    const char* otherwise = ""
-) {
-    if (!range.contains(value)) [[unlikely]] {
-        throw_invalid(function, option, " is ", value, "; expected ", range.text(), otherwise);
-    }
-}
-
-/// The same for each of a list of values, in order; the error names the place.
-template <class Values>
-void require_each_option(
-    const char* function, const char* option, const Values& values, const option_range& range
-) {
-    std::size_t place = 0;
-    for (const auto& value : values) {
-        if (!range.contains(static_cast<double>(value))) [[unlikely]] {
-            throw_invalid(
-                function, option, '[', place, "] is ", value, "; expected ", range.text()
-            );
-        }
-        ++place;
-    }
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/core/xtensor.hpp ====
-
-/// @file
-/// The only file that names xtensor's headers: they moved into folders in xtensor 0.26.
-
-#if __has_include(<xtensor/core/xtensor_config.hpp>)
-#include <xtensor/core/xtensor_config.hpp>
-#else
-#include <xtensor/xtensor_config.hpp>
-#endif
-
-#if XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 25
-#error "xmask needs xtensor 0.25 or later."
-#include <xmask_ends_here>
-#endif
-
-#if __has_include(<xtensor/containers/xarray.hpp>)
-#include <xtensor/containers/xarray.hpp>
-#include <xtensor/containers/xtensor.hpp>
-#include <xtensor/core/xeval.hpp>
-#include <xtensor/core/xfunction.hpp>
-#include <xtensor/core/xmath.hpp>
-#include <xtensor/core/xnoalias.hpp>
-#else
-#include <xtensor/xarray.hpp>
-#include <xtensor/xeval.hpp>
-#include <xtensor/xfunction.hpp>
-#include <xtensor/xmath.hpp>
-#include <xtensor/xnoalias.hpp>
-#include <xtensor/xtensor.hpp>
-#endif
-
-#include <concepts>
-#include <cstddef>
-#include <type_traits>
-
-namespace xmask::inline XMASK_ABI {
-/// Any xtensor expression: a container, a view, a lazy function, a mask.
-template <class E>
-concept expression = xt::is_xexpression<std::decay_t<E>>::value;
-
-/// The type of an expression's elements.
-template <class E>
-using value_type_t = typename std::decay_t<E>::value_type;
-
-namespace detail {
-/// How an expression is kept inside a lazy one: an lvalue by reference, an rvalue moved in.
-template <class E>
-using closure_t = xt::const_xclosure_t<E>;
-
-/// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An
-/// adapted std::vector<bool>, whose elements are bits, is none.
-template <class E>
-concept has_memory =
-    xt::has_data_interface<std::decay_t<E>>::value && xt::has_strides<std::decay_t<E>>::value &&
-    requires(const std::decay_t<E>& e) {
-        requires std::is_pointer_v<std::decay_t<decltype(e.data())>>;
-        requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
-        e.data_offset();
-    };
-} // namespace detail
-} // namespace xmask::inline XMASK_ABI
-
-/// @file
-/// Shapes as rows: the last axis is the row, the leading axes number the rows in row-major order.
-
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// A shape of any rank; up to four axes it needs no memory of its own.
-using any_shape = xt::dynamic_shape<std::size_t>;
-
-/// The most axes a tensor may have, more than anybody stacks.
-inline constexpr std::size_t max_rank = 16;
-
-inline void require_rank(const char* function, std::size_t rank) {
-    if (rank > max_rank) [[unlikely]] {
-        throw_invalid(
-            function, "a tensor of ", rank, " axes; at most ", max_rank, " are supported"
-        );
-    }
-}
-
-/// Whether a shape's elements can be numbered: their number fits into a std::ptrdiff_t.
-template <class S>
-constexpr bool countable(const S& shape) noexcept {
-    std::ptrdiff_t elements = 1;
-    bool overflows = false;
-    for (const auto extent : shape) {
-        if (extent == 0) {
-            return true;
-        }
-        overflows |= __builtin_mul_overflow(elements, static_cast<std::size_t>(extent), &elements);
-    }
-    return !overflows;
-}
-
-/// Throws std::invalid_argument for a shape of too many axes or elements.
-template <class S>
-void require_countable(const char* function, const S& shape) {
-    require_rank(function, shape.size());
-    if (!countable(shape)) [[unlikely]] {
-        throw_invalid(function, "shape ", tuple_text(shape), " has more than 2^63 - 1 elements");
-    }
-}
-
-/// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
-template <class S>
-constexpr std::size_t columns_of(const S& shape) noexcept {
-    return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
-}
-
-/// Number of rows: the product of the leading axes.
-template <class S>
-constexpr std::size_t rows_of(const S& shape) noexcept {
-    std::size_t rows = 1;
-    for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
-        rows *= static_cast<std::size_t>(shape[axis]);
-    }
-    return rows;
-}
-
-template <class S, class T>
-constexpr bool equal_shapes(const S& a, const T& b) noexcept {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](auto m, auto n) {
-               return static_cast<std::size_t>(m) == static_cast<std::size_t>(n);
-           });
-}
-
-/// Whether `from` stretches to `to` by NumPy's rules without enlarging it.
-template <class S, class T>
-constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
-    if (from.size() > to.size()) {
-        return false;
-    }
-    const std::size_t shift = to.size() - from.size();
-    for (std::size_t axis = 0; axis < from.size(); ++axis) {
-        const auto extent = static_cast<std::size_t>(from[axis]);
-        if (extent != 1 && extent != static_cast<std::size_t>(to[axis + shift])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/// Throws std::invalid_argument unless a mask (or weights) of shape `from` fits into an operand of
-/// shape `to`.
-template <class S, class T>
-void require_broadcast(const char* function, const char* what, const S& from, const T& to) {
-    require_rank(function, to.size());
-    if (!broadcasts_to(from, to)) [[unlikely]] {
-        throw_invalid(
-            function, what, " of shape ", tuple_text(from),
-            " does not broadcast into the operand of shape ", tuple_text(to),
-            "; align the last axes, and give each axis the operand's extent or 1"
-        );
-    }
-}
-
-template <class S, class T>
-void require_same_shape(
-    const char* function, const char* a_name, const S& a, const char* b_name, const T& b
-) {
-    if (!equal_shapes(a, b)) [[unlikely]] {
-        throw_invalid(
-            function, a_name, " has shape ", tuple_text(a), " and ", b_name, " has shape ",
-            tuple_text(b), "; they must be equal"
-        );
-    }
-}
-
-/// A shape type with one more axis; the rank stays known at compile time where it was.
-template <class S>
-struct one_more_axis {
-    using type = any_shape;
-};
-
-template <class T, std::size_t N>
-struct one_more_axis<std::array<T, N>> {
-    using type = std::array<std::size_t, N + 1>;
-};
-
-template <std::size_t... N>
-struct one_more_axis<xt::fixed_shape<N...>> {
-    using type = std::array<std::size_t, sizeof...(N) + 1>;
-};
-
-/// `shape` with `n` appended as its last axis.
-template <class S>
-auto append_axis(const S& shape, std::size_t n) {
-    auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
-    std::copy(shape.begin(), shape.end(), result.begin());
-    result[shape.size()] = n;
-    return result;
-}
-
-/// An extent as a builder takes it. Throws std::invalid_argument for one below 0.
-template <class I>
-std::size_t to_extent(const char* function, I extent, std::size_t axis) {
-    if constexpr (std::is_signed_v<I>) {
-        if (extent < 0) [[unlikely]] {
-            throw_invalid(function, "extent ", +extent, " of axis ", axis, "; expected 0 or more");
-        }
-    }
-    return static_cast<std::size_t>(extent);
-}
-
-/// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
-template <class S>
-auto to_shape(const char* function, const S& shape) {
-    if constexpr (std::is_integral_v<S>) {
-        return to_shape(function, std::array<S, 1>{shape});
-    } else {
-        auto copy = [&] {
-            if constexpr (requires { std::tuple_size<S>::value; }) {
-                return std::array<std::size_t, std::tuple_size<S>::value>{};
-            } else {
-                return any_shape(shape.size());
-            }
-        }();
-        std::transform(
-            shape.begin(), shape.end(), copy.begin(),
-            [&, axis = std::size_t(0)](auto extent) mutable {
-                return to_extent(function, extent, axis++);
-            }
-        );
-        require_countable(function, copy);
-        return copy;
-    }
-}
-
-/// Maps a row's number to the sum of index * stride over the leading axes of a shape.
-///
-/// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast
-/// one and most views cost one multiplication a row; any other layout costs a division an axis.
-class row_offsets {
-public:
-    row_offsets() noexcept { m_axes[0].stride = 0; }
-
-    /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1
-    /// and missing axes are broadcast.
-    template <class S, class F, class D>
-    row_offsets(const S& shape, const F& from, const D& strides) : row_offsets() {
-        require_rank("shape", shape.size());
-        for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
-            const auto extent = static_cast<std::size_t>(shape[axis]);
-            if (extent == 1) {
-                continue;
-            }
-            const std::size_t missing = shape.size() - from.size();
-            const bool broadcast = axis < missing || from[axis - missing] == 1;
-            push(extent, broadcast ? 0 : static_cast<std::ptrdiff_t>(strides[axis - missing]));
-        }
-    }
-
-    /// The first `axes` axes of a table, nothing broadcast.
-    template <class S, class D>
-    row_offsets(const S& shape, const D& strides, std::size_t axes) : row_offsets() {
-        require_rank("shape", axes);
-        for (std::size_t axis = 0; axis < axes; ++axis) {
-            if (shape[axis] != 1) {
-                push(
-                    static_cast<std::size_t>(shape[axis]),
-                    static_cast<std::ptrdiff_t>(strides[axis])
-                );
-            }
-        }
-    }
-
-    /// Copies only the axes there are: rows of operands are handed on several times before a call's
-    /// first load.
-    XMASK_INLINE row_offsets(const row_offsets& other) noexcept { *this = other; }
-
-    XMASK_INLINE row_offsets& operator=(const row_offsets& other) noexcept {
-        m_count = other.m_count;
-        m_axes[0] = other.m_axes[0];
-        for (std::size_t axis = 1; axis < m_count; ++axis) {
-            m_axes[axis] = other.m_axes[axis];
-        }
-        return *this;
-    }
-
-    XMASK_INLINE std::ptrdiff_t operator()(std::size_t row) const noexcept {
-        if (m_count > 1) [[unlikely]] {
-            return divide(row);
-        }
-        return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
-    }
-
-    /// Whether rows lie `stride` apart, or there is but one.
-    [[nodiscard]] bool uniform(std::size_t stride) const noexcept {
-        return m_count == 0 ||
-               (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
-    }
-
-private:
-    struct merged_axis {
-        std::size_t extent;
-        std::ptrdiff_t stride;
-    };
-
-    [[nodiscard, gnu::noinline]] std::ptrdiff_t divide(std::size_t row) const noexcept {
-        std::ptrdiff_t offset = 0;
-        for (std::size_t axis = m_count; axis > 1; --axis) {
-            const auto& [extent, stride] = m_axes[axis - 1];
-            const std::size_t next = row / extent;
-            offset += static_cast<std::ptrdiff_t>(row - next * extent) * stride;
-            row = next;
-        }
-        return offset + static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
-    }
-
-    void push(std::size_t extent, std::ptrdiff_t stride) {
-        if (m_count != 0 &&
-            m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride) {
-            m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
-            return;
-        }
-        m_axes[m_count++] = {extent, stride};
-    }
-
-    // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
-    std::array<merged_axis, max_rank> m_axes;
-    std::size_t m_count = 0;
-};
-
-/// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
-template <class S, class F>
-row_offsets row_numbers(const S& shape, const F& from) {
-    require_rank("shape", from.size());
-    std::array<std::ptrdiff_t, max_rank> strides;
-    std::ptrdiff_t stride = 1;
-    for (std::size_t axis = from.size(); axis-- > 0;) {
-        strides[axis] = axis + 1 == from.size() ? 0 : stride;
-        stride *= axis + 1 == from.size() ? 1 : static_cast<std::ptrdiff_t>(from[axis]);
-    }
-    return row_offsets(shape, from, strides);
-}
-} // namespace detail
-} // namespace xmask::inline XMASK_ABI
-
-/// @file
-/// What makes a mask, and a tensor with a mask applied, an ordinary lazy xtensor expression.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// Iterates over an expression by the flat index of row-major order.
-template <class E>
-class flat_iterator {
-public:
-    using value_type = typename E::value_type;
-    using reference = typename E::const_reference;
-    using pointer = const value_type*;
-    using difference_type = std::ptrdiff_t;
-    using iterator_category = std::random_access_iterator_tag;
-
-    flat_iterator() = default;
-
-    flat_iterator(const E* expression, std::size_t index) noexcept
-        : m_expression(expression), m_index(static_cast<difference_type>(index)) {}
-
-    reference operator*() const {
-        return m_expression->data_element(static_cast<std::size_t>(m_index));
-    }
-
-    reference operator[](difference_type n) const { return *(*this + n); }
-
-    flat_iterator& operator++() {
-        ++m_index;
-        return *this;
-    }
-
-    flat_iterator operator++(int) {
-        auto before = *this;
-        ++m_index;
-        return before;
-    }
-
-    flat_iterator& operator--() {
-        --m_index;
-        return *this;
-    }
-
-    flat_iterator operator--(int) {
-        auto before = *this;
-        --m_index;
-        return before;
-    }
-
-    flat_iterator& operator+=(difference_type n) {
-        m_index += n;
-        return *this;
-    }
-
-    flat_iterator& operator-=(difference_type n) {
-        m_index -= n;
-        return *this;
-    }
-
-    friend flat_iterator operator+(flat_iterator it, difference_type n) { return it += n; }
-
-    friend flat_iterator operator+(difference_type n, flat_iterator it) { return it += n; }
-
-    friend flat_iterator operator-(flat_iterator it, difference_type n) { return it -= n; }
-
-    friend difference_type operator-(const flat_iterator& a, const flat_iterator& b) {
-        return a.m_index - b.m_index;
-    }
-
-    friend bool operator==(const flat_iterator& a, const flat_iterator& b) {
-        return a.m_index == b.m_index;
-    }
-
-    friend auto operator<=>(const flat_iterator& a, const flat_iterator& b) {
-        return a.m_index <=> b.m_index;
-    }
-
-private:
-    const E* m_expression = nullptr;
-    difference_type m_index = 0;
-};
-
-/// Walks an expression element by element in any order, as xtensor's general assignment does.
-template <class E>
-class flat_stepper {
-public:
-    using value_type = typename E::value_type;
-    using reference = value_type;
-    using pointer = const value_type*;
-    using size_type = std::size_t;
-    using difference_type = std::ptrdiff_t;
-    using shape_type = typename E::shape_type;
-
-    flat_stepper() = default;
-
-    flat_stepper(const E* expression, size_type offset)
-        : m_expression(expression), m_offset(offset), m_strides(expression->dimension()) {
-        difference_type stride = 1;
-        for (size_type axis = m_strides.size(); axis-- > 0;) {
-            const auto extent = static_cast<difference_type>(expression->shape()[axis]);
-            m_strides[axis] = extent == 1 ? 0 : stride;
-            stride *= extent;
-        }
-    }
-
-    reference operator*() const {
-        return m_expression->data_element(static_cast<size_type>(m_flat));
-    }
-
-    void step(size_type axis, size_type n = 1) {
-        if (axis >= m_offset) {
-            m_flat += m_strides[axis - m_offset] * static_cast<difference_type>(n);
-        }
-    }
-
-    void step_back(size_type axis, size_type n = 1) {
-        if (axis >= m_offset) {
-            m_flat -= m_strides[axis - m_offset] * static_cast<difference_type>(n);
-        }
-    }
-
-    void reset(size_type axis) {
-        if (axis >= m_offset) {
-            m_flat -= m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
-        }
-    }
-
-    void reset_back(size_type axis) {
-        if (axis >= m_offset) {
-            m_flat += m_strides[axis - m_offset] * (extent(axis - m_offset) - 1);
-        }
-    }
-
-    void to_begin() { m_flat = 0; }
-
-    void to_end(xt::layout_type l) {
-        m_flat = 0;
-        for (size_type axis = 0; axis < m_strides.size(); ++axis) {
-            m_flat += m_strides[axis] * (extent(axis) - 1);
-        }
-        // One step past the last element, along the axis that is walked fastest; it may be one of
-        // those before the expression's own.
-        if (m_strides.size() != 0 && l == xt::layout_type::row_major) {
-            m_flat += m_strides.back();
-        } else if (m_strides.size() != 0 && m_offset == 0) {
-            m_flat += m_strides.front();
-        }
-    }
-
-private:
-    difference_type extent(size_type axis) const {
-        return static_cast<difference_type>(m_expression->shape()[axis]);
-    }
-
-    const E* m_expression = nullptr;
-    size_type m_offset = 0;
-    xt::svector<difference_type, 4> m_strides;
-    difference_type m_flat = 0;
-};
-
-/// Marks the lazy expressions of this library.
-struct lazy_base {};
-
-/// Base of every lazy expression of the library. D supplies shape(), element(first, last),
-/// data_element(i), stepper_begin, stepper_end; this adds what xtensor asks of an expression
-/// besides.
-template <class D, class Value>
-class lazy : public lazy_base,
-             public xt::xexpression<D>,
-             public xt::xconst_iterable<D>,
-             public xt::xconst_accessible<D> {
-    using accessible_base = xt::xconst_accessible<D>;
-    using iterable_base = xt::xconst_iterable<D>;
-
-public:
-    using expression_tag = xt::xtensor_expression_tag;
-    using value_type = Value;
-    using reference = Value;
-    using const_reference = Value;
-    using pointer = const Value*;
-    using const_pointer = const Value*;
-    using size_type = std::size_t;
-    using difference_type = std::ptrdiff_t;
-    using bool_load_type = xt::bool_load_type<Value>;
-    using inner_shape_type = typename iterable_base::inner_shape_type;
-    using shape_type = inner_shape_type;
-    using stepper = typename iterable_base::stepper;
-    using const_stepper = typename iterable_base::const_stepper;
-    using linear_iterator = flat_iterator<D>;
-    using const_linear_iterator = flat_iterator<D>;
-
-    static constexpr xt::layout_type static_layout = xt::layout_type::dynamic;
-    static constexpr bool contiguous_layout = false;
-
-    using accessible_base::shape;
-
-    [[nodiscard]] xt::layout_type layout() const noexcept { return xt::layout_type::row_major; }
-
-    [[nodiscard]] bool is_contiguous() const noexcept { return true; }
-
-    /// The element at these indices; missing leading ones count as 0, surplus leading ones are
-    /// ignored.
-    template <class... Index>
-    value_type operator()(Index... index) const {
-        const std::array<std::size_t, sizeof...(Index)> all{static_cast<std::size_t>(index)...};
-        return self().element(all.begin(), all.end());
-    }
-
-    template <class... Index>
-    value_type unchecked(Index... index) const {
-        return (*this)(index...);
-    }
-
-    /// The element at a flat row-major position.
-    value_type flat(std::size_t i) const { return self().data_element(i); }
-
-    template <class S>
-    bool broadcast_shape(S& to, bool /*reuse_cache*/ = false) const {
-        return xt::broadcast_shape(self().shape(), to);
-    }
-
-    /// Never: what holds a mask is assigned row by row (assign.hpp).
-    template <class S>
-    constexpr bool has_linear_assign(const S& /*strides*/) const noexcept {
-        return false;
-    }
-
-    [[nodiscard]] linear_iterator linear_begin() const noexcept { return {&self(), 0}; }
-
-    [[nodiscard]] linear_iterator linear_end() const noexcept { return {&self(), self().size()}; }
-
-    [[nodiscard]] linear_iterator linear_cbegin() const noexcept { return linear_begin(); }
-
-    [[nodiscard]] linear_iterator linear_cend() const noexcept { return linear_end(); }
-
-private:
-    const D& self() const noexcept { return static_cast<const D&>(*this); }
-};
-
-/// Calls visit(index) with the multi-index of a flat row-major position.
-template <class S, class F>
-decltype(auto) at_flat_index(const S& shape, std::size_t i, F&& visit) {
-    xt::svector<std::size_t, 8> index(shape.size());
-    for (std::size_t axis = shape.size(); axis-- > 0;) {
-        const auto extent = static_cast<std::size_t>(shape[axis]);
-        index[axis] = i % extent;
-        i /= extent;
-    }
-    return visit(index);
-}
-
-/// The flat row-major position of a multi-index; as xtensor does, missing leading indices count as
-/// 0, surplus leading ones are ignored, and an axis of extent 1 stands for any index.
-template <class S, class It>
-std::size_t flat_index(const S& shape, It first, It last) {
-    auto given = static_cast<std::size_t>(last - first);
-    for (; given > shape.size(); --given) {
-        ++first;
-    }
-    std::size_t i = 0;
-    for (std::size_t axis = shape.size() - given; axis < shape.size(); ++axis, ++first) {
-        const auto extent = static_cast<std::size_t>(shape[axis]);
-        i = i * extent + (extent == 1 ? 0 : static_cast<std::size_t>(*first));
-    }
-    return i;
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/core/mask.hpp ====
-
-#include <concepts>
-#include <cstddef>
-#include <string>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
-// ==== xmask/core/assign.hpp ====
-
-#include <cstddef>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
-// ==== xmask/core/overlap.hpp ====
-
-#include <algorithm>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <memory>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
-// ==== xmask/core/distinct.hpp ====
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <memory>
-#include <type_traits>
-#include <vector>
-
-/// @file
-/// Several results of one call, which must not share memory.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// Memory from one address up to another.
-struct byte_range {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-
-    [[nodiscard]] bool overlaps(const byte_range& other) const noexcept {
-        return begin < other.end && other.begin < end;
-    }
-};
-
+/// Elements that lie side by side in memory.
 template <class T>
-byte_range bytes_of(const T* first, std::size_t count) noexcept {
-    const auto begin = reinterpret_cast<std::uintptr_t>(first);
-    return {begin, begin + count * sizeof(T)};
-}
+class memory_block {
+public:
+    using value_type = T;
+    static constexpr bool in_registers = has_lanes<T>;
 
-/// The least range that holds all elements.
-template <has_memory E>
-byte_range hull_of(const E& e) {
-    if (e.size() == 0) {
-        return {};
-    }
-    const auto* least = e.data() + e.data_offset();
-    const auto* most = least;
-    for (std::size_t axis = 0; axis < e.dimension(); ++axis) {
-        const auto length = static_cast<std::ptrdiff_t>(e.strides()[axis]) *
-                            (static_cast<std::ptrdiff_t>(e.shape()[axis]) - 1);
-        (length < 0 ? least : most) += length;
-    }
-    return {bytes_of(least, 1).begin, bytes_of(most, 1).end};
-}
+    explicit memory_block(const T* first) noexcept : m_first(first) {}
 
-/// The ranges that the elements fill: rows where these are contiguous, else single elements. None
-/// where elements have no address.
-template <class E>
-std::vector<byte_range> ranges_of(const E& e) {
-    std::vector<byte_range> ranges;
-    if (e.size() == 0) {
-        return ranges;
-    }
-    if constexpr (has_memory<E>) {
-        const auto& shape = e.shape();
-        const std::size_t n = columns_of(shape);
-        const bool contiguous = n == 1 || e.strides()[shape.size() - 1] == 1;
-        const std::ptrdiff_t stride =
-            n == 1 ? 1 : static_cast<std::ptrdiff_t>(e.strides()[shape.size() - 1]);
-        const row_offsets offsets(shape, shape, e.strides());
-        for (std::size_t r = 0; r < rows_of(shape); ++r) {
-            const auto* row = e.data() + e.data_offset() + offsets(r);
-            for (std::size_t c = 0; c < (contiguous ? 1 : n); ++c) {
-                ranges.push_back(
-                    bytes_of(row + static_cast<std::ptrdiff_t>(c) * stride, contiguous ? n : 1)
-                );
-            }
-        }
-    } else if constexpr (std::is_lvalue_reference_v<decltype(*e.begin())>) {
-        for (const auto& element : e) {
-            ranges.push_back(bytes_of(std::addressof(element), 1));
-        }
-    }
-    return ranges;
-}
+    [[nodiscard]] XMASK_INLINE const T* data() const noexcept { return m_first; }
 
-/// Whether some memory is an element of both. Views that lie between each other, as the columns of
-/// one tensor, have none in common.
-template <class A, class B>
-bool share_elements(const A& a, const B& b) {
-    if constexpr (has_memory<A> && has_memory<B>) {
-        if (!hull_of(a).overlaps(hull_of(b))) {
-            return false;
-        }
-    }
-    auto ranges = ranges_of(a);
-    std::ranges::sort(ranges, {}, &byte_range::begin);
-    // Ranges of one expression do not overlap: the last that begins before the end of another is
-    // the only one that can reach into it.
-    return std::ranges::any_of(ranges_of(b), [&](const byte_range& range) {
-        const auto after = std::ranges::lower_bound(ranges, range.end, {}, &byte_range::begin);
-        return after != ranges.begin() && std::prev(after)->overlaps(range);
-    });
-}
+    XMASK_INLINE T at(std::size_t k) const noexcept { return m_first[k]; }
 
-/// Throws std::invalid_argument where two results share memory: one would overwrite the other.
-template <class A, class B>
-void require_distinct(
-    const char* function, const char* a_name, const A& a, const char* b_name, const B& b
-) {
-    const bool same =
-        static_cast<const void*>(std::addressof(a)) == static_cast<const void*>(std::addressof(b));
-    if (same || share_elements(a, b)) [[unlikely]] {
-        throw_invalid(
-            function, a_name, " and ", b_name,
-            " are written to the same memory; expected one tensor ", "for each"
+    XMASK_INLINE lanes<T> load(std::size_t k) const noexcept
+        requires in_registers
+    {
+        return load_lanes(m_first + k);
+    }
+
+    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const noexcept
+        requires in_registers
+    {
+        return load_first_lanes(m_first + k, count);
+    }
+
+private:
+    const T* m_first;
+};
+
+/// Floats that lie side by side in memory, read as doubles.
+class widened_block {
+public:
+    using value_type = double;
+    static constexpr bool in_registers = has_lanes<double>;
+
+    explicit widened_block(const float* first) noexcept : m_first(first) {}
+
+    XMASK_INLINE double at(std::size_t k) const noexcept { return static_cast<double>(m_first[k]); }
+
+    XMASK_INLINE lanes<double> load(std::size_t k) const noexcept {
+        return load_widened(m_first + k);
+    }
+
+    XMASK_INLINE lanes<double> load_first(std::size_t k, std::size_t count) const noexcept {
+        std::array<float, lane_count<double>> buffer{};
+        std::copy_n(m_first + k, count, buffer.begin());
+        return load_widened(buffer.data());
+    }
+
+private:
+    const float* m_first;
+};
+
+/// One value for every element.
+template <class T>
+class scalar_block {
+public:
+    using value_type = T;
+    static constexpr bool in_registers = has_lanes<T>;
+
+    explicit scalar_block(const T& value) noexcept : m_value(value) {}
+
+    XMASK_INLINE T at(std::size_t /*k*/) const noexcept { return m_value; }
+
+    XMASK_INLINE lanes<T> load(std::size_t /*k*/) const noexcept
+        requires in_registers
+    {
+        return lanes<T>(static_cast<lane_t<T>>(m_value));
+    }
+
+    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t /*count*/) const noexcept
+        requires in_registers
+    {
+        return load(k);
+    }
+
+private:
+    T m_value;
+};
+
+/// The blocks of several operands at the same columns. It hands the elements, or the registers, of
+/// all of them to a function.
+template <class... Block>
+class zip_block {
+public:
+    explicit zip_block(Block... blocks) : m_blocks(blocks...) {}
+
+    /// f of the elements at k.
+    template <class F>
+    XMASK_INLINE auto at(std::size_t k, F&& f) const {
+        return call_with(
+            [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks
         );
     }
-}
 
-/// The same of three.
-template <class A, class B, class C>
-void require_distinct(
-    const char* function, const char* a_name, const A& a, const char* b_name, const B& b,
-    const char* c_name, const C& c
-) {
-    require_distinct(function, a_name, a, b_name, b);
-    require_distinct(function, a_name, a, c_name, c);
-    require_distinct(function, b_name, b, c_name, c);
-}
+    /// f of the registers from k on; partial ones hold `count` elements.
+    template <bool Full, class F>
+    XMASK_INLINE auto load(std::size_t k, std::size_t count, F&& f) const {
+        return call_with(
+            [&](const auto&... block)
+                XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
+            m_blocks
+        );
+    }
+
+private:
+    std::tuple<Block...> m_blocks;
+};
+
+/// Whether a functor of xtensor works on registers of T and gives one back.
+template <class F, class T, class... Args>
+concept register_function =
+    has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
+        requires(std::same_as<Args, T> && ...);
+        { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
+    };
+
+/// A lazy function of other blocks. Where all of them have one real type and the function takes
+/// registers, it is computed in registers; otherwise element by element.
+template <class F, class... Block>
+class function_block {
+public:
+    using value_type =
+        std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Block::value_type>()...
+        ))>;
+    static constexpr bool in_registers =
+        (Block::in_registers && ...) &&
+        register_function<F, value_type, typename Block::value_type...>;
+
+    explicit function_block(const F& f, Block... blocks) : m_function(f), m_blocks(blocks...) {}
+
+    XMASK_INLINE value_type at(std::size_t k) const { return m_blocks.at(k, m_function); }
+
+    XMASK_INLINE auto load(std::size_t k) const
+        requires in_registers
+    {
+        return m_blocks.template load<true>(k, 0, in_lanes());
+    }
+
+    XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const
+        requires in_registers
+    {
+        return m_blocks.template load<false>(k, count, in_lanes());
+    }
+
+private:
+    XMASK_INLINE auto in_lanes() const {
+        return [this](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.simd_apply(x...); };
+    }
+
+    F m_function;
+    zip_block<Block...> m_blocks;
+};
 } // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/core/row.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <tuple>
-#include <type_traits>
-#include <utility>
 
 // ==== xmask/core/buffer.hpp ====
 
@@ -2462,209 +2462,6 @@ struct block_buffer {
     block_buffer& operator=(const block_buffer&) noexcept { return *this; }
 
     T values[N];
-};
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/core/flat.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <utility>
-
-/// @file
-/// Rows laid end to end. Where memory goes on from one row to the next, an operation may walk all
-/// of them as one long row, its flat row, and spends nothing on the ends of short ones. Operands
-/// offer form() and flat_row(), masks form() and flat(). Masks whose rows may all be the same one
-/// say so by one_row(); such rows are put together only once.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// How the flat row of something answers; the least of its parts decides.
-enum class flat_form {
-    none,   ///< not at all: there are gaps between the rows
-    packed, ///< its words are put together from those of the rows
-    direct  ///< as easily as any row does
-};
-
-/// Rows shorter than this are worth packing.
-inline constexpr std::size_t packed_columns = 2 * word_columns;
-
-constexpr bool worth_flat(flat_form form, std::size_t n) noexcept {
-    return form == flat_form::direct || (form == flat_form::packed && n < packed_columns);
-}
-
-/// The first word of each of `count` rows from r on, one after the other; W has a bit for each of
-/// their columns.
-template <class Rows, class W>
-void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) {
-    for (std::size_t i = 0; i < count; ++i) {
-        to[i] = static_cast<W>(rows.row(r + i).word(0));
-    }
-}
-
-/// The flat row of any mask: each word holds the ends and beginnings of the rows that it covers.
-/// Many are put together at a time, so that what is the same for all of them stays in registers.
-template <class Rows>
-class packed_cursor {
-public:
-    packed_cursor(const Rows& rows, std::size_t row_count, std::size_t n) noexcept
-        : m_rows(&rows), m_row_count(row_count), m_columns(n) {}
-
-    /// The words stay behind.
-    packed_cursor(const packed_cursor& other) noexcept
-        : packed_cursor(*other.m_rows, other.m_row_count, other.m_columns) {}
-
-    packed_cursor& operator=(const packed_cursor&) = delete;
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        if (c - m_begin >= m_ready) [[unlikely]] {
-            refill(c);
-        }
-        const std::size_t at = c - m_begin;
-        const word_t* words = m_words.values + at / word_columns;
-        const std::size_t past = at % word_columns;
-        return words[0] >> past | words[1] << 1 << (word_columns - 1 - past);
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_row_count * m_columns}; }
-
-    /// How many words there are at a time, and 0 behind them.
-    static constexpr std::size_t capacity = 64;
-
-private:
-    /// The rows from the one that holds column c on, as many as there is room for.
-    [[gnu::noinline]] void refill(std::size_t c) const {
-        const std::size_t first = c / m_columns;
-        const std::size_t count =
-            std::min(m_row_count - first, capacity * word_columns / m_columns);
-        const std::size_t columns = count * m_columns;
-        m_begin = first * m_columns;
-        m_ready = first + count < m_row_count ? columns - (word_columns - 1) : columns;
-        if (m_rows->one_row() && columns == m_filled) {
-            return;
-        }
-        m_filled = columns;
-        switch (std::endian::native == std::endian::little ? m_columns : 0) {
-        case 8:
-            fill<std::uint8_t>(first, count);
-            break;
-        case 16:
-            fill<std::uint16_t>(first, count);
-            break;
-        case 32:
-            fill<std::uint32_t>(first, count);
-            break;
-        case word_columns:
-            m_rows->first_words(first, count, m_words.values);
-            m_words.values[count] = 0;
-            break;
-        default:
-            join(first, count);
-        }
-    }
-
-    /// Rows as long as W has bits lie in memory as they do in words.
-    template <class W>
-    void fill(std::size_t first, std::size_t count) const {
-        std::array<W, capacity * word_columns / (8 * sizeof(W))> rows;
-        m_rows->first_words(first, count, rows.data());
-        const std::size_t filled = (count * m_columns + word_columns - 1) / word_columns;
-        m_words.values[filled - 1] = 0;
-        m_words.values[filled] = 0;
-        std::memcpy(m_words.values, rows.data(), count * sizeof(W));
-    }
-
-    /// Rows of any length, one behind the other.
-    void join(std::size_t first, std::size_t count) const {
-        word_t* to = m_words.values;
-        word_t bits = 0;
-        std::size_t filled = 0;
-        const auto append = [&](word_t more, std::size_t columns) XMASK_INLINE_LAMBDA {
-            bits |= more << filled;
-            filled += columns;
-            if (filled >= word_columns) {
-                *to++ = bits;
-                filled -= word_columns;
-                bits = filled == 0 ? 0 : more >> (columns - filled);
-            }
-        };
-        if (m_columns < word_columns) {
-            constexpr std::size_t some_rows = 64;
-            std::array<word_t, some_rows> words;
-            for (std::size_t i = 0; i < count; i += some_rows) {
-                const std::size_t some = std::min(some_rows, count - i);
-                m_rows->first_words(first + i, some, words.data());
-                for (std::size_t k = 0; k < some; ++k) {
-                    append(words[k], m_columns);
-                }
-            }
-        } else {
-            for (std::size_t r = first; r < first + count; ++r) {
-                const auto row = m_rows->row(r);
-                for (std::size_t k = 0; k < m_columns; k += word_columns) {
-                    append(row.word(k), std::min(word_columns, m_columns - k));
-                }
-            }
-        }
-        to[0] = bits;
-        to[1] = 0;
-    }
-
-    const Rows* m_rows;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-    mutable std::size_t m_begin = 0;  // the column of the first of the words
-    mutable std::size_t m_ready = 0;  // from how many columns on a whole word can be given
-    mutable std::size_t m_filled = 0; // how many columns the words hold
-    mutable block_buffer<word_t, capacity + 2> m_words;
-};
-
-/// The flat row of a mask that can often answer directly.
-template <class Direct, class Rows>
-class flat_cursor {
-public:
-    flat_cursor(Direct cursor, bool direct, packed_cursor<Rows> packed)
-        : m_cursor(std::move(cursor)), m_packed(packed), m_direct(direct) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        return m_direct ? m_cursor.word(c) : m_packed.word(c);
-    }
-
-    [[nodiscard]] bool kept(std::size_t c) const {
-        return m_direct ? detail::kept(m_cursor, c) : detail::kept(m_packed, c);
-    }
-
-    [[nodiscard]] column_range extent() const {
-        return m_direct ? m_cursor.extent() : m_packed.extent();
-    }
-
-    [[nodiscard]] column_range solid() const {
-        return m_direct ? detail::solid(m_cursor) : column_range();
-    }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        return m_direct ? detail::stretch(m_cursor, c) : detail::stretch(m_packed, c);
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const Direct& cursor) { cursor.has_lanes(); }
-    {
-        return m_direct && m_cursor.has_lanes();
-    }
-
-    template <class T>
-        requires lane_cursor<Direct, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return m_cursor.template lanes<T>(c);
-    }
-
-private:
-    Direct m_cursor;
-    packed_cursor<Rows> m_packed;
-    bool m_direct;
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -2797,112 +2594,45 @@ struct row_functor<xt::detail::lambda_adapt<xt::detail::pow_impl<N>>, CT...> {
 /// @file
 /// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
 ///
-/// Rows are made once per operation for an expression and a shape, and live as long as what row(r)
-/// gives. Before columns are read, row.prepare(c, end) makes [c, result) ready, where c < result <=
-/// end; then row.read(c, count, bits) gives a block of at most 64 of them, of which the caller
-/// looks at those whose bit is set. A block gives single elements, at(k), and registers, load(k);
-/// it is a few pointers, which stay in registers themselves. Blocks over contiguous memory point
-/// into it; a lazy function of such blocks is computed in registers; what is neither (a
-/// column-major view, a generator, a mix of types) is collected in a buffer first.
+/// Rows are made once for an operation, an expression and a shape. `rows.row(r)` gives one row;
+/// `rows.flat(n)` says whether row 0 goes on through all rows of n columns. `row.block(c, count,
+/// bits)` gives columns [c, c + count), at most 64, of which the caller looks at those whose bit is
+/// set; the next call may overwrite a block. Blocks over contiguous memory point into it. A lazy
+/// function of such blocks is computed in registers. Anything else (a strided view, a generator, a
+/// mix of types) is collected in a buffer first.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// f of what a tuple holds. std::apply takes four calls to the same end, which count without
-/// optimization, and in the time to compile.
-template <class F, class Tuple>
-XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
-    constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
-    if constexpr (size == 1) {
-        return f(std::get<0>(tuple));
-    } else if constexpr (size == 2) {
-        return f(std::get<0>(tuple), std::get<1>(tuple));
-    } else {
-        return [&]<std::size_t... I>(std::index_sequence<I...>)
-                   XMASK_INLINE_LAMBDA -> decltype(auto) {
-                       return f(std::get<I>(tuple)...);
-                   }(std::make_index_sequence<size>());
-    }
-}
+/// The type of one row of Rows.
+template <class Rows>
+using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
 
-/// A block of elements that lie side by side.
-template <class T>
-class memory_block {
-public:
-    using value_type = T;
-    static constexpr bool in_registers = has_lanes<T>;
+/// The type of one block of Row.
+template <class Row>
+using block_t = std::decay_t<decltype(std::declval<Row&>().block(0, std::size_t(), word_t()))>;
 
-    explicit memory_block(const T* first) noexcept : m_first(first) {}
-
-    [[nodiscard]] XMASK_INLINE const T* data() const noexcept { return m_first; }
-
-    XMASK_INLINE T at(std::size_t k) const noexcept { return m_first[k]; }
-
-    XMASK_INLINE lanes<T> load(std::size_t k) const noexcept
-        requires in_registers
-    {
-        return load_lanes(m_first + k);
-    }
-
-    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const noexcept
-        requires in_registers
-    {
-        return load_first_lanes(m_first + k, count);
-    }
-
-private:
-    const T* m_first;
+/// What an operation reads row by row.
+template <class R>
+concept operand_rows = requires(const R& rows, row_t<R>& row, std::size_t n) {
+    { rows.flat(n) } -> std::same_as<bool>;
+    row.block(n, n, word_t());
 };
 
-/// A block of floats that lie side by side, as doubles.
-class widened_block {
-public:
-    using value_type = double;
-    static constexpr bool in_registers = has_lanes<double>;
-
-    explicit widened_block(const float* first) noexcept : m_first(first) {}
-
-    XMASK_INLINE double at(std::size_t k) const noexcept { return static_cast<double>(m_first[k]); }
-
-    XMASK_INLINE lanes<double> load(std::size_t k) const noexcept {
-        return load_widened(m_first + k);
-    }
-
-    XMASK_INLINE lanes<double> load_first(std::size_t k, std::size_t count) const noexcept {
-        std::array<float, lane_count<double>> buffer{};
-        std::copy_n(m_first + k, count, buffer.begin());
-        return load_widened(buffer.data());
-    }
-
-private:
-    const float* m_first;
-};
-
-/// How many elements of a strided row are gathered at once.
-inline constexpr std::size_t gathered_columns = 8 * word_columns;
-
-/// One row of elements in memory, `stride` apart. Unit strides are read in place, others are
-/// gathered into a buffer that all rows of an operand share: without one of its own, a row stays in
-/// registers.
+/// One row of elements in memory, `stride` apart. Contiguous rows are read in place, others are
+/// gathered into a buffer that all rows of an operand share.
 template <class T>
 class memory_row {
 public:
     memory_row(const T* row, std::ptrdiff_t stride, T* buffer) noexcept
-        : m_row(row), m_origin(row), m_stride(stride), m_buffer(buffer) {}
+        : m_row(row), m_stride(stride), m_buffer(buffer) {}
 
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) noexcept {
+    XMASK_INLINE memory_block<T> block(
+        std::size_t c, std::size_t count, word_t /*bits*/
+    ) const noexcept {
         if (m_stride == 1) [[likely]] {
-            return end;
+            return memory_block<T>(m_row + c);
         }
-        const std::size_t count = std::min(end - c, gathered_columns);
-        gather(m_buffer, m_origin + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
-        // Where column 0 would be; only what was gathered is looked at.
-        m_row =
-            reinterpret_cast<const T*>(reinterpret_cast<std::uintptr_t>(m_buffer) - c * sizeof(T));
-        return c + count;
-    }
-
-    XMASK_INLINE memory_block<T> read(std::size_t c, std::size_t /*count*/, word_t /*bits*/)
-        const noexcept {
-        return memory_block<T>(m_row + c);
+        gather(m_buffer, m_row + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
+        return memory_block<T>(m_buffer);
     }
 
 private:
@@ -2920,7 +2650,6 @@ private:
     }
 
     const T* m_row;
-    const T* m_origin;
     std::ptrdiff_t m_stride;
     T* m_buffer;
 };
@@ -2932,15 +2661,11 @@ public:
     memory_rows(const E& e, const S& shape)
         : m_data(e.data() + e.data_offset())
         , m_offsets(shape, e.shape(), e.strides())
-        , m_stride(last_stride(e, columns_of(shape)))
-        , m_form(
-              m_stride == 1 && m_offsets.uniform(columns_of(shape)) ? flat_form::direct
-                                                                    : flat_form::none
-          ) {}
+        , m_stride(last_stride(e, columns_of(shape))) {}
 
-    [[nodiscard]] flat_form form() const noexcept { return m_form; }
-
-    XMASK_INLINE memory_row<T> flat_row() const noexcept { return row(0); }
+    [[nodiscard]] bool flat(std::size_t n) const noexcept {
+        return m_stride == 1 && m_offsets.uniform(n);
+    }
 
     XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept {
         return {m_data + m_offsets(r), m_stride, m_buffer.values};
@@ -2960,46 +2685,23 @@ private:
     const T* m_data;
     row_offsets m_offsets;
     std::ptrdiff_t m_stride;
-    flat_form m_form;
-    mutable block_buffer<T, gathered_columns> m_buffer;
+    mutable block_buffer<T> m_buffer;
 };
 
 /// One value for every column of every row.
 template <class T>
-class scalar_row {
+class scalar_rows {
 public:
-    using value_type = T;
-    static constexpr bool in_registers = has_lanes<T>;
+    explicit scalar_rows(const T& value) noexcept : m_value(value) {}
 
-    explicit scalar_row(const T& value) noexcept : m_value(value) {}
+    XMASK_INLINE scalar_rows row(std::size_t /*r*/) const noexcept { return *this; }
 
-    XMASK_INLINE scalar_row row(std::size_t /*r*/) const noexcept { return *this; }
+    [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept { return true; }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
-
-    XMASK_INLINE scalar_row flat_row() const noexcept { return *this; }
-
-    XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept {
-        return end;
-    }
-
-    XMASK_INLINE scalar_row
-    read(std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/) const noexcept {
-        return *this;
-    }
-
-    XMASK_INLINE T at(std::size_t /*k*/) const noexcept { return m_value; }
-
-    XMASK_INLINE lanes<T> load(std::size_t /*k*/) const noexcept
-        requires in_registers
-    {
-        return lanes<T>(static_cast<lane_t<T>>(m_value));
-    }
-
-    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t /*count*/) const noexcept
-        requires in_registers
-    {
-        return load(k);
+    XMASK_INLINE scalar_block<T> block(
+        std::size_t /*c*/, std::size_t /*count*/, word_t /*bits*/
+    ) const noexcept {
+        return scalar_block<T>(m_value);
     }
 
 private:
@@ -3019,6 +2721,18 @@ XMASK_INLINE void step_to_column(
     column = to;
 }
 
+/// Moves a stepper over `shape` from its beginning to the start of row r.
+template <class Stepper, class S>
+void step_to_row(Stepper& stepper, const S& shape, std::size_t r) {
+    for (std::size_t axis = shape.size(); axis-- > 1;) {
+        const auto extent = static_cast<std::size_t>(shape[axis - 1]);
+        if (r % extent != 0) {
+            stepper.step(axis - 1, r % extent);
+        }
+        r /= extent;
+    }
+}
+
 /// One row of any expression, element by element through its stepper, and only where something is
 /// kept.
 template <class E>
@@ -3029,9 +2743,7 @@ public:
     stepped_row(typename E::const_stepper stepper, std::size_t last_axis)
         : m_stepper(stepper), m_last_axis(last_axis) {}
 
-    std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept { return end; }
-
-    memory_block<value_type> read(std::size_t c, std::size_t count, word_t bits) {
+    memory_block<value_type> block(std::size_t c, std::size_t count, word_t bits) {
         for (bits &= first_bits(count); bits != 0; bits &= bits - 1) {
             const std::size_t k = lowest_bit(bits);
             step_to_column(m_stepper, m_last_axis, m_column, c + k);
@@ -3047,18 +2759,6 @@ private:
     block_buffer<value_type> m_buffer;
 };
 
-/// Moves a stepper over `shape` from its beginning to the start of row r.
-template <class Stepper, class S>
-void step_to_row(Stepper& stepper, const S& shape, std::size_t r) {
-    for (std::size_t axis = shape.size(); axis-- > 1;) {
-        const auto extent = static_cast<std::size_t>(shape[axis - 1]);
-        if (r % extent != 0) {
-            stepper.step(axis - 1, r % extent);
-        }
-        r /= extent;
-    }
-}
-
 template <class E, class S>
 class stepped_rows {
 public:
@@ -3070,111 +2770,65 @@ public:
         return {stepper, m_shape.size() - 1};
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::none; }
-
-    XMASK_INLINE stepped_row<E> flat_row() const { return row(0); }
+    [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept { return false; }
 
 private:
     const E* m_expression;
     S m_shape;
 };
 
-/// Whether a functor of xtensor works on registers of T and gives one back.
-template <class F, class T, class... Args>
-concept register_function =
-    has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
-        requires(std::same_as<Args, T> && ...);
-        { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
-    };
-
-/// A lazy function of other blocks. Where all of them have one real type and the function takes
-/// registers, it is computed in registers; otherwise element by element.
-template <class F, class... Block>
-class function_block {
+/// The rows of several operands at the same place.
+template <class... Row>
+class zip_row {
 public:
-    using value_type =
-        std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Block::value_type>()...
-        ))>;
-    static constexpr bool in_registers =
-        (Block::in_registers && ...) &&
-        register_function<F, value_type, typename Block::value_type...>;
+    explicit zip_row(Row... rows) : m_rows(std::move(rows)...) {}
 
-    explicit function_block(const F& f, Block... blocks) : m_function(f), m_blocks(blocks...) {}
-
-    XMASK_INLINE value_type at(std::size_t k) const {
+    XMASK_INLINE zip_block<block_t<Row>...> block(std::size_t c, std::size_t count, word_t bits) {
         return call_with(
-            [&](const auto&... block) XMASK_INLINE_LAMBDA { return m_function(block.at(k)...); },
-            m_blocks
-        );
-    }
-
-    XMASK_INLINE auto load(std::size_t k) const
-        requires in_registers
-    {
-        return call_with(
-            [&](const auto&... block)
-                XMASK_INLINE_LAMBDA { return m_function.simd_apply(block.load(k)...); },
-            m_blocks
-        );
-    }
-
-    XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const
-        requires in_registers
-    {
-        return call_with(
-            [&](const auto&... block) XMASK_INLINE_LAMBDA {
-                return m_function.simd_apply(block.load_first(k, count)...);
+            [&](auto&... row) XMASK_INLINE_LAMBDA {
+                return zip_block<block_t<Row>...>(row.block(c, count, bits)...);
             },
-            m_blocks
+            m_rows
         );
     }
 
 private:
-    F m_function;
-    std::tuple<Block...> m_blocks;
+    std::tuple<Row...> m_rows;
 };
 
-/// The type of one block of Row.
-template <class Row>
-using block_t = std::decay_t<decltype(std::declval<Row&>().read(0, 0, 0))>;
+template <operand_rows... Rows>
+class zip_rows {
+public:
+    explicit zip_rows(Rows... rows) : m_rows(std::move(rows)...) {}
 
-/// Prepares several rows; gives the column up to which all are ready.
-template <class... Row>
-XMASK_INLINE std::size_t prepare_all(std::tuple<Row...>& rows, std::size_t c, std::size_t end) {
-    call_with([&](auto&... row) XMASK_INLINE_LAMBDA { ((end = row.prepare(c, end)), ...); }, rows);
-    return end;
-}
+    XMASK_INLINE auto row(std::size_t r) const {
+        return call_with(
+            [&](const auto&... rows)
+                XMASK_INLINE_LAMBDA { return zip_row<row_t<Rows>...>(rows.row(r)...); },
+            m_rows
+        );
+    }
 
-/// One element of a row.
-template <class Row>
-XMASK_INLINE auto read_one(Row& row, std::size_t c) {
-    row.prepare(c, c + 1);
-    return row.read(c, 1, 1).at(0);
-}
+    [[nodiscard]] bool flat(std::size_t n) const noexcept {
+        return call_with([n](const auto&... rows) { return (rows.flat(n) && ...); }, m_rows);
+    }
 
-/// One element of row r.
-template <class Rows>
-XMASK_INLINE auto read_at(const Rows& rows, std::size_t r, std::size_t c) {
-    auto row = rows.row(r);
-    return read_one(row, c);
-}
+private:
+    std::tuple<Rows...> m_rows;
+};
 
+/// A lazy function of other rows.
 template <class F, class... Row>
 class function_row {
 public:
-    explicit function_row(const F& f, std::tuple<Row...> rows)
-        : m_function(f), m_rows(std::move(rows)) {}
+    explicit function_row(const F& f, Row... rows) : m_function(f), m_rows(std::move(rows)...) {}
 
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return prepare_all(m_rows, c, end);
-    }
-
-    XMASK_INLINE function_block<F, block_t<Row>...> read(
+    XMASK_INLINE function_block<F, block_t<Row>...> block(
         std::size_t c, std::size_t count, word_t bits
     ) {
         return call_with(
             [&](auto&... row) XMASK_INLINE_LAMBDA {
-                return function_block<F, block_t<Row>...>(m_function, row.read(c, count, bits)...);
+                return function_block<F, block_t<Row>...>(m_function, row.block(c, count, bits)...);
             },
             m_rows
         );
@@ -3185,21 +2839,7 @@ private:
     std::tuple<Row...> m_rows;
 };
 
-/// The type of one row of Rows.
-template <class Rows>
-using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
-
-template <class Rows>
-using flat_row_t = std::decay_t<decltype(std::declval<const Rows&>().flat_row())>;
-
-template <class... Rows>
-flat_form form_of_all(const std::tuple<Rows...>& rows) noexcept {
-    return call_with(
-        [](const auto&... each) { return std::min({flat_form::direct, each.form()...}); }, rows
-    );
-}
-
-template <class F, class... Rows>
+template <class F, operand_rows... Rows>
 class function_rows {
 public:
     function_rows(const F& f, Rows... rows) : m_function(f), m_rows(std::move(rows)...) {}
@@ -3207,25 +2847,14 @@ public:
     XMASK_INLINE auto row(std::size_t r) const {
         return call_with(
             [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return function_row<F, row_t<Rows>...>(
-                    m_function, std::tuple<row_t<Rows>...>(rows.row(r)...)
-                );
+                return function_row<F, row_t<Rows>...>(m_function, rows.row(r)...);
             },
             m_rows
         );
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return form_of_all(m_rows); }
-
-    XMASK_INLINE auto flat_row() const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return function_row<F, flat_row_t<Rows>...>(
-                    m_function, std::tuple<flat_row_t<Rows>...>(rows.flat_row()...)
-                );
-            },
-            m_rows
-        );
+    [[nodiscard]] bool flat(std::size_t n) const noexcept {
+        return call_with([n](const auto&... rows) { return (rows.flat(n) && ...); }, m_rows);
     }
 
 private:
@@ -3233,91 +2862,64 @@ private:
     std::tuple<Rows...> m_rows;
 };
 
-/// Brings any row to the type T and into registers, by way of 64 elements at a time.
+/// Converts the elements of a row to T. Floats in memory are widened to doubles in registers; any
+/// other row passes through a buffer.
 template <class Row, class T>
-class buffered_row {
+class converted_row {
+    static constexpr bool widens = has_lanes<double> && std::same_as<T, double> &&
+                                   std::same_as<block_t<Row>, memory_block<float>>;
+
+    struct no_buffer {};
+
 public:
-    explicit buffered_row(Row row) : m_row(std::move(row)) {}
+    explicit converted_row(Row row) : m_row(std::move(row)) {}
 
-    std::size_t prepare(std::size_t c, std::size_t end) { return m_row.prepare(c, end); }
+    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits) {
+        if constexpr (widens) {
+            return widened_block(m_row.block(c, count, bits).data());
+        } else {
+            convert(m_row.block(c, count, bits), count, bits);
+            return memory_block<T>(m_buffer.values);
+        }
+    }
 
-    memory_block<T> read(std::size_t c, std::size_t count, word_t bits) {
-        const auto block = m_row.read(c, count, bits);
+private:
+    template <class Block>
+    void convert(const Block& block, std::size_t count, word_t bits) {
         if (count == word_columns && bits == ~word_t(0)) {
             for (std::size_t k = 0; k < word_columns; ++k) {
                 m_buffer.values[k] = static_cast<T>(block.at(k));
             }
-        } else {
-            // What is dropped is not computed: it could trap (an integer division) or call the
-            // user's function.
-            for (std::size_t k = 0; k < count; ++k) {
-                m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
-            }
+            return;
         }
-        return memory_block<T>(m_buffer.values);
+        // What is dropped is not computed: it could trap (an integer division) or call the user's
+        // function.
+        for (std::size_t k = 0; k < count; ++k) {
+            m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
+        }
     }
 
-private:
     Row m_row;
-    block_buffer<T> m_buffer;
+    std::conditional_t<widens, no_buffer, block_buffer<T>> m_buffer;
 };
 
-template <class Rows, class T>
-class buffered_rows {
+template <operand_rows Rows, class T>
+class converted_rows {
 public:
-    explicit buffered_rows(Rows rows) : m_rows(std::move(rows)) {}
+    explicit converted_rows(Rows rows) : m_rows(std::move(rows)) {}
 
-    XMASK_INLINE buffered_row<row_t<Rows>, T> row(std::size_t r) const {
-        return buffered_row<row_t<Rows>, T>(m_rows.row(r));
+    XMASK_INLINE converted_row<row_t<Rows>, T> row(std::size_t r) const {
+        return converted_row<row_t<Rows>, T>(m_rows.row(r));
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return buffered_row<flat_row_t<Rows>, T>(m_rows.flat_row());
-    }
+    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
 
 private:
     Rows m_rows;
 };
 
-/// Reads rows of floats in memory as doubles.
-template <class Row>
-class widened_row {
-public:
-    explicit widened_row(Row row) : m_row(std::move(row)) {}
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_row.prepare(c, end);
-    }
-
-    XMASK_INLINE widened_block read(std::size_t c, std::size_t count, word_t bits) {
-        return widened_block(m_row.read(c, count, bits).data());
-    }
-
-private:
-    Row m_row;
-};
-
-template <class Rows>
-class widened_rows {
-public:
-    explicit widened_rows(Rows rows) : m_rows(std::move(rows)) {}
-
-    XMASK_INLINE widened_row<row_t<Rows>> row(std::size_t r) const {
-        return widened_row<row_t<Rows>>(m_rows.row(r));
-    }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const { return widened_row<flat_row_t<Rows>>(m_rows.flat_row()); }
-
-private:
-    Rows m_rows;
-};
-
-/// Whether to read what is dropped does nothing but cost time: memory, and functions of registers
-/// of it. Other rows may call a user's function, or trap.
+/// Whether to read a dropped element does nothing but cost time: memory, values, and functions of
+/// registers of both. Other rows may call a user's function, or trap.
 template <class Row>
 inline constexpr bool reads_freely = false;
 
@@ -3325,16 +2927,18 @@ template <class T>
 inline constexpr bool reads_freely<memory_row<T>> = true;
 
 template <class T>
-inline constexpr bool reads_freely<scalar_row<T>> = true;
+inline constexpr bool reads_freely<scalar_rows<T>> = true;
 
-template <class Row>
-inline constexpr bool reads_freely<widened_row<Row>> = reads_freely<Row>;
+template <class Row, class T>
+inline constexpr bool reads_freely<converted_row<Row, T>> =
+    std::same_as<block_t<converted_row<Row, T>>, widened_block> && reads_freely<Row>;
 
 template <class F, class... Row>
 inline constexpr bool reads_freely<function_row<F, Row...>> =
     block_t<function_row<F, Row...>>::in_registers && (reads_freely<Row> && ...);
 
-/// Whether to read what is dropped costs no more than a load, less than to ask what is.
+/// Whether to read a dropped element costs no more than a load, less than to ask whether it is
+/// kept.
 template <class Row>
 inline constexpr bool reads_memory = false;
 
@@ -3342,7 +2946,20 @@ template <class T>
 inline constexpr bool reads_memory<memory_row<T>> = true;
 
 template <class T>
-inline constexpr bool reads_memory<scalar_row<T>> = true;
+inline constexpr bool reads_memory<scalar_rows<T>> = true;
+
+/// One element of a row.
+template <class Row>
+XMASK_INLINE auto read_one(Row& row, std::size_t c) {
+    return row.block(c, 1, 1).at(0);
+}
+
+/// One element of row r.
+template <operand_rows Rows>
+XMASK_INLINE auto read_at(const Rows& rows, std::size_t r, std::size_t c) {
+    auto row = rows.row(r);
+    return read_one(row, c);
+}
 
 template <class E, class S>
 auto make_rows(const E& e, const S& shape);
@@ -3365,7 +2982,7 @@ template <class CT>
 struct row_maker<xt::xscalar<CT>> {
     template <class S>
     static auto make(const xt::xscalar<CT>& e, const S& /*shape*/) {
-        return scalar_row<std::remove_cv_t<value_type_t<xt::xscalar<CT>>>>(e.expression());
+        return scalar_rows<std::remove_cv_t<value_type_t<xt::xscalar<CT>>>>(e.expression());
     }
 };
 
@@ -3398,14 +3015,11 @@ auto make_operand(const E& e, const S& shape) {
     using block = block_t<row_t<rows>>;
     // In scalar loops too a block of memory, or one value, of the right type needs no copy.
     constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>> ||
-                            std::same_as<block, scalar_row<T>>;
+                            std::same_as<block, scalar_block<T>>;
     if constexpr (direct && std::same_as<typename block::value_type, T>) {
         return make_rows(e, shape);
-    } else if constexpr (has_lanes<double> && std::same_as<T, double> &&
-                         std::same_as<block, memory_block<float>>) {
-        return widened_rows<rows>(make_rows(e, shape));
     } else {
-        return buffered_rows<rows, T>(make_rows(e, shape));
+        return converted_rows<rows, T>(make_rows(e, shape));
     }
 }
 } // namespace xmask::inline XMASK_ABI::detail
@@ -3676,44 +3290,404 @@ template <class T, class E>
 using row_major_copy_t = typename row_major_copy<T, E>::type;
 } // namespace xmask::inline XMASK_ABI::detail
 
-// ==== xmask/core/range_cursor.hpp ====
-
-#include <cstddef>
-
-/// @file
-/// The cursor of masks that keep one range of a row: lengths, windows, constants.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// A row that keeps one range of columns.
-class range_cursor {
-public:
-    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
-
-    [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept {
-        return range_word(m_kept, c);
-    }
-
-    [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept {
-        return c >= m_kept.begin && c < m_kept.end;
-    }
-
-    [[nodiscard]] constexpr column_range extent() const noexcept { return m_kept; }
-
-    [[nodiscard]] constexpr column_range solid() const noexcept { return m_kept; }
-
-private:
-    column_range m_kept;
-};
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/core/write.hpp ====
+// ==== xmask/core/target.hpp ====
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
+#include <tuple>
 #include <type_traits>
 #include <utility>
+
+// ==== xmask/core/rows.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+// ==== xmask/core/packed.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+
+// ==== xmask/core/cursor.hpp ====
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+/// @file
+/// The protocol of a cursor: what a mask answers about one row.
+
+namespace xmask::inline XMASK_ABI {
+/// What the columns of a stretch have in common.
+enum class stretch_kind : unsigned char {
+    dropped, ///< all are dropped
+    kept,    ///< all are kept
+    unknown  ///< only their words tell
+};
+
+/// The columns from some column up to `end`, which may lie past the end of the row.
+struct stretch {
+    std::size_t end;
+    stretch_kind kind;
+
+    friend constexpr bool operator==(const stretch&, const stretch&) = default;
+};
+
+/// Answers for one row of a mask.
+///
+/// `word(c)` gives columns [c, c + 64) as bits, for any c within the row; bits past the end of the
+/// row are 0. `at(c)` gives the stretch that begins at column c; its end is larger than c. A cursor
+/// that knows nothing ahead of its words may leave `at` out.
+///
+/// A cursor whose decisions come from a comparison of registers may also have
+/// `lane_word<T> lanes<T>(c)`: the decisions for columns [c, c + 64) as masks of registers of T. All
+/// of them must lie within the row.
+template <class C>
+concept row_cursor = requires(const C& cursor, std::size_t c) {
+    { cursor.word(c) } -> std::same_as<word_t>;
+};
+
+namespace detail {
+/// The end of a stretch that goes on to the end of any row.
+inline constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
+
+/// The stretch that begins at column c; unknown where the cursor has no at().
+template <row_cursor C>
+XMASK_INLINE stretch stretch_at(const C& cursor, [[maybe_unused]] std::size_t c) {
+    if constexpr (requires {
+                      { cursor.at(c) } -> std::same_as<stretch>;
+                  }) {
+        return cursor.at(c);
+    } else {
+        return {no_end, stretch_kind::unknown};
+    }
+}
+
+/// Whether the cursor keeps column c.
+template <row_cursor C>
+XMASK_INLINE bool keeps(const C& cursor, std::size_t c) {
+    return (cursor.word(c) & 1) != 0;
+}
+
+/// The decisions for 64 columns, as masks of registers of T.
+template <class T>
+using lane_word = std::array<lane_mask<T>, word_columns / lane_count<T>>;
+
+/// f(i) for each register of T in 64 columns.
+template <class T, class F>
+XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+        return lane_word<T>{f(I)...};
+    }(std::make_index_sequence<word_columns / lane_count<T>>());
+}
+
+/// A cursor that gives its decisions as masks of registers of T.
+template <class C, class T>
+concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
+    { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
+};
+
+/// The stretch at column c of a row that keeps the columns of one range.
+[[nodiscard]] XMASK_INLINE constexpr stretch stretch_of(column_range kept, std::size_t c) noexcept {
+    if (c < kept.begin) {
+        return {kept.begin < kept.end ? kept.begin : no_end, stretch_kind::dropped};
+    }
+    return c < kept.end ? stretch{kept.end, stretch_kind::kept}
+                        : stretch{no_end, stretch_kind::dropped};
+}
+
+/// The stretch at column c of a row that keeps nothing outside of a range; inside, words tell.
+[[nodiscard]] XMASK_INLINE constexpr stretch stretch_within(
+    column_range range, std::size_t c
+) noexcept {
+    const stretch known = stretch_of(range, c);
+    return {known.end, known.kind == stretch_kind::kept ? stretch_kind::unknown : known.kind};
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/core/walk.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+
+/// @file
+/// The walk over one row of a mask, which every operation shares. An operation is a delegate: it
+/// says what happens to a block of columns and to a range of dropped columns.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What an operation does with the columns of a row.
+///
+/// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where all
+/// 64 are there. `dropped(c, end)` takes columns that are all dropped.
+///
+/// A delegate may also have `kept(c, end)` for columns that are all kept; without it they arrive as
+/// blocks whose bits are all set. One that can use the cursor's own lanes has
+/// `lane_block(cursor, c)` for 64 columns. `static constexpr bool takes_any_range = true` asks for
+/// each known stretch as it is; otherwise the ends of stretches arrive as blocks of 64 columns,
+/// which costs less where something is written for every column.
+template <class D>
+concept walk_delegate = requires(D& delegate, std::size_t c) {
+    delegate.block(c, whole_word(), word_t());
+    delegate.block(c, c, word_t());
+    delegate.dropped(c, c);
+};
+
+/// Calls f(c, count) for columns [c, end), 64 at a time; count is whole_word for all but the last.
+template <class F>
+XMASK_INLINE void for_each_block(std::size_t c, std::size_t end, F&& f) {
+    for (; c + word_columns <= end; c += word_columns) {
+        f(c, whole_word());
+    }
+    if (c < end) {
+        f(c, end - c);
+    }
+}
+
+/// Hands columns [c, end), which are all kept, to a delegate.
+template <walk_delegate D>
+XMASK_INLINE void walk_kept(D& delegate, std::size_t c, std::size_t end) {
+    if constexpr (requires { delegate.kept(c, end); }) {
+        delegate.kept(c, end);
+    } else {
+        for_each_block(c, end, [&](std::size_t at, auto count) XMASK_INLINE_LAMBDA {
+            delegate.block(at, count, first_bits(count));
+        });
+    }
+}
+
+/// Whether a delegate takes known stretches as they are.
+template <class D>
+inline constexpr bool takes_any_range = requires { requires D::takes_any_range; };
+
+/// Hands one word of columns to a delegate.
+template <row_cursor C, walk_delegate D>
+XMASK_INLINE void walk_word(const C& cursor, std::size_t c, D& delegate) {
+    if constexpr (requires { delegate.lane_block(cursor, c); }) {
+        delegate.lane_block(cursor, c);
+    } else {
+        delegate.block(c, whole_word(), cursor.word(c));
+    }
+}
+
+/// Hands columns [c, end) of a row to a delegate, in order. Blocks begin at multiples of 64 columns
+/// from c on.
+template <row_cursor C, walk_delegate D>
+XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& delegate) {
+    while (takes_any_range<D> ? c < end : c + word_columns <= end) {
+        const stretch ahead = stretch_at(cursor, c);
+        const std::size_t known = std::min(ahead.end, end);
+        if (ahead.kind != stretch_kind::unknown &&
+            (takes_any_range<D> || known - c >= word_columns)) {
+            // Whole words, and the end of the row where the stretch reaches it.
+            const std::size_t stop =
+                takes_any_range<D> || known == end ? known : known - (known - c) % word_columns;
+            if (ahead.kind == stretch_kind::kept) {
+                walk_kept(delegate, c, stop);
+            } else {
+                delegate.dropped(c, stop);
+            }
+            c = stop;
+            if constexpr (takes_any_range<D>) {
+                continue;
+            }
+        }
+        if (c + word_columns > end) {
+            break;
+        }
+        // The word in which a known stretch ends, or those of an unknown one.
+        const std::size_t last = ahead.kind == stretch_kind::unknown ? known : c;
+        do {
+            walk_word(cursor, c, delegate);
+            c += word_columns;
+        } while (c + word_columns <= last);
+    }
+    if (c < end) {
+        delegate.block(c, end - c, cursor.word(c) & first_bits(end - c));
+    }
+}
+
+/// The delegate of what only looks at kept columns: f(c, count, bits) for each block that keeps
+/// some.
+template <class F>
+class kept_blocks {
+public:
+    explicit kept_blocks(F& f) noexcept : m_function(f) {}
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits != 0) {
+            m_function(c, count, bits);
+        }
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+private:
+    F& m_function;
+};
+
+/// Calls f(c, count, bits) for each block of columns [begin, end) that keeps some, in order.
+template <row_cursor C, class F>
+XMASK_INLINE void for_each_kept_block(const C& cursor, std::size_t begin, std::size_t end, F&& f) {
+    kept_blocks<std::remove_reference_t<F>> delegate(f);
+    walk(cursor, begin, end, delegate);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Short rows laid end to end. Where the memory of all operands goes on from one row to the next,
+/// an operation walks many short rows as one, and spends nothing on their ends. Here the words of
+/// such rows are joined.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Rows shorter than this are worth packing.
+inline constexpr std::size_t packed_columns = 2 * word_columns;
+
+/// The most columns that are packed at a time.
+inline constexpr std::size_t packed_at_once = 128 * word_columns;
+
+/// The first word of each of `count` rows from r on, one after the other; W has a bit for each of
+/// their columns.
+template <class Rows, class W>
+void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) {
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = static_cast<W>(rows.row(r + i).word(0));
+    }
+}
+
+/// A row whose words lie in memory; `begin` is the column of the first one.
+class words_cursor {
+public:
+    words_cursor(const word_t* words, std::size_t begin) noexcept
+        : m_words(words), m_begin(begin) {}
+
+    /// One word past the last one is readable, and 0.
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
+        const std::size_t at = c - m_begin;
+        const word_t* words = m_words + at / word_columns;
+        const std::size_t past = at % word_columns;
+        return words[0] >> past | words[1] << 1 << (word_columns - 1 - past);
+    }
+
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, stretch_kind::unknown};
+    }
+
+private:
+    const word_t* m_words;
+    std::size_t m_begin;
+};
+
+/// The words of some rows of n columns, joined. Many rows are joined at a time, so that what is the
+/// same for all of them stays in registers.
+class packed_words {
+public:
+    explicit packed_words(std::size_t n) noexcept : m_columns(n) {}
+
+    /// How many rows are joined at a time: as far as possible so many that they fill whole words.
+    [[nodiscard]] std::size_t rows_at_once() const noexcept {
+        const std::size_t aligned = word_columns / std::gcd(m_columns, word_columns);
+        const std::size_t most = packed_at_once / m_columns;
+        return most >= aligned ? most - most % aligned : most;
+    }
+
+    /// Joins `count` rows from `first` on.
+    template <class Masks>
+    [[gnu::noinline]] words_cursor join(const Masks& masks, std::size_t first, std::size_t count) {
+        const std::size_t columns = count * m_columns;
+        if (columns != m_filled || !masks.one_row()) {
+            m_filled = columns;
+            fill(masks, first, count);
+        }
+        return {m_words.values, first * m_columns};
+    }
+
+private:
+    template <class Masks>
+    void fill(const Masks& masks, std::size_t first, std::size_t count) {
+        switch (std::endian::native == std::endian::little ? m_columns : 0) {
+        case 8:
+            copy_words<std::uint8_t>(masks, first, count);
+            break;
+        case 16:
+            copy_words<std::uint16_t>(masks, first, count);
+            break;
+        case 32:
+            copy_words<std::uint32_t>(masks, first, count);
+            break;
+        case word_columns:
+            masks.first_words(first, count, m_words.values);
+            m_words.values[count] = 0;
+            break;
+        default:
+            join_bits(masks, first, count);
+        }
+    }
+
+    /// Rows as long as W has bits lie in memory as they do in words.
+    template <class W, class Masks>
+    void copy_words(const Masks& masks, std::size_t first, std::size_t count) {
+        std::array<W, packed_at_once / (8 * sizeof(W))> rows;
+        masks.first_words(first, count, rows.data());
+        const std::size_t filled = (count * m_columns + word_columns - 1) / word_columns;
+        m_words.values[filled - 1] = 0;
+        m_words.values[filled] = 0;
+        std::memcpy(m_words.values, rows.data(), count * sizeof(W));
+    }
+
+    /// Rows of any length, one behind the other.
+    template <class Masks>
+    void join_bits(const Masks& masks, std::size_t first, std::size_t count) {
+        word_t* to = m_words.values;
+        word_t bits = 0;
+        std::size_t filled = 0;
+        const auto append = [&](word_t more, std::size_t columns) XMASK_INLINE_LAMBDA {
+            bits |= more << filled;
+            filled += columns;
+            if (filled >= word_columns) {
+                *to++ = bits;
+                filled -= word_columns;
+                bits = filled == 0 ? 0 : more >> (columns - filled);
+            }
+        };
+        if (m_columns < word_columns) {
+            constexpr std::size_t some_rows = 64;
+            std::array<word_t, some_rows> words;
+            for (std::size_t i = 0; i < count; i += some_rows) {
+                const std::size_t some = std::min(some_rows, count - i);
+                masks.first_words(first + i, some, words.data());
+                std::for_each_n(words.begin(), some, [&](word_t word) XMASK_INLINE_LAMBDA {
+                    append(word, m_columns);
+                });
+            }
+        } else {
+            for (std::size_t r = first; r < first + count; ++r) {
+                const auto row = masks.row(r);
+                for_each_block(0, m_columns, [&](std::size_t c, std::size_t columns) {
+                    append(row.word(c), columns);
+                });
+            }
+        }
+        to[0] = bits;
+        to[1] = 0;
+    }
+
+    std::size_t m_columns;
+    std::size_t m_filled = 0; // how many columns the words hold
+    block_buffer<word_t, packed_at_once / word_columns + 2> m_words;
+};
+} // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/core/pieces.hpp ====
 
@@ -3889,174 +3863,221 @@ auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add) {
     }
     return sum;
 }
-
-/// Rows one by one, or all as one flat row.
-template <bool Flat>
-struct row_getter {
-    static constexpr bool flat = Flat;
-
-    template <class Rows>
-    auto operator()(const Rows& rows, [[maybe_unused]] std::size_t r) const {
-        if constexpr (Flat) {
-            return rows.flat_row();
-        } else {
-            return rows.row(r);
-        }
-    }
-};
-
-/// f(pieces, row_of), with the rows laid end to end or not.
-template <class F>
-auto with_rows(bool flat, std::size_t row_count, std::size_t n, F&& f) {
-    return flat ? f(pieces(1, row_count * n), row_getter<true>())
-                : f(pieces(row_count, n), row_getter<false>());
-}
 } // namespace xmask::inline XMASK_ABI::detail
 
-// ==== xmask/core/writer.hpp ====
+// ==== xmask/core/range_cursor.hpp ====
 
 #include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <tuple>
-#include <type_traits>
 
 /// @file
-/// Results, written row by row into any assignable expression.
+/// The cursor of masks that keep one range of a row: lengths, windows, constants.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
-template <class E, class S>
-void resize_or_check(const char* function, const char* what, E& to, const S& shape) {
-    require_countable(function, shape);
-    if constexpr (requires { to.resize(shape); }) {
-        // A rank that is part of the type can't change, and xtensor does not check it.
-        const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; } ||
-                               to.dimension() == static_cast<std::size_t>(shape.size());
-        if (rank_fits && !equal_shapes(to.shape(), shape)) {
-            to.resize(shape);
-        }
-    }
-    if (!equal_shapes(to.shape(), shape)) [[unlikely]] {
-        throw_invalid(
-            function, what, " has the fixed shape ", tuple_text(to.shape()), "; expected ",
-            tuple_text(shape)
-        );
-    }
-}
-
-/// Rows of a destination in memory. Where they are contiguous and of type T, blocks are written in
-/// place; otherwise 64 elements are collected, then scattered and converted.
-template <class T, class E, bool InMemory = has_memory<E>>
-class row_writer {
-    using element = std::remove_cv_t<value_type_t<E>>;
-    static constexpr bool same_type = std::is_same_v<element, T>;
-
+/// A row that keeps one range of columns.
+class range_cursor {
 public:
-    explicit row_writer(E& to)
-        : m_data(to.data() + to.data_offset())
-        , m_offsets(to.shape(), to.shape(), to.strides())
-        , m_stride(
-              columns_of(to.shape()) == 1
-                  ? 1
-                  : static_cast<std::ptrdiff_t>(to.strides()[to.dimension() - 1])
-          ) {}
+    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
 
-    void seek(std::size_t r) noexcept { m_row = m_data + m_offsets(r); }
-
-    /// Whether blocks are the destination's own memory.
-    [[nodiscard]] bool in_place() const noexcept { return same_type && m_stride == 1; }
-
-    /// Whether one row of blocks goes on in the next, too.
-    [[nodiscard]] bool flat(std::size_t n) const noexcept {
-        return in_place() && m_offsets.uniform(n);
+    [[nodiscard]] XMASK_INLINE constexpr word_t word(std::size_t c) const noexcept {
+        return range_word(m_kept, c);
     }
 
-    /// Where columns [c, c + 64) are to be written; they arrive with commit().
-    T* block(std::size_t c) noexcept {
-        if constexpr (same_type) {
-            if (m_stride == 1) {
-                return m_row + c;
-            }
-        }
-        return m_buffer.values;
+    [[nodiscard]] XMASK_INLINE constexpr stretch at(std::size_t c) const noexcept {
+        return stretch_of(m_kept, c);
     }
 
-    void commit(std::size_t c, std::size_t count) noexcept {
-        if (in_place()) {
-            return;
-        }
-        element* to = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
-        for (std::size_t k = 0; k < count; ++k) {
-            to[static_cast<std::ptrdiff_t>(k) * m_stride] =
-                static_cast<element>(m_buffer.values[k]);
-        }
-    }
-
-    /// Writes `value` to column c + k for each set bit k.
-    void write(std::size_t c, word_t bits, const T& value) noexcept {
-        for (; bits != 0; bits &= bits - 1) {
-            m_row[static_cast<std::ptrdiff_t>(c + lowest_bit(bits)) * m_stride] =
-                static_cast<element>(value);
-        }
-    }
+    [[nodiscard]] constexpr column_range range() const noexcept { return m_kept; }
 
 private:
-    element* m_data;
-    element* m_row = nullptr;
-    row_offsets m_offsets;
-    std::ptrdiff_t m_stride;
-    block_buffer<T> m_buffer;
-};
-
-/// Rows of any other destination, by its stepper.
-template <class T, class E>
-class row_writer<T, E, false> {
-public:
-    explicit row_writer(E& to)
-        : m_to(std::addressof(to)), m_stepper(to.stepper_begin(to.shape())) {}
-
-    void seek(std::size_t r) {
-        m_stepper = m_to->stepper_begin(m_to->shape());
-        step_to_row(m_stepper, m_to->shape(), r);
-        m_column = 0;
-    }
-
-    [[nodiscard]] bool in_place() const noexcept { return false; }
-
-    [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept { return false; }
-
-    T* block(std::size_t /*c*/) noexcept { return m_buffer.values; }
-
-    void commit(std::size_t c, std::size_t count) {
-        for (std::size_t k = 0; k < count; ++k) {
-            *at(c + k) = static_cast<value_type_t<E>>(m_buffer.values[k]);
-        }
-    }
-
-    void write(std::size_t c, word_t bits, const T& value) {
-        for (; bits != 0; bits &= bits - 1) {
-            *at(c + lowest_bit(bits)) = static_cast<value_type_t<E>>(value);
-        }
-    }
-
-private:
-    /// The stepper at column c of this row.
-    auto& at(std::size_t c) {
-        step_to_column(m_stepper, m_to->dimension() - 1, m_column, c);
-        return m_stepper;
-    }
-
-    E* m_to;
-    typename E::stepper m_stepper;
-    std::size_t m_column = 0;
-    block_buffer<T> m_buffer;
+    column_range m_kept;
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// The walk that writes a result: row by row, 64 columns at a time, only filling what no row's
-/// extent holds.
+/// All rows of an operation: the one place that knows which rows are laid end to end, and how the
+/// work is cut into pieces for threads.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The rows of a mask that keeps everything, for operations without a mask.
+class all_rows {
+public:
+    template <class S>
+    explicit all_rows(const S& shape) noexcept
+        : m_row_count(rows_of(shape)), m_columns(columns_of(shape)) {}
+
+    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept {
+        return range_cursor({0, m_columns});
+    }
+
+    [[nodiscard]] static bool flat() noexcept { return true; }
+
+    [[nodiscard]] XMASK_INLINE range_cursor whole() const noexcept {
+        return range_cursor({0, m_row_count * m_columns});
+    }
+
+    [[nodiscard]] bool packs() const noexcept { return m_columns < packed_columns; }
+
+    [[nodiscard]] static bool one_row() noexcept { return true; }
+
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const {
+        ask_first_words(*this, r, count, to);
+    }
+
+private:
+    std::size_t m_row_count;
+    std::size_t m_columns;
+};
+
+/// How the rows of an operation are walked.
+enum class row_layout {
+    separate, ///< one by one
+    flat,     ///< as one row: the mask's own words go on from one row to the next
+    packed    ///< as one row, whose words are joined
+};
+
+/// How rows of a mask are walked together with operands that are flat or not.
+template <class Masks>
+row_layout layout_of(const Masks& masks, bool flat_operands) {
+    if (!flat_operands) {
+        return row_layout::separate;
+    }
+    return masks.flat()    ? row_layout::flat
+           : masks.packs() ? row_layout::packed
+                           : row_layout::separate;
+}
+
+/// The rows of a shape, and the way to walk them.
+class row_plan {
+public:
+    template <class S>
+    row_plan(const S& shape, row_layout layout) noexcept
+        : m_row_count(columns_of(shape) == 0 ? 0 : rows_of(shape))
+        , m_columns(columns_of(shape))
+        , m_layout(layout) {}
+
+    [[nodiscard]] bool empty() const noexcept { return m_row_count == 0; }
+
+    [[nodiscard]] pieces cut() const noexcept {
+        switch (m_layout) {
+        case row_layout::flat:
+            return {m_row_count == 0 ? std::size_t(0) : 1, m_row_count * m_columns};
+        case row_layout::packed:
+            return pieces::of_whole_rows(m_row_count, m_columns);
+        default:
+            return {m_row_count, m_columns};
+        }
+    }
+
+    /// Calls f(cursor, r, begin, end) for the rows of a piece, until f says true: columns [begin,
+    /// end) of row r are to be walked by the cursor. Rows that are laid end to end are row 0.
+    /// Whether f said true.
+    ///
+    /// Inlined, so that what f adds up stays in registers from row to row.
+    template <class Masks, class F>
+    XMASK_INLINE bool any_row(const Masks& masks, const piece& part, F&& f) const {
+        if (m_layout == row_layout::packed && part.first_row != part.last_row) {
+            return any_packed(masks, part, f);
+        }
+        const bool flat = m_layout == row_layout::flat;
+        for (std::size_t r = part.first_row; r < part.last_row; ++r) {
+            if (f(flat ? masks.whole() : masks.row(r), r, part.begin, part.end)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// The same for all rows of the piece.
+    template <class Masks, class F>
+    XMASK_INLINE void for_each_row(const Masks& masks, const piece& part, F&& f) const {
+        any_row(
+            masks, part,
+            [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
+                XMASK_INLINE_LAMBDA {
+                    f(cursor, r, begin, end);
+                    return false;
+                }
+        );
+    }
+
+private:
+    template <class Masks, class F>
+    XMASK_INLINE bool any_packed(const Masks& masks, const piece& part, F&& f) const {
+        packed_words words(m_columns);
+        const std::size_t step = words.rows_at_once();
+        for (std::size_t r = part.first_row; r < part.last_row; r += step) {
+            const std::size_t count = std::min(step, part.last_row - r);
+            const words_cursor cursor = words.join(masks, r, count);
+            if (f(cursor, std::size_t(0), r * m_columns, (r + count) * m_columns)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    std::size_t m_row_count;
+    std::size_t m_columns;
+    row_layout m_layout;
+};
+
+/// One row of operands under a mask.
+template <row_cursor Cursor, class Row>
+class masked_row {
+public:
+    masked_row(Cursor cursor, Row row, std::size_t n)
+        : m_cursor(std::move(cursor)), m_row(std::move(row)), m_columns(n) {}
+
+    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
+
+    [[nodiscard]] const Row& operands() const noexcept { return m_row; }
+
+    [[nodiscard]] std::size_t columns() const noexcept { return m_columns; }
+
+    template <class Count>
+    XMASK_INLINE auto block(std::size_t c, Count count, word_t bits) {
+        return m_row.block(c, count, bits);
+    }
+
+private:
+    Cursor m_cursor;
+    Row m_row;
+    std::size_t m_columns;
+};
+
+/// The rows of a mask and of the operands that are walked with them. Each thread has a copy, whose
+/// buffers are its own.
+template <class Masks, class Rows>
+struct masked_operands {
+    Masks masks;
+    Rows rows;
+    std::size_t columns;
+
+    [[nodiscard]] XMASK_INLINE auto row(std::size_t r) const {
+        using cursor = std::decay_t<decltype(masks.row(r))>;
+        return masked_row<cursor, row_t<Rows>>(masks.row(r), rows.row(r), columns);
+    }
+};
+
+template <class Masks, class Rows>
+masked_operands(Masks, Rows, std::size_t) -> masked_operands<Masks, Rows>;
+
+/// Calls f(c, count, bits) for each block of a row that keeps some, in order.
+template <row_cursor Cursor, class Row, class F>
+XMASK_INLINE void for_each_kept_block(masked_row<Cursor, Row>& row, F&& f) {
+    for_each_kept_block(row.cursor(), 0, row.columns(), f);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/core/store.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+/// @file
+/// Stores to contiguous memory: aligned, streaming past the caches, and with the lines of a result
+/// asked for ahead.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// From how many bytes on a result is written past the caches: well beyond a core's share of them,
@@ -4199,157 +4220,300 @@ XMASK_INLINE void store_block(T* to, const Block& block, Count count) {
         }
     }
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// Whether a row may begin its blocks where stores are aligned.
-template <class Row>
-consteval bool aligns_stores_of() {
-    if constexpr (requires { Row::aligns_stores; }) {
-        return Row::aligns_stores;
-    } else {
-        return true;
-    }
-}
+/// @file
+/// Results: any assignable expression, written row by row by a delegate.
 
-/// Writes the whole blocks of a row's columns [c, stop) register by register, where its cursor has
-/// lanes to give; gives the column at which it stopped.
-template <bool Streaming, class Row, class T>
-XMASK_INLINE std::size_t write_by_lanes(Row& from, T* row, std::size_t c, std::size_t stop) {
-    if constexpr (requires { from.template lane_block<Streaming>(row, c); }) {
-        if (from.cursor().has_lanes()) {
-            while (c + word_columns <= stop) {
-                const std::size_t end = from.prepare(c, stop);
-                for (; c + word_columns <= end; c += word_columns) {
-                    if constexpr (!Streaming) {
-                        prefetch_stores(row + c, word_columns * sizeof(T));
-                    }
-                    from.template lane_block<Streaming>(row + c, c);
-                }
-            }
+namespace xmask::inline XMASK_ABI::detail {
+/// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
+template <class E, class S>
+void resize_or_check(const char* function, const char* what, E& to, const S& shape) {
+    require_countable(function, shape);
+    if constexpr (requires { to.resize(shape); }) {
+        // A rank that is part of the type can't change, and xtensor does not check it.
+        const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; } ||
+                               to.dimension() == static_cast<std::size_t>(shape.size());
+        if (rank_fits && !equal_shapes(to.shape(), shape)) {
+            to.resize(shape);
         }
     }
-    return c;
-}
-
-/// Writes columns [begin, end) of one row in place, by `from`: its cursor() says what is kept,
-/// block(to, c, count, bits) writes a block, and outside() is what is written where nothing is
-/// kept. Stores are aligned, and what lies outside of the extent is only filled.
-template <bool Streaming, class Row, class T>
-XMASK_INLINE void write_row(Row from, T* row, std::size_t begin, std::size_t end) {
-    const auto& cursor = from.cursor();
-    const column_range kept = intersection(cursor.extent(), {begin, end});
-    const std::size_t head = aligns_stores_of<Row>() || Streaming
-                                 ? std::min(columns_to_register(row + begin), end - begin)
-                                 : 0;
-    const std::size_t aligned = begin + head;
-    std::size_t c = begin;
-    if (kept.begin > aligned) {
-        c = std::min(aligned + (kept.begin - aligned) / word_columns * word_columns, end);
-        fill_columns<Streaming, filled_part::of_more>(row + begin, row + c, from.outside());
-    } else if (head != 0 && kept.size() != 0) {
-        // Fewer columns than a register has.
-        from.prepare(begin, aligned);
-        from.template block<false>(row + begin, begin, head, cursor.word(begin) & first_bits(head));
-        c = aligned;
-    }
-    if (c < kept.end) {
-        const std::size_t blocks = (kept.end - c + word_columns - 1) / word_columns;
-        const std::size_t stop = std::min(end, c + blocks * word_columns);
-        c = write_by_lanes<Streaming>(from, row, c, stop);
-        walk_blocks(
-            from, c, stop,
-            [&](std::size_t at, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                constexpr bool whole = std::is_same_v<decltype(count), whole_word>;
-                if constexpr (whole && !Streaming) {
-                    prefetch_stores(row + at, word_columns * sizeof(T));
-                }
-                from.template block<Streaming && whole>(row + at, at, count, bits);
-            }
+    if (!equal_shapes(to.shape(), shape)) [[unlikely]] {
+        throw_invalid(
+            function, what, " has the fixed shape ", tuple_text(to.shape()), "; expected ",
+            tuple_text(shape)
         );
-        c = stop;
-    }
-    fill_columns<Streaming, filled_part::of_more>(row + c, row + end, from.outside());
-}
-
-/// Writes columns [begin, end) of one row through the writer's buffer.
-template <class Row, class Writer>
-void write_row_buffered(Row from, Writer& writer, std::size_t begin, std::size_t end) {
-    const auto& cursor = from.cursor();
-    for (std::size_t c = begin; c < end; c += word_columns) {
-        const std::size_t count = std::min(word_columns, end - c);
-        from.prepare(c, c + count);
-        from.template block<false>(writer.block(c), c, count, cursor.word(c) & first_bits(count));
-        writer.commit(c, count);
     }
 }
 
-/// Where the rows of a result are written.
-template <class T, class E>
-class row_destination {
+/// Rows of a destination in memory. Where they are contiguous and of type T, columns are written in
+/// place; otherwise some are collected, then scattered and converted.
+template <class T, class E, bool InMemory = has_memory<E>>
+class row_writer {
+    using element = std::remove_cv_t<value_type_t<E>>;
+    static constexpr bool same_type = std::is_same_v<element, T>;
+
 public:
-    explicit row_destination(E& to)
+    explicit row_writer(E& to)
+        : m_data(to.data() + to.data_offset())
+        , m_offsets(to.shape(), to.shape(), to.strides())
+        , m_stride(
+              columns_of(to.shape()) == 1
+                  ? 1
+                  : static_cast<std::ptrdiff_t>(to.strides()[to.dimension() - 1])
+          )
+        , m_buffer(in_place() ? nullptr : new T[columns_of(to.shape())]) {}
+
+    void seek(std::size_t r) noexcept { m_row = m_data + m_offsets(r); }
+
+    /// Whether blocks are the destination's own memory.
+    [[nodiscard]] bool in_place() const noexcept { return same_type && m_stride == 1; }
+
+    /// Whether row 0 goes on through all rows.
+    [[nodiscard]] bool flat(std::size_t n) const noexcept {
+        return in_place() && m_offsets.uniform(n);
+    }
+
+    /// Where columns from c on are to be written. Where that is not in place, they arrive with
+    /// commit().
+    T* block(std::size_t c) noexcept {
+        if constexpr (same_type) {
+            if (m_stride == 1) {
+                return m_row + c;
+            }
+        }
+        return m_buffer.get();
+    }
+
+    void commit(std::size_t c, std::size_t count) noexcept {
+        if (in_place()) {
+            return;
+        }
+        element* to = m_row + static_cast<std::ptrdiff_t>(c) * m_stride;
+        for (std::size_t k = 0; k < count; ++k) {
+            to[static_cast<std::ptrdiff_t>(k) * m_stride] = static_cast<element>(m_buffer[k]);
+        }
+    }
+
+    /// Writes one column.
+    void write(std::size_t c, const T& value) noexcept {
+        m_row[static_cast<std::ptrdiff_t>(c) * m_stride] = static_cast<element>(value);
+    }
+
+private:
+    element* m_data;
+    element* m_row = nullptr;
+    row_offsets m_offsets;
+    std::ptrdiff_t m_stride;
+    std::unique_ptr<T[]> m_buffer;
+};
+
+/// Rows of any other destination, by its stepper.
+template <class T, class E>
+class row_writer<T, E, false> {
+public:
+    explicit row_writer(E& to)
         : m_to(std::addressof(to))
-        , m_row_count(rows_of(to.shape()))
-        , m_columns(columns_of(to.shape())) {
+        , m_stepper(to.stepper_begin(to.shape()))
+        , m_buffer(new T[columns_of(to.shape())]) {}
+
+    void seek(std::size_t r) {
+        m_stepper = m_to->stepper_begin(m_to->shape());
+        step_to_row(m_stepper, m_to->shape(), r);
+        m_column = 0;
+    }
+
+    [[nodiscard]] bool in_place() const noexcept { return false; }
+
+    [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept { return false; }
+
+    T* block(std::size_t /*c*/) noexcept { return m_buffer.get(); }
+
+    void commit(std::size_t c, std::size_t count) {
+        for (std::size_t k = 0; k < count; ++k) {
+            *at(c + k) = static_cast<value_type_t<E>>(m_buffer[k]);
+        }
+    }
+
+    void write(std::size_t c, const T& value) { *at(c) = static_cast<value_type_t<E>>(value); }
+
+private:
+    /// The stepper at column c of this row.
+    auto& at(std::size_t c) {
+        step_to_column(m_stepper, m_to->dimension() - 1, m_column, c);
+        return m_stepper;
+    }
+
+    E* m_to;
+    typename E::stepper m_stepper;
+    std::size_t m_column = 0;
+    std::unique_ptr<T[]> m_buffer;
+};
+
+/// Where a delegate writes columns of a row: column c goes to `first[c - base]`.
+template <class T, bool Streaming>
+class written_columns {
+public:
+    written_columns(T* first, std::size_t base) noexcept : m_first(first), m_base(base) {}
+
+    static constexpr bool streams = Streaming;
+
+    [[nodiscard]] XMASK_INLINE T* at(std::size_t c) const noexcept {
+        return m_first + (c - m_base);
+    }
+
+    /// Asks for the lines of a result ahead of its whole blocks.
+    template <class Count>
+    XMASK_INLINE void prefetch(std::size_t c, Count /*count*/) const noexcept {
+        if constexpr (std::is_same_v<Count, whole_word> && !Streaming) {
+            prefetch_stores(at(c), word_columns * sizeof(T));
+        }
+    }
+
+    /// Writes a block as it is.
+    template <class Block, class Count>
+    XMASK_INLINE void store(std::size_t c, const Block& block, Count count) const {
+        prefetch(c, count);
+        store_block<Streaming && std::is_same_v<Count, whole_word>>(at(c), block, count);
+    }
+
+    /// Writes one value to columns [c, end).
+    XMASK_INLINE void fill(std::size_t c, std::size_t end, const T& value) const noexcept {
+        fill_columns<Streaming, filled_part::of_more>(at(c), at(end), value);
+    }
+
+private:
+    T* m_first;
+    std::size_t m_base;
+};
+
+/// Whether blocks begin where stores are aligned: sums taken on the way must not depend on where
+/// the memory lies.
+enum class block_start { aligned, fixed };
+
+/// The result of an operation.
+template <class T, class E>
+class row_target {
+public:
+    explicit row_target(E& to) : m_to(std::addressof(to)) {
+        const std::size_t n = columns_of(to.shape());
+        const std::size_t row_count = rows_of(to.shape());
         row_writer<T, E> writer(to);
-        if (m_row_count != 0 && m_columns != 0) {
+        if (row_count != 0 && n != 0) {
             writer.seek(0);
-            m_flat = writer.flat(m_columns);
-            m_streams = writer.in_place() &&
-                        m_row_count * m_columns * sizeof(T) >= streaming_bytes &&
+            m_flat = writer.flat(n);
+            m_streams = writer.in_place() && row_count * n * sizeof(T) >= streaming_bytes &&
                         can_stream(writer.block(0));
         }
     }
 
-    /// Calls f(pieces, row_of) for the rows, laid end to end where that is possible and worth it.
-    template <class Rows, class F>
-    auto with_rows(const Rows& rows, F&& f) const {
-        return detail::with_rows(
-            m_flat && worth_flat(rows.form(), m_columns), m_row_count, m_columns, f
-        );
-    }
+    /// Whether row 0 goes on through all rows.
+    [[nodiscard]] bool flat() const noexcept { return m_flat; }
 
-    /// Writes a piece of the rows.
-    template <class Rows, class RowOf>
-    void write(const Rows& rows, RowOf row_of, const piece& part) const {
+    /// Writes a piece. make(cursor, r, columns) gives the delegate that writes row r to `columns`.
+    template <block_start Start = block_start::aligned, class Masks, class Make>
+    void write(const row_plan& plan, const Masks& masks, const piece& part, Make&& make) const {
         row_writer<T, E> writer(*m_to);
-        for (std::size_t r = part.first_row; r < part.last_row; ++r) {
-            writer.seek(r);
-            if constexpr (!RowOf::flat) {
+        plan.for_each_row(
+            masks, part,
+            [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end) {
+                writer.seek(r);
                 if (!writer.in_place()) {
-                    write_row_buffered(row_of(rows, r), writer, part.begin, part.end);
-                    continue;
+                    write_buffered(writer, cursor, r, begin, end, make);
+                    return;
                 }
-            }
-            if constexpr (has_lanes<T>) {
-                if (m_streams) {
-                    write_row<true>(row_of(rows, r), writer.block(0), part.begin, part.end);
-                    continue;
+                if constexpr (has_lanes<T>) {
+                    if (m_streams) {
+                        write_row<true, Start>(writer.block(0), cursor, r, begin, end, make);
+                        return;
+                    }
                 }
+                write_row<false, Start>(writer.block(0), cursor, r, begin, end, make);
             }
-            write_row<false>(row_of(rows, r), writer.block(0), part.begin, part.end);
-        }
+        );
         if (m_streams) {
             finish_streaming();
         }
     }
 
 private:
+    template <bool Streaming, block_start Start, class C, class Make>
+    static void write_row(
+        T* row, const C& cursor, std::size_t r, std::size_t begin, std::size_t end, Make&& make
+    ) {
+        auto delegate = make(cursor, r, written_columns<T, Streaming>(row, 0));
+        std::size_t c = begin;
+        if constexpr (Start == block_start::aligned || Streaming) {
+            const std::size_t head = std::min(columns_to_register(row + begin), end - begin);
+            if (head != 0) {
+                delegate.block(begin, head, cursor.word(begin) & first_bits(head));
+                c += head;
+            }
+        }
+        walk(cursor, c, end, delegate);
+    }
+
+    /// Through the writer's buffer.
+    template <class C, class Make>
+    static void write_buffered(
+        row_writer<T, E>& writer, const C& cursor, std::size_t r, std::size_t begin,
+        std::size_t end, Make&& make
+    ) {
+        auto delegate = make(cursor, r, written_columns<T, false>(writer.block(begin), begin));
+        walk(cursor, begin, end, delegate);
+        writer.commit(begin, end - begin);
+    }
+
     E* m_to;
-    std::size_t m_row_count;
-    std::size_t m_columns;
     bool m_flat = false;
     bool m_streams = false;
 };
 
-/// Writes every row of a lazy result to `to`, which has its shape.
-template <class T, class Rows, class E>
-void write_rows(const Rows& rows, E& to) {
-    const row_destination<T, E> target(to);
-    target.with_rows(rows, [&](const pieces& all, auto row_of) {
-        for_each_piece(all, rows, [&](const auto& own, const piece& part) {
-            target.write(own, row_of, part);
-        });
+/// Writes every row of `to`. make(rows, r, columns) gives the delegate of row r.
+template <class T, class E, class Masks, class Rows, class Make>
+void write_rows(E& to, const masked_operands<Masks, Rows>& rows, Make&& make) {
+    const row_target<T, E> result(to);
+    const row_plan plan(
+        to.shape(), layout_of(rows.masks, result.flat() && rows.rows.flat(rows.columns))
+    );
+    if (plan.empty()) {
+        return;
+    }
+    for_each_piece(plan.cut(), rows, [&](const auto& own, const piece& part) {
+        const auto make_row = [&](const auto& /*cursor*/, std::size_t r, auto columns) {
+            return make(own.rows, r, columns);
+        };
+        result.write(plan, own.masks, part, make_row);
     });
+}
+
+/// Writes a row of an operand as it is.
+template <class Columns, class Row>
+class copy_delegate {
+public:
+    copy_delegate(Columns to, Row row) : m_to(to), m_row(std::move(row)) {}
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t /*bits*/) {
+        m_to.store(c, m_row.block(c, count, first_bits(count)), count);
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+private:
+    Columns m_to;
+    Row m_row;
+};
+
+/// Writes rows of an operand, of elements of type T, as they are.
+template <class T, class E, operand_rows Rows>
+void write_copy(E& to, const Rows& from) {
+    write_rows<T>(
+        to, masked_operands{all_rows(to.shape()), from, columns_of(to.shape())},
+        [](const auto& rows, std::size_t r, auto columns) {
+            return copy_delegate<decltype(columns), row_t<Rows>>(columns, rows.row(r));
+        }
+    );
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -4367,70 +4531,11 @@ template <class F, class... CT>
 struct holds_mask<xt::xfunction<F, CT...>>
     : std::bool_constant<(holds_mask<std::decay_t<CT>>::value || ...)> {};
 
-/// One row of an expression, written as it is.
-template <class T, class Row>
-class copied_row {
-public:
-    copied_row(Row row, std::size_t n) : m_row(std::move(row)), m_columns(n) {}
-
-    [[nodiscard]] range_cursor cursor() const noexcept { return range_cursor({0, m_columns}); }
-
-    [[nodiscard]] T outside() const noexcept { return T(); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_row.prepare(c, end);
-    }
-
-    XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits) {
-        return m_row.read(c, count, bits);
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        store_block<Streaming>(to, read(c, count, bits), count);
-    }
-
-private:
-    Row m_row;
-    std::size_t m_columns;
-};
-
-template <class T, class Row>
-inline constexpr bool reads_freely<copied_row<T, Row>> = reads_freely<Row>;
-
-template <class T, class Rows>
-class copied_rows {
-public:
-    copied_rows(Rows rows, std::size_t row_count, std::size_t n)
-        : m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return copied_row<T, row_t<Rows>>(m_rows.row(r), m_columns);
-    }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return copied_row<T, flat_row_t<Rows>>(m_rows.flat_row(), m_row_count * m_columns);
-    }
-
-private:
-    Rows m_rows;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
 /// Writes an expression apart from `to`, or in place, broadcast to the shape of `to`.
 template <class To, class E>
 void copy_rows(To& to, const E& from) {
     using element = std::remove_cv_t<value_type_t<E>>;
-    auto rows = make_operand<element>(from, to.shape());
-    write_rows<element>(
-        copied_rows<element, decltype(rows)>(
-            std::move(rows), rows_of(to.shape()), columns_of(to.shape())
-        ),
-        to
-    );
+    write_copy<element>(to, make_operand<element>(from, to.shape()));
 }
 
 /// Assigns an expression by way of a copy, and gives true, where reading these sources of it while
@@ -4508,8 +4613,8 @@ decltype(auto) rule_rows(const Rule& rule) {
     }
 }
 
-/// A cursor together with the rows that it may look into, for a single row. It stays where it is
-/// made.
+/// A cursor together with the rows that it may point into. Not movable: the cursor points into
+/// m_rows.
 template <class Rule>
 class held_row {
     using rows = std::decay_t<decltype(std::declval<const Rule&>().rows())>;
@@ -4523,25 +4628,11 @@ public:
 
     [[nodiscard]] word_t word(std::size_t c) const { return m_cursor.word(c); }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return detail::kept(m_cursor, c); }
-
-    [[nodiscard]] column_range extent() const { return m_cursor.extent(); }
-
-    [[nodiscard]] column_range solid() const { return detail::solid(m_cursor); }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        return detail::stretch(m_cursor, c);
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const cursor& c) { c.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
+    [[nodiscard]] stretch at(std::size_t c) const { return stretch_at(m_cursor, c); }
 
     template <class T>
         requires lane_cursor<cursor, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
         return m_cursor.template lanes<T>(c);
     }
 
@@ -4557,46 +4648,28 @@ public:
     broadcast_cursor(C cursor, std::size_t n, bool one_column)
         : m_cursor(cursor), m_columns(n), m_one_column(one_column) {}
 
-    XMASK_INLINE word_t word(std::size_t c) const {
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
         if (m_one_column) [[unlikely]] {
-            return kept(c) ? first_bits(m_columns - c) : 0;
+            return keeps(m_cursor, 0) ? first_bits(m_columns - c) : 0;
         }
         return m_cursor.word(c);
     }
 
-    bool kept(std::size_t c) const { return detail::kept(m_cursor, m_one_column ? 0 : c); }
-
-    XMASK_INLINE column_range extent() const {
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
         if (m_one_column) [[unlikely]] {
-            return {0, kept(0) ? m_columns : 0};
+            return {no_end, keeps(m_cursor, 0) ? stretch_kind::kept : stretch_kind::dropped};
         }
-        return m_cursor.extent();
-    }
-
-    XMASK_INLINE column_range solid() const {
-        if (m_one_column) [[unlikely]] {
-            return extent();
-        }
-        return detail::solid(m_cursor);
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const C& cursor) { cursor.has_lanes(); }
-    {
-        return !m_one_column && m_cursor.has_lanes();
+        return stretch_at(m_cursor, c);
     }
 
     template <class T>
         requires lane_cursor<C, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return m_cursor.template lanes<T>(c);
-    }
-
-    XMASK_INLINE column_stretch stretch(std::size_t c) const {
+    [[nodiscard]] XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
         if (m_one_column) [[unlikely]] {
-            return {no_end, kept(0) ? column_stretch::kind::kept : column_stretch::kind::dropped};
+            const auto all = mask_from_bits<T>(word(c), 0);
+            return make_lane_word<T>([&](std::size_t /*i*/) { return all; });
         }
-        return detail::stretch(m_cursor, c);
+        return m_cursor.template lanes<T>(c);
     }
 
 private:
@@ -4606,30 +4679,83 @@ private:
 };
 
 /// Gives the cursor of each row of `shape`, into which the mask broadcasts.
+///
+/// The mask's own rows may offer more than row(r). `flat()` and `whole()`: whether their words go
+/// on from one row to the next, and the cursor of all of them as one row. `one_row()`: whether all
+/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`: whether the rows
+/// may be packed at all.
 template <class M>
 class mask_rows {
     using rows = decltype(rule_rows(std::declval<const M&>().rule()));
-
-    static constexpr bool answers_flat = requires(const std::decay_t<rows>& r) {
-        r.form();
-        r.flat();
-    };
+    using plain_rows = std::decay_t<rows>;
 
 public:
     using cursor =
-        broadcast_cursor<std::decay_t<decltype(std::declval<const std::decay_t<rows>&>().row(0))>>;
+        broadcast_cursor<std::decay_t<decltype(std::declval<const plain_rows&>().row(0))>>;
 
     template <class S>
     mask_rows(const M& mask, const S& shape)
         : m_rows(rule_rows(mask.rule()))
         , m_numbers(row_numbers(shape, mask.shape()))
-        , m_columns(columns_of(shape))
         , m_row_count(rows_of(shape))
+        , m_columns(columns_of(shape))
         , m_same(m_row_count == rows_of(mask.shape()) && m_columns == columns_of(mask.shape()))
         , m_one_column(columns_of(mask.shape()) == 1 && m_columns != 1) {}
 
-    XMASK_INLINE cursor row(std::size_t r) const {
+    [[nodiscard]] XMASK_INLINE cursor row(std::size_t r) const {
         return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
+    }
+
+    /// Whether whole() may stand for all rows.
+    [[nodiscard]] bool flat() const {
+        if constexpr (requires(const plain_rows& own) { own.flat(); }) {
+            return m_same && m_rows.flat();
+        } else {
+            return false;
+        }
+    }
+
+    /// The cursor of all rows, laid end to end.
+    [[nodiscard]] XMASK_INLINE cursor whole() const {
+        if constexpr (requires(const plain_rows& own) { own.whole(); }) {
+            return cursor(m_rows.whole(), m_row_count * m_columns, false);
+        } else {
+            return row(0);
+        }
+    }
+
+    /// Whether all rows are alike.
+    [[nodiscard]] bool one_row() const {
+        if constexpr (requires(const plain_rows& own) { own.one_row(); }) {
+            return !m_one_column && m_rows.one_row();
+        } else {
+            return false;
+        }
+    }
+
+    /// Whether rows are worth packing: short ones, and longer ones that are all alike, unless
+    /// stretches that are dropped are worth more.
+    [[nodiscard]] bool packs() const {
+        if constexpr (requires(const plain_rows& own) { own.packs(); }) {
+            if (!m_rows.packs()) {
+                return false;
+            }
+        }
+        if (m_columns < packed_columns) {
+            return true;
+        }
+        if (m_columns > packed_at_once / 4 || !one_row()) {
+            return false;
+        }
+        const cursor all = row(0);
+        std::size_t dropped = 0;
+        for (std::size_t c = 0; c < m_columns;) {
+            const stretch ahead = all.at(c);
+            const std::size_t end = std::min(ahead.end, m_columns);
+            dropped += ahead.kind == stretch_kind::dropped ? end - c : 0;
+            c = end;
+        }
+        return dropped < m_columns / 2;
     }
 
     /// The first word of each of `count` rows from r on, or so much of it as W holds.
@@ -4639,7 +4765,7 @@ public:
             std::fill_n(to, count, static_cast<W>(row(r).word(0)));
             return;
         }
-        if constexpr (requires(const std::decay_t<rows>& own) { own.first_words(r, count, to); }) {
+        if constexpr (requires(const plain_rows& own) { own.first_words(r, count, to); }) {
             if (m_numbers.uniform(1) && !m_one_column) {
                 m_rows.first_words(r, count, to);
                 return;
@@ -4648,47 +4774,11 @@ public:
         ask_first_words(*this, r, count, to);
     }
 
-    /// Whether all rows are the same one, of which a few fit into what packs them: then they are
-    /// packed once.
-    [[nodiscard]] bool one_row() const noexcept {
-        if constexpr (requires(const std::decay_t<rows>& own) { own.one_row(); }) {
-            return m_columns <= packed_cursor<mask_rows>::capacity * word_columns / 2 &&
-                   !m_one_column && m_rows.one_row();
-        } else {
-            return false;
-        }
-    }
-
-    [[nodiscard]] flat_form form() const noexcept {
-        // An extent that leaves out much is worth more than words that are found fast.
-        const bool packed_once = one_row() && row(0).extent().size() > m_columns / 2;
-        return packed_once ? flat_form::direct : std::max(own_form(), flat_form::packed);
-    }
-
-    /// The cursor of all rows as one.
-    XMASK_INLINE auto flat() const {
-        const packed_cursor<mask_rows> packed(*this, m_row_count, m_columns);
-        if constexpr (answers_flat) {
-            return flat_cursor(m_rows.flat(), own_form() != flat_form::none, packed);
-        } else {
-            return packed;
-        }
-    }
-
 private:
-    /// What the mask's own rows can do.
-    [[nodiscard]] flat_form own_form() const noexcept {
-        if constexpr (answers_flat) {
-            return m_same ? m_rows.form() : flat_form::none;
-        } else {
-            return flat_form::none;
-        }
-    }
-
     rows m_rows;
     row_offsets m_numbers;
-    std::size_t m_columns;
     std::size_t m_row_count;
+    std::size_t m_columns;
     bool m_same;
     bool m_one_column;
 };
@@ -4834,28 +4924,23 @@ consteval bool require_target() {
     return can_be_written;
 }
 
-/// A row of a mask unpacked to elements of 0 and 1.
-template <class T, row_cursor C>
-class unpacked_row {
+/// Writes a mask as elements of 0 and 1.
+template <class T, class Columns>
+class unpack_delegate {
 public:
-    explicit unpacked_row(C cursor) : m_cursor(std::move(cursor)) {}
+    explicit unpack_delegate(Columns to) : m_to(to) {}
 
-    [[nodiscard]] const C& cursor() const noexcept { return m_cursor; }
-
-    [[nodiscard]] T outside() const noexcept { return T(); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept {
-        return end;
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits) {
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) const {
+        m_to.prefetch(c, count);
+        T* const to = m_to.at(c);
         if constexpr (has_lanes<T>) {
+            constexpr bool streams = Columns::streams && std::is_same_v<Count, whole_word>;
             const auto zero = lanes<T>(lane_t<T>(0));
             const auto one = lanes<T>(lane_t<T>(1));
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                 const auto y = select_by_bits<T>(bits, k, one, zero);
-                store_register<full, Streaming>(to + k, y, count - k);
+                store_register<full, streams>(to + k, y, count - k);
             });
         } else {
             for (std::size_t k = 0; k < count; ++k) {
@@ -4864,44 +4949,28 @@ public:
         }
     }
 
-private:
-    C m_cursor;
-};
+    void kept(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(1)); }
 
-template <class T, class M>
-class unpacked_rows {
-public:
-    explicit unpacked_rows(const M& m) : m_rows(m, m.shape()) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return unpacked_row<T, typename mask_rows<M>::cursor>(m_rows.row(r));
-    }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return unpacked_row<T, decltype(m_rows.flat())>(m_rows.flat());
-    }
+    void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(0)); }
 
 private:
-    mask_rows<M> m_rows;
+    Columns m_to;
 };
 
-/// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
+/// A row of a mask as an operand of a larger expression: elements of bool.
 template <class Cursor>
 class mask_operand_row {
 public:
-    explicit mask_operand_row(Cursor cursor) : m_row(std::move(cursor)) {}
+    explicit mask_operand_row(Cursor cursor) : m_cursor(std::move(cursor)) {}
 
-    std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept { return end; }
-
-    memory_block<bool> read(std::size_t c, std::size_t count, word_t /*bits*/) {
-        m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c));
+    memory_block<bool> block(std::size_t c, std::size_t count, word_t /*bits*/) {
+        const unpack_delegate<bool, written_columns<bool, false>> unpack({m_buffer.values, c});
+        unpack.block(c, count, m_cursor.word(c));
         return memory_block<bool>(m_buffer.values);
     }
 
 private:
-    unpacked_row<bool, Cursor> m_row;
+    Cursor m_cursor;
     block_buffer<bool> m_buffer;
 };
 
@@ -4909,20 +4978,16 @@ template <class M>
 class mask_operand_rows {
 public:
     template <class S>
-    mask_operand_rows(const M& m, const S& shape) : m_rows(m, shape) {}
+    mask_operand_rows(const M& m, const S& shape) : m_masks(m, shape) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
-        return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
+        return mask_operand_row<typename mask_rows<M>::cursor>(m_masks.row(r));
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return mask_operand_row<decltype(m_rows.flat())>(m_rows.flat());
-    }
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
 
 private:
-    mask_rows<M> m_rows;
+    mask_rows<M> m_masks;
 };
 
 template <mask_rule Rule>
@@ -5002,7 +5067,7 @@ public:
         }
     }
 
-    /// The cursor of one row: word(c) and extent().
+    /// The cursor of one row: word(c) and at(c).
     XMASK_INLINE auto row(std::size_t r) const {
         if constexpr (requires { m_rule.rows(); }) {
             return detail::held_row<Rule>(m_rule, r);
@@ -5029,12 +5094,12 @@ public:
                 r = r * extent + i;
             }
         }
-        return detail::kept(row(r), c);
+        return detail::keeps(row(r), c);
     }
 
     bool data_element(size_type i) const {
         const std::size_t n = detail::columns_of(shape());
-        return detail::kept(row(i / n), i % n);
+        return detail::keeps(row(i / n), i % n);
     }
 
     template <class S>
@@ -5065,7 +5130,16 @@ public:
     template <class E>
     void write_to(E& result) const {
         using element = std::remove_cv_t<value_type_t<E>>;
-        detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
+        detail::write_rows<element>(
+            result,
+            detail::masked_operands{
+                detail::mask_rows<mask>(*this, shape()), detail::scalar_rows<bool>(true),
+                detail::columns_of(shape())
+            },
+            [](const auto& /*rows*/, std::size_t /*r*/, auto columns) {
+                return detail::unpack_delegate<element, decltype(columns)>(columns);
+            }
+        );
     }
 
 private:
@@ -5137,97 +5211,59 @@ element_index broadcast_index(const element_index& index, const S& from) {
     return there;
 }
 
-/// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
+/// How the bits of two masks combine, and which of their stretches decides alone.
 struct both {
     static constexpr const char* name = "operator&&";
     static constexpr bool any_term_decides = true;
+    static constexpr auto deciding = stretch_kind::dropped;
 
     template <class Bits>
     XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
         return a & b;
     }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a && b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return intersection(a, b);
-    }
-
-    static constexpr column_range solid(column_range a, column_range b) noexcept {
-        return intersection(a, b);
-    }
-
-    /// What of one decides alone.
-    static constexpr auto deciding = column_stretch::kind::dropped;
 };
 
 struct either {
     static constexpr const char* name = "operator||";
     static constexpr bool any_term_decides = true;
+    static constexpr auto deciding = stretch_kind::kept;
 
     template <class Bits>
     XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
         return a | b;
     }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a || b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return hull(a, b);
-    }
-
-    static constexpr column_range solid(column_range a, column_range b) noexcept {
-        return a.size() < b.size() ? b : a;
-    }
-
-    static constexpr auto deciding = column_stretch::kind::kept;
 };
 
 struct one_of {
     static constexpr const char* name = "operator^";
     static constexpr bool any_term_decides = false;
+    // Neither decides without the other.
+    static constexpr auto deciding = stretch_kind::unknown;
 
     template <class Bits>
     XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
         return a ^ b;
     }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a != b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return hull(a, b);
-    }
-
-    static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept {
-        return {};
-    }
-
-    // Neither decides without the other.
-    static constexpr auto deciding = column_stretch::kind::unknown;
 };
 
-/// What is known of two rows' combination where something is known of both.
+/// What the stretches of two rows say of their combination.
 template <class How>
-constexpr column_stretch combined(column_stretch a, column_stretch b) noexcept {
-    using kind = column_stretch::kind;
-    const std::size_t end = std::min(a.end, b.end);
-    if constexpr (How::deciding != kind::unknown) {
-        if (a.what == How::deciding || b.what == How::deciding) {
-            const bool both = a.what == b.what;
-            return {
-                both                      ? std::max(a.end, b.end)
-                : a.what == How::deciding ? a.end
-                                          : b.end,
-                How::deciding
-            };
+XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
+    if constexpr (How::deciding != stretch_kind::unknown) {
+        if (a.kind == How::deciding && b.kind == How::deciding) {
+            return {std::max(a.end, b.end), How::deciding};
+        }
+        if (a.kind == How::deciding || b.kind == How::deciding) {
+            return a.kind == How::deciding ? a : b;
         }
     }
-    if (a.what == kind::unknown || b.what == kind::unknown) {
-        return {end, kind::unknown};
+    const std::size_t end = std::min(a.end, b.end);
+    if (a.kind == stretch_kind::unknown || b.kind == stretch_kind::unknown) {
+        return {end, stretch_kind::unknown};
     }
-    return {
-        end, How::kept(a.what == kind::kept, b.what == kind::kept) ? kind::kept : kind::dropped
-    };
+    const word_t kept =
+        How::word(word_t(a.kind == stretch_kind::kept), word_t(b.kind == stretch_kind::kept));
+    return {end, kept != 0 ? stretch_kind::kept : stretch_kind::dropped};
 }
 
 template <class How, row_cursor A, row_cursor B>
@@ -5239,30 +5275,17 @@ public:
         return How::word(m_a.word(c), m_b.word(c));
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const {
-        return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
-    }
-
-    [[nodiscard]] column_range extent() const { return How::extent(m_a.extent(), m_b.extent()); }
-
-    [[nodiscard]] column_range solid() const {
-        return How::solid(detail::solid(m_a), detail::solid(m_b));
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
-    {
-        return m_a.has_lanes() && m_b.has_lanes();
-    }
-
     template <class T>
         requires(lane_cursor<A, T> && lane_cursor<B, T>)
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
+        const auto a = m_a.template lanes<T>(c);
+        const auto b = m_b.template lanes<T>(c);
+        return make_lane_word<T>([&](std::size_t i)
+                                     XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
     }
 
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        return combined<How>(detail::stretch(m_a, c), detail::stretch(m_b, c));
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        return combined<How>(m_a.at(c), m_b.at(c));
     }
 
 private:
@@ -5281,12 +5304,28 @@ public:
         );
     }
 
-    [[nodiscard]] bool one_row() const noexcept { return m_a.one_row() && m_b.one_row(); }
+    [[nodiscard]] bool flat() const { return m_a.flat() && m_b.flat(); }
 
-    [[nodiscard]] flat_form form() const noexcept { return std::min(m_a.form(), m_b.form()); }
+    XMASK_INLINE auto whole() const {
+        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
+            m_a.whole(), m_b.whole()
+        );
+    }
 
-    XMASK_INLINE auto flat() const {
-        return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
+    [[nodiscard]] bool one_row() const { return m_a.one_row() && m_b.one_row(); }
+
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const {
+        constexpr std::size_t at_once = 64;
+        std::array<W, at_once> other;
+        for (std::size_t i = 0; i < count; i += at_once) {
+            const std::size_t some = std::min(at_once, count - i);
+            m_a.first_words(r + i, some, to + i);
+            m_b.first_words(r + i, some, other.data());
+            for (std::size_t k = 0; k < some; ++k) {
+                to[i + k] = static_cast<W>(How::word(to[i + k], other[k]));
+            }
+        }
     }
 
 private:
@@ -5357,47 +5396,19 @@ public:
         return ~m_cursor.word(c) & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return !detail::kept(m_cursor, c); }
-
-    /// What is left of the row by a range at one of its ends in which all are dropped.
-    [[nodiscard]] column_range extent() const {
-        const column_range dropped = detail::solid(m_cursor);
-        if (dropped.size() != 0 && dropped.begin == 0) {
-            return {std::min(dropped.end, m_columns), m_columns};
-        }
-        return {0, dropped.size() != 0 && dropped.end >= m_columns ? dropped.begin : m_columns};
-    }
-
-    /// The longer of the two ranges around all that may be dropped.
-    [[nodiscard]] column_range solid() const {
-        const column_range dropped = m_cursor.extent();
-        if (dropped.size() == 0) {
-            return {0, m_columns};
-        }
-        const std::size_t end = std::min(dropped.end, m_columns);
-        return dropped.begin > m_columns - end ? column_range{0, dropped.begin}
-                                               : column_range{end, m_columns};
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const C& cursor) { cursor.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
-
     template <class T>
         requires lane_cursor<C, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return !m_cursor.template lanes<T>(c);
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
+        const auto kept = m_cursor.template lanes<T>(c);
+        return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
     }
 
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        using kind = column_stretch::kind;
-        const auto [end, what] = detail::stretch(m_cursor, c);
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        const auto [end, kind] = m_cursor.at(c);
         return {
-            end, what == kind::unknown ? what
-                 : what == kind::kept  ? kind::dropped
-                                       : kind::kept
+            end, kind == stretch_kind::unknown ? kind
+                 : kind == stretch_kind::kept  ? stretch_kind::dropped
+                                               : stretch_kind::kept
         };
     }
 
@@ -5416,12 +5427,21 @@ public:
         return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
     }
 
-    [[nodiscard]] bool one_row() const noexcept { return m_rows.one_row(); }
+    [[nodiscard]] bool flat() const { return m_rows.flat(); }
 
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+    XMASK_INLINE auto whole() const {
+        return not_cursor<typename Rows::cursor>(m_rows.whole(), m_row_count * m_columns);
+    }
 
-    XMASK_INLINE auto flat() const {
-        return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
+    [[nodiscard]] bool one_row() const { return m_rows.one_row(); }
+
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const {
+        m_rows.first_words(r, count, to);
+        const auto all = static_cast<W>(first_bits(m_columns));
+        for (std::size_t i = 0; i < count; ++i) {
+            to[i] = static_cast<W>(~to[i] & all);
+        }
     }
 
 private:
@@ -5800,7 +5820,8 @@ private:
 /// expression; alone on the right of an assignment it is one pass by words, inside a larger
 /// expression xtensor walks it.
 ///
-/// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape), and name(). One
+/// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape) for a larger
+/// expression to read, write(result), and name(). One
 /// that chooses between two operands also has other(), and combine(get, gate value, get other).
 template <class Op>
 class applied;
@@ -5887,7 +5908,7 @@ public:
     /// The same into what has this shape, and is read in place, if at all.
     template <class E>
     void write_to(E& result) const {
-        detail::write_rows<value_type>(m_op.rows(result.shape()), result);
+        m_op.write(result);
     }
 
 private:
@@ -6145,10 +6166,12 @@ public:
     template <class S>
     auto rows(const S& shape) const {
         auto logits = make_operand<value_type>(m_logits, shape);
-        using function = function_rows<gate_function, decltype(logits)>;
-        return copied_rows<value_type, function>(
-            function(gate_function(), std::move(logits)), rows_of(shape), columns_of(shape)
-        );
+        return function_rows<gate_function, decltype(logits)>(gate_function(), std::move(logits));
+    }
+
+    template <class E>
+    void write(E& to) const {
+        write_copy<value_type>(to, rows(to.shape()));
     }
 
 private:
@@ -6174,49 +6197,53 @@ consteval bool require_gate() {
     return real;
 }
 
-/// by_x = upstream * open and by_z = upstream * x * open * shut, of all of which the shape is that
-/// of x.
+/// Writes the slopes of a block: by x, upstream * open; by z, upstream * x * open * shut.
+template <class T, class Blocks, class Count>
+void write_slopes(const Blocks& blocks, Count count, T* by_x, T* by_z) {
+    if constexpr (has_lanes<T>) {
+        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            blocks.template load<full>(
+                k, count - k,
+                [&](const auto& x, const auto& z, const auto& u) XMASK_INLINE_LAMBDA {
+                    const auto gate = gate_of(z);
+                    const auto slope = u * gate.open;
+                    store_register<full, false>(by_x + k, slope, count - k);
+                    store_register<full, false>(by_z + k, slope * x * gate.shut, count - k);
+                }
+            );
+        });
+    } else {
+        for (std::size_t k = 0; k < count; ++k) {
+            blocks.at(k, [&](T x, T z, T u) {
+                const auto gate = gate_of(z);
+                const T slope = u * gate.open;
+                by_z[k] = slope * x * gate.shut;
+                by_x[k] = slope;
+            });
+        }
+    }
+}
+
+/// Writes the slopes of all elements. All operands and results have x's shape.
 template <class T, class X, class Z, class U, class ToX, class ToZ>
 void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z) {
     const auto& shape = x.shape();
     const std::size_t n = columns_of(shape);
-    const auto xs = make_operand<T>(x, shape);
-    const auto zs = make_operand<T>(z, shape);
-    const auto us = make_operand<T>(upstream, shape);
+    const zip_rows operands(
+        make_operand<T>(x, shape), make_operand<T>(z, shape), make_operand<T>(upstream, shape)
+    );
     row_writer<T, ToX> by_x(to_x);
     row_writer<T, ToZ> by_z(to_z);
     for (std::size_t r = 0; n != 0 && r < rows_of(shape); ++r) {
-        auto rows = std::tuple(xs.row(r), zs.row(r), us.row(r));
+        auto row = operands.row(r);
         by_x.seek(r);
         by_z.seek(r);
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            const std::size_t count = std::min(word_columns, n - c);
-            prepare_all(rows, c, c + count);
-            const word_t bits = first_bits(count);
-            const auto a = std::get<0>(rows).read(c, count, bits);
-            const auto b = std::get<1>(rows).read(c, count, bits);
-            const auto u = std::get<2>(rows).read(c, count, bits);
-            T* slopes_x = by_x.block(c);
-            T* slopes_z = by_z.block(c);
-            if constexpr (has_lanes<T>) {
-                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto gate = gate_of(load_register<full>(b, k, count - k));
-                    const auto slope = load_register<full>(u, k, count - k) * gate.open;
-                    const auto other = slope * load_register<full>(a, k, count - k) * gate.shut;
-                    store_register<full, false>(slopes_x + k, slope, count - k);
-                    store_register<full, false>(slopes_z + k, other, count - k);
-                });
-            } else {
-                for (std::size_t k = 0; k < count; ++k) {
-                    const auto gate = gate_of(b.at(k));
-                    const T slope = u.at(k) * gate.open;
-                    slopes_z[k] = slope * a.at(k) * gate.shut;
-                    slopes_x[k] = slope;
-                }
-            }
+        for_each_block(0, n, [&](std::size_t c, auto count) {
+            const auto blocks = row.block(c, count, first_bits(count));
+            write_slopes(blocks, count, by_x.block(c), by_z.block(c));
             by_x.commit(c, count);
             by_z.commit(c, count);
-        }
+        });
     }
 }
 
@@ -6317,9 +6344,290 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
 
 // ==== xmask/apply/choice.hpp ====
 
-#include <algorithm>
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// The choice between two operands: one where the mask keeps, the other, a tensor or one value,
+/// where it drops.
+
+namespace xmask::inline XMASK_ABI::detail {
+template <class Row>
+struct is_scalar_row : std::false_type {};
+
+template <class T>
+struct is_scalar_row<scalar_rows<T>> : std::true_type {};
+
+/// A block of a choice inside a larger expression.
+template <class T, class Block, class Other>
+class choice_block {
+public:
+    using value_type = T;
+    static constexpr bool in_registers = has_lanes<T>;
+
+    choice_block(const Block& operand, const Other& other, word_t bits)
+        : m_operand(operand), m_other(other), m_bits(bits) {}
+
+    XMASK_INLINE T at(std::size_t k) const {
+        return (m_bits >> k & 1) != 0 ? m_operand.at(k) : m_other.at(k);
+    }
+
+    XMASK_INLINE lanes<T> load(std::size_t k) const
+        requires in_registers
+    {
+        return select_by_bits<T>(m_bits, k, m_operand.load(k), m_other.load(k));
+    }
+
+    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
+        requires in_registers
+    {
+        return select_by_bits<T>(
+            m_bits, k, m_operand.load_first(k, count), m_other.load_first(k, count)
+        );
+    }
+
+private:
+    Block m_operand;
+    Other m_other;
+    word_t m_bits;
+};
+
+/// A row of a choice inside a larger expression.
+template <class T, class Row, class Other, class Cursor>
+class choice_row {
+public:
+    choice_row(Row operand, Other other, Cursor cursor)
+        : m_operand(std::move(operand)), m_other(std::move(other)), m_cursor(std::move(cursor)) {}
+
+    XMASK_INLINE choice_block<T, block_t<Row>, block_t<Other>> block(
+        std::size_t c, std::size_t count, word_t bits
+    ) {
+        const word_t kept = m_cursor.word(c);
+        return {
+            m_operand.block(c, count, kept & bits), m_other.block(c, count, ~kept & bits), kept
+        };
+    }
+
+private:
+    Row m_operand;
+    Other m_other;
+    Cursor m_cursor;
+};
+
+template <class T, class Rows, class Others, class Masks>
+class choice_rows {
+public:
+    choice_rows(Rows operand, Others other, Masks masks)
+        : m_operand(std::move(operand)), m_other(std::move(other)), m_masks(std::move(masks)) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return choice_row<T, row_t<Rows>, row_t<Others>, typename Masks::cursor>(
+            m_operand.row(r), m_other.row(r), m_masks.row(r)
+        );
+    }
+
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
+
+private:
+    Rows m_operand;
+    Others m_other;
+    Masks m_masks;
+};
+
+/// Writes a choice: kept columns from the operand, dropped ones from the other. What is not chosen
+/// is not looked at, unless to look costs less than to ask.
+template <class T, class Columns, class Row, class Other>
+class choice_delegate {
+    static constexpr bool selects_freely = has_lanes<T> && reads_memory<Row> && reads_memory<Other>;
+
+public:
+    choice_delegate(Columns to, Row operand, Other other)
+        : m_to(to), m_operand(std::move(operand)), m_other(std::move(other)) {}
+
+    void dropped(std::size_t c, std::size_t end) {
+        if constexpr (is_scalar_row<Other>::value) {
+            m_to.fill(c, end, m_other.block(c, 1, 1).at(0));
+        } else {
+            for_each_block(c, end, [&](std::size_t at, auto count) XMASK_INLINE_LAMBDA {
+                m_to.store(at, m_other.block(at, count, first_bits(count)), count);
+            });
+        }
+    }
+
+    void kept(std::size_t c, std::size_t end) {
+        for_each_block(c, end, [&](std::size_t at, auto count) XMASK_INLINE_LAMBDA {
+            m_to.store(at, m_operand.block(at, count, first_bits(count)), count);
+        });
+    }
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if constexpr (!selects_freely || Columns::streams) {
+            if (bits == 0) {
+                dropped(c, c + count);
+                return;
+            }
+            if (bits == first_bits(count)) {
+                kept(c, c + count);
+                return;
+            }
+        }
+        m_to.prefetch(c, count);
+        T* const to = m_to.at(c);
+        const auto kept = m_operand.block(c, count, bits);
+        const auto other = m_other.block(c, count, ~bits & first_bits(count));
+        if constexpr (has_lanes<T>) {
+            constexpr bool streams = Columns::streams && std::is_same_v<Count, whole_word>;
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto x = load_register<full>(kept, k, count - k);
+                const auto y = load_register<full>(other, k, count - k);
+                store_register<full, streams>(to + k, select_by_bits<T>(bits, k, x, y), count - k);
+            });
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                to[k] = (bits >> k & 1) != 0 ? kept.at(k) : other.at(k);
+            }
+        }
+    }
+
+    /// The same by the cursor's own lanes. Both operands are read everywhere.
+    template <lane_cursor<T> C>
+        requires(reads_freely<Row> && reads_freely<Other>)
+    XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
+        m_to.prefetch(c, whole_word());
+        T* const to = m_to.at(c);
+        const auto kept = m_operand.block(c, whole_word(), ~word_t(0));
+        const auto other = m_other.block(c, whole_word(), ~word_t(0));
+        const auto chosen = cursor.template lanes<T>(c);
+        for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+            store_as<Columns::streams>(
+                to + k, select_lanes<T>(chosen[k / lane_count<T>], kept.load(k), other.load(k))
+            );
+        });
+    }
+
+private:
+    Columns m_to;
+    Row m_operand;
+    Other m_other;
+};
+
+/// The rows of both operands of a choice.
+template <class Rows, class Others>
+struct choice_operands {
+    Rows operand;
+    Others other;
+
+    [[nodiscard]] bool flat(std::size_t n) const noexcept {
+        return operand.flat(n) && other.flat(n);
+    }
+};
+
+template <class Rows, class Others>
+choice_operands(Rows, Others) -> choice_operands<Rows, Others>;
+
+/// Writes the operand's rows where the masks keep, the other's where they drop.
+template <class T, class E, class Rows, class Others, class Masks>
+void write_choice(E& to, Rows operand, Others other, Masks masks) {
+    write_rows<T>(
+        to,
+        masked_operands{
+            std::move(masks), choice_operands{std::move(operand), std::move(other)},
+            columns_of(to.shape())
+        },
+        [](const auto& rows, std::size_t r, auto columns) {
+            return choice_delegate<T, decltype(columns), row_t<Rows>, row_t<Others>>(
+                columns, rows.operand.row(r), rows.other.row(r)
+            );
+        }
+    );
+}
+
+/// A choice as an expression.
+template <class CTX, class CTM, class CTY>
+class choice_op {
+public:
+    using operand_type = std::decay_t<CTX>;
+    using mask_type = std::decay_t<CTM>;
+    using other_type = std::decay_t<CTY>;
+    using value_type = std::remove_cv_t<value_type_t<operand_type>>;
+    using shape_type = typename operand_type::inner_shape_type;
+
+    template <class X, class M, class Y>
+    choice_op(const char* name, X&& x, M&& m, Y&& y)
+        : m_operand(std::forward<X>(x))
+        , m_mask(std::forward<M>(m))
+        , m_other(std::forward<Y>(y))
+        , m_name(name) {
+        require_broadcast(name, "a mask", m_mask.shape(), m_operand.shape());
+        require_broadcast(name, "a replacement", m_other.shape(), m_operand.shape());
+    }
+
+    [[nodiscard]] const char* name() const noexcept { return m_name; }
+
+    [[nodiscard]] const operand_type& operand() const noexcept { return m_operand; }
+
+    [[nodiscard]] const mask_type& gate() const noexcept { return m_mask; }
+
+    [[nodiscard]] const other_type& other() const noexcept { return m_other; }
+
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
+    }
+
+    template <class Get, class GetOther>
+    value_type combine(Get&& get, bool kept, GetOther&& get_other) const {
+        return kept ? static_cast<value_type>(get()) : static_cast<value_type>(get_other());
+    }
+
+    template <class S>
+    auto rows(const S& shape) const {
+        auto operand = make_operand<value_type>(m_operand, shape);
+        auto other = make_operand<value_type>(m_other, shape);
+        using masks = mask_rows<mask_type>;
+        return choice_rows<value_type, decltype(operand), decltype(other), masks>(
+            std::move(operand), std::move(other), masks(m_mask, shape)
+        );
+    }
+
+    template <class E>
+    void write(E& to) const {
+        const auto& shape = to.shape();
+        write_choice<value_type>(
+            to, make_operand<value_type>(m_operand, shape),
+            make_operand<value_type>(m_other, shape), mask_rows<mask_type>(m_mask, shape)
+        );
+    }
+
+private:
+    CTX m_operand;
+    CTM m_mask;
+    CTY m_other;
+    const char* m_name;
+};
+
+template <class X, class M, class Y>
+auto make_choice(const char* name, X&& x, M&& m, Y&& y) {
+    using op = choice_op<closure_t<X>, closure_t<M>, closure_t<Y>>;
+    return applied<op>(op(name, std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)));
+}
+
+/// A choice whose other operand is one value, converted to x's element type.
+template <class X, class M, class T>
+auto make_fill(const char* name, X&& x, M&& m, const T& value) {
+    using element = std::remove_cv_t<value_type_t<X>>;
+    return make_choice(
+        name, std::forward<X>(x), std::forward<M>(m),
+        xt::xscalar<element>(static_cast<element>(value))
+    );
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/apply/replace.hpp ====
+
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -6352,8 +6660,6 @@ public:
         const bool last = (c / word_columns + 1) * word_columns >= m_columns;
         return *at >> shift | (last ? 0 : at[1] << (word_columns - shift));
     }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
 
 private:
     const word_t* m_words;
@@ -6447,11 +6753,10 @@ public:
         }
     }
 
-    [[nodiscard]] flat_form form() const noexcept {
-        return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
-    }
+    /// Whether rows fill whole words.
+    [[nodiscard]] bool flat() const noexcept { return columns_of(m_shape) % word_columns == 0; }
 
-    [[nodiscard]] stored_cursor flat() const noexcept {
+    [[nodiscard]] XMASK_INLINE stored_cursor whole() const noexcept {
         return {m_words.data(), word_columns * m_words.size()};
     }
 
@@ -6642,395 +6947,89 @@ bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::b
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// The choice between two operands: one where the mask keeps, the other, a tensor or one value,
-/// where it drops.
+/// The choice in place: what the mask drops is overwritten, what it keeps is left as it is.
 
 namespace xmask::inline XMASK_ABI::detail {
-template <class Rows>
-struct is_scalar_row : std::false_type {};
-
-template <class T>
-struct is_scalar_row<scalar_row<T>> : std::true_type {};
-
-/// 64 elements of a choice inside a larger expression.
-template <class T, class Block, class Other>
-class choice_block {
-public:
-    using value_type = T;
-    static constexpr bool in_registers = has_lanes<T>;
-
-    choice_block(const Block& operand, const Other& other, word_t bits)
-        : m_operand(operand), m_other(other), m_bits(bits) {}
-
-    XMASK_INLINE T at(std::size_t k) const {
-        return (m_bits >> k & 1) != 0 ? m_operand.at(k) : m_other.at(k);
-    }
-
-    XMASK_INLINE lanes<T> load(std::size_t k) const
-        requires in_registers
-    {
-        return select_by_bits<T>(m_bits, k, m_operand.load(k), m_other.load(k));
-    }
-
-    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
-        requires in_registers
-    {
-        return select_by_bits<T>(
-            m_bits, k, m_operand.load_first(k, count), m_other.load_first(k, count)
-        );
-    }
-
-private:
-    Block m_operand;
-    Other m_other;
-    word_t m_bits;
-};
-
-/// The words of a cursor, with nothing said of where they are 0: there is something to be read
-/// there, too.
-template <class Cursor>
-class whole_extent {
-public:
-    whole_extent(Cursor cursor, std::size_t n) : m_cursor(std::move(cursor)), m_columns(n) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const { return m_cursor.word(c); }
-
-    [[nodiscard]] XMASK_INLINE column_range extent() const noexcept { return {0, m_columns}; }
-
-    [[nodiscard]] XMASK_INLINE column_range solid() const { return detail::solid(m_cursor); }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const Cursor& cursor) { cursor.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
-
-    template <class T>
-        requires lane_cursor<Cursor, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return m_cursor.template lanes<T>(c);
-    }
-
-private:
-    Cursor m_cursor;
-    std::size_t m_columns;
-};
-
-/// One row of a choice: a word of ones is copied from the operand, a word of zeros from the other,
-/// any other selects lanes. What is not chosen is not looked at. Where the other is one value, what
-/// lies outside of the cursor's extent is only filled.
-template <class T, class Row, class Other, class Cursor>
-class choice_row {
-    static constexpr bool fills = is_scalar_row<Other>::value;
+/// Overwrites dropped columns of a contiguous row.
+template <class T, class Other>
+class replace_delegate {
+    using columns = written_columns<T, false>;
 
 public:
-    choice_row(Row operand, Other other, Cursor cursor)
-        : m_operand(std::move(operand)), m_other(std::move(other)), m_cursor(std::move(cursor)) {}
+    static constexpr bool takes_any_range = true;
 
-    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
+    replace_delegate(T* row, Other other) : m_to(row, 0), m_other(std::move(other)) {}
 
-    [[nodiscard]] T outside() const noexcept {
-        if constexpr (fills) {
-            return m_other.at(0);
+    void kept(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    void dropped(std::size_t c, std::size_t end) {
+        if constexpr (is_scalar_row<Other>::value) {
+            fill_columns(m_to.at(c), m_to.at(end), m_other.block(c, 1, 1).at(0));
         } else {
-            return T();
-        }
-    }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_other.prepare(c, m_operand.prepare(c, end));
-    }
-
-    /// Columns [c, c + count) to a larger expression, which looks at those in `bits`.
-    XMASK_INLINE choice_block<T, block_t<Row>, block_t<Other>> read(
-        std::size_t c, std::size_t count, word_t bits
-    ) {
-        const word_t kept = m_cursor.word(c);
-        return {m_operand.read(c, count, kept & bits), m_other.read(c, count, ~kept & bits), kept};
-    }
-
-    /// Whether whole blocks are chosen by the cursor's own lanes. Then both operands are read
-    /// everywhere.
-    static constexpr bool chooses_lanes =
-        lane_cursor<Cursor, T> && reads_freely<Row> && reads_freely<Other>;
-
-    template <bool Streaming>
-    XMASK_INLINE void lane_block(T* to, std::size_t c)
-        requires chooses_lanes
-    {
-        const auto kept = m_operand.read(c, word_columns, ~word_t(0));
-        const auto other = m_other.read(c, word_columns, ~word_t(0));
-        for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
-            const auto chosen = m_cursor.template lanes<T>(c + k);
-            store_as<Streaming>(to + k, select_lanes<T>(chosen, kept.load(k), other.load(k)));
-        });
-    }
-
-    static constexpr bool selects_freely = has_lanes<T> && reads_memory<Row> && reads_memory<Other>;
-
-    /// Columns [c, c + count) to `to`.
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        if ((!selects_freely || Streaming) && bits == 0) {
-            if constexpr (fills) {
-                fill_columns<Streaming>(to, to + count, m_other.at(0));
-            } else {
-                store_block<Streaming>(to, m_other.read(c, count, first_bits(count)), count);
-            }
-            return;
-        }
-        const auto kept = m_operand.read(c, count, bits);
-        if constexpr (!has_lanes<T>) {
-            const auto other = m_other.read(c, count, ~bits & first_bits(count));
-            for (std::size_t k = 0; k < count; ++k) {
-                to[k] = (bits >> k & 1) != 0 ? kept.at(k) : other.at(k);
-            }
-        } else if ((!selects_freely || Streaming || __builtin_constant_p(bits)) &&
-                   bits == first_bits(count)) {
-            store_block<Streaming>(to, kept, count);
-        } else {
-            const auto other = m_other.read(c, count, ~bits & first_bits(count));
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto x = load_register<full>(kept, k, count - k);
-                const auto y = load_register<full>(other, k, count - k);
-                store_register<full, Streaming>(
-                    to + k, select_by_bits<T>(bits, k, x, y), count - k
-                );
+            for_each_block(c, end, [&](std::size_t at, auto count) XMASK_INLINE_LAMBDA {
+                const auto other = m_other.block(at, count, first_bits(count));
+                store_block<false>(m_to.at(at), other, count);
             });
         }
     }
 
-private:
-    Row m_operand;
-    Other m_other;
-    Cursor m_cursor;
-};
-
-template <class T, class Rows, class Others, class MaskRows>
-class choice_rows {
-    static constexpr bool fills = is_scalar_row<Others>::value;
-
-public:
-    choice_rows(Rows operand, Others other, MaskRows masks, std::size_t row_count, std::size_t n)
-        : m_operand(std::move(operand))
-        , m_other(std::move(other))
-        , m_masks(std::move(masks))
-        , m_row_count(row_count)
-        , m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return make(m_operand.row(r), m_other.row(r), m_masks.row(r), m_columns);
-    }
-
-    [[nodiscard]] flat_form form() const noexcept {
-        return std::min({m_operand.form(), m_other.form(), m_masks.form()});
-    }
-
-    XMASK_INLINE auto flat_row() const {
-        return make(
-            m_operand.flat_row(), m_other.flat_row(), m_masks.flat(), m_row_count * m_columns
-        );
-    }
-
-private:
-    template <class Row, class Other, class Cursor>
-    XMASK_INLINE static auto make(
-        Row operand, Other other, Cursor cursor, [[maybe_unused]] std::size_t n
-    ) {
-        if constexpr (fills) {
-            return choice_row<T, Row, Other, Cursor>(
-                std::move(operand), std::move(other), std::move(cursor)
-            );
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        const word_t chosen = ~bits & first_bits(count);
+        if (chosen == 0) {
+            return;
+        }
+        if (bits == 0) {
+            dropped(c, c + count);
+            return;
+        }
+        T* const to = m_to.at(c);
+        const auto other = m_other.block(c, count, chosen);
+        if constexpr (has_lanes<T>) {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto x = load_register<full>(memory_block<T>(to), k, count - k);
+                const auto y = load_register<full>(other, k, count - k);
+                store_register<full, false>(to + k, select_by_bits<T>(chosen, k, y, x), count - k);
+            });
         } else {
-            using whole = whole_extent<Cursor>;
-            return choice_row<T, Row, Other, whole>(
-                std::move(operand), std::move(other), whole(std::move(cursor), n)
-            );
-        }
-    }
-
-    Rows m_operand;
-    Others m_other;
-    MaskRows m_masks;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
-/// A choice as an expression.
-template <class CTX, class CTM, class CTY>
-class choice_op {
-public:
-    using operand_type = std::decay_t<CTX>;
-    using mask_type = std::decay_t<CTM>;
-    using other_type = std::decay_t<CTY>;
-    using value_type = std::remove_cv_t<value_type_t<operand_type>>;
-    using shape_type = typename operand_type::inner_shape_type;
-
-    template <class X, class M, class Y>
-    choice_op(const char* name, X&& x, M&& m, Y&& y)
-        : m_operand(std::forward<X>(x))
-        , m_mask(std::forward<M>(m))
-        , m_other(std::forward<Y>(y))
-        , m_name(name) {
-        require_broadcast(name, "a mask", m_mask.shape(), m_operand.shape());
-        require_broadcast(name, "a replacement", m_other.shape(), m_operand.shape());
-    }
-
-    [[nodiscard]] const char* name() const noexcept { return m_name; }
-
-    [[nodiscard]] const operand_type& operand() const noexcept { return m_operand; }
-
-    [[nodiscard]] const mask_type& gate() const noexcept { return m_mask; }
-
-    [[nodiscard]] const other_type& other() const noexcept { return m_other; }
-
-    [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
-    }
-
-    template <class Get, class GetOther>
-    value_type combine(Get&& get, bool kept, GetOther&& get_other) const {
-        return kept ? static_cast<value_type>(get()) : static_cast<value_type>(get_other());
-    }
-
-    template <class S>
-    auto rows(const S& shape) const {
-        auto operand = make_operand<value_type>(m_operand, shape);
-        auto other = make_operand<value_type>(m_other, shape);
-        using masks = mask_rows<mask_type>;
-        return choice_rows<value_type, decltype(operand), decltype(other), masks>(
-            std::move(operand), std::move(other), masks(m_mask, shape), rows_of(shape),
-            columns_of(shape)
-        );
-    }
-
-private:
-    CTX m_operand;
-    CTM m_mask;
-    CTY m_other;
-    const char* m_name;
-};
-
-template <class X, class M, class Y>
-auto make_choice(const char* name, X&& x, M&& m, Y&& y) {
-    using op = choice_op<closure_t<X>, closure_t<M>, closure_t<Y>>;
-    return applied<op>(op(name, std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)));
-}
-
-/// A choice whose other operand is one value, converted to x's element type.
-template <class X, class M, class T>
-auto make_fill(const char* name, X&& x, M&& m, const T& value) {
-    using element = std::remove_cv_t<value_type_t<X>>;
-    return make_choice(
-        name, std::forward<X>(x), std::forward<M>(m),
-        xt::xscalar<element>(static_cast<element>(value))
-    );
-}
-
-/// Writes columns [c, end) of the other operand to `to`, where column c is.
-template <class T, class Other>
-void write_other(T* to, Other& other, std::size_t c, std::size_t end) {
-    if constexpr (is_scalar_row<Other>::value) {
-        fill_columns(to, to + (end - c), other.at(0));
-    } else {
-        for (std::size_t at = c; at < end; at += word_columns) {
-            const std::size_t count = std::min(word_columns, end - at);
-            other.prepare(at, at + count);
-            store_block<false>(to + (at - c), other.read(at, count, first_bits(count)), count);
-        }
-    }
-}
-
-/// Writes a block of the other operand where a bit is set.
-template <class T, class Count, class Block>
-XMASK_INLINE void select_dropped(T* to, Count count, word_t dropped, const Block& other) {
-    if constexpr (has_lanes<T>) {
-        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-            const auto x = load_register<full>(memory_block<T>(to), k, count - k);
-            const auto y = load_register<full>(other, k, count - k);
-            store_register<full, false>(to + k, select_by_bits<T>(dropped, k, y, x), count - k);
-        });
-    } else {
-        for (std::size_t k = 0; k < count; ++k) {
-            to[k] = (dropped >> k & 1) != 0 ? other.at(k) : to[k];
-        }
-    }
-}
-
-/// Overwrites what a row's cursor drops of columns [begin, end); what is kept is neither read nor
-/// written where a whole word is kept.
-template <class T, class Other, class C>
-void replace_dropped(T* row, std::size_t begin, std::size_t end, const C& cursor, Other other) {
-    const column_range kept = cursor.extent();
-    const column_range solid = detail::solid(cursor);
-    const std::size_t stop = std::min(kept.end, end);
-    std::size_t c = std::clamp(kept.begin, begin, end);
-    write_other(row + begin, other, begin, c);
-    while (c < stop) {
-        if (c >= solid.begin && c < solid.end) {
-            c = std::min(solid.end, end);
-            continue;
-        }
-        const std::size_t count = std::min(word_columns, end - c);
-        const word_t dropped = ~cursor.word(c) & first_bits(count);
-        if (dropped == first_bits(count)) {
-            write_other(row + c, other, c, c + count);
-        } else if (dropped != 0) {
-            other.prepare(c, c + count);
-            const auto block = other.read(c, count, dropped);
-            if (count == word_columns) {
-                select_dropped(row + c, whole_word(), dropped, block);
-            } else {
-                select_dropped(row + c, count, dropped, block);
+            for (std::size_t k = 0; k < count; ++k) {
+                to[k] = (chosen >> k & 1) != 0 ? other.at(k) : to[k];
             }
         }
-        c += count;
-    }
-    if (c < end) {
-        write_other(row + c, other, c, end);
-    }
-}
-
-/// The same through a writer, element by element.
-template <class Writer, class Other, class C>
-void write_dropped(
-    Writer& writer, std::size_t begin, std::size_t end, const C& cursor, Other other
-) {
-    for (std::size_t c = begin; c < end; c += word_columns) {
-        const std::size_t count = std::min(word_columns, end - c);
-        word_t dropped = ~cursor.word(c) & first_bits(count);
-        if (dropped == 0) {
-            continue;
-        }
-        other.prepare(c, c + count);
-        const auto block = other.read(c, count, dropped);
-        for (; dropped != 0; dropped &= dropped - 1) {
-            const std::size_t k = lowest_bit(dropped);
-            writer.write(c + k, 1, block.at(k));
-        }
-    }
-}
-
-/// The rows of a mask, and of what replaces that which it drops.
-template <class MaskRows, class Others>
-class replacing_rows {
-public:
-    replacing_rows(MaskRows masks, Others others)
-        : m_masks(std::move(masks)), m_others(std::move(others)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return std::pair(m_masks.row(r), m_others.row(r));
-    }
-
-    XMASK_INLINE auto flat_row() const { return std::pair(m_masks.flat(), m_others.flat_row()); }
-
-    [[nodiscard]] flat_form form() const noexcept {
-        return std::min(m_masks.form(), m_others.form());
     }
 
 private:
-    MaskRows m_masks;
-    Others m_others;
+    columns m_to;
+    Other m_other;
+};
+
+/// Overwrites dropped columns of any other row, element by element.
+template <class Writer, class Other>
+class replace_each_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    replace_each_delegate(Writer& writer, Other other)
+        : m_writer(&writer), m_other(std::move(other)) {}
+
+    void kept(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    void dropped(std::size_t c, std::size_t end) {
+        for_each_block(c, end, [&](std::size_t at, std::size_t count) { block(at, count, 0); });
+    }
+
+    void block(std::size_t c, std::size_t count, word_t bits) {
+        word_t chosen = ~bits & first_bits(count);
+        const auto other = m_other.block(c, count, chosen);
+        for (; chosen != 0; chosen &= chosen - 1) {
+            const std::size_t k = lowest_bit(chosen);
+            m_writer->write(c + k, other.at(k));
+        }
+    }
+
+private:
+    Writer* m_writer;
+    Other m_other;
 };
 
 /// Gives what the mask drops of x the other operand's elements. Both are read in place, if at all.
@@ -7038,25 +7037,30 @@ template <class E, class M, class Y>
 void replace_rows(E& x, const M& m, const Y& y) {
     using T = std::remove_cv_t<value_type_t<E>>;
     const std::size_t n = columns_of(x.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-    if (row_count == 0) {
+    const masked_operands rows{mask_rows<M>(m, x.shape()), make_operand<T>(y, x.shape()), n};
+    const bool flat = row_target<T, E>(x).flat() && rows.rows.flat(n);
+    const row_plan plan(x.shape(), layout_of(rows.masks, flat));
+    if (plan.empty()) {
         return;
     }
-    const replacing_rows rows(mask_rows<M>(m, x.shape()), make_operand<T>(y, x.shape()));
-    const bool flat = row_writer<T, E>(x).flat(n) && worth_flat(rows.form(), n);
-    with_rows(flat, row_count, n, [&](const pieces& all, auto row_of) {
-        for_each_piece(all, rows, [&](const auto& own, const piece& part) {
-            row_writer<T, E> writer(x);
-            for (std::size_t r = part.first_row; r < part.last_row; ++r) {
+    for_each_piece(plan.cut(), rows, [&](const auto& own, const piece& part) {
+        row_writer<T, E> writer(x);
+        plan.for_each_row(
+            own.masks, part,
+            [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end) {
+                using other = row_t<std::decay_t<decltype(own.rows)>>;
                 writer.seek(r);
-                const auto [cursor, other] = row_of(own, r);
-                if (row_of.flat || writer.in_place()) {
-                    replace_dropped(writer.block(0), part.begin, part.end, cursor, other);
+                if (writer.in_place()) {
+                    replace_delegate<T, other> delegate(writer.block(0), own.rows.row(r));
+                    walk(cursor, begin, end, delegate);
                 } else {
-                    write_dropped(writer, part.begin, part.end, cursor, other);
+                    replace_each_delegate<row_writer<T, E>, other> delegate(
+                        writer, own.rows.row(r)
+                    );
+                    walk(cursor, begin, end, delegate);
                 }
             }
-        });
+        );
     });
 }
 
@@ -7401,50 +7405,80 @@ private:
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// How many columns a row keeps; words are asked for only where nothing else tells.
+/// Counts what a row keeps.
+class count_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t /*c*/, Count /*count*/, word_t bits) noexcept {
+        m_count += count_bits(bits);
+    }
+
+    void kept(std::size_t c, std::size_t end) noexcept { m_count += end - c; }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
+
+private:
+    std::size_t m_count = 0;
+};
+
+/// How many of columns [begin, end) a row keeps.
 template <row_cursor C>
-std::size_t count_row(const C& cursor, std::size_t n) {
+std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
+    count_delegate counted;
+    walk(cursor, begin, end, counted);
+    return counted.count();
+}
+
+/// How many elements of `shape` a mask keeps that broadcasts into it.
+template <class S, class MaskRows>
+std::size_t count_rows(const S& shape, const MaskRows& masks) {
+    const row_plan plan(shape, layout_of(masks, true));
     std::size_t count = 0;
-    walk_stretches(
-        cursor, n,
-        [&](std::size_t /*c*/, std::size_t /*count*/, word_t bits) {
-            count += count_bits(bits);
-            return false;
-        },
-        [&](column_range all) {
-            count += all.size();
-            return false;
-        }
+    plan.for_each_row(
+        masks, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t /*r*/, std::size_t begin, std::size_t end)
+            XMASK_INLINE_LAMBDA { count += count_row(cursor, begin, end); }
     );
     return count;
 }
 
-/// Whether a row keeps anything.
+/// The first column of [c, n) that a row keeps, or n.
 template <row_cursor C>
-bool any_in_row(const C& cursor, std::size_t n) {
-    return walk_stretches(
-        cursor, n, [](std::size_t /*c*/, std::size_t /*count*/, word_t bits) { return bits != 0; },
-        [](column_range) { return true; }
-    );
+std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
+    while (c < n) {
+        const stretch ahead = stretch_at(cursor, c);
+        if (ahead.kind == stretch_kind::kept) {
+            return c;
+        }
+        if (ahead.kind == stretch_kind::unknown) {
+            const word_t bits = cursor.word(c) & first_bits(n - c);
+            if (bits != 0) {
+                return c + lowest_bit(bits);
+            }
+            c += word_columns;
+        } else {
+            c = std::min(ahead.end, n);
+        }
+    }
+    return n;
 }
 
-/// Calls f(cursor, columns) for each row of a mask, or for its flat row, until f says true; whether
-/// it did.
+/// Whether f(cursor, begin, end) says true for some columns of a mask; none are asked after those.
 template <class M, class F>
 bool any_row(const char* function, const M& m, F&& f) {
     require_countable(function, m.shape());
-    const std::size_t n = columns_of(m.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
     const mask_rows<M> rows(m, m.shape());
-    if (row_count != 0 && worth_flat(rows.form(), n)) {
-        return f(rows.flat(), row_count * n);
-    }
-    for (std::size_t r = 0; r < row_count; ++r) {
-        if (f(rows.row(r), n)) {
-            return true;
+    const row_plan plan(m.shape(), layout_of(rows, true));
+    return plan.any_row(
+        rows, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t /*r*/, std::size_t begin, std::size_t end) {
+            return f(cursor, begin, end);
         }
-    }
-    return false;
+    );
 }
 
 /// The number of kept elements at each position of the axes that stay.
@@ -7458,22 +7492,14 @@ std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
         const auto cursor = rows.row(r);
         std::size_t* at = counts.data() + axes.offset(r);
         if (!axes.keeps_last()) {
-            *at += count_row(cursor, n);
+            *at += count_row(cursor, 0, n);
             continue;
         }
-        walk_stretches(
-            cursor, n,
-            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-                for (; bits != 0; bits &= bits - 1) {
-                    ++at[c + lowest_bit(bits)];
-                }
-                return false;
-            },
-            [&](column_range all) {
-                std::for_each(at + all.begin, at + all.end, [](std::size_t& count) { ++count; });
-                return false;
+        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t, word_t bits) {
+            for (; bits != 0; bits &= bits - 1) {
+                ++at[c + lowest_bit(bits)];
             }
-        );
+        });
     }
     return counts;
 }
@@ -7509,51 +7535,40 @@ xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
 /// The first column that a row keeps, or -1.
 template <row_cursor C>
 std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
-    std::size_t first = n;
-    const bool any = walk_stretches(
-        cursor, n,
-        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-            first = bits != 0 ? c + lowest_bit(bits) : n;
-            return bits != 0;
-        },
-        [&](column_range all) {
-            first = all.begin;
-            return true;
-        }
-    );
-    return any ? static_cast<std::ptrdiff_t>(first) : -1;
+    const std::size_t first = next_kept(cursor, 0, n);
+    return first < n ? static_cast<std::ptrdiff_t>(first) : -1;
 }
 
-/// The last column of a range that a row keeps, or -1.
-template <row_cursor C>
-std::ptrdiff_t last_in_words(const C& cursor, column_range range) {
-    for (std::size_t end = range.end; end > range.begin;) {
-        const std::size_t c = end - range.begin > word_columns ? end - word_columns : range.begin;
-        const word_t bits = cursor.word(c) & first_bits(end - c);
+/// Remembers the last column that is kept.
+class last_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    template <class Count>
+    void block(std::size_t c, Count /*count*/, word_t bits) noexcept {
         if (bits != 0) {
-            return static_cast<std::ptrdiff_t>(c + detail::to_size(std::bit_width(bits)) - 1);
+            m_last = static_cast<std::ptrdiff_t>(c + to_size(std::bit_width(bits)) - 1);
         }
-        end = c;
     }
-    return -1;
-}
 
-/// The last column that a row keeps, or -1: backwards, word by word, in those parts of the row that
-/// only words tell of.
+    void kept(std::size_t /*c*/, std::size_t end) noexcept {
+        m_last = static_cast<std::ptrdiff_t>(end) - 1;
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::ptrdiff_t last() const noexcept { return m_last; }
+
+private:
+    std::ptrdiff_t m_last = -1;
+};
+
+/// The last column that a row keeps, or -1.
 template <row_cursor C>
 std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
-    std::ptrdiff_t last = -1;
-    for (std::size_t c = 0; c < n;) {
-        const column_stretch next = stretch(cursor, c);
-        const std::size_t end = std::min(next.end, n);
-        if (next.what == column_stretch::kind::kept) {
-            last = static_cast<std::ptrdiff_t>(end) - 1;
-        } else if (next.what == column_stretch::kind::unknown) {
-            last = std::max(last, last_in_words(cursor, {c, end}));
-        }
-        c = end;
-    }
-    return last;
+    last_delegate found;
+    walk(cursor, 0, n, found);
+    return found.last();
 }
 
 /// An array over the axes that stay, of the first or last position along an axis that is kept, or
@@ -7575,21 +7590,11 @@ xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axi
         }
         const auto position = static_cast<std::ptrdiff_t>(lines.position(r));
         const auto answer = [&](std::size_t c) { at[c] = First && at[c] >= 0 ? at[c] : position; };
-        walk_stretches(
-            cursor, n,
-            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-                for (; bits != 0; bits &= bits - 1) {
-                    answer(c + lowest_bit(bits));
-                }
-                return false;
-            },
-            [&](column_range all) {
-                for (std::size_t c = all.begin; c < all.end; ++c) {
-                    answer(c);
-                }
-                return false;
+        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+            for (; bits != 0; bits &= bits - 1) {
+                answer(c + lowest_bit(bits));
             }
-        );
+        });
     }
     return result;
 }
@@ -7602,7 +7607,7 @@ std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_o
     const mask_rows<M> rows(m, m.shape());
     const std::size_t first = lines.first_row(line / n);
     for (std::size_t i = 0; i < lines.extent(); ++i) {
-        if (!kept(rows.row(first + i * lines.stride()), line % n)) {
+        if (!keeps(rows.row(first + i * lines.stride()), line % n)) {
             continue;
         }
         if (runs.empty() || runs.back().end != i) {
@@ -7613,35 +7618,42 @@ std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_o
     return runs;
 }
 
-/// The longest runs of kept columns in a row, in order.
+/// Collects the longest runs of kept columns, in order.
+class run_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    void block(std::size_t c, std::size_t /*count*/, word_t bits) {
+        while (bits != 0) {
+            const std::size_t begin = lowest_bit(bits);
+            const word_t holes = ~bits & ~first_bits(begin);
+            const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
+            kept(c + begin, c + end);
+            bits &= ~first_bits(end);
+        }
+    }
+
+    void kept(std::size_t begin, std::size_t end) {
+        if (!m_runs.empty() && m_runs.back().end == begin) {
+            m_runs.back().end = end;
+        } else {
+            m_runs.push_back({begin, end});
+        }
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::vector<column_range>&& runs() && noexcept { return std::move(m_runs); }
+
+private:
+    std::vector<column_range> m_runs;
+};
+
 template <row_cursor C>
 std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
-    std::vector<column_range> runs;
-    const auto add = [&](std::size_t begin, std::size_t end) {
-        if (!runs.empty() && runs.back().end == begin) {
-            runs.back().end = end;
-            return;
-        }
-        runs.push_back({begin, end});
-    };
-    walk_stretches(
-        cursor, n,
-        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-            while (bits != 0) {
-                const std::size_t begin = lowest_bit(bits);
-                const word_t holes = ~bits & ~first_bits(begin);
-                const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
-                add(c + begin, c + end);
-                bits &= ~first_bits(end);
-            }
-            return false;
-        },
-        [&](column_range all) {
-            add(all.begin, all.end);
-            return false;
-        }
-    );
-    return runs;
+    run_delegate found;
+    walk(cursor, 0, n, found);
+    return std::move(found).runs();
 }
 } // namespace detail
 
@@ -7653,10 +7665,8 @@ template <class M>
 std::size_t count_kept(const M& m) {
     std::size_t count = 0;
     if constexpr (detail::require_mask<M>()) {
-        detail::any_row("count_kept", m, [&](const auto& cursor, std::size_t n) {
-            count += detail::count_row(cursor, n);
-            return false;
-        });
+        detail::require_countable("count_kept", m.shape());
+        count = detail::count_rows(m.shape(), detail::mask_rows<M>(m, m.shape()));
     }
     return count;
 }
@@ -7699,9 +7709,12 @@ double density(const M& m) {
 template <class M>
 bool any_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return detail::any_row("any_kept", m, [](const auto& cursor, std::size_t n) {
-            return detail::any_in_row(cursor, n);
-        });
+        return detail::any_row(
+            "any_kept", m,
+            [](const auto& cursor, std::size_t begin, std::size_t end) {
+                return detail::next_kept(cursor, begin, end) < end;
+            }
+        );
     }
     return false;
 }
@@ -7730,9 +7743,12 @@ auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
 template <class M>
 bool all_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return !detail::any_row("all_kept", m, [](const auto& cursor, std::size_t n) {
-            return detail::count_row(cursor, n) != n;
-        });
+        return !detail::any_row(
+            "all_kept", m,
+            [](const auto& cursor, std::size_t begin, std::size_t end) {
+                return detail::count_row(cursor, begin, end) != end - begin;
+            }
+        );
     }
     return false;
 }
@@ -7886,7 +7902,7 @@ std::vector<std::size_t> empty_rows(const M& m) {
         const std::size_t n = detail::columns_of(m.shape());
         const detail::mask_rows<M> rows(m, m.shape());
         for (std::size_t r = 0; r < detail::rows_of(m.shape()); ++r) {
-            if (!detail::any_in_row(rows.row(r), n)) {
+            if (detail::next_kept(rows.row(r), 0, n) == n) {
                 empty.push_back(r);
             }
         }
@@ -7900,21 +7916,6 @@ std::vector<std::size_t> empty_rows(const M& m) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// How many elements of `shape` a mask keeps that broadcasts into it.
-template <class S, class MaskRows>
-std::size_t count_rows(const S& shape, const MaskRows& masks) {
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-    if (row_count != 0 && worth_flat(masks.form(), n)) {
-        return count_row(masks.flat(), row_count * n);
-    }
-    std::size_t count = 0;
-    for (std::size_t r = 0; r < row_count; ++r) {
-        count += count_row(masks.row(r), n);
-    }
-    return count;
-}
-
 /// Writes the elements of a block whose bits are set to `to`, and nothing past `end`; gives the
 /// place behind them.
 template <class T, class Block, class Count>
@@ -7944,57 +7945,28 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
     return to;
 }
 
-/// One row of an operand and of a mask.
-template <class Row, class Cursor>
-class kept_row {
-public:
-    kept_row(Row operand, Cursor cursor)
-        : m_operand(std::move(operand)), m_cursor(std::move(cursor)) {}
-
-    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_operand.prepare(c, end);
-    }
-
-    XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits) {
-        return m_operand.read(c, count, bits);
-    }
-
-private:
-    Row m_operand;
-    Cursor m_cursor;
-};
-
 template <class T, class X, class M>
 auto select_kept(const char* function, const X& x, const M& m) {
     const auto& shape = x.shape();
     require_broadcast(function, "a mask", m.shape(), shape);
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
     const mask_rows<M> masks(m, shape);
     const auto operand = make_operand<T>(x, shape);
     auto result = xt::xtensor<T, 1>::from_shape({count_rows(shape, masks)});
     T* to = result.data();
     T* const end = to + result.size();
-    const auto select = [&](auto row) {
-        const column_range kept = row.cursor().extent();
-        walk_blocks(
-            row, kept.begin, kept.end,
-            [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                if (bits != 0) {
-                    to = compress_block(to, end, row.read(c, count, bits), count, bits);
+    const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));
+    plan.for_each_row(
+        masks, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last) {
+            auto row = operand.row(r);
+            for_each_kept_block(
+                cursor, first, last,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    to = compress_block(to, end, row.block(c, count, bits), count, bits);
                 }
-            }
-        );
-    };
-    if (row_count != 0 && worth_flat(std::min(masks.form(), operand.form()), n)) {
-        select(kept_row(operand.flat_row(), masks.flat()));
-        return result;
-    }
-    for (std::size_t r = 0; r < row_count; ++r) {
-        select(kept_row(operand.row(r), masks.row(r)));
-    }
+            );
+        }
+    );
     return result;
 }
 } // namespace detail
@@ -8026,7 +7998,7 @@ template <class T, class E, class To, class F>
 void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
         const memory_rows<T> rows(e, e.shape());
-        if (rows.form() == flat_form::direct && overlap_of(e, target<To>(to)) == overlap::none) {
+        if (rows.flat(columns_of(e.shape())) && overlap_of(e, target<To>(to)) == overlap::none) {
             f(e.data() + e.data_offset());
             return;
         }
@@ -8051,24 +8023,6 @@ const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from) {
     return from;
 }
 
-/// Gives what a row's cursor keeps the elements of `from`, in order; returns the place behind them.
-template <class T, class C>
-const T* scatter_row(T* row, std::size_t n, const C& cursor, const T* from) {
-    walk_stretches(
-        cursor, n,
-        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-            from = scatter_word(row + c, std::min(word_columns, n - c), bits, from);
-            return false;
-        },
-        [&](column_range all) {
-            std::copy_n(from, all.size(), row + all.begin);
-            from += all.size();
-            return false;
-        }
-    );
-    return from;
-}
-
 template <class E, class MaskRows, class T>
 void scatter_rows(E& x, const MaskRows& masks, const T* from) {
     const std::size_t n = columns_of(x.shape());
@@ -8076,16 +8030,15 @@ void scatter_rows(E& x, const MaskRows& masks, const T* from) {
     row_writer<T, E> writer(x);
     for (std::size_t r = 0; r < row_count; ++r) {
         writer.seek(r);
-        const auto cursor = masks.row(r);
-        if (writer.in_place()) {
-            from = scatter_row(writer.block(0), n, cursor, from);
-            continue;
-        }
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            for (word_t bits = cursor.word(c) & first_bits(n - c); bits != 0; bits &= bits - 1) {
-                writer.write(c + lowest_bit(bits), 1, *from++);
+        for_each_kept_block(masks.row(r), 0, n, [&](std::size_t c, auto count, word_t bits) {
+            if (writer.in_place()) {
+                from = scatter_word(writer.block(0) + c, count, bits, from);
+                return;
             }
-        }
+            for (; bits != 0; bits &= bits - 1) {
+                writer.write(c + lowest_bit(bits), *from++);
+            }
+        });
     }
 }
 
@@ -8174,97 +8127,17 @@ void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// 64 products inside a larger expression.
-template <class T, class Block, class WeightBlock>
-class product_block {
-public:
-    using value_type = T;
-    static constexpr bool in_registers = has_lanes<T>;
-
-    product_block(const Block& operand, const WeightBlock& weights)
-        : m_operand(operand), m_weights(weights) {}
-
-    XMASK_INLINE T at(std::size_t k) const { return m_operand.at(k) * m_weights.at(k); }
-
-    XMASK_INLINE lanes<T> load(std::size_t k) const
-        requires in_registers
-    {
-        return m_operand.load(k) * m_weights.load(k);
+/// The product of two numbers, or of two registers.
+struct product {
+    template <class A, class B>
+    XMASK_INLINE auto operator()(const A& x, const B& weight) const {
+        return x * weight;
     }
 
-    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
-        requires in_registers
-    {
-        return m_operand.load_first(k, count) * m_weights.load_first(k, count);
+    template <class V>
+    XMASK_INLINE V simd_apply(const V& x, const V& weight) const {
+        return x * weight;
     }
-
-private:
-    Block m_operand;
-    WeightBlock m_weights;
-};
-
-/// One row of a product with real weights; nothing is skipped.
-template <class T, class Row, class WeightRow>
-class product_row {
-public:
-    product_row(Row operand, WeightRow weights, std::size_t n)
-        : m_operand(std::move(operand)), m_weights(std::move(weights)), m_columns(n) {}
-
-    [[nodiscard]] range_cursor cursor() const noexcept { return range_cursor({0, m_columns}); }
-
-    [[nodiscard]] T outside() const noexcept { return T(); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_weights.prepare(c, m_operand.prepare(c, end));
-    }
-
-    XMASK_INLINE product_block<T, block_t<Row>, block_t<WeightRow>> read(
-        std::size_t c, std::size_t count, word_t bits
-    ) {
-        return {m_operand.read(c, count, bits), m_weights.read(c, count, bits)};
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        store_block<Streaming>(to, read(c, count, bits), count);
-    }
-
-private:
-    Row m_operand;
-    WeightRow m_weights;
-    std::size_t m_columns;
-};
-
-template <class T, class Rows, class WeightRows>
-class product_rows {
-public:
-    product_rows(Rows operand, WeightRows weights, std::size_t row_count, std::size_t n)
-        : m_operand(std::move(operand))
-        , m_weights(std::move(weights))
-        , m_row_count(row_count)
-        , m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return product_row<T, row_t<Rows>, row_t<WeightRows>>(
-            m_operand.row(r), m_weights.row(r), m_columns
-        );
-    }
-
-    [[nodiscard]] flat_form form() const noexcept {
-        return std::min(m_operand.form(), m_weights.form());
-    }
-
-    XMASK_INLINE auto flat_row() const {
-        return product_row<T, flat_row_t<Rows>, flat_row_t<WeightRows>>(
-            m_operand.flat_row(), m_weights.flat_row(), m_row_count * m_columns
-        );
-    }
-
-private:
-    Rows m_operand;
-    WeightRows m_weights;
-    std::size_t m_row_count;
-    std::size_t m_columns;
 };
 
 /// A product with real weights as an expression.
@@ -8301,9 +8174,14 @@ public:
     auto rows(const S& shape) const {
         auto operand = make_operand<value_type>(m_operand, shape);
         auto weights = make_operand<value_type>(m_weights, shape);
-        return product_rows<value_type, decltype(operand), decltype(weights)>(
-            std::move(operand), std::move(weights), rows_of(shape), columns_of(shape)
+        return function_rows<product, decltype(operand), decltype(weights)>(
+            product(), std::move(operand), std::move(weights)
         );
+    }
+
+    template <class E>
+    void write(E& to) const {
+        write_copy<value_type>(to, rows(to.shape()));
     }
 
 private:
@@ -8396,34 +8274,16 @@ class unsqueeze_rule {
             : m_cursor(std::move(cursor)), m_column(column), m_whole_row(whole_row) {}
 
         [[nodiscard]] word_t word(std::size_t c) const {
-            return m_whole_row ? m_cursor.word(c) : word_t(detail::kept(m_cursor, m_column));
+            return m_whole_row ? m_cursor.word(c) : word_t(keeps(m_cursor, m_column));
         }
 
-        [[nodiscard]] bool kept(std::size_t c) const {
-            return detail::kept(m_cursor, m_whole_row ? c : m_column);
-        }
-
-        [[nodiscard]] column_range extent() const {
-            return m_whole_row ? m_cursor.extent() : column_range{0, 1};
-        }
-
-        [[nodiscard]] column_range solid() const {
-            return m_whole_row ? m_cursor.solid() : column_range();
-        }
-
-        [[nodiscard]] column_stretch stretch(std::size_t c) const {
-            return m_whole_row ? m_cursor.stretch(c) : stretch_of(extent(), {}, c);
-        }
-
-        [[nodiscard]] bool has_lanes() const noexcept
-            requires requires(const cursor_type& cursor) { cursor.has_lanes(); }
-        {
-            return m_whole_row && m_cursor.has_lanes();
+        [[nodiscard]] stretch at(std::size_t c) const {
+            return m_whole_row ? m_cursor.at(c) : stretch{no_end, stretch_kind::unknown};
         }
 
         template <class T>
             requires lane_cursor<cursor_type, T>
-        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
             return m_cursor.template lanes<T>(c);
         }
 
@@ -8443,17 +8303,15 @@ class unsqueeze_rule {
                                : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
         }
 
-        [[nodiscard]] bool one_row() const noexcept { return m_whole_row && m_rows.one_row(); }
+        [[nodiscard]] bool one_row() const { return m_whole_row && m_rows.one_row(); }
 
-        /// Words that are put together from rows are for short ones, which rows of one column
-        /// say nothing of.
-        [[nodiscard]] flat_form form() const noexcept {
-            const flat_form own = m_rows.form();
-            return m_whole_row || own == flat_form::direct ? own : flat_form::none;
-        }
+        [[nodiscard]] bool flat() const { return m_rows.flat(); }
+
+        /// Packing is for short rows; rows of one column say nothing of how long theirs are.
+        [[nodiscard]] bool packs() const noexcept { return m_whole_row; }
 
         /// The elements lie end to end as they did.
-        XMASK_INLINE auto flat() const { return m_rows.flat(); }
+        XMASK_INLINE column_cursor whole() const { return column_cursor(m_rows.whole(), 0, true); }
 
     private:
         rows_type m_rows;
@@ -8517,33 +8375,16 @@ public:
         return m_cursor.word(from) << hidden & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const {
-        const std::size_t from = c - m_right + m_left;
-        return c >= m_right && from < m_columns && detail::kept(m_cursor, from);
-    }
-
-    [[nodiscard]] column_range extent() const { return moved(m_cursor.extent()); }
-
-    [[nodiscard]] column_range solid() const { return moved(detail::solid(m_cursor)); }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        using kind = column_stretch::kind;
+    [[nodiscard]] stretch at(std::size_t c) const {
         const std::size_t from = std::max(c, m_right) - m_right + m_left;
         if (c < m_right || from >= m_columns) {
-            return {c < m_right ? m_right : no_end, kind::dropped};
+            return {c < m_right ? m_right : no_end, stretch_kind::dropped};
         }
-        const auto [end, what] = detail::stretch(m_cursor, from);
-        return {std::min(end, m_columns) - m_left + m_right, what};
+        const auto [end, kind] = m_cursor.at(from);
+        return {std::min(end, m_columns) - m_left + m_right, kind};
     }
 
 private:
-    [[nodiscard]] column_range moved(column_range range) const {
-        const auto to = [&](std::size_t c) {
-            return std::min(m_left != 0 ? std::max(c, m_left) - m_left : c + m_right, m_columns);
-        };
-        return range.size() == 0 ? column_range() : column_range{to(range.begin), to(range.end)};
-    }
-
     C m_cursor;
     std::size_t m_right;
     std::size_t m_left;
@@ -8634,9 +8475,9 @@ public:
         return range_cursor(m_kept);
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
+    [[nodiscard]] static bool flat() noexcept { return true; }
 
-    [[nodiscard]] range_cursor flat() const noexcept {
+    [[nodiscard]] XMASK_INLINE range_cursor whole() const noexcept {
         return range_cursor({0, rows_of(m_shape) * m_kept.end});
     }
 
@@ -9100,15 +8941,14 @@ public:
         return m_size > word_columns ? m_shuffle.below(m_kept, first) : m_bits >> first;
     }
 
-    [[nodiscard]] bool kept(std::uint64_t i) const noexcept {
-        return m_size > word_columns ? m_shuffle(i) < m_kept : (m_bits >> i & 1) != 0;
-    }
-
     [[nodiscard]] std::uint64_t size() const noexcept { return m_size; }
 
-    [[nodiscard]] bool none() const noexcept { return m_kept == 0; }
-
-    [[nodiscard]] bool all() const noexcept { return m_kept == m_size; }
+    /// Whether all positions are alike.
+    [[nodiscard]] stretch_kind known() const noexcept {
+        return m_kept == 0        ? stretch_kind::dropped
+               : m_kept == m_size ? stretch_kind::kept
+                                  : stretch_kind::unknown;
+    }
 
 private:
     /// The first k cards of a shuffled pack (Fisher and Yates): a larger k keeps the same and more.
@@ -9139,14 +8979,8 @@ public:
         return m_subset.word(m_first + c) & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept { return m_subset.kept(m_first + c); }
-
-    [[nodiscard]] column_range extent() const noexcept {
-        return {0, m_subset.none() ? 0 : m_columns};
-    }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return {0, m_subset.all() ? m_columns : 0};
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, m_subset.known()};
     }
 
 private:
@@ -9228,9 +9062,9 @@ public:
         return {m_subset, r * columns_of(m_shape), columns_of(m_shape)};
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
+    [[nodiscard]] static bool flat() noexcept { return true; }
 
-    [[nodiscard]] subset_cursor flat() const noexcept { return {m_subset, 0, size()}; }
+    [[nodiscard]] subset_cursor whole() const noexcept { return {m_subset, 0, size()}; }
 
 private:
     [[nodiscard]] std::size_t size() const noexcept {
@@ -9367,16 +9201,8 @@ public:
         return bits;
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return m_subset.kept(m_first_patch + c / m_patch_width);
-    }
-
-    [[nodiscard]] column_range extent() const noexcept {
-        return {0, m_subset.none() ? 0 : m_columns};
-    }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return {0, m_subset.all() ? m_columns : 0};
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, m_subset.known()};
     }
 
 private:
@@ -9775,7 +9601,9 @@ public:
         return bits;
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     template <class F>
@@ -10008,20 +9836,14 @@ public:
         return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return (*m_test)(read_one(m_row, c)); }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
-
-    [[nodiscard]] bool has_lanes() const noexcept { return true; }
-
     /// Where the elements have registers of as many lanes, and nothing but these decides.
     template <class U>
         requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
-    XMASK_INLINE lane_mask<U> lanes(std::size_t c) const {
-        constexpr std::size_t count = lane_count<T>;
-        m_row.prepare(c, c + count);
-        const auto x = m_row.read(c, count, first_bits(count)).load(0);
-        return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(x));
+    XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
+        const auto block = m_row.block(c, whole_word(), ~word_t(0));
+        return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(block.load(i * lane_count<T>)));
+        });
     }
 
     /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
@@ -10030,17 +9852,17 @@ public:
             sizeof(U) != 1 && has_lanes_of_bytes<U> &&
             std::same_as<block_t<Row>, memory_block<bool>> && requires { Test::of_bytes; }
         )
-    XMASK_INLINE lane_mask<U> lanes(std::size_t c) const {
-        constexpr std::size_t count = lane_count<U>;
-        m_row.prepare(c, c + count);
-        return mask_from_bytes<U>(m_row.read(c, count, first_bits(count)).data());
+    XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
+        const bool* bytes = m_row.block(c, whole_word(), ~word_t(0)).data();
+        return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return mask_from_bytes<U>(bytes + i * lane_count<U>);
+        });
     }
 
 private:
     template <class Count>
     XMASK_INLINE word_t test(std::size_t c, Count count) const {
-        m_row.prepare(c, c + count);
-        const auto block = m_row.read(c, count, first_bits(count));
+        const auto block = m_row.block(c, count, first_bits(count));
         if constexpr (requires { m_test->block(block, count); }) {
             return m_test->block(block, count);
         }
@@ -10077,12 +9899,10 @@ public:
         return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+    [[nodiscard]] bool flat() const { return m_rows.flat(m_columns); }
 
-    XMASK_INLINE auto flat() const {
-        return element_cursor<Test, flat_row_t<Rows>>(
-            *m_test, m_rows.flat_row(), m_row_count * m_columns
-        );
+    XMASK_INLINE auto whole() const {
+        return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(0), m_row_count * m_columns);
     }
 
 private:
@@ -11049,7 +10869,9 @@ public:
         return at[0] >> shift | at[1] << (word_columns - shift);
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     const word_t* m_words;
@@ -11510,14 +11332,12 @@ public:
         return odd & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return in_range(static_cast<std::uint32_t>(m_stream.pair(c / 2) >> c % 2 * 32));
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_count == 0 ? 0 : m_columns}; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return {0, every_number() ? m_columns : 0};
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {
+            no_end, m_count == 0     ? stretch_kind::dropped
+                    : every_number() ? stretch_kind::kept
+                                     : stretch_kind::unknown
+        };
     }
 
 private:
@@ -11525,6 +11345,10 @@ private:
     using numbers = std::array<std::uint32_t, word_columns>;
 
     [[nodiscard]] bool every_number() const noexcept { return m_count >> 32 != 0; }
+
+    [[nodiscard]] bool kept(std::size_t c) const noexcept {
+        return in_range(static_cast<std::uint32_t>(m_stream.pair(c / 2) >> c % 2 * 32));
+    }
 
     [[nodiscard]] bool in_range(std::uint32_t number) const noexcept {
         return number - m_begin < m_count;
@@ -12460,7 +12284,9 @@ public:
         return c < m_tie_end ? bits | (m_at.word(c) & first_bits(m_tie_end - c)) : bits;
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     element_cursor<above_cut<T, By>, Row> m_above;
@@ -12472,8 +12298,8 @@ private:
 /// Reads a row of numbers.
 template <class T, class Row>
 void append_row(Row row, std::size_t n, std::vector<T>& to) {
-    for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
-        const auto block = row.read(c, count, first_bits(count));
+    for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+        const auto block = row.block(c, count, first_bits(count));
         for (std::size_t k = 0; k < count; ++k) {
             to.push_back(block.at(k));
         }
@@ -12607,7 +12433,9 @@ public:
         return before < m_kept;
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_kept == 0 ? 0 : m_columns}; }
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, m_kept == 0 ? stretch_kind::dropped : stretch_kind::unknown};
+    }
 
 private:
     mutable Row m_row;
@@ -12768,17 +12596,16 @@ public:
             return bits;
         }
         const std::size_t count = std::min(word_columns, m_extent.end - c);
-        m_row.prepare(c, c + count);
-        const auto block = m_row.read(c, count, first_bits(count));
+        const auto block = m_row.block(c, count, first_bits(count));
         for (std::size_t k = 0; k < count; ++k) {
             bits |= word_t(keeps(block.at(k), c + k)) << k;
         }
         return bits;
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return keeps(read_one(m_row, c), c); }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     [[nodiscard]] bool keeps(T x, std::size_t c) const noexcept {
@@ -12847,9 +12674,9 @@ public:
         std::array<std::vector<T>, word_columns> lines;
         for (std::size_t bundle = 0;
              bundle < row_count / std::max<std::size_t>(m_lines.extent(), 1); ++bundle) {
-            for (std::size_t c = 0; c < n; c += word_columns) {
-                cut_lines(operand, bundle, c, std::min(word_columns, n - c), k, lines);
-            }
+            for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+                cut_lines(operand, bundle, c, count, k, lines);
+            });
         }
     }
 
@@ -12867,8 +12694,7 @@ private:
     ) {
         for (std::size_t i = 0; i < m_lines.extent(); ++i) {
             auto row = operand.row(m_lines.first_row(bundle) + i * m_lines.stride());
-            row.prepare(c, c + count);
-            const auto block = row.read(c, count, first_bits(count));
+            const auto block = row.block(c, count, first_bits(count));
             for (std::size_t at = 0; at < count; ++at) {
                 lines[at].push_back(block.at(at));
             }
@@ -12910,11 +12736,9 @@ public:
                                      : across(c, std::min(word_columns, m_columns - c));
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const {
-        return m_lines->along_rows() ? m_along_row.kept(c) : across(c, 1) != 0;
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_along_row.at(c);
     }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_along_row.extent(); }
 
 private:
     [[nodiscard]] word_t across(std::size_t c, std::size_t count) const {
@@ -12940,8 +12764,7 @@ private:
     template <class F>
     void read(std::size_t r, std::size_t c, std::size_t count, F&& f) const {
         auto row = m_rows->row(r);
-        row.prepare(c, c + count);
-        const auto block = row.read(c, count, first_bits(count));
+        const auto block = row.block(c, count, first_bits(count));
         for (std::size_t k = 0; k < count; ++k) {
             f(k, block.at(k));
         }
@@ -13133,8 +12956,8 @@ private:
             auto row = operand.row(r);
             const bool along = m_slices.along_rows();
             const std::size_t slice = along ? 0 : m_slices.position(r);
-            for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
-                const auto block = row.read(c, count, first_bits(count));
+            for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+                const auto block = row.block(c, count, first_bits(count));
                 for (std::size_t k = 0; k < count; ++k) {
                     f(along ? c + k : slice, std::abs(static_cast<double>(block.at(k))));
                 }
@@ -13160,10 +12983,8 @@ public:
                                   : stored_cursor(m_words, m_columns).word(c);
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_kept; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_words == nullptr ? m_kept : column_range();
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_words == nullptr ? stretch_of(m_kept, c) : stretch_within(m_kept, c);
     }
 
 private:
@@ -13657,15 +13478,8 @@ public:
         return c + word_columns <= m_range.end ? equal(c, whole_word()) : equal(c, m_range.end - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return c >= m_range.begin && c < m_range.end &&
-               (m_keys == nullptr || m_keys[c] == m_keys[m_range.begin]);
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_range; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_keys == nullptr ? m_range : column_range();
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_keys == nullptr ? stretch_of(m_range, c) : stretch_within(m_range, c);
     }
 
 private:
@@ -13840,14 +13654,9 @@ public:
         return bits & first_bits(std::max(m_range.end, c) - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return c >= m_range.begin && c < m_range.end && (c - m_range.begin) % m_step == 0;
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_range; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_step == 1 || m_range.size() == 1 ? m_range : column_range();
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_step == 1 || m_range.size() == 1 ? stretch_of(m_range, c)
+                                                  : stretch_within(m_range, c);
     }
 
 private:
@@ -13934,13 +13743,6 @@ public:
     [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
         return c + word_columns <= m_columns ? ask(c, whole_word()) : ask(c, m_columns - c);
     }
-
-    [[nodiscard]] bool kept(std::size_t c) const {
-        S index = m_index;
-        return call(index, c);
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
 
 private:
     template <class Count>
@@ -14402,11 +14204,7 @@ public:
     drawn_tokens_row(const drawn_tokens<T, S>& tokens, std::size_t r, bool one_column) noexcept
         : m_tokens(&tokens), m_stream(tokens.row(r)), m_one_column(one_column) {}
 
-    XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept {
-        return end;
-    }
-
-    memory_block<T> read(std::size_t c, std::size_t count, word_t bits) noexcept {
+    memory_block<T> block(std::size_t c, std::size_t count, word_t bits) noexcept {
         bits &= first_bits(count);
         if (m_one_column) {
             std::fill_n(m_buffer.values, count, m_tokens->id(m_stream, 0));
@@ -14443,9 +14241,7 @@ public:
         return {*m_tokens, static_cast<std::size_t>(m_numbers(r)), m_one_column};
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::none; }
-
-    XMASK_INLINE drawn_tokens_row<T, S> flat_row() const noexcept { return row(0); }
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
 
 private:
     const drawn_tokens<T, S>* m_tokens;
@@ -14721,43 +14517,27 @@ public:
 
     [[nodiscard]] word_t word(std::size_t c) const noexcept {
         const std::size_t from = m_begin + c;
-        seek(from);
         word_t bits = 0;
-        for (const column_range* run = m_at; run != m_last && run->begin < from + word_columns;
-             ++run) {
+        for (const column_range* run = first_run(from);
+             run != m_last && run->begin < from + word_columns; ++run) {
             bits |= range_word(*run, from);
         }
         return bits & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] column_range extent() const noexcept {
-        if (m_first == m_last) {
-            return {};
-        }
-        return {
-            std::max(m_first->begin, m_begin) - m_begin,
-            std::min((m_last - 1)->end, m_begin + m_columns) - m_begin,
-        };
-    }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_last - m_first == 1 ? extent() : column_range();
-    }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const noexcept {
-        using kind = column_stretch::kind;
+    [[nodiscard]] stretch at(std::size_t c) const noexcept {
         const std::size_t from = m_begin + c;
-        seek(from);
-        if (m_at == m_last) {
-            return {no_end, kind::dropped};
+        const column_range* const run = first_run(from);
+        if (run == m_last) {
+            return {no_end, stretch_kind::dropped};
         }
-        return from < m_at->begin ? column_stretch{m_at->begin - m_begin, kind::dropped}
-                                  : column_stretch{m_at->end - m_begin, kind::kept};
+        return run->begin > from ? stretch{run->begin - m_begin, stretch_kind::dropped}
+                                 : stretch{run->end - m_begin, stretch_kind::kept};
     }
 
 private:
-    /// Goes to the first run that ends behind a position.
-    void seek(std::size_t from) const noexcept {
+    /// The first run that ends past a position of the sequence.
+    const column_range* first_run(std::size_t from) const noexcept {
         const auto ends_before = [from](const column_range& run) { return run.end <= from; };
         if (m_at != m_first && !ends_before(*(m_at - 1))) {
             m_at = std::partition_point(m_first, m_at, ends_before);
@@ -14765,6 +14545,7 @@ private:
         while (m_at != m_last && ends_before(*m_at)) {
             ++m_at;
         }
+        return m_at;
     }
 
     const column_range* m_first;
@@ -14823,9 +14604,9 @@ public:
         return {first, last, begin, n};
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
+    [[nodiscard]] static bool flat() noexcept { return true; }
 
-    [[nodiscard]] runs_cursor flat() const noexcept {
+    [[nodiscard]] runs_cursor whole() const noexcept {
         return {m_runs.data(), m_runs.data() + m_runs.size(), 0, elements()};
     }
 
@@ -15025,35 +14806,12 @@ public:
         return m_cursor.word(m_begin + c) & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return detail::kept(m_cursor, m_begin + c); }
-
-    [[nodiscard]] column_range extent() const { return within(m_cursor.extent()); }
-
-    [[nodiscard]] column_range solid() const { return within(detail::solid(m_cursor)); }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        const auto [end, what] = detail::stretch(m_cursor, m_begin + c);
-        return {end - m_begin, what};
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const C& cursor) { cursor.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
-
-    template <class T>
-        requires lane_cursor<C, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return m_cursor.template lanes<T>(m_begin + c);
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        const auto [end, kind] = m_cursor.at(m_begin + c);
+        return {end == no_end ? no_end : end - m_begin, kind};
     }
 
 private:
-    [[nodiscard]] column_range within(column_range range) const {
-        const column_range part = intersection(range, {m_begin, m_begin + m_columns});
-        return {part.begin - m_begin, part.end - m_begin};
-    }
-
     C m_cursor;
     std::size_t m_begin;
     std::size_t m_columns;
@@ -15139,38 +14897,15 @@ class slice_index_rule {
             return m_row ? m_row->word(c) : gathered(c);
         }
 
-        [[nodiscard]] bool kept(std::size_t c) const {
-            return m_row ? detail::kept(*m_row, c)
-                         : detail::kept(m_rows->row(m_first + c), m_column);
-        }
-
-        [[nodiscard]] column_range extent() const {
-            return m_row ? m_row->extent() : column_range{0, m_columns};
-        }
-
-        [[nodiscard]] column_range solid() const { return m_row ? m_row->solid() : column_range(); }
-
-        [[nodiscard]] column_stretch stretch(std::size_t c) const {
-            return m_row ? m_row->stretch(c) : stretch_of(extent(), {}, c);
-        }
-
-        [[nodiscard]] bool has_lanes() const noexcept
-            requires requires(const cursor_type& row) { row.has_lanes(); }
-        {
-            return m_row && m_row->has_lanes();
-        }
-
-        template <class T>
-            requires lane_cursor<cursor_type, T>
-        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-            return m_row->template lanes<T>(c);
+        [[nodiscard]] stretch at(std::size_t c) const {
+            return m_row ? m_row->at(c) : stretch{no_end, stretch_kind::unknown};
         }
 
     private:
         [[nodiscard]] word_t gathered(std::size_t c) const {
             word_t bits = 0;
             for (std::size_t k = 0; k < word_columns && c + k < m_columns; ++k) {
-                bits |= word_t(kept(c + k)) << k;
+                bits |= word_t(keeps(m_rows->row(m_first + c + k), m_column)) << k;
             }
             return bits;
         }
@@ -15500,8 +15235,8 @@ public:
         return c >= m_span.begin;
     }
 
-    [[nodiscard]] column_range extent() const noexcept {
-        return m_count == 0 ? column_range() : m_within;
+    [[nodiscard]] stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_count == 0 ? column_range() : m_within, c);
     }
 
 private:
@@ -15604,7 +15339,7 @@ public:
     [[nodiscard]] auto sources() const noexcept { return m_within.sources(); }
 
     [[nodiscard]] spans_cursor row(std::size_t r) const noexcept {
-        return {m_plan, r, m_within.row(r).extent()};
+        return {m_plan, r, m_within.row(r).range()};
     }
 
 private:
@@ -15854,20 +15589,8 @@ public:
         m_counts.clear();
         for (std::size_t i = 0; i < m_row_count; ++i) {
             m_cursors.push_back(m_rows->row(m_matrix * m_cut.matrix_rows + m_first + i));
-            walk_stretches(
-                m_cursors.back(), m_cut.columns,
-                [&](std::size_t c, std::size_t count, word_t bits) {
-                    m_counts.add(c, bits);
-                    if (m_wants_words) {
-                        m_words.write(i, c, count, bits);
-                    }
-                    return false;
-                },
-                [&](column_range all) {
-                    m_counts.add(all);
-                    return false;
-                }
-            );
+            row_delegate delegate{*this, i};
+            walk(m_cursors.back(), 0, m_cut.columns, delegate);
         }
         m_counts.for_each([&](std::size_t t, std::size_t kept) { m_kept[t] = kept; });
     }
@@ -15903,11 +15626,11 @@ public:
         const std::size_t end = std::min(c + word_columns, m_cut.columns);
         word_t bits = 0;
         for (std::size_t at = c; at < end;) {
-            const column_stretch next = stretch(cursor, at);
+            const stretch next = cursor.at(at);
             const std::size_t stop = std::min(next.end, end);
-            if (next.what != column_stretch::kind::dropped) {
+            if (next.kind != stretch_kind::dropped) {
                 const word_t known =
-                    next.what == column_stretch::kind::kept ? ~word_t(0) : m_words.read(i, at);
+                    next.kind == stretch_kind::kept ? ~word_t(0) : m_words.read(i, at);
                 bits |= (known & first_bits(stop - at)) << (at - c);
             }
             at = stop;
@@ -15916,6 +15639,25 @@ public:
     }
 
 private:
+    /// Counts a row, and writes its words where they are wanted.
+    struct row_delegate {
+        static constexpr bool takes_any_range = true;
+
+        tile_band& to;
+        std::size_t i;
+
+        void block(std::size_t c, std::size_t count, word_t bits) {
+            to.m_counts.add(c, bits);
+            if (to.m_wants_words) {
+                to.m_words.write(i, c, count, bits);
+            }
+        }
+
+        void kept(std::size_t c, std::size_t end) { to.m_counts.add(column_range{c, end}); }
+
+        void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+    };
+
     const MaskRows* m_rows;
     bool m_wants_words;
     tiling m_cut;
@@ -16856,8 +16598,7 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
 template <class Row, class F>
 XMASK_INLINE auto with_block(Row& row, std::size_t c, std::size_t n, F&& f) {
     const std::size_t count = std::min(n - c, word_columns);
-    row.prepare(c, c + count);
-    const auto block = row.read(c, count, first_bits(count));
+    const auto block = row.block(c, count, first_bits(count));
     return count == word_columns ? f(block, whole_word()) : f(block, count);
 }
 
@@ -16957,8 +16698,6 @@ public:
         }
         return read(std::min(m_columns, c + word_columns));
     }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
 
 private:
     /// The word of the columns from the next one up to `stop`, at most 64.
@@ -17288,26 +17027,6 @@ XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
             sum.add(term(k, full));
         });
     }
-}
-
-/// Calls f(c, count, bits) for each block of a row's columns [begin, end) that keeps something, in
-/// order, up to the last column kept.
-template <class Row, class F>
-XMASK_INLINE void for_each_kept_block(Row& row, std::size_t begin, std::size_t end, F&& f) {
-    const column_range kept = intersection(row.cursor().extent(), {begin, end});
-    walk_blocks(
-        row, kept.begin, kept.end,
-        [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            if (bits != 0) {
-                f(c, count, bits);
-            }
-        }
-    );
-}
-
-template <class Row, class F>
-XMASK_INLINE void for_each_kept_block(Row& row, F&& f) {
-    for_each_kept_block(row, 0, no_end, f);
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -17720,323 +17439,268 @@ private:
     std::size_t m_count = 0;
 };
 
-/// One row under a mask. Where not Exact, words that are kept whole are added up four registers at
-/// a time: what a row adds depends on its own columns only, not on how many are padded or on what
-/// lies before and behind it.
-template <class T, bool Exact, class F, class Cursor, class... Row>
-class masked_terms {
-    static constexpr bool in_registers = takes_registers<F, T, Row...>();
-
+/// A function of the blocks of several operands: its values, and its derivatives.
+template <class T, class F, class... Block>
+class term_block {
 public:
-    masked_terms(const F& function, Cursor cursor, Row... rows)
-        : m_function(function), m_cursor(std::move(cursor)), m_rows(std::move(rows)...) {}
+    static constexpr bool in_registers = takes_registers<F, T, Block...>();
+    static constexpr bool exact = adds_exactly<F>;
 
-    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
+    term_block(const F& function, zip_block<Block...> operands)
+        : m_function(&function), m_operands(operands) {}
 
-    /// The operands of a block, and the function of them.
-    class block {
-    public:
-        block(const F& function, block_t<Row>... operands)
-            : m_function(&function), m_operands(operands...) {}
-
-        T value(std::size_t k) const {
-            return call_with(
-                [&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); },
-                m_operands
-            );
-        }
-
-        T derivative(std::size_t k) const {
-            return call_with(
-                [&](const auto&... x) {
-                    return static_cast<T>(m_function->derivative(x.at(k)...));
-                },
-                m_operands
-            );
-        }
-
-        template <bool Full>
-        XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const {
-            return call_with(
-                [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                    return m_function->value(load_register<Full>(x, k, count)...);
-                },
-                m_operands
-            );
-        }
-
-        template <bool Full>
-        XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const {
-            return call_with(
-                [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                    return m_function->derivative(load_register<Full>(x, k, count)...);
-                },
-                m_operands
-            );
-        }
-
-    private:
-        const F* m_function;
-        std::tuple<block_t<Row>...> m_operands;
-    };
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return prepare_all(m_rows, c, end);
+    T value(std::size_t k) const {
+        return m_operands.at(k, [&](const auto&... x) {
+            return static_cast<T>(m_function->value(x...));
+        });
     }
 
-    XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits) {
-        return call_with(
-            [&](auto&... row)
-                XMASK_INLINE_LAMBDA { return block(m_function, row.read(c, count, bits)...); },
-            m_rows
-        );
+    T derivative(std::size_t k) const {
+        return m_operands.at(k, [&](const auto&... x) {
+            return static_cast<T>(m_function->derivative(x...));
+        });
     }
 
-    /// Adds what a block keeps.
-    template <class Sum, class Count>
-    XMASK_INLINE void add(term_sum<T, Sum>& sum, const block& terms, Count count, word_t bits)
-        const {
-        sum.add_count(count_bits(bits));
-        if constexpr (in_registers) {
-            // Where all is kept, only a partial register needs selection: it holds 0 past its end,
-            // which the function need not map to 0.
-            if (bits == first_bits(count)) {
-                sum.template add_registers<Exact>(
-                    count,
-                    [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = terms.template value_register<full>(k, count - k);
-                        if constexpr (full) {
-                            return x;
-                        } else {
-                            return zero_unless<T>(bits, k, x);
-                        }
-                    }
-                );
-                return;
-            }
-            sum.template add_registers<true>(
-                count,
-                [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    return zero_unless<T>(
-                        bits, k, terms.template value_register<full>(k, count - k)
-                    );
-                }
-            );
-        } else if (bits == ~word_t(0)) {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                sum.add(static_cast<sum_t<T>>(terms.value(k)));
-            }
-        } else {
-            for (; bits != 0; bits &= bits - 1) {
-                sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
-            }
-        }
+    template <bool Full>
+    XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const {
+        return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+            return m_function->value(x...);
+        });
     }
 
-    /// Writes scale * derivative where something is kept, 0 elsewhere.
-    template <bool Streaming, class Count>
-    XMASK_INLINE void write_derivative(T* to, const block& terms, Count count, word_t bits, T scale)
-        const {
-        if constexpr (in_registers) {
-            const auto factor = lanes<T>(scale);
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto slope = factor * terms.template derivative_register<full>(k, count - k);
-                store_register<full, Streaming>(to + k, zero_unless<T>(bits, k, slope), count - k);
-            });
-        } else {
-            for (std::size_t k = 0; k < count; ++k) {
-                to[k] = (bits >> k & 1) != 0 ? scale * terms.derivative(k) : T(0);
-            }
-        }
+    template <bool Full>
+    XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const {
+        return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+            return m_function->derivative(x...);
+        });
+    }
+
+private:
+    const F* m_function;
+    zip_block<Block...> m_operands;
+};
+
+template <class T, class F, class... Row>
+class term_row {
+public:
+    term_row(const F& function, zip_row<Row...> rows)
+        : m_function(function), m_rows(std::move(rows)) {}
+
+    XMASK_INLINE term_block<T, F, block_t<Row>...> block(
+        std::size_t c, std::size_t count, word_t bits
+    ) {
+        return {m_function, m_rows.block(c, count, bits)};
     }
 
 private:
     F m_function;
-    Cursor m_cursor;
-    std::tuple<Row...> m_rows;
+    zip_row<Row...> m_rows;
 };
 
-/// Rows that keep everything, where weights decide instead of a mask.
-class whole_rows {
-public:
-    template <class S>
-    explicit whole_rows(const S& shape) noexcept
-        : m_row_count(rows_of(shape)), m_columns(columns_of(shape)) {}
-
-    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept {
-        return range_cursor({0, m_columns});
-    }
-
-    [[nodiscard]] static flat_form form() noexcept { return flat_form::direct; }
-
-    [[nodiscard]] XMASK_INLINE range_cursor flat() const noexcept {
-        return range_cursor({0, m_row_count * m_columns});
-    }
-
-private:
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
-template <class T, class F, class Masks, class... Rows>
+template <class T, class F, class... Rows>
 class term_rows {
 public:
-    term_rows(const F& function, std::size_t n, Masks masks, Rows... rows)
-        : m_function(function)
-        , m_columns(n)
-        , m_masks(std::move(masks))
-        , m_rows(std::move(rows)...) {}
+    explicit term_rows(const F& function, Rows... rows)
+        : m_function(function), m_rows(std::move(rows)...) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return masked_terms<T, adds_exactly<F>, F, row_t<Masks>, row_t<Rows>...>(
-                    m_function, m_masks.row(r), rows.row(r)...
-                );
-            },
-            m_rows
-        );
+        return term_row<T, F, row_t<Rows>...>(m_function, m_rows.row(r));
     }
 
-    /// Words that lie across rows are added exactly; they may only stand for rows that hold no
-    /// whole word.
-    [[nodiscard]] flat_form form() const noexcept {
-        const bool alike = adds_exactly<F> || m_columns < word_columns;
-        return alike ? std::min(m_masks.form(), form_of_all(m_rows)) : flat_form::none;
-    }
+    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
 
-    XMASK_INLINE auto flat_row() const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return masked_terms<T, true, F, decltype(m_masks.flat()), flat_row_t<Rows>...>(
-                    m_function, m_masks.flat(), rows.flat_row()...
-                );
-            },
-            m_rows
-        );
+    /// How the terms are walked. Words that lie across rows are added exactly; terms that are not
+    /// may only be packed where no row holds a whole word.
+    template <class Masks>
+    [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
+        if constexpr (adds_exactly<F>) {
+            return layout_of(masks, flat_rows);
+        } else {
+            return flat_rows && n < word_columns ? row_layout::packed : row_layout::separate;
+        }
     }
 
 private:
     F m_function;
-    std::size_t m_columns;
-    Masks m_masks;
-    std::tuple<Rows...> m_rows;
+    zip_rows<Rows...> m_rows;
 };
 
-/// A row of a gradient: where it is written, its terms are summed.
-template <class T, class Terms>
-class gradient_row {
-public:
-    // Sums by blocks that begin where the memory happens to be aligned would differ from one run to
-    // the next.
-    static constexpr bool aligns_stores = false;
+template <class T, class F, class... Rows>
+auto make_terms(const F& f, Rows... rows) {
+    return term_rows<T, F, Rows...>(f, std::move(rows)...);
+}
 
-    gradient_row(Terms terms, term_sum<T>& sum, T scale)
-        : m_terms(std::move(terms)), m_sum(&sum), m_scale(scale) {}
+/// Whether words of a row may hold columns of several rows.
+template <class Cursor>
+inline constexpr bool joins_rows = std::is_same_v<Cursor, words_cursor>;
 
-    [[nodiscard]] const auto& cursor() const noexcept { return m_terms.cursor(); }
-
-    [[nodiscard]] T outside() const noexcept { return T(0); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_terms.prepare(c, end);
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        if (bits == 0) {
-            fill_columns<Streaming>(to, to + count, T(0));
+/// Adds what a block keeps. Where not Exact, words that are kept whole are added up four registers
+/// at a time: what a row adds depends on its own columns only, not on how many are padded or on
+/// what lies before and behind it.
+template <bool Exact, class T, class Sum, class Block, class Count>
+XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count count, word_t bits) {
+    sum.add_count(count_bits(bits));
+    if constexpr (Block::in_registers) {
+        // Where all is kept, only a partial register needs selection: it holds 0 past its end,
+        // which the function need not map to 0.
+        if (bits == first_bits(count)) {
+            sum.template add_registers<Exact>(
+                count,
+                [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = terms.template value_register<full>(k, count - k);
+                    if constexpr (full) {
+                        return x;
+                    } else {
+                        return zero_unless<T>(bits, k, x);
+                    }
+                }
+            );
             return;
         }
-        const auto terms = m_terms.read(c, count, bits);
-        m_terms.add(*m_sum, terms, count, bits);
-        m_terms.template write_derivative<Streaming>(to, terms, count, bits, m_scale);
-    }
-
-private:
-    Terms m_terms;
-    term_sum<T>* m_sum;
-    T m_scale;
-};
-
-template <class T, class Rows>
-class gradient_rows {
-public:
-    gradient_rows(const Rows& rows, term_sum<T>& sum, double scale)
-        : m_rows(&rows), m_sum(&sum), m_scale(static_cast<T>(scale)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return gradient_row<T, row_t<Rows>>(m_rows->row(r), *m_sum, m_scale);
-    }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows->form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return gradient_row<T, flat_row_t<Rows>>(m_rows->flat_row(), *m_sum, m_scale);
-    }
-
-private:
-    const Rows* m_rows;
-    term_sum<T>* m_sum;
-    T m_scale;
-};
-
-/// The sum of what rows of `shape` keep, and its gradient, in pieces.
-template <class T, class Sum = sum_t<T>, class S, class G, class Rows>
-weighted_sum<T, Sum> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-    if (row_count == 0) {
-        return {};
-    }
-    using part_sum = weighted_sum<T, Sum>;
-    const auto add = [](part_sum& sum, const part_sum& part) { sum += part; };
-    if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>) {
-        return with_rows(
-            worth_flat(rows.form(), n), row_count, n,
-            [&](const pieces& all, auto row_of) {
-                return sum_of_pieces(
-                    all, rows,
-                    [&](const auto& own, const piece& part) {
-                        term_sum<T, Sum> sum;
-                        for (std::size_t r = part.first_row; r < part.last_row; ++r) {
-                            auto row = row_of(own, r);
-                            for_each_kept_block(
-                                row, part.begin, part.end,
-                                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                                    row.add(sum, row.read(c, count, bits), count, bits);
-                                }
-                            );
-                        }
-                        return sum.total();
-                    },
-                    add
-                );
-            }
-        );
-    } else {
-        using traits = gradient_traits<std::remove_reference_t<G>>;
-        auto& to = traits::target(gradient);
-        const row_destination<T, std::remove_reference_t<decltype(to)>> target(to);
-        return target.with_rows(rows, [&](const pieces& all, auto row_of) {
-            return sum_of_pieces(
-                all, rows,
-                [&](const auto& own, const piece& part) {
-                    term_sum<T> sum;
-                    target.write(
-                        gradient_rows<T, Rows>(own, sum, traits::scale(gradient)), row_of, part
-                    );
-                    return sum.total();
-                },
-                add
-            );
+        sum.template add_registers<true>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
         });
+    } else if (bits == ~word_t(0)) {
+        for (std::size_t k = 0; k < word_columns; ++k) {
+            sum.add(static_cast<sum_t<T>>(terms.value(k)));
+        }
+    } else {
+        for (; bits != 0; bits &= bits - 1) {
+            sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
+        }
     }
 }
 
-template <class T, class F, class Masks, class... Rows>
-auto make_terms(const F& f, std::size_t n, Masks masks, Rows... rows) {
-    return term_rows<T, F, Masks, Rows...>(f, n, std::move(masks), std::move(rows)...);
+/// Sums the terms of a row.
+template <bool Exact, class T, class Sum, class Row>
+class sum_delegate {
+public:
+    /// The sum is held here while it grows, so that it stays in registers.
+    sum_delegate(const term_sum<T, Sum>& sum, Row row) : m_sum(sum), m_row(std::move(row)) {}
+
+    [[nodiscard]] const term_sum<T, Sum>& sum() const noexcept { return m_sum; }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits != 0) {
+            add_terms<Exact>(m_sum, m_row.block(c, count, bits), count, bits);
+        }
+    }
+
+private:
+    term_sum<T, Sum> m_sum;
+    Row m_row;
+};
+
+/// Sums the terms of a row, and writes scale * derivative where something is kept, 0 elsewhere.
+template <bool Exact, class T, class Columns, class Row>
+class gradient_delegate {
+public:
+    gradient_delegate(Columns to, term_sum<T>& sum, Row row, T scale)
+        : m_to(to), m_sum(&sum), m_row(std::move(row)), m_scale(scale) {}
+
+    void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(0)); }
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits == 0) {
+            dropped(c, c + count);
+            return;
+        }
+        const auto terms = m_row.block(c, count, bits);
+        add_terms<Exact>(*m_sum, terms, count, bits);
+        m_to.prefetch(c, count);
+        T* const to = m_to.at(c);
+        if constexpr (decltype(terms)::in_registers) {
+            constexpr bool streams = Columns::streams && std::is_same_v<Count, whole_word>;
+            const auto factor = lanes<T>(m_scale);
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto slope = factor * terms.template derivative_register<full>(k, count - k);
+                store_register<full, streams>(to + k, zero_unless<T>(bits, k, slope), count - k);
+            });
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                to[k] = (bits >> k & 1) != 0 ? m_scale * terms.derivative(k) : T(0);
+            }
+        }
+    }
+
+private:
+    Columns m_to;
+    term_sum<T>* m_sum;
+    Row m_row;
+    T m_scale;
+};
+
+/// Whether a gradient is asked for.
+template <class G>
+inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
+
+/// The sum of the terms that are kept of `shape`. Terms of T are summed in Sum.
+template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms>
+weighted_sum<T, Sum> sum_terms(
+    const S& shape, const masked_operands<Masks, Terms>& rows, const no_gradient& /*none*/
+) {
+    const std::size_t n = rows.columns;
+    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    if (plan.empty()) {
+        return {};
+    }
+    return sum_of_pieces(
+        plan.cut(), rows,
+        [&](const auto& own, const piece& part) {
+            term_sum<T, Sum> sum;
+            plan.for_each_row(
+                own.masks, part,
+                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
+                    XMASK_INLINE_LAMBDA {
+                        constexpr bool exact = block_t<row_t<Terms>>::exact ||
+                                               joins_rows<std::decay_t<decltype(cursor)>>;
+                        sum_delegate<exact, T, Sum, row_t<Terms>> delegate(sum, own.rows.row(r));
+                        walk(cursor, begin, end, delegate);
+                        sum = delegate.sum();
+                    }
+            );
+            return sum.total();
+        },
+        [](auto& sum, const auto& part) { sum += part; }
+    );
+}
+
+/// The same, and their derivatives in `gradient`, which has the shape.
+template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms, class G>
+    requires wants_gradient<G>
+weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& rows, G& gradient) {
+    using traits = gradient_traits<G>;
+    auto& to = traits::target(gradient);
+    const row_target<T, std::remove_reference_t<decltype(to)>> result(to);
+    const std::size_t n = rows.columns;
+    const bool flat = result.flat() && rows.rows.flat(n);
+    const row_plan plan(shape, rows.rows.layout(rows.masks, flat, n));
+    if (plan.empty()) {
+        return {};
+    }
+    const T scale = static_cast<T>(traits::scale(gradient));
+    return sum_of_pieces(
+        plan.cut(), rows,
+        [&](const auto& own, const piece& part) {
+            term_sum<T> sum;
+            result.template write<block_start::fixed>(
+                plan, own.masks, part,
+                [&](const auto& cursor, std::size_t r, auto columns) {
+                    constexpr bool exact =
+                        block_t<row_t<Terms>>::exact || joins_rows<std::decay_t<decltype(cursor)>>;
+                    return gradient_delegate<exact, T, decltype(columns), row_t<Terms>>(
+                        columns, sum, own.rows.row(r), scale
+                    );
+                }
+            );
+            return sum.total();
+        },
+        [](weighted_sum<T>& sum, const weighted_sum<T>& part) { sum += part; }
+    );
 }
 
 /// Throws std::invalid_argument unless what counts fits into the operand.
@@ -18058,7 +17722,7 @@ auto counted_rows(const M& m, const S& shape) {
     } else if constexpr (weighted_mask_expression<M>) {
         return mask_rows<std::decay_t<decltype(m.mask())>>(m.mask(), shape);
     } else {
-        return whole_rows(shape);
+        return all_rows(shape);
     }
 }
 
@@ -18079,21 +17743,24 @@ weighted_sum<T> sum_by_weights(
 ) {
     const std::size_t n = columns_of(shape);
     auto result = sum_terms<T>(
-        shape, gradient,
-        make_terms<T>(
-            weighted<F>{f}, n, masks, make_operand<T>(weights, shape), make_operand<T>(x, shape)...
-        )
+        shape,
+        masked_operands{
+            masks,
+            make_terms<T>(
+                weighted<F>{f}, make_operand<T>(weights, shape), make_operand<T>(x, shape)...
+            ),
+            n
+        },
+        gradient
     );
     const auto weight = sum_terms<T>(
-        shape, no_gradient(), make_terms<T>(identity(), n, masks, make_operand<T>(weights, shape))
+        shape,
+        masked_operands{masks, make_terms<T>(identity(), make_operand<T>(weights, shape)), n},
+        no_gradient()
     );
     result.weight = static_cast<double>(weight.sum);
     return result;
 }
-
-/// Whether a gradient is asked for.
-template <class G>
-inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
 
 /// What a loss reads of what counts. Weights are summed after the gradient was written.
 template <class M>
@@ -18153,11 +17820,13 @@ weighted_sum<T, Sum> element_sum(
     return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
         if constexpr (mask_expression<M>) {
             return sum_terms<T, Sum>(
-                shape, to,
-                make_terms<T>(
-                    f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),
-                    make_operand<T>(y, shape)...
-                )
+                shape,
+                masked_operands{
+                    mask_rows<M>(m, shape),
+                    make_terms<T>(f, make_operand<T>(x, shape), make_operand<T>(y, shape)...),
+                    columns_of(shape)
+                },
+                to
             );
         } else {
             return sum_by_weights<T>(f, shape, counted_rows(m, shape), weights_in(m), to, x, y...);
@@ -18937,11 +18606,10 @@ public:
     }
 
     void end() {
-        for (std::size_t c = 0; c < m_buffer.size(); c += word_columns) {
-            const std::size_t count = std::min(word_columns, m_buffer.size() - c);
+        for_each_block(0, m_buffer.size(), [&](std::size_t c, std::size_t count) {
             std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
             m_writer.commit(c, count);
-        }
+        });
     }
 
     void clear(std::size_t row) {
@@ -18981,14 +18649,6 @@ public:
 /// The positions of a class loss: which count, how much, and which class each has.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Rows of weights that are all 1.
-class unit_weights {
-public:
-    [[nodiscard]] XMASK_INLINE scalar_row<double> row(std::size_t /*r*/) const noexcept {
-        return scalar_row<double>(1.);
-    }
-};
-
 /// The positions of a target's shape, in order.
 template <class Masks, class Weights, class Targets>
 class class_positions {
@@ -19028,9 +18688,9 @@ private:
         const auto cursor = m_masks.row(r);
         auto weights = m_weights.row(r);
         auto target = m_targets.row(r);
-        for_each_block(target, begin, stop, [&](std::size_t c, std::size_t count) {
+        for_each_block(begin, stop, [&](std::size_t c, std::size_t count) {
             const word_t bits = cursor.word(c) & first_bits(count);
-            const auto targets = target.read(c, count, bits);
+            const auto targets = target.block(c, count, bits);
             for (std::size_t k = 0; k < count; ++k) {
                 const std::size_t position = r * m_columns + c + k;
                 if ((bits >> k & 1) != 0 && !is_ignored(targets.at(k))) {
@@ -19076,7 +18736,9 @@ template <class M, class Q>
 auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored) {
     const auto& shape = target.shape();
     if constexpr (mask_expression<M>) {
-        return make_class_positions(shape, counted_rows(m, shape), unit_weights(), target, ignored);
+        return make_class_positions(
+            shape, counted_rows(m, shape), scalar_rows<double>(1.), target, ignored
+        );
     } else {
         return make_class_positions(
             shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored
@@ -19087,8 +18749,8 @@ auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignor
 /// Rows of targets that nobody looks at: the class of each position is in its own probabilities.
 class no_targets {
 public:
-    [[nodiscard]] XMASK_INLINE scalar_row<std::int64_t> row(std::size_t /*r*/) const noexcept {
-        return scalar_row<std::int64_t>(0);
+    [[nodiscard]] XMASK_INLINE scalar_rows<std::int64_t> row(std::size_t /*r*/) const noexcept {
+        return scalar_rows<std::int64_t>(0);
     }
 };
 
@@ -19101,7 +18763,7 @@ auto positions_of_shape(const M& m, const S& shape) {
         );
     };
     if constexpr (mask_expression<M>) {
-        return make(counted_rows(m, shape), unit_weights());
+        return make(counted_rows(m, shape), scalar_rows<double>(1.));
     } else {
         return make(counted_rows(m, shape), weight_rows(weights_in(m), shape));
     }
@@ -19249,50 +18911,30 @@ consteval bool require_classes() {
 #include <utility>
 #include <vector>
 
-// ==== xmask/reduce/upstream.hpp ====
+// ==== xmask/reduce/held_rows.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+// ==== xmask/reduce/line_sums.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
 
 /// @file
-/// The order in which all gradients are called: the tensor, the mask, the upstream gradient, then
-/// axes and options.
+/// Sums over the lines of an axis, shifted by the largest kept element where the function asks for
+/// it: the base of softmax, normalization and cross entropy.
+///
+/// A function F says what is summed. Along the axis, over kept elements, first the largest of
+/// first(x...) is found, where F::shifts, and settle() makes the shift of it; then F::sums sums of
+/// term<i>(shift, x...) are taken. first and term take numbers and registers of them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What stands for an upstream gradient: an array over the axes that stay.
-template <class U>
-concept upstream_argument = expression<U> && !mask_expression<U>;
-
-/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
-/// so that require_gradient_order can say so.
-template <class U, class A>
-concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
-
-/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
-/// place.
-template <class... U>
-consteval bool require_gradient_order() {
-    constexpr bool ordered = (upstream_argument<U> && ...);
-    static_assert(
-        ordered,
-        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
-        "feeds), then axes and options, in this order."
-    );
-    return ordered;
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
-/// @file
-/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and
-/// their gradients.
-///
-/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is
-/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<n>(shift,
-/// x...) are taken. facts(shift, sums) makes of them the few numbers with which map(facts, x...)
-/// gives each kept element; what is dropped is `outside`. first, term and map take numbers and
-/// registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row
-/// that is assigned by itself holds its terms in the result until their sum is known, so that none
-/// is computed twice.
-
-namespace xmask::inline XMASK_ABI {
-namespace detail {
 /// The numbers with which F maps an element.
 template <class F>
 using facts_of = std::array<typename F::value_type, F::fact_count>;
@@ -19317,8 +18959,6 @@ struct line_sums {
     typename F::value_type shift;
     std::array<double, F::sums> sums;
 };
-
-// ---- One element after another: an element that is asked for alone, and types without registers ------------
 
 /// The shift and the sums of one line of elements.
 template <class F>
@@ -19369,88 +19009,12 @@ line_sums<F> sums_of_line(const F& f, Visit&& visit) {
     return line.total();
 }
 
-// ---- Row after row, by registers -------------------------------------------------------------------------------
-
-/// The blocks of several operands at the same columns.
-template <class... Block>
-class block_tuple {
-public:
-    explicit block_tuple(Block... blocks) : m_blocks(blocks...) {}
-
-    /// f of the elements at k.
-    template <class G>
-    XMASK_INLINE auto at(std::size_t k, G&& f) const {
-        return call_with(
-            [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks
-        );
-    }
-
-    /// f of the registers from k on.
-    template <bool Full, class G>
-    XMASK_INLINE auto load(std::size_t k, std::size_t count, G&& f) const {
-        return call_with(
-            [&](const auto&... block)
-                XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
-            m_blocks
-        );
-    }
-
-private:
-    std::tuple<Block...> m_blocks;
-};
-
-/// One row of several operands under a mask.
-template <class Cursor, class... Row>
-class bundle_row {
-public:
-    bundle_row(Cursor cursor, Row... rows)
-        : m_cursor(std::move(cursor)), m_rows(std::move(rows)...) {}
-
-    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return prepare_all(m_rows, c, end);
-    }
-
-    XMASK_INLINE block_tuple<block_t<Row>...> read(std::size_t c, std::size_t count, word_t bits) {
-        return call_with(
-            [&](auto&... row) XMASK_INLINE_LAMBDA {
-                return block_tuple<block_t<Row>...>(row.read(c, count, bits)...);
-            },
-            m_rows
-        );
-    }
-
-private:
-    Cursor m_cursor;
-    std::tuple<Row...> m_rows;
-};
-
-template <class Masks, class... Rows>
-class bundle_rows {
-public:
-    bundle_rows(Masks masks, Rows... rows)
-        : m_masks(std::move(masks)), m_rows(std::move(rows)...) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return bundle_row<row_t<Masks>, row_t<Rows>...>(m_masks.row(r), rows.row(r)...);
-            },
-            m_rows
-        );
-    }
-
-private:
-    Masks m_masks;
-    std::tuple<Rows...> m_rows;
-};
-
+/// The rows of some operands under a mask, read as elements of T.
 template <class T, class S, class M, class... X>
-auto make_bundle_rows(const S& shape, const M& m, const X&... x) {
-    return bundle_rows<mask_rows<M>, decltype(make_operand<T>(x, shape))...>(
-        mask_rows<M>(m, shape), make_operand<T>(x, shape)...
-    );
+auto make_zipped_operands(const S& shape, const M& m, const X&... x) {
+    return masked_operands{
+        mask_rows<M>(m, shape), zip_rows(make_operand<T>(x, shape)...), columns_of(shape)
+    };
 }
 
 template <class T, std::size_t N>
@@ -19485,7 +19049,7 @@ typename F::value_type shift_of_row(const F& f, Row row) {
         std::array<lanes<T>, 4> largest{lowest, lowest, lowest, lowest};
         const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
         for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            const auto blocks = row.read(c, count, bits);
+            const auto blocks = row.block(c, count, bits);
             const bool all = bits == ~word_t(0);
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                 auto x = blocks.template load<full>(k, count - k, first);
@@ -19512,7 +19076,7 @@ std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shi
     const auto wide = lanes<T>(shift);
     std::array<register_sum<T>, F::sums> sums;
     for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-        const auto blocks = row.read(c, count, bits);
+        const auto blocks = row.block(c, count, bits);
         for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
             add_kept<false>(
                 sums[i], blocks, count, bits,
@@ -19533,7 +19097,7 @@ line_sums<F> sums_of_row(const F& f, Row row) {
         return sums_of_line(f, [&](auto&& visit) {
             auto walked = row;
             for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
-                const auto blocks = walked.read(c, count, bits);
+                const auto blocks = walked.block(c, count, bits);
                 for (; bits != 0; bits &= bits - 1) {
                     blocks.at(lowest_bit(bits), visit);
                 }
@@ -19563,87 +19127,71 @@ void scale_columns(T* first, T* last, T factor) noexcept {
     }
 }
 
-/// The extent of a row of n columns, within them.
-template <class Row>
-column_range extent_within(const Row& row, std::size_t n) {
-    const column_range kept = row.cursor().extent();
-    const std::size_t begin = std::min(kept.begin, n);
-    return {begin, std::max(begin, std::min(kept.end, n))};
-}
+/// Writes term<0> of each kept element of a row, 0 where nothing is kept, and sums all terms.
+template <class F, class Row>
+class store_terms_delegate {
+    using T = typename F::value_type;
 
-/// Multiplies a row's terms by a factor. What is dropped is 0, and stays so if the factor is NaN.
-template <class T, class Row>
-void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
-    const column_range kept = extent_within(row, n);
-    scale_columns(to + kept.begin, to + kept.end, factor);
-    if (factor == factor) [[likely]] {
-        return;
+public:
+    store_terms_delegate(const F& f, T shift, Row& row, T* to) noexcept
+        : m_function(&f), m_row(&row), m_to(to), m_shift(shift) {}
+
+    void dropped(std::size_t c, std::size_t end) const noexcept {
+        fill_columns(m_to + c, m_to + end, T(0));
     }
-    for (std::size_t c = kept.begin; c < kept.end; c += word_columns) {
-        const std::size_t count = std::min(word_columns, kept.end - c);
-        word_t dropped = ~row.cursor().word(c) & first_bits(count);
-        for (; dropped != 0; dropped &= dropped - 1) {
-            to[c + lowest_bit(dropped)] = T(0);
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits == 0) {
+            dropped(c, c + count);
+            return;
         }
+        const auto blocks = m_row->block(c, count, bits);
+        // First, as the row may lie where it is written.
+        for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+            add_kept<false>(m_sums[i + 1], blocks, count, bits, term<i + 1>());
+        });
+        const bool all = bits == ~word_t(0);
+        all ? store<true>(c, blocks, count, bits) : store<false>(c, blocks, count, bits);
     }
-}
 
-/// The sums of a row's terms, while term<0> of each kept element is written to n columns, 0 where
-/// nothing is kept.
+    [[nodiscard]] std::array<double, F::sums> totals() const noexcept { return totals_of(m_sums); }
+
+private:
+    template <std::size_t I>
+    XMASK_INLINE auto term() const {
+        return [this](const auto&... x)
+                   XMASK_INLINE_LAMBDA { return m_function->template term<I>(m_shift, x...); };
+    }
+
+    template <bool All, class Blocks, class Count>
+    XMASK_INLINE void store(std::size_t c, const Blocks& blocks, Count count, word_t bits) {
+        T* const to = m_to + c;
+        add_block<T, false>(m_sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            lanes<T> y = blocks.template load<full>(k, count - k, term<0>());
+            if constexpr (!All) {
+                y = zero_unless<T>(bits, k, y);
+            }
+            store_register<full, false>(to + k, y, count - k);
+            return y;
+        });
+    }
+
+    const F* m_function;
+    Row* m_row;
+    T* m_to;
+    lanes<T> m_shift;
+    std::array<register_sum<T>, F::sums> m_sums;
+};
+
+/// The sums of a row's terms, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
 std::array<double, F::sums> store_terms(
-    const F& f, typename F::value_type shift, Row row, typename F::value_type* to, std::size_t n
+    const F& f, typename F::value_type shift, Row row, typename F::value_type* to
 ) {
-    using T = typename F::value_type;
-    const column_range kept = extent_within(row, n);
-    const auto wide = lanes<T>(shift);
-    std::array<register_sum<T>, F::sums> sums;
-    fill_columns(to, to + kept.begin, T(0));
-    walk_blocks(
-        row, kept.begin, kept.end,
-        [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            if (bits == 0) {
-                fill_columns(to + c, to + c + count, T(0));
-                return;
-            }
-            const auto blocks = row.read(c, count, bits);
-            // First, as the row may lie where it is written.
-            for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
-                add_kept<false>(
-                    sums[i + 1], blocks, count, bits,
-                    [&](const auto&... x)
-                        XMASK_INLINE_LAMBDA { return f.template term<i + 1>(wide, x...); }
-                );
-            });
-            const auto term = [&](const auto&... x)
-                                  XMASK_INLINE_LAMBDA { return f.template term<0>(wide, x...); };
-            const auto store = [&](std::size_t k, auto full, const lanes<T>& y)
-                                   XMASK_INLINE_LAMBDA {
-                                       store_register<full, false>(to + c + k, y, count - k);
-                                       return y;
-                                   };
-            if (bits == ~word_t(0)) {
-                add_block<T, false>(
-                    sums[0], count,
-                    [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        return store(k, full, blocks.template load<full>(k, count - k, term));
-                    }
-                );
-            } else {
-                add_block<T, false>(
-                    sums[0], count,
-                    [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        return store(
-                            k, full,
-                            zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, term))
-                        );
-                    }
-                );
-            }
-        }
-    );
-    fill_columns(to + kept.end, to + n, T(0));
-    return totals_of(sums);
+    store_terms_delegate<F, Row> delegate(f, shift, row, to);
+    walk(row.cursor(), 0, row.columns(), delegate);
+    return delegate.totals();
 }
 
 /// The same, with the shift of the row.
@@ -19652,323 +19200,50 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
     using T = typename F::value_type;
     if constexpr (sums_in_registers<T>) {
         const T shift = shift_of_row(f, row);
-        return {shift, store_terms(f, shift, std::move(row), to, n)};
+        return {shift, store_terms(f, shift, std::move(row), to)};
     } else {
-        // The row may lie where it is written.
         const auto line = sums_of_row(f, row);
-        const column_range kept = extent_within(row, n);
-        fill_columns(to, to + kept.begin, T(0));
-        walk_blocks(row, kept.begin, kept.end, [&](std::size_t c, auto count, word_t bits) {
-            const auto blocks = row.read(c, count, bits);
+        // The row may lie where it is written.
+        for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+            const word_t bits = row.cursor().word(c) & first_bits(count);
+            const auto blocks = row.block(c, count, bits);
             for (std::size_t k = 0; k < count; ++k) {
                 to[c + k] = (bits >> k & 1) == 0 ? T(0) : blocks.at(k, [&](const auto&... x) {
                     return f.template term<0>(line.shift, x...);
                 });
             }
         });
-        fill_columns(to + kept.end, to + n, T(0));
         return line;
     }
 }
 
-/// The most registers of a row that is held in them as a whole.
-inline constexpr std::size_t held_registers = 4;
-
-/// Whether rows of n columns are held in registers as a whole.
-template <class T>
-constexpr bool fits_registers(std::size_t n) noexcept {
-    return n <= std::min(held_registers * lane_count<T>, word_columns);
-}
-
-/// Writes a row that R registers hold. No branch depends on what is kept, so that the processor
-/// works on several rows at a time.
-template <std::size_t R, class F, class Row>
-void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n) {
-    using T = typename F::value_type;
-    using batch = lanes<T>;
-    constexpr std::size_t width = lane_count<T>;
-    const word_t bits = row.cursor().word(0) & first_bits(n);
-    row.prepare(0, n);
-    const auto blocks = row.read(0, n, bits);
-    // g of the operands' registers, `other` where nothing is kept.
-    const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
-        const std::size_t k = i * width;
-        const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
-                                       : blocks.template load<false>(k, n > k ? n - k : 0, g);
-        return select_by_bits<T>(bits, k, x, other);
-    };
-    T shift = T(0);
-    if constexpr (F::shifts) {
-        const auto lowest = batch(first_shift<F>);
-        auto largest = lowest;
-        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
-            const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
-            largest = xsimd::max(kept(i, lowest, first), largest);
-        });
-        shift = f.settle(xsimd::reduce_max(largest));
+/// Multiplies a row's terms by a factor. A dropped column is 0, and stays so if the factor is NaN.
+template <class T, class Row>
+void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
+    scale_columns(to, to + n, factor);
+    if (factor == factor) [[likely]] {
+        return;
     }
-    const auto wide = batch(shift);
-    const auto zero = batch(T(0));
-    std::array<batch, R> terms;
-    std::array<double, F::sums> totals;
-    for_each_index<F::sums>([&](auto s) XMASK_INLINE_LAMBDA {
-        register_sum<T> sum;
-        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
-            const auto term = kept(i, zero, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                return f.template term<s>(wide, x...);
-            });
-            sum.add(term);
-            if constexpr (s == 0) {
-                terms[i] = term;
-            }
-        });
-        totals[s] = sum.total();
-    });
-    const facts_of<F> facts = f.facts(shift, totals);
-    std::array<batch, F::fact_count> wide_facts;
-    std::ranges::transform(facts, wide_facts.begin(), [](T fact) { return batch(fact); });
-    for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
-        batch y;
-        if constexpr (F::keeps_terms) {
-            y = terms[i] * wide_facts[1];
-            // What is dropped is 0, and times NaN would be NaN.
-            if (facts[1] != facts[1]) [[unlikely]] {
-                const auto nan = [&](const auto&...) XMASK_INLINE_LAMBDA { return wide_facts[1]; };
-                y = kept(i, zero, nan);
-            }
-        } else {
-            y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                return f.map(wide_facts, x...);
-            });
-        }
-        const std::size_t k = i * width;
-        if (k + width <= n) {
-            store_lanes(to + k, y);
-        } else if (k < n) {
-            store_first_lanes(to + k, y, n - k);
+    for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+        word_t dropped = ~row.cursor().word(c) & first_bits(count);
+        for (; dropped != 0; dropped &= dropped - 1) {
+            to[c + lowest_bit(dropped)] = T(0);
         }
     });
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// Writes each row by itself, from what registers hold of it.
-template <std::size_t R, class F, class Rows, class Writer>
-void write_held_rows(
-    const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
-) {
-    for (std::size_t r = begin; r < end; ++r) {
-        writer.seek(r);
-        write_held_row<R>(f, rows.row(r), writer.block(0), n);
-    }
-}
+// ==== xmask/reduce/mapped_row.hpp ====
 
-// ---- Along another axis than the last: a table, column by column -----------------------------------------------
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
 
-/// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis
-/// left out.
-struct row_axis {
-    std::size_t extent = 1; ///< of the axis
-    std::size_t inner = 1;  ///< rows between two elements of a line
-    bool last = true;       ///< lines are rows
+/// @file
+/// One row of a tensor whose elements depend on all that is kept along an axis.
 
-    template <class S>
-    row_axis(const S& shape, std::size_t axis) : last(axis + 1 >= shape.size()) {
-        for (std::size_t i = 0; i + 1 < shape.size(); ++i) {
-            if (i == axis) {
-                extent = static_cast<std::size_t>(shape[i]);
-            } else if (i > axis) {
-                inner *= static_cast<std::size_t>(shape[i]);
-            }
-        }
-    }
-
-    /// The row of lines that row r belongs to.
-    [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept {
-        return r / (extent * inner) * inner + r % inner;
-    }
-
-    /// The row at position i of a row of lines.
-    [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept {
-        return (line_row / inner * extent + i) * inner + line_row % inner;
-    }
-};
-
-/// The lines through the columns of a row, side by side; each row of the axis is added to all of
-/// them.
-template <class F>
-class line_row {
-    using T = typename F::value_type;
-
-public:
-    line_row(const F& f, std::size_t n) : m_function(&f), m_shift(padded(n), first_shift<F>) {
-        m_sums.fill(std::vector<double>(padded(n)));
-    }
-
-    template <class Row>
-    void add_to_shift(Row row) {
-        if constexpr (F::shifts) {
-            const auto first = [&](const auto&... x)
-                                   XMASK_INLINE_LAMBDA { return m_function->first(x...); };
-            for_each_kept_block(
-                row,
-                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        T* to = m_shift.data() + c + k;
-                        const auto before = load_lanes(to);
-                        const auto x = blocks.template load<full>(k, count - k, first);
-                        store_lanes(to, select_by_bits<T>(bits, k, xsimd::max(x, before), before));
-                    });
-                }
-            );
-        }
-    }
-
-    void finish_shift() {
-        if constexpr (F::shifts) {
-            std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) {
-                return m_function->settle(largest);
-            });
-        }
-    }
-
-    template <class Row>
-    void add_terms(Row row) {
-        for_each_index<F::sums>([&](auto i) {
-            // The shift is one more operand, read from where the columns are.
-            for_each_kept_block(
-                row,
-                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.read(c, count, bits);
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto shift = load_lanes(m_shift.data() + c + k);
-                        const auto term = blocks.template load<full>(
-                            k, count - k,
-                            [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                                return m_function->template term<i>(shift, x...);
-                            }
-                        );
-                        add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
-                    });
-                }
-            );
-        });
-    }
-
-    [[nodiscard]] facts_of<F> facts(std::size_t c) const {
-        std::array<double, F::sums> sums;
-        std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
-        return m_function->facts(m_shift[c], sums);
-    }
-
-private:
-    /// Registers are loaded and stored whole, also at the last few columns.
-    static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
-
-    static void add(double* to, const lanes<T>& x) {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) + wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) + x);
-        }
-    }
-
-    const F* m_function;
-    std::vector<T> m_shift;
-    std::array<std::vector<double>, F::sums> m_sums;
-};
-
-/// The same for types without registers.
-template <class F>
-    requires(!sums_in_registers<typename F::value_type>)
-class line_row<F> {
-public:
-    line_row(const F& f, std::size_t n) : m_lines(n, line_facts<F>(f)) {}
-
-    template <class Row>
-    void add_to_shift(Row row) {
-        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
-    }
-
-    void finish_shift() {
-        std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
-    }
-
-    template <class Row>
-    void add_terms(Row row) {
-        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
-    }
-
-    [[nodiscard]] facts_of<F> facts(std::size_t c) const { return m_lines[c].facts(); }
-
-private:
-    template <class Row, class G>
-    static void for_each_kept(Row& row, G&& g) {
-        for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
-            const auto blocks = row.read(c, count, bits);
-            for (; bits != 0; bits &= bits - 1) {
-                const std::size_t k = lowest_bit(bits);
-                blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
-            }
-        });
-    }
-
-    std::vector<line_facts<F>> m_lines;
-};
-
-/// The facts of all lines of an axis that is not the last. Holds as many numbers as there are
-/// lines, a few times.
-template <class F>
-class facts_table {
-    using T = typename F::value_type;
-
-public:
-    template <class Rows>
-    facts_table(
-        const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n
-    )
-        : m_columns(n) {
-        const std::size_t line_rows =
-            row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
-        m_size = line_rows * n;
-        if (m_size == 0) {
-            return;
-        }
-        m_values.resize(F::fact_count * m_size + word_columns); // registers are loaded whole
-        for (std::size_t l = 0; l < line_rows; ++l) {
-            line_row<F> lines(f, n);
-            for (std::size_t i = 0; i < axis.extent; ++i) {
-                lines.add_to_shift(rows.row(axis.row(l, i)));
-            }
-            lines.finish_shift();
-            for (std::size_t i = 0; i < axis.extent; ++i) {
-                lines.add_terms(rows.row(axis.row(l, i)));
-            }
-            for (std::size_t c = 0; c < n; ++c) {
-                const auto facts = lines.facts(c);
-                for (std::size_t i = 0; i < F::fact_count; ++i) {
-                    m_values[i * m_size + l * n + c] = facts[i];
-                }
-            }
-        }
-    }
-
-    /// Where the first facts of a row of lines begin; the next ones lie size() further on.
-    [[nodiscard]] const T* row(std::size_t line_row) const noexcept {
-        return m_values.data() + line_row * m_columns;
-    }
-
-    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
-
-private:
-    std::size_t m_columns;
-    std::size_t m_size = 0;
-    std::vector<T> m_values;
-};
-
-// ---- The result ------------------------------------------------------------------------------------------------
-
+namespace xmask::inline XMASK_ABI::detail {
 /// The facts of a row of the result: the same for all columns, or some for each.
 template <class F>
 class row_facts {
@@ -20053,42 +19328,24 @@ private:
     word_t m_bits;
 };
 
-/// One row of the result, to be written or to be read by a larger expression.
+/// One row of the result.
 template <class F, class Row>
 class mapped_row {
-    using T = typename F::value_type;
-
 public:
     mapped_row(const F& f, const row_facts<F>& facts, Row row)
         : m_function(f), m_facts(facts), m_row(std::move(row)) {}
 
-    [[nodiscard]] const auto& cursor() const noexcept { return m_row.cursor(); }
-
-    [[nodiscard]] T outside() const noexcept { return F::outside; }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_row.prepare(c, end);
-    }
-
-    XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits) {
-        const word_t kept = m_row.cursor().word(c);
-        const auto operands = m_row.read(c, count, kept & bits);
+    /// A block of which the kept columns are known.
+    template <class Count>
+    XMASK_INLINE auto mapped(std::size_t c, Count count, word_t kept, word_t looked_at) {
+        const auto operands = m_row.block(c, count, kept & looked_at);
         return mapped_block<F, std::remove_const_t<decltype(operands)>>(
             m_function, m_facts, operands, c, kept
         );
     }
 
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        if (bits == 0) {
-            fill_columns<Streaming>(to, to + count, F::outside);
-            return;
-        }
-        const auto operands = m_row.read(c, count, bits);
-        const mapped_block<F, std::remove_const_t<decltype(operands)>> mapped(
-            m_function, m_facts, operands, c, bits
-        );
-        store_block<Streaming>(to, mapped, count);
+    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits) {
+        return mapped(c, count, m_row.cursor().word(c), bits);
     }
 
 private:
@@ -20097,15 +19354,136 @@ private:
     Row m_row;
 };
 
-/// Writes what a row gives of its facts; where the terms are kept, `to` holds them.
-template <class F, class Row>
-void finish_row(
-    const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to, std::size_t n
+/// Writes a row of the result.
+template <class Columns, class F, class Row>
+class map_delegate {
+public:
+    map_delegate(Columns to, mapped_row<F, Row> row) : m_to(to), m_row(std::move(row)) {}
+
+    void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, F::outside); }
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits == 0) {
+            dropped(c, c + count);
+        } else {
+            m_to.store(c, m_row.mapped(c, count, bits, bits), count);
+        }
+    }
+
+private:
+    Columns m_to;
+    mapped_row<F, Row> m_row;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Rows along which the axis lies, written in place: short ones from registers that hold the whole
+/// row, longer ones a few at a time, so that they stay in the first cache.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The most registers of a row that is held in them as a whole.
+inline constexpr std::size_t held_registers = 4;
+
+/// Whether rows of n columns are held in registers as a whole.
+template <class T>
+constexpr bool fits_registers(std::size_t n) noexcept {
+    return n <= std::min(held_registers * lane_count<T>, word_columns);
+}
+
+/// Writes a row that R registers hold. No branch depends on what is kept, so that the processor
+/// works on several rows at a time.
+template <std::size_t R, class F, class Row>
+void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n) {
+    using T = typename F::value_type;
+    using batch = lanes<T>;
+    constexpr std::size_t width = lane_count<T>;
+    const word_t bits = row.cursor().word(0) & first_bits(n);
+    const auto blocks = row.block(0, n, bits);
+    // g of the operands' registers, `other` where nothing is kept.
+    const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
+        const std::size_t k = i * width;
+        const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
+                                       : blocks.template load<false>(k, n > k ? n - k : 0, g);
+        return select_by_bits<T>(bits, k, x, other);
+    };
+    T shift = T(0);
+    if constexpr (F::shifts) {
+        const auto lowest = batch(first_shift<F>);
+        auto largest = lowest;
+        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+            const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
+            largest = xsimd::max(kept(i, lowest, first), largest);
+        });
+        shift = f.settle(xsimd::reduce_max(largest));
+    }
+    const auto wide = batch(shift);
+    const auto zero = batch(T(0));
+    std::array<batch, R> terms;
+    std::array<double, F::sums> totals;
+    for_each_index<F::sums>([&](auto s) XMASK_INLINE_LAMBDA {
+        register_sum<T> sum;
+        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+            const auto term = kept(i, zero, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                return f.template term<s>(wide, x...);
+            });
+            sum.add(term);
+            if constexpr (s == 0) {
+                terms[i] = term;
+            }
+        });
+        totals[s] = sum.total();
+    });
+    const facts_of<F> facts = f.facts(shift, totals);
+    std::array<batch, F::fact_count> wide_facts;
+    std::ranges::transform(facts, wide_facts.begin(), [](T fact) { return batch(fact); });
+    for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+        batch y;
+        if constexpr (F::keeps_terms) {
+            y = terms[i] * wide_facts[1];
+            // A dropped lane is 0, and times NaN would be NaN.
+            if (facts[1] != facts[1]) [[unlikely]] {
+                const auto nan = [&](const auto&...) XMASK_INLINE_LAMBDA { return wide_facts[1]; };
+                y = kept(i, zero, nan);
+            }
+        } else {
+            y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                return f.map(wide_facts, x...);
+            });
+        }
+        const std::size_t k = i * width;
+        if (k + width <= n) {
+            store_lanes(to + k, y);
+        } else if (k < n) {
+            store_first_lanes(to + k, y, n - k);
+        }
+    });
+}
+
+/// Writes each row by itself, from what registers hold of it.
+template <std::size_t R, class F, class Rows, class Writer>
+void write_held_rows(
+    const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
 ) {
+    for (std::size_t r = begin; r < end; ++r) {
+        writer.seek(r);
+        write_held_row<R>(f, rows.row(r), writer.block(0), n);
+    }
+}
+
+/// Writes a row whose facts are known; where the terms are kept, `to` holds them.
+template <class F, class Row>
+void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to) {
     if constexpr (F::keeps_terms) {
-        scale_terms(row, to, n, facts[1]);
+        scale_terms(row, to, row.columns(), facts[1]);
     } else {
-        write_row<false>(mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row)), to, 0, n);
+        const auto cursor = row.cursor();
+        const std::size_t n = row.columns();
+        using columns = written_columns<typename F::value_type, false>;
+        map_delegate<columns, F, Row> delegate(
+            columns(to, 0), mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row))
+        );
+        walk(cursor, 0, n, delegate);
     }
 }
 
@@ -20129,18 +19507,280 @@ void write_whole_rows(
         for (std::size_t i = 0; i < count; ++i) {
             writer.seek(first + i);
             if constexpr (F::keeps_terms) {
-                sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0), n);
+                sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0));
             } else {
                 sums[i] = sums_of_terms(f, shifts[i], rows.row(first + i));
             }
         }
         for (std::size_t i = 0; i < count; ++i) {
             writer.seek(first + i);
-            finish_row(f, f.facts(shifts[i], sums[i]), rows.row(first + i), writer.block(0), n);
+            finish_row(f, f.facts(shifts[i], sums[i]), rows.row(first + i), writer.block(0));
         }
     }
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/reduce/line_table.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// The lines of an axis that is not the last: all lines through the columns of a row, side by side.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis
+/// left out.
+struct row_axis {
+    std::size_t extent = 1; ///< of the axis
+    std::size_t inner = 1;  ///< rows between two elements of a line
+    bool last = true;       ///< lines are rows
+
+    template <class S>
+    row_axis(const S& shape, std::size_t axis) : last(axis + 1 >= shape.size()) {
+        for (std::size_t i = 0; i + 1 < shape.size(); ++i) {
+            if (i == axis) {
+                extent = static_cast<std::size_t>(shape[i]);
+            } else if (i > axis) {
+                inner *= static_cast<std::size_t>(shape[i]);
+            }
+        }
+    }
+
+    /// The row of lines that row r belongs to.
+    [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept {
+        return r / (extent * inner) * inner + r % inner;
+    }
+
+    /// The row at position i of a row of lines.
+    [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept {
+        return (line_row / inner * extent + i) * inner + line_row % inner;
+    }
+};
+
+/// The lines through the columns of a row, side by side; each row of the axis is added to all of
+/// them.
+template <class F>
+class line_row {
+    using T = typename F::value_type;
+
+public:
+    line_row(const F& f, std::size_t n) : m_function(&f), m_shift(padded(n), first_shift<F>) {
+        m_sums.fill(std::vector<double>(padded(n)));
+    }
+
+    template <class Row>
+    void add_to_shift(Row row) {
+        if constexpr (F::shifts) {
+            const auto first = [&](const auto&... x)
+                                   XMASK_INLINE_LAMBDA { return m_function->first(x...); };
+            for_each_kept_block(
+                row,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.block(c, count, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        T* to = m_shift.data() + c + k;
+                        const auto before = load_lanes(to);
+                        const auto x = blocks.template load<full>(k, count - k, first);
+                        store_lanes(to, select_by_bits<T>(bits, k, xsimd::max(x, before), before));
+                    });
+                }
+            );
+        }
+    }
+
+    void finish_shift() {
+        if constexpr (F::shifts) {
+            std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) {
+                return m_function->settle(largest);
+            });
+        }
+    }
+
+    template <class Row>
+    void add_terms(Row row) {
+        for_each_index<F::sums>([&](auto i) {
+            // The shift is one more operand, read from where the columns are.
+            for_each_kept_block(
+                row,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.block(c, count, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto shift = load_lanes(m_shift.data() + c + k);
+                        const auto term = blocks.template load<full>(
+                            k, count - k,
+                            [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                                return m_function->template term<i>(shift, x...);
+                            }
+                        );
+                        add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
+                    });
+                }
+            );
+        });
+    }
+
+    [[nodiscard]] facts_of<F> facts(std::size_t c) const {
+        std::array<double, F::sums> sums;
+        std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
+        return m_function->facts(m_shift[c], sums);
+    }
+
+private:
+    /// Registers are loaded and stored whole, also at the last few columns.
+    static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
+
+    static void add(double* to, const lanes<T>& x) {
+        if constexpr (std::is_same_v<T, float>) {
+            const auto wide = widen(x);
+            store_lanes(to, load_lanes(to) + wide[0]);
+            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
+        } else {
+            store_lanes(to, load_lanes(to) + x);
+        }
+    }
+
+    const F* m_function;
+    std::vector<T> m_shift;
+    std::array<std::vector<double>, F::sums> m_sums;
+};
+
+/// The same for types without registers.
+template <class F>
+    requires(!sums_in_registers<typename F::value_type>)
+class line_row<F> {
+public:
+    line_row(const F& f, std::size_t n) : m_lines(n, line_facts<F>(f)) {}
+
+    template <class Row>
+    void add_to_shift(Row row) {
+        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
+    }
+
+    void finish_shift() {
+        std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
+    }
+
+    template <class Row>
+    void add_terms(Row row) {
+        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
+    }
+
+    [[nodiscard]] facts_of<F> facts(std::size_t c) const { return m_lines[c].facts(); }
+
+private:
+    template <class Row, class G>
+    static void for_each_kept(Row& row, G&& g) {
+        for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+            const auto blocks = row.block(c, count, bits);
+            for (; bits != 0; bits &= bits - 1) {
+                const std::size_t k = lowest_bit(bits);
+                blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
+            }
+        });
+    }
+
+    std::vector<line_facts<F>> m_lines;
+};
+
+/// The facts of all lines of an axis that is not the last. Holds as many numbers as there are
+/// lines, a few times.
+template <class F>
+class facts_table {
+    using T = typename F::value_type;
+
+public:
+    template <class Rows>
+    facts_table(
+        const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n
+    )
+        : m_columns(n) {
+        const std::size_t line_rows =
+            row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
+        m_size = line_rows * n;
+        if (m_size == 0) {
+            return;
+        }
+        m_values.resize(F::fact_count * m_size + word_columns); // registers are loaded whole
+        for (std::size_t l = 0; l < line_rows; ++l) {
+            line_row<F> lines(f, n);
+            for (std::size_t i = 0; i < axis.extent; ++i) {
+                lines.add_to_shift(rows.row(axis.row(l, i)));
+            }
+            lines.finish_shift();
+            for (std::size_t i = 0; i < axis.extent; ++i) {
+                lines.add_terms(rows.row(axis.row(l, i)));
+            }
+            for (std::size_t c = 0; c < n; ++c) {
+                const auto facts = lines.facts(c);
+                for (std::size_t i = 0; i < F::fact_count; ++i) {
+                    m_values[i * m_size + l * n + c] = facts[i];
+                }
+            }
+        }
+    }
+
+    /// Where the first facts of a row of lines begin; the next ones lie size() further on.
+    [[nodiscard]] const T* row(std::size_t line_row) const noexcept {
+        return m_values.data() + line_row * m_columns;
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
+
+private:
+    std::size_t m_columns;
+    std::size_t m_size = 0;
+    std::vector<T> m_values;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/reduce/upstream.hpp ====
+
+/// @file
+/// The order in which all gradients are called: the tensor, the mask, the upstream gradient, then
+/// axes and options.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What stands for an upstream gradient: an array over the axes that stay.
+template <class U>
+concept upstream_argument = expression<U> && !mask_expression<U>;
+
+/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
+/// so that require_gradient_order can say so.
+template <class U, class A>
+concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
+
+/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
+/// place.
+template <class... U>
+consteval bool require_gradient_order() {
+    constexpr bool ordered = (upstream_argument<U> && ...);
+    static_assert(
+        ordered,
+        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
+        "feeds), then axes and options, in this order."
+    );
+    return ordered;
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and
+/// their gradients.
+///
+/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is
+/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<n>(shift,
+/// x...) are taken. facts(shift, sums) makes of them the few numbers with which map(facts, x...)
+/// gives each kept element; what is dropped is `outside`. first, term and map take numbers and
+/// registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row
+/// that is assigned by itself holds its terms in the result until their sum is known, so that none
+/// is computed twice.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
 /// The rows of the result, broadcast to a shape. What is summed along the axis is so in the
 /// result's own shape.
 template <class F, class OwnRows, class Rows>
@@ -20166,9 +19806,7 @@ public:
         );
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::none; }
-
-    XMASK_INLINE auto flat_row() const { return row(0); }
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
 
 private:
     [[nodiscard]] row_facts<F> facts(std::size_t own_row) const {
@@ -20324,7 +19962,16 @@ public:
                 return;
             }
         }
-        detail::write_rows<value_type>(rows(result.shape()), result);
+        using masks = detail::mask_rows<std::decay_t<CTM>>;
+        detail::write_rows<value_type>(
+            result,
+            detail::masked_operands{
+                masks(m_mask, shape()), rows(shape()), detail::columns_of(shape())
+            },
+            [](const auto& rows, std::size_t r, auto columns) {
+                return detail::map_delegate(columns, rows.row(r));
+            }
+        );
     }
 
     /// What this reads in a larger expression (core/overlap.hpp).
@@ -20340,8 +19987,8 @@ public:
     /// What a walk over `walked`, into which this broadcasts, reads.
     template <class S>
     auto rows(const S& walked) const {
-        auto own = bundle_rows(shape());
-        auto broadcast = bundle_rows(walked);
+        auto own = operand_rows(shape());
+        auto broadcast = operand_rows(walked);
         return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
             m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked,
             std::move(broadcast)
@@ -20371,7 +20018,7 @@ private:
         const std::size_t n = detail::columns_of(shape());
         const auto all = detail::pieces::of_whole_rows(n == 0 ? 0 : detail::rows_of(shape()), n);
         detail::for_each_piece(
-            all, bundle_rows(shape()),
+            all, operand_rows(shape()),
             [&](const auto& rows, const detail::piece& part) {
                 detail::row_writer<value_type, E> writer(to);
                 const auto write = [&](auto registers) {
@@ -20395,10 +20042,10 @@ private:
     }
 
     template <class S>
-    auto bundle_rows(const S& walked) const {
+    auto operand_rows(const S& walked) const {
         return detail::call_with(
             [&](const auto&... x) {
-                return detail::make_bundle_rows<value_type>(walked, m_mask, x...);
+                return detail::make_zipped_operands<value_type>(walked, m_mask, x...);
             },
             m_operands
         );
@@ -20806,27 +20453,24 @@ public:
     template <class Cursor, class Row>
     std::size_t read(const Cursor& cursor, Row row) {
         const std::size_t n = m_values.size();
-        for_each_block(row, 0, n, [&](std::size_t c, auto count) {
-            store_block<false>(m_values.data() + c, row.read(c, count, first_bits(count)), count);
+        for_each_block(0, n, [&](std::size_t c, auto count) {
+            store_block<false>(m_values.data() + c, row.block(c, count, first_bits(count)), count);
         });
-        std::size_t classes = 0;
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            classes += count_bits(cursor.word(c) & first_bits(n - c));
-        }
+        const std::size_t classes = count_row(cursor, 0, n);
         if (classes == n && m_smoothing == 0 && m_weights->size() == 0) {
             return n;
         }
         const double even = m_smoothing / static_cast<double>(classes);
-        for (std::size_t c = 0; c < n; c += word_columns) {
+        for_each_block(0, n, [&](std::size_t c, std::size_t count) {
             const word_t bits = cursor.word(c);
-            for (std::size_t k = 0; k < std::min(word_columns, n - c); ++k) {
+            for (std::size_t k = 0; k < count; ++k) {
                 const double smooth =
                     (1 - m_smoothing) * static_cast<double>(m_values[c + k]) + even;
                 m_values[c + k] = (bits >> k & 1) != 0
                                       ? static_cast<T>(class_weight(*m_weights, c + k) * smooth)
                                       : T(0);
             }
-        }
+        });
         return classes;
     }
 
@@ -20867,9 +20511,10 @@ loss sum_of_soft_entropies(
                 result.clear(position);
                 return;
             }
-            const bundle_row<
-                std::decay_t<decltype(cursor)>, row_t<decltype(rows.logits)>, memory_row<T>>
-                row(cursor, rows.logits.row(position), target.row());
+            using operands = zip_row<row_t<decltype(rows.logits)>, memory_row<T>>;
+            const masked_row<std::decay_t<decltype(cursor)>, operands> row(
+                cursor, operands(rows.logits.row(position), target.row()), classes
+            );
             [[maybe_unused]] T* to = nullptr;
             const auto line = [&] {
                 if constexpr (wants_gradient<G>) {
@@ -20940,7 +20585,7 @@ loss soft_cross_entropy(
         });
     };
     if (!options.classes.has_value()) {
-        return run(whole_rows(shape));
+        return run(all_rows(shape));
     }
     require_broadcast(function, "a mask over classes", options.classes->shape(), shape);
     return run(mask_rows<bitmask>(*options.classes, shape));
@@ -20984,8 +20629,8 @@ public:
     }
 
     [[nodiscard]] auto row(std::size_t position) const {
-        return bundle_row<range_cursor, row_t<Logits>>(
-            range_cursor({0, m_classes}), m_logits.row(position)
+        return masked_row<range_cursor, zip_row<row_t<Logits>>>(
+            range_cursor({0, m_classes}), zip_row<row_t<Logits>>(m_logits.row(position)), m_classes
         );
     }
 
@@ -21054,13 +20699,15 @@ public:
 
     [[nodiscard]] auto row(std::size_t position) const {
         using cursor = typename mask_rows<bitmask>::cursor;
-        return bundle_row<cursor, row_t<Logits>, memory_row<T>>(
-            m_masks.row(position), m_logits.row(position), m_rows.row(position)
+        using row = zip_row<row_t<Logits>, memory_row<T>>;
+        return masked_row<cursor, row>(
+            m_masks.row(position), row(m_logits.row(position), m_rows.row(position)),
+            m_table->weights.size()
         );
     }
 
     [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const {
-        return kept(m_masks.row(position), target);
+        return keeps(m_masks.row(position), target);
     }
 
     [[nodiscard]] double smoothing(
@@ -21086,11 +20733,15 @@ public:
         }
         const auto cursor = m_masks.row(position);
         const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
-        for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns) {
-            for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1) {
-                to[c + lowest_bit(bits)] -= factor * m_table->weights.data()[c + lowest_bit(bits)];
+        const T* weights = m_table->weights.data();
+        for_each_kept_block(
+            cursor, 0, m_table->weights.size(),
+            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                for (; bits != 0; bits &= bits - 1) {
+                    to[c + lowest_bit(bits)] -= factor * weights[c + lowest_bit(bits)];
+                }
             }
-        }
+        );
     }
 
 private:
@@ -21107,13 +20758,16 @@ private:
         if (m_table->classes.dimension() > 1 || !m_known) {
             m_sums = {};
             const auto cursor = m_masks.row(position);
-            for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns) {
-                for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1) {
-                    m_sums.count += 1;
-                    m_sums.weight +=
-                        static_cast<double>(m_table->weights.data()[c + lowest_bit(bits)]);
+            const T* weights = m_table->weights.data();
+            for_each_kept_block(
+                cursor, 0, m_table->weights.size(),
+                [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                    for (; bits != 0; bits &= bits - 1) {
+                        m_sums.count += 1;
+                        m_sums.weight += static_cast<double>(weights[c + lowest_bit(bits)]);
+                    }
                 }
-            }
+            );
             m_known = true;
         }
         return m_sums;
@@ -21590,8 +21244,8 @@ public:
     explicit row_fold(const Fold& fold)
         : m_fold(fold), m_registers(start_registers(fold)), m_state(fold.start()) {}
 
-    template <class Row, class Block, class Count>
-    XMASK_INLINE void add(const Row& /*row*/, const Block& block, Count count, word_t bits) {
+    template <bool Exact, class Block, class Count>
+    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
         m_count += count_bits(bits);
         if constexpr (Fold::in_registers) {
             constexpr bool whole = std::is_same_v<Count, whole_word>;
@@ -21666,9 +21320,9 @@ class row_fold<T, sum_fold<T, Sum>> {
 public:
     explicit row_fold(const sum_fold<T, Sum>& /*fold*/) {}
 
-    template <class Row, class Block, class Count>
-    XMASK_INLINE void add(const Row& row, const Block& block, Count count, word_t bits) {
-        row.add(m_sum, block, count, bits);
+    template <bool Exact, class Block, class Count>
+    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
+        add_terms<Exact>(m_sum, block, count, bits);
     }
 
     [[nodiscard]] std::size_t count() const noexcept {
@@ -21681,16 +21335,37 @@ private:
     term_sum<T, Sum> m_sum;
 };
 
+/// Folds a row of terms.
+template <bool Exact, class T, class Fold, class Row>
+class fold_delegate {
+public:
+    fold_delegate(const row_fold<T, Fold>& fold, Row row) : m_fold(fold), m_row(std::move(row)) {}
+
+    [[nodiscard]] const row_fold<T, Fold>& fold() const noexcept { return m_fold; }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits != 0) {
+            m_fold.template add<Exact>(m_row.block(c, count, bits), count, bits);
+        }
+    }
+
+private:
+    row_fold<T, Fold> m_fold;
+    Row m_row;
+};
+
 /// Folds what columns [begin, end) of a row keep.
-template <class T, class Fold, class Row>
+template <class T, class Fold, class Cursor, class Row>
 XMASK_INLINE void fold_row(
-    row_fold<T, Fold>& fold, Row& row, std::size_t begin = 0, std::size_t end = no_end
+    row_fold<T, Fold>& fold, const Cursor& cursor, Row row, std::size_t begin, std::size_t end
 ) {
-    for_each_kept_block(
-        row, begin, end,
-        [&](std::size_t c, auto count, word_t bits)
-            XMASK_INLINE_LAMBDA { fold.add(row, row.read(c, count, bits), count, bits); }
-    );
+    constexpr bool exact = block_t<Row>::exact || joins_rows<Cursor>;
+    fold_delegate<exact, T, Fold, Row> delegate(fold, std::move(row));
+    walk(cursor, begin, end, delegate);
+    fold = delegate.fold();
 }
 
 /// A state and how many elements it is of.
@@ -21709,20 +21384,23 @@ folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Ro
     if (row_count == 0) {
         return {fold.start(), 0};
     }
-    return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {
-        const auto fold_piece = [&](const auto& own, const piece& part) {
+    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    return sum_of_pieces(
+        plan.cut(), rows,
+        [&](const auto& own, const piece& part) {
             row_fold<T, Fold> one(fold);
-            for (std::size_t r = part.first_row; r < part.last_row; ++r) {
-                auto row = row_of(own, r);
-                fold_row(one, row, part.begin, part.end);
-            }
+            plan.for_each_row(
+                own.masks, part,
+                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
+                    XMASK_INLINE_LAMBDA { fold_row(one, cursor, own.rows.row(r), begin, end); }
+            );
             return result{one.total(), one.count()};
-        };
-        return sum_of_pieces(all, rows, fold_piece, [&](result& to, const result& part) {
+        },
+        [&](result& to, const result& part) {
             fold.merge(to.state, part.state);
             to.count += part.count;
-        });
-    });
+        }
+    );
 }
 
 /// Counts the set bits of many words, column by column. The counts are held bit by bit: a word is
@@ -21797,8 +21475,9 @@ public:
     /// one addition.
     template <class Cursor>
     bool counts_columns(std::size_t at, const Cursor& cursor) {
-        const column_range all = m_counted ? solid(cursor) : column_range();
-        if (m_counted && all.begin == 0 && all.end >= m_columns) {
+        const bool whole = m_counted && stretch_at(cursor, 0).kind == stretch_kind::kept &&
+                           stretch_at(cursor, 0).end >= m_columns;
+        if (whole) {
             ++m_counts[at / m_columns];
             return false;
         }
@@ -21826,7 +21505,7 @@ void fold_columns(
         if (counted) {
             result.add_columns(at + c, bits);
         }
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         auto* to = result.states(at + c);
         if constexpr (Fold::in_registers) {
             const auto neutral = fold.neutral();
@@ -21874,9 +21553,9 @@ void fold_rows(
 ) {
     using part = folded<typename Fold::state>;
     const auto fold_one = [&](const Rows& own, std::size_t r) {
-        auto row = own.row(r, axes.offset(r));
+        const auto row = own.row(r, axes.offset(r));
         row_fold<T, Fold> one(fold);
-        fold_row(one, row);
+        fold_row(one, row.cursor(), row.operands(), 0, row.columns());
         return part{one.total(), one.count()};
     };
     const auto merge = [&](std::size_t r, const part& one) {
@@ -21930,7 +21609,9 @@ template <class T, class X, class M, class F = identity>
 auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) {
     const auto& shape = x.shape();
     require_broadcast(function, "a mask", m.shape(), shape);
-    return make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape));
+    return masked_operands{
+        mask_rows<M>(m, shape), make_terms<T>(f, make_operand<T>(x, shape)), columns_of(shape)
+    };
 }
 
 /// A function of an element and of a shift, with the shift of one position.
@@ -21949,29 +21630,44 @@ struct shifted {
 template <class T, class F, class Masks, class Rows>
 class shifted_rows {
 public:
-    shifted_rows(const F& function, Masks masks, Rows rows, const std::vector<T>& shifts)
+    shifted_rows(
+        const F& function, Masks masks, Rows rows, std::size_t n, const std::vector<T>& shifts
+    )
         : m_function(function)
         , m_masks(std::move(masks))
         , m_rows(std::move(rows))
+        , m_columns(n)
         , m_shifts(shifts.data()) {}
 
     XMASK_INLINE auto row(std::size_t r, std::size_t at) const {
         using function = shifted<F, T>;
-        return masked_terms<T, false, function, row_t<Masks>, row_t<Rows>>(
-            function{m_shifts[at], m_function}, m_masks.row(r), m_rows.row(r)
+        return masked(
+            r, term_row<T, function, row_t<Rows>>(
+                   function{m_shifts[at], m_function}, zip_row<row_t<Rows>>(m_rows.row(r))
+               )
         );
     }
 
     XMASK_INLINE auto columns(std::size_t r, std::size_t at) const {
-        return masked_terms<T, false, F, row_t<Masks>, row_t<Rows>, memory_row<T>>(
-            m_function, m_masks.row(r), m_rows.row(r), memory_row<T>(m_shifts + at, 1, nullptr)
+        using shifts = memory_row<T>;
+        return masked(
+            r, term_row<T, F, row_t<Rows>, shifts>(
+                   m_function,
+                   zip_row<row_t<Rows>, shifts>(m_rows.row(r), shifts(m_shifts + at, 1, nullptr))
+               )
         );
     }
 
 private:
+    template <class Row>
+    XMASK_INLINE auto masked(std::size_t r, Row row) const {
+        return masked_row<row_t<Masks>, Row>(m_masks.row(r), std::move(row), m_columns);
+    }
+
     F m_function;
     Masks m_masks;
     Rows m_rows;
+    std::size_t m_columns;
     const T* m_shifts;
 };
 
@@ -21984,8 +21680,8 @@ auto sum_shifted(
     auto operand = make_operand<T>(x, shape);
     using rows = shifted_rows<T, F, mask_rows<M>, decltype(operand)>;
     return fold_along<T>(
-        sum_fold<T>(), shape, axes, rows(f, mask_rows<M>(m, shape), std::move(operand), shifts),
-        false
+        sum_fold<T>(), shape, axes,
+        rows(f, mask_rows<M>(m, shape), std::move(operand), columns_of(shape), shifts), false
     );
 }
 
@@ -22012,12 +21708,13 @@ std::vector<std::size_t> count_rows(const S& shape, const M& m, const kept_axes&
         if (axes.keeps_last() && !counted.counts_columns(at, cursor)) {
             continue;
         }
-        const column_range kept = cursor.extent();
-        for (std::size_t c = kept.begin; c < kept.end; c += word_columns) {
-            const word_t bits = cursor.word(c) & first_bits(kept.end - c);
-            axes.keeps_last() ? counted.add_columns(at + c, bits)
-                              : counted.add_count(at, count_bits(bits));
+        if (!axes.keeps_last()) {
+            counted.add_count(at, count_row(cursor, 0, n));
+            continue;
         }
+        for_each_kept_block(cursor, 0, n, [&](std::size_t c, auto /*count*/, word_t bits) {
+            counted.add_columns(at + c, bits);
+        });
     }
     std::vector<std::size_t> counts(axes.size());
     for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -22125,13 +21822,8 @@ consteval bool require_differentiable() {
 template <class R, class T, class E, class M>
 void write_kept(T& result, const E& e, const M& m) {
     const auto& shape = result.shape();
-    auto operand = make_operand<R>(e, shape);
-    write_rows<R>(
-        choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
-            std::move(operand), scalar_row<R>(R(0)), mask_rows<M>(m, shape), rows_of(shape),
-            columns_of(shape)
-        ),
-        result
+    write_choice<R>(
+        result, make_operand<R>(e, shape), scalar_rows<R>(R(0)), mask_rows<M>(m, shape)
     );
 }
 
@@ -22392,7 +22084,7 @@ template <bool Along, class R, class Fold, class Row>
 void accumulate_row(
     const Fold& fold, Row& row, typename Fold::state* states, R* to, std::size_t n
 ) {
-    for_each_block(row, 0, n, [&](std::size_t c, auto count) {
+    for_each_block(0, n, [&](std::size_t c, auto count) {
         const word_t bits = row.cursor().word(c) & first_bits(count);
         auto* state = Along ? states : states + c;
         if (bits == 0) {
@@ -22401,7 +22093,7 @@ void accumulate_row(
             }
             return;
         }
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         for (std::size_t k = 0; k < count; ++k) {
             auto& one = state[Along ? 0 : k];
             if ((bits >> k & 1) != 0) {
@@ -22774,7 +22466,7 @@ std::size_t find_kept(Row& row, T value) {
         if (found != placed<T>::none) {
             return;
         }
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         word_t equal = 0;
         if constexpr (has_lanes<T>) {
             const auto wanted = lanes<T>(static_cast<lane_t<T>>(value));
@@ -22802,8 +22494,8 @@ template <class T, extreme Which, class Rows>
 void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::size_t first) {
     using fold = extreme_fold<T, Which>;
     row_fold<T, fold> all{fold()};
-    auto row = rows.row(r);
-    fold_row(all, row);
+    const auto row = rows.row(r);
+    fold_row(all, row.cursor(), row.operands(), 0, row.columns());
     const auto value = all.total();
     if (all.count() != 0 && (best.at == best.none || fold::beats(value, best.value))) {
         auto again = rows.row(r);
@@ -22815,7 +22507,7 @@ void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::si
 template <class T, extreme Which, class Row>
 void place_columns(placed<lane_t<T>>* best, Row& row, std::size_t at) {
     for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         for (; bits != 0; bits &= bits - 1) {
             const std::size_t k = lowest_bit(bits);
             const auto value = static_cast<lane_t<T>>(block.value(k));
@@ -23513,10 +23205,10 @@ std::vector<double> weights_along(const S& shape, const M& m, const kept_axes& a
     } else {
         const auto weights = sum_rows<T>(
             shape, axes,
-            make_terms<T>(
-                identity(), columns_of(shape), counted_rows(m, shape),
-                make_operand<T>(weights_in(m), shape)
-            ),
+            masked_operands{
+                counted_rows(m, shape),
+                make_terms<T>(identity(), make_operand<T>(weights_in(m), shape)), columns_of(shape)
+            },
             false
         );
         std::vector<double> sums(axes.size());
@@ -23546,10 +23238,14 @@ axis_sums<Sum> sum_along(
     } else {
         const auto sums = sum_rows<T>(
             shape, axes,
-            make_terms<T>(
-                weighted<identity>(), columns_of(shape), counted_rows(m, shape),
-                make_operand<T>(weights_in(m), shape), make_operand<T>(x, shape)
-            ),
+            masked_operands{
+                counted_rows(m, shape),
+                make_terms<T>(
+                    weighted<identity>(), make_operand<T>(weights_in(m), shape),
+                    make_operand<T>(x, shape)
+                ),
+                columns_of(shape)
+            },
             false
         );
         std::copy_n(&sums.state(0), axes.size(), result.sum.begin());
@@ -25064,8 +24760,8 @@ auto take_tokens(
             return;
         }
         auto row = rows.row(b * columns_of(tokens) + static_cast<std::size_t>(token));
-        for_each_block(row, 0, features, [&](std::size_t c, auto count) {
-            store_block<false>(to + c, row.read(c, count, first_bits(count)), count);
+        for_each_block(0, features, [&](std::size_t c, auto count) {
+            store_block<false>(to + c, row.block(c, count, first_bits(count)), count);
         });
     });
     return result;
@@ -25276,7 +24972,7 @@ public:
             auto row = rows.row(r);
             std::size_t* to = next.data() + axes.offset(r);
             for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
-                const auto block = row.read(c, count, bits);
+                const auto block = row.block(c, count, bits);
                 for (; bits != 0; bits &= bits - 1) {
                     const std::size_t k = lowest_bit(bits);
                     m_values[to[axes.keeps_last() ? c + k : 0]++] =

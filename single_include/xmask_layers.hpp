@@ -48,14 +48,9 @@ public:
 
     void read(std::size_t r, std::size_t c, std::size_t count, T* to) const override {
         auto row = m_rows.row(r);
-        for (std::size_t end = c + count; c < end;) {
-            for (const std::size_t ready = row.prepare(c, end); c < ready;) {
-                const std::size_t width = std::min(word_columns, ready - c);
-                store_block<false>(to, row.read(c, width, first_bits(width)), width);
-                c += width;
-                to += width;
-            }
-        }
+        for_each_block(c, c + count, [&](std::size_t at, std::size_t width) {
+            store_block<false>(to + (at - c), row.block(at, width, first_bits(width)), width);
+        });
     }
 
 private:
@@ -239,13 +234,9 @@ private:
 /// Calls f(c, count, bits) for each 64 columns of a row; count is whole_word for all but the last.
 template <class F>
 XMASK_INLINE void for_each_word(std::size_t columns, const word_t* bits, F&& f) {
-    std::size_t c = 0;
-    for (; c + word_columns <= columns; c += word_columns) {
-        f(c, whole_word(), bits[c / word_columns]);
-    }
-    if (c < columns) {
-        f(c, columns - c, bits[c / word_columns]);
-    }
+    for_each_block(0, columns, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+        f(c, count, bits[c / word_columns]);
+    });
 }
 
 /// Calls f(x..., c) for each register of some rows, and stores what it gives, of kept columns, to
@@ -1372,13 +1363,14 @@ private:
         if constexpr (mask_expression<M>) {
             const mask_rows<M> rows(m_mask, m_weights.shape());
             for (std::size_t j = 0; j < m_out; ++j) {
-                const auto cursor = rows.row(j);
-                for (std::size_t c = 0; c < m_in; c += word_columns) {
-                    for (word_t bits = cursor.word(c) & first_bits(m_in - c); bits != 0;
-                         bits &= bits - 1) {
-                        f(j, c + lowest_bit(bits));
+                for_each_kept_block(
+                    rows.row(j), 0, m_in,
+                    [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                        for (; bits != 0; bits &= bits - 1) {
+                            f(j, c + lowest_bit(bits));
+                        }
                     }
-                }
+                );
             }
         }
     }

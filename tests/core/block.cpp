@@ -9,13 +9,15 @@
 #include <catch2/catch_template_test_macros.hpp>
 
 #include <xmask/core/block.hpp>
+#include <xmask/core/walk.hpp>
 
 namespace detail = xmask::detail;
 using xmask::column_range;
 using xmask::word_t;
 
 namespace {
-/// Keeps columns [kept.begin, kept.end) but for every seventh outside of [solid.begin, solid.end).
+/// Keeps columns [kept.begin, kept.end) but for every seventh outside of [certain.begin,
+/// certain.end).
 struct striped_cursor {
     column_range kept;
     column_range certain;
@@ -33,25 +35,46 @@ struct striped_cursor {
         return bits;
     }
 
-    [[nodiscard]] column_range extent() const { return kept; }
-
-    [[nodiscard]] column_range solid() const { return certain; }
+    [[nodiscard]] xmask::stretch at(std::size_t c) const {
+        const auto known = detail::stretch_of(certain, c);
+        if (known.kind == xmask::stretch_kind::kept) {
+            return known;
+        }
+        const auto outer = detail::stretch_within(kept, c);
+        return {std::min(outer.end, known.end), outer.kind};
+    }
 };
 
-/// A row whose columns are ready `step` at a time.
-struct stepwise_row {
-    striped_cursor keeps;
-    std::size_t step;
-    std::size_t begin = 0;
-    std::size_t ready = 0;
+/// Notes which columns it was given, and whether they came in order with the right bits.
+template <bool AnyRange>
+struct noting_delegate {
+    const striped_cursor& cursor;
+    std::size_t next;
+    bool right = true;
+    std::size_t whole_blocks = 0;
 
-    [[nodiscard]] const striped_cursor& cursor() const { return keeps; }
-
-    std::size_t prepare(std::size_t c, std::size_t end) {
-        begin = c;
-        ready = std::min(end, c + step);
-        return ready;
+    template <class Count>
+    void block(std::size_t c, Count count, word_t bits) {
+        right = right && c == next && bits == (cursor.word(c) & xmask::first_bits(count));
+        whole_blocks += std::is_same_v<Count, detail::whole_word> ? 1 : 0;
+        next += count;
     }
+
+    void dropped(std::size_t c, std::size_t end) { take(c, end, false); }
+
+    void take(std::size_t c, std::size_t end, bool kept) {
+        right = right && c == next && end > c;
+        for (; c < end; ++c) {
+            right = right && cursor.keeps(c) == kept;
+        }
+        next = end;
+    }
+};
+
+struct any_range_delegate : noting_delegate<true> {
+    static constexpr bool takes_any_range = true;
+
+    void kept(std::size_t c, std::size_t end) { take(c, end, true); }
 };
 } // namespace
 
@@ -81,43 +104,35 @@ TEMPLATE_TEST_CASE(
 
 TEST_CASE("blocks cover a row once", "[block]") {
     for (const std::size_t n : std::initializer_list<std::size_t>{0, 1, 63, 64, 65, 130, 4097}) {
-        for (const std::size_t step : std::initializer_list<std::size_t>{64, 512, 100000}) {
-            for (const std::size_t begin : {std::size_t(0), std::min(n, std::size_t(70))}) {
-                stepwise_row row{{}, step};
-                std::size_t next = begin;
-                detail::for_each_block(row, begin, n, [&](std::size_t c, auto count) {
-                    REQUIRE(c == next);
-                    REQUIRE((c >= row.begin && c + count <= row.ready));
-                    const bool whole = std::is_same_v<decltype(count), detail::whole_word>;
-                    REQUIRE(whole == (n - c >= 64));
-                    next += count;
-                });
-                REQUIRE(next == n);
-            }
+        for (const std::size_t begin : {std::size_t(0), std::min(n, std::size_t(70))}) {
+            std::size_t next = begin;
+            detail::for_each_block(begin, n, [&](std::size_t c, auto count) {
+                REQUIRE(c == next);
+                const bool whole = std::is_same_v<decltype(count), detail::whole_word>;
+                REQUIRE(whole == (n - c >= 64));
+                next += count;
+            });
+            REQUIRE(next == n);
         }
     }
 }
 
-TEST_CASE("a walk gives each block its word", "[block]") {
+TEST_CASE("a walk gives each column once, with its bit", "[block]") {
     const std::vector<column_range> ranges = {{0, 0},    {0, 300}, {0, 10},    {3, 200},
                                               {64, 128}, {70, 71}, {100, 299}, {130, 257}};
     for (const auto kept : ranges) {
         for (const auto certain : ranges) {
-            for (const std::size_t step : std::initializer_list<std::size_t>{64, 128, 100000}) {
-                for (const std::size_t start : std::initializer_list<std::size_t>{0, 5}) {
-                    stepwise_row row{{kept, intersection(certain, kept)}, step};
-                    std::size_t next = start;
-                    bool right = true;
-                    detail::walk_blocks(
-                        row, start, 300,
-                        [&](std::size_t c, auto count, word_t bits) {
-                            right = right && c == next && c >= row.begin && c + count <= row.ready;
-                            right = right && bits == (row.keeps.word(c) & xmask::first_bits(count));
-                            next += count;
-                        }
-                    );
-                    REQUIRE(right);
-                    REQUIRE(next == 300);
+            for (const std::size_t start : std::initializer_list<std::size_t>{0, 5}) {
+                for (const std::size_t end : std::initializer_list<std::size_t>{5, 60, 133, 300}) {
+                    const striped_cursor cursor{kept, intersection(certain, kept)};
+                    noting_delegate<false> blocks{cursor, start};
+                    detail::walk(cursor, start, end, blocks);
+                    REQUIRE(blocks.right);
+                    REQUIRE(blocks.next == end);
+                    any_range_delegate ranges_too{{cursor, start}};
+                    detail::walk(cursor, start, end, ranges_too);
+                    REQUIRE(ranges_too.right);
+                    REQUIRE(ranges_too.next == end);
                 }
             }
         }

@@ -8,8 +8,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <support/kinds.hpp>
-#include <xmask/core/flat.hpp>
 #include <xmask/core/mask_rows.hpp>
+#include <xmask/core/rows.hpp>
 #include <xmask/masks/ask.hpp>
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
@@ -17,38 +17,57 @@
 #include <xmask/masks/lengths.hpp>
 
 namespace detail = xmask::detail;
-using detail::flat_form;
+using detail::row_layout;
 
 namespace {
-/// Whether the flat row of a mask gives the words of its elements: in order, as operations ask, and
-/// from anywhere.
+/// Whether all rows of a mask, walked as they lie, give the words and stretches of its elements: in
+/// order, as operations ask, and from anywhere.
 template <class M, class S>
 bool is_flat_row_of(const M& m, const S& shape, const std::vector<char>& expected) {
     const detail::mask_rows<M> rows(m, shape);
-    const auto cursor = rows.flat();
-    const auto word_at = [&](std::size_t c) {
-        return oracle::word_of(expected, c, expected.size());
-    };
+    const detail::row_plan plan(shape, rows.flat() ? row_layout::flat : row_layout::packed);
     bool right = true;
-    for (const std::size_t first : {std::size_t(0), std::size_t(5)}) {
-        for (std::size_t c = first; c < expected.size(); c += 64) {
-            const std::size_t count = std::min<std::size_t>(64, expected.size() - c);
-            right = right && (cursor.word(c) & xmask::first_bits(count)) == word_at(c);
-        }
-    }
+    std::size_t next = 0;
     std::mt19937 random(1);
-    for (int i = 0; i < 50 && !expected.empty(); ++i) {
-        const std::size_t c = random() % expected.size();
-        const std::size_t count = std::min<std::size_t>(64, expected.size() - c);
-        right = right && (cursor.word(c) & xmask::first_bits(count)) == word_at(c);
-    }
-    const auto kept = cursor.extent();
-    const auto solid = detail::solid(cursor);
-    for (std::size_t c = 0; c < expected.size(); ++c) {
-        right = right && (expected[c] == 0 || (c >= kept.begin && c < kept.end));
-        right = right && (expected[c] != 0 || c < solid.begin || c >= solid.end);
-    }
-    return right;
+    plan.for_each_row(
+        rows, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t /*r*/, std::size_t begin, std::size_t end) {
+            right = right && begin == next && end > begin;
+            next = end;
+            const auto check = [&](std::size_t c) {
+                const std::size_t count = std::min<std::size_t>(64, end - c);
+                right = right && (cursor.word(c) & xmask::first_bits(count)) ==
+                                     oracle::word_of(expected, c, end);
+            };
+            for (const std::size_t first : {std::size_t(0), std::size_t(5)}) {
+                for (std::size_t c = begin + first; c < end; c += 64) {
+                    check(c);
+                }
+            }
+            for (int i = 0; i < 50; ++i) {
+                check(begin + random() % (end - begin));
+            }
+            for (std::size_t c = begin; c < end;) {
+                const xmask::stretch ahead = detail::stretch_at(cursor, c);
+                right = right && ahead.end > c;
+                const bool kept = ahead.kind == xmask::stretch_kind::kept;
+                for (const std::size_t last = std::min(ahead.end, end); right && c < last; ++c) {
+                    right =
+                        ahead.kind == xmask::stretch_kind::unknown || kept == (expected[c] != 0);
+                }
+                if (!right) {
+                    break;
+                }
+            }
+        }
+    );
+    return right && next == expected.size();
+}
+
+/// How a mask of a shape is walked with flat operands.
+template <class M, class S>
+row_layout layout_in(const M& m, const S& shape) {
+    return detail::layout_of(detail::mask_rows<M>(m, shape), true);
 }
 } // namespace
 
@@ -105,12 +124,6 @@ TEST_CASE("a flat row goes on where more rows follow than are put together at a 
                                return is_first(c, length) && !is_last(c, length);
                            }))
         );
-        // A copy of a cursor that has answered answers as well.
-        const detail::mask_rows<decltype(first)> all_rows(first, shape);
-        const auto cursor = all_rows.flat();
-        const xmask::word_t word = cursor.word(0);
-        const auto copy = cursor;
-        REQUIRE(copy.word(0) == word);
     }
 }
 
@@ -177,60 +190,59 @@ TEST_CASE("rows that are all the same are packed once", "[flat]") {
             kept && xmask::keep_lengths(std::vector{n / 2}, n), shape,
             expect([&](std::size_t, std::size_t c) { return row[c] != 0 && c < n / 2; })
         ));
-        REQUIRE(
-            detail::mask_rows<std::decay_t<decltype(kept)>>(kept, shape).form() == flat_form::direct
-        );
+        REQUIRE(layout_in(kept, shape) == row_layout::packed);
     }
-    // Rows too long to be put together; lists whose extent is worth more; and one list for each
-    // row.
-    const auto form_of = [](const auto& m) {
-        return detail::mask_rows<std::decay_t<decltype(m)>>(m, m.shape()).form();
-    };
-    REQUIRE(form_of(xmask::keep_indices({0, 2048}, {4, 2049})) == flat_form::packed);
-    REQUIRE(form_of(xmask::keep_indices({3, 4}, {4, 100})) == flat_form::packed);
-    REQUIRE(form_of(xmask::drop_indices({3, 4}, {4, 100})) == flat_form::direct);
-    REQUIRE(form_of(xmask::drop_indices(std::vector<int>(), {4, 100})) == flat_form::direct);
+    // Rows too long to be put together, and lists that leave much out.
+    const auto layout = [](const auto& m) { return layout_in(m, m.shape()); };
+    REQUIRE(layout(xmask::keep_indices({0, 2048}, {4, 2049})) == row_layout::separate);
+    REQUIRE(layout(xmask::keep_indices({3, 4}, {4, 200})) == row_layout::separate);
+    REQUIRE(layout(xmask::drop_indices({3, 4}, {4, 200})) == row_layout::packed);
+    REQUIRE(layout(xmask::drop_indices(std::vector<int>(), {4, 200})) == row_layout::packed);
+    // One list for each row.
     REQUIRE(
-        form_of(xmask::keep_indices(xt::xtensor<int, 2>{{0, 5}, {0, 5}}, {2, 6})) ==
-        flat_form::packed
+        layout(xmask::keep_indices(xt::xtensor<int, 2>{{0, 199}, {0, 5}}, {2, 200})) ==
+        row_layout::separate
     );
 }
 
 TEST_CASE("what is laid end to end already answers directly", "[flat]") {
-    const auto form_of = [](const auto& m, std::vector<std::size_t> shape) {
-        return detail::mask_rows<std::decay_t<decltype(m)>>(m, shape).form();
-    };
     const auto x = oracle::random<float>({4, 6}, 1);
     const xt::xarray<float, xt::layout_type::column_major> turned = x;
     const auto lengths = xmask::keep_lengths({1, 2, 3, 4}, 6);
-    REQUIRE(form_of(xmask::keep_above(x, 0.f), {4, 6}) == flat_form::direct);
-    REQUIRE(form_of(!xmask::keep_above(x, 0.f), {4, 6}) == flat_form::direct);
+    const auto layout = [](const auto& m, std::vector<std::size_t> shape) {
+        return layout_in(m, shape);
+    };
+    REQUIRE(layout(xmask::keep_above(x, 0.f), {4, 6}) == row_layout::flat);
+    REQUIRE(layout(!xmask::keep_above(x, 0.f), {4, 6}) == row_layout::flat);
     REQUIRE(
-        form_of(xmask::keep_above(2.f * x, 0.f) || xmask::keep_none({4, 6}), {4, 6}) ==
-        flat_form::direct
+        layout(xmask::keep_above(2.f * x, 0.f) || xmask::keep_none({4, 6}), {4, 6}) ==
+        row_layout::flat
     );
-    REQUIRE(form_of(xmask::keep_above(x, 0.f), {2, 4, 6}) == flat_form::packed);
-    REQUIRE(form_of(xmask::keep_above(turned, 0.f), {4, 6}) == flat_form::packed);
-    REQUIRE(form_of(lengths, {4, 6}) == flat_form::packed);
-    REQUIRE(form_of(lengths && xmask::keep_above(x, 0.f), {4, 6}) == flat_form::packed);
-    REQUIRE(form_of(xmask::bitmask(lengths), {4, 6}) == flat_form::packed);
-    REQUIRE(form_of(xmask::bitmask(xmask::keep_all({4, 128})), {4, 128}) == flat_form::direct);
-    REQUIRE(detail::worth_flat(flat_form::packed, 8));
-    REQUIRE_FALSE(detail::worth_flat(flat_form::packed, 512));
-    REQUIRE_FALSE(detail::worth_flat(flat_form::none, 8));
+    REQUIRE(layout(xmask::keep_above(x, 0.f), {2, 4, 6}) == row_layout::packed);
+    REQUIRE(layout(xmask::keep_above(turned, 0.f), {4, 6}) == row_layout::packed);
+    REQUIRE(layout(lengths, {4, 6}) == row_layout::packed);
+    REQUIRE(layout(lengths && xmask::keep_above(x, 0.f), {4, 6}) == row_layout::packed);
+    REQUIRE(layout(xmask::bitmask(lengths), {4, 6}) == row_layout::packed);
+    REQUIRE(layout(xmask::bitmask(xmask::keep_all({4, 128})), {4, 128}) == row_layout::flat);
+    REQUIRE(layout(xmask::keep_lengths({1, 2}, 512), {2, 512}) == row_layout::separate);
+    REQUIRE(
+        detail::layout_of(
+            detail::mask_rows<std::decay_t<decltype(lengths)>>(lengths, lengths.shape()), false
+        ) == row_layout::separate
+    );
 }
 
 TEST_CASE("operands know whether their rows lie end to end", "[flat]") {
     const auto x = oracle::random<float>({2, 3, 5}, 1);
-    const auto form_of = [](const auto& e) {
-        return detail::make_operand<float>(e, e.shape()).form();
+    const auto flat = [](const auto& e) {
+        return detail::make_operand<float>(e, e.shape()).flat(detail::columns_of(e.shape()));
     };
-    REQUIRE(form_of(x) == flat_form::direct);
-    REQUIRE(form_of(2.f * x + 1.f) == flat_form::direct);
-    REQUIRE(form_of(xt::strided_view(x, {1, xt::ellipsis()})) == flat_form::direct);
-    REQUIRE(form_of(xt::strided_view(x, {xt::ellipsis(), xt::range(0, 4)})) == flat_form::none);
-    REQUIRE(form_of(xt::strided_view(x, {xt::all(), 1, xt::all()})) == flat_form::none);
-    REQUIRE(form_of(xt::strided_view(x, {0, 1, xt::ellipsis()})) == flat_form::direct);
-    REQUIRE(form_of(xt::xarray<float, xt::layout_type::column_major>(x)) == flat_form::none);
-    REQUIRE(form_of(x + xt::strided_view(x, {1, xt::ellipsis()})) == flat_form::none);
+    REQUIRE(flat(x));
+    REQUIRE(flat(2.f * x + 1.f));
+    REQUIRE(flat(xt::strided_view(x, {1, xt::ellipsis()})));
+    REQUIRE_FALSE(flat(xt::strided_view(x, {xt::ellipsis(), xt::range(0, 4)})));
+    REQUIRE_FALSE(flat(xt::strided_view(x, {xt::all(), 1, xt::all()})));
+    REQUIRE(flat(xt::strided_view(x, {0, 1, xt::ellipsis()})));
+    REQUIRE_FALSE(flat(xt::xarray<float, xt::layout_type::column_major>(x)));
+    REQUIRE_FALSE(flat(x + xt::strided_view(x, {1, xt::ellipsis()})));
 }

@@ -70,7 +70,7 @@ TEST_CASE("a range as a word holds the columns that lie in it", "[word]") {
         for (const std::size_t end :
              std::initializer_list<std::size_t>{0, 1, 5, 63, 64, 65, 128, 130, 300}) {
             const xmask::detail::range_cursor cursor({begin, end});
-            REQUIRE(cursor.extent() == column_range{begin, end});
+            REQUIRE(cursor.range() == column_range{begin, end});
             for (const std::size_t c :
                  std::initializer_list<std::size_t>{0, 1, 2, 61, 63, 64, 65, 100, 128, 250, 1000}) {
                 word_t expected = 0;
@@ -80,7 +80,9 @@ TEST_CASE("a range as a word holds the columns that lie in it", "[word]") {
                 }
                 REQUIRE(xmask::range_word({begin, end}, c) == expected);
                 REQUIRE(cursor.word(c) == expected);
-                REQUIRE(cursor.kept(c) == ((expected & 1) != 0));
+                const xmask::stretch ahead = cursor.at(c);
+                REQUIRE((ahead.kind == xmask::stretch_kind::kept) == ((expected & 1) != 0));
+                REQUIRE(ahead.end > c);
             }
         }
     }

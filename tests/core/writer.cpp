@@ -11,7 +11,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
-#include <xmask/core/writer.hpp>
+#include <xmask/core/target.hpp>
 #include <xmask/masks/lengths.hpp>
 
 #include "support/oracle.hpp"
@@ -140,8 +140,9 @@ TEST_CASE("a writer sets single columns", "[writer]") {
     const auto check = [](auto& to) {
         detail::row_writer<int, std::decay_t<decltype(to)>> writer(to);
         writer.seek(1);
-        writer.write(0, 0b101, 4);
-        writer.write(66, 0b1000, 5);
+        writer.write(0, 4);
+        writer.write(2, 4);
+        writer.write(69, 5);
         std::vector<int> expected(140, 9);
         expected[70] = expected[72] = 4;
         expected[70 + 69] = 5;

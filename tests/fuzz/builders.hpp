@@ -87,13 +87,15 @@ void check_mask(record& r, const M& m, const array<char>& kept, const shape_t& s
             word |= std::uint64_t(kept[row * n + c + k]) << k;
         }
         r.number("word", cursor.word(c), word);
-        const auto extent = cursor.extent();
-        r.that(
-            "extent", kept[row * n + c] == 0 || (c >= extent.begin && c < extent.end),
-            "it leaves out a kept column"
-        );
-        if constexpr (requires { cursor.kept(c); }) {
-            r.number("one column", cursor.kept(c), kept[row * n + c] != 0);
+        if constexpr (requires { cursor.at(c); }) {
+            const xmask::stretch ahead = cursor.at(c);
+            bool right = ahead.end > c;
+            for (std::size_t k = c; k < std::min(ahead.end, n); ++k) {
+                right = right &&
+                        (ahead.kind == xmask::stretch_kind::unknown ||
+                         (ahead.kind == xmask::stretch_kind::kept) == (kept[row * n + k] != 0));
+            }
+            r.that("stretch", right, "it does not agree with the elements");
         }
     }
 }

@@ -29,10 +29,7 @@ public:
     virtual ~hidden_cursor() = default;
 
     [[nodiscard]] virtual std::uint64_t word(std::size_t c) const = 0;
-    [[nodiscard]] virtual xmask::column_range extent() const = 0;
-    [[nodiscard]] virtual xmask::column_range solid() const = 0;
-    [[nodiscard]] virtual xmask::column_stretch stretch(std::size_t c) const = 0;
-    [[nodiscard]] virtual bool kept(std::size_t c) const = 0;
+    [[nodiscard]] virtual xmask::stretch at(std::size_t c) const = 0;
 };
 
 template <class Cursor>
@@ -42,50 +39,15 @@ public:
 
     [[nodiscard]] std::uint64_t word(std::size_t c) const override { return m_cursor.word(c); }
 
-    [[nodiscard]] xmask::column_range extent() const override { return m_cursor.extent(); }
-
-    [[nodiscard]] xmask::column_range solid() const override {
-        if constexpr (requires { m_cursor.solid(); }) {
-            return m_cursor.solid();
+    [[nodiscard]] xmask::stretch at(std::size_t c) const override {
+        if constexpr (requires { m_cursor.at(c); }) {
+            return m_cursor.at(c);
         } else {
-            return {};
-        }
-    }
-
-    [[nodiscard]] xmask::column_stretch stretch(std::size_t c) const override {
-        if constexpr (requires { m_cursor.stretch(c); }) {
-            return m_cursor.stretch(c);
-        } else {
-            return between(extent(), solid(), c);
-        }
-    }
-
-    [[nodiscard]] bool kept(std::size_t c) const override {
-        if constexpr (requires { m_cursor.kept(c); }) {
-            return m_cursor.kept(c);
-        } else {
-            return (m_cursor.word(c) & 1) != 0;
+            return {std::size_t(-1), xmask::stretch_kind::unknown};
         }
     }
 
 private:
-    using kind = xmask::column_stretch::kind;
-
-    static xmask::column_stretch between(
-        xmask::column_range extent, xmask::column_range solid, std::size_t c
-    ) {
-        if (c >= extent.end || extent.begin >= extent.end) {
-            return {std::size_t(-1), kind::dropped};
-        }
-        if (c < extent.begin) {
-            return {extent.begin, kind::dropped};
-        }
-        if (c >= solid.begin && c < solid.end) {
-            return {solid.end, kind::kept};
-        }
-        return {c < solid.begin ? solid.begin : extent.end, kind::unknown};
-    }
-
     Cursor m_cursor;
 };
 
@@ -149,13 +111,7 @@ struct lazy_cursor {
 
     std::uint64_t word(std::size_t c) const { return own->word(c); }
 
-    xmask::column_range extent() const { return own->extent(); }
-
-    xmask::column_range solid() const { return own->solid(); }
-
-    xmask::column_stretch stretch(std::size_t c) const { return own->stretch(c); }
-
-    bool kept(std::size_t c) const { return own->kept(c); }
+    xmask::stretch at(std::size_t c) const { return own->at(c); }
 };
 
 struct lazy_rows {

@@ -50,10 +50,10 @@ void require_exact(const M& m, bool whole) {
     bool exact = true;
     for (std::size_t r = 0; r < xmask::detail::rows_of(m.shape()); ++r) {
         const auto cursor = m.row(r);
-        const auto extent = cursor.extent();
-        exact = exact && extent.end <= n && (!whole || cursor.solid() == extent);
-        exact = exact &&
-                (extent.size() == 0 || (cursor.kept(extent.begin) && cursor.kept(extent.end - 1)));
+        const auto extent = oracle::extent_of(cursor);
+        exact = exact && extent.end <= n && (!whole || oracle::solid_of(cursor) == extent);
+        exact = exact && (extent.size() == 0 || (xmask::detail::keeps(cursor, extent.begin) &&
+                                                 xmask::detail::keeps(cursor, extent.end - 1)));
     }
     REQUIRE(exact);
 }
@@ -94,10 +94,10 @@ TEST_CASE("segments side by side need no order", "[patterns]") {
     const std::vector<int> torn = {1, 2, 2, 1, 3};
     const auto n = xmask::keep_same_segment(torn, torn);
     oracle::require_mask(n, equal(torn, torn));
-    REQUIRE(n.row(0).extent() == xmask::column_range{0, 4});
-    REQUIRE(n.row(0).solid().size() == 0);
-    REQUIRE(n.row(1).solid() == xmask::column_range{1, 3});
-    REQUIRE(n.row(4).solid() == xmask::column_range{4, 5});
+    REQUIRE(oracle::extent_of(n.row(0)) == xmask::column_range{0, 4});
+    REQUIRE(oracle::solid_of(n.row(0)).size() == 0);
+    REQUIRE(oracle::solid_of(n.row(1)) == xmask::column_range{1, 3});
+    REQUIRE(oracle::solid_of(n.row(4)) == xmask::column_range{4, 5});
 }
 
 TEST_CASE("ids are compared by value, whatever their types", "[patterns]") {

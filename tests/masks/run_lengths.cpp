@@ -84,10 +84,10 @@ TEST_CASE("Run lengths answer as masks do", "[run_lengths]") {
     oracle::require_mask(xmask::keep_run_lengths(std::vector<int>(), {0, 4}), {});
     // Runs of many words, over many rows.
     const auto m = xmask::keep_run_lengths({100, 1000, 100, 800}, {10, 200});
-    REQUIRE(m.row(1).solid() == xmask::column_range{0, 200});
-    REQUIRE(m.row(0).extent() == xmask::column_range{100, 200});
-    REQUIRE(m.row(5).extent() == xmask::column_range{0, 100});
-    REQUIRE(m.row(6).solid() == xmask::column_range{0, 200});
+    REQUIRE(oracle::solid_of(m.row(1), 200) == xmask::column_range{0, 200});
+    REQUIRE(oracle::extent_of(m.row(0), 200) == xmask::column_range{100, 200});
+    REQUIRE(oracle::extent_of(m.row(5), 200) == xmask::column_range{0, 100});
+    REQUIRE(oracle::solid_of(m.row(6), 200) == xmask::column_range{0, 200});
     REQUIRE(xmask::count_kept(m) == 1800);
     REQUIRE(
         xmask::bitmask(m && xmask::keep_lengths({70}, 200)) ==

@@ -28,7 +28,7 @@ spans_t spans_of(const xmask::bitmask& m, std::size_t r) {
     const auto cursor = m.row(r);
     const std::size_t n = xmask::detail::columns_of(m.shape());
     for (std::size_t c = 0; c < n; ++c) {
-        if (!xmask::detail::kept(cursor, c)) {
+        if (!xmask::detail::keeps(cursor, c)) {
             continue;
         }
         if (spans.empty() || spans.back().end != c) {
@@ -235,7 +235,7 @@ TEST_CASE("Spans of a padded batch lie within its sequences", "[spans]") {
         const auto spans = spans_of(stored, r);
         REQUIRE(spans.size() == counts[r]);
         REQUIRE((spans.empty() || spans.back().end <= static_cast<std::size_t>(lengths.data()[r])));
-        REQUIRE(m.row(r).extent().end <= static_cast<std::size_t>(lengths.data()[r]));
+        REQUIRE(oracle::extent_of(m.row(r)).end <= static_cast<std::size_t>(lengths.data()[r]));
     }
     // A row of a batch is the row of its own length, whatever it is padded to.
     const xmask::bitmask padded =

@@ -76,9 +76,7 @@ struct counting_rule {
             return inner.word(c);
         }
 
-        xmask::column_range extent() const { return inner.extent(); }
-
-        xmask::column_range solid() const { return xmask::detail::solid(inner); }
+        xmask::stretch at(std::size_t c) const { return xmask::detail::stretch_at(inner, c); }
     };
 
     const shape_type& shape() const { return counted.shape(); }

@@ -100,9 +100,7 @@ struct wordless_rule {
             throw std::logic_error("a word was asked for");
         }
 
-        xmask::column_range extent() const { return inner.extent(); }
-
-        xmask::column_range solid() const { return inner.solid(); }
+        xmask::stretch at(std::size_t c) const { return inner.at(c); }
     };
 
     const shape_type& shape() const { return answering.shape(); }

@@ -25,7 +25,7 @@ std::vector<char> one_by_one(const M& m) {
     const std::size_t n = xmask::detail::columns_of(m.shape());
     std::vector<char> all(m.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i] = xmask::detail::kept(m.row(i / n), i % n);
+        all[i] = xmask::detail::keeps(m.row(i / n), i % n);
     }
     return all;
 }
@@ -43,7 +43,7 @@ void require_any_order(const M& m, unsigned seed = 1) {
             const std::size_t c = generator() % n;
             right = right && cursor.word(c) == oracle::word_of(all, r * n + c, r * n + n);
             right =
-                right && xmask::detail::kept(cursor, n - 1 - c) == (all[r * n + n - 1 - c] != 0);
+                right && xmask::detail::keeps(cursor, n - 1 - c) == (all[r * n + n - 1 - c] != 0);
         }
     }
     REQUIRE(right);

@@ -27,8 +27,6 @@ struct every_third {
             }
             return bits;
         }
-
-        xmask::column_range extent() const { return {0, n}; }
     };
 
     const shape_type& shape() const { return extents; }

@@ -47,8 +47,6 @@ struct after_positive {
             }
             return bits;
         }
-
-        xmask::column_range extent() const { return {0, n}; }
     };
 
     explicit after_positive(const X& tensor)

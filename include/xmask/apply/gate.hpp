@@ -21,7 +21,6 @@
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
-#include "../core/writer.hpp"
 #include "../core/xtensor.hpp"
 
 /// @file
@@ -99,10 +98,12 @@ public:
     template <class S>
     auto rows(const S& shape) const {
         auto logits = make_operand<value_type>(m_logits, shape);
-        using function = function_rows<gate_function, decltype(logits)>;
-        return copied_rows<value_type, function>(
-            function(gate_function(), std::move(logits)), rows_of(shape), columns_of(shape)
-        );
+        return function_rows<gate_function, decltype(logits)>(gate_function(), std::move(logits));
+    }
+
+    template <class E>
+    void write(E& to) const {
+        write_copy<value_type>(to, rows(to.shape()));
     }
 
 private:
@@ -128,49 +129,53 @@ consteval bool require_gate() {
     return real;
 }
 
-/// by_x = upstream * open and by_z = upstream * x * open * shut, of all of which the shape is that
-/// of x.
+/// Writes the slopes of a block: by x, upstream * open; by z, upstream * x * open * shut.
+template <class T, class Blocks, class Count>
+void write_slopes(const Blocks& blocks, Count count, T* by_x, T* by_z) {
+    if constexpr (has_lanes<T>) {
+        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            blocks.template load<full>(
+                k, count - k,
+                [&](const auto& x, const auto& z, const auto& u) XMASK_INLINE_LAMBDA {
+                    const auto gate = gate_of(z);
+                    const auto slope = u * gate.open;
+                    store_register<full, false>(by_x + k, slope, count - k);
+                    store_register<full, false>(by_z + k, slope * x * gate.shut, count - k);
+                }
+            );
+        });
+    } else {
+        for (std::size_t k = 0; k < count; ++k) {
+            blocks.at(k, [&](T x, T z, T u) {
+                const auto gate = gate_of(z);
+                const T slope = u * gate.open;
+                by_z[k] = slope * x * gate.shut;
+                by_x[k] = slope;
+            });
+        }
+    }
+}
+
+/// Writes the slopes of all elements. All operands and results have x's shape.
 template <class T, class X, class Z, class U, class ToX, class ToZ>
 void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z) {
     const auto& shape = x.shape();
     const std::size_t n = columns_of(shape);
-    const auto xs = make_operand<T>(x, shape);
-    const auto zs = make_operand<T>(z, shape);
-    const auto us = make_operand<T>(upstream, shape);
+    const zip_rows operands(
+        make_operand<T>(x, shape), make_operand<T>(z, shape), make_operand<T>(upstream, shape)
+    );
     row_writer<T, ToX> by_x(to_x);
     row_writer<T, ToZ> by_z(to_z);
     for (std::size_t r = 0; n != 0 && r < rows_of(shape); ++r) {
-        auto rows = std::tuple(xs.row(r), zs.row(r), us.row(r));
+        auto row = operands.row(r);
         by_x.seek(r);
         by_z.seek(r);
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            const std::size_t count = std::min(word_columns, n - c);
-            prepare_all(rows, c, c + count);
-            const word_t bits = first_bits(count);
-            const auto a = std::get<0>(rows).read(c, count, bits);
-            const auto b = std::get<1>(rows).read(c, count, bits);
-            const auto u = std::get<2>(rows).read(c, count, bits);
-            T* slopes_x = by_x.block(c);
-            T* slopes_z = by_z.block(c);
-            if constexpr (has_lanes<T>) {
-                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto gate = gate_of(load_register<full>(b, k, count - k));
-                    const auto slope = load_register<full>(u, k, count - k) * gate.open;
-                    const auto other = slope * load_register<full>(a, k, count - k) * gate.shut;
-                    store_register<full, false>(slopes_x + k, slope, count - k);
-                    store_register<full, false>(slopes_z + k, other, count - k);
-                });
-            } else {
-                for (std::size_t k = 0; k < count; ++k) {
-                    const auto gate = gate_of(b.at(k));
-                    const T slope = u.at(k) * gate.open;
-                    slopes_z[k] = slope * a.at(k) * gate.shut;
-                    slopes_x[k] = slope;
-                }
-            }
+        for_each_block(0, n, [&](std::size_t c, auto count) {
+            const auto blocks = row.block(c, count, first_bits(count));
+            write_slopes(blocks, count, by_x.block(c), by_z.block(c));
             by_x.commit(c, count);
             by_z.commit(c, count);
-        }
+        });
     }
 }
 

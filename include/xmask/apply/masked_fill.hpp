@@ -7,6 +7,7 @@
 
 #include "../core/mask.hpp"
 #include "choice.hpp"
+#include "replace.hpp"
 
 /// @file
 /// masked_fill and masked_fill_inplace: what is dropped becomes a value.

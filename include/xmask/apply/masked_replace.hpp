@@ -7,6 +7,7 @@
 
 #include "../core/mask.hpp"
 #include "choice.hpp"
+#include "replace.hpp"
 
 /// @file
 /// masked_replace and masked_replace_inplace: what is dropped becomes another tensor's.

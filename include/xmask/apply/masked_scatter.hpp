@@ -13,7 +13,7 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/shape.hpp"
-#include "../core/writer.hpp"
+#include "../core/target.hpp"
 #include "../masks/bitmask.hpp"
 #include "masked_select.hpp"
 
@@ -28,7 +28,7 @@ template <class T, class E, class To, class F>
 void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
         const memory_rows<T> rows(e, e.shape());
-        if (rows.form() == flat_form::direct && overlap_of(e, target<To>(to)) == overlap::none) {
+        if (rows.flat(columns_of(e.shape())) && overlap_of(e, target<To>(to)) == overlap::none) {
             f(e.data() + e.data_offset());
             return;
         }
@@ -53,24 +53,6 @@ const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from) {
     return from;
 }
 
-/// Gives what a row's cursor keeps the elements of `from`, in order; returns the place behind them.
-template <class T, class C>
-const T* scatter_row(T* row, std::size_t n, const C& cursor, const T* from) {
-    walk_stretches(
-        cursor, n,
-        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-            from = scatter_word(row + c, std::min(word_columns, n - c), bits, from);
-            return false;
-        },
-        [&](column_range all) {
-            std::copy_n(from, all.size(), row + all.begin);
-            from += all.size();
-            return false;
-        }
-    );
-    return from;
-}
-
 template <class E, class MaskRows, class T>
 void scatter_rows(E& x, const MaskRows& masks, const T* from) {
     const std::size_t n = columns_of(x.shape());
@@ -78,16 +60,15 @@ void scatter_rows(E& x, const MaskRows& masks, const T* from) {
     row_writer<T, E> writer(x);
     for (std::size_t r = 0; r < row_count; ++r) {
         writer.seek(r);
-        const auto cursor = masks.row(r);
-        if (writer.in_place()) {
-            from = scatter_row(writer.block(0), n, cursor, from);
-            continue;
-        }
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            for (word_t bits = cursor.word(c) & first_bits(n - c); bits != 0; bits &= bits - 1) {
-                writer.write(c + lowest_bit(bits), 1, *from++);
+        for_each_kept_block(masks.row(r), 0, n, [&](std::size_t c, auto count, word_t bits) {
+            if (writer.in_place()) {
+                from = scatter_word(writer.block(0) + c, count, bits, from);
+                return;
             }
-        }
+            for (; bits != 0; bits &= bits - 1) {
+                writer.write(c + lowest_bit(bits), *from++);
+            }
+        });
     }
 }
 

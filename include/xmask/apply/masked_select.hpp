@@ -8,13 +8,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "../core/block.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
+#include "../core/rows.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
-#include "../core/write.hpp"
+#include "../core/target.hpp"
 #include "../masks/ask.hpp"
 
 /// @file
@@ -22,21 +22,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// How many elements of `shape` a mask keeps that broadcasts into it.
-template <class S, class MaskRows>
-std::size_t count_rows(const S& shape, const MaskRows& masks) {
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-    if (row_count != 0 && worth_flat(masks.form(), n)) {
-        return count_row(masks.flat(), row_count * n);
-    }
-    std::size_t count = 0;
-    for (std::size_t r = 0; r < row_count; ++r) {
-        count += count_row(masks.row(r), n);
-    }
-    return count;
-}
-
 /// Writes the elements of a block whose bits are set to `to`, and nothing past `end`; gives the
 /// place behind them.
 template <class T, class Block, class Count>
@@ -66,57 +51,28 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
     return to;
 }
 
-/// One row of an operand and of a mask.
-template <class Row, class Cursor>
-class kept_row {
-public:
-    kept_row(Row operand, Cursor cursor)
-        : m_operand(std::move(operand)), m_cursor(std::move(cursor)) {}
-
-    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_operand.prepare(c, end);
-    }
-
-    XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits) {
-        return m_operand.read(c, count, bits);
-    }
-
-private:
-    Row m_operand;
-    Cursor m_cursor;
-};
-
 template <class T, class X, class M>
 auto select_kept(const char* function, const X& x, const M& m) {
     const auto& shape = x.shape();
     require_broadcast(function, "a mask", m.shape(), shape);
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
     const mask_rows<M> masks(m, shape);
     const auto operand = make_operand<T>(x, shape);
     auto result = xt::xtensor<T, 1>::from_shape({count_rows(shape, masks)});
     T* to = result.data();
     T* const end = to + result.size();
-    const auto select = [&](auto row) {
-        const column_range kept = row.cursor().extent();
-        walk_blocks(
-            row, kept.begin, kept.end,
-            [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                if (bits != 0) {
-                    to = compress_block(to, end, row.read(c, count, bits), count, bits);
+    const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));
+    plan.for_each_row(
+        masks, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last) {
+            auto row = operand.row(r);
+            for_each_kept_block(
+                cursor, first, last,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    to = compress_block(to, end, row.block(c, count, bits), count, bits);
                 }
-            }
-        );
-    };
-    if (row_count != 0 && worth_flat(std::min(masks.form(), operand.form()), n)) {
-        select(kept_row(operand.flat_row(), masks.flat()));
-        return result;
-    }
-    for (std::size_t r = 0; r < row_count; ++r) {
-        select(kept_row(operand.row(r), masks.row(r)));
-    }
+            );
+        }
+    );
     return result;
 }
 } // namespace detail

@@ -8,106 +8,26 @@
 
 #include "../core/applied.hpp"
 #include "../core/mask.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "choice.hpp"
+#include "replace.hpp"
 
 /// @file
 /// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// 64 products inside a larger expression.
-template <class T, class Block, class WeightBlock>
-class product_block {
-public:
-    using value_type = T;
-    static constexpr bool in_registers = has_lanes<T>;
-
-    product_block(const Block& operand, const WeightBlock& weights)
-        : m_operand(operand), m_weights(weights) {}
-
-    XMASK_INLINE T at(std::size_t k) const { return m_operand.at(k) * m_weights.at(k); }
-
-    XMASK_INLINE lanes<T> load(std::size_t k) const
-        requires in_registers
-    {
-        return m_operand.load(k) * m_weights.load(k);
+/// The product of two numbers, or of two registers.
+struct product {
+    template <class A, class B>
+    XMASK_INLINE auto operator()(const A& x, const B& weight) const {
+        return x * weight;
     }
 
-    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const
-        requires in_registers
-    {
-        return m_operand.load_first(k, count) * m_weights.load_first(k, count);
+    template <class V>
+    XMASK_INLINE V simd_apply(const V& x, const V& weight) const {
+        return x * weight;
     }
-
-private:
-    Block m_operand;
-    WeightBlock m_weights;
-};
-
-/// One row of a product with real weights; nothing is skipped.
-template <class T, class Row, class WeightRow>
-class product_row {
-public:
-    product_row(Row operand, WeightRow weights, std::size_t n)
-        : m_operand(std::move(operand)), m_weights(std::move(weights)), m_columns(n) {}
-
-    [[nodiscard]] range_cursor cursor() const noexcept { return range_cursor({0, m_columns}); }
-
-    [[nodiscard]] T outside() const noexcept { return T(); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_weights.prepare(c, m_operand.prepare(c, end));
-    }
-
-    XMASK_INLINE product_block<T, block_t<Row>, block_t<WeightRow>> read(
-        std::size_t c, std::size_t count, word_t bits
-    ) {
-        return {m_operand.read(c, count, bits), m_weights.read(c, count, bits)};
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        store_block<Streaming>(to, read(c, count, bits), count);
-    }
-
-private:
-    Row m_operand;
-    WeightRow m_weights;
-    std::size_t m_columns;
-};
-
-template <class T, class Rows, class WeightRows>
-class product_rows {
-public:
-    product_rows(Rows operand, WeightRows weights, std::size_t row_count, std::size_t n)
-        : m_operand(std::move(operand))
-        , m_weights(std::move(weights))
-        , m_row_count(row_count)
-        , m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return product_row<T, row_t<Rows>, row_t<WeightRows>>(
-            m_operand.row(r), m_weights.row(r), m_columns
-        );
-    }
-
-    [[nodiscard]] flat_form form() const noexcept {
-        return std::min(m_operand.form(), m_weights.form());
-    }
-
-    XMASK_INLINE auto flat_row() const {
-        return product_row<T, flat_row_t<Rows>, flat_row_t<WeightRows>>(
-            m_operand.flat_row(), m_weights.flat_row(), m_row_count * m_columns
-        );
-    }
-
-private:
-    Rows m_operand;
-    WeightRows m_weights;
-    std::size_t m_row_count;
-    std::size_t m_columns;
 };
 
 /// A product with real weights as an expression.
@@ -144,9 +64,14 @@ public:
     auto rows(const S& shape) const {
         auto operand = make_operand<value_type>(m_operand, shape);
         auto weights = make_operand<value_type>(m_weights, shape);
-        return product_rows<value_type, decltype(operand), decltype(weights)>(
-            std::move(operand), std::move(weights), rows_of(shape), columns_of(shape)
+        return function_rows<product, decltype(operand), decltype(weights)>(
+            product(), std::move(operand), std::move(weights)
         );
+    }
+
+    template <class E>
+    void write(E& to) const {
+        write_copy<value_type>(to, rows(to.shape()));
     }
 
 private:

@@ -8,13 +8,11 @@
 #include <type_traits>
 #include <utility>
 
-#include "block.hpp"
 #include "lazy.hpp"
 #include "mask.hpp"
 #include "overlap.hpp"
 #include "row.hpp"
-#include "simd.hpp"
-#include "write.hpp"
+#include "target.hpp"
 #include "xtensor.hpp"
 
 /// @file
@@ -164,7 +162,8 @@ private:
 /// expression; alone on the right of an assignment it is one pass by words, inside a larger
 /// expression xtensor walks it.
 ///
-/// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape), and name(). One
+/// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape) for a larger
+/// expression to read, write(result), and name(). One
 /// that chooses between two operands also has other(), and combine(get, gate value, get other).
 template <class Op>
 class applied;
@@ -251,7 +250,7 @@ public:
     /// The same into what has this shape, and is read in place, if at all.
     template <class E>
     void write_to(E& result) const {
-        detail::write_rows<value_type>(m_op.rows(result.shape()), result);
+        m_op.write(result);
     }
 
 private:

@@ -7,16 +7,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "attributes.hpp"
-#include "block.hpp"
 #include "lazy.hpp"
 #include "overlap.hpp"
-#include "range_cursor.hpp"
-#include "row.hpp"
 #include "shape.hpp"
-#include "simd.hpp"
-#include "write.hpp"
-#include "writer.hpp"
+#include "target.hpp"
 #include "xtensor.hpp"
 
 /// @file
@@ -33,70 +27,11 @@ template <class F, class... CT>
 struct holds_mask<xt::xfunction<F, CT...>>
     : std::bool_constant<(holds_mask<std::decay_t<CT>>::value || ...)> {};
 
-/// One row of an expression, written as it is.
-template <class T, class Row>
-class copied_row {
-public:
-    copied_row(Row row, std::size_t n) : m_row(std::move(row)), m_columns(n) {}
-
-    [[nodiscard]] range_cursor cursor() const noexcept { return range_cursor({0, m_columns}); }
-
-    [[nodiscard]] T outside() const noexcept { return T(); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_row.prepare(c, end);
-    }
-
-    XMASK_INLINE auto read(std::size_t c, std::size_t count, word_t bits) {
-        return m_row.read(c, count, bits);
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        store_block<Streaming>(to, read(c, count, bits), count);
-    }
-
-private:
-    Row m_row;
-    std::size_t m_columns;
-};
-
-template <class T, class Row>
-inline constexpr bool reads_freely<copied_row<T, Row>> = reads_freely<Row>;
-
-template <class T, class Rows>
-class copied_rows {
-public:
-    copied_rows(Rows rows, std::size_t row_count, std::size_t n)
-        : m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return copied_row<T, row_t<Rows>>(m_rows.row(r), m_columns);
-    }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return copied_row<T, flat_row_t<Rows>>(m_rows.flat_row(), m_row_count * m_columns);
-    }
-
-private:
-    Rows m_rows;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
 /// Writes an expression apart from `to`, or in place, broadcast to the shape of `to`.
 template <class To, class E>
 void copy_rows(To& to, const E& from) {
     using element = std::remove_cv_t<value_type_t<E>>;
-    auto rows = make_operand<element>(from, to.shape());
-    write_rows<element>(
-        copied_rows<element, decltype(rows)>(
-            std::move(rows), rows_of(to.shape()), columns_of(to.shape())
-        ),
-        to
-    );
+    write_copy<element>(to, make_operand<element>(from, to.shape()));
 }
 
 /// Assigns an expression by way of a copy, and gives true, where reading these sources of it while

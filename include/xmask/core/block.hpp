@@ -3,22 +3,44 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <concepts>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "attributes.hpp"
-#include "cursor.hpp"
 #include "simd.hpp"
 #include "word.hpp"
 
 /// @file
-/// The walk over one block of at most 64 columns, register by register.
+/// Blocks: at most 64 elements of an operand at the same columns.
+///
+/// A block has a value_type, single elements `at(k)`, and, where `in_registers` is true, registers
+/// `load(k)` of all lanes and `load_first(k, count)` of the first few. It is small enough to stay
+/// in registers itself.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A count of 64 columns, known at compile time: such a block becomes a straight line of
-/// instructions.
+/// The size of a block of 64 columns, known at compile time: its loops become straight lines.
 using whole_word = std::integral_constant<std::size_t, word_columns>;
+
+/// f of what a tuple holds. It takes one call where std::apply takes four, which count in builds
+/// without optimization and in the time to compile.
+template <class F, class Tuple>
+XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
+    constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
+    if constexpr (size == 1) {
+        return f(std::get<0>(tuple));
+    } else if constexpr (size == 2) {
+        return f(std::get<0>(tuple), std::get<1>(tuple));
+    } else {
+        return [&]<std::size_t... I>(std::index_sequence<I...>)
+                   XMASK_INLINE_LAMBDA -> decltype(auto) {
+                       return f(std::get<I>(tuple)...);
+                   }(std::make_index_sequence<size>());
+    }
+}
 
 /// Calls f(offset, full) for each register of a block of `count` columns; the last one may be
 /// partial.
@@ -40,7 +62,7 @@ XMASK_INLINE void for_each_register(Count count, F&& f) {
     }
 }
 
-/// A register of a block from column k on; a partial one holds `count` elements.
+/// A register of a block from element k on; a partial one holds `count` elements.
 template <bool Full, class Block>
 XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t count) {
     if constexpr (Full) {
@@ -50,46 +72,157 @@ XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t c
     }
 }
 
-/// Calls f(c, count) for each block of the columns [c, stop) of a row of operands, prepared; count
-/// is whole_word for all but the last.
-template <class Row, class F>
-XMASK_INLINE void for_each_block(Row& row, std::size_t c, std::size_t stop, F&& f) {
-    while (c < stop) {
-        const std::size_t end = row.prepare(c, stop);
-        for (; c + word_columns <= end; c += word_columns) {
-            f(c, whole_word());
-        }
-        if (c < end) {
-            f(c, end - c);
-            c = end;
-        }
-    }
-}
+/// Elements that lie side by side in memory.
+template <class T>
+class memory_block {
+public:
+    using value_type = T;
+    static constexpr bool in_registers = has_lanes<T>;
 
-/// Calls f(c, count, bits) for each block of a row's columns [c, stop); the row has cursor() and
-/// prepare().
-template <class Row, class F>
-XMASK_INLINE void walk_blocks(Row& row, std::size_t c, std::size_t stop, F&& f) {
-    const auto& cursor = row.cursor();
-    const column_range solid = detail::solid(cursor);
-    while (c < stop) {
-        const std::size_t end = row.prepare(c, stop);
-        const std::size_t solid_end = std::min(solid.end, end);
-        while (c + word_columns <= end) {
-            if (c >= solid.begin) {
-                for (; c + word_columns <= solid_end; c += word_columns) {
-                    f(c, whole_word(), ~word_t(0));
-                }
-            }
-            if (c + word_columns <= end) {
-                f(c, whole_word(), cursor.word(c));
-                c += word_columns;
-            }
-        }
-        if (c < end) {
-            f(c, end - c, cursor.word(c) & first_bits(end - c));
-            c = end;
-        }
+    explicit memory_block(const T* first) noexcept : m_first(first) {}
+
+    [[nodiscard]] XMASK_INLINE const T* data() const noexcept { return m_first; }
+
+    XMASK_INLINE T at(std::size_t k) const noexcept { return m_first[k]; }
+
+    XMASK_INLINE lanes<T> load(std::size_t k) const noexcept
+        requires in_registers
+    {
+        return load_lanes(m_first + k);
     }
-}
+
+    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t count) const noexcept
+        requires in_registers
+    {
+        return load_first_lanes(m_first + k, count);
+    }
+
+private:
+    const T* m_first;
+};
+
+/// Floats that lie side by side in memory, read as doubles.
+class widened_block {
+public:
+    using value_type = double;
+    static constexpr bool in_registers = has_lanes<double>;
+
+    explicit widened_block(const float* first) noexcept : m_first(first) {}
+
+    XMASK_INLINE double at(std::size_t k) const noexcept { return static_cast<double>(m_first[k]); }
+
+    XMASK_INLINE lanes<double> load(std::size_t k) const noexcept {
+        return load_widened(m_first + k);
+    }
+
+    XMASK_INLINE lanes<double> load_first(std::size_t k, std::size_t count) const noexcept {
+        std::array<float, lane_count<double>> buffer{};
+        std::copy_n(m_first + k, count, buffer.begin());
+        return load_widened(buffer.data());
+    }
+
+private:
+    const float* m_first;
+};
+
+/// One value for every element.
+template <class T>
+class scalar_block {
+public:
+    using value_type = T;
+    static constexpr bool in_registers = has_lanes<T>;
+
+    explicit scalar_block(const T& value) noexcept : m_value(value) {}
+
+    XMASK_INLINE T at(std::size_t /*k*/) const noexcept { return m_value; }
+
+    XMASK_INLINE lanes<T> load(std::size_t /*k*/) const noexcept
+        requires in_registers
+    {
+        return lanes<T>(static_cast<lane_t<T>>(m_value));
+    }
+
+    XMASK_INLINE lanes<T> load_first(std::size_t k, std::size_t /*count*/) const noexcept
+        requires in_registers
+    {
+        return load(k);
+    }
+
+private:
+    T m_value;
+};
+
+/// The blocks of several operands at the same columns. It hands the elements, or the registers, of
+/// all of them to a function.
+template <class... Block>
+class zip_block {
+public:
+    explicit zip_block(Block... blocks) : m_blocks(blocks...) {}
+
+    /// f of the elements at k.
+    template <class F>
+    XMASK_INLINE auto at(std::size_t k, F&& f) const {
+        return call_with(
+            [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks
+        );
+    }
+
+    /// f of the registers from k on; partial ones hold `count` elements.
+    template <bool Full, class F>
+    XMASK_INLINE auto load(std::size_t k, std::size_t count, F&& f) const {
+        return call_with(
+            [&](const auto&... block)
+                XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
+            m_blocks
+        );
+    }
+
+private:
+    std::tuple<Block...> m_blocks;
+};
+
+/// Whether a functor of xtensor works on registers of T and gives one back.
+template <class F, class T, class... Args>
+concept register_function =
+    has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
+        requires(std::same_as<Args, T> && ...);
+        { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
+    };
+
+/// A lazy function of other blocks. Where all of them have one real type and the function takes
+/// registers, it is computed in registers; otherwise element by element.
+template <class F, class... Block>
+class function_block {
+public:
+    using value_type =
+        std::decay_t<decltype(std::declval<const F&>()(std::declval<typename Block::value_type>()...
+        ))>;
+    static constexpr bool in_registers =
+        (Block::in_registers && ...) &&
+        register_function<F, value_type, typename Block::value_type...>;
+
+    explicit function_block(const F& f, Block... blocks) : m_function(f), m_blocks(blocks...) {}
+
+    XMASK_INLINE value_type at(std::size_t k) const { return m_blocks.at(k, m_function); }
+
+    XMASK_INLINE auto load(std::size_t k) const
+        requires in_registers
+    {
+        return m_blocks.template load<true>(k, 0, in_lanes());
+    }
+
+    XMASK_INLINE auto load_first(std::size_t k, std::size_t count) const
+        requires in_registers
+    {
+        return m_blocks.template load<false>(k, count, in_lanes());
+    }
+
+private:
+    XMASK_INLINE auto in_lanes() const {
+        return [this](const auto&... x) XMASK_INLINE_LAMBDA { return m_function.simd_apply(x...); };
+    }
+
+    F m_function;
+    zip_block<Block...> m_blocks;
+};
 } // namespace xmask::inline XMASK_ABI::detail

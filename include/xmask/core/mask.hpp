@@ -17,8 +17,8 @@
 #include "overlap.hpp"
 #include "row.hpp"
 #include "shape.hpp"
+#include "target.hpp"
 #include "word.hpp"
-#include "write.hpp"
 #include "xtensor.hpp"
 
 /// @file
@@ -161,28 +161,23 @@ consteval bool require_target() {
     return can_be_written;
 }
 
-/// A row of a mask unpacked to elements of 0 and 1.
-template <class T, row_cursor C>
-class unpacked_row {
+/// Writes a mask as elements of 0 and 1.
+template <class T, class Columns>
+class unpack_delegate {
 public:
-    explicit unpacked_row(C cursor) : m_cursor(std::move(cursor)) {}
+    explicit unpack_delegate(Columns to) : m_to(to) {}
 
-    [[nodiscard]] const C& cursor() const noexcept { return m_cursor; }
-
-    [[nodiscard]] T outside() const noexcept { return T(); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept {
-        return end;
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t /*c*/, Count count, word_t bits) {
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) const {
+        m_to.prefetch(c, count);
+        T* const to = m_to.at(c);
         if constexpr (has_lanes<T>) {
+            constexpr bool streams = Columns::streams && std::is_same_v<Count, whole_word>;
             const auto zero = lanes<T>(lane_t<T>(0));
             const auto one = lanes<T>(lane_t<T>(1));
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                 const auto y = select_by_bits<T>(bits, k, one, zero);
-                store_register<full, Streaming>(to + k, y, count - k);
+                store_register<full, streams>(to + k, y, count - k);
             });
         } else {
             for (std::size_t k = 0; k < count; ++k) {
@@ -191,44 +186,28 @@ public:
         }
     }
 
-private:
-    C m_cursor;
-};
+    void kept(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(1)); }
 
-template <class T, class M>
-class unpacked_rows {
-public:
-    explicit unpacked_rows(const M& m) : m_rows(m, m.shape()) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return unpacked_row<T, typename mask_rows<M>::cursor>(m_rows.row(r));
-    }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return unpacked_row<T, decltype(m_rows.flat())>(m_rows.flat());
-    }
+    void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(0)); }
 
 private:
-    mask_rows<M> m_rows;
+    Columns m_to;
 };
 
-/// A row of a mask as an operand of a larger expression: 64 elements of bool at a time.
+/// A row of a mask as an operand of a larger expression: elements of bool.
 template <class Cursor>
 class mask_operand_row {
 public:
-    explicit mask_operand_row(Cursor cursor) : m_row(std::move(cursor)) {}
+    explicit mask_operand_row(Cursor cursor) : m_cursor(std::move(cursor)) {}
 
-    std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept { return end; }
-
-    memory_block<bool> read(std::size_t c, std::size_t count, word_t /*bits*/) {
-        m_row.template block<false>(m_buffer.values, c, count, m_row.cursor().word(c));
+    memory_block<bool> block(std::size_t c, std::size_t count, word_t /*bits*/) {
+        const unpack_delegate<bool, written_columns<bool, false>> unpack({m_buffer.values, c});
+        unpack.block(c, count, m_cursor.word(c));
         return memory_block<bool>(m_buffer.values);
     }
 
 private:
-    unpacked_row<bool, Cursor> m_row;
+    Cursor m_cursor;
     block_buffer<bool> m_buffer;
 };
 
@@ -236,20 +215,16 @@ template <class M>
 class mask_operand_rows {
 public:
     template <class S>
-    mask_operand_rows(const M& m, const S& shape) : m_rows(m, shape) {}
+    mask_operand_rows(const M& m, const S& shape) : m_masks(m, shape) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
-        return mask_operand_row<typename mask_rows<M>::cursor>(m_rows.row(r));
+        return mask_operand_row<typename mask_rows<M>::cursor>(m_masks.row(r));
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return mask_operand_row<decltype(m_rows.flat())>(m_rows.flat());
-    }
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
 
 private:
-    mask_rows<M> m_rows;
+    mask_rows<M> m_masks;
 };
 
 template <mask_rule Rule>
@@ -329,7 +304,7 @@ public:
         }
     }
 
-    /// The cursor of one row: word(c) and extent().
+    /// The cursor of one row: word(c) and at(c).
     XMASK_INLINE auto row(std::size_t r) const {
         if constexpr (requires { m_rule.rows(); }) {
             return detail::held_row<Rule>(m_rule, r);
@@ -356,12 +331,12 @@ public:
                 r = r * extent + i;
             }
         }
-        return detail::kept(row(r), c);
+        return detail::keeps(row(r), c);
     }
 
     bool data_element(size_type i) const {
         const std::size_t n = detail::columns_of(shape());
-        return detail::kept(row(i / n), i % n);
+        return detail::keeps(row(i / n), i % n);
     }
 
     template <class S>
@@ -392,7 +367,16 @@ public:
     template <class E>
     void write_to(E& result) const {
         using element = std::remove_cv_t<value_type_t<E>>;
-        detail::write_rows<element>(detail::unpacked_rows<element, mask>(*this), result);
+        detail::write_rows<element>(
+            result,
+            detail::masked_operands{
+                detail::mask_rows<mask>(*this, shape()), detail::scalar_rows<bool>(true),
+                detail::columns_of(shape())
+            },
+            [](const auto& /*rows*/, std::size_t /*r*/, auto columns) {
+                return detail::unpack_delegate<element, decltype(columns)>(columns);
+            }
+        );
     }
 
 private:

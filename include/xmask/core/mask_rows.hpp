@@ -9,7 +9,7 @@
 
 #include "attributes.hpp"
 #include "cursor.hpp"
-#include "flat.hpp"
+#include "packed.hpp"
 #include "shape.hpp"
 #include "word.hpp"
 
@@ -27,8 +27,8 @@ decltype(auto) rule_rows(const Rule& rule) {
     }
 }
 
-/// A cursor together with the rows that it may look into, for a single row. It stays where it is
-/// made.
+/// A cursor together with the rows that it may point into. Not movable: the cursor points into
+/// m_rows.
 template <class Rule>
 class held_row {
     using rows = std::decay_t<decltype(std::declval<const Rule&>().rows())>;
@@ -42,25 +42,11 @@ public:
 
     [[nodiscard]] word_t word(std::size_t c) const { return m_cursor.word(c); }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return detail::kept(m_cursor, c); }
-
-    [[nodiscard]] column_range extent() const { return m_cursor.extent(); }
-
-    [[nodiscard]] column_range solid() const { return detail::solid(m_cursor); }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        return detail::stretch(m_cursor, c);
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const cursor& c) { c.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
+    [[nodiscard]] stretch at(std::size_t c) const { return stretch_at(m_cursor, c); }
 
     template <class T>
         requires lane_cursor<cursor, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
         return m_cursor.template lanes<T>(c);
     }
 
@@ -76,46 +62,28 @@ public:
     broadcast_cursor(C cursor, std::size_t n, bool one_column)
         : m_cursor(cursor), m_columns(n), m_one_column(one_column) {}
 
-    XMASK_INLINE word_t word(std::size_t c) const {
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
         if (m_one_column) [[unlikely]] {
-            return kept(c) ? first_bits(m_columns - c) : 0;
+            return keeps(m_cursor, 0) ? first_bits(m_columns - c) : 0;
         }
         return m_cursor.word(c);
     }
 
-    bool kept(std::size_t c) const { return detail::kept(m_cursor, m_one_column ? 0 : c); }
-
-    XMASK_INLINE column_range extent() const {
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
         if (m_one_column) [[unlikely]] {
-            return {0, kept(0) ? m_columns : 0};
+            return {no_end, keeps(m_cursor, 0) ? stretch_kind::kept : stretch_kind::dropped};
         }
-        return m_cursor.extent();
-    }
-
-    XMASK_INLINE column_range solid() const {
-        if (m_one_column) [[unlikely]] {
-            return extent();
-        }
-        return detail::solid(m_cursor);
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const C& cursor) { cursor.has_lanes(); }
-    {
-        return !m_one_column && m_cursor.has_lanes();
+        return stretch_at(m_cursor, c);
     }
 
     template <class T>
         requires lane_cursor<C, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return m_cursor.template lanes<T>(c);
-    }
-
-    XMASK_INLINE column_stretch stretch(std::size_t c) const {
+    [[nodiscard]] XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
         if (m_one_column) [[unlikely]] {
-            return {no_end, kept(0) ? column_stretch::kind::kept : column_stretch::kind::dropped};
+            const auto all = mask_from_bits<T>(word(c), 0);
+            return make_lane_word<T>([&](std::size_t /*i*/) { return all; });
         }
-        return detail::stretch(m_cursor, c);
+        return m_cursor.template lanes<T>(c);
     }
 
 private:
@@ -125,30 +93,83 @@ private:
 };
 
 /// Gives the cursor of each row of `shape`, into which the mask broadcasts.
+///
+/// The mask's own rows may offer more than row(r). `flat()` and `whole()`: whether their words go
+/// on from one row to the next, and the cursor of all of them as one row. `one_row()`: whether all
+/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`: whether the rows
+/// may be packed at all.
 template <class M>
 class mask_rows {
     using rows = decltype(rule_rows(std::declval<const M&>().rule()));
-
-    static constexpr bool answers_flat = requires(const std::decay_t<rows>& r) {
-        r.form();
-        r.flat();
-    };
+    using plain_rows = std::decay_t<rows>;
 
 public:
     using cursor =
-        broadcast_cursor<std::decay_t<decltype(std::declval<const std::decay_t<rows>&>().row(0))>>;
+        broadcast_cursor<std::decay_t<decltype(std::declval<const plain_rows&>().row(0))>>;
 
     template <class S>
     mask_rows(const M& mask, const S& shape)
         : m_rows(rule_rows(mask.rule()))
         , m_numbers(row_numbers(shape, mask.shape()))
-        , m_columns(columns_of(shape))
         , m_row_count(rows_of(shape))
+        , m_columns(columns_of(shape))
         , m_same(m_row_count == rows_of(mask.shape()) && m_columns == columns_of(mask.shape()))
         , m_one_column(columns_of(mask.shape()) == 1 && m_columns != 1) {}
 
-    XMASK_INLINE cursor row(std::size_t r) const {
+    [[nodiscard]] XMASK_INLINE cursor row(std::size_t r) const {
         return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
+    }
+
+    /// Whether whole() may stand for all rows.
+    [[nodiscard]] bool flat() const {
+        if constexpr (requires(const plain_rows& own) { own.flat(); }) {
+            return m_same && m_rows.flat();
+        } else {
+            return false;
+        }
+    }
+
+    /// The cursor of all rows, laid end to end.
+    [[nodiscard]] XMASK_INLINE cursor whole() const {
+        if constexpr (requires(const plain_rows& own) { own.whole(); }) {
+            return cursor(m_rows.whole(), m_row_count * m_columns, false);
+        } else {
+            return row(0);
+        }
+    }
+
+    /// Whether all rows are alike.
+    [[nodiscard]] bool one_row() const {
+        if constexpr (requires(const plain_rows& own) { own.one_row(); }) {
+            return !m_one_column && m_rows.one_row();
+        } else {
+            return false;
+        }
+    }
+
+    /// Whether rows are worth packing: short ones, and longer ones that are all alike, unless
+    /// stretches that are dropped are worth more.
+    [[nodiscard]] bool packs() const {
+        if constexpr (requires(const plain_rows& own) { own.packs(); }) {
+            if (!m_rows.packs()) {
+                return false;
+            }
+        }
+        if (m_columns < packed_columns) {
+            return true;
+        }
+        if (m_columns > packed_at_once / 4 || !one_row()) {
+            return false;
+        }
+        const cursor all = row(0);
+        std::size_t dropped = 0;
+        for (std::size_t c = 0; c < m_columns;) {
+            const stretch ahead = all.at(c);
+            const std::size_t end = std::min(ahead.end, m_columns);
+            dropped += ahead.kind == stretch_kind::dropped ? end - c : 0;
+            c = end;
+        }
+        return dropped < m_columns / 2;
     }
 
     /// The first word of each of `count` rows from r on, or so much of it as W holds.
@@ -158,7 +179,7 @@ public:
             std::fill_n(to, count, static_cast<W>(row(r).word(0)));
             return;
         }
-        if constexpr (requires(const std::decay_t<rows>& own) { own.first_words(r, count, to); }) {
+        if constexpr (requires(const plain_rows& own) { own.first_words(r, count, to); }) {
             if (m_numbers.uniform(1) && !m_one_column) {
                 m_rows.first_words(r, count, to);
                 return;
@@ -167,47 +188,11 @@ public:
         ask_first_words(*this, r, count, to);
     }
 
-    /// Whether all rows are the same one, of which a few fit into what packs them: then they are
-    /// packed once.
-    [[nodiscard]] bool one_row() const noexcept {
-        if constexpr (requires(const std::decay_t<rows>& own) { own.one_row(); }) {
-            return m_columns <= packed_cursor<mask_rows>::capacity * word_columns / 2 &&
-                   !m_one_column && m_rows.one_row();
-        } else {
-            return false;
-        }
-    }
-
-    [[nodiscard]] flat_form form() const noexcept {
-        // An extent that leaves out much is worth more than words that are found fast.
-        const bool packed_once = one_row() && row(0).extent().size() > m_columns / 2;
-        return packed_once ? flat_form::direct : std::max(own_form(), flat_form::packed);
-    }
-
-    /// The cursor of all rows as one.
-    XMASK_INLINE auto flat() const {
-        const packed_cursor<mask_rows> packed(*this, m_row_count, m_columns);
-        if constexpr (answers_flat) {
-            return flat_cursor(m_rows.flat(), own_form() != flat_form::none, packed);
-        } else {
-            return packed;
-        }
-    }
-
 private:
-    /// What the mask's own rows can do.
-    [[nodiscard]] flat_form own_form() const noexcept {
-        if constexpr (answers_flat) {
-            return m_same ? m_rows.form() : flat_form::none;
-        } else {
-            return flat_form::none;
-        }
-    }
-
     rows m_rows;
     row_offsets m_numbers;
-    std::size_t m_columns;
     std::size_t m_row_count;
+    std::size_t m_columns;
     bool m_same;
     bool m_one_column;
 };

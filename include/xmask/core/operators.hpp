@@ -68,97 +68,59 @@ element_index broadcast_index(const element_index& index, const S& from) {
     return there;
 }
 
-/// What a combination of two rows keeps, as bits (of a word, or of a register) and as a range.
+/// How the bits of two masks combine, and which of their stretches decides alone.
 struct both {
     static constexpr const char* name = "operator&&";
     static constexpr bool any_term_decides = true;
+    static constexpr auto deciding = stretch_kind::dropped;
 
     template <class Bits>
     XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
         return a & b;
     }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a && b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return intersection(a, b);
-    }
-
-    static constexpr column_range solid(column_range a, column_range b) noexcept {
-        return intersection(a, b);
-    }
-
-    /// What of one decides alone.
-    static constexpr auto deciding = column_stretch::kind::dropped;
 };
 
 struct either {
     static constexpr const char* name = "operator||";
     static constexpr bool any_term_decides = true;
+    static constexpr auto deciding = stretch_kind::kept;
 
     template <class Bits>
     XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
         return a | b;
     }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a || b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return hull(a, b);
-    }
-
-    static constexpr column_range solid(column_range a, column_range b) noexcept {
-        return a.size() < b.size() ? b : a;
-    }
-
-    static constexpr auto deciding = column_stretch::kind::kept;
 };
 
 struct one_of {
     static constexpr const char* name = "operator^";
     static constexpr bool any_term_decides = false;
+    // Neither decides without the other.
+    static constexpr auto deciding = stretch_kind::unknown;
 
     template <class Bits>
     XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
         return a ^ b;
     }
-
-    static constexpr bool kept(bool a, bool b) noexcept { return a != b; }
-
-    static constexpr column_range extent(column_range a, column_range b) noexcept {
-        return hull(a, b);
-    }
-
-    static constexpr column_range solid(column_range /*a*/, column_range /*b*/) noexcept {
-        return {};
-    }
-
-    // Neither decides without the other.
-    static constexpr auto deciding = column_stretch::kind::unknown;
 };
 
-/// What is known of two rows' combination where something is known of both.
+/// What the stretches of two rows say of their combination.
 template <class How>
-constexpr column_stretch combined(column_stretch a, column_stretch b) noexcept {
-    using kind = column_stretch::kind;
-    const std::size_t end = std::min(a.end, b.end);
-    if constexpr (How::deciding != kind::unknown) {
-        if (a.what == How::deciding || b.what == How::deciding) {
-            const bool both = a.what == b.what;
-            return {
-                both                      ? std::max(a.end, b.end)
-                : a.what == How::deciding ? a.end
-                                          : b.end,
-                How::deciding
-            };
+XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
+    if constexpr (How::deciding != stretch_kind::unknown) {
+        if (a.kind == How::deciding && b.kind == How::deciding) {
+            return {std::max(a.end, b.end), How::deciding};
+        }
+        if (a.kind == How::deciding || b.kind == How::deciding) {
+            return a.kind == How::deciding ? a : b;
         }
     }
-    if (a.what == kind::unknown || b.what == kind::unknown) {
-        return {end, kind::unknown};
+    const std::size_t end = std::min(a.end, b.end);
+    if (a.kind == stretch_kind::unknown || b.kind == stretch_kind::unknown) {
+        return {end, stretch_kind::unknown};
     }
-    return {
-        end, How::kept(a.what == kind::kept, b.what == kind::kept) ? kind::kept : kind::dropped
-    };
+    const word_t kept =
+        How::word(word_t(a.kind == stretch_kind::kept), word_t(b.kind == stretch_kind::kept));
+    return {end, kept != 0 ? stretch_kind::kept : stretch_kind::dropped};
 }
 
 template <class How, row_cursor A, row_cursor B>
@@ -170,30 +132,17 @@ public:
         return How::word(m_a.word(c), m_b.word(c));
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const {
-        return How::kept(detail::kept(m_a, c), detail::kept(m_b, c));
-    }
-
-    [[nodiscard]] column_range extent() const { return How::extent(m_a.extent(), m_b.extent()); }
-
-    [[nodiscard]] column_range solid() const {
-        return How::solid(detail::solid(m_a), detail::solid(m_b));
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const A& a, const B& b) { a.has_lanes(), b.has_lanes(); }
-    {
-        return m_a.has_lanes() && m_b.has_lanes();
-    }
-
     template <class T>
         requires(lane_cursor<A, T> && lane_cursor<B, T>)
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return How::word(m_a.template lanes<T>(c), m_b.template lanes<T>(c));
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
+        const auto a = m_a.template lanes<T>(c);
+        const auto b = m_b.template lanes<T>(c);
+        return make_lane_word<T>([&](std::size_t i)
+                                     XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
     }
 
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        return combined<How>(detail::stretch(m_a, c), detail::stretch(m_b, c));
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        return combined<How>(m_a.at(c), m_b.at(c));
     }
 
 private:
@@ -212,12 +161,28 @@ public:
         );
     }
 
-    [[nodiscard]] bool one_row() const noexcept { return m_a.one_row() && m_b.one_row(); }
+    [[nodiscard]] bool flat() const { return m_a.flat() && m_b.flat(); }
 
-    [[nodiscard]] flat_form form() const noexcept { return std::min(m_a.form(), m_b.form()); }
+    XMASK_INLINE auto whole() const {
+        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
+            m_a.whole(), m_b.whole()
+        );
+    }
 
-    XMASK_INLINE auto flat() const {
-        return pair_cursor<How, decltype(m_a.flat()), decltype(m_b.flat())>(m_a.flat(), m_b.flat());
+    [[nodiscard]] bool one_row() const { return m_a.one_row() && m_b.one_row(); }
+
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const {
+        constexpr std::size_t at_once = 64;
+        std::array<W, at_once> other;
+        for (std::size_t i = 0; i < count; i += at_once) {
+            const std::size_t some = std::min(at_once, count - i);
+            m_a.first_words(r + i, some, to + i);
+            m_b.first_words(r + i, some, other.data());
+            for (std::size_t k = 0; k < some; ++k) {
+                to[i + k] = static_cast<W>(How::word(to[i + k], other[k]));
+            }
+        }
     }
 
 private:
@@ -288,47 +253,19 @@ public:
         return ~m_cursor.word(c) & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return !detail::kept(m_cursor, c); }
-
-    /// What is left of the row by a range at one of its ends in which all are dropped.
-    [[nodiscard]] column_range extent() const {
-        const column_range dropped = detail::solid(m_cursor);
-        if (dropped.size() != 0 && dropped.begin == 0) {
-            return {std::min(dropped.end, m_columns), m_columns};
-        }
-        return {0, dropped.size() != 0 && dropped.end >= m_columns ? dropped.begin : m_columns};
-    }
-
-    /// The longer of the two ranges around all that may be dropped.
-    [[nodiscard]] column_range solid() const {
-        const column_range dropped = m_cursor.extent();
-        if (dropped.size() == 0) {
-            return {0, m_columns};
-        }
-        const std::size_t end = std::min(dropped.end, m_columns);
-        return dropped.begin > m_columns - end ? column_range{0, dropped.begin}
-                                               : column_range{end, m_columns};
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const C& cursor) { cursor.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
-
     template <class T>
         requires lane_cursor<C, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return !m_cursor.template lanes<T>(c);
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
+        const auto kept = m_cursor.template lanes<T>(c);
+        return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
     }
 
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        using kind = column_stretch::kind;
-        const auto [end, what] = detail::stretch(m_cursor, c);
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        const auto [end, kind] = m_cursor.at(c);
         return {
-            end, what == kind::unknown ? what
-                 : what == kind::kept  ? kind::dropped
-                                       : kind::kept
+            end, kind == stretch_kind::unknown ? kind
+                 : kind == stretch_kind::kept  ? stretch_kind::dropped
+                                               : stretch_kind::kept
         };
     }
 
@@ -347,12 +284,21 @@ public:
         return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
     }
 
-    [[nodiscard]] bool one_row() const noexcept { return m_rows.one_row(); }
+    [[nodiscard]] bool flat() const { return m_rows.flat(); }
 
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+    XMASK_INLINE auto whole() const {
+        return not_cursor<typename Rows::cursor>(m_rows.whole(), m_row_count * m_columns);
+    }
 
-    XMASK_INLINE auto flat() const {
-        return not_cursor<decltype(m_rows.flat())>(m_rows.flat(), m_row_count * m_columns);
+    [[nodiscard]] bool one_row() const { return m_rows.one_row(); }
+
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const {
+        m_rows.first_words(r, count, to);
+        const auto all = static_cast<W>(first_bits(m_columns));
+        for (std::size_t i = 0; i < count; ++i) {
+            to[i] = static_cast<W>(~to[i] & all);
+        }
     }
 
 private:

@@ -176,26 +176,4 @@ auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add) {
     }
     return sum;
 }
-
-/// Rows one by one, or all as one flat row.
-template <bool Flat>
-struct row_getter {
-    static constexpr bool flat = Flat;
-
-    template <class Rows>
-    auto operator()(const Rows& rows, [[maybe_unused]] std::size_t r) const {
-        if constexpr (Flat) {
-            return rows.flat_row();
-        } else {
-            return rows.row(r);
-        }
-    }
-};
-
-/// f(pieces, row_of), with the rows laid end to end or not.
-template <class F>
-auto with_rows(bool flat, std::size_t row_count, std::size_t n, F&& f) {
-    return flat ? f(pieces(1, row_count * n), row_getter<true>())
-                : f(pieces(row_count, n), row_getter<false>());
-}
 } // namespace xmask::inline XMASK_ABI::detail

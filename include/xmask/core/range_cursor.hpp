@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "abi.hpp"
+#include "cursor.hpp"
 #include "word.hpp"
 
 /// @file
@@ -16,17 +17,15 @@ class range_cursor {
 public:
     explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
 
-    [[nodiscard]] constexpr word_t word(std::size_t c) const noexcept {
+    [[nodiscard]] XMASK_INLINE constexpr word_t word(std::size_t c) const noexcept {
         return range_word(m_kept, c);
     }
 
-    [[nodiscard]] constexpr bool kept(std::size_t c) const noexcept {
-        return c >= m_kept.begin && c < m_kept.end;
+    [[nodiscard]] XMASK_INLINE constexpr stretch at(std::size_t c) const noexcept {
+        return stretch_of(m_kept, c);
     }
 
-    [[nodiscard]] constexpr column_range extent() const noexcept { return m_kept; }
-
-    [[nodiscard]] constexpr column_range solid() const noexcept { return m_kept; }
+    [[nodiscard]] constexpr column_range range() const noexcept { return m_kept; }
 
 private:
     column_range m_kept;

@@ -12,7 +12,7 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
-#include "../core/writer.hpp"
+#include "../core/target.hpp"
 #include "attention_options.hpp"
 #include "attention_walk.hpp"
 #include "matrix_stack.hpp"

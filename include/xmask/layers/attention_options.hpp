@@ -13,7 +13,7 @@
 #include "../core/mask.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
-#include "../core/write.hpp"
+#include "../core/target.hpp"
 #include "../core/xtensor.hpp"
 
 /// @file
@@ -38,14 +38,9 @@ public:
 
     void read(std::size_t r, std::size_t c, std::size_t count, T* to) const override {
         auto row = m_rows.row(r);
-        for (std::size_t end = c + count; c < end;) {
-            for (const std::size_t ready = row.prepare(c, end); c < ready;) {
-                const std::size_t width = std::min(word_columns, ready - c);
-                store_block<false>(to, row.read(c, width, first_bits(width)), width);
-                c += width;
-                to += width;
-            }
-        }
+        for_each_block(c, c + count, [&](std::size_t at, std::size_t width) {
+            store_block<false>(to + (at - c), row.block(at, width, first_bits(width)), width);
+        });
     }
 
 private:

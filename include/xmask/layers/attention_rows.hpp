@@ -13,8 +13,8 @@
 #include "../core/exp.hpp"
 #include "../core/row.hpp"
 #include "../core/simd.hpp"
+#include "../core/target.hpp"
 #include "../core/word.hpp"
-#include "../core/write.hpp"
 #include "../masks/tiles.hpp"
 
 /// @file
@@ -66,13 +66,9 @@ private:
 /// Calls f(c, count, bits) for each 64 columns of a row; count is whole_word for all but the last.
 template <class F>
 XMASK_INLINE void for_each_word(std::size_t columns, const word_t* bits, F&& f) {
-    std::size_t c = 0;
-    for (; c + word_columns <= columns; c += word_columns) {
-        f(c, whole_word(), bits[c / word_columns]);
-    }
-    if (c < columns) {
-        f(c, columns - c, bits[c / word_columns]);
-    }
+    for_each_block(0, columns, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+        f(c, count, bits[c / word_columns]);
+    });
 }
 
 /// Calls f(x..., c) for each register of some rows, and stores what it gives, of kept columns, to

@@ -20,7 +20,7 @@
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
 #include "../core/shape.hpp"
-#include "../core/writer.hpp"
+#include "../core/target.hpp"
 #include "../core/xtensor.hpp"
 #include "gemm.hpp"
 
@@ -200,13 +200,14 @@ private:
         if constexpr (mask_expression<M>) {
             const mask_rows<M> rows(m_mask, m_weights.shape());
             for (std::size_t j = 0; j < m_out; ++j) {
-                const auto cursor = rows.row(j);
-                for (std::size_t c = 0; c < m_in; c += word_columns) {
-                    for (word_t bits = cursor.word(c) & first_bits(m_in - c); bits != 0;
-                         bits &= bits - 1) {
-                        f(j, c + lowest_bit(bits));
+                for_each_kept_block(
+                    rows.row(j), 0, m_in,
+                    [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                        for (; bits != 0; bits &= bits - 1) {
+                            f(j, c + lowest_bit(bits));
+                        }
                     }
-                }
+                );
             }
         }
     }

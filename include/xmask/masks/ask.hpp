@@ -14,6 +14,7 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/rows.hpp"
 #include "../core/shape.hpp"
 
 /// @file
@@ -21,50 +22,80 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// How many columns a row keeps; words are asked for only where nothing else tells.
+/// Counts what a row keeps.
+class count_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t /*c*/, Count /*count*/, word_t bits) noexcept {
+        m_count += count_bits(bits);
+    }
+
+    void kept(std::size_t c, std::size_t end) noexcept { m_count += end - c; }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
+
+private:
+    std::size_t m_count = 0;
+};
+
+/// How many of columns [begin, end) a row keeps.
 template <row_cursor C>
-std::size_t count_row(const C& cursor, std::size_t n) {
+std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
+    count_delegate counted;
+    walk(cursor, begin, end, counted);
+    return counted.count();
+}
+
+/// How many elements of `shape` a mask keeps that broadcasts into it.
+template <class S, class MaskRows>
+std::size_t count_rows(const S& shape, const MaskRows& masks) {
+    const row_plan plan(shape, layout_of(masks, true));
     std::size_t count = 0;
-    walk_stretches(
-        cursor, n,
-        [&](std::size_t /*c*/, std::size_t /*count*/, word_t bits) {
-            count += count_bits(bits);
-            return false;
-        },
-        [&](column_range all) {
-            count += all.size();
-            return false;
-        }
+    plan.for_each_row(
+        masks, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t /*r*/, std::size_t begin, std::size_t end)
+            XMASK_INLINE_LAMBDA { count += count_row(cursor, begin, end); }
     );
     return count;
 }
 
-/// Whether a row keeps anything.
+/// The first column of [c, n) that a row keeps, or n.
 template <row_cursor C>
-bool any_in_row(const C& cursor, std::size_t n) {
-    return walk_stretches(
-        cursor, n, [](std::size_t /*c*/, std::size_t /*count*/, word_t bits) { return bits != 0; },
-        [](column_range) { return true; }
-    );
+std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
+    while (c < n) {
+        const stretch ahead = stretch_at(cursor, c);
+        if (ahead.kind == stretch_kind::kept) {
+            return c;
+        }
+        if (ahead.kind == stretch_kind::unknown) {
+            const word_t bits = cursor.word(c) & first_bits(n - c);
+            if (bits != 0) {
+                return c + lowest_bit(bits);
+            }
+            c += word_columns;
+        } else {
+            c = std::min(ahead.end, n);
+        }
+    }
+    return n;
 }
 
-/// Calls f(cursor, columns) for each row of a mask, or for its flat row, until f says true; whether
-/// it did.
+/// Whether f(cursor, begin, end) says true for some columns of a mask; none are asked after those.
 template <class M, class F>
 bool any_row(const char* function, const M& m, F&& f) {
     require_countable(function, m.shape());
-    const std::size_t n = columns_of(m.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
     const mask_rows<M> rows(m, m.shape());
-    if (row_count != 0 && worth_flat(rows.form(), n)) {
-        return f(rows.flat(), row_count * n);
-    }
-    for (std::size_t r = 0; r < row_count; ++r) {
-        if (f(rows.row(r), n)) {
-            return true;
+    const row_plan plan(m.shape(), layout_of(rows, true));
+    return plan.any_row(
+        rows, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t /*r*/, std::size_t begin, std::size_t end) {
+            return f(cursor, begin, end);
         }
-    }
-    return false;
+    );
 }
 
 /// The number of kept elements at each position of the axes that stay.
@@ -78,22 +109,14 @@ std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
         const auto cursor = rows.row(r);
         std::size_t* at = counts.data() + axes.offset(r);
         if (!axes.keeps_last()) {
-            *at += count_row(cursor, n);
+            *at += count_row(cursor, 0, n);
             continue;
         }
-        walk_stretches(
-            cursor, n,
-            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-                for (; bits != 0; bits &= bits - 1) {
-                    ++at[c + lowest_bit(bits)];
-                }
-                return false;
-            },
-            [&](column_range all) {
-                std::for_each(at + all.begin, at + all.end, [](std::size_t& count) { ++count; });
-                return false;
+        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t, word_t bits) {
+            for (; bits != 0; bits &= bits - 1) {
+                ++at[c + lowest_bit(bits)];
             }
-        );
+        });
     }
     return counts;
 }
@@ -129,51 +152,40 @@ xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
 /// The first column that a row keeps, or -1.
 template <row_cursor C>
 std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
-    std::size_t first = n;
-    const bool any = walk_stretches(
-        cursor, n,
-        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-            first = bits != 0 ? c + lowest_bit(bits) : n;
-            return bits != 0;
-        },
-        [&](column_range all) {
-            first = all.begin;
-            return true;
-        }
-    );
-    return any ? static_cast<std::ptrdiff_t>(first) : -1;
+    const std::size_t first = next_kept(cursor, 0, n);
+    return first < n ? static_cast<std::ptrdiff_t>(first) : -1;
 }
 
-/// The last column of a range that a row keeps, or -1.
-template <row_cursor C>
-std::ptrdiff_t last_in_words(const C& cursor, column_range range) {
-    for (std::size_t end = range.end; end > range.begin;) {
-        const std::size_t c = end - range.begin > word_columns ? end - word_columns : range.begin;
-        const word_t bits = cursor.word(c) & first_bits(end - c);
+/// Remembers the last column that is kept.
+class last_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    template <class Count>
+    void block(std::size_t c, Count /*count*/, word_t bits) noexcept {
         if (bits != 0) {
-            return static_cast<std::ptrdiff_t>(c + detail::to_size(std::bit_width(bits)) - 1);
+            m_last = static_cast<std::ptrdiff_t>(c + to_size(std::bit_width(bits)) - 1);
         }
-        end = c;
     }
-    return -1;
-}
 
-/// The last column that a row keeps, or -1: backwards, word by word, in those parts of the row that
-/// only words tell of.
+    void kept(std::size_t /*c*/, std::size_t end) noexcept {
+        m_last = static_cast<std::ptrdiff_t>(end) - 1;
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::ptrdiff_t last() const noexcept { return m_last; }
+
+private:
+    std::ptrdiff_t m_last = -1;
+};
+
+/// The last column that a row keeps, or -1.
 template <row_cursor C>
 std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
-    std::ptrdiff_t last = -1;
-    for (std::size_t c = 0; c < n;) {
-        const column_stretch next = stretch(cursor, c);
-        const std::size_t end = std::min(next.end, n);
-        if (next.what == column_stretch::kind::kept) {
-            last = static_cast<std::ptrdiff_t>(end) - 1;
-        } else if (next.what == column_stretch::kind::unknown) {
-            last = std::max(last, last_in_words(cursor, {c, end}));
-        }
-        c = end;
-    }
-    return last;
+    last_delegate found;
+    walk(cursor, 0, n, found);
+    return found.last();
 }
 
 /// An array over the axes that stay, of the first or last position along an axis that is kept, or
@@ -195,21 +207,11 @@ xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axi
         }
         const auto position = static_cast<std::ptrdiff_t>(lines.position(r));
         const auto answer = [&](std::size_t c) { at[c] = First && at[c] >= 0 ? at[c] : position; };
-        walk_stretches(
-            cursor, n,
-            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-                for (; bits != 0; bits &= bits - 1) {
-                    answer(c + lowest_bit(bits));
-                }
-                return false;
-            },
-            [&](column_range all) {
-                for (std::size_t c = all.begin; c < all.end; ++c) {
-                    answer(c);
-                }
-                return false;
+        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+            for (; bits != 0; bits &= bits - 1) {
+                answer(c + lowest_bit(bits));
             }
-        );
+        });
     }
     return result;
 }
@@ -222,7 +224,7 @@ std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_o
     const mask_rows<M> rows(m, m.shape());
     const std::size_t first = lines.first_row(line / n);
     for (std::size_t i = 0; i < lines.extent(); ++i) {
-        if (!kept(rows.row(first + i * lines.stride()), line % n)) {
+        if (!keeps(rows.row(first + i * lines.stride()), line % n)) {
             continue;
         }
         if (runs.empty() || runs.back().end != i) {
@@ -233,35 +235,42 @@ std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_o
     return runs;
 }
 
-/// The longest runs of kept columns in a row, in order.
+/// Collects the longest runs of kept columns, in order.
+class run_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    void block(std::size_t c, std::size_t /*count*/, word_t bits) {
+        while (bits != 0) {
+            const std::size_t begin = lowest_bit(bits);
+            const word_t holes = ~bits & ~first_bits(begin);
+            const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
+            kept(c + begin, c + end);
+            bits &= ~first_bits(end);
+        }
+    }
+
+    void kept(std::size_t begin, std::size_t end) {
+        if (!m_runs.empty() && m_runs.back().end == begin) {
+            m_runs.back().end = end;
+        } else {
+            m_runs.push_back({begin, end});
+        }
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::vector<column_range>&& runs() && noexcept { return std::move(m_runs); }
+
+private:
+    std::vector<column_range> m_runs;
+};
+
 template <row_cursor C>
 std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
-    std::vector<column_range> runs;
-    const auto add = [&](std::size_t begin, std::size_t end) {
-        if (!runs.empty() && runs.back().end == begin) {
-            runs.back().end = end;
-            return;
-        }
-        runs.push_back({begin, end});
-    };
-    walk_stretches(
-        cursor, n,
-        [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-            while (bits != 0) {
-                const std::size_t begin = lowest_bit(bits);
-                const word_t holes = ~bits & ~first_bits(begin);
-                const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
-                add(c + begin, c + end);
-                bits &= ~first_bits(end);
-            }
-            return false;
-        },
-        [&](column_range all) {
-            add(all.begin, all.end);
-            return false;
-        }
-    );
-    return runs;
+    run_delegate found;
+    walk(cursor, 0, n, found);
+    return std::move(found).runs();
 }
 } // namespace detail
 
@@ -273,10 +282,8 @@ template <class M>
 std::size_t count_kept(const M& m) {
     std::size_t count = 0;
     if constexpr (detail::require_mask<M>()) {
-        detail::any_row("count_kept", m, [&](const auto& cursor, std::size_t n) {
-            count += detail::count_row(cursor, n);
-            return false;
-        });
+        detail::require_countable("count_kept", m.shape());
+        count = detail::count_rows(m.shape(), detail::mask_rows<M>(m, m.shape()));
     }
     return count;
 }
@@ -319,9 +326,12 @@ double density(const M& m) {
 template <class M>
 bool any_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return detail::any_row("any_kept", m, [](const auto& cursor, std::size_t n) {
-            return detail::any_in_row(cursor, n);
-        });
+        return detail::any_row(
+            "any_kept", m,
+            [](const auto& cursor, std::size_t begin, std::size_t end) {
+                return detail::next_kept(cursor, begin, end) < end;
+            }
+        );
     }
     return false;
 }
@@ -350,9 +360,12 @@ auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
 template <class M>
 bool all_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
-        return !detail::any_row("all_kept", m, [](const auto& cursor, std::size_t n) {
-            return detail::count_row(cursor, n) != n;
-        });
+        return !detail::any_row(
+            "all_kept", m,
+            [](const auto& cursor, std::size_t begin, std::size_t end) {
+                return detail::count_row(cursor, begin, end) != end - begin;
+            }
+        );
     }
     return false;
 }
@@ -506,7 +519,7 @@ std::vector<std::size_t> empty_rows(const M& m) {
         const std::size_t n = detail::columns_of(m.shape());
         const detail::mask_rows<M> rows(m, m.shape());
         for (std::size_t r = 0; r < detail::rows_of(m.shape()); ++r) {
-            if (!detail::any_in_row(rows.row(r), n)) {
+            if (detail::next_kept(rows.row(r), 0, n) == n) {
                 empty.push_back(r);
             }
         }

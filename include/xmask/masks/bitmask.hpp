@@ -36,8 +36,6 @@ public:
         return *at >> shift | (last ? 0 : at[1] << (word_columns - shift));
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
-
 private:
     const word_t* m_words;
     std::size_t m_columns;
@@ -130,11 +128,10 @@ public:
         }
     }
 
-    [[nodiscard]] flat_form form() const noexcept {
-        return columns_of(m_shape) % word_columns == 0 ? flat_form::direct : flat_form::none;
-    }
+    /// Whether rows fill whole words.
+    [[nodiscard]] bool flat() const noexcept { return columns_of(m_shape) % word_columns == 0; }
 
-    [[nodiscard]] stored_cursor flat() const noexcept {
+    [[nodiscard]] XMASK_INLINE stored_cursor whole() const noexcept {
         return {m_words.data(), word_columns * m_words.size()};
     }
 

@@ -164,7 +164,9 @@ public:
         return bits;
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     template <class F>

@@ -35,34 +35,16 @@ class unsqueeze_rule {
             : m_cursor(std::move(cursor)), m_column(column), m_whole_row(whole_row) {}
 
         [[nodiscard]] word_t word(std::size_t c) const {
-            return m_whole_row ? m_cursor.word(c) : word_t(detail::kept(m_cursor, m_column));
+            return m_whole_row ? m_cursor.word(c) : word_t(keeps(m_cursor, m_column));
         }
 
-        [[nodiscard]] bool kept(std::size_t c) const {
-            return detail::kept(m_cursor, m_whole_row ? c : m_column);
-        }
-
-        [[nodiscard]] column_range extent() const {
-            return m_whole_row ? m_cursor.extent() : column_range{0, 1};
-        }
-
-        [[nodiscard]] column_range solid() const {
-            return m_whole_row ? m_cursor.solid() : column_range();
-        }
-
-        [[nodiscard]] column_stretch stretch(std::size_t c) const {
-            return m_whole_row ? m_cursor.stretch(c) : stretch_of(extent(), {}, c);
-        }
-
-        [[nodiscard]] bool has_lanes() const noexcept
-            requires requires(const cursor_type& cursor) { cursor.has_lanes(); }
-        {
-            return m_whole_row && m_cursor.has_lanes();
+        [[nodiscard]] stretch at(std::size_t c) const {
+            return m_whole_row ? m_cursor.at(c) : stretch{no_end, stretch_kind::unknown};
         }
 
         template <class T>
             requires lane_cursor<cursor_type, T>
-        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
+        XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
             return m_cursor.template lanes<T>(c);
         }
 
@@ -82,17 +64,15 @@ class unsqueeze_rule {
                                : column_cursor(m_rows.row(r / m_columns), r % m_columns, false);
         }
 
-        [[nodiscard]] bool one_row() const noexcept { return m_whole_row && m_rows.one_row(); }
+        [[nodiscard]] bool one_row() const { return m_whole_row && m_rows.one_row(); }
 
-        /// Words that are put together from rows are for short ones, which rows of one column
-        /// say nothing of.
-        [[nodiscard]] flat_form form() const noexcept {
-            const flat_form own = m_rows.form();
-            return m_whole_row || own == flat_form::direct ? own : flat_form::none;
-        }
+        [[nodiscard]] bool flat() const { return m_rows.flat(); }
+
+        /// Packing is for short rows; rows of one column say nothing of how long theirs are.
+        [[nodiscard]] bool packs() const noexcept { return m_whole_row; }
 
         /// The elements lie end to end as they did.
-        XMASK_INLINE auto flat() const { return m_rows.flat(); }
+        XMASK_INLINE column_cursor whole() const { return column_cursor(m_rows.whole(), 0, true); }
 
     private:
         rows_type m_rows;
@@ -156,33 +136,16 @@ public:
         return m_cursor.word(from) << hidden & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const {
-        const std::size_t from = c - m_right + m_left;
-        return c >= m_right && from < m_columns && detail::kept(m_cursor, from);
-    }
-
-    [[nodiscard]] column_range extent() const { return moved(m_cursor.extent()); }
-
-    [[nodiscard]] column_range solid() const { return moved(detail::solid(m_cursor)); }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        using kind = column_stretch::kind;
+    [[nodiscard]] stretch at(std::size_t c) const {
         const std::size_t from = std::max(c, m_right) - m_right + m_left;
         if (c < m_right || from >= m_columns) {
-            return {c < m_right ? m_right : no_end, kind::dropped};
+            return {c < m_right ? m_right : no_end, stretch_kind::dropped};
         }
-        const auto [end, what] = detail::stretch(m_cursor, from);
-        return {std::min(end, m_columns) - m_left + m_right, what};
+        const auto [end, kind] = m_cursor.at(from);
+        return {std::min(end, m_columns) - m_left + m_right, kind};
     }
 
 private:
-    [[nodiscard]] column_range moved(column_range range) const {
-        const auto to = [&](std::size_t c) {
-            return std::min(m_left != 0 ? std::max(c, m_left) - m_left : c + m_right, m_columns);
-        };
-        return range.size() == 0 ? column_range() : column_range{to(range.begin), to(range.end)};
-    }
-
     C m_cursor;
     std::size_t m_right;
     std::size_t m_left;
@@ -273,9 +236,9 @@ public:
         return range_cursor(m_kept);
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
+    [[nodiscard]] static bool flat() noexcept { return true; }
 
-    [[nodiscard]] range_cursor flat() const noexcept {
+    [[nodiscard]] XMASK_INLINE range_cursor whole() const noexcept {
         return range_cursor({0, rows_of(m_shape) * m_kept.end});
     }
 

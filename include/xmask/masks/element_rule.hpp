@@ -76,20 +76,14 @@ public:
         return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return (*m_test)(read_one(m_row, c)); }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
-
-    [[nodiscard]] bool has_lanes() const noexcept { return true; }
-
     /// Where the elements have registers of as many lanes, and nothing but these decides.
     template <class U>
         requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
-    XMASK_INLINE lane_mask<U> lanes(std::size_t c) const {
-        constexpr std::size_t count = lane_count<T>;
-        m_row.prepare(c, c + count);
-        const auto x = m_row.read(c, count, first_bits(count)).load(0);
-        return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(x));
+    XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
+        const auto block = m_row.block(c, whole_word(), ~word_t(0));
+        return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(block.load(i * lane_count<T>)));
+        });
     }
 
     /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
@@ -98,17 +92,17 @@ public:
             sizeof(U) != 1 && has_lanes_of_bytes<U> &&
             std::same_as<block_t<Row>, memory_block<bool>> && requires { Test::of_bytes; }
         )
-    XMASK_INLINE lane_mask<U> lanes(std::size_t c) const {
-        constexpr std::size_t count = lane_count<U>;
-        m_row.prepare(c, c + count);
-        return mask_from_bytes<U>(m_row.read(c, count, first_bits(count)).data());
+    XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
+        const bool* bytes = m_row.block(c, whole_word(), ~word_t(0)).data();
+        return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return mask_from_bytes<U>(bytes + i * lane_count<U>);
+        });
     }
 
 private:
     template <class Count>
     XMASK_INLINE word_t test(std::size_t c, Count count) const {
-        m_row.prepare(c, c + count);
-        const auto block = m_row.read(c, count, first_bits(count));
+        const auto block = m_row.block(c, count, first_bits(count));
         if constexpr (requires { m_test->block(block, count); }) {
             return m_test->block(block, count);
         }
@@ -145,12 +139,10 @@ public:
         return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return m_rows.form(); }
+    [[nodiscard]] bool flat() const { return m_rows.flat(m_columns); }
 
-    XMASK_INLINE auto flat() const {
-        return element_cursor<Test, flat_row_t<Rows>>(
-            *m_test, m_rows.flat_row(), m_row_count * m_columns
-        );
+    XMASK_INLINE auto whole() const {
+        return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(0), m_row_count * m_columns);
     }
 
 private:

@@ -45,7 +45,9 @@ public:
         return at[0] >> shift | at[1] << (word_columns - shift);
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     const word_t* m_words;

@@ -181,7 +181,9 @@ public:
         return c < m_tie_end ? bits | (m_at.word(c) & first_bits(m_tie_end - c)) : bits;
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     element_cursor<above_cut<T, By>, Row> m_above;
@@ -193,8 +195,8 @@ private:
 /// Reads a row of numbers.
 template <class T, class Row>
 void append_row(Row row, std::size_t n, std::vector<T>& to) {
-    for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
-        const auto block = row.read(c, count, first_bits(count));
+    for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+        const auto block = row.block(c, count, first_bits(count));
         for (std::size_t k = 0; k < count; ++k) {
             to.push_back(block.at(k));
         }
@@ -328,7 +330,9 @@ public:
         return before < m_kept;
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_kept == 0 ? 0 : m_columns}; }
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, m_kept == 0 ? stretch_kind::dropped : stretch_kind::unknown};
+    }
 
 private:
     mutable Row m_row;

@@ -47,17 +47,16 @@ public:
             return bits;
         }
         const std::size_t count = std::min(word_columns, m_extent.end - c);
-        m_row.prepare(c, c + count);
-        const auto block = m_row.read(c, count, first_bits(count));
+        const auto block = m_row.block(c, count, first_bits(count));
         for (std::size_t k = 0; k < count; ++k) {
             bits |= word_t(keeps(block.at(k), c + k)) << k;
         }
         return bits;
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return keeps(read_one(m_row, c), c); }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_extent; }
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_extent, c);
+    }
 
 private:
     [[nodiscard]] bool keeps(T x, std::size_t c) const noexcept {
@@ -126,9 +125,9 @@ public:
         std::array<std::vector<T>, word_columns> lines;
         for (std::size_t bundle = 0;
              bundle < row_count / std::max<std::size_t>(m_lines.extent(), 1); ++bundle) {
-            for (std::size_t c = 0; c < n; c += word_columns) {
-                cut_lines(operand, bundle, c, std::min(word_columns, n - c), k, lines);
-            }
+            for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+                cut_lines(operand, bundle, c, count, k, lines);
+            });
         }
     }
 
@@ -146,8 +145,7 @@ private:
     ) {
         for (std::size_t i = 0; i < m_lines.extent(); ++i) {
             auto row = operand.row(m_lines.first_row(bundle) + i * m_lines.stride());
-            row.prepare(c, c + count);
-            const auto block = row.read(c, count, first_bits(count));
+            const auto block = row.block(c, count, first_bits(count));
             for (std::size_t at = 0; at < count; ++at) {
                 lines[at].push_back(block.at(at));
             }
@@ -189,11 +187,9 @@ public:
                                      : across(c, std::min(word_columns, m_columns - c));
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const {
-        return m_lines->along_rows() ? m_along_row.kept(c) : across(c, 1) != 0;
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_along_row.at(c);
     }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_along_row.extent(); }
 
 private:
     [[nodiscard]] word_t across(std::size_t c, std::size_t count) const {
@@ -219,8 +215,7 @@ private:
     template <class F>
     void read(std::size_t r, std::size_t c, std::size_t count, F&& f) const {
         auto row = m_rows->row(r);
-        row.prepare(c, c + count);
-        const auto block = row.read(c, count, first_bits(count));
+        const auto block = row.block(c, count, first_bits(count));
         for (std::size_t k = 0; k < count; ++k) {
             f(k, block.at(k));
         }

@@ -93,8 +93,8 @@ private:
             auto row = operand.row(r);
             const bool along = m_slices.along_rows();
             const std::size_t slice = along ? 0 : m_slices.position(r);
-            for_each_block(row, 0, n, [&](std::size_t c, std::size_t count) {
-                const auto block = row.read(c, count, first_bits(count));
+            for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+                const auto block = row.block(c, count, first_bits(count));
                 for (std::size_t k = 0; k < count; ++k) {
                     f(along ? c + k : slice, std::abs(static_cast<double>(block.at(k))));
                 }
@@ -120,10 +120,8 @@ public:
                                   : stored_cursor(m_words, m_columns).word(c);
     }
 
-    [[nodiscard]] column_range extent() const noexcept { return m_kept; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_words == nullptr ? m_kept : column_range();
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_words == nullptr ? stretch_of(m_kept, c) : stretch_within(m_kept, c);
     }
 
 private:

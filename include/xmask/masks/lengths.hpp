@@ -12,10 +12,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "../core/flat.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
+#include "../core/packed.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"

@@ -93,16 +93,8 @@ public:
         return bits;
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return m_subset.kept(m_first_patch + c / m_patch_width);
-    }
-
-    [[nodiscard]] column_range extent() const noexcept {
-        return {0, m_subset.none() ? 0 : m_columns};
-    }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return {0, m_subset.all() ? m_columns : 0};
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, m_subset.known()};
     }
 
 private:

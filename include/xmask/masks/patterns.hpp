@@ -219,15 +219,8 @@ public:
         return c + word_columns <= m_range.end ? equal(c, whole_word()) : equal(c, m_range.end - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return c >= m_range.begin && c < m_range.end &&
-               (m_keys == nullptr || m_keys[c] == m_keys[m_range.begin]);
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_range; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_keys == nullptr ? m_range : column_range();
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_keys == nullptr ? stretch_of(m_range, c) : stretch_within(m_range, c);
     }
 
 private:
@@ -402,14 +395,9 @@ public:
         return bits & first_bits(std::max(m_range.end, c) - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return c >= m_range.begin && c < m_range.end && (c - m_range.begin) % m_step == 0;
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return m_range; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_step == 1 || m_range.size() == 1 ? m_range : column_range();
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_step == 1 || m_range.size() == 1 ? stretch_of(m_range, c)
+                                                  : stretch_within(m_range, c);
     }
 
 private:
@@ -496,13 +484,6 @@ public:
     [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
         return c + word_columns <= m_columns ? ask(c, whole_word()) : ask(c, m_columns - c);
     }
-
-    [[nodiscard]] bool kept(std::size_t c) const {
-        S index = m_index;
-        return call(index, c);
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
 
 private:
     template <class Count>

@@ -55,14 +55,12 @@ public:
         return odd & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        return in_range(static_cast<std::uint32_t>(m_stream.pair(c / 2) >> c % 2 * 32));
-    }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_count == 0 ? 0 : m_columns}; }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return {0, every_number() ? m_columns : 0};
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {
+            no_end, m_count == 0     ? stretch_kind::dropped
+                    : every_number() ? stretch_kind::kept
+                                     : stretch_kind::unknown
+        };
     }
 
 private:
@@ -70,6 +68,10 @@ private:
     using numbers = std::array<std::uint32_t, word_columns>;
 
     [[nodiscard]] bool every_number() const noexcept { return m_count >> 32 != 0; }
+
+    [[nodiscard]] bool kept(std::size_t c) const noexcept {
+        return in_range(static_cast<std::uint32_t>(m_stream.pair(c / 2) >> c % 2 * 32));
+    }
 
     [[nodiscard]] bool in_range(std::uint32_t number) const noexcept {
         return number - m_begin < m_count;

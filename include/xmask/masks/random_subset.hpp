@@ -16,7 +16,6 @@
 #include "../core/attributes.hpp"
 #include "../core/block.hpp"
 #include "../core/error.hpp"
-#include "../core/flat.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/shape.hpp"
@@ -189,15 +188,14 @@ public:
         return m_size > word_columns ? m_shuffle.below(m_kept, first) : m_bits >> first;
     }
 
-    [[nodiscard]] bool kept(std::uint64_t i) const noexcept {
-        return m_size > word_columns ? m_shuffle(i) < m_kept : (m_bits >> i & 1) != 0;
-    }
-
     [[nodiscard]] std::uint64_t size() const noexcept { return m_size; }
 
-    [[nodiscard]] bool none() const noexcept { return m_kept == 0; }
-
-    [[nodiscard]] bool all() const noexcept { return m_kept == m_size; }
+    /// Whether all positions are alike.
+    [[nodiscard]] stretch_kind known() const noexcept {
+        return m_kept == 0        ? stretch_kind::dropped
+               : m_kept == m_size ? stretch_kind::kept
+                                  : stretch_kind::unknown;
+    }
 
 private:
     /// The first k cards of a shuffled pack (Fisher and Yates): a larger k keeps the same and more.
@@ -228,14 +226,8 @@ public:
         return m_subset.word(m_first + c) & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept { return m_subset.kept(m_first + c); }
-
-    [[nodiscard]] column_range extent() const noexcept {
-        return {0, m_subset.none() ? 0 : m_columns};
-    }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return {0, m_subset.all() ? m_columns : 0};
+    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, m_subset.known()};
     }
 
 private:
@@ -317,9 +309,9 @@ public:
         return {m_subset, r * columns_of(m_shape), columns_of(m_shape)};
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
+    [[nodiscard]] static bool flat() noexcept { return true; }
 
-    [[nodiscard]] subset_cursor flat() const noexcept { return {m_subset, 0, size()}; }
+    [[nodiscard]] subset_cursor whole() const noexcept { return {m_subset, 0, size()}; }
 
 private:
     [[nodiscard]] std::size_t size() const noexcept {

@@ -14,7 +14,6 @@
 
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
-#include "../core/flat.hpp"
 #include "../core/lazy.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
@@ -116,11 +115,7 @@ public:
     drawn_tokens_row(const drawn_tokens<T, S>& tokens, std::size_t r, bool one_column) noexcept
         : m_tokens(&tokens), m_stream(tokens.row(r)), m_one_column(one_column) {}
 
-    XMASK_INLINE std::size_t prepare(std::size_t /*c*/, std::size_t end) const noexcept {
-        return end;
-    }
-
-    memory_block<T> read(std::size_t c, std::size_t count, word_t bits) noexcept {
+    memory_block<T> block(std::size_t c, std::size_t count, word_t bits) noexcept {
         bits &= first_bits(count);
         if (m_one_column) {
             std::fill_n(m_buffer.values, count, m_tokens->id(m_stream, 0));
@@ -157,9 +152,7 @@ public:
         return {*m_tokens, static_cast<std::size_t>(m_numbers(r)), m_one_column};
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::none; }
-
-    XMASK_INLINE drawn_tokens_row<T, S> flat_row() const noexcept { return row(0); }
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
 
 private:
     const drawn_tokens<T, S>* m_tokens;

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "../core/error.hpp"
-#include "../core/flat.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
@@ -46,43 +45,27 @@ public:
 
     [[nodiscard]] word_t word(std::size_t c) const noexcept {
         const std::size_t from = m_begin + c;
-        seek(from);
         word_t bits = 0;
-        for (const column_range* run = m_at; run != m_last && run->begin < from + word_columns;
-             ++run) {
+        for (const column_range* run = first_run(from);
+             run != m_last && run->begin < from + word_columns; ++run) {
             bits |= range_word(*run, from);
         }
         return bits & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] column_range extent() const noexcept {
-        if (m_first == m_last) {
-            return {};
-        }
-        return {
-            std::max(m_first->begin, m_begin) - m_begin,
-            std::min((m_last - 1)->end, m_begin + m_columns) - m_begin,
-        };
-    }
-
-    [[nodiscard]] column_range solid() const noexcept {
-        return m_last - m_first == 1 ? extent() : column_range();
-    }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const noexcept {
-        using kind = column_stretch::kind;
+    [[nodiscard]] stretch at(std::size_t c) const noexcept {
         const std::size_t from = m_begin + c;
-        seek(from);
-        if (m_at == m_last) {
-            return {no_end, kind::dropped};
+        const column_range* const run = first_run(from);
+        if (run == m_last) {
+            return {no_end, stretch_kind::dropped};
         }
-        return from < m_at->begin ? column_stretch{m_at->begin - m_begin, kind::dropped}
-                                  : column_stretch{m_at->end - m_begin, kind::kept};
+        return run->begin > from ? stretch{run->begin - m_begin, stretch_kind::dropped}
+                                 : stretch{run->end - m_begin, stretch_kind::kept};
     }
 
 private:
-    /// Goes to the first run that ends behind a position.
-    void seek(std::size_t from) const noexcept {
+    /// The first run that ends past a position of the sequence.
+    const column_range* first_run(std::size_t from) const noexcept {
         const auto ends_before = [from](const column_range& run) { return run.end <= from; };
         if (m_at != m_first && !ends_before(*(m_at - 1))) {
             m_at = std::partition_point(m_first, m_at, ends_before);
@@ -90,6 +73,7 @@ private:
         while (m_at != m_last && ends_before(*m_at)) {
             ++m_at;
         }
+        return m_at;
     }
 
     const column_range* m_first;
@@ -148,9 +132,9 @@ public:
         return {first, last, begin, n};
     }
 
-    [[nodiscard]] flat_form form() const noexcept { return flat_form::direct; }
+    [[nodiscard]] static bool flat() noexcept { return true; }
 
-    [[nodiscard]] runs_cursor flat() const noexcept {
+    [[nodiscard]] runs_cursor whole() const noexcept {
         return {m_runs.data(), m_runs.data() + m_runs.size(), 0, elements()};
     }
 

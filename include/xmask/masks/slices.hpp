@@ -83,35 +83,12 @@ public:
         return m_cursor.word(m_begin + c) & first_bits(m_columns - c);
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const { return detail::kept(m_cursor, m_begin + c); }
-
-    [[nodiscard]] column_range extent() const { return within(m_cursor.extent()); }
-
-    [[nodiscard]] column_range solid() const { return within(detail::solid(m_cursor)); }
-
-    [[nodiscard]] column_stretch stretch(std::size_t c) const {
-        const auto [end, what] = detail::stretch(m_cursor, m_begin + c);
-        return {end - m_begin, what};
-    }
-
-    [[nodiscard]] bool has_lanes() const noexcept
-        requires requires(const C& cursor) { cursor.has_lanes(); }
-    {
-        return m_cursor.has_lanes();
-    }
-
-    template <class T>
-        requires lane_cursor<C, T>
-    XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-        return m_cursor.template lanes<T>(m_begin + c);
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        const auto [end, kind] = m_cursor.at(m_begin + c);
+        return {end == no_end ? no_end : end - m_begin, kind};
     }
 
 private:
-    [[nodiscard]] column_range within(column_range range) const {
-        const column_range part = intersection(range, {m_begin, m_begin + m_columns});
-        return {part.begin - m_begin, part.end - m_begin};
-    }
-
     C m_cursor;
     std::size_t m_begin;
     std::size_t m_columns;
@@ -197,38 +174,15 @@ class slice_index_rule {
             return m_row ? m_row->word(c) : gathered(c);
         }
 
-        [[nodiscard]] bool kept(std::size_t c) const {
-            return m_row ? detail::kept(*m_row, c)
-                         : detail::kept(m_rows->row(m_first + c), m_column);
-        }
-
-        [[nodiscard]] column_range extent() const {
-            return m_row ? m_row->extent() : column_range{0, m_columns};
-        }
-
-        [[nodiscard]] column_range solid() const { return m_row ? m_row->solid() : column_range(); }
-
-        [[nodiscard]] column_stretch stretch(std::size_t c) const {
-            return m_row ? m_row->stretch(c) : stretch_of(extent(), {}, c);
-        }
-
-        [[nodiscard]] bool has_lanes() const noexcept
-            requires requires(const cursor_type& row) { row.has_lanes(); }
-        {
-            return m_row && m_row->has_lanes();
-        }
-
-        template <class T>
-            requires lane_cursor<cursor_type, T>
-        XMASK_INLINE lane_mask<T> lanes(std::size_t c) const {
-            return m_row->template lanes<T>(c);
+        [[nodiscard]] stretch at(std::size_t c) const {
+            return m_row ? m_row->at(c) : stretch{no_end, stretch_kind::unknown};
         }
 
     private:
         [[nodiscard]] word_t gathered(std::size_t c) const {
             word_t bits = 0;
             for (std::size_t k = 0; k < word_columns && c + k < m_columns; ++k) {
-                bits |= word_t(kept(c + k)) << k;
+                bits |= word_t(keeps(m_rows->row(m_first + c + k), m_column)) << k;
             }
             return bits;
         }

@@ -218,8 +218,8 @@ public:
         return c >= m_span.begin;
     }
 
-    [[nodiscard]] column_range extent() const noexcept {
-        return m_count == 0 ? column_range() : m_within;
+    [[nodiscard]] stretch at(std::size_t c) const noexcept {
+        return stretch_within(m_count == 0 ? column_range() : m_within, c);
     }
 
 private:
@@ -322,7 +322,7 @@ public:
     [[nodiscard]] auto sources() const noexcept { return m_within.sources(); }
 
     [[nodiscard]] spans_cursor row(std::size_t r) const noexcept {
-        return {m_plan, r, m_within.row(r).extent()};
+        return {m_plan, r, m_within.row(r).range()};
     }
 
 private:

@@ -173,20 +173,8 @@ public:
         m_counts.clear();
         for (std::size_t i = 0; i < m_row_count; ++i) {
             m_cursors.push_back(m_rows->row(m_matrix * m_cut.matrix_rows + m_first + i));
-            walk_stretches(
-                m_cursors.back(), m_cut.columns,
-                [&](std::size_t c, std::size_t count, word_t bits) {
-                    m_counts.add(c, bits);
-                    if (m_wants_words) {
-                        m_words.write(i, c, count, bits);
-                    }
-                    return false;
-                },
-                [&](column_range all) {
-                    m_counts.add(all);
-                    return false;
-                }
-            );
+            row_delegate delegate{*this, i};
+            walk(m_cursors.back(), 0, m_cut.columns, delegate);
         }
         m_counts.for_each([&](std::size_t t, std::size_t kept) { m_kept[t] = kept; });
     }
@@ -222,11 +210,11 @@ public:
         const std::size_t end = std::min(c + word_columns, m_cut.columns);
         word_t bits = 0;
         for (std::size_t at = c; at < end;) {
-            const column_stretch next = stretch(cursor, at);
+            const stretch next = cursor.at(at);
             const std::size_t stop = std::min(next.end, end);
-            if (next.what != column_stretch::kind::dropped) {
+            if (next.kind != stretch_kind::dropped) {
                 const word_t known =
-                    next.what == column_stretch::kind::kept ? ~word_t(0) : m_words.read(i, at);
+                    next.kind == stretch_kind::kept ? ~word_t(0) : m_words.read(i, at);
                 bits |= (known & first_bits(stop - at)) << (at - c);
             }
             at = stop;
@@ -235,6 +223,25 @@ public:
     }
 
 private:
+    /// Counts a row, and writes its words where they are wanted.
+    struct row_delegate {
+        static constexpr bool takes_any_range = true;
+
+        tile_band& to;
+        std::size_t i;
+
+        void block(std::size_t c, std::size_t count, word_t bits) {
+            to.m_counts.add(c, bits);
+            if (to.m_wants_words) {
+                to.m_words.write(i, c, count, bits);
+            }
+        }
+
+        void kept(std::size_t c, std::size_t end) { to.m_counts.add(column_range{c, end}); }
+
+        void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+    };
+
     const MaskRows* m_rows;
     bool m_wants_words;
     tiling m_cut;

@@ -96,8 +96,7 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
 template <class Row, class F>
 XMASK_INLINE auto with_block(Row& row, std::size_t c, std::size_t n, F&& f) {
     const std::size_t count = std::min(n - c, word_columns);
-    row.prepare(c, c + count);
-    const auto block = row.read(c, count, first_bits(count));
+    const auto block = row.block(c, count, first_bits(count));
     return count == word_columns ? f(block, whole_word()) : f(block, count);
 }
 
@@ -197,8 +196,6 @@ public:
         }
         return read(std::min(m_columns, c + word_columns));
     }
-
-    [[nodiscard]] column_range extent() const noexcept { return {0, m_columns}; }
 
 private:
     /// The word of the columns from the next one up to `stop`, at most 64.

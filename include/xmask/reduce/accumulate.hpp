@@ -10,10 +10,6 @@
 #include <utility>
 
 #include "../core/block.hpp"
-#include "../core/cursor.hpp"
-#include "../core/mask.hpp"
-#include "../core/mask_rows.hpp"
-#include "../core/row.hpp"
 #include "../core/simd.hpp"
 
 /// @file
@@ -152,25 +148,5 @@ XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
             sum.add(term(k, full));
         });
     }
-}
-
-/// Calls f(c, count, bits) for each block of a row's columns [begin, end) that keeps something, in
-/// order, up to the last column kept.
-template <class Row, class F>
-XMASK_INLINE void for_each_kept_block(Row& row, std::size_t begin, std::size_t end, F&& f) {
-    const column_range kept = intersection(row.cursor().extent(), {begin, end});
-    walk_blocks(
-        row, kept.begin, kept.end,
-        [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            if (bits != 0) {
-                f(c, count, bits);
-            }
-        }
-    );
-}
-
-template <class Row, class F>
-XMASK_INLINE void for_each_kept_block(Row& row, F&& f) {
-    for_each_kept_block(row, 0, no_end, f);
 }
 } // namespace xmask::inline XMASK_ABI::detail

@@ -9,9 +9,8 @@
 #include <vector>
 
 #include "../core/error.hpp"
+#include "../core/target.hpp"
 #include "../core/word.hpp"
-#include "../core/write.hpp"
-#include "../core/writer.hpp"
 #include "../core/xtensor.hpp"
 #include "../masks/bitmask.hpp"
 #include "loss.hpp"
@@ -100,11 +99,10 @@ public:
     }
 
     void end() {
-        for (std::size_t c = 0; c < m_buffer.size(); c += word_columns) {
-            const std::size_t count = std::min(word_columns, m_buffer.size() - c);
+        for_each_block(0, m_buffer.size(), [&](std::size_t c, std::size_t count) {
             std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
             m_writer.commit(c, count);
-        }
+        });
     }
 
     void clear(std::size_t row) {

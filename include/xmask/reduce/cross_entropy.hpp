@@ -17,7 +17,7 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
-#include "../core/write.hpp"
+#include "../core/target.hpp"
 #include "../masks/bitmask.hpp"
 #include "../masks/combine.hpp"
 #include "class_options.hpp"
@@ -65,8 +65,8 @@ public:
     }
 
     [[nodiscard]] auto row(std::size_t position) const {
-        return bundle_row<range_cursor, row_t<Logits>>(
-            range_cursor({0, m_classes}), m_logits.row(position)
+        return masked_row<range_cursor, zip_row<row_t<Logits>>>(
+            range_cursor({0, m_classes}), zip_row<row_t<Logits>>(m_logits.row(position)), m_classes
         );
     }
 
@@ -135,13 +135,15 @@ public:
 
     [[nodiscard]] auto row(std::size_t position) const {
         using cursor = typename mask_rows<bitmask>::cursor;
-        return bundle_row<cursor, row_t<Logits>, memory_row<T>>(
-            m_masks.row(position), m_logits.row(position), m_rows.row(position)
+        using row = zip_row<row_t<Logits>, memory_row<T>>;
+        return masked_row<cursor, row>(
+            m_masks.row(position), row(m_logits.row(position), m_rows.row(position)),
+            m_table->weights.size()
         );
     }
 
     [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const {
-        return kept(m_masks.row(position), target);
+        return keeps(m_masks.row(position), target);
     }
 
     [[nodiscard]] double smoothing(
@@ -167,11 +169,15 @@ public:
         }
         const auto cursor = m_masks.row(position);
         const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
-        for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns) {
-            for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1) {
-                to[c + lowest_bit(bits)] -= factor * m_table->weights.data()[c + lowest_bit(bits)];
+        const T* weights = m_table->weights.data();
+        for_each_kept_block(
+            cursor, 0, m_table->weights.size(),
+            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                for (; bits != 0; bits &= bits - 1) {
+                    to[c + lowest_bit(bits)] -= factor * weights[c + lowest_bit(bits)];
+                }
             }
-        }
+        );
     }
 
 private:
@@ -188,13 +194,16 @@ private:
         if (m_table->classes.dimension() > 1 || !m_known) {
             m_sums = {};
             const auto cursor = m_masks.row(position);
-            for (std::size_t c = 0; c < m_table->weights.size(); c += word_columns) {
-                for (word_t bits = cursor.word(c); bits != 0; bits &= bits - 1) {
-                    m_sums.count += 1;
-                    m_sums.weight +=
-                        static_cast<double>(m_table->weights.data()[c + lowest_bit(bits)]);
+            const T* weights = m_table->weights.data();
+            for_each_kept_block(
+                cursor, 0, m_table->weights.size(),
+                [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                    for (; bits != 0; bits &= bits - 1) {
+                        m_sums.count += 1;
+                        m_sums.weight += static_cast<double>(weights[c + lowest_bit(bits)]);
+                    }
                 }
-            }
+            );
             m_known = true;
         }
         return m_sums;

@@ -27,7 +27,7 @@ template <bool Along, class R, class Fold, class Row>
 void accumulate_row(
     const Fold& fold, Row& row, typename Fold::state* states, R* to, std::size_t n
 ) {
-    for_each_block(row, 0, n, [&](std::size_t c, auto count) {
+    for_each_block(0, n, [&](std::size_t c, auto count) {
         const word_t bits = row.cursor().word(c) & first_bits(count);
         auto* state = Along ? states : states + c;
         if (bits == 0) {
@@ -36,7 +36,7 @@ void accumulate_row(
             }
             return;
         }
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         for (std::size_t k = 0; k < count; ++k) {
             auto& one = state[Along ? 0 : k];
             if ((bits >> k & 1) != 0) {

@@ -14,9 +14,9 @@
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
 #include "../core/pieces.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
-#include "../core/write.hpp"
+#include "../core/rows.hpp"
+#include "../core/target.hpp"
 #include "accumulate.hpp"
 #include "loss.hpp"
 #include "weighted.hpp"
@@ -114,323 +114,268 @@ private:
     std::size_t m_count = 0;
 };
 
-/// One row under a mask. Where not Exact, words that are kept whole are added up four registers at
-/// a time: what a row adds depends on its own columns only, not on how many are padded or on what
-/// lies before and behind it.
-template <class T, bool Exact, class F, class Cursor, class... Row>
-class masked_terms {
-    static constexpr bool in_registers = takes_registers<F, T, Row...>();
-
+/// A function of the blocks of several operands: its values, and its derivatives.
+template <class T, class F, class... Block>
+class term_block {
 public:
-    masked_terms(const F& function, Cursor cursor, Row... rows)
-        : m_function(function), m_cursor(std::move(cursor)), m_rows(std::move(rows)...) {}
+    static constexpr bool in_registers = takes_registers<F, T, Block...>();
+    static constexpr bool exact = adds_exactly<F>;
 
-    [[nodiscard]] const Cursor& cursor() const noexcept { return m_cursor; }
+    term_block(const F& function, zip_block<Block...> operands)
+        : m_function(&function), m_operands(operands) {}
 
-    /// The operands of a block, and the function of them.
-    class block {
-    public:
-        block(const F& function, block_t<Row>... operands)
-            : m_function(&function), m_operands(operands...) {}
-
-        T value(std::size_t k) const {
-            return call_with(
-                [&](const auto&... x) { return static_cast<T>(m_function->value(x.at(k)...)); },
-                m_operands
-            );
-        }
-
-        T derivative(std::size_t k) const {
-            return call_with(
-                [&](const auto&... x) {
-                    return static_cast<T>(m_function->derivative(x.at(k)...));
-                },
-                m_operands
-            );
-        }
-
-        template <bool Full>
-        XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const {
-            return call_with(
-                [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                    return m_function->value(load_register<Full>(x, k, count)...);
-                },
-                m_operands
-            );
-        }
-
-        template <bool Full>
-        XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const {
-            return call_with(
-                [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                    return m_function->derivative(load_register<Full>(x, k, count)...);
-                },
-                m_operands
-            );
-        }
-
-    private:
-        const F* m_function;
-        std::tuple<block_t<Row>...> m_operands;
-    };
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return prepare_all(m_rows, c, end);
+    T value(std::size_t k) const {
+        return m_operands.at(k, [&](const auto&... x) {
+            return static_cast<T>(m_function->value(x...));
+        });
     }
 
-    XMASK_INLINE block read(std::size_t c, std::size_t count, word_t bits) {
-        return call_with(
-            [&](auto&... row)
-                XMASK_INLINE_LAMBDA { return block(m_function, row.read(c, count, bits)...); },
-            m_rows
-        );
+    T derivative(std::size_t k) const {
+        return m_operands.at(k, [&](const auto&... x) {
+            return static_cast<T>(m_function->derivative(x...));
+        });
     }
 
-    /// Adds what a block keeps.
-    template <class Sum, class Count>
-    XMASK_INLINE void add(term_sum<T, Sum>& sum, const block& terms, Count count, word_t bits)
-        const {
-        sum.add_count(count_bits(bits));
-        if constexpr (in_registers) {
-            // Where all is kept, only a partial register needs selection: it holds 0 past its end,
-            // which the function need not map to 0.
-            if (bits == first_bits(count)) {
-                sum.template add_registers<Exact>(
-                    count,
-                    [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto x = terms.template value_register<full>(k, count - k);
-                        if constexpr (full) {
-                            return x;
-                        } else {
-                            return zero_unless<T>(bits, k, x);
-                        }
-                    }
-                );
-                return;
-            }
-            sum.template add_registers<true>(
-                count,
-                [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    return zero_unless<T>(
-                        bits, k, terms.template value_register<full>(k, count - k)
-                    );
-                }
-            );
-        } else if (bits == ~word_t(0)) {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                sum.add(static_cast<sum_t<T>>(terms.value(k)));
-            }
-        } else {
-            for (; bits != 0; bits &= bits - 1) {
-                sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
-            }
-        }
+    template <bool Full>
+    XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const {
+        return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+            return m_function->value(x...);
+        });
     }
 
-    /// Writes scale * derivative where something is kept, 0 elsewhere.
-    template <bool Streaming, class Count>
-    XMASK_INLINE void write_derivative(T* to, const block& terms, Count count, word_t bits, T scale)
-        const {
-        if constexpr (in_registers) {
-            const auto factor = lanes<T>(scale);
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto slope = factor * terms.template derivative_register<full>(k, count - k);
-                store_register<full, Streaming>(to + k, zero_unless<T>(bits, k, slope), count - k);
-            });
-        } else {
-            for (std::size_t k = 0; k < count; ++k) {
-                to[k] = (bits >> k & 1) != 0 ? scale * terms.derivative(k) : T(0);
-            }
-        }
+    template <bool Full>
+    XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const {
+        return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+            return m_function->derivative(x...);
+        });
+    }
+
+private:
+    const F* m_function;
+    zip_block<Block...> m_operands;
+};
+
+template <class T, class F, class... Row>
+class term_row {
+public:
+    term_row(const F& function, zip_row<Row...> rows)
+        : m_function(function), m_rows(std::move(rows)) {}
+
+    XMASK_INLINE term_block<T, F, block_t<Row>...> block(
+        std::size_t c, std::size_t count, word_t bits
+    ) {
+        return {m_function, m_rows.block(c, count, bits)};
     }
 
 private:
     F m_function;
-    Cursor m_cursor;
-    std::tuple<Row...> m_rows;
+    zip_row<Row...> m_rows;
 };
 
-/// Rows that keep everything, where weights decide instead of a mask.
-class whole_rows {
-public:
-    template <class S>
-    explicit whole_rows(const S& shape) noexcept
-        : m_row_count(rows_of(shape)), m_columns(columns_of(shape)) {}
-
-    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t /*r*/) const noexcept {
-        return range_cursor({0, m_columns});
-    }
-
-    [[nodiscard]] static flat_form form() noexcept { return flat_form::direct; }
-
-    [[nodiscard]] XMASK_INLINE range_cursor flat() const noexcept {
-        return range_cursor({0, m_row_count * m_columns});
-    }
-
-private:
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
-template <class T, class F, class Masks, class... Rows>
+template <class T, class F, class... Rows>
 class term_rows {
 public:
-    term_rows(const F& function, std::size_t n, Masks masks, Rows... rows)
-        : m_function(function)
-        , m_columns(n)
-        , m_masks(std::move(masks))
-        , m_rows(std::move(rows)...) {}
+    explicit term_rows(const F& function, Rows... rows)
+        : m_function(function), m_rows(std::move(rows)...) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return masked_terms<T, adds_exactly<F>, F, row_t<Masks>, row_t<Rows>...>(
-                    m_function, m_masks.row(r), rows.row(r)...
-                );
-            },
-            m_rows
-        );
+        return term_row<T, F, row_t<Rows>...>(m_function, m_rows.row(r));
     }
 
-    /// Words that lie across rows are added exactly; they may only stand for rows that hold no
-    /// whole word.
-    [[nodiscard]] flat_form form() const noexcept {
-        const bool alike = adds_exactly<F> || m_columns < word_columns;
-        return alike ? std::min(m_masks.form(), form_of_all(m_rows)) : flat_form::none;
-    }
+    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
 
-    XMASK_INLINE auto flat_row() const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return masked_terms<T, true, F, decltype(m_masks.flat()), flat_row_t<Rows>...>(
-                    m_function, m_masks.flat(), rows.flat_row()...
-                );
-            },
-            m_rows
-        );
+    /// How the terms are walked. Words that lie across rows are added exactly; terms that are not
+    /// may only be packed where no row holds a whole word.
+    template <class Masks>
+    [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
+        if constexpr (adds_exactly<F>) {
+            return layout_of(masks, flat_rows);
+        } else {
+            return flat_rows && n < word_columns ? row_layout::packed : row_layout::separate;
+        }
     }
 
 private:
     F m_function;
-    std::size_t m_columns;
-    Masks m_masks;
-    std::tuple<Rows...> m_rows;
+    zip_rows<Rows...> m_rows;
 };
 
-/// A row of a gradient: where it is written, its terms are summed.
-template <class T, class Terms>
-class gradient_row {
-public:
-    // Sums by blocks that begin where the memory happens to be aligned would differ from one run to
-    // the next.
-    static constexpr bool aligns_stores = false;
+template <class T, class F, class... Rows>
+auto make_terms(const F& f, Rows... rows) {
+    return term_rows<T, F, Rows...>(f, std::move(rows)...);
+}
 
-    gradient_row(Terms terms, term_sum<T>& sum, T scale)
-        : m_terms(std::move(terms)), m_sum(&sum), m_scale(scale) {}
+/// Whether words of a row may hold columns of several rows.
+template <class Cursor>
+inline constexpr bool joins_rows = std::is_same_v<Cursor, words_cursor>;
 
-    [[nodiscard]] const auto& cursor() const noexcept { return m_terms.cursor(); }
-
-    [[nodiscard]] T outside() const noexcept { return T(0); }
-
-    XMASK_INLINE std::size_t prepare(std::size_t c, std::size_t end) {
-        return m_terms.prepare(c, end);
-    }
-
-    template <bool Streaming, class Count>
-    XMASK_INLINE void block(T* to, std::size_t c, Count count, word_t bits) {
-        if (bits == 0) {
-            fill_columns<Streaming>(to, to + count, T(0));
+/// Adds what a block keeps. Where not Exact, words that are kept whole are added up four registers
+/// at a time: what a row adds depends on its own columns only, not on how many are padded or on
+/// what lies before and behind it.
+template <bool Exact, class T, class Sum, class Block, class Count>
+XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count count, word_t bits) {
+    sum.add_count(count_bits(bits));
+    if constexpr (Block::in_registers) {
+        // Where all is kept, only a partial register needs selection: it holds 0 past its end,
+        // which the function need not map to 0.
+        if (bits == first_bits(count)) {
+            sum.template add_registers<Exact>(
+                count,
+                [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = terms.template value_register<full>(k, count - k);
+                    if constexpr (full) {
+                        return x;
+                    } else {
+                        return zero_unless<T>(bits, k, x);
+                    }
+                }
+            );
             return;
         }
-        const auto terms = m_terms.read(c, count, bits);
-        m_terms.add(*m_sum, terms, count, bits);
-        m_terms.template write_derivative<Streaming>(to, terms, count, bits, m_scale);
-    }
-
-private:
-    Terms m_terms;
-    term_sum<T>* m_sum;
-    T m_scale;
-};
-
-template <class T, class Rows>
-class gradient_rows {
-public:
-    gradient_rows(const Rows& rows, term_sum<T>& sum, double scale)
-        : m_rows(&rows), m_sum(&sum), m_scale(static_cast<T>(scale)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return gradient_row<T, row_t<Rows>>(m_rows->row(r), *m_sum, m_scale);
-    }
-
-    [[nodiscard]] flat_form form() const noexcept { return m_rows->form(); }
-
-    XMASK_INLINE auto flat_row() const {
-        return gradient_row<T, flat_row_t<Rows>>(m_rows->flat_row(), *m_sum, m_scale);
-    }
-
-private:
-    const Rows* m_rows;
-    term_sum<T>* m_sum;
-    T m_scale;
-};
-
-/// The sum of what rows of `shape` keep, and its gradient, in pieces.
-template <class T, class Sum = sum_t<T>, class S, class G, class Rows>
-weighted_sum<T, Sum> sum_terms(const S& shape, G&& gradient, const Rows& rows) {
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-    if (row_count == 0) {
-        return {};
-    }
-    using part_sum = weighted_sum<T, Sum>;
-    const auto add = [](part_sum& sum, const part_sum& part) { sum += part; };
-    if constexpr (std::is_same_v<std::decay_t<G>, no_gradient>) {
-        return with_rows(
-            worth_flat(rows.form(), n), row_count, n,
-            [&](const pieces& all, auto row_of) {
-                return sum_of_pieces(
-                    all, rows,
-                    [&](const auto& own, const piece& part) {
-                        term_sum<T, Sum> sum;
-                        for (std::size_t r = part.first_row; r < part.last_row; ++r) {
-                            auto row = row_of(own, r);
-                            for_each_kept_block(
-                                row, part.begin, part.end,
-                                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                                    row.add(sum, row.read(c, count, bits), count, bits);
-                                }
-                            );
-                        }
-                        return sum.total();
-                    },
-                    add
-                );
-            }
-        );
-    } else {
-        using traits = gradient_traits<std::remove_reference_t<G>>;
-        auto& to = traits::target(gradient);
-        const row_destination<T, std::remove_reference_t<decltype(to)>> target(to);
-        return target.with_rows(rows, [&](const pieces& all, auto row_of) {
-            return sum_of_pieces(
-                all, rows,
-                [&](const auto& own, const piece& part) {
-                    term_sum<T> sum;
-                    target.write(
-                        gradient_rows<T, Rows>(own, sum, traits::scale(gradient)), row_of, part
-                    );
-                    return sum.total();
-                },
-                add
-            );
+        sum.template add_registers<true>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
         });
+    } else if (bits == ~word_t(0)) {
+        for (std::size_t k = 0; k < word_columns; ++k) {
+            sum.add(static_cast<sum_t<T>>(terms.value(k)));
+        }
+    } else {
+        for (; bits != 0; bits &= bits - 1) {
+            sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
+        }
     }
 }
 
-template <class T, class F, class Masks, class... Rows>
-auto make_terms(const F& f, std::size_t n, Masks masks, Rows... rows) {
-    return term_rows<T, F, Masks, Rows...>(f, n, std::move(masks), std::move(rows)...);
+/// Sums the terms of a row.
+template <bool Exact, class T, class Sum, class Row>
+class sum_delegate {
+public:
+    /// The sum is held here while it grows, so that it stays in registers.
+    sum_delegate(const term_sum<T, Sum>& sum, Row row) : m_sum(sum), m_row(std::move(row)) {}
+
+    [[nodiscard]] const term_sum<T, Sum>& sum() const noexcept { return m_sum; }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits != 0) {
+            add_terms<Exact>(m_sum, m_row.block(c, count, bits), count, bits);
+        }
+    }
+
+private:
+    term_sum<T, Sum> m_sum;
+    Row m_row;
+};
+
+/// Sums the terms of a row, and writes scale * derivative where something is kept, 0 elsewhere.
+template <bool Exact, class T, class Columns, class Row>
+class gradient_delegate {
+public:
+    gradient_delegate(Columns to, term_sum<T>& sum, Row row, T scale)
+        : m_to(to), m_sum(&sum), m_row(std::move(row)), m_scale(scale) {}
+
+    void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(0)); }
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits == 0) {
+            dropped(c, c + count);
+            return;
+        }
+        const auto terms = m_row.block(c, count, bits);
+        add_terms<Exact>(*m_sum, terms, count, bits);
+        m_to.prefetch(c, count);
+        T* const to = m_to.at(c);
+        if constexpr (decltype(terms)::in_registers) {
+            constexpr bool streams = Columns::streams && std::is_same_v<Count, whole_word>;
+            const auto factor = lanes<T>(m_scale);
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto slope = factor * terms.template derivative_register<full>(k, count - k);
+                store_register<full, streams>(to + k, zero_unless<T>(bits, k, slope), count - k);
+            });
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                to[k] = (bits >> k & 1) != 0 ? m_scale * terms.derivative(k) : T(0);
+            }
+        }
+    }
+
+private:
+    Columns m_to;
+    term_sum<T>* m_sum;
+    Row m_row;
+    T m_scale;
+};
+
+/// Whether a gradient is asked for.
+template <class G>
+inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
+
+/// The sum of the terms that are kept of `shape`. Terms of T are summed in Sum.
+template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms>
+weighted_sum<T, Sum> sum_terms(
+    const S& shape, const masked_operands<Masks, Terms>& rows, const no_gradient& /*none*/
+) {
+    const std::size_t n = rows.columns;
+    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    if (plan.empty()) {
+        return {};
+    }
+    return sum_of_pieces(
+        plan.cut(), rows,
+        [&](const auto& own, const piece& part) {
+            term_sum<T, Sum> sum;
+            plan.for_each_row(
+                own.masks, part,
+                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
+                    XMASK_INLINE_LAMBDA {
+                        constexpr bool exact = block_t<row_t<Terms>>::exact ||
+                                               joins_rows<std::decay_t<decltype(cursor)>>;
+                        sum_delegate<exact, T, Sum, row_t<Terms>> delegate(sum, own.rows.row(r));
+                        walk(cursor, begin, end, delegate);
+                        sum = delegate.sum();
+                    }
+            );
+            return sum.total();
+        },
+        [](auto& sum, const auto& part) { sum += part; }
+    );
+}
+
+/// The same, and their derivatives in `gradient`, which has the shape.
+template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms, class G>
+    requires wants_gradient<G>
+weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& rows, G& gradient) {
+    using traits = gradient_traits<G>;
+    auto& to = traits::target(gradient);
+    const row_target<T, std::remove_reference_t<decltype(to)>> result(to);
+    const std::size_t n = rows.columns;
+    const bool flat = result.flat() && rows.rows.flat(n);
+    const row_plan plan(shape, rows.rows.layout(rows.masks, flat, n));
+    if (plan.empty()) {
+        return {};
+    }
+    const T scale = static_cast<T>(traits::scale(gradient));
+    return sum_of_pieces(
+        plan.cut(), rows,
+        [&](const auto& own, const piece& part) {
+            term_sum<T> sum;
+            result.template write<block_start::fixed>(
+                plan, own.masks, part,
+                [&](const auto& cursor, std::size_t r, auto columns) {
+                    constexpr bool exact =
+                        block_t<row_t<Terms>>::exact || joins_rows<std::decay_t<decltype(cursor)>>;
+                    return gradient_delegate<exact, T, decltype(columns), row_t<Terms>>(
+                        columns, sum, own.rows.row(r), scale
+                    );
+                }
+            );
+            return sum.total();
+        },
+        [](weighted_sum<T>& sum, const weighted_sum<T>& part) { sum += part; }
+    );
 }
 
 /// Throws std::invalid_argument unless what counts fits into the operand.
@@ -452,7 +397,7 @@ auto counted_rows(const M& m, const S& shape) {
     } else if constexpr (weighted_mask_expression<M>) {
         return mask_rows<std::decay_t<decltype(m.mask())>>(m.mask(), shape);
     } else {
-        return whole_rows(shape);
+        return all_rows(shape);
     }
 }
 
@@ -473,21 +418,24 @@ weighted_sum<T> sum_by_weights(
 ) {
     const std::size_t n = columns_of(shape);
     auto result = sum_terms<T>(
-        shape, gradient,
-        make_terms<T>(
-            weighted<F>{f}, n, masks, make_operand<T>(weights, shape), make_operand<T>(x, shape)...
-        )
+        shape,
+        masked_operands{
+            masks,
+            make_terms<T>(
+                weighted<F>{f}, make_operand<T>(weights, shape), make_operand<T>(x, shape)...
+            ),
+            n
+        },
+        gradient
     );
     const auto weight = sum_terms<T>(
-        shape, no_gradient(), make_terms<T>(identity(), n, masks, make_operand<T>(weights, shape))
+        shape,
+        masked_operands{masks, make_terms<T>(identity(), make_operand<T>(weights, shape)), n},
+        no_gradient()
     );
     result.weight = static_cast<double>(weight.sum);
     return result;
 }
-
-/// Whether a gradient is asked for.
-template <class G>
-inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
 
 /// What a loss reads of what counts. Weights are summed after the gradient was written.
 template <class M>
@@ -547,11 +495,13 @@ weighted_sum<T, Sum> element_sum(
     return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
         if constexpr (mask_expression<M>) {
             return sum_terms<T, Sum>(
-                shape, to,
-                make_terms<T>(
-                    f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape),
-                    make_operand<T>(y, shape)...
-                )
+                shape,
+                masked_operands{
+                    mask_rows<M>(m, shape),
+                    make_terms<T>(f, make_operand<T>(x, shape), make_operand<T>(y, shape)...),
+                    columns_of(shape)
+                },
+                to
             );
         } else {
             return sum_by_weights<T>(f, shape, counted_rows(m, shape), weights_in(m), to, x, y...);

@@ -128,7 +128,7 @@ std::size_t find_kept(Row& row, T value) {
         if (found != placed<T>::none) {
             return;
         }
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         word_t equal = 0;
         if constexpr (has_lanes<T>) {
             const auto wanted = lanes<T>(static_cast<lane_t<T>>(value));
@@ -156,8 +156,8 @@ template <class T, extreme Which, class Rows>
 void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::size_t first) {
     using fold = extreme_fold<T, Which>;
     row_fold<T, fold> all{fold()};
-    auto row = rows.row(r);
-    fold_row(all, row);
+    const auto row = rows.row(r);
+    fold_row(all, row.cursor(), row.operands(), 0, row.columns());
     const auto value = all.total();
     if (all.count() != 0 && (best.at == best.none || fold::beats(value, best.value))) {
         auto again = rows.row(r);
@@ -169,7 +169,7 @@ void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::si
 template <class T, extreme Which, class Row>
 void place_columns(placed<lane_t<T>>* best, Row& row, std::size_t at) {
     for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         for (; bits != 0; bits &= bits - 1) {
             const std::size_t k = lowest_bit(bits);
             const auto value = static_cast<lane_t<T>>(block.value(k));

@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "../core/axes.hpp"
-#include "../core/block.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/pieces.hpp"
 #include "../core/row.hpp"
+#include "../core/rows.hpp"
 #include "../core/simd.hpp"
+#include "../masks/ask.hpp"
 #include "accumulate.hpp"
 #include "element_sum.hpp"
 #include "options.hpp"
@@ -62,8 +63,8 @@ public:
     explicit row_fold(const Fold& fold)
         : m_fold(fold), m_registers(start_registers(fold)), m_state(fold.start()) {}
 
-    template <class Row, class Block, class Count>
-    XMASK_INLINE void add(const Row& /*row*/, const Block& block, Count count, word_t bits) {
+    template <bool Exact, class Block, class Count>
+    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
         m_count += count_bits(bits);
         if constexpr (Fold::in_registers) {
             constexpr bool whole = std::is_same_v<Count, whole_word>;
@@ -138,9 +139,9 @@ class row_fold<T, sum_fold<T, Sum>> {
 public:
     explicit row_fold(const sum_fold<T, Sum>& /*fold*/) {}
 
-    template <class Row, class Block, class Count>
-    XMASK_INLINE void add(const Row& row, const Block& block, Count count, word_t bits) {
-        row.add(m_sum, block, count, bits);
+    template <bool Exact, class Block, class Count>
+    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
+        add_terms<Exact>(m_sum, block, count, bits);
     }
 
     [[nodiscard]] std::size_t count() const noexcept {
@@ -153,16 +154,37 @@ private:
     term_sum<T, Sum> m_sum;
 };
 
+/// Folds a row of terms.
+template <bool Exact, class T, class Fold, class Row>
+class fold_delegate {
+public:
+    fold_delegate(const row_fold<T, Fold>& fold, Row row) : m_fold(fold), m_row(std::move(row)) {}
+
+    [[nodiscard]] const row_fold<T, Fold>& fold() const noexcept { return m_fold; }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits != 0) {
+            m_fold.template add<Exact>(m_row.block(c, count, bits), count, bits);
+        }
+    }
+
+private:
+    row_fold<T, Fold> m_fold;
+    Row m_row;
+};
+
 /// Folds what columns [begin, end) of a row keep.
-template <class T, class Fold, class Row>
+template <class T, class Fold, class Cursor, class Row>
 XMASK_INLINE void fold_row(
-    row_fold<T, Fold>& fold, Row& row, std::size_t begin = 0, std::size_t end = no_end
+    row_fold<T, Fold>& fold, const Cursor& cursor, Row row, std::size_t begin, std::size_t end
 ) {
-    for_each_kept_block(
-        row, begin, end,
-        [&](std::size_t c, auto count, word_t bits)
-            XMASK_INLINE_LAMBDA { fold.add(row, row.read(c, count, bits), count, bits); }
-    );
+    constexpr bool exact = block_t<Row>::exact || joins_rows<Cursor>;
+    fold_delegate<exact, T, Fold, Row> delegate(fold, std::move(row));
+    walk(cursor, begin, end, delegate);
+    fold = delegate.fold();
 }
 
 /// A state and how many elements it is of.
@@ -181,20 +203,23 @@ folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Ro
     if (row_count == 0) {
         return {fold.start(), 0};
     }
-    return with_rows(worth_flat(rows.form(), n), row_count, n, [&](const pieces& all, auto row_of) {
-        const auto fold_piece = [&](const auto& own, const piece& part) {
+    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    return sum_of_pieces(
+        plan.cut(), rows,
+        [&](const auto& own, const piece& part) {
             row_fold<T, Fold> one(fold);
-            for (std::size_t r = part.first_row; r < part.last_row; ++r) {
-                auto row = row_of(own, r);
-                fold_row(one, row, part.begin, part.end);
-            }
+            plan.for_each_row(
+                own.masks, part,
+                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
+                    XMASK_INLINE_LAMBDA { fold_row(one, cursor, own.rows.row(r), begin, end); }
+            );
             return result{one.total(), one.count()};
-        };
-        return sum_of_pieces(all, rows, fold_piece, [&](result& to, const result& part) {
+        },
+        [&](result& to, const result& part) {
             fold.merge(to.state, part.state);
             to.count += part.count;
-        });
-    });
+        }
+    );
 }
 
 /// Counts the set bits of many words, column by column. The counts are held bit by bit: a word is
@@ -269,8 +294,9 @@ public:
     /// one addition.
     template <class Cursor>
     bool counts_columns(std::size_t at, const Cursor& cursor) {
-        const column_range all = m_counted ? solid(cursor) : column_range();
-        if (m_counted && all.begin == 0 && all.end >= m_columns) {
+        const bool whole = m_counted && stretch_at(cursor, 0).kind == stretch_kind::kept &&
+                           stretch_at(cursor, 0).end >= m_columns;
+        if (whole) {
             ++m_counts[at / m_columns];
             return false;
         }
@@ -298,7 +324,7 @@ void fold_columns(
         if (counted) {
             result.add_columns(at + c, bits);
         }
-        const auto block = row.read(c, count, bits);
+        const auto block = row.block(c, count, bits);
         auto* to = result.states(at + c);
         if constexpr (Fold::in_registers) {
             const auto neutral = fold.neutral();
@@ -346,9 +372,9 @@ void fold_rows(
 ) {
     using part = folded<typename Fold::state>;
     const auto fold_one = [&](const Rows& own, std::size_t r) {
-        auto row = own.row(r, axes.offset(r));
+        const auto row = own.row(r, axes.offset(r));
         row_fold<T, Fold> one(fold);
-        fold_row(one, row);
+        fold_row(one, row.cursor(), row.operands(), 0, row.columns());
         return part{one.total(), one.count()};
     };
     const auto merge = [&](std::size_t r, const part& one) {
@@ -402,7 +428,9 @@ template <class T, class X, class M, class F = identity>
 auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) {
     const auto& shape = x.shape();
     require_broadcast(function, "a mask", m.shape(), shape);
-    return make_terms<T>(f, columns_of(shape), mask_rows<M>(m, shape), make_operand<T>(x, shape));
+    return masked_operands{
+        mask_rows<M>(m, shape), make_terms<T>(f, make_operand<T>(x, shape)), columns_of(shape)
+    };
 }
 
 /// A function of an element and of a shift, with the shift of one position.
@@ -421,29 +449,44 @@ struct shifted {
 template <class T, class F, class Masks, class Rows>
 class shifted_rows {
 public:
-    shifted_rows(const F& function, Masks masks, Rows rows, const std::vector<T>& shifts)
+    shifted_rows(
+        const F& function, Masks masks, Rows rows, std::size_t n, const std::vector<T>& shifts
+    )
         : m_function(function)
         , m_masks(std::move(masks))
         , m_rows(std::move(rows))
+        , m_columns(n)
         , m_shifts(shifts.data()) {}
 
     XMASK_INLINE auto row(std::size_t r, std::size_t at) const {
         using function = shifted<F, T>;
-        return masked_terms<T, false, function, row_t<Masks>, row_t<Rows>>(
-            function{m_shifts[at], m_function}, m_masks.row(r), m_rows.row(r)
+        return masked(
+            r, term_row<T, function, row_t<Rows>>(
+                   function{m_shifts[at], m_function}, zip_row<row_t<Rows>>(m_rows.row(r))
+               )
         );
     }
 
     XMASK_INLINE auto columns(std::size_t r, std::size_t at) const {
-        return masked_terms<T, false, F, row_t<Masks>, row_t<Rows>, memory_row<T>>(
-            m_function, m_masks.row(r), m_rows.row(r), memory_row<T>(m_shifts + at, 1, nullptr)
+        using shifts = memory_row<T>;
+        return masked(
+            r, term_row<T, F, row_t<Rows>, shifts>(
+                   m_function,
+                   zip_row<row_t<Rows>, shifts>(m_rows.row(r), shifts(m_shifts + at, 1, nullptr))
+               )
         );
     }
 
 private:
+    template <class Row>
+    XMASK_INLINE auto masked(std::size_t r, Row row) const {
+        return masked_row<row_t<Masks>, Row>(m_masks.row(r), std::move(row), m_columns);
+    }
+
     F m_function;
     Masks m_masks;
     Rows m_rows;
+    std::size_t m_columns;
     const T* m_shifts;
 };
 
@@ -456,8 +499,8 @@ auto sum_shifted(
     auto operand = make_operand<T>(x, shape);
     using rows = shifted_rows<T, F, mask_rows<M>, decltype(operand)>;
     return fold_along<T>(
-        sum_fold<T>(), shape, axes, rows(f, mask_rows<M>(m, shape), std::move(operand), shifts),
-        false
+        sum_fold<T>(), shape, axes,
+        rows(f, mask_rows<M>(m, shape), std::move(operand), columns_of(shape), shifts), false
     );
 }
 
@@ -484,12 +527,13 @@ std::vector<std::size_t> count_rows(const S& shape, const M& m, const kept_axes&
         if (axes.keeps_last() && !counted.counts_columns(at, cursor)) {
             continue;
         }
-        const column_range kept = cursor.extent();
-        for (std::size_t c = kept.begin; c < kept.end; c += word_columns) {
-            const word_t bits = cursor.word(c) & first_bits(kept.end - c);
-            axes.keeps_last() ? counted.add_columns(at + c, bits)
-                              : counted.add_count(at, count_bits(bits));
+        if (!axes.keeps_last()) {
+            counted.add_count(at, count_row(cursor, 0, n));
+            continue;
         }
+        for_each_kept_block(cursor, 0, n, [&](std::size_t c, auto /*count*/, word_t bits) {
+            counted.add_columns(at + c, bits);
+        });
     }
     std::vector<std::size_t> counts(axes.size());
     for (std::size_t i = 0; i < counts.size(); ++i) {

@@ -12,7 +12,6 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
-#include "../core/write.hpp"
 #include "fold.hpp"
 #include "options.hpp"
 #include "upstream.hpp"
@@ -47,13 +46,8 @@ consteval bool require_differentiable() {
 template <class R, class T, class E, class M>
 void write_kept(T& result, const E& e, const M& m) {
     const auto& shape = result.shape();
-    auto operand = make_operand<R>(e, shape);
-    write_rows<R>(
-        choice_rows<R, decltype(operand), scalar_row<R>, mask_rows<M>>(
-            std::move(operand), scalar_row<R>(R(0)), mask_rows<M>(m, shape), rows_of(shape),
-            columns_of(shape)
-        ),
-        result
+    write_choice<R>(
+        result, make_operand<R>(e, shape), scalar_rows<R>(R(0)), mask_rows<M>(m, shape)
     );
 }
 

@@ -11,6 +11,7 @@
 
 #include "../core/axes.hpp"
 #include "../core/error.hpp"
+#include "../masks/bitmask.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
 #include "gradient.hpp"

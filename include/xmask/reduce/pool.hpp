@@ -81,8 +81,8 @@ auto take_tokens(
             return;
         }
         auto row = rows.row(b * columns_of(tokens) + static_cast<std::size_t>(token));
-        for_each_block(row, 0, features, [&](std::size_t c, auto count) {
-            store_block<false>(to + c, row.read(c, count, first_bits(count)), count);
+        for_each_block(0, features, [&](std::size_t c, auto count) {
+            store_block<false>(to + c, row.block(c, count, first_bits(count)), count);
         });
     });
     return result;

@@ -25,14 +25,6 @@
 /// The positions of a class loss: which count, how much, and which class each has.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Rows of weights that are all 1.
-class unit_weights {
-public:
-    [[nodiscard]] XMASK_INLINE scalar_row<double> row(std::size_t /*r*/) const noexcept {
-        return scalar_row<double>(1.);
-    }
-};
-
 /// The positions of a target's shape, in order.
 template <class Masks, class Weights, class Targets>
 class class_positions {
@@ -72,9 +64,9 @@ private:
         const auto cursor = m_masks.row(r);
         auto weights = m_weights.row(r);
         auto target = m_targets.row(r);
-        for_each_block(target, begin, stop, [&](std::size_t c, std::size_t count) {
+        for_each_block(begin, stop, [&](std::size_t c, std::size_t count) {
             const word_t bits = cursor.word(c) & first_bits(count);
-            const auto targets = target.read(c, count, bits);
+            const auto targets = target.block(c, count, bits);
             for (std::size_t k = 0; k < count; ++k) {
                 const std::size_t position = r * m_columns + c + k;
                 if ((bits >> k & 1) != 0 && !is_ignored(targets.at(k))) {
@@ -120,7 +112,9 @@ template <class M, class Q>
 auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored) {
     const auto& shape = target.shape();
     if constexpr (mask_expression<M>) {
-        return make_class_positions(shape, counted_rows(m, shape), unit_weights(), target, ignored);
+        return make_class_positions(
+            shape, counted_rows(m, shape), scalar_rows<double>(1.), target, ignored
+        );
     } else {
         return make_class_positions(
             shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored
@@ -131,8 +125,8 @@ auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignor
 /// Rows of targets that nobody looks at: the class of each position is in its own probabilities.
 class no_targets {
 public:
-    [[nodiscard]] XMASK_INLINE scalar_row<std::int64_t> row(std::size_t /*r*/) const noexcept {
-        return scalar_row<std::int64_t>(0);
+    [[nodiscard]] XMASK_INLINE scalar_rows<std::int64_t> row(std::size_t /*r*/) const noexcept {
+        return scalar_rows<std::int64_t>(0);
     }
 };
 
@@ -145,7 +139,7 @@ auto positions_of_shape(const M& m, const S& shape) {
         );
     };
     if constexpr (mask_expression<M>) {
-        return make(counted_rows(m, shape), unit_weights());
+        return make(counted_rows(m, shape), scalar_rows<double>(1.));
     } else {
         return make(counted_rows(m, shape), weight_rows(weights_in(m), shape));
     }

@@ -44,7 +44,7 @@ public:
             auto row = rows.row(r);
             std::size_t* to = next.data() + axes.offset(r);
             for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
-                const auto block = row.read(c, count, bits);
+                const auto block = row.block(c, count, bits);
                 for (; bits != 0; bits &= bits - 1) {
                     const std::size_t k = lowest_bit(bits);
                     m_values[to[axes.keeps_last() ? c + k : 0]++] =

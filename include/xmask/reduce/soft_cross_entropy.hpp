@@ -14,7 +14,8 @@
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
-#include "../core/write.hpp"
+#include "../core/rows.hpp"
+#include "../core/target.hpp"
 #include "class_options.hpp"
 #include "element_sum.hpp"
 #include "loss.hpp"
@@ -71,27 +72,24 @@ public:
     template <class Cursor, class Row>
     std::size_t read(const Cursor& cursor, Row row) {
         const std::size_t n = m_values.size();
-        for_each_block(row, 0, n, [&](std::size_t c, auto count) {
-            store_block<false>(m_values.data() + c, row.read(c, count, first_bits(count)), count);
+        for_each_block(0, n, [&](std::size_t c, auto count) {
+            store_block<false>(m_values.data() + c, row.block(c, count, first_bits(count)), count);
         });
-        std::size_t classes = 0;
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            classes += count_bits(cursor.word(c) & first_bits(n - c));
-        }
+        const std::size_t classes = count_row(cursor, 0, n);
         if (classes == n && m_smoothing == 0 && m_weights->size() == 0) {
             return n;
         }
         const double even = m_smoothing / static_cast<double>(classes);
-        for (std::size_t c = 0; c < n; c += word_columns) {
+        for_each_block(0, n, [&](std::size_t c, std::size_t count) {
             const word_t bits = cursor.word(c);
-            for (std::size_t k = 0; k < std::min(word_columns, n - c); ++k) {
+            for (std::size_t k = 0; k < count; ++k) {
                 const double smooth =
                     (1 - m_smoothing) * static_cast<double>(m_values[c + k]) + even;
                 m_values[c + k] = (bits >> k & 1) != 0
                                       ? static_cast<T>(class_weight(*m_weights, c + k) * smooth)
                                       : T(0);
             }
-        }
+        });
         return classes;
     }
 
@@ -132,9 +130,10 @@ loss sum_of_soft_entropies(
                 result.clear(position);
                 return;
             }
-            const bundle_row<
-                std::decay_t<decltype(cursor)>, row_t<decltype(rows.logits)>, memory_row<T>>
-                row(cursor, rows.logits.row(position), target.row());
+            using operands = zip_row<row_t<decltype(rows.logits)>, memory_row<T>>;
+            const masked_row<std::decay_t<decltype(cursor)>, operands> row(
+                cursor, operands(rows.logits.row(position), target.row()), classes
+            );
             [[maybe_unused]] T* to = nullptr;
             const auto line = [&] {
                 if constexpr (wants_gradient<G>) {
@@ -205,7 +204,7 @@ loss soft_cross_entropy(
         });
     };
     if (!options.classes.has_value()) {
-        return run(whole_rows(shape));
+        return run(all_rows(shape));
     }
     require_broadcast(function, "a mask over classes", options.classes->shape(), shape);
     return run(mask_rows<bitmask>(*options.classes, shape));

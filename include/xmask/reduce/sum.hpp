@@ -70,10 +70,10 @@ std::vector<double> weights_along(const S& shape, const M& m, const kept_axes& a
     } else {
         const auto weights = sum_rows<T>(
             shape, axes,
-            make_terms<T>(
-                identity(), columns_of(shape), counted_rows(m, shape),
-                make_operand<T>(weights_in(m), shape)
-            ),
+            masked_operands{
+                counted_rows(m, shape),
+                make_terms<T>(identity(), make_operand<T>(weights_in(m), shape)), columns_of(shape)
+            },
             false
         );
         std::vector<double> sums(axes.size());
@@ -103,10 +103,14 @@ axis_sums<Sum> sum_along(
     } else {
         const auto sums = sum_rows<T>(
             shape, axes,
-            make_terms<T>(
-                weighted<identity>(), columns_of(shape), counted_rows(m, shape),
-                make_operand<T>(weights_in(m), shape), make_operand<T>(x, shape)
-            ),
+            masked_operands{
+                counted_rows(m, shape),
+                make_terms<T>(
+                    weighted<identity>(), make_operand<T>(weights_in(m), shape),
+                    make_operand<T>(x, shape)
+                ),
+                columns_of(shape)
+            },
             false
         );
         std::copy_n(&sums.state(0), axes.size(), result.sum.begin());

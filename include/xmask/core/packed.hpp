@@ -1,0 +1,162 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+
+#include "abi.hpp"
+#include "attributes.hpp"
+#include "buffer.hpp"
+#include "cursor.hpp"
+#include "walk.hpp"
+#include "word.hpp"
+
+/// @file
+/// Short rows laid end to end. Where the memory of all operands goes on from one row to the next,
+/// an operation walks many short rows as one, and spends nothing on their ends. Here the words of
+/// such rows are joined.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Rows shorter than this are worth packing.
+inline constexpr std::size_t packed_columns = 2 * word_columns;
+
+/// The most columns that are packed at a time.
+inline constexpr std::size_t packed_at_once = 128 * word_columns;
+
+/// The first word of each of `count` rows from r on, one after the other; W has a bit for each of
+/// their columns.
+template <class Rows, class W>
+void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) {
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = static_cast<W>(rows.row(r + i).word(0));
+    }
+}
+
+/// A row whose words lie in memory; `begin` is the column of the first one.
+class words_cursor {
+public:
+    words_cursor(const word_t* words, std::size_t begin) noexcept
+        : m_words(words), m_begin(begin) {}
+
+    /// One word past the last one is readable, and 0.
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
+        const std::size_t at = c - m_begin;
+        const word_t* words = m_words + at / word_columns;
+        const std::size_t past = at % word_columns;
+        return words[0] >> past | words[1] << 1 << (word_columns - 1 - past);
+    }
+
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, stretch_kind::unknown};
+    }
+
+private:
+    const word_t* m_words;
+    std::size_t m_begin;
+};
+
+/// The words of some rows of n columns, joined. Many rows are joined at a time, so that what is the
+/// same for all of them stays in registers.
+class packed_words {
+public:
+    explicit packed_words(std::size_t n) noexcept : m_columns(n) {}
+
+    /// How many rows are joined at a time: as far as possible so many that they fill whole words.
+    [[nodiscard]] std::size_t rows_at_once() const noexcept {
+        const std::size_t aligned = word_columns / std::gcd(m_columns, word_columns);
+        const std::size_t most = packed_at_once / m_columns;
+        return most >= aligned ? most - most % aligned : most;
+    }
+
+    /// Joins `count` rows from `first` on.
+    template <class Masks>
+    [[gnu::noinline]] words_cursor join(const Masks& masks, std::size_t first, std::size_t count) {
+        const std::size_t columns = count * m_columns;
+        if (columns != m_filled || !masks.one_row()) {
+            m_filled = columns;
+            fill(masks, first, count);
+        }
+        return {m_words.values, first * m_columns};
+    }
+
+private:
+    template <class Masks>
+    void fill(const Masks& masks, std::size_t first, std::size_t count) {
+        switch (std::endian::native == std::endian::little ? m_columns : 0) {
+        case 8:
+            copy_words<std::uint8_t>(masks, first, count);
+            break;
+        case 16:
+            copy_words<std::uint16_t>(masks, first, count);
+            break;
+        case 32:
+            copy_words<std::uint32_t>(masks, first, count);
+            break;
+        case word_columns:
+            masks.first_words(first, count, m_words.values);
+            m_words.values[count] = 0;
+            break;
+        default:
+            join_bits(masks, first, count);
+        }
+    }
+
+    /// Rows as long as W has bits lie in memory as they do in words.
+    template <class W, class Masks>
+    void copy_words(const Masks& masks, std::size_t first, std::size_t count) {
+        std::array<W, packed_at_once / (8 * sizeof(W))> rows;
+        masks.first_words(first, count, rows.data());
+        const std::size_t filled = (count * m_columns + word_columns - 1) / word_columns;
+        m_words.values[filled - 1] = 0;
+        m_words.values[filled] = 0;
+        std::memcpy(m_words.values, rows.data(), count * sizeof(W));
+    }
+
+    /// Rows of any length, one behind the other.
+    template <class Masks>
+    void join_bits(const Masks& masks, std::size_t first, std::size_t count) {
+        word_t* to = m_words.values;
+        word_t bits = 0;
+        std::size_t filled = 0;
+        const auto append = [&](word_t more, std::size_t columns) XMASK_INLINE_LAMBDA {
+            bits |= more << filled;
+            filled += columns;
+            if (filled >= word_columns) {
+                *to++ = bits;
+                filled -= word_columns;
+                bits = filled == 0 ? 0 : more >> (columns - filled);
+            }
+        };
+        if (m_columns < word_columns) {
+            constexpr std::size_t some_rows = 64;
+            std::array<word_t, some_rows> words;
+            for (std::size_t i = 0; i < count; i += some_rows) {
+                const std::size_t some = std::min(some_rows, count - i);
+                masks.first_words(first + i, some, words.data());
+                std::for_each_n(words.begin(), some, [&](word_t word) XMASK_INLINE_LAMBDA {
+                    append(word, m_columns);
+                });
+            }
+        } else {
+            for (std::size_t r = first; r < first + count; ++r) {
+                const auto row = masks.row(r);
+                for_each_block(0, m_columns, [&](std::size_t c, std::size_t columns) {
+                    append(row.word(c), columns);
+                });
+            }
+        }
+        to[0] = bits;
+        to[1] = 0;
+    }
+
+    std::size_t m_columns;
+    std::size_t m_filled = 0; // how many columns the words hold
+    block_buffer<word_t, packed_at_once / word_columns + 2> m_words;
+};
+} // namespace xmask::inline XMASK_ABI::detail

@@ -1,0 +1,136 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+
+#include "attributes.hpp"
+#include "block.hpp"
+#include "cursor.hpp"
+#include "word.hpp"
+
+/// @file
+/// The walk over one row of a mask, which every operation shares. An operation is a delegate: it
+/// says what happens to a block of columns and to a range of dropped columns.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What an operation does with the columns of a row.
+///
+/// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where all
+/// 64 are there. `dropped(c, end)` takes columns that are all dropped.
+///
+/// A delegate may also have `kept(c, end)` for columns that are all kept; without it they arrive as
+/// blocks whose bits are all set. One that can use the cursor's own lanes has
+/// `lane_block(cursor, c)` for 64 columns. `static constexpr bool takes_any_range = true` asks for
+/// each known stretch as it is; otherwise the ends of stretches arrive as blocks of 64 columns,
+/// which costs less where something is written for every column.
+template <class D>
+concept walk_delegate = requires(D& delegate, std::size_t c) {
+    delegate.block(c, whole_word(), word_t());
+    delegate.block(c, c, word_t());
+    delegate.dropped(c, c);
+};
+
+/// Calls f(c, count) for columns [c, end), 64 at a time; count is whole_word for all but the last.
+template <class F>
+XMASK_INLINE void for_each_block(std::size_t c, std::size_t end, F&& f) {
+    for (; c + word_columns <= end; c += word_columns) {
+        f(c, whole_word());
+    }
+    if (c < end) {
+        f(c, end - c);
+    }
+}
+
+/// Hands columns [c, end), which are all kept, to a delegate.
+template <walk_delegate D>
+XMASK_INLINE void walk_kept(D& delegate, std::size_t c, std::size_t end) {
+    if constexpr (requires { delegate.kept(c, end); }) {
+        delegate.kept(c, end);
+    } else {
+        for_each_block(c, end, [&](std::size_t at, auto count) XMASK_INLINE_LAMBDA {
+            delegate.block(at, count, first_bits(count));
+        });
+    }
+}
+
+/// Whether a delegate takes known stretches as they are.
+template <class D>
+inline constexpr bool takes_any_range = requires { requires D::takes_any_range; };
+
+/// Hands one word of columns to a delegate.
+template <row_cursor C, walk_delegate D>
+XMASK_INLINE void walk_word(const C& cursor, std::size_t c, D& delegate) {
+    if constexpr (requires { delegate.lane_block(cursor, c); }) {
+        delegate.lane_block(cursor, c);
+    } else {
+        delegate.block(c, whole_word(), cursor.word(c));
+    }
+}
+
+/// Hands columns [c, end) of a row to a delegate, in order. Blocks begin at multiples of 64 columns
+/// from c on.
+template <row_cursor C, walk_delegate D>
+XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& delegate) {
+    while (takes_any_range<D> ? c < end : c + word_columns <= end) {
+        const stretch ahead = stretch_at(cursor, c);
+        const std::size_t known = std::min(ahead.end, end);
+        if (ahead.kind != stretch_kind::unknown &&
+            (takes_any_range<D> || known - c >= word_columns)) {
+            // Whole words, and the end of the row where the stretch reaches it.
+            const std::size_t stop =
+                takes_any_range<D> || known == end ? known : known - (known - c) % word_columns;
+            if (ahead.kind == stretch_kind::kept) {
+                walk_kept(delegate, c, stop);
+            } else {
+                delegate.dropped(c, stop);
+            }
+            c = stop;
+            if constexpr (takes_any_range<D>) {
+                continue;
+            }
+        }
+        if (c + word_columns > end) {
+            break;
+        }
+        // The word in which a known stretch ends, or those of an unknown one.
+        const std::size_t last = ahead.kind == stretch_kind::unknown ? known : c;
+        do {
+            walk_word(cursor, c, delegate);
+            c += word_columns;
+        } while (c + word_columns <= last);
+    }
+    if (c < end) {
+        delegate.block(c, end - c, cursor.word(c) & first_bits(end - c));
+    }
+}
+
+/// The delegate of what only looks at kept columns: f(c, count, bits) for each block that keeps
+/// some.
+template <class F>
+class kept_blocks {
+public:
+    explicit kept_blocks(F& f) noexcept : m_function(f) {}
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits != 0) {
+            m_function(c, count, bits);
+        }
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+private:
+    F& m_function;
+};
+
+/// Calls f(c, count, bits) for each block of columns [begin, end) that keeps some, in order.
+template <row_cursor C, class F>
+XMASK_INLINE void for_each_kept_block(const C& cursor, std::size_t begin, std::size_t end, F&& f) {
+    kept_blocks<std::remove_reference_t<F>> delegate(f);
+    walk(cursor, begin, end, delegate);
+}
+} // namespace xmask::inline XMASK_ABI::detail
