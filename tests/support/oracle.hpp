@@ -18,6 +18,7 @@
 #include <xmask/core/mask.hpp>
 #include <xmask/core/mask_rows.hpp>
 #include <xmask/core/shape.hpp>
+#include <xmask/masks/text.hpp> // Catch2 prints what it compares
 
 #if __has_include(<xtensor/containers/xarray.hpp>)
 #include <xtensor/containers/xfixed.hpp>
