@@ -155,28 +155,36 @@ std::size_t to_extent(const char* function, I extent, std::size_t axis) {
     return static_cast<std::size_t>(extent);
 }
 
+/// The type in which a builder holds a shape; the rank stays known at compile time where it was.
+template <class S>
+struct held_shape {
+    using type = any_shape;
+};
+
+template <class S>
+    requires requires { std::tuple_size<S>::value; }
+struct held_shape<S> {
+    using type = std::array<std::size_t, std::tuple_size<S>::value>;
+};
+
 /// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
 template <class S>
-auto to_shape(const char* function, const S& shape) {
-    if constexpr (std::is_integral_v<S>) {
-        return to_shape(function, std::array<S, 1>{shape});
-    } else {
-        auto copy = [&] {
-            if constexpr (requires { std::tuple_size<S>::value; }) {
-                return std::array<std::size_t, std::tuple_size<S>::value>{};
-            } else {
-                return any_shape(shape.size());
-            }
-        }();
-        std::transform(
-            shape.begin(), shape.end(), copy.begin(),
-            [&, axis = std::size_t(0)](auto extent) mutable {
-                return to_extent(function, extent, axis++);
-            }
-        );
-        require_countable(function, copy);
-        return copy;
-    }
+typename held_shape<S>::type to_shape(const char* function, const S& shape) {
+    auto copy = xt::uninitialized_shape<typename held_shape<S>::type>(shape.size());
+    std::transform(
+        shape.begin(), shape.end(), copy.begin(),
+        [&, axis = std::size_t(0)](auto extent) mutable {
+            return to_extent(function, extent, axis++);
+        }
+    );
+    require_countable(function, copy);
+    return copy;
+}
+
+template <class I>
+    requires std::is_integral_v<I>
+std::array<std::size_t, 1> to_shape(const char* function, I extent) {
+    return to_shape(function, std::array<I, 1>{extent});
 }
 
 /// Maps a row's number to the sum of index * stride over the leading axes of a shape.

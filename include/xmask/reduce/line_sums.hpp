@@ -21,7 +21,7 @@
 ///
 /// A function F says what is summed. Along the axis, over kept elements, first the largest of
 /// first(x...) is found, where F::shifts, and settle() makes the shift of it; then F::sums sums of
-/// term<i>(shift, x...) are taken. first and term take numbers and registers of them.
+/// term<n>(shift, x...) are taken. first and term take numbers and registers of them.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The numbers with which F maps an element.
