@@ -502,6 +502,7 @@ struct held_shape<S> {
 
 /// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
 template <class S>
+    requires(!std::is_integral_v<S>)
 typename held_shape<S>::type to_shape(const char* function, const S& shape) {
     auto copy = xt::uninitialized_shape<typename held_shape<S>::type>(shape.size());
     std::transform(
