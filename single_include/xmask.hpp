@@ -4460,6 +4460,7 @@ private:
             }
         }
         walk(cursor, c, end, delegate);
+        finish(delegate);
     }
 
     /// Through the writer's buffer.
@@ -4470,7 +4471,16 @@ private:
     ) {
         auto delegate = make(cursor, r, written_columns<T, false>(writer.block(begin), begin));
         walk(cursor, begin, end, delegate);
+        finish(delegate);
         writer.commit(begin, end - begin);
+    }
+
+    /// A delegate that adds up may hand over what it holds after the last column.
+    template <class D>
+    static void finish(D& delegate) {
+        if constexpr (requires { delegate.finish(); }) {
+            delegate.finish();
+        }
     }
 
     E* m_to;
@@ -17607,8 +17617,12 @@ private:
 template <bool Exact, class T, class Columns, class Row>
 class gradient_delegate {
 public:
+    /// The sum is held here while it grows, so that it stays in registers.
     gradient_delegate(Columns to, term_sum<T>& sum, Row row, T scale)
-        : m_to(to), m_sum(&sum), m_row(std::move(row)), m_scale(scale) {}
+        : m_to(to), m_total(&sum), m_sum(sum), m_row(std::move(row)), m_scale(scale) {}
+
+    /// After the last column.
+    void finish() const noexcept { *m_total = m_sum; }
 
     void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(0)); }
 
@@ -17619,7 +17633,7 @@ public:
             return;
         }
         const auto terms = m_row.block(c, count, bits);
-        add_terms<Exact>(*m_sum, terms, count, bits);
+        add_terms<Exact>(m_sum, terms, count, bits);
         m_to.prefetch(c, count);
         T* const to = m_to.at(c);
         if constexpr (decltype(terms)::in_registers) {
@@ -17638,7 +17652,8 @@ public:
 
 private:
     Columns m_to;
-    term_sum<T>* m_sum;
+    term_sum<T>* m_total;
+    term_sum<T> m_sum;
     Row m_row;
     T m_scale;
 };
@@ -19229,7 +19244,15 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
 /// Multiplies a row's terms by a factor. A dropped column is 0, and stays so if the factor is NaN.
 template <class T, class Row>
 void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
-    scale_columns(to, to + n, factor);
+    // Only stretches that are not dropped; no word is asked for.
+    for (std::size_t c = 0; c < n;) {
+        const stretch ahead = stretch_at(row.cursor(), c);
+        const std::size_t end = std::min(ahead.end, n);
+        if (ahead.kind != stretch_kind::dropped) {
+            scale_columns(to + c, to + end, factor);
+        }
+        c = end;
+    }
     if (factor == factor) [[likely]] {
         return;
     }
@@ -19449,12 +19472,8 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
         batch y;
         if constexpr (F::keeps_terms) {
-            y = terms[i] * wide_facts[1];
             // A dropped lane is 0, and times NaN would be NaN.
-            if (facts[1] != facts[1]) [[unlikely]] {
-                const auto nan = [&](const auto&...) XMASK_INLINE_LAMBDA { return wide_facts[1]; };
-                y = kept(i, zero, nan);
-            }
+            y = zero_unless<T>(bits, i * width, terms[i] * wide_facts[1]);
         } else {
             y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
                 return f.map(wide_facts, x...);

@@ -249,6 +249,7 @@ private:
             }
         }
         walk(cursor, c, end, delegate);
+        finish(delegate);
     }
 
     /// Through the writer's buffer.
@@ -259,7 +260,16 @@ private:
     ) {
         auto delegate = make(cursor, r, written_columns<T, false>(writer.block(begin), begin));
         walk(cursor, begin, end, delegate);
+        finish(delegate);
         writer.commit(begin, end - begin);
+    }
+
+    /// A delegate that adds up may hand over what it holds after the last column.
+    template <class D>
+    static void finish(D& delegate) {
+        if constexpr (requires { delegate.finish(); }) {
+            delegate.finish();
+        }
     }
 
     E* m_to;

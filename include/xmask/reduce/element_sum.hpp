@@ -273,8 +273,12 @@ private:
 template <bool Exact, class T, class Columns, class Row>
 class gradient_delegate {
 public:
+    /// The sum is held here while it grows, so that it stays in registers.
     gradient_delegate(Columns to, term_sum<T>& sum, Row row, T scale)
-        : m_to(to), m_sum(&sum), m_row(std::move(row)), m_scale(scale) {}
+        : m_to(to), m_total(&sum), m_sum(sum), m_row(std::move(row)), m_scale(scale) {}
+
+    /// After the last column.
+    void finish() const noexcept { *m_total = m_sum; }
 
     void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, T(0)); }
 
@@ -285,7 +289,7 @@ public:
             return;
         }
         const auto terms = m_row.block(c, count, bits);
-        add_terms<Exact>(*m_sum, terms, count, bits);
+        add_terms<Exact>(m_sum, terms, count, bits);
         m_to.prefetch(c, count);
         T* const to = m_to.at(c);
         if constexpr (decltype(terms)::in_registers) {
@@ -304,7 +308,8 @@ public:
 
 private:
     Columns m_to;
-    term_sum<T>* m_sum;
+    term_sum<T>* m_total;
+    term_sum<T> m_sum;
     Row m_row;
     T m_scale;
 };

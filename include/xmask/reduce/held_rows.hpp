@@ -72,12 +72,8 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
         batch y;
         if constexpr (F::keeps_terms) {
-            y = terms[i] * wide_facts[1];
             // A dropped lane is 0, and times NaN would be NaN.
-            if (facts[1] != facts[1]) [[unlikely]] {
-                const auto nan = [&](const auto&...) XMASK_INLINE_LAMBDA { return wide_facts[1]; };
-                y = kept(i, zero, nan);
-            }
+            y = zero_unless<T>(bits, i * width, terms[i] * wide_facts[1]);
         } else {
             y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
                 return f.map(wide_facts, x...);

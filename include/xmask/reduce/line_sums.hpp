@@ -309,7 +309,15 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
 /// Multiplies a row's terms by a factor. A dropped column is 0, and stays so if the factor is NaN.
 template <class T, class Row>
 void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
-    scale_columns(to, to + n, factor);
+    // Only stretches that are not dropped; no word is asked for.
+    for (std::size_t c = 0; c < n;) {
+        const stretch ahead = stretch_at(row.cursor(), c);
+        const std::size_t end = std::min(ahead.end, n);
+        if (ahead.kind != stretch_kind::dropped) {
+            scale_columns(to + c, to + end, factor);
+        }
+        c = end;
+    }
     if (factor == factor) [[likely]] {
         return;
     }
