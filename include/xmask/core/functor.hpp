@@ -75,8 +75,8 @@ concept any_of = (std::same_as<F, G> || ...);
 template <class F>
 concept rough_in_registers = any_of<
     F, xt::math::fmax_fun, xt::math::fmin_fun, xt::math::fmod_fun, xt::math::remainder_fun,
-    xt::math::hypot_fun, xt::math::acosh_fun, xt::math::erfc_fun, xt::math::tgamma_fun,
-    xt::math::lgamma_fun>;
+    xt::math::fdim_fun, xt::math::hypot_fun, xt::math::acosh_fun, xt::math::erfc_fun,
+    xt::math::tgamma_fun, xt::math::lgamma_fun>;
 
 /// How rows call the functor of xt::xfunction<F, CT...>.
 template <class F, class... CT>
@@ -105,9 +105,9 @@ struct row_functor<xt::math::clamp_fun, CT...> {
     static clipped of(const xt::math::clamp_fun& /*f*/) { return {}; }
 };
 
-#if !defined(XTENSOR_USE_XSIMD)
-/// A lambda that states no return type cannot be asked whether it takes registers. xtensor asks
-/// only with XTENSOR_USE_XSIMD; without, it must not be asked here either.
+/// A lambda is called for each element. One that states no return type cannot be asked whether it
+/// takes registers; and one that decides by `v < 0 ? a : b` takes registers for AVX-512, whose
+/// masks convert to bool, and takes one decision for all lanes.
 template <class F, class... CT>
 struct row_functor<xt::detail::lambda_adapt<F>, CT...> {
     using lambda = xt::detail::lambda_adapt<F>;
@@ -127,5 +127,4 @@ struct row_functor<xt::detail::lambda_adapt<xt::detail::pow_impl<N>>, CT...> {
         return f;
     }
 };
-#endif
 } // namespace xmask::inline XMASK_ABI::detail
