@@ -342,6 +342,12 @@ concept has_memory =
         requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
         e.data_offset();
     };
+/// The first element of an expression in memory; null where an empty container has none.
+template <has_memory E>
+auto* first_element(E& e) noexcept {
+    auto* const data = e.data();
+    return data == nullptr ? data : data + e.data_offset();
+}
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
 
@@ -603,8 +609,8 @@ private:
     }
 
     void push(std::size_t extent, std::ptrdiff_t stride) {
-        if (m_count != 0 &&
-            m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride) {
+        const auto next = extent * static_cast<std::size_t>(stride);
+        if (m_count != 0 && m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(next)) {
             m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
             return;
         }
@@ -621,10 +627,11 @@ template <class S, class F>
 row_offsets row_numbers(const S& shape, const F& from) {
     require_rank("shape", from.size());
     std::array<std::ptrdiff_t, max_rank> strides;
-    std::ptrdiff_t stride = 1;
+    // Unsigned, because the rows of a mask that is only asked for one of them may be too many.
+    std::size_t stride = 1;
     for (std::size_t axis = from.size(); axis-- > 0;) {
-        strides[axis] = axis + 1 == from.size() ? 0 : stride;
-        stride *= axis + 1 == from.size() ? 1 : static_cast<std::ptrdiff_t>(from[axis]);
+        strides[axis] = axis + 1 == from.size() ? 0 : static_cast<std::ptrdiff_t>(stride);
+        stride *= axis + 1 == from.size() ? 1 : static_cast<std::size_t>(from[axis]);
     }
     return row_offsets(shape, from, strides);
 }
@@ -2667,7 +2674,7 @@ class memory_rows {
 public:
     template <class E, class S>
     memory_rows(const E& e, const S& shape)
-        : m_data(e.data() + e.data_offset())
+        : m_data(first_element(e))
         , m_offsets(shape, e.shape(), e.strides())
         , m_stride(last_stride(e, columns_of(shape))) {}
 
@@ -4263,7 +4270,7 @@ class row_writer {
 
 public:
     explicit row_writer(E& to)
-        : m_data(to.data() + to.data_offset())
+        : m_data(first_element(to))
         , m_offsets(to.shape(), to.shape(), to.strides())
         , m_stride(
               columns_of(to.shape()) == 1
@@ -8017,7 +8024,7 @@ void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
         const memory_rows<T> rows(e, e.shape());
         if (rows.flat(columns_of(e.shape())) && overlap_of(e, target<To>(to)) == overlap::none) {
-            f(e.data() + e.data_offset());
+            f(first_element(e));
             return;
         }
     }

@@ -29,7 +29,7 @@ void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
         const memory_rows<T> rows(e, e.shape());
         if (rows.flat(columns_of(e.shape())) && overlap_of(e, target<To>(to)) == overlap::none) {
-            f(e.data() + e.data_offset());
+            f(first_element(e));
             return;
         }
     }

@@ -87,7 +87,7 @@ class memory_rows {
 public:
     template <class E, class S>
     memory_rows(const E& e, const S& shape)
-        : m_data(e.data() + e.data_offset())
+        : m_data(first_element(e))
         , m_offsets(shape, e.shape(), e.strides())
         , m_stride(last_stride(e, columns_of(shape))) {}
 

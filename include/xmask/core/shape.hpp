@@ -270,8 +270,8 @@ private:
     }
 
     void push(std::size_t extent, std::ptrdiff_t stride) {
-        if (m_count != 0 &&
-            m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(extent) * stride) {
+        const auto next = extent * static_cast<std::size_t>(stride);
+        if (m_count != 0 && m_axes[m_count - 1].stride == static_cast<std::ptrdiff_t>(next)) {
             m_axes[m_count - 1] = {m_axes[m_count - 1].extent * extent, stride};
             return;
         }
@@ -288,10 +288,11 @@ template <class S, class F>
 row_offsets row_numbers(const S& shape, const F& from) {
     require_rank("shape", from.size());
     std::array<std::ptrdiff_t, max_rank> strides;
-    std::ptrdiff_t stride = 1;
+    // Unsigned, because the rows of a mask that is only asked for one of them may be too many.
+    std::size_t stride = 1;
     for (std::size_t axis = from.size(); axis-- > 0;) {
-        strides[axis] = axis + 1 == from.size() ? 0 : stride;
-        stride *= axis + 1 == from.size() ? 1 : static_cast<std::ptrdiff_t>(from[axis]);
+        strides[axis] = axis + 1 == from.size() ? 0 : static_cast<std::ptrdiff_t>(stride);
+        stride *= axis + 1 == from.size() ? 1 : static_cast<std::size_t>(from[axis]);
     }
     return row_offsets(shape, from, strides);
 }

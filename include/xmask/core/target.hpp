@@ -53,7 +53,7 @@ class row_writer {
 
 public:
     explicit row_writer(E& to)
-        : m_data(to.data() + to.data_offset())
+        : m_data(first_element(to))
         , m_offsets(to.shape(), to.shape(), to.strides())
         , m_stride(
               columns_of(to.shape()) == 1

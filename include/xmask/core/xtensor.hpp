@@ -62,5 +62,11 @@ concept has_memory =
         requires std::is_lvalue_reference_v<typename std::decay_t<E>::const_reference>;
         e.data_offset();
     };
+/// The first element of an expression in memory; null where an empty container has none.
+template <has_memory E>
+auto* first_element(E& e) noexcept {
+    auto* const data = e.data();
+    return data == nullptr ? data : data + e.data_offset();
+}
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
