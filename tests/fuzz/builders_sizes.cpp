@@ -157,8 +157,8 @@ drawn_mask slices(record& r, const shape_t& shape) {
         static_cast<std::size_t>(std::llround(fraction * static_cast<double>(norms.size())));
     std::vector<std::size_t> order(norms.size());
     std::iota(order.begin(), order.end(), std::size_t(0));
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return norms[a] > norms[b];
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return norms[a] != norms[b] ? norms[a] > norms[b] : a < b;
     });
     std::vector<bool> chosen(norms.size(), false);
     for (std::size_t j = 0; j < k; ++j) {
