@@ -16965,6 +16965,17 @@ template <class T>
 using unwrapped_sum_t = std::conditional_t<
     std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;
 
+/// Adds to a sum; 64-bit integers wrap around, as their sums do.
+template <class Sum, class X>
+XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
+    if constexpr (std::is_integral_v<Sum> && std::is_signed_v<Sum>) {
+        using bits = std::make_unsigned_t<Sum>;
+        to = static_cast<Sum>(static_cast<bits>(to) + static_cast<bits>(x));
+    } else {
+        to += x;
+    }
+}
+
 /// Adds registers of T in double.
 template <class T>
 class register_sum {
@@ -17427,7 +17438,7 @@ struct weighted_sum {
     double count = 0;
 
     weighted_sum& operator+=(const weighted_sum& other) noexcept {
-        sum += other.sum;
+        add_to(sum, other.sum);
         weight += other.weight;
         count += other.count;
         return *this;
@@ -17443,7 +17454,7 @@ public:
         add_block<T, Exact>(m_registers, count, term);
     }
 
-    void add(Sum term) noexcept { m_scalars += term; }
+    void add(Sum term) noexcept { add_to(m_scalars, term); }
 
     void add_count(std::size_t count) noexcept { m_count += count; }
 
@@ -21331,9 +21342,9 @@ struct sum_fold {
 
     [[nodiscard]] state start() const noexcept { return 0; }
 
-    void add(state& to, T x) const noexcept { to += static_cast<sum_t<T>>(x); }
+    void add(state& to, T x) const noexcept { add_to(to, static_cast<sum_t<T>>(x)); }
 
-    void merge(state& to, state other) const noexcept { to += other; }
+    void merge(state& to, state other) const noexcept { add_to(to, other); }
 
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(0)); }
 

@@ -61,6 +61,17 @@ template <class T>
 using unwrapped_sum_t = std::conditional_t<
     std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;
 
+/// Adds to a sum; 64-bit integers wrap around, as their sums do.
+template <class Sum, class X>
+XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
+    if constexpr (std::is_integral_v<Sum> && std::is_signed_v<Sum>) {
+        using bits = std::make_unsigned_t<Sum>;
+        to = static_cast<Sum>(static_cast<bits>(to) + static_cast<bits>(x));
+    } else {
+        to += x;
+    }
+}
+
 /// Adds registers of T in double.
 template <class T>
 class register_sum {

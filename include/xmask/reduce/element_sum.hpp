@@ -77,7 +77,7 @@ struct weighted_sum {
     double count = 0;
 
     weighted_sum& operator+=(const weighted_sum& other) noexcept {
-        sum += other.sum;
+        add_to(sum, other.sum);
         weight += other.weight;
         count += other.count;
         return *this;
@@ -93,7 +93,7 @@ public:
         add_block<T, Exact>(m_registers, count, term);
     }
 
-    void add(Sum term) noexcept { m_scalars += term; }
+    void add(Sum term) noexcept { add_to(m_scalars, term); }
 
     void add_count(std::size_t count) noexcept { m_count += count; }
 

@@ -116,9 +116,9 @@ struct sum_fold {
 
     [[nodiscard]] state start() const noexcept { return 0; }
 
-    void add(state& to, T x) const noexcept { to += static_cast<sum_t<T>>(x); }
+    void add(state& to, T x) const noexcept { add_to(to, static_cast<sum_t<T>>(x)); }
 
-    void merge(state& to, state other) const noexcept { to += other; }
+    void merge(state& to, state other) const noexcept { add_to(to, other); }
 
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(0)); }
 
