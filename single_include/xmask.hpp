@@ -1378,6 +1378,16 @@ XMASK_INLINE lanes<float> max_or_nan(
     return xsimd::select(x < limit, limit, x);
 }
 
+template <class B>
+XMASK_INLINE B square_root(generic, const B& x) noexcept {
+    return xsimd::sqrt(x);
+}
+
+template <class B>
+XMASK_INLINE B quotient(generic, const B& x, const B& y) noexcept {
+    return x / y;
+}
+
 XMASK_INLINE lanes<double> load_widened(generic, const float* from) noexcept {
     std::array<double, lane_count<double>> wide;
     for (std::size_t k = 0; k < lane_count<double>; ++k) {
@@ -1937,6 +1947,15 @@ XMASK_INLINE lanes<float> max_or_nan(
     return lanes<float>(vmaxq_f32(limit, x));
 }
 
+/// xsimd refines an estimate for floats. The estimate is NaN for the root of infinity.
+XMASK_INLINE lanes<float> square_root(neon, const lanes<float>& x) noexcept {
+    return lanes<float>(vsqrtq_f32(x));
+}
+
+XMASK_INLINE lanes<float> quotient(neon, const lanes<float>& x, const lanes<float>& y) noexcept {
+    return lanes<float>(vdivq_f32(x, y));
+}
+
 XMASK_INLINE std::array<lanes<double>, 2> widen(neon, const lanes<float>& x) noexcept {
     return {
         lanes<double>(vcvt_f64_f32(vget_low_f32(x))),
@@ -2185,6 +2204,17 @@ inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept {
 /// The larger of x and a limit that is a number; NaN where x is NaN.
 XMASK_INLINE lanes<float> max_or_nan(const lanes<float>& limit, const lanes<float>& x) noexcept {
     return simd::max_or_nan(simd::native(), limit, x);
+}
+
+/// The square root and the quotient, rounded once.
+template <class B>
+XMASK_INLINE B square_root(const B& x) noexcept {
+    return simd::square_root(simd::native(), x);
+}
+
+template <class B>
+XMASK_INLINE B quotient(const B& x, const B& y) noexcept {
+    return simd::quotient(simd::native(), x, y);
 }
 
 /// The two halves of a register of floats, each float exactly as a double.
@@ -2531,6 +2561,21 @@ struct clipped : xt::math::clamp_fun {
     }
 };
 
+/// xtensor's functors, rounded as the standard library rounds: xsimd refines an estimate on NEON.
+struct exact_root : xt::math::sqrt_fun {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x) const {
+        return square_root(x);
+    }
+};
+
+struct exact_quotient : xt::detail::divides {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x, const B& y) const {
+        return quotient(x, y);
+    }
+};
+
 /// Whether a lambda with one argument is that of xt::square or xt::cube, in an expression whose
 /// closure is CT.
 template <class F, class CT>
@@ -2580,6 +2625,16 @@ struct row_functor<xt::math::minimum<T>, CT...> {
 template <class... CT>
 struct row_functor<xt::math::clamp_fun, CT...> {
     static clipped of(const xt::math::clamp_fun& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::math::sqrt_fun, CT...> {
+    static exact_root of(const xt::math::sqrt_fun& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::detail::divides, CT...> {
+    static exact_quotient of(const xt::detail::divides& /*f*/) { return {}; }
 };
 
 /// A lambda is called for each element. One that states no return type cannot be asked whether it

@@ -66,10 +66,6 @@ void require_same(
         }
         CAPTURE(name, i, a, b);
         if constexpr (std::is_floating_point_v<T>) {
-            // NEON's square root and division may differ in the last place.
-#if defined(__aarch64__)
-            error = std::max(error, 2.);
-#endif
             REQUIRE(
                 std::abs(a - b) <= T(error) * std::numeric_limits<T>::epsilon() *
                                        std::max(std::abs(b), std::numeric_limits<T>::min())

@@ -54,6 +54,21 @@ struct clipped : xt::math::clamp_fun {
     }
 };
 
+/// xtensor's functors, rounded as the standard library rounds: xsimd refines an estimate on NEON.
+struct exact_root : xt::math::sqrt_fun {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x) const {
+        return square_root(x);
+    }
+};
+
+struct exact_quotient : xt::detail::divides {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x, const B& y) const {
+        return quotient(x, y);
+    }
+};
+
 /// Whether a lambda with one argument is that of xt::square or xt::cube, in an expression whose
 /// closure is CT.
 template <class F, class CT>
@@ -103,6 +118,16 @@ struct row_functor<xt::math::minimum<T>, CT...> {
 template <class... CT>
 struct row_functor<xt::math::clamp_fun, CT...> {
     static clipped of(const xt::math::clamp_fun& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::math::sqrt_fun, CT...> {
+    static exact_root of(const xt::math::sqrt_fun& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::detail::divides, CT...> {
+    static exact_quotient of(const xt::detail::divides& /*f*/) { return {}; }
 };
 
 /// A lambda is called for each element. One that states no return type cannot be asked whether it

@@ -154,6 +154,17 @@ XMASK_INLINE lanes<float> max_or_nan(const lanes<float>& limit, const lanes<floa
     return simd::max_or_nan(simd::native(), limit, x);
 }
 
+/// The square root and the quotient, rounded once.
+template <class B>
+XMASK_INLINE B square_root(const B& x) noexcept {
+    return simd::square_root(simd::native(), x);
+}
+
+template <class B>
+XMASK_INLINE B quotient(const B& x, const B& y) noexcept {
+    return simd::quotient(simd::native(), x, y);
+}
+
 /// The two halves of a register of floats, each float exactly as a double.
 XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept {
     return simd::widen(simd::native(), x);

@@ -129,6 +129,16 @@ XMASK_INLINE lanes<float> max_or_nan(
     return xsimd::select(x < limit, limit, x);
 }
 
+template <class B>
+XMASK_INLINE B square_root(generic, const B& x) noexcept {
+    return xsimd::sqrt(x);
+}
+
+template <class B>
+XMASK_INLINE B quotient(generic, const B& x, const B& y) noexcept {
+    return x / y;
+}
+
 XMASK_INLINE lanes<double> load_widened(generic, const float* from) noexcept {
     std::array<double, lane_count<double>> wide;
     for (std::size_t k = 0; k < lane_count<double>; ++k) {

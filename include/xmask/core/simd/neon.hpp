@@ -31,6 +31,15 @@ XMASK_INLINE lanes<float> max_or_nan(
     return lanes<float>(vmaxq_f32(limit, x));
 }
 
+/// xsimd refines an estimate for floats. The estimate is NaN for the root of infinity.
+XMASK_INLINE lanes<float> square_root(neon, const lanes<float>& x) noexcept {
+    return lanes<float>(vsqrtq_f32(x));
+}
+
+XMASK_INLINE lanes<float> quotient(neon, const lanes<float>& x, const lanes<float>& y) noexcept {
+    return lanes<float>(vdivq_f32(x, y));
+}
+
 XMASK_INLINE std::array<lanes<double>, 2> widen(neon, const lanes<float>& x) noexcept {
     return {
         lanes<double>(vcvt_f64_f32(vget_low_f32(x))),
