@@ -5654,7 +5654,8 @@ Stream& operator<<(Stream& out, const M& m) {
     return out;
 }
 
-// What does not say what it means fails to compile, with one sentence.
+// Ambiguous expressions do not compile: each of these operators gives one sentence that says what to write.
+/// @cond
 
 template <class A, class B>
     requires mask_expression<A>
@@ -5751,6 +5752,7 @@ bool operator==(const M& /*m*/, const T& /*value*/) {
     );
     return is_mask;
 }
+/// @endcond
 } // namespace xmask::inline XMASK_ABI
 
 /// @file

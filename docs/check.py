@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Fails where a public name of xmask is not documented.
+
+    docs/check.py           what each file lacks; counts only, for files in docs/undocumented.txt
+    docs/check.py PATH...   what these files and folders of include/xmask lack
+
+Doxygen reads include/ as docs/Doxyfile says, and writes XML. A name is public where it stands in xmask and not in
+detail. What each kind of name has to have:
+
+    class, alias, concept, value of an enum, field      a summary
+    function, method, and each overload of one          a summary, @param for each named parameter, @tparam for each
+                                                        template argument that a caller has to write, @returns
+    function or function object outside of a class      an example too
+    function object (masked_mse)                        what a function has; its parameters are those of its operator()
+
+What needs none: the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
+deleted or defaulted, and fields whose type is of detail, which only refuse a name.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDER = os.path.join(ROOT, "build", "docs")
+
+# xtensor's expressions and iterators, and the functions of a rule, a cursor, an operation and a loss: documented where
+# the protocol is.
+PROTOCOL = set(
+    "shape element data_element stepper_begin stepper_end assign_to write_to sources op rows row run begin end size "
+    "value derivative check operand operand_name terms rule_type value_type difference_type iterator_category band_type"
+    .split()
+)
+
+
+def run_doxygen():
+    """Runs Doxygen, and gives the folder of its XML and its warnings."""
+    if shutil.which("doxygen") is None:
+        sys.exit("docs/check.py needs doxygen: apt-get install doxygen")
+    with open(os.path.join(ROOT, "docs", "Doxyfile"), encoding="utf-8") as file:
+        options = file.read()
+    options += "\nGENERATE_HTML=NO\nGENERATE_XML=YES\nXML_PROGRAMLISTING=NO\nHAVE_DOT=NO\n"
+    os.makedirs(FOLDER, exist_ok=True)
+    done = subprocess.run(
+        ["doxygen", "-"], input=options, cwd=ROOT, text=True, stderr=subprocess.PIPE, check=True
+    )
+    return os.path.join(FOLDER, "xml"), done.stderr.splitlines()
+
+
+def text_of(node):
+    return "" if node is None else "".join(node.itertext()).strip()
+
+
+def blocks_of(node):
+    """What a name's own comment documents: parameters, template parameters, whether a result, and an example."""
+    comment = xml.Element("comment")
+    comment.extend(node.findall("briefdescription") + node.findall("detaileddescription"))
+    names = {"param": set(), "templateparam": set()}
+    for kind, found in names.items():
+        for parameters in comment.iterfind(f".//parameterlist[@kind='{kind}']"):
+            found.update(text_of(name) for name in parameters.iterfind(".//parametername"))
+    returns = comment.find(".//simplesect[@kind='return']") is not None
+    example = any(comment.find(f".//{tag}") is not None for tag in ("verbatim", "programlisting", "preformatted"))
+    return names["param"], names["templateparam"], returns, example
+
+
+def template_names(node):
+    """The names of the template parameters, with a default or not."""
+    for parameter in node.iterfind("templateparamlist/param"):
+        name = text_of(parameter.find("declname"))
+        kind = text_of(parameter.find("type"))
+        yield (name or kind.split()[-1].lstrip("."), parameter.find("defval") is not None)
+
+
+def has_summary(node):
+    return text_of(node.find("briefdescription")) != "" or text_of(node.find("detaileddescription")) != ""
+
+
+def parameters_of(function):
+    return [text_of(p.find("declname")) for p in function.iterfind("param") if text_of(p.find("declname"))]
+
+
+class Check:
+    def __init__(self, folder):
+        self.lacks = {}  # path: [(line, name, what)]
+        self.calls = {}  # class: the parameters of its operator()
+        compounds = []
+        for file in sorted(os.listdir(folder)):
+            if re.match(r"(class|struct|concept)xmask_1_1|namespacexmask\.xml", file):
+                compounds.append(xml.parse(os.path.join(folder, file)).getroot().find("compounddef"))
+        for compound in compounds:
+            called = [
+                name
+                for member in compound.iter("memberdef")
+                if member.findtext("name") == "operator()"
+                for name in parameters_of(member)
+            ]
+            self.calls[compound.findtext("compoundname")] = list(dict.fromkeys(called))
+        self.seen = 0
+        for compound in compounds:
+            if not compound.findtext("compoundname").endswith(("::iterator", "::terms")):
+                self.compound(compound)
+
+    def add(self, node, name, what):
+        location = node.find("location")
+        path = os.path.join("include", location.get("file"))  # docs/Doxyfile strips include/
+        self.lacks.setdefault(path, []).append((int(location.get("line")), name, what))
+
+    def warnings(self, lines):
+        """Adds Doxygen's own, but for those about its graphs and about xtensor's traits, which it does not read."""
+        for line in lines:
+            if "Internal inconsistency" in line or "graph" in line or "warning:" not in line:
+                continue
+            where, text = line.replace(ROOT + "/", "").split("warning:", 1)
+            path, _, number = where.strip(" :").rpartition(":")
+            self.lacks.setdefault(path, []).append((int(number or 0), "a comment", "sense: " + text.strip()))
+
+    def require(self, node, name, right, what):
+        if not right:
+            self.add(node, name, what)
+
+    def compound(self, node):
+        scope = node.findtext("compoundname")
+        kind = node.get("kind")
+        if kind != "namespace":
+            self.seen += 1
+            self.require(node, scope, has_summary(node), "a summary")
+            if kind in ("class", "struct"):
+                documented = blocks_of(node)[1]
+                for name, _ in template_names(node):
+                    self.require(node, scope, name in documented, f"@tparam {name}")
+        for member in node.iter("memberdef"):
+            if member.get("prot") not in ("private", "protected"):
+                self.member(scope, kind, member)
+
+    def member(self, scope, scope_kind, member):
+        name = member.findtext("name")
+        full = f"{scope}::{name}"
+        kind = member.get("kind")
+        arguments = text_of(member.find("argsstring"))
+        free = scope_kind == "namespace"
+        if arguments.endswith(("=delete", "=default")) or (not free and name in PROTOCOL) or name.startswith("~"):
+            return
+        if "->" in arguments and not text_of(member.find("type")):  # a deduction guide
+            return
+        self.seen += 1
+        if kind == "function" and any(text_of(p.find("type")).startswith('"') for p in member.iterfind("param")):
+            kind = "variable"  # `inline constexpr element_loss<mse_loss> masked_mse("masked_mse")`
+        if kind == "function" or kind == "friend":
+            self.function(full, member, free)
+        elif kind == "variable":
+            self.variable(full, member, free)
+        else:
+            self.require(member, full, has_summary(member), "a summary")
+            for value in member.iterfind("enumvalue"):
+                self.require(member, f"{full}::{value.findtext('name')}", has_summary(value), "a summary")
+
+    def variable(self, full, member, free):
+        type_name = re.sub(r"^(constexpr|const|inline) +", "", text_of(member.find("type")))
+        if not free and type_name.startswith("detail::"):
+            return
+        self.require(member, full, has_summary(member), "a summary")
+        called = self.calls.get("xmask::" + type_name.split("<")[0].strip())
+        if free and (called or "::" in type_name.split("<")[0].replace("std::", "")):
+            self.blocks(full, member, called or [], [], True, True)
+
+    def function(self, full, member, free):
+        self.require(member, full, has_summary(member), "a summary")
+        result = text_of(member.find("type"))
+        parameters = parameters_of(member)
+        types = " ".join(text_of(p.find("type")) for p in member.iterfind("param"))
+        written = [
+            name
+            for name, has_default in template_names(member)
+            if not has_default and not re.search(rf"\b{re.escape(name)}\b", types)
+        ]
+        operator = re.search(r"operator *\W", full) is not None and "operator()" not in full
+        gives = result not in ("", "void", "constexpr", "explicit") and (free or len(parameters) > 0) and not operator
+        self.blocks(full, member, [] if operator else parameters, written, gives, free)
+
+    def blocks(self, full, member, parameters, templates, gives, free):
+        found, found_templates, returns, example = blocks_of(member)
+        for name in parameters:
+            self.require(member, full, name in found, f"@param {name}")
+        for name in templates:
+            self.require(member, full, name in found_templates, f"@tparam {name}")
+        self.require(member, full, returns or not gives, "@returns")
+        self.require(member, full, example or not free, "an example")
+
+
+def main(paths):
+    folder, warnings = run_doxygen()
+    check = Check(folder)
+    with open(os.path.join(ROOT, "docs", "undocumented.txt"), encoding="utf-8") as file:
+        allowed = [line.strip() for line in file if line.strip() and not line.startswith("#")]
+    failures = 0
+    waiting = 0
+    check.warnings(warnings)
+    for path, lacks in sorted(check.lacks.items()):
+        shown = any((path + "/").startswith(p.rstrip("/") + "/") for p in paths)
+        if path in allowed and not shown:
+            waiting += len(lacks)
+            if not paths:
+                print(f"{path}: {len(lacks)}, listed in docs/undocumented.txt")
+            continue
+        if paths and not shown:
+            continue
+        for line, name, what in sorted(lacks):
+            print(f"{path}:{line}: {name} lacks {what}")
+        failures += len(lacks)
+    if not paths:
+        for path in allowed:
+            if path not in check.lacks:
+                print(f"docs/undocumented.txt names {path}, which lacks nothing")
+    print(f"{check.seen} public names: {failures} undocumented parts, {waiting} in listed files")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main([os.path.relpath(os.path.abspath(p), ROOT) for p in sys.argv[1:]]))
