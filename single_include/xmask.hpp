@@ -17275,6 +17275,30 @@ scaled_gradient<E> scaled(E& container, double scale) {
     return {container, scale};
 }
 
+/// A container for the gradient of a loss's mean.
+template <class E>
+struct mean_gradient {
+    E& container;
+};
+
+/// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
+///
+/// @param container a tensor or a view that is not const: the loss gives it the prediction's shape.
+///     Held by reference.
+/// @returns the last argument of a loss, or of masked_loss.
+///
+/// The weight that the sum is divided by is found first, in a pass over the mask: nearly free for
+/// lengths, as fast as count_kept else; weights are added up in a pass over them. Where it is 0, the
+/// gradient is 0.
+///
+///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
+///     prediction -= 0.1f * gradient;    // a step of training, however much is kept
+template <class E>
+    requires expression<E>
+mean_gradient<E> of_mean(E& container) noexcept {
+    return {container};
+}
+
 namespace detail {
 /// Stands for a gradient that nobody asked for.
 struct no_gradient {};
@@ -17299,6 +17323,24 @@ struct gradient_traits<scaled_gradient<E>> {
 
 template <class E>
 struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>> {};
+
+/// Its scale is known where the weight is: with_gradient makes a scaled_gradient of it.
+template <class E>
+struct gradient_traits<mean_gradient<E>> {
+    using container = E;
+
+    static E& target(const mean_gradient<E>& gradient) noexcept { return gradient.container; }
+};
+
+template <class E>
+struct gradient_traits<const mean_gradient<E>> : gradient_traits<mean_gradient<E>> {};
+
+/// Whether the gradient of the mean is asked for.
+template <class G>
+inline constexpr bool of_the_mean = false;
+
+template <class E>
+inline constexpr bool of_the_mean<mean_gradient<E>> = true;
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
 
@@ -17834,6 +17876,29 @@ const auto& weights_in(const M& m) noexcept {
     }
 }
 
+/// The sum of the weights of what the masks keep.
+template <class T, class S, class Masks, class W>
+double sum_of_weights(const S& shape, const Masks& masks, const W& weights) {
+    const auto result = sum_terms<T>(
+        shape,
+        masked_operands{
+            masks, make_terms<T>(identity(), make_operand<T>(weights, shape)), columns_of(shape)
+        },
+        no_gradient()
+    );
+    return static_cast<double>(result.sum);
+}
+
+/// The weight of a loss of T over `shape`.
+template <class T, class M, class S>
+double counted_weight(const M& m, const S& shape) {
+    if constexpr (mask_expression<M>) {
+        return static_cast<double>(count_rows(shape, mask_rows<M>(m, shape)));
+    } else {
+        return sum_of_weights<T>(shape, counted_rows(m, shape), weights_in(m));
+    }
+}
+
 /// The same sum, of f times weights.
 template <class T, class F, class S, class Masks, class W, class G, class... X>
 weighted_sum<T> sum_by_weights(
@@ -17851,12 +17916,7 @@ weighted_sum<T> sum_by_weights(
         },
         gradient
     );
-    const auto weight = sum_terms<T>(
-        shape,
-        masked_operands{masks, make_terms<T>(identity(), make_operand<T>(weights, shape)), n},
-        no_gradient()
-    );
-    result.weight = static_cast<double>(weight.sum);
+    result.weight = sum_of_weights<T>(shape, masks, weights);
     return result;
 }
 
@@ -17873,36 +17933,45 @@ auto sources_of_counted(const M& m) noexcept {
 }
 
 /// f(gradient), with a gradient that is asked for in its shape; or in a copy of it, where these
-/// sources would be read too late.
-template <class T, class G, class S, class Sources, class F>
+/// sources would be read too late. weight(gradient) is that of the loss, for a gradient of the mean; a
+/// generic lambda, so that nothing of it is compiled for another gradient.
+template <class T, class G, class S, class Sources, class Weight, class F>
 auto with_gradient(
     [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
-    [[maybe_unused]] const Sources& sources, F&& f
+    [[maybe_unused]] const Sources& sources, [[maybe_unused]] Weight&& weight, F&& f
 ) {
-    if constexpr (wants_gradient<G>) {
-        using traits = gradient_traits<G>;
-        using container = typename traits::container;
-        auto& to = traits::target(gradient);
-        if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
-            if (reads_too_late(to, shape, sources)) [[unlikely]] {
-                row_major_copy_t<T, container> copy;
-                resize_or_check(function, "a copy of the gradient", copy, shape);
-                const auto result = [&] {
-                    if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
-                        return f(copy); // most often of the same type
-                    } else {
-                        const auto apart = scaled(copy, traits::scale(gradient));
-                        return f(apart);
-                    }
-                }();
-                resize_or_check(function, "the gradient", to, copy.shape());
-                copy_rows(to, copy);
-                return result;
+    if constexpr (of_the_mean<std::remove_const_t<G>>) {
+        const double of_all = weight(gradient);
+        const scaled_gradient<typename gradient_traits<G>::container> of_sum{
+            gradient.container, of_all == 0 ? 0 : 1 / of_all
+        };
+        return with_gradient<T>(function, of_sum, shape, sources, weight, f);
+    } else {
+        if constexpr (wants_gradient<G>) {
+            using traits = gradient_traits<G>;
+            using container = typename traits::container;
+            auto& to = traits::target(gradient);
+            if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
+                if (reads_too_late(to, shape, sources)) [[unlikely]] {
+                    row_major_copy_t<T, container> copy;
+                    resize_or_check(function, "a copy of the gradient", copy, shape);
+                    const auto result = [&] {
+                        if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
+                            return f(copy); // most often of the same type
+                        } else {
+                            const auto apart = scaled(copy, traits::scale(gradient));
+                            return f(apart);
+                        }
+                    }();
+                    resize_or_check(function, "the gradient", to, copy.shape());
+                    copy_rows(to, copy);
+                    return result;
+                }
             }
+            resize_or_check(function, "the gradient", to, shape);
         }
-        resize_or_check(function, "the gradient", to, shape);
+        return f(gradient);
     }
-    return f(gradient);
 }
 
 /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
@@ -17915,7 +17984,8 @@ weighted_sum<T, Sum> element_sum(
     require_counted_shape(function, m, shape);
     const auto sources =
         std::tuple_cat(sources_of_counted(m), std::tuple(read_in_place(x), read_in_place(y)...));
-    return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+    const auto weight = [&](const auto& /*gradient*/) { return counted_weight<T>(m, shape); };
+    return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
         if constexpr (mask_expression<M>) {
             return sum_terms<T, Sum>(
                 shape,
@@ -18116,9 +18186,8 @@ consteval bool require_gradient() {
         typename gradient_traits<std::remove_reference_t<G>>::container;
     } && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
     static_assert(
-        fits,
-        "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor), "
-        "and is written: neither const nor lazy."
+        fits, "xmask: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or "
+              "scaled(tensor, factor), and is written: neither const nor lazy."
     );
     return fits;
 }
@@ -18242,7 +18311,8 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
 /// prediction: a tensor or lazy expression of real numbers. target: one of numbers, of the same
 /// shape. What counts: a mask that broadcasts into it, real weights, or both by weighted(m, w) and
 /// balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum
-/// by the prediction, 0 where the mask drops; or scaled(tensor, factor). Computed in the type of
+/// by the prediction, 0 where the mask drops; or of_mean(tensor), for that of the mean, loss::mean();
+/// or scaled(tensor, factor). Computed in the type of
 /// its real operands, summed in double. One pass over what is kept; what is dropped is not read.
 /// Throws std::invalid_argument where shapes or options do not fit, before anything is written.
 ///
@@ -18883,6 +18953,22 @@ loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_
         },
         [](loss& sum, const loss& next) { sum += next; }
     );
+}
+
+/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions that
+/// count, in the order in which sum_over_positions adds that of the loss.
+template <class Positions, class F>
+double weight_over_positions(const Positions& positions, std::size_t elements, F&& weight_of) {
+    const auto weigh = [&](const auto& /*rows*/, const auto& some, std::size_t first,
+                           std::size_t last) {
+        loss sum;
+        const auto counted = [&](std::size_t /*position*/, auto target, double weight) {
+            sum.weight += weight_of(target, weight);
+        };
+        some.for_each(first, last, counted, [](std::size_t /*position*/) {});
+        return sum;
+    };
+    return sum_over_positions(no_targets(), positions, elements, weigh).weight;
 }
 
 /// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes
@@ -20669,13 +20755,18 @@ loss soft_cross_entropy(
     const auto sources = std::tuple_cat(
         sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
     );
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_over_positions(positions, classes, [](auto /*class*/, double own) {
+            return own;
+        });
+    };
     const auto run = [&](auto masks) {
         auto logits = make_operand<T>(prediction, shape);
         auto targets = make_operand<T>(target, shape);
         const soft_rows<decltype(logits), decltype(targets), decltype(masks)> all = {
             std::move(logits), std::move(targets), std::move(masks)
         };
-        return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+        return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
             return sum_over_positions(
                 all, positions, classes,
                 [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
@@ -20935,6 +21026,16 @@ loss sum_of_entropies(
     return sum;
 }
 
+/// The weight of a class loss: a position's own times that of its target's class.
+template <class Positions>
+double weight_by_class(
+    const Positions& positions, std::size_t classes, const xt::xtensor<double, 1>& class_weights
+) {
+    return weight_over_positions(positions, classes, [&](auto target, double weight) {
+        return weight * class_weight(class_weights, static_cast<std::size_t>(target));
+    });
+}
+
 /// What a class loss reads while its gradient is written.
 template <class P, class Q, class M>
 auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
@@ -20957,13 +21058,16 @@ loss cross_entropy(
     const std::size_t classes = columns_of(shape);
     require_entropy_options(function, options, classes);
     const auto positions = positions_of(m, target, options.ignore);
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_by_class(positions, classes, options.class_weights);
+    };
     const auto run = [&](const auto& entropy) {
         require_targets(
             function, positions, target.shape(), classes,
             [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
         );
         return with_gradient<T>(
-            function, gradient, shape, sources_of_classes(prediction, target, m),
+            function, gradient, shape, sources_of_classes(prediction, target, m), weight,
             [&](auto& to) {
                 return sum_over_positions(
                     entropy, positions, classes,
@@ -21029,8 +21133,11 @@ loss log_likelihood(
     require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
         return true;
     });
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_by_class(positions, classes, options.class_weights);
+    };
     return with_gradient<T>(
-        function, gradient, shape, sources_of_classes(prediction, target, m),
+        function, gradient, shape, sources_of_classes(prediction, target, m), weight,
         [&](auto& to) {
             return sum_over_positions(
                 make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
@@ -21055,7 +21162,7 @@ loss log_likelihood(
 /// numbers of the prediction's shape. What counts: a mask that broadcasts into the target, real
 /// weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is given the
 /// prediction's shape and the gradient of the sum, 0 for positions that do not count; or
-/// scaled(tensor, factor). A position that does not count is not looked at, so its target may be
+/// of_mean(tensor), for that of the mean; or scaled(tensor, factor). A position that does not count is not looked at, so its target may be
 /// anything, -100 too. The loss's weight is the number of positions that count, or the sum of their
 /// weights, each times the weight of its target's class (of probabilities, the number or sum alone, as
 /// PyTorch has it). Throws std::invalid_argument where shapes

@@ -1,5 +1,5 @@
 // A number in the gradient's place.
-// expect: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor)
+// expect: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or scaled(tensor, factor)
 
 #include <xmask/xmask.hpp>
 

@@ -90,7 +90,7 @@ TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted
         }
     }
     xt::xarray<double> gradient;
-    const auto l = xmask::masked_mse(p, t, xmask::balanced(m), xmask::scaled(gradient, 1. / 5.));
+    const auto l = xmask::masked_mse(p, t, xmask::balanced(m), xmask::of_mean(gradient));
     REQUIRE(near(l.weight, 5., 5., 1e-14));
     REQUIRE(near(l.mean(), expected, expected, 1e-14));
     REQUIRE(oracle::close(gradient, slopes, 1e-14));
@@ -117,6 +117,41 @@ TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted
         xmask::masked_sum(each, xmask::bitmask(xmask::keep_all({6, 70}))) / 5., expected, expected,
         1e-14
     ));
+}
+
+TEST_CASE("The gradient of a mean is that of the sum over the weight", "[weighted]") {
+    const auto p = oracle::random<double>({6, 70}, 1);
+    const auto t = oracle::random<double>({6, 70}, 2);
+    const auto check = [&](const auto& counted) {
+        xt::xarray<double> of_sum;
+        auto gradient = p;
+        const auto l = xmask::masked_mse(p, t, counted, of_sum);
+        // In place of the prediction.
+        const auto by_mean = xmask::masked_mse(gradient, t, counted, xmask::of_mean(gradient));
+        REQUIRE((by_mean.sum == l.sum && by_mean.weight == l.weight));
+        REQUIRE(oracle::close(l.weight * gradient, of_sum, 1e-14));
+    };
+    const auto some = oracle::random<bool>({70}, 3);
+    // A mask that broadcasts counts once for each row.
+    check(xmask::keep_where(some));
+    const xt::xarray<double> weights = xt::abs(oracle::random<double>({6, 1}, 4)) + 0.5;
+    check(weights);
+    check(xmask::weighted(xmask::keep_where(some), weights));
+
+    // Where nothing weighs anything, the gradient is 0.
+    xt::xarray<double> gradient = xt::ones<double>({3});
+    xmask::masked_mse(p, t, xmask::keep_none({6, 70}), xmask::of_mean(gradient));
+    REQUIRE(oracle::elements(gradient) == std::vector<double>(420));
+    const xt::xarray<double> nothing = xt::zeros<double>({70});
+    const auto view = xmask::of_mean(gradient);
+    xmask::masked_mse(p, t, nothing, view);
+    REQUIRE(oracle::elements(gradient) == std::vector<double>(420));
+    // Weights that are written are read before.
+    auto w = weights;
+    xt::xarray<double> expected;
+    xmask::masked_mse(p, t, weights, xmask::of_mean(expected));
+    xmask::masked_mse(p, t, w, xmask::of_mean(w));
+    REQUIRE(oracle::elements(w) == oracle::elements(expected));
 }
 
 TEST_CASE("balanced along other axes", "[weighted]") {

@@ -269,6 +269,16 @@ loss sum_of_entropies(
     return sum;
 }
 
+/// The weight of a class loss: a position's own times that of its target's class.
+template <class Positions>
+double weight_by_class(
+    const Positions& positions, std::size_t classes, const xt::xtensor<double, 1>& class_weights
+) {
+    return weight_over_positions(positions, classes, [&](auto target, double weight) {
+        return weight * class_weight(class_weights, static_cast<std::size_t>(target));
+    });
+}
+
 /// What a class loss reads while its gradient is written.
 template <class P, class Q, class M>
 auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
@@ -291,13 +301,16 @@ loss cross_entropy(
     const std::size_t classes = columns_of(shape);
     require_entropy_options(function, options, classes);
     const auto positions = positions_of(m, target, options.ignore);
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_by_class(positions, classes, options.class_weights);
+    };
     const auto run = [&](const auto& entropy) {
         require_targets(
             function, positions, target.shape(), classes,
             [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
         );
         return with_gradient<T>(
-            function, gradient, shape, sources_of_classes(prediction, target, m),
+            function, gradient, shape, sources_of_classes(prediction, target, m), weight,
             [&](auto& to) {
                 return sum_over_positions(
                     entropy, positions, classes,
@@ -363,8 +376,11 @@ loss log_likelihood(
     require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
         return true;
     });
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_by_class(positions, classes, options.class_weights);
+    };
     return with_gradient<T>(
-        function, gradient, shape, sources_of_classes(prediction, target, m),
+        function, gradient, shape, sources_of_classes(prediction, target, m), weight,
         [&](auto& to) {
             return sum_over_positions(
                 make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
@@ -389,7 +405,7 @@ loss log_likelihood(
 /// numbers of the prediction's shape. What counts: a mask that broadcasts into the target, real
 /// weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is given the
 /// prediction's shape and the gradient of the sum, 0 for positions that do not count; or
-/// scaled(tensor, factor). A position that does not count is not looked at, so its target may be
+/// of_mean(tensor), for that of the mean; or scaled(tensor, factor). A position that does not count is not looked at, so its target may be
 /// anything, -100 too. The loss's weight is the number of positions that count, or the sum of their
 /// weights, each times the weight of its target's class (of probabilities, the number or sum alone, as
 /// PyTorch has it). Throws std::invalid_argument where shapes

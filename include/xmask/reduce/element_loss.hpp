@@ -130,9 +130,8 @@ consteval bool require_gradient() {
         typename gradient_traits<std::remove_reference_t<G>>::container;
     } && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
     static_assert(
-        fits,
-        "xmask: the last argument of a loss, its gradient, is a tensor or scaled(tensor, factor), "
-        "and is written: neither const nor lazy."
+        fits, "xmask: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or "
+              "scaled(tensor, factor), and is written: neither const nor lazy."
     );
     return fits;
 }
@@ -256,7 +255,8 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
 /// prediction: a tensor or lazy expression of real numbers. target: one of numbers, of the same
 /// shape. What counts: a mask that broadcasts into it, real weights, or both by weighted(m, w) and
 /// balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum
-/// by the prediction, 0 where the mask drops; or scaled(tensor, factor). Computed in the type of
+/// by the prediction, 0 where the mask drops; or of_mean(tensor), for that of the mean, loss::mean();
+/// or scaled(tensor, factor). Computed in the type of
 /// its real operands, summed in double. One pass over what is kept; what is dropped is not read.
 /// Throws std::invalid_argument where shapes or options do not fit, before anything is written.
 ///

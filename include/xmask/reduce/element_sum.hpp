@@ -17,6 +17,7 @@
 #include "../core/row.hpp"
 #include "../core/rows.hpp"
 #include "../core/target.hpp"
+#include "../masks/ask.hpp"
 #include "accumulate.hpp"
 #include "loss.hpp"
 #include "weighted.hpp"
@@ -416,6 +417,29 @@ const auto& weights_in(const M& m) noexcept {
     }
 }
 
+/// The sum of the weights of what the masks keep.
+template <class T, class S, class Masks, class W>
+double sum_of_weights(const S& shape, const Masks& masks, const W& weights) {
+    const auto result = sum_terms<T>(
+        shape,
+        masked_operands{
+            masks, make_terms<T>(identity(), make_operand<T>(weights, shape)), columns_of(shape)
+        },
+        no_gradient()
+    );
+    return static_cast<double>(result.sum);
+}
+
+/// The weight of a loss of T over `shape`.
+template <class T, class M, class S>
+double counted_weight(const M& m, const S& shape) {
+    if constexpr (mask_expression<M>) {
+        return static_cast<double>(count_rows(shape, mask_rows<M>(m, shape)));
+    } else {
+        return sum_of_weights<T>(shape, counted_rows(m, shape), weights_in(m));
+    }
+}
+
 /// The same sum, of f times weights.
 template <class T, class F, class S, class Masks, class W, class G, class... X>
 weighted_sum<T> sum_by_weights(
@@ -433,12 +457,7 @@ weighted_sum<T> sum_by_weights(
         },
         gradient
     );
-    const auto weight = sum_terms<T>(
-        shape,
-        masked_operands{masks, make_terms<T>(identity(), make_operand<T>(weights, shape)), n},
-        no_gradient()
-    );
-    result.weight = static_cast<double>(weight.sum);
+    result.weight = sum_of_weights<T>(shape, masks, weights);
     return result;
 }
 
@@ -455,36 +474,45 @@ auto sources_of_counted(const M& m) noexcept {
 }
 
 /// f(gradient), with a gradient that is asked for in its shape; or in a copy of it, where these
-/// sources would be read too late.
-template <class T, class G, class S, class Sources, class F>
+/// sources would be read too late. weight(gradient) is that of the loss, for a gradient of the mean; a
+/// generic lambda, so that nothing of it is compiled for another gradient.
+template <class T, class G, class S, class Sources, class Weight, class F>
 auto with_gradient(
     [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
-    [[maybe_unused]] const Sources& sources, F&& f
+    [[maybe_unused]] const Sources& sources, [[maybe_unused]] Weight&& weight, F&& f
 ) {
-    if constexpr (wants_gradient<G>) {
-        using traits = gradient_traits<G>;
-        using container = typename traits::container;
-        auto& to = traits::target(gradient);
-        if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
-            if (reads_too_late(to, shape, sources)) [[unlikely]] {
-                row_major_copy_t<T, container> copy;
-                resize_or_check(function, "a copy of the gradient", copy, shape);
-                const auto result = [&] {
-                    if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
-                        return f(copy); // most often of the same type
-                    } else {
-                        const auto apart = scaled(copy, traits::scale(gradient));
-                        return f(apart);
-                    }
-                }();
-                resize_or_check(function, "the gradient", to, copy.shape());
-                copy_rows(to, copy);
-                return result;
+    if constexpr (of_the_mean<std::remove_const_t<G>>) {
+        const double of_all = weight(gradient);
+        const scaled_gradient<typename gradient_traits<G>::container> of_sum{
+            gradient.container, of_all == 0 ? 0 : 1 / of_all
+        };
+        return with_gradient<T>(function, of_sum, shape, sources, weight, f);
+    } else {
+        if constexpr (wants_gradient<G>) {
+            using traits = gradient_traits<G>;
+            using container = typename traits::container;
+            auto& to = traits::target(gradient);
+            if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
+                if (reads_too_late(to, shape, sources)) [[unlikely]] {
+                    row_major_copy_t<T, container> copy;
+                    resize_or_check(function, "a copy of the gradient", copy, shape);
+                    const auto result = [&] {
+                        if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
+                            return f(copy); // most often of the same type
+                        } else {
+                            const auto apart = scaled(copy, traits::scale(gradient));
+                            return f(apart);
+                        }
+                    }();
+                    resize_or_check(function, "the gradient", to, copy.shape());
+                    copy_rows(to, copy);
+                    return result;
+                }
             }
+            resize_or_check(function, "the gradient", to, shape);
         }
-        resize_or_check(function, "the gradient", to, shape);
+        return f(gradient);
     }
-    return f(gradient);
 }
 
 /// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
@@ -497,7 +525,8 @@ weighted_sum<T, Sum> element_sum(
     require_counted_shape(function, m, shape);
     const auto sources =
         std::tuple_cat(sources_of_counted(m), std::tuple(read_in_place(x), read_in_place(y)...));
-    return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+    const auto weight = [&](const auto& /*gradient*/) { return counted_weight<T>(m, shape); };
+    return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
         if constexpr (mask_expression<M>) {
             return sum_terms<T, Sum>(
                 shape,

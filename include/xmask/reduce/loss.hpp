@@ -95,6 +95,30 @@ scaled_gradient<E> scaled(E& container, double scale) {
     return {container, scale};
 }
 
+/// A container for the gradient of a loss's mean.
+template <class E>
+struct mean_gradient {
+    E& container;
+};
+
+/// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
+///
+/// @param container a tensor or a view that is not const: the loss gives it the prediction's shape.
+///     Held by reference.
+/// @returns the last argument of a loss, or of masked_loss.
+///
+/// The weight that the sum is divided by is found first, in a pass over the mask: nearly free for
+/// lengths, as fast as count_kept else; weights are added up in a pass over them. Where it is 0, the
+/// gradient is 0.
+///
+///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
+///     prediction -= 0.1f * gradient;    // a step of training, however much is kept
+template <class E>
+    requires expression<E>
+mean_gradient<E> of_mean(E& container) noexcept {
+    return {container};
+}
+
 namespace detail {
 /// Stands for a gradient that nobody asked for.
 struct no_gradient {};
@@ -119,5 +143,23 @@ struct gradient_traits<scaled_gradient<E>> {
 
 template <class E>
 struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>> {};
+
+/// Its scale is known where the weight is: with_gradient makes a scaled_gradient of it.
+template <class E>
+struct gradient_traits<mean_gradient<E>> {
+    using container = E;
+
+    static E& target(const mean_gradient<E>& gradient) noexcept { return gradient.container; }
+};
+
+template <class E>
+struct gradient_traits<const mean_gradient<E>> : gradient_traits<mean_gradient<E>> {};
+
+/// Whether the gradient of the mean is asked for.
+template <class G>
+inline constexpr bool of_the_mean = false;
+
+template <class E>
+inline constexpr bool of_the_mean<mean_gradient<E>> = true;
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI

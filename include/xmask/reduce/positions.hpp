@@ -163,6 +163,22 @@ loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_
     );
 }
 
+/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions that
+/// count, in the order in which sum_over_positions adds that of the loss.
+template <class Positions, class F>
+double weight_over_positions(const Positions& positions, std::size_t elements, F&& weight_of) {
+    const auto weigh = [&](const auto& /*rows*/, const auto& some, std::size_t first,
+                           std::size_t last) {
+        loss sum;
+        const auto counted = [&](std::size_t /*position*/, auto target, double weight) {
+            sum.weight += weight_of(target, weight);
+        };
+        some.for_each(first, last, counted, [](std::size_t /*position*/) {});
+        return sum;
+    };
+    return sum_over_positions(no_targets(), positions, elements, weigh).weight;
+}
+
 /// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes
 /// behind it.
 template <class P, class Q, class M>

@@ -186,13 +186,18 @@ loss soft_cross_entropy(
     const auto sources = std::tuple_cat(
         sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
     );
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_over_positions(positions, classes, [](auto /*class*/, double own) {
+            return own;
+        });
+    };
     const auto run = [&](auto masks) {
         auto logits = make_operand<T>(prediction, shape);
         auto targets = make_operand<T>(target, shape);
         const soft_rows<decltype(logits), decltype(targets), decltype(masks)> all = {
             std::move(logits), std::move(targets), std::move(masks)
         };
-        return with_gradient<T>(function, gradient, shape, sources, [&](auto& to) {
+        return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
             return sum_over_positions(
                 all, positions, classes,
                 [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
