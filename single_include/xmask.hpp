@@ -1975,7 +1975,7 @@ XMASK_INLINE lanes<double> load_widened(neon, const float* from) noexcept {
 /// What SSE2 has beyond xsimd: stores past the caches, and the maximum that keeps NaN.
 
 #if defined(__SSE2__)
-#include <immintrin.h>
+#include <emmintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
 template <class T>

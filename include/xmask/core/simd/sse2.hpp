@@ -9,7 +9,7 @@
 /// What SSE2 has beyond xsimd: stores past the caches, and the maximum that keeps NaN.
 
 #if defined(__SSE2__)
-#include <immintrin.h>
+#include <emmintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
 template <class T>
