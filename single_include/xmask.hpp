@@ -6174,12 +6174,12 @@ XMASK_INLINE V power(const V& x, double exponent) noexcept {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Soft masks that a model learns: gates of logits, and the gradients of what they multiply.
+/// Soft masks that a model learns: gates of logits, and the gradients of a gated product.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The parts of a gate: open = 1 / (1 + exp(-z)), and shut = 1 - open, neither of which overflows
-/// or cancels.
+/// The parts of a gate: open = 1 / (1 + exp(-z)), and shut = 1 - open. Both are computed without
+/// overflow or cancellation.
 template <class V>
 struct gate_parts {
     V open;
@@ -6205,7 +6205,7 @@ XMASK_INLINE gate_parts<V> gate_of(const V& z) {
     return {xsimd::select(positive, likely, unlikely), xsimd::select(positive, unlikely, likely)};
 }
 
-/// As a functor of xtensor's lazy expressions.
+/// The open part of a gate, as a functor of xtensor's lazy expressions.
 struct gate_function {
     template <class T>
     T operator()(const T& z) const {
@@ -6235,7 +6235,7 @@ public:
 
     [[nodiscard]] const operand_type& operand() const noexcept { return m_logits; }
 
-    /// Nothing is applied to the logits but their own function.
+    /// The logits stand in for the mask: `applied` steps through operand and gate alike.
     [[nodiscard]] const operand_type& gate() const noexcept { return m_logits; }
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_logits)); }
@@ -6279,7 +6279,7 @@ consteval bool require_gate() {
     return real;
 }
 
-/// Writes the slopes of a block: by x, upstream * open; by z, upstream * x * open * shut.
+/// Writes the derivatives of a block: upstream * open by x, upstream * x * open * shut by z.
 template <class T, class Blocks, class Count>
 void write_slopes(const Blocks& blocks, Count count, T* by_x, T* by_z) {
     if constexpr (has_lanes<T>) {
@@ -6306,7 +6306,7 @@ void write_slopes(const Blocks& blocks, Count count, T* by_x, T* by_z) {
     }
 }
 
-/// Writes the slopes of all elements. All operands and results have x's shape.
+/// Writes the derivatives of all elements. All operands and results have the shape of x.
 template <class T, class X, class Z, class U, class ToX, class ToZ>
 void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z) {
     const auto& shape = x.shape();
@@ -6329,7 +6329,8 @@ void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ
     }
 }
 
-/// What is broadcast gets the sum of all slopes it was used for; summed in double.
+/// Gives each element of `to` the sum of the derivatives at the elements it is broadcast to. Sums
+/// are in double.
 template <class From, class To>
 void sum_into(const From& from, To& to) {
     const auto shape = from.shape();
@@ -6348,11 +6349,13 @@ void sum_into(const From& from, To& to) {
 }
 } // namespace detail
 
-/// A soft mask of logits: 1 / (1 + exp(-z)), lazy, of z's shape and type; no z overflows.
+/// Gives a soft mask of logits, 1 / (1 + exp(-z)).
 ///
-/// z: a tensor or lazy expression of real numbers. Of floats, the result errs by at most 3 ulp
-/// where that is a normal number. Multiplying by it, multiply(x, sigmoid_gate(z)), is one pass, and
-/// nothing is allocated.
+/// No z overflows. Results in float err by at most 3 ulp where they are normal numbers. Cost: one
+/// exp an element; multiply(x, sigmoid_gate(z)) is one pass and allocates nothing.
+///
+/// @param z  logits, a tensor or lazy expression of real numbers
+/// @returns  a lazy expression of the shape and element type of z, of numbers from 0 to 1
 ///
 ///     xt::xtensor<float, 1> z = {0, 100, -200};
 ///     xt::xtensor<float, 1> gate = xmask::sigmoid_gate(z);    // 0.5, 1, 0
@@ -6364,14 +6367,20 @@ auto sigmoid_gate(Z&& z) {
     }
 }
 
-/// The gradients of multiply(x, sigmoid_gate(z)) by x and by z, for the gradient of what it feeds,
-/// in one pass: by_x = upstream * g and by_z = upstream * x * g * (1 - g), with g = 1 / (1 +
-/// exp(-z)).
+/// Writes the gradients of multiply(x, sigmoid_gate(z)) by x and by z.
 ///
-/// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where
-/// what was broadcast gets the sum. by_x may be upstream, or x. Throws std::invalid_argument where
-/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where
-/// z is broadcast, or a gradient lies where other elements are read.
+/// With g = 1 / (1 + exp(-z)), by_x = upstream * g and by_z = upstream * x * g * (1 - g). Where z
+/// is broadcast, by_z is the sum over the elements it is broadcast to, summed in double. Cost: one
+/// pass. Allocates only where z is broadcast, or a gradient shares memory with other elements of an
+/// operand.
+///
+/// @param x         a tensor or lazy expression of real numbers
+/// @param z         logits, a tensor or lazy expression of real numbers that broadcasts into x
+/// @param upstream  the gradient of the product, of the shape of x
+/// @param by_x      receives the gradient by x, of its shape; it may be `upstream` or x itself
+/// @param by_z      receives the gradient by z, of its shape
+/// @throws std::invalid_argument  where shapes do not fit, or by_x and by_z share memory; nothing
+///   is written then
 ///
 ///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
 ///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);
@@ -6432,8 +6441,8 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
 #include <utility>
 
 /// @file
-/// The choice between two operands: one where the mask keeps, the other, a tensor or one value,
-/// where it drops.
+/// The choice between two operands: the first where the mask keeps, the other, a tensor or one
+/// value, where it drops. masked_fill, masked_replace and multiply by a mask are choices.
 
 namespace xmask::inline XMASK_ABI::detail {
 template <class Row>
@@ -6498,6 +6507,7 @@ private:
     Cursor m_cursor;
 };
 
+/// The rows of a choice inside a larger expression.
 template <class T, class Rows, class Others, class Masks>
 class choice_rows {
 public:
@@ -6518,8 +6528,8 @@ private:
     Masks m_masks;
 };
 
-/// Writes a choice: kept columns from the operand, dropped ones from the other. What is not chosen
-/// is not looked at, unless to look costs less than to ask.
+/// The delegate of a choice: it copies kept columns from the operand and dropped ones from the
+/// other. An element that is not chosen is not read, unless reading costs less than asking.
 template <class T, class Columns, class Row, class Other>
 class choice_delegate {
     static constexpr bool selects_freely = has_lanes<T> && reads_memory<Row> && reads_memory<Other>;
@@ -6574,7 +6584,7 @@ public:
         }
     }
 
-    /// The same by the cursor's own lanes. Both operands are read everywhere.
+    /// Writes 64 columns by the cursor's own lanes. Both operands are read everywhere.
     template <lane_cursor<T> C>
         requires(reads_freely<Row> && reads_freely<Other>)
     XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
@@ -6610,7 +6620,7 @@ struct choice_operands {
 template <class Rows, class Others>
 choice_operands(Rows, Others) -> choice_operands<Rows, Others>;
 
-/// Writes the operand's rows where the masks keep, the other's where they drop.
+/// Writes rows of the operand where the masks keep, and of the other where they drop.
 template <class T, class E, class Rows, class Others, class Masks>
 void write_choice(E& to, Rows operand, Others other, Masks masks) {
     write_rows<T>(
@@ -6627,7 +6637,7 @@ void write_choice(E& to, Rows operand, Others other, Masks masks) {
     );
 }
 
-/// A choice as an expression.
+/// A choice as the operation of an `applied` expression.
 template <class CTX, class CTM, class CTY>
 class choice_op {
 public:
@@ -6696,7 +6706,7 @@ auto make_choice(const char* name, X&& x, M&& m, Y&& y) {
     return applied<op>(op(name, std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)));
 }
 
-/// A choice whose other operand is one value, converted to x's element type.
+/// A choice whose other operand is one value, converted to the element type of x.
 template <class X, class M, class T>
 auto make_fill(const char* name, X&& x, M&& m, const T& value) {
     using element = std::remove_cv_t<value_type_t<X>>;
@@ -7029,7 +7039,7 @@ bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::b
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// The choice in place: what the mask drops is overwritten, what it keeps is left as it is.
+/// The choice in place: dropped elements are overwritten, kept elements are not touched.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Overwrites dropped columns of a contiguous row.
@@ -7085,7 +7095,7 @@ private:
     Other m_other;
 };
 
-/// Overwrites dropped columns of any other row, element by element.
+/// Overwrites dropped columns of a row that is not contiguous, element by element.
 template <class Writer, class Other>
 class replace_each_delegate {
 public:
@@ -7114,7 +7124,8 @@ private:
     Other m_other;
 };
 
-/// Gives what the mask drops of x the other operand's elements. Both are read in place, if at all.
+/// Overwrites dropped elements of x with those of y. The mask and y may read an element of x only
+/// where it is written.
 template <class E, class M, class Y>
 void replace_rows(E& x, const M& m, const Y& y) {
     using T = std::remove_cv_t<value_type_t<E>>;
@@ -7146,7 +7157,8 @@ void replace_rows(E& x, const M& m, const Y& y) {
     });
 }
 
-/// The same, whatever they read of x.
+/// Overwrites dropped elements of x with those of y. Stores first a mask, or a y, that reads other
+/// elements of x than the written one.
 template <class E, class M, class Y>
 void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
     using T = std::remove_cv_t<value_type_t<E>>;
@@ -7165,6 +7177,7 @@ void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
     with_mask_apart(m, x, [&](const auto& apart) { replace_rows(x, apart, y); });
 }
 
+/// Overwrites dropped elements of x with one value.
 template <class E, class M, class T>
 void fill_inplace(const char* name, E& x, const M& m, const T& value) {
     replace_inplace(name, x, m, xt::xscalar<T>(value));
@@ -7172,15 +7185,19 @@ void fill_inplace(const char* name, E& x, const M& m, const T& value) {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// masked_fill and masked_fill_inplace: what is dropped becomes a value.
+/// masked_fill and masked_fill_inplace give dropped elements one value.
 
 namespace xmask::inline XMASK_ABI {
-/// x where the mask keeps, `value` where it drops; lazy, with x's shape and element type.
+/// Gives x where the mask keeps, and `value` where it drops.
 ///
-/// The mask broadcasts into x, as NumPy does, and never enlarges it. What is dropped is not seen:
-/// NaN there stays there. `value` is converted to x's element type. Throws std::invalid_argument
-/// where the mask's shape does not fit. One pass, no temporary; what lies outside of the mask's
-/// extent is not read.
+/// Dropped elements never influence the result: a NaN under the mask stays there. Cost: one pass
+/// when assigned, nothing allocated; long dropped ranges of x are not read.
+///
+/// @param x      a tensor or lazy expression of any element type, layout and rank
+/// @param m      a mask that broadcasts into x and does not enlarge it
+/// @param value  a number, converted to the element type of x
+/// @returns      a lazy expression of the shape and element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
 ///
 ///     xt::xtensor<float, 2> scores = {{1, 2, 3}, {4, 5, 6}};
 ///     xt::noalias(y) = xmask::masked_fill(scores, xmask::keep_lengths({3, 1}, 3), -1e9f);
@@ -7193,10 +7210,15 @@ auto masked_fill(X&& x, M&& m, const T& value) {
     }
 }
 
-/// Overwrites what the mask drops with `value`; takes the time to write that. x is any assignable
-/// tensor or view.
+/// Overwrites dropped elements of x with `value`, in place.
 ///
-/// Throws std::invalid_argument where the mask's shape does not fit, before anything is written.
+/// Cost: the time to write the dropped elements; kept ranges are neither read nor written. A mask
+/// that reads x at other places than its own element is stored first, one bit an element.
+///
+/// @param x      a tensor or view of any element type and layout, not const
+/// @param m      a mask that broadcasts into x; it may look at x
+/// @param value  a number, converted to the element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x; x is unchanged then
 ///
 ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
 template <class X, class M, class T>
@@ -7215,7 +7237,7 @@ void masked_fill_inplace(X&& x, const M& m, const T& value) {
 #include <utility>
 
 /// @file
-/// masked_replace and masked_replace_inplace: what is dropped becomes another tensor's.
+/// masked_replace and masked_replace_inplace give dropped elements the values of another tensor.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -7230,12 +7252,17 @@ consteval bool require_replacement() {
 }
 } // namespace detail
 
-/// x where the mask keeps, y where it drops; lazy, with x's shape and element type.
+/// Gives x where the mask keeps, and y where it drops.
 ///
-/// x, y: tensors or lazy expressions of any element type; y's elements are converted to x's type.
-/// The mask and y broadcast into x and never enlarge it: std::invalid_argument otherwise. What is
-/// not chosen is not seen on either side, and a lazy operand is not computed there. One pass, no
-/// temporary.
+/// Elements that are not chosen never influence the result, and a lazy operand is not computed
+/// there. Cost: one pass when assigned, nothing allocated.
+///
+/// @param x  a tensor or lazy expression of any element type, layout and rank
+/// @param m  a mask that broadcasts into x and does not enlarge it
+/// @param y  a tensor or lazy expression that broadcasts into x; its elements are converted to
+///   the element type of x
+/// @returns  a lazy expression of the shape and element type of x
+/// @throws std::invalid_argument  where the mask or y does not broadcast into x
 ///
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), z);
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
@@ -7249,11 +7276,17 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
     }
 }
 
-/// Overwrites what the mask drops with y; takes the time to write that. x is any assignable tensor
-/// or view. Where y reads elements of x other than the one that is written, what is dropped of it
-/// is copied first.
+/// Overwrites dropped elements of x with those of y, in place.
 ///
-/// Throws std::invalid_argument where shapes do not fit, before anything is written.
+/// Cost: the time to read and write the dropped elements. Where y reads an element of x other than
+/// the written one, the dropped elements of y are copied first.
+///
+/// @param x  a tensor or view of any element type and layout, not const
+/// @param m  a mask that broadcasts into x; it may look at x
+/// @param y  a tensor or lazy expression that broadcasts into x; its elements are converted to
+///   the element type of x
+/// @throws std::invalid_argument  where the mask or y does not broadcast into x; x is unchanged
+///   then
 ///
 ///     xmask::masked_replace_inplace(x, xmask::keep_finite(x), xt::zeros_like(x));
 template <class X, class M, class Y>
@@ -7994,12 +8027,12 @@ std::vector<std::size_t> empty_rows(const M& m) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// masked_select: what is kept, without gaps.
+/// masked_select gives kept elements, without gaps.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`; gives the
-/// place behind them.
+/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`. Returns the
+/// address after the last one.
 template <class T, class Block, class Count>
 XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits) {
     if (bits == first_bits(count)) {
@@ -8012,7 +8045,7 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
             const std::size_t chosen_count = count_bits(chosen);
             const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
             if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>)) {
-                // What lies behind the chosen ones is overwritten by the next.
+                // The next store overwrites the lanes after the chosen ones.
                 store_lanes(to, packed);
             } else {
                 store_first_lanes(to, packed, chosen_count);
@@ -8053,12 +8086,16 @@ auto select_kept(const char* function, const X& x, const M& m) {
 }
 } // namespace detail
 
-/// What the mask keeps of x, in row-major order, as a 1-D xtensor of x's element type.
+/// Gives the kept elements of x, in row-major order.
 ///
-/// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into x and
-/// never enlarges it: std::invalid_argument otherwise. The mask is asked twice, for the count and
-/// for the elements; x is read once, and only where something is kept. masked_scatter is its
-/// inverse, and gives its gradient: masked_scatter(zeros, m, gradient of the result).
+/// masked_scatter is the inverse; masked_scatter(zeros, m, upstream) is the gradient by x. Cost:
+/// two walks of the mask, one for the count and one for the elements. Blocks without a kept element
+/// are not read.
+///
+/// @param x  a tensor or lazy expression of any element type, layout and rank
+/// @param m  a mask that broadcasts into x and does not enlarge it
+/// @returns  an xtensor of rank 1 with the element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
 ///
 ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
 template <class X, class M>
@@ -8070,12 +8107,12 @@ auto masked_select(const X& x, const M& m) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// masked_scatter and masked_scatter_inplace: what is kept takes the elements of a list, in order.
+/// masked_scatter and masked_scatter_inplace give kept elements the values of a list, in order.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so,
-/// apart from what is written.
+/// Calls f with a pointer to the elements of e in row-major order, converted to T. Copies them,
+/// unless they lie so in memory that `to` does not share.
 template <class T, class E, class To, class F>
 void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
@@ -8091,8 +8128,8 @@ void with_elements(const E& e, const To& to, F&& f) {
     f(std::as_const(copy).data());
 }
 
-/// Gives the columns of a row whose bits are set the elements of `from`, in order; returns the
-/// place behind them.
+/// Copies elements of `from`, in order, to the columns whose bits are set. Returns the first
+/// element that was not used.
 template <class T>
 const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from) {
     if (bits == first_bits(count)) {
@@ -8124,8 +8161,8 @@ void scatter_rows(E& x, const MaskRows& masks, const T* from) {
     }
 }
 
-/// Throws std::invalid_argument unless the mask fits x, and the source has an element for each that
-/// is kept.
+/// Throws std::invalid_argument unless the mask broadcasts into x, and the source has an element
+/// for each kept one.
 template <class S, class M, class Source>
 void require_source(const char* function, const S& shape, const M& m, const Source& source) {
     require_broadcast(function, "a mask", m.shape(), shape);
@@ -8156,14 +8193,18 @@ consteval bool require_scattered() {
 }
 } // namespace detail
 
-/// x, where what the mask keeps is replaced by the elements of `source`, in row-major order: the
-/// first of them goes to the first position that is kept. A new row-major container of x's shape
-/// and element type.
+/// Gives x with its kept elements replaced by those of `source`, in row-major order.
 ///
-/// x: a tensor or lazy expression of any element type. source: one of any shape with at least as
-/// many elements as the mask keeps, the rest of which is not used; converted to x's element type.
-/// Throws std::invalid_argument where it has fewer, or where the mask does not broadcast into x.
-/// masked_select is its inverse.
+/// The first element of `source` goes to the first kept position. masked_select is the inverse.
+/// Cost: a copy of x, one count of the mask, and one walk that writes the kept elements.
+///
+/// @param x       a tensor or lazy expression of any element type, layout and rank
+/// @param m       a mask that broadcasts into x and does not enlarge it
+/// @param source  a tensor or lazy expression of any shape, with at least as many elements as the
+///   mask keeps; converted to the element type of x. The rest is not used.
+/// @returns  a row-major container of the shape and element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x, or `source` has fewer
+///   elements than the mask keeps
 ///
 ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
 ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
@@ -8180,10 +8221,17 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
     }
 }
 
-/// The same in place; writes only what is kept. x is any assignable tensor or view. A source that
-/// lies in x's memory is copied first.
+/// Overwrites kept elements of x with those of `source`, in row-major order, in place.
 ///
-/// Throws as masked_scatter, before anything is written.
+/// Cost: one count of the mask, and one walk that writes the kept elements. A `source` in the
+/// memory of x is copied first.
+///
+/// @param x       a tensor or view of any element type and layout, not const
+/// @param m       a mask that broadcasts into x; it may look at x
+/// @param source  a tensor or lazy expression of any shape, with at least as many elements as the
+///   mask keeps; converted to the element type of x. The rest is not used.
+/// @throws std::invalid_argument  where the mask does not broadcast into x, or `source` has fewer
+///   elements than the mask keeps; x is unchanged then
 ///
 ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
 template <class X, class M, class Source>
@@ -8205,7 +8253,7 @@ void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
 #include <utility>
 
 /// @file
-/// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.
+/// multiply and multiply_inplace multiply by a mask, which keeps or gives 0, or by real weights.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -8272,12 +8320,17 @@ private:
 };
 } // namespace detail
 
-/// x times a mask: x where it keeps, +0 where it drops, whatever x holds there (NaN and infinity
-/// too). Or x times real weights (a soft mask, a gate): the true product, in x's element type.
-/// Lazy, with x's shape.
+/// Gives x times a mask, or times real weights.
 ///
-/// The mask, or the weights, broadcast into x and never enlarge it: std::invalid_argument
-/// otherwise. One pass, no temporary.
+/// By a mask: x where it keeps, +0 where it drops, whatever x holds there (NaN and infinity too).
+/// By weights (a soft mask, a gate): the product of each element, computed in the element type of
+/// x. Cost: one pass when assigned, nothing allocated.
+///
+/// @param x  a tensor or lazy expression of any layout and rank; of real numbers where m is weights
+/// @param m  a mask, or a tensor or lazy expression of real weights, that broadcasts into x and
+///   does not enlarge it
+/// @returns  a lazy expression of the shape and element type of x
+/// @throws std::invalid_argument  where m does not broadcast into x
 ///
 ///     xt::noalias(y) = xmask::multiply(weights, xmask::keep_above(weights, 0.1f));    // pruned
 ///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
@@ -8299,10 +8352,14 @@ auto multiply(X&& x, M&& m) {
     }
 }
 
-/// x = multiply(x, m) in place. With a mask only what is dropped is written, so it takes the time
-/// of that.
+/// Multiplies x by a mask, or by real weights, in place.
 ///
-/// Throws std::invalid_argument where the shapes do not fit, before anything is written.
+/// Cost: by a mask, the time to write 0 to the dropped elements; by weights, one pass.
+///
+/// @param x  a tensor or view of any layout, not const; of real numbers where m is weights
+/// @param m  a mask, or a tensor or lazy expression of real weights, that broadcasts into x; it may
+///   look at x
+/// @throws std::invalid_argument  where m does not broadcast into x; x is unchanged then
 ///
 ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
 template <class X, class M>
@@ -8629,11 +8686,11 @@ inline auto keep_none(std::initializer_list<std::size_t> shape) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// pack and unpack: the tokens of a padded batch, laid end to end without the padding, and back.
+/// pack lays the tokens of a padded batch end to end, without the padding; unpack puts them back.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A container of m's shape with one more axis, row-major.
+/// A row-major container type of the mask's shape with one more axis.
 template <class T, class S, class R = typename one_more_axis<S>::type>
 struct unpacked_of {
     using type = xt::xarray<T, xt::layout_type::row_major>;
@@ -8645,16 +8702,20 @@ struct unpacked_of<T, S, std::array<I, N>> {
 };
 } // namespace detail
 
-/// The tokens that the mask keeps, end to end: of x (..., tokens, features), such as a padded
-/// batch, a row-major xtensor of shape (kept, features).
+/// Lays the kept tokens of a padded batch end to end.
 ///
-/// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into (...,
-/// tokens), the shape without the last axis. Throws std::invalid_argument where it does not, or
-/// where x has no axis of features. Costs what masked_select costs; padding is not read. unpack is
-/// its inverse, and gives its gradient; where the tokens of each sequence stand, cumulative lengths
-/// say: keep_packed, segment_ids.
+/// unpack is the inverse, and unpack(upstream, m) the gradient by x. Cumulative lengths say which
+/// tokens belong to which sequence: keep_packed, segment_ids. Cost: as masked_select, two walks of
+/// the mask; padding is not read.
 ///
-///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (sum of lengths, features)
+/// @param x  a tensor or lazy expression of shape (..., tokens, features), of any element type and
+///   layout
+/// @param m  a mask that broadcasts into (..., tokens), the shape of x without its last axis
+/// @returns  a row-major xtensor of shape (kept tokens, features)
+/// @throws std::invalid_argument  where x has rank 0, or the mask does not broadcast
+///
+///     // hidden: (sequences, tokens, features); packed: (sum of lengths, features)
+///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));
 template <class X, class M>
 auto pack(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
@@ -8671,7 +8732,7 @@ auto pack(const X& x, const M& m) {
         const std::size_t features = detail::columns_of(x.shape());
         using packed = xt::xtensor<T, 2, xt::layout_type::row_major>;
         typename packed::shape_type shape = {count, features};
-        // Rows of one, or but one row: such an axis has no stride.
+        // xtensor gives an axis of extent 1 the stride 0.
         typename packed::strides_type strides = {
             static_cast<std::ptrdiff_t>(count == 1 ? 0 : features), features == 1 ? 0 : 1
         };
@@ -8679,15 +8740,20 @@ auto pack(const X& x, const M& m) {
     }
 }
 
-/// Tokens that were laid end to end, each at the place that the mask keeps for it; `padding`
-/// elsewhere. A row-major container of shape (..., tokens, features), where that of the mask is
-/// (..., tokens).
+/// Puts packed tokens back to the kept positions of a padded batch.
 ///
-/// packed: a tensor or lazy expression of shape (kept, features). Throws std::invalid_argument
-/// where it has not one row for each element that the mask keeps. pack is its inverse, and gives
-/// its gradient.
+/// pack is the inverse, and pack(upstream, m) the gradient by `packed`. Cost: one count of the
+/// mask, a fill of the result, and one walk that writes the tokens.
 ///
-///     xt::xtensor<float, 3> padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n));
+/// @param packed   a tensor or lazy expression of shape (kept tokens, features)
+/// @param m        a mask of shape (..., tokens)
+/// @param padding  the value of all features of a dropped token
+/// @returns  a row-major container of shape (..., tokens, features) and the element type of
+///   `packed`
+/// @throws std::invalid_argument  where `packed` does not have rank 2 with one row for each kept
+///   token
+///
+///     auto padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n), 0.f);
 template <class X, class M>
 auto unpack(
     const X& packed, const M& m,

@@ -1,9 +1,10 @@
 # Compiles and runs the examples in the comments of include/xmask, and fails where a public function of masks/ has none.
 #
-# An example is what is indented by five spaces behind the `///` of something public: not of a file, of a class's
-# members, or of `detail`. It is a function body of its own, with the names of examples.hpp around it. A comment of nothing
-# but numbers or a picture, behind a statement or on lines of its own below, is the result, and is compared with the
-# variable that the statement declares or assigns, with what it prints, or with its own value:
+# An example is a block of lines with five spaces after `///`, behind an empty line, in the comment of a public name: not
+# of a file, of a member of a class, or of a name in `detail`. Each example is a function body of its own, with the names
+# of examples.hpp around it. A comment of nothing but numbers or a picture, behind a statement or on lines of its own
+# below, is the result. The test compares the result with the variable that the statement declares or assigns, with the
+# text that it prints, or with its own value:
 #
 #     auto m = xmask::keep_lengths({2, 4}, 4);
 #     // 1 1 0 0
@@ -103,8 +104,12 @@ macro(add_line)
   endif()
 endmacro()
 
-# BLAS, where there is one: what the examples of layers need.
+# BLAS, where there is one: the examples of layers need it. ONLY, where it is given, chooses headers by a regular
+# expression: cmake -DONLY=apply/ -DCOMPILER=g++ -DFLAGS=... -DFOLDER=... -P check.cmake
 file(GLOB_RECURSE paths RELATIVE "${root}/include" "${root}/include/xmask/*.hpp")
+if(ONLY)
+  list(FILTER paths INCLUDE REGEX "${ONLY}")
+endif()
 if(BLAS)
   string(APPEND program "#include <xmask/layers.hpp>\n")
 else()
@@ -121,6 +126,7 @@ foreach(path IN LISTS paths)
   set(documented FALSE)     # whether the lines before are a comment of something public
   set(has_example FALSE)
   set(in_struct FALSE)      # whether an example's line is part of a struct
+  set(may_begin FALSE)      # whether an example may begin here: not in the middle of a paragraph
   while(NOT rest STREQUAL "")
     string(FIND "${rest}" "\n" length)
     string(SUBSTRING "${rest}" 0 ${length} line)
@@ -130,7 +136,7 @@ foreach(path IN LISTS paths)
     if(line MATCHES "^///(.*)$" AND NOT internal)
       set(text "${CMAKE_MATCH_1}")
       set(documented TRUE)
-      if(text MATCHES "^     (.*)$")
+      if(may_begin AND text MATCHES "^     (.*)$")
         set(text "${CMAKE_MATCH_1}")
         if(text MATCHES "^struct ")
           set(in_struct TRUE)
@@ -145,14 +151,16 @@ foreach(path IN LISTS paths)
           set(in_struct FALSE)
         endif()
         set(has_example TRUE)
-      elseif(in_struct AND text STREQUAL "")
-        # an empty line inside of it
-      elseif(NOT text STREQUAL "")
+      elseif(text STREQUAL "")
+        set(may_begin TRUE)
+      else()
         end_example()
+        set(may_begin FALSE)
       endif()
       continue()
     endif()
     end_example()
+    set(may_begin FALSE)
     if(line MATCHES "^(} // )?namespace (xmask::inline XMASK_ABI(::detail)?|detail)")
       # Outside of the library's namespace, as in a file's own comment, nothing is public.
       if(NOT CMAKE_MATCH_1 AND CMAKE_MATCH_2 STREQUAL "xmask::inline XMASK_ABI")

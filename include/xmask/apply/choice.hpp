@@ -16,8 +16,8 @@
 #include "../core/target.hpp"
 
 /// @file
-/// The choice between two operands: one where the mask keeps, the other, a tensor or one value,
-/// where it drops.
+/// The choice between two operands: the first where the mask keeps, the other, a tensor or one
+/// value, where it drops. masked_fill, masked_replace and multiply by a mask are choices.
 
 namespace xmask::inline XMASK_ABI::detail {
 template <class Row>
@@ -82,6 +82,7 @@ private:
     Cursor m_cursor;
 };
 
+/// The rows of a choice inside a larger expression.
 template <class T, class Rows, class Others, class Masks>
 class choice_rows {
 public:
@@ -102,8 +103,8 @@ private:
     Masks m_masks;
 };
 
-/// Writes a choice: kept columns from the operand, dropped ones from the other. What is not chosen
-/// is not looked at, unless to look costs less than to ask.
+/// The delegate of a choice: it copies kept columns from the operand and dropped ones from the
+/// other. An element that is not chosen is not read, unless reading costs less than asking.
 template <class T, class Columns, class Row, class Other>
 class choice_delegate {
     static constexpr bool selects_freely = has_lanes<T> && reads_memory<Row> && reads_memory<Other>;
@@ -158,7 +159,7 @@ public:
         }
     }
 
-    /// The same by the cursor's own lanes. Both operands are read everywhere.
+    /// Writes 64 columns by the cursor's own lanes. Both operands are read everywhere.
     template <lane_cursor<T> C>
         requires(reads_freely<Row> && reads_freely<Other>)
     XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
@@ -194,7 +195,7 @@ struct choice_operands {
 template <class Rows, class Others>
 choice_operands(Rows, Others) -> choice_operands<Rows, Others>;
 
-/// Writes the operand's rows where the masks keep, the other's where they drop.
+/// Writes rows of the operand where the masks keep, and of the other where they drop.
 template <class T, class E, class Rows, class Others, class Masks>
 void write_choice(E& to, Rows operand, Others other, Masks masks) {
     write_rows<T>(
@@ -211,7 +212,7 @@ void write_choice(E& to, Rows operand, Others other, Masks masks) {
     );
 }
 
-/// A choice as an expression.
+/// A choice as the operation of an `applied` expression.
 template <class CTX, class CTM, class CTY>
 class choice_op {
 public:
@@ -280,7 +281,7 @@ auto make_choice(const char* name, X&& x, M&& m, Y&& y) {
     return applied<op>(op(name, std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)));
 }
 
-/// A choice whose other operand is one value, converted to x's element type.
+/// A choice whose other operand is one value, converted to the element type of x.
 template <class X, class M, class T>
 auto make_fill(const char* name, X&& x, M&& m, const T& value) {
     using element = std::remove_cv_t<value_type_t<X>>;

@@ -24,12 +24,12 @@
 #include "../core/xtensor.hpp"
 
 /// @file
-/// Soft masks that a model learns: gates of logits, and the gradients of what they multiply.
+/// Soft masks that a model learns: gates of logits, and the gradients of a gated product.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The parts of a gate: open = 1 / (1 + exp(-z)), and shut = 1 - open, neither of which overflows
-/// or cancels.
+/// The parts of a gate: open = 1 / (1 + exp(-z)), and shut = 1 - open. Both are computed without
+/// overflow or cancellation.
 template <class V>
 struct gate_parts {
     V open;
@@ -55,7 +55,7 @@ XMASK_INLINE gate_parts<V> gate_of(const V& z) {
     return {xsimd::select(positive, likely, unlikely), xsimd::select(positive, unlikely, likely)};
 }
 
-/// As a functor of xtensor's lazy expressions.
+/// The open part of a gate, as a functor of xtensor's lazy expressions.
 struct gate_function {
     template <class T>
     T operator()(const T& z) const {
@@ -85,7 +85,7 @@ public:
 
     [[nodiscard]] const operand_type& operand() const noexcept { return m_logits; }
 
-    /// Nothing is applied to the logits but their own function.
+    /// The logits stand in for the mask: `applied` steps through operand and gate alike.
     [[nodiscard]] const operand_type& gate() const noexcept { return m_logits; }
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_logits)); }
@@ -129,7 +129,7 @@ consteval bool require_gate() {
     return real;
 }
 
-/// Writes the slopes of a block: by x, upstream * open; by z, upstream * x * open * shut.
+/// Writes the derivatives of a block: upstream * open by x, upstream * x * open * shut by z.
 template <class T, class Blocks, class Count>
 void write_slopes(const Blocks& blocks, Count count, T* by_x, T* by_z) {
     if constexpr (has_lanes<T>) {
@@ -156,7 +156,7 @@ void write_slopes(const Blocks& blocks, Count count, T* by_x, T* by_z) {
     }
 }
 
-/// Writes the slopes of all elements. All operands and results have x's shape.
+/// Writes the derivatives of all elements. All operands and results have the shape of x.
 template <class T, class X, class Z, class U, class ToX, class ToZ>
 void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z) {
     const auto& shape = x.shape();
@@ -179,7 +179,8 @@ void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ
     }
 }
 
-/// What is broadcast gets the sum of all slopes it was used for; summed in double.
+/// Gives each element of `to` the sum of the derivatives at the elements it is broadcast to. Sums
+/// are in double.
 template <class From, class To>
 void sum_into(const From& from, To& to) {
     const auto shape = from.shape();
@@ -198,11 +199,13 @@ void sum_into(const From& from, To& to) {
 }
 } // namespace detail
 
-/// A soft mask of logits: 1 / (1 + exp(-z)), lazy, of z's shape and type; no z overflows.
+/// Gives a soft mask of logits, 1 / (1 + exp(-z)).
 ///
-/// z: a tensor or lazy expression of real numbers. Of floats, the result errs by at most 3 ulp
-/// where that is a normal number. Multiplying by it, multiply(x, sigmoid_gate(z)), is one pass, and
-/// nothing is allocated.
+/// No z overflows. Results in float err by at most 3 ulp where they are normal numbers. Cost: one
+/// exp an element; multiply(x, sigmoid_gate(z)) is one pass and allocates nothing.
+///
+/// @param z  logits, a tensor or lazy expression of real numbers
+/// @returns  a lazy expression of the shape and element type of z, of numbers from 0 to 1
 ///
 ///     xt::xtensor<float, 1> z = {0, 100, -200};
 ///     xt::xtensor<float, 1> gate = xmask::sigmoid_gate(z);    // 0.5, 1, 0
@@ -214,14 +217,20 @@ auto sigmoid_gate(Z&& z) {
     }
 }
 
-/// The gradients of multiply(x, sigmoid_gate(z)) by x and by z, for the gradient of what it feeds,
-/// in one pass: by_x = upstream * g and by_z = upstream * x * g * (1 - g), with g = 1 / (1 +
-/// exp(-z)).
+/// Writes the gradients of multiply(x, sigmoid_gate(z)) by x and by z.
 ///
-/// z broadcasts into x, upstream has x's shape; by_x is given x's shape and by_z that of z, where
-/// what was broadcast gets the sum. by_x may be upstream, or x. Throws std::invalid_argument where
-/// shapes do not fit, or by_x and by_z share memory, before anything is written. Allocates only where
-/// z is broadcast, or a gradient lies where other elements are read.
+/// With g = 1 / (1 + exp(-z)), by_x = upstream * g and by_z = upstream * x * g * (1 - g). Where z
+/// is broadcast, by_z is the sum over the elements it is broadcast to, summed in double. Cost: one
+/// pass. Allocates only where z is broadcast, or a gradient shares memory with other elements of an
+/// operand.
+///
+/// @param x         a tensor or lazy expression of real numbers
+/// @param z         logits, a tensor or lazy expression of real numbers that broadcasts into x
+/// @param upstream  the gradient of the product, of the shape of x
+/// @param by_x      receives the gradient by x, of its shape; it may be `upstream` or x itself
+/// @param by_z      receives the gradient by z, of its shape
+/// @throws std::invalid_argument  where shapes do not fit, or by_x and by_z share memory; nothing
+///   is written then
 ///
 ///     xt::xtensor<float, 1> x = {2, 4}, z = {0, 0}, upstream = {1, 1}, by_x, by_z;
 ///     xmask::sigmoid_gate_gradient(x, z, upstream, by_x, by_z);

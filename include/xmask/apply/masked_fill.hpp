@@ -10,15 +10,19 @@
 #include "replace.hpp"
 
 /// @file
-/// masked_fill and masked_fill_inplace: what is dropped becomes a value.
+/// masked_fill and masked_fill_inplace give dropped elements one value.
 
 namespace xmask::inline XMASK_ABI {
-/// x where the mask keeps, `value` where it drops; lazy, with x's shape and element type.
+/// Gives x where the mask keeps, and `value` where it drops.
 ///
-/// The mask broadcasts into x, as NumPy does, and never enlarges it. What is dropped is not seen:
-/// NaN there stays there. `value` is converted to x's element type. Throws std::invalid_argument
-/// where the mask's shape does not fit. One pass, no temporary; what lies outside of the mask's
-/// extent is not read.
+/// Dropped elements never influence the result: a NaN under the mask stays there. Cost: one pass
+/// when assigned, nothing allocated; long dropped ranges of x are not read.
+///
+/// @param x      a tensor or lazy expression of any element type, layout and rank
+/// @param m      a mask that broadcasts into x and does not enlarge it
+/// @param value  a number, converted to the element type of x
+/// @returns      a lazy expression of the shape and element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
 ///
 ///     xt::xtensor<float, 2> scores = {{1, 2, 3}, {4, 5, 6}};
 ///     xt::noalias(y) = xmask::masked_fill(scores, xmask::keep_lengths({3, 1}, 3), -1e9f);
@@ -31,10 +35,15 @@ auto masked_fill(X&& x, M&& m, const T& value) {
     }
 }
 
-/// Overwrites what the mask drops with `value`; takes the time to write that. x is any assignable
-/// tensor or view.
+/// Overwrites dropped elements of x with `value`, in place.
 ///
-/// Throws std::invalid_argument where the mask's shape does not fit, before anything is written.
+/// Cost: the time to write the dropped elements; kept ranges are neither read nor written. A mask
+/// that reads x at other places than its own element is stored first, one bit an element.
+///
+/// @param x      a tensor or view of any element type and layout, not const
+/// @param m      a mask that broadcasts into x; it may look at x
+/// @param value  a number, converted to the element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x; x is unchanged then
 ///
 ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
 template <class X, class M, class T>

@@ -10,7 +10,7 @@
 #include "replace.hpp"
 
 /// @file
-/// masked_replace and masked_replace_inplace: what is dropped becomes another tensor's.
+/// masked_replace and masked_replace_inplace give dropped elements the values of another tensor.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -25,12 +25,17 @@ consteval bool require_replacement() {
 }
 } // namespace detail
 
-/// x where the mask keeps, y where it drops; lazy, with x's shape and element type.
+/// Gives x where the mask keeps, and y where it drops.
 ///
-/// x, y: tensors or lazy expressions of any element type; y's elements are converted to x's type.
-/// The mask and y broadcast into x and never enlarge it: std::invalid_argument otherwise. What is
-/// not chosen is not seen on either side, and a lazy operand is not computed there. One pass, no
-/// temporary.
+/// Elements that are not chosen never influence the result, and a lazy operand is not computed
+/// there. Cost: one pass when assigned, nothing allocated.
+///
+/// @param x  a tensor or lazy expression of any element type, layout and rank
+/// @param m  a mask that broadcasts into x and does not enlarge it
+/// @param y  a tensor or lazy expression that broadcasts into x; its elements are converted to
+///   the element type of x
+/// @returns  a lazy expression of the shape and element type of x
+/// @throws std::invalid_argument  where the mask or y does not broadcast into x
 ///
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), z);
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
@@ -44,11 +49,17 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
     }
 }
 
-/// Overwrites what the mask drops with y; takes the time to write that. x is any assignable tensor
-/// or view. Where y reads elements of x other than the one that is written, what is dropped of it
-/// is copied first.
+/// Overwrites dropped elements of x with those of y, in place.
 ///
-/// Throws std::invalid_argument where shapes do not fit, before anything is written.
+/// Cost: the time to read and write the dropped elements. Where y reads an element of x other than
+/// the written one, the dropped elements of y are copied first.
+///
+/// @param x  a tensor or view of any element type and layout, not const
+/// @param m  a mask that broadcasts into x; it may look at x
+/// @param y  a tensor or lazy expression that broadcasts into x; its elements are converted to
+///   the element type of x
+/// @throws std::invalid_argument  where the mask or y does not broadcast into x; x is unchanged
+///   then
 ///
 ///     xmask::masked_replace_inplace(x, xmask::keep_finite(x), xt::zeros_like(x));
 template <class X, class M, class Y>

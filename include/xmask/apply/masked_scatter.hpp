@@ -18,12 +18,12 @@
 #include "masked_select.hpp"
 
 /// @file
-/// masked_scatter and masked_scatter_inplace: what is kept takes the elements of a list, in order.
+/// masked_scatter and masked_scatter_inplace give kept elements the values of a list, in order.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Calls f with a pointer to e's elements, as T, in row-major order: in place where they lie so,
-/// apart from what is written.
+/// Calls f with a pointer to the elements of e in row-major order, converted to T. Copies them,
+/// unless they lie so in memory that `to` does not share.
 template <class T, class E, class To, class F>
 void with_elements(const E& e, const To& to, F&& f) {
     if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
@@ -39,8 +39,8 @@ void with_elements(const E& e, const To& to, F&& f) {
     f(std::as_const(copy).data());
 }
 
-/// Gives the columns of a row whose bits are set the elements of `from`, in order; returns the
-/// place behind them.
+/// Copies elements of `from`, in order, to the columns whose bits are set. Returns the first
+/// element that was not used.
 template <class T>
 const T* scatter_word(T* to, std::size_t count, word_t bits, const T* from) {
     if (bits == first_bits(count)) {
@@ -72,8 +72,8 @@ void scatter_rows(E& x, const MaskRows& masks, const T* from) {
     }
 }
 
-/// Throws std::invalid_argument unless the mask fits x, and the source has an element for each that
-/// is kept.
+/// Throws std::invalid_argument unless the mask broadcasts into x, and the source has an element
+/// for each kept one.
 template <class S, class M, class Source>
 void require_source(const char* function, const S& shape, const M& m, const Source& source) {
     require_broadcast(function, "a mask", m.shape(), shape);
@@ -104,14 +104,18 @@ consteval bool require_scattered() {
 }
 } // namespace detail
 
-/// x, where what the mask keeps is replaced by the elements of `source`, in row-major order: the
-/// first of them goes to the first position that is kept. A new row-major container of x's shape
-/// and element type.
+/// Gives x with its kept elements replaced by those of `source`, in row-major order.
 ///
-/// x: a tensor or lazy expression of any element type. source: one of any shape with at least as
-/// many elements as the mask keeps, the rest of which is not used; converted to x's element type.
-/// Throws std::invalid_argument where it has fewer, or where the mask does not broadcast into x.
-/// masked_select is its inverse.
+/// The first element of `source` goes to the first kept position. masked_select is the inverse.
+/// Cost: a copy of x, one count of the mask, and one walk that writes the kept elements.
+///
+/// @param x       a tensor or lazy expression of any element type, layout and rank
+/// @param m       a mask that broadcasts into x and does not enlarge it
+/// @param source  a tensor or lazy expression of any shape, with at least as many elements as the
+///   mask keeps; converted to the element type of x. The rest is not used.
+/// @returns  a row-major container of the shape and element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x, or `source` has fewer
+///   elements than the mask keeps
 ///
 ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
 ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
@@ -128,10 +132,17 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
     }
 }
 
-/// The same in place; writes only what is kept. x is any assignable tensor or view. A source that
-/// lies in x's memory is copied first.
+/// Overwrites kept elements of x with those of `source`, in row-major order, in place.
 ///
-/// Throws as masked_scatter, before anything is written.
+/// Cost: one count of the mask, and one walk that writes the kept elements. A `source` in the
+/// memory of x is copied first.
+///
+/// @param x       a tensor or view of any element type and layout, not const
+/// @param m       a mask that broadcasts into x; it may look at x
+/// @param source  a tensor or lazy expression of any shape, with at least as many elements as the
+///   mask keeps; converted to the element type of x. The rest is not used.
+/// @throws std::invalid_argument  where the mask does not broadcast into x, or `source` has fewer
+///   elements than the mask keeps; x is unchanged then
 ///
 ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
 template <class X, class M, class Source>

@@ -18,12 +18,12 @@
 #include "../masks/ask.hpp"
 
 /// @file
-/// masked_select: what is kept, without gaps.
+/// masked_select gives kept elements, without gaps.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`; gives the
-/// place behind them.
+/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`. Returns the
+/// address after the last one.
 template <class T, class Block, class Count>
 XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits) {
     if (bits == first_bits(count)) {
@@ -36,7 +36,7 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
             const std::size_t chosen_count = count_bits(chosen);
             const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
             if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>)) {
-                // What lies behind the chosen ones is overwritten by the next.
+                // The next store overwrites the lanes after the chosen ones.
                 store_lanes(to, packed);
             } else {
                 store_first_lanes(to, packed, chosen_count);
@@ -77,12 +77,16 @@ auto select_kept(const char* function, const X& x, const M& m) {
 }
 } // namespace detail
 
-/// What the mask keeps of x, in row-major order, as a 1-D xtensor of x's element type.
+/// Gives the kept elements of x, in row-major order.
 ///
-/// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into x and
-/// never enlarges it: std::invalid_argument otherwise. The mask is asked twice, for the count and
-/// for the elements; x is read once, and only where something is kept. masked_scatter is its
-/// inverse, and gives its gradient: masked_scatter(zeros, m, gradient of the result).
+/// masked_scatter is the inverse; masked_scatter(zeros, m, upstream) is the gradient by x. Cost:
+/// two walks of the mask, one for the count and one for the elements. Blocks without a kept element
+/// are not read.
+///
+/// @param x  a tensor or lazy expression of any element type, layout and rank
+/// @param m  a mask that broadcasts into x and does not enlarge it
+/// @returns  an xtensor of rank 1 with the element type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
 ///
 ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
 template <class X, class M>

@@ -13,7 +13,7 @@
 #include "replace.hpp"
 
 /// @file
-/// multiply and multiply_inplace: by a mask, which keeps or gives 0, or by real weights.
+/// multiply and multiply_inplace multiply by a mask, which keeps or gives 0, or by real weights.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -80,12 +80,17 @@ private:
 };
 } // namespace detail
 
-/// x times a mask: x where it keeps, +0 where it drops, whatever x holds there (NaN and infinity
-/// too). Or x times real weights (a soft mask, a gate): the true product, in x's element type.
-/// Lazy, with x's shape.
+/// Gives x times a mask, or times real weights.
 ///
-/// The mask, or the weights, broadcast into x and never enlarge it: std::invalid_argument
-/// otherwise. One pass, no temporary.
+/// By a mask: x where it keeps, +0 where it drops, whatever x holds there (NaN and infinity too).
+/// By weights (a soft mask, a gate): the product of each element, computed in the element type of
+/// x. Cost: one pass when assigned, nothing allocated.
+///
+/// @param x  a tensor or lazy expression of any layout and rank; of real numbers where m is weights
+/// @param m  a mask, or a tensor or lazy expression of real weights, that broadcasts into x and
+///   does not enlarge it
+/// @returns  a lazy expression of the shape and element type of x
+/// @throws std::invalid_argument  where m does not broadcast into x
 ///
 ///     xt::noalias(y) = xmask::multiply(weights, xmask::keep_above(weights, 0.1f));    // pruned
 ///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
@@ -107,10 +112,14 @@ auto multiply(X&& x, M&& m) {
     }
 }
 
-/// x = multiply(x, m) in place. With a mask only what is dropped is written, so it takes the time
-/// of that.
+/// Multiplies x by a mask, or by real weights, in place.
 ///
-/// Throws std::invalid_argument where the shapes do not fit, before anything is written.
+/// Cost: by a mask, the time to write 0 to the dropped elements; by weights, one pass.
+///
+/// @param x  a tensor or view of any layout, not const; of real numbers where m is weights
+/// @param m  a mask, or a tensor or lazy expression of real weights, that broadcasts into x; it may
+///   look at x
+/// @throws std::invalid_argument  where m does not broadcast into x; x is unchanged then
 ///
 ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
 template <class X, class M>

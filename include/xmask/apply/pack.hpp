@@ -17,11 +17,11 @@
 #include "masked_select.hpp"
 
 /// @file
-/// pack and unpack: the tokens of a padded batch, laid end to end without the padding, and back.
+/// pack lays the tokens of a padded batch end to end, without the padding; unpack puts them back.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A container of m's shape with one more axis, row-major.
+/// A row-major container type of the mask's shape with one more axis.
 template <class T, class S, class R = typename one_more_axis<S>::type>
 struct unpacked_of {
     using type = xt::xarray<T, xt::layout_type::row_major>;
@@ -33,16 +33,20 @@ struct unpacked_of<T, S, std::array<I, N>> {
 };
 } // namespace detail
 
-/// The tokens that the mask keeps, end to end: of x (..., tokens, features), such as a padded
-/// batch, a row-major xtensor of shape (kept, features).
+/// Lays the kept tokens of a padded batch end to end.
 ///
-/// x: a tensor or lazy expression of any element type, any layout. The mask broadcasts into (...,
-/// tokens), the shape without the last axis. Throws std::invalid_argument where it does not, or
-/// where x has no axis of features. Costs what masked_select costs; padding is not read. unpack is
-/// its inverse, and gives its gradient; where the tokens of each sequence stand, cumulative lengths
-/// say: keep_packed, segment_ids.
+/// unpack is the inverse, and unpack(upstream, m) the gradient by x. Cumulative lengths say which
+/// tokens belong to which sequence: keep_packed, segment_ids. Cost: as masked_select, two walks of
+/// the mask; padding is not read.
 ///
-///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (sum of lengths, features)
+/// @param x  a tensor or lazy expression of shape (..., tokens, features), of any element type and
+///   layout
+/// @param m  a mask that broadcasts into (..., tokens), the shape of x without its last axis
+/// @returns  a row-major xtensor of shape (kept tokens, features)
+/// @throws std::invalid_argument  where x has rank 0, or the mask does not broadcast
+///
+///     // hidden: (sequences, tokens, features); packed: (sum of lengths, features)
+///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));
 template <class X, class M>
 auto pack(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
@@ -59,7 +63,7 @@ auto pack(const X& x, const M& m) {
         const std::size_t features = detail::columns_of(x.shape());
         using packed = xt::xtensor<T, 2, xt::layout_type::row_major>;
         typename packed::shape_type shape = {count, features};
-        // Rows of one, or but one row: such an axis has no stride.
+        // xtensor gives an axis of extent 1 the stride 0.
         typename packed::strides_type strides = {
             static_cast<std::ptrdiff_t>(count == 1 ? 0 : features), features == 1 ? 0 : 1
         };
@@ -67,15 +71,20 @@ auto pack(const X& x, const M& m) {
     }
 }
 
-/// Tokens that were laid end to end, each at the place that the mask keeps for it; `padding`
-/// elsewhere. A row-major container of shape (..., tokens, features), where that of the mask is
-/// (..., tokens).
+/// Puts packed tokens back to the kept positions of a padded batch.
 ///
-/// packed: a tensor or lazy expression of shape (kept, features). Throws std::invalid_argument
-/// where it has not one row for each element that the mask keeps. pack is its inverse, and gives
-/// its gradient.
+/// pack is the inverse, and pack(upstream, m) the gradient by `packed`. Cost: one count of the
+/// mask, a fill of the result, and one walk that writes the tokens.
 ///
-///     xt::xtensor<float, 3> padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n));
+/// @param packed   a tensor or lazy expression of shape (kept tokens, features)
+/// @param m        a mask of shape (..., tokens)
+/// @param padding  the value of all features of a dropped token
+/// @returns  a row-major container of shape (..., tokens, features) and the element type of
+///   `packed`
+/// @throws std::invalid_argument  where `packed` does not have rank 2 with one row for each kept
+///   token
+///
+///     auto padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n), 0.f);
 template <class X, class M>
 auto unpack(
     const X& packed, const M& m,

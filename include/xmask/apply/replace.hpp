@@ -16,7 +16,7 @@
 #include "choice.hpp"
 
 /// @file
-/// The choice in place: what the mask drops is overwritten, what it keeps is left as it is.
+/// The choice in place: dropped elements are overwritten, kept elements are not touched.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Overwrites dropped columns of a contiguous row.
@@ -72,7 +72,7 @@ private:
     Other m_other;
 };
 
-/// Overwrites dropped columns of any other row, element by element.
+/// Overwrites dropped columns of a row that is not contiguous, element by element.
 template <class Writer, class Other>
 class replace_each_delegate {
 public:
@@ -101,7 +101,8 @@ private:
     Other m_other;
 };
 
-/// Gives what the mask drops of x the other operand's elements. Both are read in place, if at all.
+/// Overwrites dropped elements of x with those of y. The mask and y may read an element of x only
+/// where it is written.
 template <class E, class M, class Y>
 void replace_rows(E& x, const M& m, const Y& y) {
     using T = std::remove_cv_t<value_type_t<E>>;
@@ -133,7 +134,8 @@ void replace_rows(E& x, const M& m, const Y& y) {
     });
 }
 
-/// The same, whatever they read of x.
+/// Overwrites dropped elements of x with those of y. Stores first a mask, or a y, that reads other
+/// elements of x than the written one.
 template <class E, class M, class Y>
 void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
     using T = std::remove_cv_t<value_type_t<E>>;
@@ -152,6 +154,7 @@ void replace_inplace(const char* name, E& x, const M& m, const Y& y) {
     with_mask_apart(m, x, [&](const auto& apart) { replace_rows(x, apart, y); });
 }
 
+/// Overwrites dropped elements of x with one value.
 template <class E, class M, class T>
 void fill_inplace(const char* name, E& x, const M& m, const T& value) {
     replace_inplace(name, x, m, xt::xscalar<T>(value));

@@ -1,0 +1,20 @@
+# What Doxygen reads in place of a header. The inline namespace, which tells builds of different flags apart, is cut
+# out: users write xmask::name. Function objects are variables, not functions with a string for a parameter. A line
+# that goes on after `@param` loses its indentation, behind which Doxygen would not see an example.
+
+{ gsub(/::inline XMASK_ABI/, "") }
+
+/^inline constexpr .*\("[a-z0-9_]+"\);$/ { sub(/\("[a-z0-9_]+"\)/, "") }
+
+!/^ *\/\/\// { code = 0 }
+
+/^ *\/\/\/ *$/ { code = 1 }
+
+/^ *\/\/\/ +[^ ]/ {
+  if (!code || $0 !~ /^ *\/\/\/     /) {
+    code = 0
+    sub(/\/\/\/ +/, "/// ")
+  }
+}
+
+{ print }
