@@ -89,8 +89,8 @@
 /// lacks. So the flags are part of every symbol's name, and users, who write only `xmask::`, never
 /// see it.
 
-// Here, because every header comes here first. After #error compilers would go on, and say thousands
-// of lines; what is not there to include ends them.
+// Here, because every header comes here first. After #error compilers would go on, and say
+// thousands of lines; what is not there to include ends them.
 #if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
 #error "xmask needs C++20: compile with -std=c++20 or later (MSVC: /std:c++20)."
 #include <xmask_ends_here>
@@ -2006,19 +2006,17 @@ XMASK_INLINE lanes<float> max_or_nan(
 #include <cstdint>
 
 /// @file
-/// The two answers of a mask about a row: words of 64 columns, and the range outside of which
-/// nothing is kept.
+/// Words: 64 columns of one row of a mask as bits. Ranges of columns, and their bits.
 
 namespace xmask::inline XMASK_ABI {
-/// 64 mask values of one row; bit k is column c + k, and 1 means keep.
+/// 64 columns of one row of a mask: bit k stands for column c + k, and 1 means keep.
 using word_t = std::uint64_t;
 
-/// How many columns a word holds.
+/// The number of columns in a word.
 inline constexpr std::size_t word_columns = 64;
 
 namespace detail {
-/// As a size. (A plain cast is a useless one on machines whose std::uint64_t is std::size_t, and
-/// g++ warns of these.)
+/// Converts to std::size_t. A template, because g++ warns of a plain cast where both types are one.
 template <class T>
 constexpr std::size_t to_size(T value) noexcept {
     return static_cast<std::size_t>(value);
@@ -2027,10 +2025,10 @@ constexpr std::size_t to_size(T value) noexcept {
 
 /// Columns [begin, end) of a row.
 struct column_range {
-    std::size_t begin = 0;
-    std::size_t end = 0;
+    std::size_t begin = 0; ///< the first column
+    std::size_t end = 0;   ///< one past the last column
 
-    /// Number of columns; 0 where end lies before begin.
+    /// The number of columns; 0 where end is less than begin.
     [[nodiscard]] constexpr std::size_t size() const noexcept {
         return end > begin ? end - begin : 0;
     }
@@ -2038,13 +2036,25 @@ struct column_range {
     friend constexpr bool operator==(const column_range&, const column_range&) = default;
 };
 
-/// The columns that both ranges hold.
+/// Gives the columns that are in both ranges.
+///
+/// @param a  a range of columns
+/// @param b  another one
+/// @returns  the common range; an empty one where there is none
+///
+///     std::size_t common = xmask::intersection({0, 4}, {2, 9}).size();    // 2
 [[nodiscard]] constexpr column_range intersection(column_range a, column_range b) noexcept {
     const std::size_t begin = std::max(a.begin, b.begin);
     return {begin, std::max(begin, std::min(a.end, b.end))};
 }
 
-/// The smallest range that holds both.
+/// Gives the smallest range that contains both ranges.
+///
+/// @param a  a range of columns; an empty one counts for nothing
+/// @param b  another one
+/// @returns  the smallest range that contains a and b
+///
+///     std::size_t spanned = xmask::hull({0, 4}, {6, 9}).size();    // 9
 [[nodiscard]] constexpr column_range hull(column_range a, column_range b) noexcept {
     if (a.size() == 0 || b.size() == 0) {
         return a.size() == 0 ? b : a;
@@ -2052,22 +2062,43 @@ struct column_range {
     return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
-/// A word with its lowest `count` bits set; all 64 where count is 64 or more.
+/// Gives a word with its lowest `count` bits set.
+///
+/// @param count  a number of bits; 64 or more give all 64
+/// @returns      the word
+///
+///     xmask::word_t bits = xmask::first_bits(3);    // 7
 [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept {
     return detail::simd::lowest_bits(std::min(count, word_columns));
 }
 
-/// The number of the lowest set bit; the word must not be 0.
+/// Gives the number of the lowest set bit.
+///
+/// @param bits  a word that is not 0
+/// @returns     the number of the bit, from 0 to 63
+///
+///     std::size_t k = xmask::lowest_bit(12);    // 2
 [[nodiscard]] constexpr std::size_t lowest_bit(word_t bits) noexcept {
     return static_cast<std::size_t>(std::countr_zero(bits));
 }
 
-/// How many bits are set.
+/// Counts the set bits of a word.
+///
+/// @param bits  a word
+/// @returns     the number of set bits, from 0 to 64
+///
+///     std::size_t kept = xmask::count_bits(12);    // 2
 [[nodiscard]] constexpr std::size_t count_bits(word_t bits) noexcept {
     return static_cast<std::size_t>(std::popcount(bits));
 }
 
-/// The bits of columns [c, c + 64) that lie in `range`.
+/// Gives the word of a row that keeps one range: what `word(c)` of such a cursor returns.
+///
+/// @param range  the kept columns
+/// @param c      the first column of the word
+/// @returns      a word whose bit k says whether `range` contains column c + k
+///
+///     xmask::word_t bits = xmask::range_word({2, 4}, 1);    // 6
 [[nodiscard]] constexpr word_t range_word(column_range range, std::size_t c) noexcept {
     return first_bits(std::max(range.end, c) - c) & ~first_bits(std::max(range.begin, c) - c);
 }
@@ -3394,40 +3425,42 @@ using row_major_copy_t = typename row_major_copy<T, E>::type;
 #include <utility>
 
 /// @file
-/// The protocol of a cursor: what a mask answers about one row.
+/// The protocol of a cursor: the answers of a mask about one row.
 
 namespace xmask::inline XMASK_ABI {
-/// What the columns of a stretch have in common.
+/// The common property of the columns of a stretch.
 enum class stretch_kind : unsigned char {
-    dropped, ///< all are dropped
-    kept,    ///< all are kept
-    unknown  ///< only their words tell
+    dropped, ///< all columns are dropped
+    kept,    ///< all columns are kept
+    unknown  ///< the words decide
 };
 
-/// The columns from some column up to `end`, which may lie past the end of the row.
+/// A range of columns with a known or unknown decision: from the column that was asked about to
+/// `end`.
 struct stretch {
-    std::size_t end;
-    stretch_kind kind;
+    std::size_t end;   ///< one past the last column; it may be past the end of the row
+    stretch_kind kind; ///< whether the columns are kept, dropped or unknown
 
     friend constexpr bool operator==(const stretch&, const stretch&) = default;
 };
 
-/// Answers for one row of a mask.
+/// A cursor: it answers for one row of a mask.
 ///
-/// `word(c)` gives columns [c, c + 64) as bits, for any c within the row; bits past the end of the
-/// row are 0. `at(c)` gives the stretch that begins at column c; its end is larger than c. A cursor
-/// that knows nothing ahead of its words may leave `at` out.
+/// `word(c)` gives columns [c, c + 64) as bits, for any c in the row; bits past the end of the row
+/// are 0. `at(c)` gives the stretch that begins at column c; its end is larger than c. A cursor
+/// that only knows its words may omit `at`.
 ///
-/// A cursor whose decisions come from a comparison of registers may also have
-/// `lane_word<T> lanes<T>(c)`: the decisions for columns [c, c + 64) as masks of registers of T. All
-/// of them must lie within the row.
+/// A cursor that compares registers anyway may also have `lane_word<T> lanes<T>(c)`: the decisions
+/// for columns [c, c + 64) as masks of registers of T. All 64 columns are then in the row.
+///
+/// @tparam C  the type of the cursor
 template <class C>
 concept row_cursor = requires(const C& cursor, std::size_t c) {
     { cursor.word(c) } -> std::same_as<word_t>;
 };
 
 namespace detail {
-/// The end of a stretch that goes on to the end of any row.
+/// The end of a stretch that reaches the end of every row.
 inline constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
 
 /// The stretch that begins at column c; unknown where the cursor has no at().
@@ -3452,7 +3485,7 @@ XMASK_INLINE bool keeps(const C& cursor, std::size_t c) {
 template <class T>
 using lane_word = std::array<lane_mask<T>, word_columns / lane_count<T>>;
 
-/// f(i) for each register of T in 64 columns.
+/// The masks f(i) for each register i of T in 64 columns.
 template <class T, class F>
 XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
@@ -3460,7 +3493,7 @@ XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     }(std::make_index_sequence<word_columns / lane_count<T>>());
 }
 
-/// A cursor that gives its decisions as masks of registers of T.
+/// A cursor that gives its decisions as masks of registers of T, too.
 template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
     { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
@@ -3475,7 +3508,8 @@ concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
                         : stretch{no_end, stretch_kind::dropped};
 }
 
-/// The stretch at column c of a row that keeps nothing outside of a range; inside, words tell.
+/// The stretch at column c of a row that drops everything outside of a range, and whose words
+/// decide inside.
 [[nodiscard]] XMASK_INLINE constexpr stretch stretch_within(
     column_range range, std::size_t c
 ) noexcept {
@@ -3498,8 +3532,8 @@ concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
 namespace xmask::inline XMASK_ABI::detail {
 /// What an operation does with the columns of a row.
 ///
-/// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where all
-/// 64 are there. `dropped(c, end)` takes columns that are all dropped.
+/// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where
+/// all 64 are there. `dropped(c, end)` takes columns that are all dropped.
 ///
 /// A delegate may also have `kept(c, end)` for columns that are all kept; without it they arrive as
 /// blocks whose bits are all set. One that can use the cursor's own lanes has
@@ -4762,8 +4796,8 @@ private:
 ///
 /// The mask's own rows may offer more than row(r). `flat()` and `whole()`: whether their words go
 /// on from one row to the next, and the cursor of all of them as one row. `one_row()`: whether all
-/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`: whether the rows
-/// may be packed at all.
+/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`:
+/// whether the rows may be packed at all.
 template <class M>
 class mask_rows {
     using rows = decltype(rule_rows(std::declval<const M&>().rule()));
@@ -4865,25 +4899,30 @@ private:
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// The protocol: a rule gives row cursors, a cursor gives words; mask<Rule> makes any rule an
-/// xtensor expression.
+/// The protocol of a rule, which gives a cursor for each row; and mask<Rule>, which makes any
+/// rule an xtensor expression of bool.
 
 namespace xmask::inline XMASK_ABI {
-/// How a mask is made: a shape, and a cursor for each row. Rows are numbered in row-major order of
-/// the leading axes; a cursor does not outlive its rule. Rules answer from any thread, and hold no
-/// memory in proportion to the mask's size unless their name says so.
+/// A rule: it gives the shape of a mask, and a cursor for each row.
 ///
-/// A rule whose rows share some work may offer rows() instead: what it returns is made once for an
-/// operation, and has row(r).
+/// `shape()` gives the shape, of type `shape_type`; `row(r)` gives the cursor of row r. Rows are
+/// numbered in row-major order of the leading axes. A cursor does not outlive its rule. Several
+/// threads may ask a rule at once. A rule holds no memory in proportion to the size of the mask,
+/// unless its name says so.
 ///
-/// A rule may have a `name`, a member or a function, by which explain() calls its mask. A rule made
-/// of other masks may have for_each_term(index, f), which calls f(mask, index there) for each of
-/// those that decide the element at an index; and `static constexpr bool any_term_decides = true`
-/// where one that answers as the whole is enough.
+/// A rule whose rows share work may have `rows()` instead of `row(r)`. An operation calls `rows()`
+/// once; the result has `row(r)`.
 ///
-/// Where an operation writes in place, a mask may read what is written. A rule that reads no tensor
-/// may say so, by `auto sources() const { return std::tuple<>(); }`. Otherwise its mask is stored
+/// A rule may have a `name`, a member or a function, for errors and for explain(). A rule made of
+/// other masks may have `for_each_term(index, f)`: it calls f(mask, index in that mask) for each
+/// mask that decides the element at an index. `static constexpr bool any_term_decides = true` says
+/// that one mask with the same answer as the whole decides.
+///
+/// Where an operation writes in place, a mask may read the written tensor. A rule that reads no
+/// tensor says so by `auto sources() const { return std::tuple<>(); }`. Other masks are stored
 /// first, one bit an element.
+///
+/// @tparam R  the type of the rule
 template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -4904,7 +4943,7 @@ struct is_mask_impl : std::false_type {};
 template <mask_rule Rule>
 struct is_mask_impl<mask<Rule>> : std::true_type {};
 
-/// What a rule calls its mask.
+/// The name of a rule, for errors and explain(); "mask" where it has none.
 template <class Rule>
 std::string name_of(const Rule& rule) {
     if constexpr (requires {
@@ -4921,11 +4960,15 @@ std::string name_of(const Rule& rule) {
 }
 } // namespace detail
 
-/// Whether M (after removing references) is a mask of this library.
+/// A mask of this library; M may be a reference.
+///
+/// @tparam M  the type of the mask
 template <class M>
 concept mask_expression = detail::is_mask_impl<std::remove_cvref_t<M>>::value;
 
-/// Whether W can stand as weights (a soft mask): an expression of real numbers.
+/// Weights (a soft mask): an expression of real numbers.
+///
+/// @tparam W  the type of the expression
 template <class W>
 concept weight_expression =
     expression<W> && !mask_expression<W> && std::is_floating_point_v<value_type_t<W>>;
@@ -4936,9 +4979,9 @@ template <class M>
 concept holds_weights =
     weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
 
-// What fails is a constant, not a concept: compilers explain a concept in many lines.
+// These assert constants, not concepts: compilers explain a failed concept in many lines.
 
-/// Fails to compile, with one sentence, where something else stands in a mask's place.
+/// Fails to compile, with one sentence, where M is not a mask.
 template <class M>
 consteval bool require_mask() {
     constexpr bool is_mask = mask_expression<M>;
@@ -4958,7 +5001,7 @@ consteval bool require_mask() {
     return is_mask;
 }
 
-/// The same where a mask or real-valued weights may stand.
+/// Fails to compile, with one sentence, where M is neither a mask nor real weights.
 template <class M>
 consteval bool require_mask_or_weights() {
     constexpr bool is_counted = mask_expression<M> || weight_expression<M>;
@@ -4970,8 +5013,8 @@ consteval bool require_mask_or_weights() {
     return is_counted;
 }
 
-/// Fails to compile, with one sentence, where a plain number or container stands in a tensor's
-/// place.
+/// Fails to compile, with one sentence, where E is not a tensor but a number, a container or a
+/// mask.
 template <class E>
 consteval bool require_tensor() {
     constexpr bool is_tensor = expression<E> && !mask_expression<E>;
@@ -4982,8 +5025,8 @@ consteval bool require_tensor() {
     return is_tensor;
 }
 
-/// Whether no mask stands before a tensor. (A mask may be the tensor of a reduction: its elements
-/// are 0 and 1.)
+/// Whether the arguments of a reduction are in order: not a mask before a tensor. A mask may be the
+/// tensor of a reduction; its elements are 0 and 1.
 template <class X, class M>
 inline constexpr bool in_order = !mask_expression<X> || !expression<M> || mask_expression<M>;
 
@@ -4992,7 +5035,7 @@ template <class E>
 concept writable = expression<E> && !std::is_const_v<std::remove_reference_t<E>> &&
                    requires(std::remove_reference_t<E>& e) { *e.begin() = *e.cbegin(); };
 
-/// Fails to compile, with one sentence, where what is to be written cannot be.
+/// Fails to compile, with one sentence, where E cannot be written.
 template <class E>
 consteval bool require_target() {
     constexpr bool can_be_written = writable<E>;
@@ -5004,7 +5047,7 @@ consteval bool require_target() {
     return can_be_written;
 }
 
-/// Writes a mask as elements of 0 and 1.
+/// The delegate that writes a mask as elements of 0 and 1.
 template <class T, class Columns>
 class unpack_delegate {
 public:
@@ -5054,6 +5097,7 @@ private:
     block_buffer<bool> m_buffer;
 };
 
+/// The rows of a mask as an operand of a larger expression.
 template <class M>
 class mask_operand_rows {
 public:
@@ -5095,13 +5139,16 @@ struct xt::xcontainer_inner_types<xmask::mask<Rule>> {
 };
 
 namespace xmask::inline XMASK_ABI {
-/// Says which elements of a tensor count: true means keep. A lazy xtensor expression of bool.
+/// A mask: it says which elements of a tensor count. True means keep.
 ///
-/// Made by the builders (keep_lengths, drop_indices, keep_above, ...) and by combining masks with
-/// && || ! ^. A rule of your own becomes one by `xmask::mask(my_rule)`.
+/// A lazy xtensor expression of bool. Builders (keep_lengths, drop_indices, keep_above, ...) and
+/// the operators && || ! ^ make masks, and so does `xmask::mask(my_rule)` for a rule of your own.
+/// Cost: a mask holds its rule, and no memory in proportion to its size unless the rule stores.
+///
+/// @tparam Rule  the rule that answers for the rows (mask_rule)
 ///
 ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
-///     xt::xarray<bool> b = m;             // the words are unpacked once, row by row
+///     xt::xarray<bool> b = m;    // one pass, word by word
 ///     std::size_t kept = xmask::count_kept(m);
 template <mask_rule Rule>
 class mask : public detail::lazy<mask<Rule>, bool> {
@@ -5113,16 +5160,22 @@ public:
     using typename base::inner_shape_type;
     using typename base::size_type;
 
-    /// Throws std::invalid_argument for a shape of more than 16 axes. A row of a mask may be asked
-    /// for, however many elements there are; what counts or stores all of them throws where there
-    /// are more than 2^63 - 1.
+    /// Makes a mask of a rule.
+    ///
+    /// A mask may have more than 2^63 - 1 elements, and answers for single rows; counting or
+    /// storing all of it then throws.
+    ///
+    /// @param rule  copied or moved into the mask
+    /// @throws std::invalid_argument  for a shape of more than 16 axes
     explicit mask(Rule rule) : m_rule(std::move(rule)) {
         if (shape().size() > detail::max_rank) [[unlikely]] {
             detail::require_rank(detail::name_of(m_rule).c_str(), shape().size());
         }
     }
 
-    /// Stores another mask, where the rule stores (bitmask b = m).
+    /// Stores another mask, where the rule stores: `bitmask b = m`.
+    ///
+    /// @param other  any mask
     template <mask_expression M>
         requires(!std::same_as<std::remove_cvref_t<M>, mask> && std::constructible_from<Rule, const std::remove_cvref_t<M>&>)
     mask(const M& other) : m_rule(other) {}
@@ -5131,12 +5184,13 @@ public:
 
     const inner_shape_type& shape() const noexcept { return m_rule.shape(); }
 
-    /// How this mask answers.
+    /// The rule of this mask.
     const Rule& rule() const noexcept { return m_rule; }
 
+    /// The rule of this mask, to be changed.
     Rule& rule() noexcept { return m_rule; }
 
-    /// What this mask reads, where its rule tells (core/overlap.hpp).
+    /// The tensors that this mask reads, where its rule says so (core/overlap.hpp).
     [[nodiscard]] auto sources() const
         requires(detail::has_sources<Rule> || detail::shares_no_memory<Rule>)
     {
@@ -5147,7 +5201,7 @@ public:
         }
     }
 
-    /// The cursor of one row: word(c) and at(c).
+    /// The cursor of row r: word(c) and at(c).
     XMASK_INLINE auto row(std::size_t r) const {
         if constexpr (requires { m_rule.rows(); }) {
             return detail::held_row<Rule>(m_rule, r);
@@ -5194,8 +5248,8 @@ public:
         return result;
     }
 
-    /// Unpacks the words row by row; xtensor calls it when the mask stands alone on the right-hand
-    /// side.
+    /// Writes the mask to a tensor, row by row. xtensor calls it where the mask stands alone on the
+    /// right of an assignment.
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
@@ -5206,7 +5260,7 @@ public:
         write_to(result);
     }
 
-    /// The same into what has this mask's shape, and is not read by it.
+    /// Writes the mask to a tensor of its shape that its rule does not read.
     template <class E>
     void write_to(E& result) const {
         using element = std::remove_cv_t<value_type_t<E>>;
@@ -5242,12 +5296,13 @@ mask(Rule) -> mask<Rule>;
 #include <vector>
 
 /// @file
-/// The operators of masks: && || ! ^, and & | ~. mask.hpp includes them, so that no header gives a
-/// mask without: xtensor's own would be taken in their place.
+/// The operators of masks: && || ! ^, and & | ~. mask.hpp includes this file, so that every header
+/// with masks has them; otherwise xtensor's operators would be found in their place.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The shape type of two masks broadcast together; the rank stays known where both are.
+/// The shape type of two masks that are broadcast together. The rank is known at compile time where
+/// both ranks are.
 template <class S, class T>
 struct broadcast_shape_type {
     using type = any_shape;
@@ -5258,6 +5313,8 @@ struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
     using type = std::array<std::size_t, std::max(M, N)>;
 };
 
+/// The shape of two masks that are broadcast together. Throws std::invalid_argument where they do
+/// not fit.
 template <class S, class T>
 auto broadcast_together(const char* name, const S& a, const T& b) {
     const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
@@ -5278,10 +5335,10 @@ auto broadcast_together(const char* name, const S& a, const T& b) {
     return shape;
 }
 
-/// Where an element stands, one number for each axis.
+/// The index of an element, one number for each axis.
 using element_index = std::vector<std::size_t>;
 
-/// The index of the element of shape `from` that is broadcast to an index.
+/// The index, in a tensor of shape `from`, of the element that is broadcast to `index`.
 template <class S>
 element_index broadcast_index(const element_index& index, const S& from) {
     element_index there(from.size());
@@ -5291,7 +5348,7 @@ element_index broadcast_index(const element_index& index, const S& from) {
     return there;
 }
 
-/// How the bits of two masks combine, and which of their stretches decides alone.
+/// Keeps what both masks keep: how their bits combine, and which kind of stretch decides alone.
 struct both {
     static constexpr const char* name = "operator&&";
     static constexpr bool any_term_decides = true;
@@ -5303,6 +5360,7 @@ struct both {
     }
 };
 
+/// Keeps what either mask keeps.
 struct either {
     static constexpr const char* name = "operator||";
     static constexpr bool any_term_decides = true;
@@ -5314,10 +5372,11 @@ struct either {
     }
 };
 
+/// Keeps what exactly one mask keeps.
 struct one_of {
     static constexpr const char* name = "operator^";
     static constexpr bool any_term_decides = false;
-    // Neither decides without the other.
+    // No stretch decides alone.
     static constexpr auto deciding = stretch_kind::unknown;
 
     template <class Bits>
@@ -5326,7 +5385,7 @@ struct one_of {
     }
 };
 
-/// What the stretches of two rows say of their combination.
+/// The stretch of a combination, from the stretches of its two rows at the same column.
 template <class How>
 XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
     if constexpr (How::deciding != stretch_kind::unknown) {
@@ -5346,6 +5405,7 @@ XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
     return {end, kept != 0 ? stretch_kind::kept : stretch_kind::dropped};
 }
 
+/// One row of a combination.
 template <class How, row_cursor A, row_cursor B>
 class pair_cursor {
 public:
@@ -5373,6 +5433,7 @@ private:
     B m_b;
 };
 
+/// The rows of a combination.
 template <class How, class RowsA, class RowsB>
 class pair_rows {
 public:
@@ -5413,6 +5474,7 @@ private:
     RowsB m_b;
 };
 
+/// The rule of a combination of two masks that are broadcast together.
 template <class How, class CTA, class CTB>
 class pair_rule {
     using mask_a = std::decay_t<CTA>;
@@ -5455,6 +5517,7 @@ private:
     shape_type m_shape;
 };
 
+/// The mask of a combination. Fails to compile, with one sentence, where A or B is not a mask.
 template <class How, class A, class B>
 auto combine(A&& a, B&& b) {
     if constexpr (require_mask<A>() && require_mask<B>()) {
@@ -5467,6 +5530,7 @@ auto combine(A&& a, B&& b) {
     }
 }
 
+/// One row of a negated mask.
 template <row_cursor C>
 class not_cursor {
 public:
@@ -5497,6 +5561,7 @@ private:
     std::size_t m_columns;
 };
 
+/// The rows of a negated mask.
 template <class Rows>
 class not_rows {
 public:
@@ -5530,6 +5595,8 @@ private:
     std::size_t m_columns;
 };
 
+/// The rule of a negated mask. With a name it is that of a drop_ builder, which explain() does not
+/// look into; without a name it is operator!.
 template <class CTM>
 class not_rule {
     using mask_type = std::decay_t<CTM>;
@@ -5565,17 +5632,23 @@ private:
     const char* m_name;
 };
 
-/// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned
-/// around is nobody's concern. Without a name it is operator!.
+/// The negation of a mask. drop_ builders negate a keep_ mask under their own name; explain() hides
+/// the negation. Without a name it is operator!.
 template <class M>
 auto complement(const char* name, M&& m) {
     return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
 }
 } // namespace detail
 
-/// Keeps what both masks keep; & is the same. The masks broadcast together as NumPy does; std::invalid_argument
-/// otherwise. A mask with a name is held by reference, as xtensor's expressions hold theirs: what a
-/// function returns must not refer to its local masks (std::move them in).
+/// Keeps what both masks keep.
+///
+/// Holds named masks by reference, as xtensor's expressions do: a function that returns the result
+/// moves its local masks in. Cost: nothing is computed before the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 ///
 ///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
 ///     // 1 0 0 0
@@ -5586,13 +5659,31 @@ auto operator&&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what both masks keep; `&` and `&&` are one operation.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({2, 3}, 4) & xmask::keep_last({3}, 4);
+///     // 0 1 0 0
+///     // 0 1 1 0
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
-/// Keeps what either mask keeps; | is the same.
+/// Keeps what either mask keeps.
+///
+/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 ///
 ///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
 ///     // 1 0 0 1
@@ -5603,6 +5694,16 @@ auto operator||(A&& a, B&& b) {
     return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what either mask keeps; `|` and `||` are one operation.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({1, 2}, 4) | xmask::keep_last({1}, 4);
+///     // 1 0 0 1
+///     // 1 1 0 1
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator|(A&& a, B&& b) {
@@ -5610,6 +5711,14 @@ auto operator|(A&& a, B&& b) {
 }
 
 /// Keeps what exactly one of the masks keeps.
+///
+/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 ///
 ///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
 ///     // 1 1 0 0
@@ -5620,7 +5729,13 @@ auto operator^(A&& a, B&& b) {
     return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
 }
 
-/// Keeps what the mask drops; ~ is the same.
+/// Keeps what the mask drops.
+///
+/// Holds a named mask by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
 ///
 ///     auto m = !xmask::keep_lengths({1, 3}, 4);
 ///     // 0 1 1 1
@@ -5631,13 +5746,25 @@ auto operator!(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
+/// Keeps what the mask drops; `~` and `!` are one operation.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
+///
+///     auto m = ~xmask::keep_lengths({1, 3}, 4);
+///     // 0 1 1 1
+///     // 0 0 0 1
 template <class M>
     requires mask_expression<M>
 auto operator~(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
-/// Draws the mask, as to_string does; <xmask/masks/text.hpp> has it.
+/// Prints a mask as a picture, as to_string does. Needs <xmask/masks/text.hpp>.
+///
+/// @param out  a stream of char
+/// @param m    a mask
+/// @returns    the stream
 ///
 ///     std::cout << xmask::keep_causal(2, 3);
 ///     // █··
@@ -5654,7 +5781,8 @@ Stream& operator<<(Stream& out, const M& m) {
     return out;
 }
 
-// Ambiguous expressions do not compile: each of these operators gives one sentence that says what to write.
+// Ambiguous expressions do not compile: each of these operators gives one sentence that says what
+// to write.
 /// @cond
 
 template <class A, class B>
@@ -5756,16 +5884,16 @@ bool operator==(const M& /*m*/, const T& /*value*/) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// A tensor with a mask applied: a lazy expression that assigns itself row by row, 64 columns at a
-/// time.
+/// A tensor with a mask applied: a lazy expression that an assignment computes row by row, 64
+/// columns at a time.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Whether an operation chooses between its operand and another one.
+/// An operation that chooses between its operand and another one.
 template <class Op>
 concept chooses = requires(const Op& op) { op.other(); };
 
-/// Stands for the stepper of an operand that there is not.
+/// The stepper of the other operand, where an operation has none.
 struct no_stepper {
     void step(std::size_t /*axis*/, std::size_t /*n*/) noexcept {}
 
@@ -5790,8 +5918,7 @@ struct other_stepper<Op> {
     using type = typename std::decay_t<decltype(std::declval<const Op&>().other())>::const_stepper;
 };
 
-/// A stepper that can be made without an argument, as an iterator must be, around one of xtensor's
-/// that cannot.
+/// Makes a stepper of xtensor default-constructible, as iterators require.
 template <class S>
 class optional_stepper {
 public:
@@ -5821,7 +5948,7 @@ template <class S>
 using stepper_of_iterator =
     std::conditional_t<std::is_default_constructible_v<S>, S, optional_stepper<S>>;
 
-/// Walks an applied expression by walking its operands and its mask.
+/// The stepper of an applied expression: it steps through the operands and the mask.
 template <class A>
 class applied_stepper {
 public:
@@ -5898,13 +6025,15 @@ private:
 };
 } // namespace detail
 
-/// A tensor with a mask (or real weights) applied, not yet computed. An ordinary lazy xtensor
-/// expression; alone on the right of an assignment it is one pass by words, inside a larger
-/// expression xtensor walks it.
+/// A tensor with a mask, or real weights, applied, and not yet computed.
 ///
-/// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape) for a larger
-/// expression to read, write(result), and name(). One
-/// that chooses between two operands also has other(), and combine(get, gate value, get other).
+/// A lazy xtensor expression. Alone on the right of an assignment, or inside a larger expression
+/// that is assigned, it is computed row by row in one pass (core/assign.hpp).
+///
+/// @tparam Op  the operation. `operand()` and `gate()` give the tensor and the mask or weights;
+///   `combine(get, gate value)` gives one element; `rows(shape)` gives the rows for a larger
+///   expression; `write(result)` writes all; `sources()` says what is read; `name()` is for errors.
+///   An operation with two operands also has `other()`, and `combine(get, gate value, get other)`.
 template <class Op>
 class applied;
 } // namespace xmask::inline XMASK_ABI
@@ -5934,6 +6063,9 @@ public:
     using typename base::size_type;
     using typename base::value_type;
 
+    /// Makes an expression of an operation.
+    ///
+    /// @param op  the operation, moved into the expression
     explicit applied(Op op) : m_op(std::move(op)) {}
 
     using base::shape;
@@ -5942,7 +6074,7 @@ public:
 
     const Op& op() const noexcept { return m_op; }
 
-    /// What this reads (core/overlap.hpp).
+    /// The tensors that this expression reads (core/overlap.hpp).
     [[nodiscard]] auto sources() const noexcept { return m_op.sources(); }
 
     template <class It>
@@ -5975,8 +6107,8 @@ public:
         return {&m_op, end(m_op.operand()), end(m_op.gate()), stepper_of_other(end)};
     }
 
-    /// The fast row walk; xtensor calls it when this expression stands alone on the right-hand
-    /// side.
+    /// Computes the expression row by row. xtensor calls it where the expression stands alone on
+    /// the right of an assignment.
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
@@ -5987,7 +6119,8 @@ public:
         write_to(result);
     }
 
-    /// The same into what has this shape, and is read in place, if at all.
+    /// Writes the expression to a tensor of its shape, of which it reads, if anything, each element
+    /// where it is written.
     template <class E>
     void write_to(E& result) const {
         m_op.write(result);
@@ -6007,8 +6140,8 @@ private:
 };
 
 namespace detail {
-/// As the operand of a larger expression: its rows give blocks too, and nothing is stored on the
-/// way.
+/// The rows of an applied expression inside a larger one: they give blocks, and nothing is stored
+/// on the way.
 template <class Op>
 struct row_maker<applied<Op>> {
     template <class S>
@@ -6030,12 +6163,18 @@ struct row_maker<applied<Op>> {
 #include <type_traits>
 
 /// @file
-/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; x to the
-/// power of a number; and numbers as registers.
+/// Exponentials and powers: exp of numbers up to 0, as a softmax has them after its shift; x to the
+/// power of a number; and constants as registers.
 
 namespace xmask::inline XMASK_ABI {
-/// A number as V, which is a number or a register of them: what the function of a loss multiplies
-/// with.
+/// Converts a number to V, which is a number or a register. For the constants in the function of a
+/// loss, which computes on both.
+///
+/// @tparam V  an arithmetic type, or a register of xsimd
+/// @param x   the number
+/// @returns   x as V; in every lane where V is a register
+///
+///     float half = xmask::constant<float>(0.5);    // 0.5
 template <class V>
 XMASK_INLINE V constant(double x) {
     if constexpr (std::is_arithmetic_v<V>) {
@@ -6047,8 +6186,8 @@ XMASK_INLINE V constant(double x) {
 } // namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j
-/// from 0 to N - 1.
+/// For j from 0 to N - 1, the bits of 2^(j / N) as a float, minus j << (23 - log2(N)). exp_by_table
+/// adds n << (23 - log2(N)), whose low part j cancels this.
 template <std::size_t N>
 inline constexpr std::array<std::int32_t, N> roots_of_two{};
 
@@ -6063,16 +6202,16 @@ inline constexpr std::array<std::int32_t, 8> roots_of_two<8> = {
     0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
 };
 
-/// exp(x) by N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N), so that a
-/// polynomial of degree 3 is enough for exp(r) (Tang, Table-Driven Implementation of the
-/// Exponential Function, ACM TOMS 15, 1989).
+/// exp(x) by a table of N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N). A
+/// polynomial of degree 3 suffices for exp(r). Source: Tang, Table-Driven Implementation of the
+/// Exponential Function, ACM TOMS 15, 1989.
 template <std::size_t N>
 XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept {
     using batch = lanes<float>;
     constexpr int bits = std::countr_zero(N);
-    // The sum rounds N x / log(2) to a whole number n, and leaves it in its lowest bits.
+    // The sum rounds N x / log(2) to a whole number n; its lowest bits are those of n.
     const auto rounder = batch(12582912.f);
-    // At the least n, -127 N, the scale is that of the exponent 0, and so the result is 0.
+    // At the least n, -127 N, the scale has exponent 0 and is 0, and so is the result.
     const auto bounded = max_or_nan(batch(-88.0297f), x);
     const auto shifted = xsimd::fma(bounded, batch(1.44269504f * N), rounder);
     const auto n = shifted - rounder;
@@ -6086,15 +6225,16 @@ XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept {
     return xsimd::fma(scale, xsimd::fma(r * r, p, r), scale);
 }
 
-/// The same by a polynomial alone, where |r| <= log(2) / 2. log(2) is subtracted n times in two
-/// parts (Cody and Waite, Software Manual for the Elementary Functions, 1980), and the rest is of
-/// degree 6, fitted to the least relative error (Remez) with 1 + r + r^2 / 2 kept exact.
+/// exp(x) by a polynomial alone: exp(x) = 2^n exp(r) with |r| <= log(2) / 2. n log(2) is subtracted
+/// in two parts (Cody and Waite, Software Manual for the Elementary Functions, 1980). The
+/// polynomial has degree 6 and is fitted to the least relative error (Remez); its first terms, 1 +
+/// r + r^2 / 2, are exact.
 XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept {
     using batch = lanes<float>;
-    // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its
-    // lowest bits.
+    // The sum rounds x / log(2) to a whole number n. Its lowest bits are n + 127, the bits of an
+    // exponent.
     const auto rounder = batch(12582912.f + 127.f);
-    // At the least n, -127, those bits are 0, and so is the factor that they make.
+    // At the least n, -127, these bits are 0, and so is the factor that they form.
     const auto bounded = max_or_nan(batch(-88.0297f), x);
     const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
     const auto n = shifted - rounder;
@@ -6109,12 +6249,11 @@ XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept {
     return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
 }
 
-/// exp(x) for x <= 0, in registers of float: within 1.1 ulp with AVX-512 and ARM's FMA, 1.6 ulp
-/// elsewhere; exactly 1 at
-/// 0. Below -87.34, where exp leaves the normal floats, it falls faster, and is exactly 0 from -88.03 on. NaN stays NaN.
+/// exp(x) for x <= 0, in registers of float. The error is at most 1.1 ulp with AVX-512 and ARM's
+/// FMA, and 1.6 ulp elsewhere. exp(0) is exactly 1. Below -87.34, where exp leaves the normal
+/// floats, the result falls faster, and is exactly 0 from -88.03 on. NaN stays NaN.
 ///
-/// It takes half of the time of xsimd's exp, which is for all x, with AVX-512 and AVX2, and 5/6
-/// elsewhere.
+/// Cost: half the time of xsimd's exp, which takes all x, with AVX-512 and AVX2; 5/6 elsewhere.
 XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept {
     if constexpr (table_lanes == lane_count<float>) {
         return exp_by_table<table_lanes>(x);
@@ -6134,9 +6273,9 @@ XMASK_INLINE T exp_nonpositive(T x) noexcept {
     return std::exp(x);
 }
 
-/// Functions of registers and numbers as calls, for losses that take several of them. Inlined
-/// wherever a loop handles whole, cut and selected registers, they cost g++ a minute and a gigabyte
-/// for one loss, and gain a tenth.
+/// Functions of registers and numbers that are not inlined, for losses that use several of them. A
+/// loop has code for whole, partial and selected registers; to inline these functions into all
+/// three costs g++ a minute and a gigabyte for one loss, and gains a tenth of the time.
 namespace called {
 template <class V>
 [[gnu::const, gnu::noinline]] V exp(V x) noexcept {
@@ -6159,10 +6298,10 @@ template <class V>
 }
 } // namespace called
 
-/// x to the power of a number; x is 0 or more.
+/// x to the power of a number, for x >= 0.
 template <class V>
 XMASK_INLINE V power(const V& x, double exponent) noexcept {
-    // By far the most usual ones, and exact.
+    // The most frequent exponents, with exact results.
     if (exponent == 2) {
         return x * x;
     }
@@ -9892,8 +10031,8 @@ auto hold(std::initializer_list<T> values) {
 template <class C>
 using held_t = decltype(hold(std::declval<C>()));
 
-/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed since
-/// it was checked.
+/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed
+/// since it was checked.
 template <std::integral T, std::unsigned_integral N>
 constexpr N clamped(T number, N n) noexcept {
     const T positive = std::max(number, T(0));

@@ -11,8 +11,8 @@
 /// lacks. So the flags are part of every symbol's name, and users, who write only `xmask::`, never
 /// see it.
 
-// Here, because every header comes here first. After #error compilers would go on, and say thousands
-// of lines; what is not there to include ends them.
+// Here, because every header comes here first. After #error compilers would go on, and say
+// thousands of lines; what is not there to include ends them.
 #if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
 #error "xmask needs C++20: compile with -std=c++20 or later (MSVC: /std:c++20)."
 #include <xmask_ends_here>

@@ -16,16 +16,16 @@
 #include "xtensor.hpp"
 
 /// @file
-/// A tensor with a mask applied: a lazy expression that assigns itself row by row, 64 columns at a
-/// time.
+/// A tensor with a mask applied: a lazy expression that an assignment computes row by row, 64
+/// columns at a time.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Whether an operation chooses between its operand and another one.
+/// An operation that chooses between its operand and another one.
 template <class Op>
 concept chooses = requires(const Op& op) { op.other(); };
 
-/// Stands for the stepper of an operand that there is not.
+/// The stepper of the other operand, where an operation has none.
 struct no_stepper {
     void step(std::size_t /*axis*/, std::size_t /*n*/) noexcept {}
 
@@ -50,8 +50,7 @@ struct other_stepper<Op> {
     using type = typename std::decay_t<decltype(std::declval<const Op&>().other())>::const_stepper;
 };
 
-/// A stepper that can be made without an argument, as an iterator must be, around one of xtensor's
-/// that cannot.
+/// Makes a stepper of xtensor default-constructible, as iterators require.
 template <class S>
 class optional_stepper {
 public:
@@ -81,7 +80,7 @@ template <class S>
 using stepper_of_iterator =
     std::conditional_t<std::is_default_constructible_v<S>, S, optional_stepper<S>>;
 
-/// Walks an applied expression by walking its operands and its mask.
+/// The stepper of an applied expression: it steps through the operands and the mask.
 template <class A>
 class applied_stepper {
 public:
@@ -158,13 +157,15 @@ private:
 };
 } // namespace detail
 
-/// A tensor with a mask (or real weights) applied, not yet computed. An ordinary lazy xtensor
-/// expression; alone on the right of an assignment it is one pass by words, inside a larger
-/// expression xtensor walks it.
+/// A tensor with a mask, or real weights, applied, and not yet computed.
 ///
-/// Op says what is done: operand(), gate(), combine(get, gate value), rows(shape) for a larger
-/// expression to read, write(result), and name(). One
-/// that chooses between two operands also has other(), and combine(get, gate value, get other).
+/// A lazy xtensor expression. Alone on the right of an assignment, or inside a larger expression
+/// that is assigned, it is computed row by row in one pass (core/assign.hpp).
+///
+/// @tparam Op  the operation. `operand()` and `gate()` give the tensor and the mask or weights;
+///   `combine(get, gate value)` gives one element; `rows(shape)` gives the rows for a larger
+///   expression; `write(result)` writes all; `sources()` says what is read; `name()` is for errors.
+///   An operation with two operands also has `other()`, and `combine(get, gate value, get other)`.
 template <class Op>
 class applied;
 } // namespace xmask::inline XMASK_ABI
@@ -194,6 +195,9 @@ public:
     using typename base::size_type;
     using typename base::value_type;
 
+    /// Makes an expression of an operation.
+    ///
+    /// @param op  the operation, moved into the expression
     explicit applied(Op op) : m_op(std::move(op)) {}
 
     using base::shape;
@@ -202,7 +206,7 @@ public:
 
     const Op& op() const noexcept { return m_op; }
 
-    /// What this reads (core/overlap.hpp).
+    /// The tensors that this expression reads (core/overlap.hpp).
     [[nodiscard]] auto sources() const noexcept { return m_op.sources(); }
 
     template <class It>
@@ -235,8 +239,8 @@ public:
         return {&m_op, end(m_op.operand()), end(m_op.gate()), stepper_of_other(end)};
     }
 
-    /// The fast row walk; xtensor calls it when this expression stands alone on the right-hand
-    /// side.
+    /// Computes the expression row by row. xtensor calls it where the expression stands alone on
+    /// the right of an assignment.
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
@@ -247,7 +251,8 @@ public:
         write_to(result);
     }
 
-    /// The same into what has this shape, and is read in place, if at all.
+    /// Writes the expression to a tensor of its shape, of which it reads, if anything, each element
+    /// where it is written.
     template <class E>
     void write_to(E& result) const {
         m_op.write(result);
@@ -267,8 +272,8 @@ private:
 };
 
 namespace detail {
-/// As the operand of a larger expression: its rows give blocks too, and nothing is stored on the
-/// way.
+/// The rows of an applied expression inside a larger one: they give blocks, and nothing is stored
+/// on the way.
 template <class Op>
 struct row_maker<applied<Op>> {
     template <class S>

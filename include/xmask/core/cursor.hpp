@@ -14,40 +14,42 @@
 #include "word.hpp"
 
 /// @file
-/// The protocol of a cursor: what a mask answers about one row.
+/// The protocol of a cursor: the answers of a mask about one row.
 
 namespace xmask::inline XMASK_ABI {
-/// What the columns of a stretch have in common.
+/// The common property of the columns of a stretch.
 enum class stretch_kind : unsigned char {
-    dropped, ///< all are dropped
-    kept,    ///< all are kept
-    unknown  ///< only their words tell
+    dropped, ///< all columns are dropped
+    kept,    ///< all columns are kept
+    unknown  ///< the words decide
 };
 
-/// The columns from some column up to `end`, which may lie past the end of the row.
+/// A range of columns with a known or unknown decision: from the column that was asked about to
+/// `end`.
 struct stretch {
-    std::size_t end;
-    stretch_kind kind;
+    std::size_t end;   ///< one past the last column; it may be past the end of the row
+    stretch_kind kind; ///< whether the columns are kept, dropped or unknown
 
     friend constexpr bool operator==(const stretch&, const stretch&) = default;
 };
 
-/// Answers for one row of a mask.
+/// A cursor: it answers for one row of a mask.
 ///
-/// `word(c)` gives columns [c, c + 64) as bits, for any c within the row; bits past the end of the
-/// row are 0. `at(c)` gives the stretch that begins at column c; its end is larger than c. A cursor
-/// that knows nothing ahead of its words may leave `at` out.
+/// `word(c)` gives columns [c, c + 64) as bits, for any c in the row; bits past the end of the row
+/// are 0. `at(c)` gives the stretch that begins at column c; its end is larger than c. A cursor
+/// that only knows its words may omit `at`.
 ///
-/// A cursor whose decisions come from a comparison of registers may also have
-/// `lane_word<T> lanes<T>(c)`: the decisions for columns [c, c + 64) as masks of registers of T. All
-/// of them must lie within the row.
+/// A cursor that compares registers anyway may also have `lane_word<T> lanes<T>(c)`: the decisions
+/// for columns [c, c + 64) as masks of registers of T. All 64 columns are then in the row.
+///
+/// @tparam C  the type of the cursor
 template <class C>
 concept row_cursor = requires(const C& cursor, std::size_t c) {
     { cursor.word(c) } -> std::same_as<word_t>;
 };
 
 namespace detail {
-/// The end of a stretch that goes on to the end of any row.
+/// The end of a stretch that reaches the end of every row.
 inline constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
 
 /// The stretch that begins at column c; unknown where the cursor has no at().
@@ -72,7 +74,7 @@ XMASK_INLINE bool keeps(const C& cursor, std::size_t c) {
 template <class T>
 using lane_word = std::array<lane_mask<T>, word_columns / lane_count<T>>;
 
-/// f(i) for each register of T in 64 columns.
+/// The masks f(i) for each register i of T in 64 columns.
 template <class T, class F>
 XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
@@ -80,7 +82,7 @@ XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     }(std::make_index_sequence<word_columns / lane_count<T>>());
 }
 
-/// A cursor that gives its decisions as masks of registers of T.
+/// A cursor that gives its decisions as masks of registers of T, too.
 template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
     { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
@@ -95,7 +97,8 @@ concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
                         : stretch{no_end, stretch_kind::dropped};
 }
 
-/// The stretch at column c of a row that keeps nothing outside of a range; inside, words tell.
+/// The stretch at column c of a row that drops everything outside of a range, and whose words
+/// decide inside.
 [[nodiscard]] XMASK_INLINE constexpr stretch stretch_within(
     column_range range, std::size_t c
 ) noexcept {

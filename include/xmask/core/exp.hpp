@@ -14,12 +14,18 @@
 #include "simd.hpp"
 
 /// @file
-/// Exponentials and powers: exp of what a softmax leaves after its shift, numbers up to 0; x to the
-/// power of a number; and numbers as registers.
+/// Exponentials and powers: exp of numbers up to 0, as a softmax has them after its shift; x to the
+/// power of a number; and constants as registers.
 
 namespace xmask::inline XMASK_ABI {
-/// A number as V, which is a number or a register of them: what the function of a loss multiplies
-/// with.
+/// Converts a number to V, which is a number or a register. For the constants in the function of a
+/// loss, which computes on both.
+///
+/// @tparam V  an arithmetic type, or a register of xsimd
+/// @param x   the number
+/// @returns   x as V; in every lane where V is a register
+///
+///     float half = xmask::constant<float>(0.5);    // 0.5
 template <class V>
 XMASK_INLINE V constant(double x) {
     if constexpr (std::is_arithmetic_v<V>) {
@@ -31,8 +37,8 @@ XMASK_INLINE V constant(double x) {
 } // namespace xmask::inline XMASK_ABI
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The bits of 2^(j / N) as a float, less those that j itself has as a part of an exponent, for j
-/// from 0 to N - 1.
+/// For j from 0 to N - 1, the bits of 2^(j / N) as a float, minus j << (23 - log2(N)). exp_by_table
+/// adds n << (23 - log2(N)), whose low part j cancels this.
 template <std::size_t N>
 inline constexpr std::array<std::int32_t, N> roots_of_two{};
 
@@ -47,16 +53,16 @@ inline constexpr std::array<std::int32_t, 8> roots_of_two<8> = {
     0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
 };
 
-/// exp(x) by N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N), so that a
-/// polynomial of degree 3 is enough for exp(r) (Tang, Table-Driven Implementation of the
-/// Exponential Function, ACM TOMS 15, 1989).
+/// exp(x) by a table of N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N). A
+/// polynomial of degree 3 suffices for exp(r). Source: Tang, Table-Driven Implementation of the
+/// Exponential Function, ACM TOMS 15, 1989.
 template <std::size_t N>
 XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept {
     using batch = lanes<float>;
     constexpr int bits = std::countr_zero(N);
-    // The sum rounds N x / log(2) to a whole number n, and leaves it in its lowest bits.
+    // The sum rounds N x / log(2) to a whole number n; its lowest bits are those of n.
     const auto rounder = batch(12582912.f);
-    // At the least n, -127 N, the scale is that of the exponent 0, and so the result is 0.
+    // At the least n, -127 N, the scale has exponent 0 and is 0, and so is the result.
     const auto bounded = max_or_nan(batch(-88.0297f), x);
     const auto shifted = xsimd::fma(bounded, batch(1.44269504f * N), rounder);
     const auto n = shifted - rounder;
@@ -70,15 +76,16 @@ XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept {
     return xsimd::fma(scale, xsimd::fma(r * r, p, r), scale);
 }
 
-/// The same by a polynomial alone, where |r| <= log(2) / 2. log(2) is subtracted n times in two
-/// parts (Cody and Waite, Software Manual for the Elementary Functions, 1980), and the rest is of
-/// degree 6, fitted to the least relative error (Remez) with 1 + r + r^2 / 2 kept exact.
+/// exp(x) by a polynomial alone: exp(x) = 2^n exp(r) with |r| <= log(2) / 2. n log(2) is subtracted
+/// in two parts (Cody and Waite, Software Manual for the Elementary Functions, 1980). The
+/// polynomial has degree 6 and is fitted to the least relative error (Remez); its first terms, 1 +
+/// r + r^2 / 2, are exact.
 XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept {
     using batch = lanes<float>;
-    // The sum rounds x / log(2) to a whole number n, and leaves n + 127, an exponent's bits, in its
-    // lowest bits.
+    // The sum rounds x / log(2) to a whole number n. Its lowest bits are n + 127, the bits of an
+    // exponent.
     const auto rounder = batch(12582912.f + 127.f);
-    // At the least n, -127, those bits are 0, and so is the factor that they make.
+    // At the least n, -127, these bits are 0, and so is the factor that they form.
     const auto bounded = max_or_nan(batch(-88.0297f), x);
     const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
     const auto n = shifted - rounder;
@@ -93,12 +100,11 @@ XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept {
     return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
 }
 
-/// exp(x) for x <= 0, in registers of float: within 1.1 ulp with AVX-512 and ARM's FMA, 1.6 ulp
-/// elsewhere; exactly 1 at
-/// 0. Below -87.34, where exp leaves the normal floats, it falls faster, and is exactly 0 from -88.03 on. NaN stays NaN.
+/// exp(x) for x <= 0, in registers of float. The error is at most 1.1 ulp with AVX-512 and ARM's
+/// FMA, and 1.6 ulp elsewhere. exp(0) is exactly 1. Below -87.34, where exp leaves the normal
+/// floats, the result falls faster, and is exactly 0 from -88.03 on. NaN stays NaN.
 ///
-/// It takes half of the time of xsimd's exp, which is for all x, with AVX-512 and AVX2, and 5/6
-/// elsewhere.
+/// Cost: half the time of xsimd's exp, which takes all x, with AVX-512 and AVX2; 5/6 elsewhere.
 XMASK_INLINE lanes<float> exp_nonpositive(const lanes<float>& x) noexcept {
     if constexpr (table_lanes == lane_count<float>) {
         return exp_by_table<table_lanes>(x);
@@ -118,9 +124,9 @@ XMASK_INLINE T exp_nonpositive(T x) noexcept {
     return std::exp(x);
 }
 
-/// Functions of registers and numbers as calls, for losses that take several of them. Inlined
-/// wherever a loop handles whole, cut and selected registers, they cost g++ a minute and a gigabyte
-/// for one loss, and gain a tenth.
+/// Functions of registers and numbers that are not inlined, for losses that use several of them. A
+/// loop has code for whole, partial and selected registers; to inline these functions into all
+/// three costs g++ a minute and a gigabyte for one loss, and gains a tenth of the time.
 namespace called {
 template <class V>
 [[gnu::const, gnu::noinline]] V exp(V x) noexcept {
@@ -143,10 +149,10 @@ template <class V>
 }
 } // namespace called
 
-/// x to the power of a number; x is 0 or more.
+/// x to the power of a number, for x >= 0.
 template <class V>
 XMASK_INLINE V power(const V& x, double exponent) noexcept {
-    // By far the most usual ones, and exact.
+    // The most frequent exponents, with exact results.
     if (exponent == 2) {
         return x * x;
     }

@@ -66,8 +66,8 @@ auto hold(std::initializer_list<T> values) {
 template <class C>
 using held_t = decltype(hold(std::declval<C>()));
 
-/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed since
-/// it was checked.
+/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed
+/// since it was checked.
 template <std::integral T, std::unsigned_integral N>
 constexpr N clamped(T number, N n) noexcept {
     const T positive = std::max(number, T(0));

@@ -22,25 +22,30 @@
 #include "xtensor.hpp"
 
 /// @file
-/// The protocol: a rule gives row cursors, a cursor gives words; mask<Rule> makes any rule an
-/// xtensor expression.
+/// The protocol of a rule, which gives a cursor for each row; and mask<Rule>, which makes any
+/// rule an xtensor expression of bool.
 
 namespace xmask::inline XMASK_ABI {
-/// How a mask is made: a shape, and a cursor for each row. Rows are numbered in row-major order of
-/// the leading axes; a cursor does not outlive its rule. Rules answer from any thread, and hold no
-/// memory in proportion to the mask's size unless their name says so.
+/// A rule: it gives the shape of a mask, and a cursor for each row.
 ///
-/// A rule whose rows share some work may offer rows() instead: what it returns is made once for an
-/// operation, and has row(r).
+/// `shape()` gives the shape, of type `shape_type`; `row(r)` gives the cursor of row r. Rows are
+/// numbered in row-major order of the leading axes. A cursor does not outlive its rule. Several
+/// threads may ask a rule at once. A rule holds no memory in proportion to the size of the mask,
+/// unless its name says so.
 ///
-/// A rule may have a `name`, a member or a function, by which explain() calls its mask. A rule made
-/// of other masks may have for_each_term(index, f), which calls f(mask, index there) for each of
-/// those that decide the element at an index; and `static constexpr bool any_term_decides = true`
-/// where one that answers as the whole is enough.
+/// A rule whose rows share work may have `rows()` instead of `row(r)`. An operation calls `rows()`
+/// once; the result has `row(r)`.
 ///
-/// Where an operation writes in place, a mask may read what is written. A rule that reads no tensor
-/// may say so, by `auto sources() const { return std::tuple<>(); }`. Otherwise its mask is stored
+/// A rule may have a `name`, a member or a function, for errors and for explain(). A rule made of
+/// other masks may have `for_each_term(index, f)`: it calls f(mask, index in that mask) for each
+/// mask that decides the element at an index. `static constexpr bool any_term_decides = true` says
+/// that one mask with the same answer as the whole decides.
+///
+/// Where an operation writes in place, a mask may read the written tensor. A rule that reads no
+/// tensor says so by `auto sources() const { return std::tuple<>(); }`. Other masks are stored
 /// first, one bit an element.
+///
+/// @tparam R  the type of the rule
 template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -61,7 +66,7 @@ struct is_mask_impl : std::false_type {};
 template <mask_rule Rule>
 struct is_mask_impl<mask<Rule>> : std::true_type {};
 
-/// What a rule calls its mask.
+/// The name of a rule, for errors and explain(); "mask" where it has none.
 template <class Rule>
 std::string name_of(const Rule& rule) {
     if constexpr (requires {
@@ -78,11 +83,15 @@ std::string name_of(const Rule& rule) {
 }
 } // namespace detail
 
-/// Whether M (after removing references) is a mask of this library.
+/// A mask of this library; M may be a reference.
+///
+/// @tparam M  the type of the mask
 template <class M>
 concept mask_expression = detail::is_mask_impl<std::remove_cvref_t<M>>::value;
 
-/// Whether W can stand as weights (a soft mask): an expression of real numbers.
+/// Weights (a soft mask): an expression of real numbers.
+///
+/// @tparam W  the type of the expression
 template <class W>
 concept weight_expression =
     expression<W> && !mask_expression<W> && std::is_floating_point_v<value_type_t<W>>;
@@ -93,9 +102,9 @@ template <class M>
 concept holds_weights =
     weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
 
-// What fails is a constant, not a concept: compilers explain a concept in many lines.
+// These assert constants, not concepts: compilers explain a failed concept in many lines.
 
-/// Fails to compile, with one sentence, where something else stands in a mask's place.
+/// Fails to compile, with one sentence, where M is not a mask.
 template <class M>
 consteval bool require_mask() {
     constexpr bool is_mask = mask_expression<M>;
@@ -115,7 +124,7 @@ consteval bool require_mask() {
     return is_mask;
 }
 
-/// The same where a mask or real-valued weights may stand.
+/// Fails to compile, with one sentence, where M is neither a mask nor real weights.
 template <class M>
 consteval bool require_mask_or_weights() {
     constexpr bool is_counted = mask_expression<M> || weight_expression<M>;
@@ -127,8 +136,8 @@ consteval bool require_mask_or_weights() {
     return is_counted;
 }
 
-/// Fails to compile, with one sentence, where a plain number or container stands in a tensor's
-/// place.
+/// Fails to compile, with one sentence, where E is not a tensor but a number, a container or a
+/// mask.
 template <class E>
 consteval bool require_tensor() {
     constexpr bool is_tensor = expression<E> && !mask_expression<E>;
@@ -139,8 +148,8 @@ consteval bool require_tensor() {
     return is_tensor;
 }
 
-/// Whether no mask stands before a tensor. (A mask may be the tensor of a reduction: its elements
-/// are 0 and 1.)
+/// Whether the arguments of a reduction are in order: not a mask before a tensor. A mask may be the
+/// tensor of a reduction; its elements are 0 and 1.
 template <class X, class M>
 inline constexpr bool in_order = !mask_expression<X> || !expression<M> || mask_expression<M>;
 
@@ -149,7 +158,7 @@ template <class E>
 concept writable = expression<E> && !std::is_const_v<std::remove_reference_t<E>> &&
                    requires(std::remove_reference_t<E>& e) { *e.begin() = *e.cbegin(); };
 
-/// Fails to compile, with one sentence, where what is to be written cannot be.
+/// Fails to compile, with one sentence, where E cannot be written.
 template <class E>
 consteval bool require_target() {
     constexpr bool can_be_written = writable<E>;
@@ -161,7 +170,7 @@ consteval bool require_target() {
     return can_be_written;
 }
 
-/// Writes a mask as elements of 0 and 1.
+/// The delegate that writes a mask as elements of 0 and 1.
 template <class T, class Columns>
 class unpack_delegate {
 public:
@@ -211,6 +220,7 @@ private:
     block_buffer<bool> m_buffer;
 };
 
+/// The rows of a mask as an operand of a larger expression.
 template <class M>
 class mask_operand_rows {
 public:
@@ -252,13 +262,16 @@ struct xt::xcontainer_inner_types<xmask::mask<Rule>> {
 };
 
 namespace xmask::inline XMASK_ABI {
-/// Says which elements of a tensor count: true means keep. A lazy xtensor expression of bool.
+/// A mask: it says which elements of a tensor count. True means keep.
 ///
-/// Made by the builders (keep_lengths, drop_indices, keep_above, ...) and by combining masks with
-/// && || ! ^. A rule of your own becomes one by `xmask::mask(my_rule)`.
+/// A lazy xtensor expression of bool. Builders (keep_lengths, drop_indices, keep_above, ...) and
+/// the operators && || ! ^ make masks, and so does `xmask::mask(my_rule)` for a rule of your own.
+/// Cost: a mask holds its rule, and no memory in proportion to its size unless the rule stores.
+///
+/// @tparam Rule  the rule that answers for the rows (mask_rule)
 ///
 ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
-///     xt::xarray<bool> b = m;             // the words are unpacked once, row by row
+///     xt::xarray<bool> b = m;    // one pass, word by word
 ///     std::size_t kept = xmask::count_kept(m);
 template <mask_rule Rule>
 class mask : public detail::lazy<mask<Rule>, bool> {
@@ -270,16 +283,22 @@ public:
     using typename base::inner_shape_type;
     using typename base::size_type;
 
-    /// Throws std::invalid_argument for a shape of more than 16 axes. A row of a mask may be asked
-    /// for, however many elements there are; what counts or stores all of them throws where there
-    /// are more than 2^63 - 1.
+    /// Makes a mask of a rule.
+    ///
+    /// A mask may have more than 2^63 - 1 elements, and answers for single rows; counting or
+    /// storing all of it then throws.
+    ///
+    /// @param rule  copied or moved into the mask
+    /// @throws std::invalid_argument  for a shape of more than 16 axes
     explicit mask(Rule rule) : m_rule(std::move(rule)) {
         if (shape().size() > detail::max_rank) [[unlikely]] {
             detail::require_rank(detail::name_of(m_rule).c_str(), shape().size());
         }
     }
 
-    /// Stores another mask, where the rule stores (bitmask b = m).
+    /// Stores another mask, where the rule stores: `bitmask b = m`.
+    ///
+    /// @param other  any mask
     template <mask_expression M>
         requires(!std::same_as<std::remove_cvref_t<M>, mask> && std::constructible_from<Rule, const std::remove_cvref_t<M>&>)
     mask(const M& other) : m_rule(other) {}
@@ -288,12 +307,13 @@ public:
 
     const inner_shape_type& shape() const noexcept { return m_rule.shape(); }
 
-    /// How this mask answers.
+    /// The rule of this mask.
     const Rule& rule() const noexcept { return m_rule; }
 
+    /// The rule of this mask, to be changed.
     Rule& rule() noexcept { return m_rule; }
 
-    /// What this mask reads, where its rule tells (core/overlap.hpp).
+    /// The tensors that this mask reads, where its rule says so (core/overlap.hpp).
     [[nodiscard]] auto sources() const
         requires(detail::has_sources<Rule> || detail::shares_no_memory<Rule>)
     {
@@ -304,7 +324,7 @@ public:
         }
     }
 
-    /// The cursor of one row: word(c) and at(c).
+    /// The cursor of row r: word(c) and at(c).
     XMASK_INLINE auto row(std::size_t r) const {
         if constexpr (requires { m_rule.rows(); }) {
             return detail::held_row<Rule>(m_rule, r);
@@ -351,8 +371,8 @@ public:
         return result;
     }
 
-    /// Unpacks the words row by row; xtensor calls it when the mask stands alone on the right-hand
-    /// side.
+    /// Writes the mask to a tensor, row by row. xtensor calls it where the mask stands alone on the
+    /// right of an assignment.
     template <class E>
     void assign_to(xt::xexpression<E>& to) const {
         auto& result = to.derived_cast();
@@ -363,7 +383,7 @@ public:
         write_to(result);
     }
 
-    /// The same into what has this mask's shape, and is not read by it.
+    /// Writes the mask to a tensor of its shape that its rule does not read.
     template <class E>
     void write_to(E& result) const {
         using element = std::remove_cv_t<value_type_t<E>>;

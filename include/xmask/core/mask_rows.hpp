@@ -96,8 +96,8 @@ private:
 ///
 /// The mask's own rows may offer more than row(r). `flat()` and `whole()`: whether their words go
 /// on from one row to the next, and the cursor of all of them as one row. `one_row()`: whether all
-/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`: whether the rows
-/// may be packed at all.
+/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`:
+/// whether the rows may be packed at all.
 template <class M>
 class mask_rows {
     using rows = decltype(rule_rows(std::declval<const M&>().rule()));

@@ -19,12 +19,13 @@
 #include "shape.hpp"
 
 /// @file
-/// The operators of masks: && || ! ^, and & | ~. mask.hpp includes them, so that no header gives a
-/// mask without: xtensor's own would be taken in their place.
+/// The operators of masks: && || ! ^, and & | ~. mask.hpp includes this file, so that every header
+/// with masks has them; otherwise xtensor's operators would be found in their place.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The shape type of two masks broadcast together; the rank stays known where both are.
+/// The shape type of two masks that are broadcast together. The rank is known at compile time where
+/// both ranks are.
 template <class S, class T>
 struct broadcast_shape_type {
     using type = any_shape;
@@ -35,6 +36,8 @@ struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
     using type = std::array<std::size_t, std::max(M, N)>;
 };
 
+/// The shape of two masks that are broadcast together. Throws std::invalid_argument where they do
+/// not fit.
 template <class S, class T>
 auto broadcast_together(const char* name, const S& a, const T& b) {
     const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
@@ -55,10 +58,10 @@ auto broadcast_together(const char* name, const S& a, const T& b) {
     return shape;
 }
 
-/// Where an element stands, one number for each axis.
+/// The index of an element, one number for each axis.
 using element_index = std::vector<std::size_t>;
 
-/// The index of the element of shape `from` that is broadcast to an index.
+/// The index, in a tensor of shape `from`, of the element that is broadcast to `index`.
 template <class S>
 element_index broadcast_index(const element_index& index, const S& from) {
     element_index there(from.size());
@@ -68,7 +71,7 @@ element_index broadcast_index(const element_index& index, const S& from) {
     return there;
 }
 
-/// How the bits of two masks combine, and which of their stretches decides alone.
+/// Keeps what both masks keep: how their bits combine, and which kind of stretch decides alone.
 struct both {
     static constexpr const char* name = "operator&&";
     static constexpr bool any_term_decides = true;
@@ -80,6 +83,7 @@ struct both {
     }
 };
 
+/// Keeps what either mask keeps.
 struct either {
     static constexpr const char* name = "operator||";
     static constexpr bool any_term_decides = true;
@@ -91,10 +95,11 @@ struct either {
     }
 };
 
+/// Keeps what exactly one mask keeps.
 struct one_of {
     static constexpr const char* name = "operator^";
     static constexpr bool any_term_decides = false;
-    // Neither decides without the other.
+    // No stretch decides alone.
     static constexpr auto deciding = stretch_kind::unknown;
 
     template <class Bits>
@@ -103,7 +108,7 @@ struct one_of {
     }
 };
 
-/// What the stretches of two rows say of their combination.
+/// The stretch of a combination, from the stretches of its two rows at the same column.
 template <class How>
 XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
     if constexpr (How::deciding != stretch_kind::unknown) {
@@ -123,6 +128,7 @@ XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
     return {end, kept != 0 ? stretch_kind::kept : stretch_kind::dropped};
 }
 
+/// One row of a combination.
 template <class How, row_cursor A, row_cursor B>
 class pair_cursor {
 public:
@@ -150,6 +156,7 @@ private:
     B m_b;
 };
 
+/// The rows of a combination.
 template <class How, class RowsA, class RowsB>
 class pair_rows {
 public:
@@ -190,6 +197,7 @@ private:
     RowsB m_b;
 };
 
+/// The rule of a combination of two masks that are broadcast together.
 template <class How, class CTA, class CTB>
 class pair_rule {
     using mask_a = std::decay_t<CTA>;
@@ -232,6 +240,7 @@ private:
     shape_type m_shape;
 };
 
+/// The mask of a combination. Fails to compile, with one sentence, where A or B is not a mask.
 template <class How, class A, class B>
 auto combine(A&& a, B&& b) {
     if constexpr (require_mask<A>() && require_mask<B>()) {
@@ -244,6 +253,7 @@ auto combine(A&& a, B&& b) {
     }
 }
 
+/// One row of a negated mask.
 template <row_cursor C>
 class not_cursor {
 public:
@@ -274,6 +284,7 @@ private:
     std::size_t m_columns;
 };
 
+/// The rows of a negated mask.
 template <class Rows>
 class not_rows {
 public:
@@ -307,6 +318,8 @@ private:
     std::size_t m_columns;
 };
 
+/// The rule of a negated mask. With a name it is that of a drop_ builder, which explain() does not
+/// look into; without a name it is operator!.
 template <class CTM>
 class not_rule {
     using mask_type = std::decay_t<CTM>;
@@ -342,17 +355,23 @@ private:
     const char* m_name;
 };
 
-/// What a mask drops, under a name of its own; of a drop_ builder, that it is one that keeps turned
-/// around is nobody's concern. Without a name it is operator!.
+/// The negation of a mask. drop_ builders negate a keep_ mask under their own name; explain() hides
+/// the negation. Without a name it is operator!.
 template <class M>
 auto complement(const char* name, M&& m) {
     return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
 }
 } // namespace detail
 
-/// Keeps what both masks keep; & is the same. The masks broadcast together as NumPy does; std::invalid_argument
-/// otherwise. A mask with a name is held by reference, as xtensor's expressions hold theirs: what a
-/// function returns must not refer to its local masks (std::move them in).
+/// Keeps what both masks keep.
+///
+/// Holds named masks by reference, as xtensor's expressions do: a function that returns the result
+/// moves its local masks in. Cost: nothing is computed before the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 ///
 ///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
 ///     // 1 0 0 0
@@ -363,13 +382,31 @@ auto operator&&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what both masks keep; `&` and `&&` are one operation.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({2, 3}, 4) & xmask::keep_last({3}, 4);
+///     // 0 1 0 0
+///     // 0 1 1 0
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
-/// Keeps what either mask keeps; | is the same.
+/// Keeps what either mask keeps.
+///
+/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 ///
 ///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
 ///     // 1 0 0 1
@@ -380,6 +417,16 @@ auto operator||(A&& a, B&& b) {
     return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what either mask keeps; `|` and `||` are one operation.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({1, 2}, 4) | xmask::keep_last({1}, 4);
+///     // 1 0 0 1
+///     // 1 1 0 1
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator|(A&& a, B&& b) {
@@ -387,6 +434,14 @@ auto operator|(A&& a, B&& b) {
 }
 
 /// Keeps what exactly one of the masks keeps.
+///
+/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 ///
 ///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
 ///     // 1 1 0 0
@@ -397,7 +452,13 @@ auto operator^(A&& a, B&& b) {
     return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
 }
 
-/// Keeps what the mask drops; ~ is the same.
+/// Keeps what the mask drops.
+///
+/// Holds a named mask by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
 ///
 ///     auto m = !xmask::keep_lengths({1, 3}, 4);
 ///     // 0 1 1 1
@@ -408,13 +469,25 @@ auto operator!(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
+/// Keeps what the mask drops; `~` and `!` are one operation.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
+///
+///     auto m = ~xmask::keep_lengths({1, 3}, 4);
+///     // 0 1 1 1
+///     // 0 0 0 1
 template <class M>
     requires mask_expression<M>
 auto operator~(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
-/// Draws the mask, as to_string does; <xmask/masks/text.hpp> has it.
+/// Prints a mask as a picture, as to_string does. Needs <xmask/masks/text.hpp>.
+///
+/// @param out  a stream of char
+/// @param m    a mask
+/// @returns    the stream
 ///
 ///     std::cout << xmask::keep_causal(2, 3);
 ///     // █··
@@ -431,7 +504,8 @@ Stream& operator<<(Stream& out, const M& m) {
     return out;
 }
 
-// Ambiguous expressions do not compile: each of these operators gives one sentence that says what to write.
+// Ambiguous expressions do not compile: each of these operators gives one sentence that says what
+// to write.
 /// @cond
 
 template <class A, class B>

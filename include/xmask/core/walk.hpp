@@ -18,8 +18,8 @@
 namespace xmask::inline XMASK_ABI::detail {
 /// What an operation does with the columns of a row.
 ///
-/// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where all
-/// 64 are there. `dropped(c, end)` takes columns that are all dropped.
+/// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where
+/// all 64 are there. `dropped(c, end)` takes columns that are all dropped.
 ///
 /// A delegate may also have `kept(c, end)` for columns that are all kept; without it they arrive as
 /// blocks whose bits are all set. One that can use the cursor's own lanes has

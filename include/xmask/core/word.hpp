@@ -11,19 +11,17 @@
 #include "simd/bits.hpp"
 
 /// @file
-/// The two answers of a mask about a row: words of 64 columns, and the range outside of which
-/// nothing is kept.
+/// Words: 64 columns of one row of a mask as bits. Ranges of columns, and their bits.
 
 namespace xmask::inline XMASK_ABI {
-/// 64 mask values of one row; bit k is column c + k, and 1 means keep.
+/// 64 columns of one row of a mask: bit k stands for column c + k, and 1 means keep.
 using word_t = std::uint64_t;
 
-/// How many columns a word holds.
+/// The number of columns in a word.
 inline constexpr std::size_t word_columns = 64;
 
 namespace detail {
-/// As a size. (A plain cast is a useless one on machines whose std::uint64_t is std::size_t, and
-/// g++ warns of these.)
+/// Converts to std::size_t. A template, because g++ warns of a plain cast where both types are one.
 template <class T>
 constexpr std::size_t to_size(T value) noexcept {
     return static_cast<std::size_t>(value);
@@ -32,10 +30,10 @@ constexpr std::size_t to_size(T value) noexcept {
 
 /// Columns [begin, end) of a row.
 struct column_range {
-    std::size_t begin = 0;
-    std::size_t end = 0;
+    std::size_t begin = 0; ///< the first column
+    std::size_t end = 0;   ///< one past the last column
 
-    /// Number of columns; 0 where end lies before begin.
+    /// The number of columns; 0 where end is less than begin.
     [[nodiscard]] constexpr std::size_t size() const noexcept {
         return end > begin ? end - begin : 0;
     }
@@ -43,13 +41,25 @@ struct column_range {
     friend constexpr bool operator==(const column_range&, const column_range&) = default;
 };
 
-/// The columns that both ranges hold.
+/// Gives the columns that are in both ranges.
+///
+/// @param a  a range of columns
+/// @param b  another one
+/// @returns  the common range; an empty one where there is none
+///
+///     std::size_t common = xmask::intersection({0, 4}, {2, 9}).size();    // 2
 [[nodiscard]] constexpr column_range intersection(column_range a, column_range b) noexcept {
     const std::size_t begin = std::max(a.begin, b.begin);
     return {begin, std::max(begin, std::min(a.end, b.end))};
 }
 
-/// The smallest range that holds both.
+/// Gives the smallest range that contains both ranges.
+///
+/// @param a  a range of columns; an empty one counts for nothing
+/// @param b  another one
+/// @returns  the smallest range that contains a and b
+///
+///     std::size_t spanned = xmask::hull({0, 4}, {6, 9}).size();    // 9
 [[nodiscard]] constexpr column_range hull(column_range a, column_range b) noexcept {
     if (a.size() == 0 || b.size() == 0) {
         return a.size() == 0 ? b : a;
@@ -57,22 +67,43 @@ struct column_range {
     return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
-/// A word with its lowest `count` bits set; all 64 where count is 64 or more.
+/// Gives a word with its lowest `count` bits set.
+///
+/// @param count  a number of bits; 64 or more give all 64
+/// @returns      the word
+///
+///     xmask::word_t bits = xmask::first_bits(3);    // 7
 [[nodiscard]] constexpr word_t first_bits(std::size_t count) noexcept {
     return detail::simd::lowest_bits(std::min(count, word_columns));
 }
 
-/// The number of the lowest set bit; the word must not be 0.
+/// Gives the number of the lowest set bit.
+///
+/// @param bits  a word that is not 0
+/// @returns     the number of the bit, from 0 to 63
+///
+///     std::size_t k = xmask::lowest_bit(12);    // 2
 [[nodiscard]] constexpr std::size_t lowest_bit(word_t bits) noexcept {
     return static_cast<std::size_t>(std::countr_zero(bits));
 }
 
-/// How many bits are set.
+/// Counts the set bits of a word.
+///
+/// @param bits  a word
+/// @returns     the number of set bits, from 0 to 64
+///
+///     std::size_t kept = xmask::count_bits(12);    // 2
 [[nodiscard]] constexpr std::size_t count_bits(word_t bits) noexcept {
     return static_cast<std::size_t>(std::popcount(bits));
 }
 
-/// The bits of columns [c, c + 64) that lie in `range`.
+/// Gives the word of a row that keeps one range: what `word(c)` of such a cursor returns.
+///
+/// @param range  the kept columns
+/// @param c      the first column of the word
+/// @returns      a word whose bit k says whether `range` contains column c + k
+///
+///     xmask::word_t bits = xmask::range_word({2, 4}, 1);    // 6
 [[nodiscard]] constexpr word_t range_word(column_range range, std::size_t c) noexcept {
     return first_bits(std::max(range.end, c) - c) & ~first_bits(std::max(range.begin, c) - c);
 }
