@@ -2736,6 +2736,11 @@ public:
         return memory_block<T>(m_buffer);
     }
 
+    /// The elements where they lie side by side, otherwise null.
+    [[nodiscard]] XMASK_INLINE const T* contiguous() const noexcept {
+        return m_stride == 1 ? m_row : nullptr;
+    }
+
 private:
     // Out of line, so that the loops around a contiguous row keep nothing for it.
     [[gnu::noinline]] static void gather(
@@ -3048,6 +3053,16 @@ inline constexpr bool reads_memory<memory_row<T>> = true;
 
 template <class T>
 inline constexpr bool reads_memory<scalar_rows<T>> = true;
+
+/// A row's elements where they lie side by side in memory, otherwise null.
+template <class Row>
+XMASK_INLINE auto contiguous_elements(const Row& row) noexcept {
+    if constexpr (requires { row.contiguous(); }) {
+        return row.contiguous();
+    } else {
+        return static_cast<const typename block_t<Row>::value_type*>(nullptr);
+    }
+}
 
 /// One element of a row.
 template <class Row>
@@ -11844,6 +11859,126 @@ auto language_model_masks(
 #include <utility>
 #include <vector>
 
+// ==== xmask/masks/n_of_m.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/masks/size_key.hpp ====
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+/// @file
+/// The order of masks by size: larger keys come first, NaN comes after every number, and of equal
+/// elements the first ones come first.
+
+namespace xmask::inline XMASK_ABI {
+/// What makes an element large.
+enum class size_by {
+    value,    ///< x
+    magnitude ///< |x|, as pruning goes by
+};
+
+namespace detail {
+/// What elements of T are ordered by. The magnitudes of signed integers are unsigned: the magnitude
+/// of the lowest integer fits, too.
+template <class T, size_by By>
+using size_key = typename std::conditional_t<
+    By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>,
+    std::type_identity<T>>::type;
+
+/// Whether a magnitude of T differs from its value.
+template <class T, size_by By>
+inline constexpr bool key_differs =
+    By == size_by::magnitude && !std::unsigned_integral<T> && !std::same_as<T, bool>;
+
+template <size_by By, class T>
+XMASK_INLINE size_key<T, By> key_of(T x) noexcept {
+    if constexpr (!key_differs<T, By>) {
+        return x;
+    } else if constexpr (std::signed_integral<T>) {
+        using key = size_key<T, By>;
+        return static_cast<key>(x < 0 ? key(0) - static_cast<key>(x) : static_cast<key>(x));
+    } else {
+        return std::abs(x);
+    }
+}
+
+/// The keys of a register of T.
+template <class T, size_by By>
+XMASK_INLINE lanes<size_key<T, By>> keys_of(const lanes<T>& x) noexcept {
+    if constexpr (!key_differs<T, By>) {
+        return x;
+    } else if constexpr (std::signed_integral<T>) {
+        return xsimd::bitwise_cast<size_key<T, By>>(xsimd::abs(x));
+    } else {
+        return xsimd::abs(x);
+    }
+}
+
+/// Whether element a at position i comes before b at position j, largest first.
+template <size_by By, class T>
+bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept {
+    if (a != a || b != b) {
+        return a == a || (b != b && i < j);
+    }
+    const auto x = key_of<By>(a);
+    const auto y = key_of<By>(b);
+    return x > y || (x == y && i < j);
+}
+
+/// Which of 64 elements are numbers.
+template <class T>
+XMASK_INLINE word_t number_bits(const T* x) noexcept {
+    word_t bits = ~word_t(0);
+    if constexpr (has_lanes<T> && std::floating_point<T>) {
+        bits = 0;
+        for (std::size_t k = 0; k < word_columns; k += lane_count<T>) {
+            const auto a = load_lanes(x + k);
+            bits |= bits_from_mask(a == a) << k;
+        }
+    } else if constexpr (std::floating_point<T>) {
+        for (std::size_t k = 0; k < word_columns; ++k) {
+            bits &= ~(word_t(x[k] != x[k]) << k);
+        }
+    }
+    return bits;
+}
+
+/// Which of 64 elements are not larger than their counterparts, and both are numbers.
+template <size_by By, class T>
+XMASK_INLINE word_t not_larger_bits(const T* x, const T* y) noexcept {
+    word_t bits = 0;
+    if constexpr (has_lanes<T>) {
+        for (std::size_t k = 0; k < word_columns; k += lane_count<T>) {
+            const auto a = keys_of<T, By>(load_lanes(x + k));
+            bits |= bits_from_mask(a <= keys_of<T, By>(load_lanes(y + k))) << k;
+        }
+    } else {
+        for (std::size_t k = 0; k < word_columns; ++k) {
+            bits |= word_t(key_of<By>(x[k]) <= key_of<By>(y[k])) << k;
+        }
+    }
+    return bits;
+}
+
+/// Which of 64 elements are larger than their counterparts; `numbers` says which are numbers, and a
+/// number is larger than NaN.
+template <size_by By, class T>
+XMASK_INLINE word_t larger_bits(const T* x, word_t numbers, const T* y) noexcept {
+    return numbers & ~not_larger_bits<By>(x, y);
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
 // ==== xmask/masks/threshold.hpp ====
 
 #include <cmath>
@@ -12414,49 +12549,472 @@ auto keep_not_nan(X&& x) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
+/// Masks that keep the n largest of every m neighbours: structured sparsity.
+///
+/// An element is kept if fewer than n of its group come before it. Comparisons of whole registers
+/// tell which elements come before which; the bits of these comparisons are added column by column,
+/// 64 columns at once. Nothing is sorted.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The largest group that is ranked by comparisons of registers.
+inline constexpr std::size_t most_ranked = 16;
+
+/// Counts in 64 columns at once: digit i holds bit i of each count.
+template <std::size_t Digits>
+class column_ranks {
+public:
+    XMASK_INLINE void add(word_t bits) noexcept {
+        for (auto& digit : m_digits) {
+            if (Digits > 4 && bits == 0) {
+                return;
+            }
+            const word_t carry = digit & bits;
+            digit ^= bits;
+            bits = carry;
+        }
+    }
+
+    /// The columns that have counted less than n.
+    [[nodiscard]] XMASK_INLINE word_t below(std::size_t n) const noexcept {
+        if (n >> Digits != 0) {
+            return ~word_t(0);
+        }
+        word_t below = 0;
+        word_t equal = ~word_t(0);
+        for (std::size_t i = Digits; i-- > 0;) {
+            const word_t bit = word_t(0) - (n >> i & 1);
+            below |= equal & bit & ~m_digits[i];
+            equal &= ~(bit ^ m_digits[i]);
+        }
+        return below;
+    }
+
+private:
+    std::array<word_t, Digits> m_digits{};
+};
+
+/// Columns [0, 64) of whole groups of m columns, by the comparisons of neighbours: bit i of
+/// later[d] says whether column i + d is larger than column i. `pairs` holds all columns but the
+/// last one of each group.
+template <class M>
+XMASK_INLINE word_t keep_ranked(
+    const std::array<word_t, most_ranked>& later, M m, std::size_t n, word_t pairs
+) noexcept {
+    constexpr std::size_t digits = [] {
+        if constexpr (std::is_same_v<M, std::size_t>) {
+            return std::size_t(4);
+        } else {
+            return static_cast<std::size_t>(std::bit_width(M::value - 1));
+        }
+    }();
+    // Of each pair one comes before the other: the later column if it is larger, otherwise the
+    // earlier one. Bit i of `behind` counts for column i, bit i of `ahead` for column i - d.
+    std::array<word_t, most_ranked> behind;
+    std::array<word_t, most_ranked> ahead;
+    for (std::size_t d = 1; d < m; ++d, pairs &= pairs >> 1) {
+        behind[d] = later[d] & pairs;
+        ahead[d] = (~later[d] & pairs) << d;
+    }
+    column_ranks<digits> before;
+    for (std::size_t d = 1; d < m; ++d) {
+        // The first m - d columns of a group have a column d behind, the others one m - d ahead.
+        before.add(behind[d] | ahead[m - d]);
+    }
+    return before.below(n);
+}
+
+/// Keeps n of each group of m columns of a row.
+template <class Row, size_by By>
+class group_cursor {
+    using T = typename block_t<Row>::value_type;
+
+    static constexpr std::size_t window = word_columns + most_ranked;
+
+public:
+    group_cursor(Row row, std::size_t kept, std::size_t group, std::size_t columns)
+        : m_row(std::move(row))
+        , m_elements(contiguous_elements(m_row))
+        , m_kept(kept)
+        , m_group(group)
+        , m_columns(columns) {
+        if (group <= most_ranked) {
+            m_whole = word_columns / group * group;
+            for (std::size_t first = 0; first < m_whole; first += group) {
+                m_pairs |= first_bits(group - 1) << first;
+            }
+        }
+    }
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        return m_group == 4 ? ranked(std::integral_constant<std::size_t, 4>(), c) : of_any_size(c);
+    }
+
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t /*c*/) const noexcept {
+        return {no_end, m_kept == 0 ? stretch_kind::dropped : stretch_kind::unknown};
+    }
+
+private:
+    // Out of line, so that the loops around hold one copy of the registers of groups of 4.
+    [[gnu::noinline]] word_t of_any_size(std::size_t c) const {
+        return m_group <= most_ranked ? ranked(m_group, c) : one_by_one(c);
+    }
+
+    /// Columns [c, c + 64) from as many windows of whole groups as cover them.
+    template <class M>
+    XMASK_INLINE word_t ranked(M m, std::size_t c) const {
+        std::size_t first = c - c % m;
+        const word_t bits = ranked_from(m, first) >> (c - first);
+        if (first == c && word_columns % m == 0) [[likely]] {
+            return bits & first_bits(m_columns - c);
+        }
+        return ranked_across(m, c, first + m_whole, bits);
+    }
+
+    template <class M>
+    word_t ranked_across(M m, std::size_t c, std::size_t next, word_t bits) const {
+        for (; next < std::min(c + word_columns, m_columns); next += m_whole) {
+            bits |= ranked_from(m, next) << (next - c);
+        }
+        return bits & first_bits(m_columns - c);
+    }
+
+    /// The columns of whole groups from `first`, where a group begins, on.
+    template <class M>
+    XMASK_INLINE word_t ranked_from(M m, std::size_t first) const {
+        if (m_elements != nullptr) [[likely]] {
+            const T* const x = m_elements + first;
+            if (first + word_columns + m <= m_columns) [[likely]] {
+                return compared(m, x, std::false_type());
+            }
+            if (first >= m && first + word_columns <= m_columns) {
+                return compared(m, x, std::true_type());
+            }
+        }
+        return copied(m, first);
+    }
+
+    /// Compares pairs of elements; x and the elements up to m behind them, or m ahead, are there.
+    template <class M, class Back>
+    XMASK_INLINE word_t compared(M m, const T* x, Back) const noexcept {
+        std::array<word_t, most_ranked> later;
+        const word_t numbers = number_bits(x);
+        for (std::size_t d = 1; d < m; ++d) {
+            later[d] = Back::value ? larger_bits<By>(x, numbers, x - d) >> d
+                                   : larger_bits<By>(x + d, numbers >> d, x);
+        }
+        return keep_ranked(later, m, m_kept, m_pairs) & first_bits(m_whole);
+    }
+
+    /// The same of a copy, where the row ends, or is not contiguous.
+    template <class M>
+    [[gnu::noinline]] word_t copied(M m, std::size_t first) const {
+        std::array<T, window> copy{};
+        const std::size_t count = std::min(m_whole, m_columns - first);
+        const auto block = m_row.block(first, count, first_bits(count));
+        for (std::size_t k = 0; k < count; ++k) {
+            copy[k] = block.at(k);
+        }
+        return compared(m, copy.data(), std::false_type());
+    }
+
+    /// Groups of any size.
+    [[nodiscard]] word_t one_by_one(std::size_t c) const {
+        word_t bits = 0;
+        const std::size_t end = std::min(c + word_columns, m_columns);
+        for (std::size_t k = c; k < end; ++k) {
+            bits |= word_t(kept(k)) << (k - c);
+        }
+        return bits;
+    }
+
+    [[nodiscard]] bool kept(std::size_t c) const {
+        const std::size_t first = c - c % m_group;
+        const T x = read_one(m_row, c);
+        std::size_t before = 0;
+        for (std::size_t k = first; k < first + m_group; ++k) {
+            before += k != c && precedes<By>(read_one(m_row, k), k, x, c) ? 1u : 0u;
+        }
+        return before < m_kept;
+    }
+
+    mutable Row m_row;
+    const T* m_elements;
+    std::size_t m_kept;
+    std::size_t m_group;
+    std::size_t m_columns;
+    std::size_t m_whole = 0; ///< columns of the whole groups in a word
+    word_t m_pairs = 0;      ///< of these all but the last one of each group
+};
+
+template <class CTX, size_by By>
+class group_rule {
+    using operand_type = std::decay_t<CTX>;
+    using T = std::remove_cv_t<value_type_t<operand_type>>;
+    using operand_rows = decltype(make_operand<T>(
+        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+    ));
+    using cursor = group_cursor<row_t<operand_rows>, By>;
+
+    class group_rows {
+    public:
+        explicit group_rows(const group_rule& rule)
+            : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
+            , m_kept(rule.m_kept)
+            , m_group(rule.m_group)
+            , m_row_count(rows_of(rule.shape()))
+            , m_columns(columns_of(rule.shape())) {}
+
+        XMASK_INLINE auto row(std::size_t r) const {
+            return cursor(m_operand.row(r), m_kept, m_group, m_columns);
+        }
+
+        /// Rows are whole groups, so that the groups of one row after another go on.
+        [[nodiscard]] bool flat() const { return m_operand.flat(m_columns); }
+
+        XMASK_INLINE auto whole() const {
+            return cursor(m_operand.row(0), m_kept, m_group, m_row_count * m_columns);
+        }
+
+    private:
+        operand_rows m_operand;
+        std::size_t m_kept;
+        std::size_t m_group;
+        std::size_t m_row_count;
+        std::size_t m_columns;
+    };
+
+public:
+    using shape_type = typename operand_type::inner_shape_type;
+
+    static constexpr const char* name = "keep_n_of_m";
+
+    template <class X>
+    group_rule(X&& x, std::size_t n, std::size_t m)
+        : m_operand(std::forward<X>(x)), m_kept(n), m_group(m) {
+        const std::size_t columns = columns_of(shape());
+        if (n > m || m == 0 || columns % m != 0) [[unlikely]] {
+            throw_invalid(
+                name, n, " of every ", m, " in rows of ", columns,
+                "; expected at most the group's size, and rows of whole groups"
+            );
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
+    [[nodiscard]] auto rows() const { return group_rows(*this); }
+
+private:
+    CTX m_operand;
+    std::size_t m_kept;
+    std::size_t m_group;
+};
+
+/// Keeps n of each group of m neighbours along an axis; those in other rows are read, one after
+/// another.
+template <class Rows, size_by By>
+class group_along_cursor {
+    using row_type = row_t<Rows>;
+    using T = typename block_t<row_type>::value_type;
+    using copy_type = std::array<T, word_columns>;
+
+public:
+    group_along_cursor(
+        const Rows& rows, const axis_of_rows& lines, std::size_t r, std::size_t kept,
+        std::size_t group, std::size_t n
+    )
+        : m_along_row(rows.row(r), kept, group, n)
+        , m_rows(&rows)
+        , m_lines(&lines)
+        , m_kept(kept)
+        , m_group(group)
+        , m_columns(n) {
+        if (!lines.along_rows()) {
+            m_at = lines.position(r) % group;
+            m_first = r - m_at * lines.stride();
+            // Along one axis all steps are alike.
+            m_elements = contiguous_elements(rows.row(m_first));
+            if (m_elements != nullptr && group > 1) {
+                m_step = contiguous_elements(rows.row(m_first + lines.stride())) - m_elements;
+            }
+        }
+    }
+
+    [[nodiscard]] word_t word(std::size_t c) const {
+        if (m_lines->along_rows()) {
+            return m_along_row.word(c);
+        }
+        return m_group <= most_ranked ? across<4>(c) : across<63>(c);
+    }
+
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_along_row.at(c);
+    }
+
+private:
+    template <std::size_t Digits>
+    [[nodiscard]] word_t across(std::size_t c) const {
+        copy_type own_copy;
+        copy_type copy;
+        const T* const own = elements(m_at, c, own_copy);
+        const word_t numbers = number_bits(own);
+        column_ranks<Digits> before;
+        for (std::size_t i = 0; i < m_group; ++i) {
+            if (i < m_at) {
+                before.add(~larger_bits<By>(own, numbers, elements(i, c, copy)));
+            } else if (i > m_at) {
+                const T* const other = elements(i, c, copy);
+                before.add(larger_bits<By>(other, number_bits(other), own));
+            }
+        }
+        return before.below(m_kept) & first_bits(m_columns - c);
+    }
+
+    /// 64 elements from column c on of row i of the group, or as many as there are and zeros.
+    [[nodiscard]] const T* elements(std::size_t i, std::size_t c, copy_type& copy) const {
+        if (m_elements != nullptr && c + word_columns <= m_columns) [[likely]] {
+            return m_elements + static_cast<std::ptrdiff_t>(i) * m_step + c;
+        }
+        copy.fill(T());
+        auto row = m_rows->row(m_first + i * m_lines->stride());
+        const std::size_t count = std::min(word_columns, m_columns - c);
+        const auto block = row.block(c, count, first_bits(count));
+        for (std::size_t k = 0; k < count; ++k) {
+            copy[k] = block.at(k);
+        }
+        return copy.data();
+    }
+
+    group_cursor<row_type, By> m_along_row;
+    const Rows* m_rows;
+    const axis_of_rows* m_lines;
+    const T* m_elements = nullptr; ///< of the group's first row, where rows are contiguous
+    std::ptrdiff_t m_step = 0;     ///< from one row of the group to the next
+    std::size_t m_first = 0;       ///< number of the group's first row
+    std::size_t m_at = 0;          ///< of this row within the group
+    std::size_t m_kept;
+    std::size_t m_group;
+    std::size_t m_columns;
+};
+
+template <class CTX, size_by By>
+class group_along_rule {
+    using operand_type = std::decay_t<CTX>;
+    using T = std::remove_cv_t<value_type_t<operand_type>>;
+    using operand_rows = decltype(make_operand<T>(
+        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
+    ));
+
+    class group_rows {
+    public:
+        explicit group_rows(const group_along_rule& rule)
+            : m_rule(&rule), m_operand(make_operand<T>(rule.m_operand, rule.shape())) {}
+
+        auto row(std::size_t r) const {
+            return group_along_cursor<operand_rows, By>(
+                m_operand, m_rule->m_lines, r, m_rule->m_kept, m_rule->m_group,
+                columns_of(m_rule->shape())
+            );
+        }
+
+    private:
+        const group_along_rule* m_rule;
+        operand_rows m_operand;
+    };
+
+public:
+    using shape_type = typename operand_type::inner_shape_type;
+
+    static constexpr const char* name = "keep_n_of_m";
+
+    template <class X>
+    group_along_rule(X&& x, std::size_t n, std::size_t m, std::size_t axis)
+        : m_operand(std::forward<X>(x)), m_lines(shape(), axis), m_kept(n), m_group(m) {
+        if (n > m || m == 0 || m_lines.extent() % m != 0) [[unlikely]] {
+            throw_invalid(
+                name, n, " of every ", m, " along axis ", axis, " of extent ", m_lines.extent(),
+                "; expected at most the group's size, and whole groups"
+            );
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+
+    [[nodiscard]] auto rows() const { return group_rows(*this); }
+
+private:
+    CTX m_operand;
+    axis_of_rows m_lines;
+    std::size_t m_kept;
+    std::size_t m_group;
+};
+} // namespace detail
+
+/// Keeps the n largest of every m neighbouring elements of a row: structured sparsity, 2 of 4 by
+/// magnitude as processors take it. Of equal elements the first ones are kept; NaN comes last.
+///
+/// Cost: for m up to 16, m - 1 comparisons of registers each time a word is asked for; beyond 16, m
+/// comparisons of each element. The mask stores nothing but x.
+///
+/// @tparam By what makes an element large: its value, or its magnitude.
+/// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
+/// change while the mask is used.
+/// @param n how many elements of each group are kept.
+/// @param m elements of a group.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument for n beyond m, or rows that are not whole groups.
+///
+///     xt::xtensor<float, 1> weights = {0.1f, -0.9f, 0.3f, 0.2f, 4.f, 0.f, -3.f, 2.f};
+///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);    // 0 1 1 0 1 0 1 0
+template <size_by By = size_by::value, class X>
+auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
+    if constexpr (detail::require_numbers<X>()) {
+        return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
+    }
+}
+
+/// Keeps the n largest of every m neighbouring elements along an axis. Of equal elements the first
+/// ones along the axis are kept; NaN comes last.
+///
+/// Cost: for m up to 16, m - 1 comparisons of registers each time a word is asked for. The mask
+/// stores nothing but x.
+///
+/// @tparam By what makes an element large: its value, or its magnitude.
+/// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
+/// change while the mask is used.
+/// @param n how many elements of each group are kept.
+/// @param m elements of a group.
+/// @param axis the axis that groups lie along; negative numbers count from the end.
+/// @returns a mask of x's shape.
+/// @throws std::out_of_range for an axis that x does not have.
+/// @throws std::invalid_argument for n beyond m, or an extent that is not a multiple of m.
+///
+///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
+template <size_by By = size_by::value, class X>
+auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
+    if constexpr (detail::require_numbers<X>()) {
+        const std::size_t at = detail::axis_number("keep_n_of_m", axis, x.dimension());
+        return mask(detail::group_along_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m, at)
+        );
+    }
+}
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
 /// Masks that keep the largest elements: of each row, of a whole tensor, of groups. NaN comes after
 /// every number, and of equal elements the first ones are kept.
 
 namespace xmask::inline XMASK_ABI {
-/// What makes an element large.
-enum class size_by {
-    value,    ///< x
-    magnitude ///< |x|, as pruning goes by
-};
-
 namespace detail {
-/// What elements of T are ordered by; magnitudes of integers are unsigned, which hold that of the
-/// lowest, too.
-template <class T, size_by By>
-using size_key = typename std::conditional_t<
-    By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>,
-    std::type_identity<T>>::type;
-
-template <size_by By, class T>
-XMASK_INLINE size_key<T, By> key_of(T x) noexcept {
-    if constexpr (By == size_by::value || std::unsigned_integral<T> || std::same_as<T, bool>) {
-        return x;
-    } else if constexpr (std::signed_integral<T>) {
-        using key = size_key<T, By>;
-        return static_cast<key>(x < 0 ? key(0) - static_cast<key>(x) : static_cast<key>(x));
-    } else {
-        return std::abs(x);
-    }
-}
-
 /// Whether registers of T give their keys.
 template <class T, size_by By>
 inline constexpr bool keys_in_registers =
     has_lanes<T> && !std::same_as<T, bool> && (By == size_by::value || std::floating_point<T>);
-
-template <size_by By, class V>
-XMASK_INLINE V keys_of(const V& x) noexcept {
-    if constexpr (By == size_by::magnitude) {
-        return xsimd::abs(x);
-    } else {
-        return x;
-    }
-}
 
 /// Where a cut goes through elements: those with larger keys are kept, and the first few of those
 /// at the cut.
@@ -12540,7 +13098,7 @@ struct above_cut {
     XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
         requires keys_in_registers<T, By>
     {
-        return cut.among_nan ? x == x : keys_of<By>(x) > detail::lanes<T>(cut.key);
+        return cut.among_nan ? x == x : keys_of<T, By>(x) > detail::lanes<T>(cut.key);
     }
 };
 
@@ -12553,7 +13111,7 @@ struct at_cut {
     XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
         requires keys_in_registers<T, By>
     {
-        return cut.among_nan ? x != x : keys_of<By>(x) == detail::lanes<T>(cut.key);
+        return cut.among_nan ? x != x : keys_of<T, By>(x) == detail::lanes<T>(cut.key);
     }
 };
 
@@ -12677,117 +13235,6 @@ private:
     std::vector<two_tests> m_cuts;
     bool m_whole;
 };
-
-/// Whether element a at position i comes before b at j, largest first.
-template <size_by By, class T>
-bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept {
-    if (a != a || b != b) {
-        return a == a || (b != b && i < j);
-    }
-    const auto x = key_of<By>(a);
-    const auto y = key_of<By>(b);
-    return x > y || (x == y && i < j);
-}
-
-/// Keeps n of each group of m columns: an element is kept if fewer than n of its group come before
-/// it in size.
-template <class Row, size_by By>
-class group_cursor {
-    using T = typename block_t<Row>::value_type;
-
-public:
-    group_cursor(Row row, std::size_t kept, std::size_t group, std::size_t columns)
-        : m_row(std::move(row)), m_kept(kept), m_group(group), m_columns(columns) {}
-
-    [[nodiscard]] word_t word(std::size_t c) const {
-        word_t bits = 0;
-        const std::size_t end = std::min(c + word_columns, m_columns);
-        for (std::size_t first = c - c % m_group; first < end; first += m_group) {
-            for (std::size_t k = std::max(c, first); k < std::min(first + m_group, end); ++k) {
-                bits |= word_t(kept(k)) << (k - c);
-            }
-        }
-        return bits;
-    }
-
-    [[nodiscard]] bool kept(std::size_t c) const {
-        const std::size_t first = c - c % m_group;
-        const T x = read_one(m_row, c);
-        std::size_t before = 0;
-        for (std::size_t k = first; k < first + m_group; ++k) {
-            before += k != c && precedes<By>(read_one(m_row, k), k, x, c) ? 1u : 0u;
-        }
-        return before < m_kept;
-    }
-
-    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
-        return {no_end, m_kept == 0 ? stretch_kind::dropped : stretch_kind::unknown};
-    }
-
-private:
-    mutable Row m_row;
-    std::size_t m_kept;
-    std::size_t m_group;
-    std::size_t m_columns;
-};
-
-template <class CTX, size_by By>
-class group_rule {
-    using operand_type = std::decay_t<CTX>;
-    using T = std::remove_cv_t<value_type_t<operand_type>>;
-    using operand_rows = decltype(make_operand<T>(
-        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-    ));
-
-    class group_rows {
-    public:
-        explicit group_rows(const group_rule& rule)
-            : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_kept(rule.m_kept)
-            , m_group(rule.m_group)
-            , m_columns(columns_of(rule.shape())) {}
-
-        auto row(std::size_t r) const {
-            return group_cursor<row_t<operand_rows>, By>(
-                m_operand.row(r), m_kept, m_group, m_columns
-            );
-        }
-
-    private:
-        operand_rows m_operand;
-        std::size_t m_kept;
-        std::size_t m_group;
-        std::size_t m_columns;
-    };
-
-public:
-    using shape_type = typename operand_type::inner_shape_type;
-
-    static constexpr const char* name = "keep_n_of_m";
-
-    template <class X>
-    group_rule(X&& x, std::size_t n, std::size_t m)
-        : m_operand(std::forward<X>(x)), m_kept(n), m_group(m) {
-        const std::size_t columns = columns_of(shape());
-        if (n > m || m == 0 || columns % m != 0) [[unlikely]] {
-            throw_invalid(
-                "keep_n_of_m", n, " of every ", m, " in rows of ", columns,
-                "; expected at most the group's size, and rows of whole groups"
-            );
-        }
-    }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
-
-    [[nodiscard]] auto rows() const { return group_rows(*this); }
-
-private:
-    CTX m_operand;
-    std::size_t m_kept;
-    std::size_t m_group;
-};
 } // namespace detail
 
 /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along
@@ -12829,19 +13276,6 @@ auto keep_largest(X&& x, double fraction) {
         const auto k =
             static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
         return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
-    }
-}
-
-/// Keeps the n largest of every m neighbouring elements of a row: structured sparsity, 2 of 4 by
-/// magnitude as processors take it. Throws std::invalid_argument for n beyond m, or rows that are
-/// not whole groups. An element costs m comparisons, each time it is asked.
-///
-///     xt::xtensor<float, 1> weights = {0.1f, -0.9f, 0.3f, 0.2f, 4.f, 0.f, -3.f, 2.f};
-///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);    // 0 1 1 0 1 0 1 0
-template <size_by By = size_by::value, class X>
-auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
-    if constexpr (detail::require_numbers<X>()) {
-        return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -12997,128 +13431,6 @@ private:
     std::vector<size_cut<T, By>> m_cuts;
     bool m_any;
 };
-
-/// Keeps n of each group of m neighbours along an axis; those in other rows are read, one after
-/// another.
-template <class Rows, size_by By>
-class group_along_cursor {
-    using row_type = row_t<Rows>;
-    using T = typename block_t<row_type>::value_type;
-
-public:
-    group_along_cursor(
-        const Rows& rows, const axis_of_rows& lines, std::size_t r, std::size_t kept,
-        std::size_t group, std::size_t n
-    )
-        : m_along_row(rows.row(r), kept, group, n)
-        , m_rows(&rows)
-        , m_lines(&lines)
-        , m_row(r)
-        , m_kept(kept)
-        , m_group(group)
-        , m_columns(n) {}
-
-    [[nodiscard]] word_t word(std::size_t c) const {
-        return m_lines->along_rows() ? m_along_row.word(c)
-                                     : across(c, std::min(word_columns, m_columns - c));
-    }
-
-    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
-        return m_along_row.at(c);
-    }
-
-private:
-    [[nodiscard]] word_t across(std::size_t c, std::size_t count) const {
-        std::array<T, word_columns> own;
-        read(m_row, c, count, [&](std::size_t k, T x) { own[k] = x; });
-        std::array<std::size_t, word_columns> before{};
-        const std::size_t at = m_lines->position(m_row) % m_group;
-        for (std::size_t i = 0; i < m_group; ++i) {
-            if (i != at) {
-                const std::size_t r = m_row - at * m_lines->stride() + i * m_lines->stride();
-                read(r, c, count, [&](std::size_t k, T x) {
-                    before[k] += precedes<By>(x, i, own[k], at);
-                });
-            }
-        }
-        word_t bits = 0;
-        for (std::size_t k = 0; k < count; ++k) {
-            bits |= word_t(before[k] < m_kept) << k;
-        }
-        return bits;
-    }
-
-    template <class F>
-    void read(std::size_t r, std::size_t c, std::size_t count, F&& f) const {
-        auto row = m_rows->row(r);
-        const auto block = row.block(c, count, first_bits(count));
-        for (std::size_t k = 0; k < count; ++k) {
-            f(k, block.at(k));
-        }
-    }
-
-    group_cursor<row_type, By> m_along_row;
-    const Rows* m_rows;
-    const axis_of_rows* m_lines;
-    std::size_t m_row;
-    std::size_t m_kept;
-    std::size_t m_group;
-    std::size_t m_columns;
-};
-
-template <class CTX, size_by By>
-class group_along_rule {
-    using operand_type = std::decay_t<CTX>;
-    using T = std::remove_cv_t<value_type_t<operand_type>>;
-    using operand_rows = decltype(make_operand<T>(
-        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-    ));
-
-    class group_rows {
-    public:
-        explicit group_rows(const group_along_rule& rule)
-            : m_rule(&rule), m_operand(make_operand<T>(rule.m_operand, rule.shape())) {}
-
-        auto row(std::size_t r) const {
-            return group_along_cursor<operand_rows, By>(
-                m_operand, m_rule->m_lines, r, m_rule->m_kept, m_rule->m_group,
-                columns_of(m_rule->shape())
-            );
-        }
-
-    private:
-        const group_along_rule* m_rule;
-        operand_rows m_operand;
-    };
-
-public:
-    using shape_type = typename operand_type::inner_shape_type;
-
-    static constexpr const char* name = "keep_n_of_m";
-
-    template <class X>
-    group_along_rule(X&& x, std::size_t n, std::size_t m, std::size_t axis)
-        : m_operand(std::forward<X>(x)), m_lines(shape(), axis), m_kept(n), m_group(m) {
-        if (n > m || m == 0 || m_lines.extent() % m != 0) [[unlikely]] {
-            throw_invalid(
-                name, n, " of every ", m, " along axis ", axis, " of extent ", m_lines.extent(),
-                "; expected at most the group's size, and whole groups"
-            );
-        }
-    }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
-
-    [[nodiscard]] auto rows() const { return group_rows(*this); }
-
-private:
-    CTX m_operand;
-    axis_of_rows m_lines;
-    std::size_t m_kept;
-    std::size_t m_group;
-};
 } // namespace detail
 
 /// Keeps the k largest elements along an axis, negative ones counted from the end: of each column
@@ -13145,20 +13457,6 @@ auto keep_top_k(X&& x, std::size_t k, std::ptrdiff_t axis) {
             );
         }
         return mask(detail::line_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, at));
-    }
-}
-
-/// Keeps the n largest of every m neighbouring elements along an axis, negative ones counted from
-/// the end. Throws std::out_of_range for an axis that x does not have. Stores nothing. Otherwise as
-/// keep_n_of_m(x, n, m).
-///
-///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
-template <size_by By = size_by::value, class X>
-auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
-    if constexpr (detail::require_numbers<X>()) {
-        const std::size_t at = detail::axis_number("keep_n_of_m", axis, x.dimension());
-        return mask(detail::group_along_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m, at)
-        );
     }
 }
 } // namespace xmask::inline XMASK_ABI

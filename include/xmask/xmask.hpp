@@ -26,6 +26,7 @@
 #include "masks/largest_along.hpp"
 #include "masks/largest_slices.hpp"
 #include "masks/lengths.hpp"
+#include "masks/n_of_m.hpp"
 #include "masks/patches.hpp"
 #include "masks/patterns.hpp"
 #include "masks/positions.hpp"

@@ -116,6 +116,28 @@ TEMPLATE_TEST_CASE(
     oracle::require_words(xmask::keep_n_of_m(odd, 0, 3), std::vector<char>(odd.size()));
 }
 
+TEST_CASE("Groups of every size", "[largest]") {
+    for (const std::size_t m : {1u, 2u, 3u, 5u, 8u, 11u, 16u, 17u, 40u}) {
+        // One group, less than a word, and more, so that groups lie across words.
+        for (const std::size_t groups : {std::size_t(1), std::size_t(4), 230 / m}) {
+            const auto x = crowded<float>({3, m * groups}, 3);
+            const auto all = oracle::elements(x);
+            const xt::xarray<float> turned = xt::transpose(x);
+            for (const std::size_t n : {std::size_t(0), std::size_t(1), (m + 1) / 2, m - 1, m}) {
+                CAPTURE(n, m, groups);
+                const auto expected = top_k<size_by::value>(all, m * groups, m, n);
+                oracle::require_words(xmask::keep_n_of_m(x, n, m), expected);
+                oracle::require_words(
+                    xmask::keep_n_of_m(xt::view(x, xt::all(), xt::all()), n, m), expected
+                );
+                const xt::xarray<bool> down = xmask::keep_n_of_m(turned, n, m, 0);
+                const auto kept = oracle::elements(xt::xarray<bool>(xt::transpose(down)));
+                REQUIRE(std::equal(kept.begin(), kept.end(), expected.begin(), expected.end()));
+            }
+        }
+    }
+}
+
 TEST_CASE("The largest elements of other layouts and lazy operands", "[largest]") {
     const auto x = crowded<float>({3, 130}, 5);
     const auto expected =

@@ -63,6 +63,11 @@ public:
         return memory_block<T>(m_buffer);
     }
 
+    /// The elements where they lie side by side, otherwise null.
+    [[nodiscard]] XMASK_INLINE const T* contiguous() const noexcept {
+        return m_stride == 1 ? m_row : nullptr;
+    }
+
 private:
     // Out of line, so that the loops around a contiguous row keep nothing for it.
     [[gnu::noinline]] static void gather(
@@ -375,6 +380,16 @@ inline constexpr bool reads_memory<memory_row<T>> = true;
 
 template <class T>
 inline constexpr bool reads_memory<scalar_rows<T>> = true;
+
+/// A row's elements where they lie side by side in memory, otherwise null.
+template <class Row>
+XMASK_INLINE auto contiguous_elements(const Row& row) noexcept {
+    if constexpr (requires { row.contiguous(); }) {
+        return row.contiguous();
+    } else {
+        return static_cast<const typename block_t<Row>::value_type*>(nullptr);
+    }
+}
 
 /// One element of a row.
 template <class Row>

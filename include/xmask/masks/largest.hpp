@@ -21,6 +21,8 @@
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "element_rule.hpp"
+#include "n_of_m.hpp"
+#include "size_key.hpp"
 #include "threshold.hpp"
 
 /// @file
@@ -28,45 +30,11 @@
 /// every number, and of equal elements the first ones are kept.
 
 namespace xmask::inline XMASK_ABI {
-/// What makes an element large.
-enum class size_by {
-    value,    ///< x
-    magnitude ///< |x|, as pruning goes by
-};
-
 namespace detail {
-/// What elements of T are ordered by; magnitudes of integers are unsigned, which hold that of the
-/// lowest, too.
-template <class T, size_by By>
-using size_key = typename std::conditional_t<
-    By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>,
-    std::type_identity<T>>::type;
-
-template <size_by By, class T>
-XMASK_INLINE size_key<T, By> key_of(T x) noexcept {
-    if constexpr (By == size_by::value || std::unsigned_integral<T> || std::same_as<T, bool>) {
-        return x;
-    } else if constexpr (std::signed_integral<T>) {
-        using key = size_key<T, By>;
-        return static_cast<key>(x < 0 ? key(0) - static_cast<key>(x) : static_cast<key>(x));
-    } else {
-        return std::abs(x);
-    }
-}
-
 /// Whether registers of T give their keys.
 template <class T, size_by By>
 inline constexpr bool keys_in_registers =
     has_lanes<T> && !std::same_as<T, bool> && (By == size_by::value || std::floating_point<T>);
-
-template <size_by By, class V>
-XMASK_INLINE V keys_of(const V& x) noexcept {
-    if constexpr (By == size_by::magnitude) {
-        return xsimd::abs(x);
-    } else {
-        return x;
-    }
-}
 
 /// Where a cut goes through elements: those with larger keys are kept, and the first few of those
 /// at the cut.
@@ -150,7 +118,7 @@ struct above_cut {
     XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
         requires keys_in_registers<T, By>
     {
-        return cut.among_nan ? x == x : keys_of<By>(x) > detail::lanes<T>(cut.key);
+        return cut.among_nan ? x == x : keys_of<T, By>(x) > detail::lanes<T>(cut.key);
     }
 };
 
@@ -163,7 +131,7 @@ struct at_cut {
     XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
         requires keys_in_registers<T, By>
     {
-        return cut.among_nan ? x != x : keys_of<By>(x) == detail::lanes<T>(cut.key);
+        return cut.among_nan ? x != x : keys_of<T, By>(x) == detail::lanes<T>(cut.key);
     }
 };
 
@@ -287,117 +255,6 @@ private:
     std::vector<two_tests> m_cuts;
     bool m_whole;
 };
-
-/// Whether element a at position i comes before b at j, largest first.
-template <size_by By, class T>
-bool precedes(T a, std::size_t i, T b, std::size_t j) noexcept {
-    if (a != a || b != b) {
-        return a == a || (b != b && i < j);
-    }
-    const auto x = key_of<By>(a);
-    const auto y = key_of<By>(b);
-    return x > y || (x == y && i < j);
-}
-
-/// Keeps n of each group of m columns: an element is kept if fewer than n of its group come before
-/// it in size.
-template <class Row, size_by By>
-class group_cursor {
-    using T = typename block_t<Row>::value_type;
-
-public:
-    group_cursor(Row row, std::size_t kept, std::size_t group, std::size_t columns)
-        : m_row(std::move(row)), m_kept(kept), m_group(group), m_columns(columns) {}
-
-    [[nodiscard]] word_t word(std::size_t c) const {
-        word_t bits = 0;
-        const std::size_t end = std::min(c + word_columns, m_columns);
-        for (std::size_t first = c - c % m_group; first < end; first += m_group) {
-            for (std::size_t k = std::max(c, first); k < std::min(first + m_group, end); ++k) {
-                bits |= word_t(kept(k)) << (k - c);
-            }
-        }
-        return bits;
-    }
-
-    [[nodiscard]] bool kept(std::size_t c) const {
-        const std::size_t first = c - c % m_group;
-        const T x = read_one(m_row, c);
-        std::size_t before = 0;
-        for (std::size_t k = first; k < first + m_group; ++k) {
-            before += k != c && precedes<By>(read_one(m_row, k), k, x, c) ? 1u : 0u;
-        }
-        return before < m_kept;
-    }
-
-    [[nodiscard]] stretch at(std::size_t /*c*/) const noexcept {
-        return {no_end, m_kept == 0 ? stretch_kind::dropped : stretch_kind::unknown};
-    }
-
-private:
-    mutable Row m_row;
-    std::size_t m_kept;
-    std::size_t m_group;
-    std::size_t m_columns;
-};
-
-template <class CTX, size_by By>
-class group_rule {
-    using operand_type = std::decay_t<CTX>;
-    using T = std::remove_cv_t<value_type_t<operand_type>>;
-    using operand_rows = decltype(make_operand<T>(
-        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-    ));
-
-    class group_rows {
-    public:
-        explicit group_rows(const group_rule& rule)
-            : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_kept(rule.m_kept)
-            , m_group(rule.m_group)
-            , m_columns(columns_of(rule.shape())) {}
-
-        auto row(std::size_t r) const {
-            return group_cursor<row_t<operand_rows>, By>(
-                m_operand.row(r), m_kept, m_group, m_columns
-            );
-        }
-
-    private:
-        operand_rows m_operand;
-        std::size_t m_kept;
-        std::size_t m_group;
-        std::size_t m_columns;
-    };
-
-public:
-    using shape_type = typename operand_type::inner_shape_type;
-
-    static constexpr const char* name = "keep_n_of_m";
-
-    template <class X>
-    group_rule(X&& x, std::size_t n, std::size_t m)
-        : m_operand(std::forward<X>(x)), m_kept(n), m_group(m) {
-        const std::size_t columns = columns_of(shape());
-        if (n > m || m == 0 || columns % m != 0) [[unlikely]] {
-            throw_invalid(
-                "keep_n_of_m", n, " of every ", m, " in rows of ", columns,
-                "; expected at most the group's size, and rows of whole groups"
-            );
-        }
-    }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
-
-    [[nodiscard]] auto rows() const { return group_rows(*this); }
-
-private:
-    CTX m_operand;
-    std::size_t m_kept;
-    std::size_t m_group;
-};
 } // namespace detail
 
 /// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along
@@ -439,19 +296,6 @@ auto keep_largest(X&& x, double fraction) {
         const auto k =
             static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
         return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
-    }
-}
-
-/// Keeps the n largest of every m neighbouring elements of a row: structured sparsity, 2 of 4 by
-/// magnitude as processors take it. Throws std::invalid_argument for n beyond m, or rows that are
-/// not whole groups. An element costs m comparisons, each time it is asked.
-///
-///     xt::xtensor<float, 1> weights = {0.1f, -0.9f, 0.3f, 0.2f, 4.f, 0.f, -3.f, 2.f};
-///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 2, 4);    // 0 1 1 0 1 0 1 0
-template <size_by By = size_by::value, class X>
-auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
-    if constexpr (detail::require_numbers<X>()) {
-        return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
     }
 }
 } // namespace xmask::inline XMASK_ABI
