@@ -5775,7 +5775,7 @@ auto operator~(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
-/// Prints a mask as a picture, as to_string does. Needs <xmask/masks/text.hpp>.
+/// Prints a mask as a picture, as to_string does; without <xmask/masks/text.hpp>, its shape.
 ///
 /// @param out  a stream of char
 /// @param m    a mask
@@ -5784,14 +5784,15 @@ auto operator~(M&& m) {
 ///     std::cout << xmask::keep_causal(2, 3);
 ///     // █··
 ///     // ██·
-template <class Stream, class M>
+template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
     requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
 Stream& operator<<(Stream& out, const M& m) {
-    if constexpr (requires { to_string(m); }) {
+    // Drawn is a part of the function's name: files with and without text.hpp may be linked together.
+    if constexpr (Drawn) {
         out << to_string(m);
     } else {
-        constexpr bool has_text = !mask_expression<M>;
-        static_assert(has_text, "xmask: to print a mask, include <xmask/masks/text.hpp>.");
+        out << "a mask of shape " << detail::tuple_text(m.shape())
+            << "; <xmask/masks/text.hpp> draws it";
     }
     return out;
 }
@@ -8929,6 +8930,90 @@ auto unpack(
         detail::scatter_into(result, unsqueeze(m, -1), packed);
         return result;
     }
+}
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/apply/pad.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <initializer_list>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// pad: sequences of any length as the rows of one tensor.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// A range of ranges of numbers, each of which knows its size: std::vector<std::vector<int>>.
+template <class S>
+concept ragged_range =
+    std::ranges::forward_range<S> && std::ranges::sized_range<S> &&
+    std::ranges::sized_range<std::ranges::range_reference_t<S>> &&
+    std::is_arithmetic_v<std::ranges::range_value_t<std::ranges::range_reference_t<S>>>;
+
+/// The numbers in a range of ranges.
+template <class S>
+using ragged_value_t = std::ranges::range_value_t<std::ranges::range_reference_t<S>>;
+} // namespace detail
+
+/// A batch of sequences, padded on the right to the longest, and how long each is.
+template <class T>
+struct padded_batch {
+    xt::xtensor<T, 2> values;            ///< shape (sequences, longest)
+    xt::xtensor<std::size_t, 1> lengths; ///< for keep_lengths(lengths, values.shape(1))
+};
+
+/// Copies sequences into the rows of one tensor, and fills what is behind their ends.
+///
+/// @param sequences a range of ranges of numbers, as a std::vector of them; or a list of lists.
+/// @param value what stands behind the end of each sequence, of the sequences' type.
+/// @returns the tensor, of shape (sequences, longest), and their lengths. Without sequences, or
+///   where all are empty, the tensor has no elements.
+///
+/// One pass over the sequences, which are copied. pack is the way back.
+///
+///     std::vector<std::vector<int>> sequences = {{7, 4, 9}, {5}};
+///     auto [tokens, lengths] = xmask::pad(sequences, 0);
+///     auto m = xmask::keep_lengths(lengths, tokens.shape(1));
+///     // 1 1 1
+///     // 1 0 0
+template <detail::ragged_range S>
+padded_batch<detail::ragged_value_t<const S>> pad(
+    const S& sequences, std::type_identity_t<detail::ragged_value_t<const S>> value = {}
+) {
+    using T = detail::ragged_value_t<const S>;
+    const std::size_t rows = std::ranges::size(sequences);
+    auto lengths = xt::xtensor<std::size_t, 1>::from_shape({rows});
+    std::ranges::transform(sequences, lengths.data(), [](const auto& sequence) {
+        return static_cast<std::size_t>(std::ranges::size(sequence));
+    });
+    const std::size_t longest = rows == 0 ? 0 : *std::max_element(lengths.begin(), lengths.end());
+    auto values = xt::xtensor<T, 2>::from_shape({rows, longest});
+    T* to = values.data();
+    for (const auto& sequence : sequences) {
+        T* const end = to + longest;
+        std::fill(std::ranges::copy(sequence, to).out, end, value);
+        to = end;
+    }
+    return {std::move(values), std::move(lengths)};
+}
+
+/// @overload
+/// For lists of lists.
+///
+///     auto padded = xmask::pad({{7, 4, 9}, {5}}, 0);
+///     padded.values;
+///     // 7 4 9
+///     // 5 0 0
+template <class T>
+    requires std::is_arithmetic_v<T>
+padded_batch<T> pad(
+    std::initializer_list<std::initializer_list<T>> sequences, std::type_identity_t<T> value = {}
+) {
+    return pad<std::initializer_list<std::initializer_list<T>>>(sequences, value);
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -17787,7 +17872,7 @@ struct mean_gradient {
 /// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
 ///
 /// @param container a tensor or a view that is not const: the loss gives it the prediction's shape.
-///     Held by reference.
+///   Held by reference.
 /// @returns the last argument of a loss, or of masked_loss.
 ///
 /// The weight that the sum is divided by is found first, in a pass over the mask: nearly free for
@@ -18678,7 +18763,8 @@ consteval bool require_function() {
     static_assert(
         has_value && derives,
         "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
-        "`derivative(p, t) const`, of numbers."
+        "`derivative(p, t) const`, of numbers; or two lambdas of (p, t): masked_loss(p, t, m, value, derivative, "
+        "gradient)."
     );
     return has_value && derives;
 }
@@ -18917,11 +19003,13 @@ loss masked_loss(const E& e, const M& m) {
 ///
 ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
 template <class F, class P, class Q, class M>
+    requires(!expression<F>)
 loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
     return element_loss<F>("masked_loss")(prediction, target, m, function);
 }
 
 template <class F, class P, class Q, class M, class G>
+    requires(!expression<F>)
 loss masked_loss(
     const F& function, const P& prediction, const Q& target, const M& m, G&& gradient
 ) {
@@ -23539,6 +23627,79 @@ auto masked_min_gradient(const X& x, const M& m, double upstream = 1) {
             "masked_min_gradient", x, m, detail::every_axis(x.dimension()), upstream
         );
     }
+}
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/reduce/lambda_loss.hpp ====
+
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// A loss of your own, made of lambdas.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Two lambdas of (p, t): a loss, and its derivative by p. A lambda of `auto` is called with
+/// registers, one of `double` with single elements.
+template <class Value, class Derivative>
+struct lambda_loss {
+    Value of_value;
+    Derivative of_derivative;
+
+    template <class V>
+        requires std::is_invocable_r_v<V, const Value&, const V&, const V&>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        return static_cast<V>(of_value(p, t));
+    }
+
+    template <class V>
+        requires std::is_invocable_r_v<V, const Derivative&, const V&, const V&>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return static_cast<V>(of_derivative(p, t));
+    }
+};
+} // namespace detail
+
+/// A loss of your own by a lambda of (p, t).
+///
+/// @param prediction a tensor or lazy expression of real numbers.
+/// @param target one of numbers, of the same shape.
+/// @param m what counts: a mask that broadcasts into it, real weights, or both.
+/// @param value the loss of one element. A lambda of `auto` is called with registers, and takes what
+///   these take: + - * /, comparisons, xsimd::abs, xsimd::select(condition, a, b). A lambda of
+///   `double` is called for one element at a time, and takes anything.
+/// @returns its sum over what is kept, its weight and its count.
+/// @throws std::invalid_argument where shapes do not fit.
+///
+///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
+template <class P, class Q, class M, class Value>
+    requires expression<P>
+loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
+    return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
+}
+
+/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p.
+///
+/// @param derivative as `value`, which is described above.
+/// @param gradient a tensor that is given the gradient of the sum; or of_mean(tensor), or
+///   scaled(tensor, factor). May be left out.
+/// @returns the loss, as above. One pass computes both.
+/// @throws std::invalid_argument where shapes do not fit, before anything is written.
+///
+///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };
+///     auto derivative = [](auto p, auto t) { return 2 * (p - t); };
+///     double mean = xmask::masked_loss(p, t, m, value, derivative, xmask::of_mean(gradient)).mean();
+template <class P, class Q, class M, class Value, class Derivative, class... G>
+    requires(expression<P> && sizeof...(G) <= 1)
+loss masked_loss(
+    const P& prediction, const Q& target, const M& m, const Value& value,
+    const Derivative& derivative, G&&... gradient
+) {
+    return masked_loss(
+        detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
+        std::forward<G>(gradient)...
+    );
 }
 } // namespace xmask::inline XMASK_ABI
 

@@ -13,6 +13,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <xmask/apply/pack.hpp>
+#include <xmask/apply/pad.hpp>
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
@@ -137,4 +138,30 @@ TEST_CASE("packing says what does not fit", "[pack]") {
         )
     );
     REQUIRE_THROWS_AS(xmask::unpack(x, m), std::invalid_argument);
+}
+
+TEST_CASE("pad makes a batch of sequences and their lengths", "[pad]") {
+    const std::vector<std::vector<int>> sequences = {{7, 4, 9}, {}, {5, 6}};
+    const auto [tokens, lengths] = xmask::pad(sequences, -1);
+    REQUIRE(tokens == xt::xtensor<int, 2>{{7, 4, 9}, {-1, -1, -1}, {5, 6, -1}});
+    REQUIRE(lengths == xt::xtensor<std::size_t, 1>{3, 0, 2});
+    // The way back.
+    xt::xtensor<int, 3> features = xt::zeros<int>({3, 3, 1});
+    xt::view(features, xt::all(), xt::all(), 0) = tokens;
+    const auto packed = xmask::pack(features, xmask::keep_lengths(lengths, tokens.shape(1)));
+    REQUIRE(oracle::elements(packed) == std::vector<int>{7, 4, 9, 5, 6});
+    // 0 where nothing else is said; lists, arrays and tensors as well; numbers of their own type.
+    REQUIRE(xmask::pad({{1.5f}, {2.f, 3.f}}).values == xt::xtensor<float, 2>{{1.5f, 0}, {2, 3}});
+    const std::array<std::vector<bool>, 2> bits = {std::vector<bool>{true}, {false, true}};
+    REQUIRE(xmask::pad(bits, true).values == xt::xtensor<bool, 2>{{true, true}, {false, true}});
+    const std::vector<xt::xtensor<double, 1>> tensors = {{1, 2}, {3}};
+    REQUIRE(xmask::pad(tensors, 9).values == xt::xtensor<double, 2>{{1, 2}, {3, 9}});
+    REQUIRE(
+        xmask::pad(std::vector<std::vector<int>>(), 0).values.shape() ==
+        std::array<std::size_t, 2>{0, 0}
+    );
+    REQUIRE(
+        xmask::pad(std::vector<std::vector<int>>(2), 0).values.shape() ==
+        std::array<std::size_t, 2>{2, 0}
+    );
 }

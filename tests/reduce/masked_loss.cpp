@@ -8,6 +8,7 @@
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
+#include <xmask/reduce/lambda_loss.hpp>
 #include <xmask/reduce/mse.hpp>
 
 #if __has_include(<xtensor/core/xvectorize.hpp>)
@@ -125,4 +126,29 @@ TEST_CASE("masked_loss sums an expression of one's own", "[mse]") {
     });
     REQUIRE(xmask::masked_loss(counted(p), m).weight == l.weight);
     REQUIRE(static_cast<double>(calls) == l.weight);
+}
+
+TEST_CASE("masked_loss is made of lambdas, of registers or of numbers", "[mse]") {
+    const auto p = oracle::random<float>({3, 130}, 1);
+    const auto t = oracle::random<float>({3, 130}, 2);
+    const auto m = xmask::keep_where(oracle::random<bool>({3, 130}, 3));
+    xt::xarray<float> expected;
+    const auto square = xmask::masked_mse(p, t, m, expected);
+    const auto check = [&](const auto& value, const auto& derivative) {
+        xt::xarray<float> gradient;
+        for (const auto& l :
+             {xmask::masked_loss(p, t, m, value), xmask::masked_loss(p, t, m, value, derivative),
+              xmask::masked_loss(p, t, m, value, derivative, gradient)}) {
+            REQUIRE(std::abs(l.sum - square.sum) <= 1e-6 * square.sum);
+            REQUIRE(l.weight == square.weight);
+        }
+        REQUIRE(oracle::close(gradient, expected, 1e-6));
+    };
+    check(
+        [](auto a, auto b) { return (a - b) * (a - b); }, [](auto a, auto b) { return 2 * (a - b); }
+    );
+    check(
+        [](double a, double b) { return std::pow(a - b, 2); },
+        [](double a, double b) { return 2 * (a - b); }
+    );
 }

@@ -483,7 +483,7 @@ auto operator~(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
-/// Prints a mask as a picture, as to_string does. Needs <xmask/masks/text.hpp>.
+/// Prints a mask as a picture, as to_string does; without <xmask/masks/text.hpp>, its shape.
 ///
 /// @param out  a stream of char
 /// @param m    a mask
@@ -492,14 +492,15 @@ auto operator~(M&& m) {
 ///     std::cout << xmask::keep_causal(2, 3);
 ///     // █··
 ///     // ██·
-template <class Stream, class M>
+template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
     requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
 Stream& operator<<(Stream& out, const M& m) {
-    if constexpr (requires { to_string(m); }) {
+    // Drawn is a part of the function's name: files with and without text.hpp may be linked together.
+    if constexpr (Drawn) {
         out << to_string(m);
     } else {
-        constexpr bool has_text = !mask_expression<M>;
-        static_assert(has_text, "xmask: to print a mask, include <xmask/masks/text.hpp>.");
+        out << "a mask of shape " << detail::tuple_text(m.shape())
+            << "; <xmask/masks/text.hpp> draws it";
     }
     return out;
 }

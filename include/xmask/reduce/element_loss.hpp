@@ -119,7 +119,8 @@ consteval bool require_function() {
     static_assert(
         has_value && derives,
         "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
-        "`derivative(p, t) const`, of numbers."
+        "`derivative(p, t) const`, of numbers; or two lambdas of (p, t): masked_loss(p, t, m, value, derivative, "
+        "gradient)."
     );
     return has_value && derives;
 }
@@ -358,11 +359,13 @@ loss masked_loss(const E& e, const M& m) {
 ///
 ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
 template <class F, class P, class Q, class M>
+    requires(!expression<F>)
 loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
     return element_loss<F>("masked_loss")(prediction, target, m, function);
 }
 
 template <class F, class P, class Q, class M, class G>
+    requires(!expression<F>)
 loss masked_loss(
     const F& function, const P& prediction, const Q& target, const M& m, G&& gradient
 ) {

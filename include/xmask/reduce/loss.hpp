@@ -104,7 +104,7 @@ struct mean_gradient {
 /// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
 ///
 /// @param container a tensor or a view that is not const: the loss gives it the prediction's shape.
-///     Held by reference.
+///   Held by reference.
 /// @returns the last argument of a loss, or of masked_loss.
 ///
 /// The weight that the sum is divided by is found first, in a pass over the mask: nearly free for

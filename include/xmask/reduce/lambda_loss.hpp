@@ -1,0 +1,79 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "../core/attributes.hpp"
+#include "../core/xtensor.hpp"
+#include "element_loss.hpp"
+#include "loss.hpp"
+
+/// @file
+/// A loss of your own, made of lambdas.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Two lambdas of (p, t): a loss, and its derivative by p. A lambda of `auto` is called with
+/// registers, one of `double` with single elements.
+template <class Value, class Derivative>
+struct lambda_loss {
+    Value of_value;
+    Derivative of_derivative;
+
+    template <class V>
+        requires std::is_invocable_r_v<V, const Value&, const V&, const V&>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        return static_cast<V>(of_value(p, t));
+    }
+
+    template <class V>
+        requires std::is_invocable_r_v<V, const Derivative&, const V&, const V&>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return static_cast<V>(of_derivative(p, t));
+    }
+};
+} // namespace detail
+
+/// A loss of your own by a lambda of (p, t).
+///
+/// @param prediction a tensor or lazy expression of real numbers.
+/// @param target one of numbers, of the same shape.
+/// @param m what counts: a mask that broadcasts into it, real weights, or both.
+/// @param value the loss of one element. A lambda of `auto` is called with registers, and takes what
+///   these take: + - * /, comparisons, xsimd::abs, xsimd::select(condition, a, b). A lambda of
+///   `double` is called for one element at a time, and takes anything.
+/// @returns its sum over what is kept, its weight and its count.
+/// @throws std::invalid_argument where shapes do not fit.
+///
+///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
+template <class P, class Q, class M, class Value>
+    requires expression<P>
+loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
+    return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
+}
+
+/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p.
+///
+/// @param derivative as `value`, which is described above.
+/// @param gradient a tensor that is given the gradient of the sum; or of_mean(tensor), or
+///   scaled(tensor, factor). May be left out.
+/// @returns the loss, as above. One pass computes both.
+/// @throws std::invalid_argument where shapes do not fit, before anything is written.
+///
+///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };
+///     auto derivative = [](auto p, auto t) { return 2 * (p - t); };
+///     double mean = xmask::masked_loss(p, t, m, value, derivative, xmask::of_mean(gradient)).mean();
+template <class P, class Q, class M, class Value, class Derivative, class... G>
+    requires(expression<P> && sizeof...(G) <= 1)
+loss masked_loss(
+    const P& prediction, const Q& target, const M& m, const Value& value,
+    const Derivative& derivative, G&&... gradient
+) {
+    return masked_loss(
+        detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
+        std::forward<G>(gradient)...
+    );
+}
+} // namespace xmask::inline XMASK_ABI
