@@ -1,4 +1,5 @@
-# Compiles and runs the examples in the comments of include/xmask, and fails where a public function of masks/ has none.
+# Compiles and runs the examples in the comments of include/xmask, and the programs in docs/*.md. Fails where a public
+# function of masks/ has no example.
 #
 # An example is a block of lines with five spaces after `///`, behind an empty line, in the comment of a public name: not
 # of a file, of a member of a class, or of a name in `detail`. Each example is a function body of its own, with the names
@@ -10,6 +11,8 @@
 #     // 1 1 0 0
 #     // 1 1 1 1
 #     std::size_t kept = xmask::count_kept(m);    // 6
+#
+# A program is a block of C++ with a main; where a block of plain text follows, the program must print this text.
 
 cmake_minimum_required(VERSION 3.22)
 
@@ -185,15 +188,40 @@ foreach(path IN LISTS paths)
   endwhile()
 endforeach()
 
-if(count EQUAL 0)
+if(count EQUAL 0 AND NOT ONLY)
   message(FATAL_ERROR "There is no example in include/xmask.")
 endif()
+set(example_count ${count})
+
+# All programs become one: to compile each by itself would take 10 s.
+include("${CMAKE_CURRENT_LIST_DIR}/programs.cmake")
+set(includes "")
+set(programs 0)
+file(GLOB pages "${root}/docs/*.md")
+if(ONLY)
+  list(FILTER pages INCLUDE REGEX "${ONLY}")
+endif()
+foreach(page IN LISTS pages)
+  read_programs("${page}")
+  foreach(number RANGE 1 ${count})
+    if(number GREATER count) # RANGE 1 0 counts down
+      break()
+    endif()
+    math(EXPR programs "${programs} + 1")
+    string(REGEX MATCHALL "#include [^\n]*\n" included "${program_${number}}")
+    string(APPEND includes ${included})
+    string(REGEX REPLACE "#include [^\n]*" "" body "${program_${number}}")
+    string(REPLACE "int main(" "int main_${programs}(" body "${body}")
+    string(APPEND program "#line ${line_${number}} \"${page}\"\n${body}\n")
+    string(APPEND calls "documentation::run_program(main_${programs}, R\"(${output_${number}})\", \"${page}\", ${line_${number}});\n")
+  endforeach()
+endforeach()
 if(NOT missing STREQUAL "")
   message(FATAL_ERROR "These functions are documented without an example:${missing}")
 endif()
 
 set(executable "${FOLDER}/examples")
-file(WRITE "${executable}.cpp" "#include \"${CMAKE_CURRENT_LIST_DIR}/examples.hpp\"\n\n${program}
+file(WRITE "${executable}.cpp" "#include \"${CMAKE_CURRENT_LIST_DIR}/examples.hpp\"\n${includes}\n${program}
 int main()\n{\n${calls}return documentation::failures == 0 ? 0 : 1;\n}\n")
 execute_process(COMMAND "${COMPILER}" "@${FLAGS}" "${executable}.cpp" -o "${executable}" ${BLAS} RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
@@ -203,4 +231,4 @@ execute_process(COMMAND "${executable}" WORKING_DIRECTORY "${FOLDER}" RESULT_VAR
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "An example does not do what its comment says.")
 endif()
-message(STATUS "${count} examples compiled and ran")
+message(STATUS "${example_count} examples and ${programs} programs compiled and ran")

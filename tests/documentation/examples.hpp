@@ -231,4 +231,23 @@ void run(const char* file, int line) {
         std::cerr << file << ':' << line << ": the example throws " << error.what() << '\n';
     }
 }
+
+/// Runs a program of docs/, and compares the text that it prints.
+inline void run_program(int (*program)(), const std::string& expected, const char* file, int line) {
+    std::ostringstream printed;
+    std::streambuf* const before = std::cout.rdbuf(printed.rdbuf());
+    int result = 1;
+    try {
+        result = program();
+    } catch (const std::exception& error) {
+        printed << "throws " << error.what() << '\n';
+    }
+    std::cout.rdbuf(before);
+    if (result != 0 || (!expected.empty() && printed.str() != expected)) {
+        ++failures;
+        std::cerr << file << ':' << line << ": the program ends with " << result << " and prints\n"
+                  << printed.str() << "and the page says\n"
+                  << expected;
+    }
+}
 } // namespace documentation
