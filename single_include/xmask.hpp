@@ -55,6 +55,17 @@
 #define XMASK_COLD
 #endif
 
+// On a parameter that the result holds by reference. clang++ warns where the result outlives the
+// argument, as what a function returns outlives its local tensors.
+#if defined(__has_cpp_attribute)
+#if __has_cpp_attribute(clang::lifetimebound)
+#define XMASK_LIFETIMEBOUND [[clang::lifetimebound]]
+#endif
+#endif
+#if !defined(XMASK_LIFETIMEBOUND)
+#define XMASK_LIFETIMEBOUND
+#endif
+
 // Without optimization, and under a sanitizer, it would only make code larger and slower to
 // compile.
 #if defined(XMASK_INLINE)
@@ -5674,6 +5685,24 @@ auto operator&&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::both>(a, b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
+    return detail::combine<detail::both>(a, std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::both>(std::forward<A>(a), b);
+}
+
 /// Keeps what both masks keep; `&` and `&&` are one operation.
 ///
 /// @param a  a mask
@@ -5707,6 +5736,24 @@ template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B&& b) {
     return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::either>(a, b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
+    return detail::combine<detail::either>(a, std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::either>(std::forward<A>(a), b);
 }
 
 /// Keeps what either mask keeps; `|` and `||` are one operation.
@@ -5759,6 +5806,12 @@ template <class M>
     requires mask_expression<M>
 auto operator!(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
+}
+
+template <class M>
+    requires mask_expression<M>
+auto operator!(M& m XMASK_LIFETIMEBOUND) {
+    return detail::complement(nullptr, m);
 }
 
 /// Keeps what the mask drops; `~` and `!` are one operation.
@@ -10390,6 +10443,13 @@ auto keep_where(E&& e) {
     }
 }
 
+template <expression E>
+auto keep_where(E& e XMASK_LIFETIMEBOUND) {
+    if constexpr (detail::require_booleans<E>()) {
+        return detail::make_element_mask("keep_where", e, detail::is_true());
+    }
+}
+
 /// Drops where `e` is true: for the masks of APIs in which true means padding.
 ///
 ///     xt::xtensor<bool, 1> key_padding_mask = {false, false, true};
@@ -10400,6 +10460,13 @@ auto drop_where(E&& e) {
         return drop_where(detail::hold(e));
     } else if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(std::forward<E>(e)));
+    }
+}
+
+template <expression E>
+auto drop_where(E& e XMASK_LIFETIMEBOUND) {
+    if constexpr (detail::require_booleans<E>()) {
+        return detail::complement("drop_where", keep_where(e));
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -12485,6 +12552,11 @@ auto keep_above(X&& x, T&& t) {
     );
 }
 
+template <expression X, class T>
+auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::above>("keep_above", x, std::forward<T>(t));
+}
+
 /// Keeps x >= t. Otherwise as keep_above.
 ///
 ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
@@ -12494,6 +12566,11 @@ auto keep_at_least(X&& x, T&& t) {
     return detail::make_threshold<detail::at_least>(
         "keep_at_least", std::forward<X>(x), std::forward<T>(t)
     );
+}
+
+template <expression X, class T>
+auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::at_least>("keep_at_least", x, std::forward<T>(t));
 }
 
 /// Keeps x < t. Otherwise as keep_above.
@@ -12507,6 +12584,11 @@ auto keep_below(X&& x, T&& t) {
     );
 }
 
+template <expression X, class T>
+auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::below>("keep_below", x, std::forward<T>(t));
+}
+
 /// Keeps x <= t. Otherwise as keep_above.
 ///
 ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
@@ -12516,6 +12598,11 @@ auto keep_at_most(X&& x, T&& t) {
     return detail::make_threshold<detail::at_most>(
         "keep_at_most", std::forward<X>(x), std::forward<T>(t)
     );
+}
+
+template <expression X, class T>
+auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::at_most>("keep_at_most", x, std::forward<T>(t));
 }
 
 /// Keeps x == t. Otherwise as keep_above.
@@ -12529,6 +12616,11 @@ auto keep_equal(X&& x, T&& t) {
     );
 }
 
+template <expression X, class T>
+auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::equal>("keep_equal", x, std::forward<T>(t));
+}
+
 /// Keeps x != t; NaN is kept. Otherwise as keep_above.
 ///
 ///     xt::xtensor<float, 1> weights = {1.f, 0.f, 0.5f};
@@ -12538,6 +12630,11 @@ auto keep_not_equal(X&& x, T&& t) {
     return detail::make_threshold<detail::not_equal>(
         "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
     );
+}
+
+template <expression X, class T>
+auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::not_equal>("keep_not_equal", x, std::forward<T>(t));
 }
 
 /// Keeps lo <= x <= hi, for numbers lo and hi; nothing where hi < lo or one of them is NaN. As
@@ -13917,6 +14014,11 @@ auto keep_lengths(L&& lengths, std::size_t n) {
     );
 }
 
+template <detail::has_memory L>
+auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
+    return detail::make_lengths<detail::padding::right>("keep_lengths", lengths, n);
+}
+
 template <std::integral T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
     return keep_lengths(detail::hold(lengths), n);
@@ -13931,6 +14033,11 @@ auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
 template <class L>
 auto keep_last(L&& lengths, std::size_t n) {
     return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+}
+
+template <detail::has_memory L>
+auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
+    return detail::make_lengths<detail::padding::left>("keep_last", lengths, n);
 }
 
 template <std::integral T>
@@ -17463,6 +17570,11 @@ auto keep_tokens(X&& tokens, I&& ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
 }
 
+template <expression X, class I>
+auto keep_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
+    return detail::make_tokens("keep_tokens", tokens, std::forward<I>(ids));
+}
+
 template <class X, detail::arithmetic T>
 auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
@@ -17478,6 +17590,11 @@ auto drop_tokens(X&& tokens, I&& ids) {
         "drop_tokens",
         detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids))
     );
+}
+
+template <expression X, class I>
+auto drop_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
+    return detail::complement("drop_tokens", keep_tokens(tokens, std::forward<I>(ids)));
 }
 
 template <class X, detail::arithmetic T>

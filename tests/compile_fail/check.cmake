@@ -3,6 +3,7 @@
 #   // expect: a sentence that the compiler's output must hold
 #   // lines: 10     (at most so many lines of g++, not counting those that say what includes a header)
 #   // flags: ...    (more flags; @ is this folder)
+#   // only: Clang    (only for this compiler, as CMAKE_CXX_COMPILER_ID has it)
 #
 # Where it includes <xmask/xmask.hpp> before anything else, that is a precompiled header.
 

@@ -14,6 +14,17 @@
 #define XMASK_COLD
 #endif
 
+// On a parameter that the result holds by reference. clang++ warns where the result outlives the
+// argument, as what a function returns outlives its local tensors.
+#if defined(__has_cpp_attribute)
+#if __has_cpp_attribute(clang::lifetimebound)
+#define XMASK_LIFETIMEBOUND [[clang::lifetimebound]]
+#endif
+#endif
+#if !defined(XMASK_LIFETIMEBOUND)
+#define XMASK_LIFETIMEBOUND
+#endif
+
 // Without optimization, and under a sanitizer, it would only make code larger and slower to
 // compile.
 #if defined(XMASK_INLINE)

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "attributes.hpp"
 #include "cursor.hpp"
 #include "mask.hpp"
 #include "mask_rows.hpp"
@@ -382,6 +383,24 @@ auto operator&&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::both>(a, b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
+    return detail::combine<detail::both>(a, std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::both>(std::forward<A>(a), b);
+}
+
 /// Keeps what both masks keep; `&` and `&&` are one operation.
 ///
 /// @param a  a mask
@@ -415,6 +434,24 @@ template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B&& b) {
     return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::either>(a, b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
+    return detail::combine<detail::either>(a, std::forward<B>(b));
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::either>(std::forward<A>(a), b);
 }
 
 /// Keeps what either mask keeps; `|` and `||` are one operation.
@@ -467,6 +504,12 @@ template <class M>
     requires mask_expression<M>
 auto operator!(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
+}
+
+template <class M>
+    requires mask_expression<M>
+auto operator!(M& m XMASK_LIFETIMEBOUND) {
+    return detail::complement(nullptr, m);
 }
 
 /// Keeps what the mask drops; `~` and `!` are one operation.

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <utility>
 
+#include "../core/attributes.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/simd.hpp"
@@ -64,6 +65,13 @@ auto keep_where(E&& e) {
     }
 }
 
+template <expression E>
+auto keep_where(E& e XMASK_LIFETIMEBOUND) {
+    if constexpr (detail::require_booleans<E>()) {
+        return detail::make_element_mask("keep_where", e, detail::is_true());
+    }
+}
+
 /// Drops where `e` is true: for the masks of APIs in which true means padding.
 ///
 ///     xt::xtensor<bool, 1> key_padding_mask = {false, false, true};
@@ -74,6 +82,13 @@ auto drop_where(E&& e) {
         return drop_where(detail::hold(e));
     } else if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(std::forward<E>(e)));
+    }
+}
+
+template <expression E>
+auto drop_where(E& e XMASK_LIFETIMEBOUND) {
+    if constexpr (detail::require_booleans<E>()) {
+        return detail::complement("drop_where", keep_where(e));
     }
 }
 } // namespace xmask::inline XMASK_ABI

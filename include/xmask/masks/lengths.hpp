@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/attributes.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
@@ -186,6 +187,11 @@ auto keep_lengths(L&& lengths, std::size_t n) {
     );
 }
 
+template <detail::has_memory L>
+auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
+    return detail::make_lengths<detail::padding::right>("keep_lengths", lengths, n);
+}
+
 template <std::integral T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
     return keep_lengths(detail::hold(lengths), n);
@@ -200,6 +206,11 @@ auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
 template <class L>
 auto keep_last(L&& lengths, std::size_t n) {
     return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+}
+
+template <detail::has_memory L>
+auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
+    return detail::make_lengths<detail::padding::left>("keep_last", lengths, n);
 }
 
 template <std::integral T>

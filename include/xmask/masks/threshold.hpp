@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/attributes.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/simd.hpp"
@@ -429,6 +430,11 @@ auto keep_above(X&& x, T&& t) {
     );
 }
 
+template <expression X, class T>
+auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::above>("keep_above", x, std::forward<T>(t));
+}
+
 /// Keeps x >= t. Otherwise as keep_above.
 ///
 ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
@@ -438,6 +444,11 @@ auto keep_at_least(X&& x, T&& t) {
     return detail::make_threshold<detail::at_least>(
         "keep_at_least", std::forward<X>(x), std::forward<T>(t)
     );
+}
+
+template <expression X, class T>
+auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::at_least>("keep_at_least", x, std::forward<T>(t));
 }
 
 /// Keeps x < t. Otherwise as keep_above.
@@ -451,6 +462,11 @@ auto keep_below(X&& x, T&& t) {
     );
 }
 
+template <expression X, class T>
+auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::below>("keep_below", x, std::forward<T>(t));
+}
+
 /// Keeps x <= t. Otherwise as keep_above.
 ///
 ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
@@ -460,6 +476,11 @@ auto keep_at_most(X&& x, T&& t) {
     return detail::make_threshold<detail::at_most>(
         "keep_at_most", std::forward<X>(x), std::forward<T>(t)
     );
+}
+
+template <expression X, class T>
+auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::at_most>("keep_at_most", x, std::forward<T>(t));
 }
 
 /// Keeps x == t. Otherwise as keep_above.
@@ -473,6 +494,11 @@ auto keep_equal(X&& x, T&& t) {
     );
 }
 
+template <expression X, class T>
+auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::equal>("keep_equal", x, std::forward<T>(t));
+}
+
 /// Keeps x != t; NaN is kept. Otherwise as keep_above.
 ///
 ///     xt::xtensor<float, 1> weights = {1.f, 0.f, 0.5f};
@@ -482,6 +508,11 @@ auto keep_not_equal(X&& x, T&& t) {
     return detail::make_threshold<detail::not_equal>(
         "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
     );
+}
+
+template <expression X, class T>
+auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::not_equal>("keep_not_equal", x, std::forward<T>(t));
 }
 
 /// Keeps lo <= x <= hi, for numbers lo and hi; nothing where hi < lo or one of them is NaN. As

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/attributes.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
@@ -291,6 +292,11 @@ auto keep_tokens(X&& tokens, I&& ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
 }
 
+template <expression X, class I>
+auto keep_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
+    return detail::make_tokens("keep_tokens", tokens, std::forward<I>(ids));
+}
+
 template <class X, detail::arithmetic T>
 auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
@@ -306,6 +312,11 @@ auto drop_tokens(X&& tokens, I&& ids) {
         "drop_tokens",
         detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids))
     );
+}
+
+template <expression X, class I>
+auto drop_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
+    return detail::complement("drop_tokens", keep_tokens(tokens, std::forward<I>(ids)));
 }
 
 template <class X, detail::arithmetic T>
