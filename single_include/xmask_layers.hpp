@@ -15,7 +15,6 @@
 
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 // ==== xmask/layers/attention_options.hpp ====
 
@@ -27,17 +26,17 @@
 #include <utility>
 
 /// @file
-/// What attention may be asked for beside its mask: scale, soft cap, bias, sinks.
+/// Options of attention: scale, soft cap, bias, sinks.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Rows of some tensor, read as T.
+/// Rows of a tensor of any type, read as T.
 template <class T>
 class added_rows {
 public:
     virtual ~added_rows() = default;
 
-    /// Columns [c, c + count) of row r.
+    /// Copies columns [c, c + count) of row r to `to`.
     virtual void read(std::size_t r, std::size_t c, std::size_t count, T* to) const = 0;
 };
 
@@ -57,7 +56,7 @@ private:
     Rows m_rows;
 };
 
-/// Some tensor of numbers, broadcast to a shape that is known when its rows are made.
+/// A tensor of numbers of any type. It is broadcast to the shape for which rows are made.
 class added_tensor {
 public:
     virtual ~added_tensor() = default;
@@ -99,6 +98,7 @@ private:
     CTE m_expression;
 };
 
+/// Fails to compile, with one sentence, unless E is a tensor of numbers.
 template <class E>
 consteval bool require_term() {
     constexpr bool numbers = [] {
@@ -118,17 +118,19 @@ consteval bool require_term() {
 }
 } // namespace detail
 
-/// A number, or a tensor or lazy expression of numbers, of any type, that attention adds. A tensor
-/// is held by reference if it is an lvalue.
+/// A number, or a tensor or lazy expression of numbers of any type, that attention adds. An lvalue
+/// is held by reference.
 class attention_term {
 public:
-    /// Nothing.
+    /// Adds nothing.
     attention_term() = default;
 
+    /// @param value the number for all places.
     template <class V>
         requires std::is_arithmetic_v<V>
     attention_term(V value) : attention_term(xt::xarray<double>(static_cast<double>(value))) {}
 
+    /// @param e a tensor or lazy expression of numbers that broadcasts to where it is added.
     template <expression E>
         requires(!std::is_same_v<std::remove_cvref_t<E>, attention_term>)
     attention_term(E&& e) {
@@ -138,6 +140,7 @@ public:
         }
     }
 
+    /// @returns the tensor, or null where nothing is added.
     [[nodiscard]] const detail::added_tensor* get() const noexcept { return m_term.get(); }
 
 private:
@@ -148,18 +151,12 @@ private:
 ///
 ///     auto y = xmask::masked_attention(query, key, value, xmask::keep_causal(n, n), {.scale = 0.125, .soft_cap = 50});
 struct attention_options {
-    /// What the products of queries and keys are multiplied by; 1 / sqrt(features) where it is not
-    /// set.
-    std::optional<double> scale = std::nullopt;
+    std::optional<double> scale = {}; ///< factor of query key^T; by default 1 / sqrt(features)
+    double soft_cap = 0;      ///< scores become soft_cap * tanh(score / soft_cap); 0: no cap
+    attention_term bias = {}; ///< added after the cap; broadcasts into (..., queries, keys)
 
-    /// Scores become soft_cap * tanh(score / soft_cap); 0 leaves them as they are.
-    double soft_cap = 0;
-
-    /// Is added to the scores, after the soft cap. Broadcasts into (..., queries, keys).
-    attention_term bias = {};
-
-    /// A logit for each head, of a shape that broadcasts into the leading axes of the query, or one
-    /// number: it joins the sum by which a query's weights are divided, as a key without a value
+    /// A logit for each head: a number, or a tensor that broadcasts into the leading axes of the
+    /// query. It joins the sum by which a query's weights are divided, as a key without a value
     /// would (Xiao et al., Efficient Streaming Language Models with Attention Sinks, 2023).
     attention_term sinks = {};
 };
@@ -173,8 +170,6 @@ struct attention_options {
 #include <cstddef>
 #include <functional>
 #include <limits>
-#include <memory>
-#include <type_traits>
 #include <vector>
 
 // ==== xmask/layers/attention_rows.hpp ====
@@ -186,11 +181,11 @@ struct attention_options {
 #include <type_traits>
 
 /// @file
-/// What attention does to the rows of a panel of scores, of which a mask keeps some.
+/// Operations of attention on the rows of a panel of scores, of which a mask keeps some.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A band's queries, a tile's keys, and the most tiles of a panel: a panel of scores stays in a
-/// core's own cache.
+/// Queries of a band, keys of a tile, and the largest number of tiles in a panel. A panel of scores
+/// stays in a core's own cache.
 inline constexpr std::size_t band_queries = 64;
 inline constexpr std::size_t tile_keys = word_columns;
 inline constexpr std::size_t panel_tiles = 4;
@@ -198,12 +193,12 @@ inline constexpr std::size_t panel_keys = panel_tiles * tile_keys;
 
 /// Neighbouring tiles of a band.
 struct panel {
-    std::size_t first; // key
+    std::size_t first; ///< its first key
     std::size_t keys;
-    bool whole; // every pair is kept
+    bool whole; ///< every pair is kept
 };
 
-/// Which pairs of a panel are kept: a word for each query and tile.
+/// The kept pairs of a panel: a word for each query and tile.
 class panel_bits {
 public:
     template <class Band>
@@ -239,9 +234,9 @@ XMASK_INLINE void for_each_word(std::size_t columns, const word_t* bits, F&& f) 
     });
 }
 
-/// Calls f(x..., c) for each register of some rows, and stores what it gives, of kept columns, to
-/// the first: an array of one register for each of Rows, of which those of dropped columns become
-/// 0.
+/// Calls f(x, kept) for each register of some rows and stores x. x is an array of one register of
+/// each row; f changes it. kept(y) is y where the column is kept, 0 where it is dropped. Words that
+/// keep nothing become 0 without a call.
 template <class T, std::size_t N, class F>
 XMASK_INLINE void map_kept(
     std::size_t columns, const word_t* bits, const std::array<T*, N>& rows, F&& f
@@ -301,6 +296,7 @@ struct register_of<T> {
 template <class T>
 using register_t = typename register_of<T>::type;
 
+/// The sum of a register's elements, or a number as it is.
 template <class V>
 auto sum_of(const V& x) {
     if constexpr (std::is_arithmetic_v<V>) {
@@ -310,7 +306,7 @@ auto sum_of(const V& x) {
     }
 }
 
-/// The largest of a row's kept scores, or `largest` where that is more; -infinity is the least.
+/// The maximum of `largest` and a row's kept scores.
 template <class T>
 T largest_kept(const T* scores, std::size_t columns, const word_t* bits, T largest) {
     if constexpr (has_lanes<T>) {
@@ -339,8 +335,8 @@ T largest_kept(const T* scores, std::size_t columns, const word_t* bits, T large
     }
 }
 
-/// Scores become exponentials of how far they lie below `largest`, 0 where dropped; gives their
-/// sum.
+/// Replaces scores by exp(score - largest), 0 where dropped.
+/// @returns their sum.
 template <class T>
 double exponentials(T* scores, std::size_t columns, const word_t* bits, T largest) {
     using V = register_t<T>;
@@ -356,6 +352,18 @@ double exponentials(T* scores, std::size_t columns, const word_t* bits, T larges
     return static_cast<double>(sum_of(sum));
 }
 } // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/layers/attention_scores.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <type_traits>
+#include <vector>
 
 // ==== xmask/layers/gemm.hpp ====
 
@@ -380,10 +388,15 @@ template <class T>
 struct block_of {
     T* first;
     std::size_t stride;
+
+    [[nodiscard]] T* row(std::size_t r) const noexcept { return first + r * stride; }
+
+    /// Without the first r rows.
+    [[nodiscard]] block_of from(std::size_t r) const noexcept { return {row(r), stride}; }
 };
 
-/// C = alpha A B + beta C, of C (m, n), and of A (m, k) and B (k, n) or what is so when turned. T
-/// is float or double.
+/// C = alpha A B + beta C. C is (m, n); A and B, transposed where `turned` says so, are (m, k) and
+/// (k, n). T is float or double.
 template <class T>
 void gemm(
     turned turn_a, turned turn_b, std::size_t m, std::size_t n, std::size_t k, T alpha,
@@ -409,16 +422,14 @@ void gemm(
 
 // ==== xmask/layers/matrix_stack.hpp ====
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <type_traits>
-#include <vector>
+#include <utility>
 
 /// @file
-/// Tensors as stacks of matrices that a matrix product reads in place, and products that don't see
-/// what is dropped.
+/// Tensors as matrices that a matrix product reads in place, and results that are computed beside
+/// their targets.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// All axes but the last `count`.
@@ -431,29 +442,33 @@ any_shape without_last(const S& shape, std::size_t count) {
     return result;
 }
 
-/// The matrices of the last two axes, numbered by the leading axes that are walked, into which
-/// those of the tensor broadcast.
+/// The shape with another last axis.
+template <class S>
+any_shape with_columns(const S& shape, std::size_t columns) {
+    any_shape result(shape.begin(), shape.end());
+    result.back() = columns;
+    return result;
+}
+
+/// The matrices of a tensor. Rows of T that lie one distance apart are read in place, those of any
+/// other tensor are copied.
 template <class T>
 class matrix_stack {
 public:
-    /// Where e's matrices lie in memory as T, row by row, they are read there; otherwise e is
-    /// copied.
+    /// The last two axes are matrices. They are numbered by the leading axes that are walked, into
+    /// which those of the tensor broadcast.
     template <class E>
     matrix_stack(E& e, const any_shape& leading) {
-        if constexpr (has_memory<E> &&
-                      std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::remove_cv_t<T>>) {
-            if (lies_in_rows(e)) {
-                place(e.data() + e.data_offset(), e.shape(), e.strides(), leading);
-                return;
-            }
-        }
-        if constexpr (std::is_const_v<T>) {
-            m_copy.resize(any_shape(e.shape().begin(), e.shape().end()));
-            assign_rows(m_copy, e);
-            place(m_copy.data(), m_copy.shape(), m_copy.strides(), leading);
-        }
+        read(e, &leading);
     }
 
+    /// One matrix of all rows.
+    template <class E>
+    explicit matrix_stack(E& e) {
+        read(e, nullptr);
+    }
+
+    // The matrices may lie in m_copy.
     matrix_stack(const matrix_stack&) = delete;
     matrix_stack& operator=(const matrix_stack&) = delete;
 
@@ -461,34 +476,55 @@ public:
         return {m_data + m_offsets(matrix), m_stride};
     }
 
+    /// Extents of one matrix.
     [[nodiscard]] std::size_t rows() const noexcept { return m_rows; }
 
     [[nodiscard]] std::size_t columns() const noexcept { return m_columns; }
 
 private:
     template <class E>
-    static bool lies_in_rows(const E& e) {
-        const std::size_t rank = e.dimension();
-        const auto rows = static_cast<std::size_t>(e.shape()[rank - 2]);
-        const auto columns = static_cast<std::size_t>(e.shape()[rank - 1]);
-        const auto stride = static_cast<std::ptrdiff_t>(e.strides()[rank - 2]);
-        const bool side_by_side = columns <= 1 || e.strides()[rank - 1] == 1;
-        const bool one_by_one =
-            stride >= static_cast<std::ptrdiff_t>(columns) &&
-            stride <= static_cast<std::ptrdiff_t>(std::numeric_limits<xt::blas_index_t>::max());
-        return side_by_side && (rows <= 1 || one_by_one);
+    void read(E& e, const any_shape* leading) {
+        if constexpr (has_memory<E> &&
+                      std::is_same_v<std::remove_cv_t<value_type_t<E>>, std::remove_cv_t<T>>) {
+            if (place(e.shape(), e.strides(), leading)) {
+                m_data = first_element(e);
+                return;
+            }
+        }
+        if constexpr (std::is_const_v<T>) {
+            m_copy.resize(any_shape(e.shape().begin(), e.shape().end()));
+            assign_rows(m_copy, e);
+            place(m_copy.shape(), m_copy.strides(), leading);
+            m_data = m_copy.data();
+        }
     }
 
+    /// Finds out how the matrices lie; false where a matrix product cannot read them so.
     template <class S, class D>
-    void place(T* data, const S& shape, const D& strides, const any_shape& leading) {
+    bool place(const S& shape, const D& strides, const any_shape* leading) {
         const std::size_t rank = shape.size();
-        m_data = data;
-        m_rows = static_cast<std::size_t>(shape[rank - 2]);
-        m_columns = static_cast<std::size_t>(shape[rank - 1]);
-        m_stride = m_rows <= 1 ? m_columns : static_cast<std::size_t>(strides[rank - 2]);
-        // The rows that are numbered are matrices here.
-        m_offsets =
-            row_offsets(append_axis(leading, 1), append_axis(without_last(shape, 2), 1), strides);
+        std::ptrdiff_t stride = 0;
+        bool one_distance = true;
+        m_columns = columns_of(shape);
+        if (leading != nullptr) {
+            m_rows = static_cast<std::size_t>(shape[rank - 2]);
+            stride = static_cast<std::ptrdiff_t>(strides[rank - 2]);
+            // row_offsets numbers rows; the rows of these shapes are the matrices.
+            m_offsets = row_offsets(
+                append_axis(*leading, 1), append_axis(without_last(shape, 2), 1), strides
+            );
+        } else {
+            m_rows = rows_of(shape);
+            const row_offsets offsets(shape, shape, strides);
+            stride = m_rows > 1 ? offsets(1) : 0;
+            one_distance = offsets.uniform(static_cast<std::size_t>(stride));
+        }
+        m_stride = m_rows <= 1 ? m_columns : static_cast<std::size_t>(stride);
+        const bool side_by_side = m_columns <= 1 || strides[rank - 1] == 1;
+        const bool apart =
+            one_distance && std::cmp_greater_equal(stride, m_columns) &&
+            std::cmp_less_equal(stride, std::numeric_limits<xt::blas_index_t>::max());
+        return side_by_side && (m_rows <= 1 || apart);
     }
 
     xt::xarray<std::remove_cv_t<T>, xt::layout_type::row_major> m_copy;
@@ -499,134 +535,53 @@ private:
     row_offsets m_offsets;
 };
 
-/// Rows of a matrix, and which of them hold NaN or an infinity: those times a weight of 0 are not
-/// 0.
-template <class T>
-class factor_rows {
-public:
-    void look(block_of<const T> rows, std::size_t count, std::size_t columns) {
-        m_rows = rows;
-        m_bad.clear();
-        if (all_finite(count, columns)) [[likely]] {
-            return;
-        }
-        m_bad.resize(count);
-        for (std::size_t r = 0; r < count; ++r) {
-            m_bad[r] = std::any_of(row(r), row(r) + columns, [](T x) { return !std::isfinite(x); });
-        }
-    }
+/// A result that was computed beside its target, because the target may lie in an operand's memory.
+template <class To, class From>
+struct finished {
+    const char* name;
+    To& to;
+    From& from;
 
-    [[nodiscard]] const T* row(std::size_t r) const noexcept {
-        return m_rows.first + r * m_rows.stride;
-    }
+    void resize(const char* function) const { resize_or_check(function, name, to, from.shape()); }
 
-    [[nodiscard]] block_of<const T> block(std::size_t first) const noexcept {
-        return {row(first), m_rows.stride};
-    }
-
-    /// Of rows that are not all finite.
-    [[nodiscard]] bool bad(std::size_t r) const noexcept { return m_bad[r] != 0; }
-
-    [[nodiscard]] bool any_bad(std::size_t first, std::size_t count) const noexcept {
-        bool any = false;
-        for (std::size_t r = first; !m_bad.empty() && r < first + count; ++r) {
-            any |= bad(r);
-        }
-        return any;
-    }
-
-private:
-    /// Sums of what is 0 times each element: NaN where one is not finite.
-    [[nodiscard]] bool all_finite(std::size_t count, std::size_t columns) const {
-        T sum(0);
-        if constexpr (has_lanes<T>) {
-            auto sums = lanes<T>(T(0));
-            const auto zero = lanes<T>(T(0));
-            for (std::size_t r = 0; r < count; ++r) {
-                for_each_register<T>(columns, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    sums = xsimd::fma(
-                        load_register<full>(memory_block<T>(row(r)), k, columns - k), zero, sums
-                    );
-                });
-            }
-            sum = xsimd::reduce_add(sums);
+    /// Copies nothing where the types are the same.
+    void hand_over() const {
+        if constexpr (std::is_same_v<To, From>) {
+            to = std::move(from);
         } else {
-            for (std::size_t r = 0; r < count; ++r) {
-                std::for_each(row(r), row(r) + columns, [&](T x) { sum += x * T(0); });
-            }
+            assign_rows(to, from);
         }
-        return sum == T(0);
     }
-
-    block_of<const T> m_rows{};
-    std::vector<unsigned char> m_bad; // empty where all rows are finite
 };
+
+/// Hands all results over. Throws std::invalid_argument before anything is written where a target
+/// has another shape and cannot be resized.
+template <class... R>
+void hand_over(const char* function, const R&... results) {
+    (results.resize(function), ...);
+    (results.hand_over(), ...);
+}
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Attention tile by tile, with a running softmax, and its gradients.
-///
-/// The forward pass is that of Dao et al., FlashAttention: Fast and Memory-Efficient Exact
-/// Attention with IO-Awareness (2022), the backward pass that of Dao, FlashAttention-2 (2023):
-/// scores are never stored but computed again. Queries are taken in bands. The tiles of a band that
-/// keep anything are its panels, neighbours together, so that a matrix product is worth its call.
+/// The scores of attention, band by band and panel by panel.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What a tile needs, for one thread. All of it is as large as a few panels, whatever the number of
-/// tokens.
-template <class T>
-class attention_scratch {
-public:
-    /// Fewer queries and keys than a panel has need less.
-    attention_scratch(std::size_t q, std::size_t k, std::size_t value_features)
-        : queries(std::min(q, band_queries))
-        , keys(std::min(k, panel_keys))
-        , scores(queries * keys)
-        , output(queries * value_features)
-        , largest(queries)
-        , sum(queries) {}
-
-    std::size_t queries;
-    std::size_t keys; // how far rows of scores lie apart
-    std::vector<T> scores;
-    std::vector<T> output;
-    std::vector<T> largest;
-    std::vector<double> sum;
-    std::vector<T> clean; // used only where something is not finite
-};
-
-/// The same, and more, for gradients.
-template <class T>
-class gradient_scratch {
-public:
-    gradient_scratch(const attention_scratch<T>& forward, std::size_t features, bool caps)
-        : by_scores(forward.scores.size())
-        , slopes(caps ? forward.scores.size() : 0)
-        , by_query(forward.queries * features)
-        , shares(forward.queries) {}
-
-    std::vector<T> by_scores;
-    std::vector<T> slopes;
-    std::vector<T> by_query;
-    std::vector<T> shares;
-};
-
-/// Attention of one stack of matrices, band by band.
+/// The scores of one band of queries. A band's tiles that keep anything are its panels, neighbours
+/// together, so that a matrix product is worth its call.
 template <class T, class M>
-class attention_walk {
+class attention_scores {
     using block = block_of<const T>;
     using tiles_type = mask_tiles<const M&>;
 
 public:
-    /// The tensors' shapes are checked.
-    attention_walk(
+    /// The shapes have been checked.
+    attention_scores(
         const M& m, const any_shape& scores_shape, const matrix_stack<const T>& query,
-        const matrix_stack<const T>& key, const matrix_stack<const T>& value,
-        const attention_options& options
+        const matrix_stack<const T>& key, const attention_options& options
     )
         : m_query(query)
         , m_key(key)
-        , m_value(value)
         , m_tiles(m, scores_shape, tiling::of(scores_shape, band_queries, tile_keys))
         , m_band(m_tiles.band())
         , m_bias(
@@ -635,89 +590,42 @@ public:
         , m_added(m_bias != nullptr ? panel_keys : 0)
         , m_scale(static_cast<T>(scale_of(options, query.columns())))
         , m_cap(static_cast<T>(options.soft_cap))
-        , m_scratch(query.rows(), key.rows(), value.columns()) {
-        if (options.sinks.get() != nullptr) {
-            const any_shape leading = without_last(scores_shape, 2);
-            const auto rows = options.sinks.get()->rows(leading, T());
-            m_sinks.resize(rows_of(leading) * columns_of(leading));
-            for (std::size_t r = 0; r < rows_of(leading) && !m_sinks.empty(); ++r) {
-                rows->read(r, 0, columns_of(leading), m_sinks.data() + r * columns_of(leading));
-            }
-        }
-    }
+        , m_stride(std::min(key.rows(), panel_keys))
+        , m_scores(std::min(query.rows(), band_queries) * m_stride) {}
 
-    /// Writes the weighted values of each query to `to`.
-    void forward(const matrix_stack<T>& to) {
-        for (std::size_t b = 0; b < m_tiles.rows(); ++b) {
-            seek(b);
-            weigh();
-            const block_of<T> out = to[m_band.matrix()];
-            for (std::size_t i = 0; i < m_band.rows(); ++i) {
-                std::copy_n(
-                    output(i), m_value.columns(), out.first + (m_band.row() + i) * out.stride
-                );
-            }
-        }
-    }
+    [[nodiscard]] std::size_t bands() const noexcept { return m_tiles.rows(); }
 
-    /// Adds to the gradients by query, key and value, given that by the output.
-    void backward(
-        const matrix_stack<const T>& upstream, const matrix_stack<T>& by_query,
-        const matrix_stack<T>& by_key, const matrix_stack<T>& by_value
-    ) {
-        gradient_scratch<T> more(m_scratch, m_query.columns(), m_cap != T(0));
-        factor_rows<T> keys;
-        factor_rows<T> queries;
-        factor_rows<T> outer;
-        std::size_t matrix = m_tiles.rows();
-        for (std::size_t b = 0; b < m_tiles.rows(); ++b) {
-            seek(b);
-            if (m_band.matrix() != matrix) {
-                matrix = m_band.matrix();
-                keys.look(m_key[matrix], m_key.rows(), m_key.columns());
-            }
-            queries.look(rows_of_band(m_query), m_band.rows(), m_query.columns());
-            outer.look(rows_of_band(upstream), m_band.rows(), m_value.columns());
-            weigh();
-            share(outer, more);
-            add_gradients(more, queries, keys, outer, by_key[matrix], by_value[matrix]);
-            const block_of<T> out = by_query[matrix];
-            for (std::size_t i = 0; i < m_band.rows(); ++i) {
-                T* row = out.first + (m_band.row() + i) * out.stride;
-                const T* from = more.by_query.data() + i * m_query.columns();
-                std::transform(from, from + m_query.columns(), row, row, std::plus<>());
-            }
-        }
-    }
+    void seek(std::size_t band) { m_band.seek(band); }
 
-private:
-    static double scale_of(const attention_options& options, std::size_t features) {
-        return options.scale.value_or(
-            features == 0 ? 1 : 1 / std::sqrt(static_cast<double>(features))
-        );
-    }
+    /// The matrix of the band, its first query there, and how many it has.
+    [[nodiscard]] std::size_t matrix() const noexcept { return m_band.matrix(); }
 
-    void seek(std::size_t band) {
-        m_band.seek(band);
-        if (m_matrix != m_band.matrix()) {
-            m_matrix = m_band.matrix();
-            m_values.look(m_value[m_matrix], m_value.rows(), m_value.columns());
-        }
-    }
+    [[nodiscard]] std::size_t first_query() const noexcept { return m_band.row(); }
 
-    /// A band's own rows.
+    [[nodiscard]] std::size_t queries() const noexcept { return m_band.rows(); }
+
+    /// The band's own rows of a stack.
     [[nodiscard]] block rows_of_band(const matrix_stack<const T>& stack) const {
-        const block all = stack[m_band.matrix()];
-        return {all.first + m_band.row() * all.stride, all.stride};
+        return stack[m_band.matrix()].from(m_band.row());
     }
 
-    [[nodiscard]] T* output(std::size_t i) {
-        return m_scratch.output.data() + i * m_value.columns();
-    }
+    /// What products of queries and keys are multiplied by.
+    [[nodiscard]] T scale() const noexcept { return m_scale; }
 
-    [[nodiscard]] T* scores(std::size_t i) { return m_scratch.scores.data() + i * m_scratch.keys; }
+    /// Whether there is a soft cap.
+    [[nodiscard]] bool caps() const noexcept { return m_cap != T(0); }
 
-    /// Calls f(panel) for what the band keeps.
+    /// Which pairs of the panel are kept.
+    [[nodiscard]] const panel_bits& bits() const noexcept { return m_bits; }
+
+    /// The panel's scores, one row a query. Rows lie stride() apart.
+    [[nodiscard]] T* row(std::size_t i) { return m_scores.data() + i * m_stride; }
+
+    [[nodiscard]] const std::vector<T>& all() const noexcept { return m_scores; }
+
+    [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
+
+    /// Calls f(panel) for the panels of the band.
     template <class F>
     void for_each_panel(F&& f) {
         for (std::size_t t = 0; t < m_band.tiles();) {
@@ -738,42 +646,44 @@ private:
         }
     }
 
-    /// The scores of a panel, as the softmax takes them. slopes: of the soft cap, for gradients.
-    void compute_scores(const panel& p, std::vector<T>* slopes) {
-        const block key = m_key[m_matrix];
+    /// Computes the scores of a panel, as the softmax takes them. `slopes` gets the derivative of
+    /// the soft cap, for gradients.
+    void compute(const panel& p, std::vector<T>* slopes) {
         gemm<T>(
             turned::no, turned::yes, m_band.rows(), p.keys, m_query.columns(), m_scale,
-            rows_of_band(m_query), {key.first + p.first * key.stride, key.stride}, T(0),
-            {m_scratch.scores.data(), m_scratch.keys}
+            rows_of_band(m_query), m_key[m_band.matrix()].from(p.first), T(0),
+            {m_scores.data(), m_stride}
         );
-        for (std::size_t i = 0; i < m_band.rows() && m_cap != T(0); ++i) {
-            cap(scores(i), p.keys,
-                slopes == nullptr ? nullptr : slopes->data() + i * m_scratch.keys);
+        for (std::size_t i = 0; i < m_band.rows() && caps(); ++i) {
+            cap(row(i), p.keys, slopes == nullptr ? nullptr : slopes->data() + i * m_stride);
         }
         for (std::size_t i = 0; i < m_band.rows() && m_bias != nullptr; ++i) {
-            const std::size_t r = m_matrix * m_query.rows() + m_band.row() + i;
+            const std::size_t r = m_band.matrix() * m_query.rows() + m_band.row() + i;
             m_bias->read(r, p.first, p.keys, m_added.data());
-            std::transform(scores(i), scores(i) + p.keys, m_added.data(), scores(i), std::plus<>());
+            std::transform(row(i), row(i) + p.keys, m_added.data(), row(i), std::plus<>());
         }
     }
 
-    void cap(T* row, std::size_t columns, T* slopes) const {
+private:
+    static double scale_of(const attention_options& options, std::size_t features) {
+        return options.scale.value_or(
+            features == 0 ? 1 : 1 / std::sqrt(static_cast<double>(features))
+        );
+    }
+
+    void cap(T* scores, std::size_t columns, T* slopes) const {
         using V = register_t<T>;
         const V limit(m_cap);
         const V one(T(1));
-        const std::array<word_t, panel_tiles> all = [] {
-            std::array<word_t, panel_tiles> words;
-            words.fill(~word_t(0));
-            return words;
-        }();
-        // The rest of a last word is never asked for.
+        std::array<word_t, panel_tiles> all; // bits past the row are not looked at
+        all.fill(~word_t(0));
         if (slopes == nullptr) {
-            map_kept(columns, all.data(), std::array<T*, 1>{row}, [&](auto& x, auto&&) {
+            map_kept(columns, all.data(), std::array<T*, 1>{scores}, [&](auto& x, auto&&) {
                 x[0] = limit * tanh_of(V(x[0] / limit));
             });
             return;
         }
-        map_kept(columns, all.data(), std::array<T*, 2>{row, slopes}, [&](auto& x, auto&&) {
+        map_kept(columns, all.data(), std::array<T*, 2>{scores, slopes}, [&](auto& x, auto&&) {
             const V t = tanh_of(V(x[0] / limit));
             x[0] = limit * t;
             x[1] = one - t * t;
@@ -789,130 +699,372 @@ private:
         }
     }
 
-    /// C += alpha A B, or A^T B: A is a panel of weights, 0 where dropped, and B are rows of which
-    /// one that is not finite is multiplied only by weights of kept pairs.
-    void add_product(
-        turned turn, const std::vector<T>& a, T alpha, const panel& p, const factor_rows<T>& b,
-        std::size_t first, std::size_t columns, block_of<T> c
-    ) {
-        const std::size_t outer = turn == turned::yes ? p.keys : m_band.rows();
-        const std::size_t inner = turn == turned::yes ? m_band.rows() : p.keys;
-        const block weights{a.data(), m_scratch.keys};
-        if (p.whole || !b.any_bad(first, inner)) [[likely]] {
-            gemm<T>(
-                turn, turned::no, outer, columns, inner, alpha, weights, b.block(first), T(1), c
-            );
+    const matrix_stack<const T>& m_query;
+    const matrix_stack<const T>& m_key;
+    tiles_type m_tiles;
+    typename tiles_type::band_type m_band;
+    panel_bits m_bits;
+    std::unique_ptr<added_rows<T>> m_bias;
+    std::vector<T> m_added;
+    T m_scale;
+    T m_cap;
+    std::size_t m_stride;
+    std::vector<T> m_scores;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/layers/finite_factor.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+/// @file
+/// The rule for NaN and infinities in matrix products with weights that a mask drops.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Rows that are multiplied by weights, of which those that a mask drops are 0.
+///
+/// NaN and infinities times 0 are NaN. The matrix product takes 0 in their place, and what kept
+/// weights make of them is put into its result afterwards: what is dropped changes no bit.
+template <class T>
+class finite_factor {
+public:
+    /// Looks at all elements. The rows must stay as they are while products are made.
+    void look(block_of<const T> rows, std::size_t count, std::size_t columns) {
+        m_rows = rows;
+        m_columns = columns;
+        m_bad.clear();
+        if (all_finite(count)) [[likely]] {
             return;
         }
-        m_scratch.clean.resize(std::max(m_scratch.clean.size(), inner * columns));
-        for (std::size_t r = 0; r < inner; ++r) {
-            T* to = m_scratch.clean.data() + r * columns;
-            if (b.bad(first + r)) {
-                std::fill_n(to, columns, T(0));
-            } else {
-                std::copy_n(b.row(first + r), columns, to);
-            }
+        m_bad.resize(count);
+        for (std::size_t r = 0; r < count; ++r) {
+            m_bad[r] = std::any_of(row(r), row(r) + columns, [](T x) { return !std::isfinite(x); });
         }
-        gemm<T>(
-            turn, turned::no, outer, columns, inner, alpha, weights,
-            {m_scratch.clean.data(), columns}, T(1), c
-        );
-        for (std::size_t r = 0; r < inner; ++r) {
-            for (std::size_t s = 0; s < outer && b.bad(first + r); ++s) {
-                const std::size_t i = turn == turned::yes ? r : s;
-                const std::size_t j = turn == turned::yes ? s : r;
-                for (std::size_t f = 0; f < columns && m_bits.kept(i, j); ++f) {
-                    c.first[s * c.stride + f] +=
-                        alpha * a[i * m_scratch.keys + j] * b.row(first + r)[f];
-                }
+    }
+
+    [[nodiscard]] const T* row(std::size_t r) const noexcept { return m_rows.row(r); }
+
+    /// Row `first` and all behind it, as they are.
+    [[nodiscard]] block_of<const T> block(std::size_t first) const noexcept {
+        return m_rows.from(first);
+    }
+
+    /// Calls product(block) with rows [first, first + count), in which 0 stands for what is not
+    /// finite, then add(r) for each of these rows that has such elements.
+    template <class F, class G>
+    void multiply(std::size_t first, std::size_t count, F&& product, G&& add) {
+        if (!any_bad(first, count)) [[likely]] {
+            product(block(first));
+            return;
+        }
+        m_clean.resize(count * m_columns);
+        for (std::size_t r = 0; r < count; ++r) {
+            std::transform(
+                row(first + r), row(first + r) + m_columns, m_clean.data() + r * m_columns,
+                [](T x) { return std::isfinite(x) ? x : T(0); }
+            );
+        }
+        product(block_of<const T>{m_clean.data(), m_columns});
+        for (std::size_t r = first; r < first + count; ++r) {
+            if (m_bad[r] != 0) {
+                add(r);
             }
         }
     }
 
-    /// The running softmax: output becomes the band's weighted values, largest and sum what its
-    /// weights are made of.
-    void weigh() {
-        const bool sinks = !m_sinks.empty();
-        const T start = sinks ? m_sinks[m_matrix] : -std::numeric_limits<T>::infinity();
-        std::fill(m_scratch.output.begin(), m_scratch.output.end(), T(0));
-        std::fill(m_scratch.largest.begin(), m_scratch.largest.end(), start);
-        std::fill(
-            m_scratch.sum.begin(), m_scratch.sum.end(),
-            start == -std::numeric_limits<T>::infinity() ? 0 : 1
-        );
-        for_each_panel([&](const panel& p) {
-            compute_scores(p, nullptr);
-            for (std::size_t i = 0; i < m_band.rows(); ++i) {
-                const T before = settled(m_scratch.largest[i]);
-                m_scratch.largest[i] =
-                    largest_kept(scores(i), p.keys, m_bits.row(i), m_scratch.largest[i]);
-                const T after = settled(m_scratch.largest[i]);
-                if (before != after && m_scratch.sum[i] != 0) {
-                    const T factor = std::exp(before - after);
-                    m_scratch.sum[i] *= static_cast<double>(factor);
-                    std::for_each(output(i), output(i + 1), [&](T& y) { y *= factor; });
-                }
-                m_scratch.sum[i] += exponentials(scores(i), p.keys, m_bits.row(i), after);
+private:
+    [[nodiscard]] bool any_bad(std::size_t first, std::size_t count) const noexcept {
+        bool any = false;
+        for (std::size_t r = first; !m_bad.empty() && r < first + count; ++r) {
+            any |= m_bad[r] != 0;
+        }
+        return any;
+    }
+
+    /// Adds up each element times 0: the sum is NaN where one is not finite.
+    [[nodiscard]] bool all_finite(std::size_t count) const {
+        T sum(0);
+        if constexpr (has_lanes<T>) {
+            auto sums = lanes<T>(T(0));
+            const auto zero = lanes<T>(T(0));
+            for (std::size_t r = 0; r < count; ++r) {
+                for_each_register<T>(m_columns, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    sums = xsimd::fma(
+                        load_register<full>(memory_block<T>(row(r)), k, m_columns - k), zero, sums
+                    );
+                });
             }
-            add_product(
-                turned::no, m_scratch.scores, T(1), p, m_values, p.first, m_value.columns(),
-                {m_scratch.output.data(), m_value.columns()}
-            );
-        });
-        for (std::size_t i = 0; i < m_band.rows(); ++i) {
+            sum = xsimd::reduce_add(sums);
+        } else {
+            for (std::size_t r = 0; r < count; ++r) {
+                std::for_each(row(r), row(r) + m_columns, [&](T x) { sum += x * T(0); });
+            }
+        }
+        return sum == T(0);
+    }
+
+    block_of<const T> m_rows{};
+    std::size_t m_columns = 0;
+    std::vector<unsigned char> m_bad; // empty where all rows are finite
+    std::vector<T> m_clean;
+};
+
+/// Adds the products of a weight and those elements of a row that are not finite.
+template <class T>
+void add_not_finite(T* to, T weight, const T* row, std::size_t columns) {
+    for (std::size_t c = 0; c < columns; ++c) {
+        if (!std::isfinite(row[c])) {
+            to[c] += weight * row[c];
+        }
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Attention tile by tile, with a running softmax, and its gradients.
+///
+/// The forward pass is that of Dao et al., FlashAttention: Fast and Memory-Efficient Exact
+/// Attention with IO-Awareness (2022), the backward pass that of Dao, FlashAttention-2 (2023):
+/// scores are never stored but computed again.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What the running softmax of a band knows of each query.
+template <class T>
+class running_softmax {
+public:
+    running_softmax(std::size_t queries, std::size_t features)
+        : m_features(features), m_output(queries * features), m_largest(queries), m_sum(queries) {}
+
+    /// `first` joins each query's sum as a score without a value; -infinity adds nothing.
+    void restart(T first) {
+        std::fill(m_output.begin(), m_output.end(), T(0));
+        std::fill(m_largest.begin(), m_largest.end(), first);
+        std::fill(m_sum.begin(), m_sum.end(), first == least() ? 0 : 1);
+    }
+
+    /// Query i's scores of a panel become weights, up to the factor of finish().
+    void add(std::size_t i, T* scores, std::size_t keys, const word_t* bits) {
+        const T before = shift(i);
+        m_largest[i] = largest_kept(scores, keys, bits, m_largest[i]);
+        const T after = shift(i);
+        if (before != after && m_sum[i] != 0) {
+            const T factor = std::exp(before - after);
+            m_sum[i] *= static_cast<double>(factor);
+            std::for_each(output(i), output(i + 1), [&](T& y) { y *= factor; });
+        }
+        m_sum[i] += exponentials(scores, keys, bits, after);
+    }
+
+    /// Divides the first `queries` outputs by their sums.
+    void finish(std::size_t queries) {
+        for (std::size_t i = 0; i < queries; ++i) {
             const T factor = inverse_sum(i);
             std::for_each(output(i), output(i + 1), [&](T& y) { y *= factor; });
         }
     }
 
-    /// Where all that is kept is -infinity, no difference of infinities is taken.
-    static T settled(T largest) {
-        return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
+    [[nodiscard]] T* output(std::size_t i) { return m_output.data() + i * m_features; }
+
+    [[nodiscard]] block_of<T> outputs() { return {m_output.data(), m_features}; }
+
+    /// What is subtracted from scores: their largest. Where that is -infinity it is 0, because the
+    /// difference of two infinities is NaN.
+    [[nodiscard]] T shift(std::size_t i) const {
+        return m_largest[i] == least() ? T(0) : m_largest[i];
     }
 
     /// 0 where nothing is kept, or nothing but -infinity.
     [[nodiscard]] T inverse_sum(std::size_t i) const {
-        return m_scratch.sum[i] == 0 ? T(0) : static_cast<T>(1 / m_scratch.sum[i]);
+        return m_sum[i] == 0 ? T(0) : static_cast<T>(1 / m_sum[i]);
+    }
+
+private:
+    static constexpr T least() noexcept { return -std::numeric_limits<T>::infinity(); }
+
+    std::size_t m_features;
+    std::vector<T> m_output;
+    std::vector<T> m_largest;
+    std::vector<double> m_sum;
+};
+
+/// Memory of one band for the gradients.
+template <class T>
+class gradient_scratch {
+public:
+    gradient_scratch(std::size_t scores, std::size_t queries, std::size_t features, bool caps)
+        : by_scores(scores)
+        , slopes(caps ? scores : 0)
+        , by_query(queries * features)
+        , shares(queries) {}
+
+    std::vector<T> by_scores;
+    std::vector<T> slopes;
+    std::vector<T> by_query;
+    std::vector<T> shares;
+};
+
+/// Attention of one stack of matrices, band by band.
+template <class T, class M>
+class attention_walk {
+public:
+    /// The shapes have been checked.
+    attention_walk(
+        const M& m, const any_shape& scores_shape, const matrix_stack<const T>& query,
+        const matrix_stack<const T>& key, const matrix_stack<const T>& value,
+        const attention_options& options
+    )
+        : m_query(query)
+        , m_key(key)
+        , m_value(value)
+        , m_scores(m, scores_shape, query, key, options)
+        , m_softmax(std::min(query.rows(), band_queries), value.columns()) {
+        if (options.sinks.get() != nullptr) {
+            const any_shape leading = without_last(scores_shape, 2);
+            const auto rows = options.sinks.get()->rows(leading, T());
+            m_sinks.resize(rows_of(leading) * columns_of(leading));
+            for (std::size_t r = 0; r < rows_of(leading) && !m_sinks.empty(); ++r) {
+                rows->read(r, 0, columns_of(leading), m_sinks.data() + r * columns_of(leading));
+            }
+        }
+    }
+
+    /// Writes the weighted values of each query to `to`.
+    void forward(const matrix_stack<T>& to) {
+        for (std::size_t b = 0; b < m_scores.bands(); ++b) {
+            seek(b);
+            weigh();
+            const block_of<T> out = to[m_matrix].from(m_scores.first_query());
+            for (std::size_t i = 0; i < m_scores.queries(); ++i) {
+                std::copy_n(m_softmax.output(i), m_value.columns(), out.row(i));
+            }
+        }
+    }
+
+    /// Adds to the gradients by query, key and value, given that by the output.
+    void backward(
+        const matrix_stack<const T>& upstream, const matrix_stack<T>& by_query,
+        const matrix_stack<T>& by_key, const matrix_stack<T>& by_value
+    ) {
+        const std::size_t features = m_query.columns();
+        gradient_scratch<T> more(
+            m_scores.all().size(), std::min(m_query.rows(), band_queries), features, m_scores.caps()
+        );
+        std::size_t matrix = no_matrix;
+        for (std::size_t b = 0; b < m_scores.bands(); ++b) {
+            seek(b);
+            if (matrix != m_matrix) {
+                matrix = m_matrix;
+                m_keys.look(m_key[matrix], m_key.rows(), features);
+            }
+            m_queries.look(m_scores.rows_of_band(m_query), m_scores.queries(), features);
+            m_outer.look(m_scores.rows_of_band(upstream), m_scores.queries(), m_value.columns());
+            weigh();
+            share(more);
+            add_gradients(more, by_key[matrix], by_value[matrix]);
+            const block_of<T> out = by_query[matrix].from(m_scores.first_query());
+            for (std::size_t i = 0; i < m_scores.queries(); ++i) {
+                const T* from = more.by_query.data() + i * features;
+                std::transform(from, from + features, out.row(i), out.row(i), std::plus<>());
+            }
+        }
+    }
+
+private:
+    static constexpr std::size_t no_matrix = std::numeric_limits<std::size_t>::max();
+
+    void seek(std::size_t band) {
+        m_scores.seek(band);
+        if (m_matrix != m_scores.matrix()) {
+            m_matrix = m_scores.matrix();
+            m_values.look(m_value[m_matrix], m_value.rows(), m_value.columns());
+        }
+    }
+
+    /// C += alpha A B, or alpha A^T B. A is a panel of weights, 0 where dropped. B has `columns`
+    /// columns.
+    void add_product(
+        turned turn, const std::vector<T>& a, T alpha, const panel& p, finite_factor<T>& b,
+        std::size_t first, std::size_t columns, block_of<T> c
+    ) {
+        const bool transposed = turn == turned::yes;
+        const std::size_t outer = transposed ? p.keys : m_scores.queries();
+        const std::size_t inner = transposed ? m_scores.queries() : p.keys;
+        const block_of<const T> weights{a.data(), m_scores.stride()};
+        const auto product = [&](block_of<const T> rows) {
+            gemm<T>(turn, turned::no, outer, columns, inner, alpha, weights, rows, T(1), c);
+        };
+        if (p.whole) {
+            product(b.block(first));
+            return;
+        }
+        b.multiply(first, inner, product, [&](std::size_t r) {
+            for (std::size_t s = 0; s < outer; ++s) {
+                const std::size_t i = transposed ? r - first : s;
+                const std::size_t j = transposed ? s : r - first;
+                if (m_scores.bits().kept(i, j)) {
+                    add_not_finite(c.row(s), alpha * weights.row(i)[j], b.row(r), columns);
+                }
+            }
+        });
+    }
+
+    /// The outputs of a band become its weighted values.
+    void weigh() {
+        m_softmax.restart(
+            m_sinks.empty() ? -std::numeric_limits<T>::infinity() : m_sinks[m_matrix]
+        );
+        m_scores.for_each_panel([&](const panel& p) {
+            m_scores.compute(p, nullptr);
+            for (std::size_t i = 0; i < m_scores.queries(); ++i) {
+                m_softmax.add(i, m_scores.row(i), p.keys, m_scores.bits().row(i));
+            }
+            add_product(
+                turned::no, m_scores.all(), T(1), p, m_values, p.first, m_value.columns(),
+                m_softmax.outputs()
+            );
+        });
+        m_softmax.finish(m_scores.queries());
     }
 
     /// For each query the product of its output and upstream gradient, which all its scores share.
-    void share(const factor_rows<T>& outer, gradient_scratch<T>& more) {
-        for (std::size_t i = 0; i < m_band.rows(); ++i) {
+    void share(gradient_scratch<T>& more) {
+        for (std::size_t i = 0; i < m_scores.queries(); ++i) {
             double sum = 0;
             for (std::size_t f = 0; f < m_value.columns(); ++f) {
-                sum += static_cast<double>(output(i)[f]) * static_cast<double>(outer.row(i)[f]);
+                sum += static_cast<double>(m_softmax.output(i)[f]) *
+                       static_cast<double>(m_outer.row(i)[f]);
             }
             more.shares[i] = static_cast<T>(sum);
         }
     }
 
-    void add_gradients(
-        gradient_scratch<T>& more, const factor_rows<T>& queries, const factor_rows<T>& keys,
-        const factor_rows<T>& outer, block_of<T> by_key, block_of<T> by_value
-    ) {
+    void add_gradients(gradient_scratch<T>& more, block_of<T> by_key, block_of<T> by_value) {
         const std::size_t features = m_query.columns();
         std::fill(more.by_query.begin(), more.by_query.end(), T(0));
-        for_each_panel([&](const panel& p) {
-            compute_scores(p, m_cap != T(0) ? &more.slopes : nullptr);
+        m_scores.for_each_panel([&](const panel& p) {
+            m_scores.compute(p, m_scores.caps() ? &more.slopes : nullptr);
             gemm<T>(
-                turned::no, turned::yes, m_band.rows(), p.keys, m_value.columns(), T(1),
-                outer.block(0), m_values.block(p.first), T(0),
-                {more.by_scores.data(), m_scratch.keys}
+                turned::no, turned::yes, m_scores.queries(), p.keys, m_value.columns(), T(1),
+                m_outer.block(0), m_values.block(p.first), T(0),
+                {more.by_scores.data(), m_scores.stride()}
             );
-            for (std::size_t i = 0; i < m_band.rows(); ++i) {
+            for (std::size_t i = 0; i < m_scores.queries(); ++i) {
                 differentiate(p, i, more);
             }
             add_product(
-                turned::yes, m_scratch.scores, T(1), p, outer, 0, m_value.columns(),
-                {by_value.first + p.first * by_value.stride, by_value.stride}
+                turned::yes, m_scores.all(), T(1), p, m_outer, 0, m_value.columns(),
+                by_value.from(p.first)
             );
             add_product(
-                turned::no, more.by_scores, m_scale, p, keys, p.first, features,
+                turned::no, more.by_scores, m_scores.scale(), p, m_keys, p.first, features,
                 {more.by_query.data(), features}
             );
             add_product(
-                turned::yes, more.by_scores, m_scale, p, queries, 0, features,
-                {by_key.first + p.first * by_key.stride, by_key.stride}
+                turned::yes, more.by_scores, m_scores.scale(), p, m_queries, 0, features,
+                by_key.from(p.first)
             );
         });
     }
@@ -921,13 +1073,14 @@ private:
     /// keys.
     void differentiate(const panel& p, std::size_t i, gradient_scratch<T>& more) {
         using V = register_t<T>;
-        const V shift(settled(m_scratch.largest[i]));
-        const V factor(inverse_sum(i));
+        const V shift(m_softmax.shift(i));
+        const V factor(m_softmax.inverse_sum(i));
         const V shared(more.shares[i]);
-        T* by_score = more.by_scores.data() + i * m_scratch.keys;
-        if (m_cap == T(0)) {
+        const word_t* const bits = m_scores.bits().row(i);
+        T* const by_score = more.by_scores.data() + i * m_scores.stride();
+        if (!m_scores.caps()) {
             map_kept(
-                p.keys, m_bits.row(i), std::array<T*, 2>{scores(i), by_score},
+                p.keys, bits, std::array<T*, 2>{m_scores.row(i), by_score},
                 [&](auto& x, auto&& kept) XMASK_INLINE_LAMBDA {
                     const V weight = exp_nonpositive(V(x[0] - shift)) * factor;
                     x[1] = kept(V(weight * (x[1] - shared)));
@@ -936,9 +1089,9 @@ private:
             );
             return;
         }
+        T* const slopes = more.slopes.data() + i * m_scores.stride();
         map_kept(
-            p.keys, m_bits.row(i),
-            std::array<T*, 3>{scores(i), by_score, more.slopes.data() + i * m_scratch.keys},
+            p.keys, bits, std::array<T*, 3>{m_scores.row(i), by_score, slopes},
             [&](auto& x, auto&& kept) XMASK_INLINE_LAMBDA {
                 const V weight = exp_nonpositive(V(x[0] - shift)) * factor;
                 x[1] = kept(V(weight * (x[1] - shared) * x[2]));
@@ -950,17 +1103,14 @@ private:
     const matrix_stack<const T>& m_query;
     const matrix_stack<const T>& m_key;
     const matrix_stack<const T>& m_value;
-    tiles_type m_tiles;
-    typename tiles_type::band_type m_band;
-    std::unique_ptr<added_rows<T>> m_bias;
-    std::vector<T> m_added;
+    attention_scores<T, M> m_scores;
+    running_softmax<T> m_softmax;
     std::vector<T> m_sinks;
-    T m_scale;
-    T m_cap;
-    attention_scratch<T> m_scratch;
-    factor_rows<T> m_values;
-    panel_bits m_bits;
-    std::size_t m_matrix = std::numeric_limits<std::size_t>::max();
+    finite_factor<T> m_values;
+    finite_factor<T> m_keys; // these three for gradients
+    finite_factor<T> m_queries;
+    finite_factor<T> m_outer;
+    std::size_t m_matrix = no_matrix;
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -978,7 +1128,8 @@ consteval bool holds_blas_numbers() {
     return false;
 }
 
-/// Fails to compile, with one sentence, unless all are tensors of float or double, and M is a mask.
+/// Fails to compile, with one sentence, unless all E are tensors of float or double, and M is a
+/// mask.
 template <class M, class... E>
 consteval bool require_attention() {
     constexpr bool real = (holds_blas_numbers<E>() && ...);
@@ -1001,6 +1152,37 @@ void require_matrices(const char* function, const char* what, const S& shape) {
     if (shape.size() < 2) [[unlikely]] {
         throw_invalid(
             function, what, " has shape ", tuple_text(shape), "; expected (..., tokens, features)"
+        );
+    }
+}
+
+/// Throws std::invalid_argument unless the options fit the scores.
+inline void require_options(
+    const char* function, const attention_options& options, const any_shape& scores
+) {
+    if (options.bias.get() != nullptr) {
+        require_broadcast(function, "a bias", options.bias.get()->shape(), scores);
+    }
+    if (options.sinks.get() != nullptr) {
+        require_broadcast(
+            function, "a tensor of sinks", options.sinks.get()->shape(), without_last(scores, 2)
+        );
+    }
+    if (options.scale) {
+        require_option(function, "scale", *options.scale, option_range::any_number().finite());
+    }
+    require_option(function, "soft_cap", options.soft_cap, option_range::at_least(0).finite());
+}
+
+/// Throws std::invalid_argument unless the leading axes of a tensor broadcast into those of the
+/// query.
+inline void require_leading(
+    const char* function, const char* what, const any_shape& shape, const any_shape& leading
+) {
+    if (!broadcasts_to(shape, leading)) [[unlikely]] {
+        throw_invalid(
+            function, what, " has the leading axes ", tuple_text(shape),
+            ", which do not broadcast into ", tuple_text(leading), ", those of the query"
         );
     }
 }
@@ -1030,28 +1212,11 @@ any_shape scores_shape(
         );
     }
     const any_shape leading = without_last(query, 2);
-    const auto require_leading = [&](const char* what, const any_shape& shape) {
-        if (!broadcasts_to(shape, leading)) [[unlikely]] {
-            throw_invalid(
-                function, what, " has the leading axes ", tuple_text(shape),
-                ", which do not broadcast into ", tuple_text(leading), ", those of the query"
-            );
-        }
-    };
-    require_leading("the key", without_last(key, 2));
-    require_leading("the value", without_last(value, 2));
+    require_leading(function, "the key", without_last(key, 2), leading);
+    require_leading(function, "the value", without_last(value, 2), leading);
     const any_shape shape = append_axis(append_axis(leading, from_end(query, 2)), from_end(key, 2));
     require_broadcast(function, "a mask", m, shape);
-    if (options.bias.get() != nullptr) {
-        require_broadcast(function, "a bias", options.bias.get()->shape(), shape);
-    }
-    if (options.sinks.get() != nullptr) {
-        require_broadcast(function, "a tensor of sinks", options.sinks.get()->shape(), leading);
-    }
-    if (options.scale) {
-        require_option(function, "scale", *options.scale, option_range::any_number().finite());
-    }
-    require_option(function, "soft_cap", options.soft_cap, option_range::at_least(0).finite());
+    require_options(function, options, shape);
     return shape;
 }
 
@@ -1063,37 +1228,32 @@ To zeros_of(const char* function, const S& shape) {
     result.fill(0);
     return result;
 }
-
-/// Gives `to` what was computed beside it, without a copy where the types are the same.
-template <class To, class From>
-void hand_over(To& to, From& from) {
-    if constexpr (std::is_same_v<To, From>) {
-        to = std::move(from);
-    } else {
-        assign_rows(to, from);
-    }
-}
 } // namespace detail
 
-/// softmax(scale * query key^T) value over the pairs that the mask keeps: scaled dot-product
-/// attention.
+/// Scaled dot-product attention: softmax(scale * query key^T) value over the pairs that the mask
+/// keeps.
 ///
-/// query (..., q, features), key (..., k, features), value (..., k, value features): tensors or
-/// lazy expressions of float or double, of any layout; the leading axes of key and value broadcast
-/// into those of the query, so that (b, heads, group, q, d) and (b, heads, 1, k, d) are grouped
-/// queries. m broadcasts into (..., q, k): true means that the query sees the key. Gives a
-/// row-major container of shape (..., q, value features). options: scale, soft cap, bias, sinks. A
-/// query that keeps no key gives 0. NaN and infinities in a key or value show only in queries that
-/// keep it, and change no bit of any other. Throws std::invalid_argument where shapes do not fit.
-///
-/// Work is done in tiles of 64 x 64 pairs, two matrix products each: none where nothing is kept,
-/// and no look at the mask where everything is; see tiles(). Needs memory for a few tiles, and a
-/// bit for each pair of a mask without structure in 64 rows. Tensors whose rows lie side by side in
-/// memory are read in place. A BLAS gains nothing by sharing so small products among its threads:
-/// one thread is best (OPENBLAS_NUM_THREADS=1).
+/// A query that keeps no key gives 0. NaN and infinities in a key or value show only in queries
+/// that keep it, and change no bit of any other. The leading axes of key and value broadcast into
+/// those of the query: (b, heads, group, q, d) and (b, heads, 1, k, d) are grouped queries. The
+/// method is FlashAttention's (Dao et al., 2022).
 ///
 ///     auto causal = xmask::keep_causal(n, n);
 ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
+///
+/// @param query a tensor or lazy expression of float or double, of shape (..., q, features).
+/// @param key the same, of shape (..., k, features).
+/// @param value the same, of shape (..., k, value features).
+/// @param m a mask that broadcasts into (..., q, k): true means that the query sees the key.
+/// @param options scale, soft cap, bias and sinks.
+/// @returns a new row-major container of shape (..., q, value features).
+/// @throws std::invalid_argument where shapes do not fit, or an option is out of its range.
+///
+/// Cost: tiles of 64 x 64 pairs take two matrix products each, none where nothing is kept, and no
+/// look at the mask where everything is (see tiles()). Memory is that of a few tiles, and a bit for
+/// each pair in 64 rows of a mask without structure. Tensors whose rows lie one distance apart are
+/// read in place. The products are too small for a BLAS to share among threads: one thread is best
+/// (OPENBLAS_NUM_THREADS=1).
 template <class Q, class K, class V, class M>
 auto masked_attention(
     const Q& query, const K& key, const V& value, const M& m, const attention_options& options = {}
@@ -1104,10 +1264,9 @@ auto masked_attention(
         const auto shape = detail::scores_shape(
             name, query.shape(), key.shape(), value.shape(), m.shape(), options
         );
-        auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
-        result_shape.back() = detail::columns_of(value.shape());
-        using result_type = detail::row_major_copy_t<T, Q>;
-        auto result = detail::zeros_of<result_type>(name, result_shape);
+        auto result = detail::zeros_of<detail::row_major_copy_t<T, Q>>(
+            name, detail::with_columns(query.shape(), detail::columns_of(value.shape()))
+        );
         const auto leading = detail::without_last(shape, 2);
         const detail::matrix_stack<const T> queries(query, leading);
         const detail::matrix_stack<const T> keys(key, leading);
@@ -1118,18 +1277,31 @@ auto masked_attention(
     }
 }
 
-/// The gradients of masked_attention(query, key, value, m, options) by query, key and value, given
-/// that by its result.
+/// The gradients of masked_attention by query, key and value.
 ///
-/// upstream: of the result's shape. by_query, by_key, by_value: containers, which are given the
-/// shapes of query, key and value, or tensors and views of those shapes. What is dropped is never
-/// seen: a key or value that no query keeps has the gradient 0, as a query has that keeps none,
-/// whatever stands there. Throws std::invalid_argument where shapes do not fit, or two gradients share
-/// memory, before anything is written. The scores are computed again, twice: seven matrix products a tile in all, and no
-/// memory beside the gradients and a few tiles.
+/// A key or value that no query keeps has the gradient 0, and so has a query that keeps no key,
+/// whatever they hold. A gradient may be written to an operand's memory. The method is
+/// FlashAttention-2's (Dao, 2023).
 ///
 ///     xt::xtensor<float, 3> dq, dk, dv;
 ///     xmask::masked_attention_gradient(query, key, value, xmask::keep_causal(n, n), hidden, dq, dk, dv);
+///
+/// @param query as for masked_attention, of shape (..., q, features).
+/// @param key as for masked_attention, of shape (..., k, features).
+/// @param value as for masked_attention, of shape (..., k, value features).
+/// @param m the mask, as for masked_attention.
+/// @param upstream the gradient by the result, of its shape (..., q, value features).
+/// @param by_query the gradient by the query: a container, which is resized, or a view of the
+/// query's shape.
+/// @param by_key the same by the key.
+/// @param by_value the same by the value.
+/// @param options those of masked_attention.
+/// @throws std::invalid_argument where shapes do not fit, an option is out of its range, or two
+/// gradients share memory, before anything is written.
+///
+/// Cost: the scores are computed again, twice: seven matrix products a tile. Memory is that of the
+/// gradients and a few tiles. A container of the operand's rank and type, row-major, takes over the
+/// memory in which its gradient was computed.
 template <class Q, class K, class V, class M, class G, class DQ, class DK, class DV>
 void masked_attention_gradient(
     const Q& query, const K& key, const V& value, const M& m, const G& upstream, DQ&& by_query,
@@ -1141,19 +1313,14 @@ void masked_attention_gradient(
         const auto shape = detail::scores_shape(
             name, query.shape(), key.shape(), value.shape(), m.shape(), options
         );
-        auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
-        result_shape.back() = detail::columns_of(value.shape());
         detail::require_same_shape(
-            name, "the upstream gradient", upstream.shape(), "attention", result_shape
+            name, "the upstream gradient", upstream.shape(), "attention",
+            detail::with_columns(query.shape(), detail::columns_of(value.shape()))
         );
         detail::require_distinct(
             name, "the gradient by query", by_query, "the gradient by key", by_key,
             "the gradient by value", by_value
         );
-        detail::resize_or_check(name, "the gradient by query", by_query, query.shape());
-        detail::resize_or_check(name, "the gradient by key", by_key, key.shape());
-        detail::resize_or_check(name, "the gradient by value", by_value, value.shape());
-        // A gradient may be written where one of the tensors lies, so it is computed beside it.
         auto own_query = detail::zeros_of<detail::row_major_copy_t<T, Q>>(name, query.shape());
         auto own_key = detail::zeros_of<detail::row_major_copy_t<T, K>>(name, key.shape());
         auto own_value = detail::zeros_of<detail::row_major_copy_t<T, V>>(name, value.shape());
@@ -1169,9 +1336,11 @@ void masked_attention_gradient(
             detail::attention_walk<T, M>(m, shape, queries, keys, values, options)
                 .backward(outer, to_query, to_key, to_value);
         }
-        detail::hand_over(by_query, own_query);
-        detail::hand_over(by_key, own_key);
-        detail::hand_over(by_value, own_value);
+        detail::hand_over(
+            name, detail::finished{"the gradient by query", by_query, own_query},
+            detail::finished{"the gradient by key", by_key, own_key},
+            detail::finished{"the gradient by value", by_value, own_value}
+        );
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -1179,116 +1348,26 @@ void masked_attention_gradient(
 // ==== xmask/layers/linear.hpp ====
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <functional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+// ==== xmask/layers/linear_weights.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
 /// @file
-/// A linear layer whose weights are masked, or gated, and its gradients.
+/// The weights of a masked linear layer, and products with them.
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-template <class T>
-using row_major_array = xt::xarray<T, xt::layout_type::row_major>;
-
-/// Whether e's elements lie in memory in row-major order, without gaps.
-template <class E>
-bool is_contiguous(const E& e) {
-    std::ptrdiff_t stride = 1;
-    for (std::size_t axis = e.dimension(); axis-- > 0;) {
-        const auto extent = static_cast<std::ptrdiff_t>(e.shape()[axis]);
-        if (extent != 1 && static_cast<std::ptrdiff_t>(e.strides()[axis]) != stride) {
-            return false;
-        }
-        stride *= extent;
-    }
-    return true;
-}
-
-/// A tensor's rows as those of one matrix: in its own memory where they lie there side by side,
-/// else a copy.
-template <class T>
-class row_matrix {
-public:
-    template <class E>
-    explicit row_matrix(const E& e) : m_rows(rows_of(e.shape())), m_columns(columns_of(e.shape())) {
-        if constexpr (has_memory<E> && std::is_same_v<std::remove_cv_t<value_type_t<E>>, T>) {
-            if (is_contiguous(e)) {
-                m_data = e.data() + e.data_offset();
-                return;
-            }
-        }
-        m_copy.resize(any_shape(e.shape().begin(), e.shape().end()));
-        assign_rows(m_copy, e);
-        m_data = m_copy.data();
-    }
-
-    row_matrix(const row_matrix&) = delete;
-    row_matrix& operator=(const row_matrix&) = delete;
-
-    [[nodiscard]] std::size_t rows() const noexcept { return m_rows; }
-
-    [[nodiscard]] const T* row(std::size_t r) const noexcept { return m_data + r * m_columns; }
-
-    [[nodiscard]] block_of<const T> block() const noexcept { return {m_data, m_columns}; }
-
-private:
-    row_major_array<T> m_copy;
-    const T* m_data = nullptr;
-    std::size_t m_rows;
-    std::size_t m_columns;
-};
-
-/// A factor of products with weights that are 0 where a mask drops them: times NaN or an infinity
-/// those are not 0, so the products take 0 for these, and what they go into is computed again.
-template <class T>
-class finite_factor {
-public:
-    /// dropping: whether there is a mask; a gate sees everything.
-    finite_factor(const row_matrix<T>& x, std::size_t columns, bool dropping) : m_block(x.block()) {
-        for (std::size_t r = 0; dropping && r < x.rows(); ++r) {
-            if (!all_finite(x.row(r), columns)) [[unlikely]] {
-                m_spoilt.push_back(r);
-            }
-        }
-        if (!m_spoilt.empty()) {
-            m_copy.assign(x.row(0), x.row(x.rows()));
-            std::replace_if(
-                m_copy.begin(), m_copy.end(), [](T value) { return !std::isfinite(value); }, T(0)
-            );
-            m_block.first = m_copy.data();
-        }
-    }
-
-    finite_factor(const finite_factor&) = delete;
-    finite_factor& operator=(const finite_factor&) = delete;
-
-    [[nodiscard]] block_of<const T> block() const noexcept { return m_block; }
-
-    /// The rows that hold NaN or an infinity.
-    [[nodiscard]] const std::vector<std::size_t>& spoilt() const noexcept { return m_spoilt; }
-
-private:
-    static bool all_finite(const T* row, std::size_t columns) {
-        // No early end: so the compiler looks at many at a time.
-        T sum(0);
-        for (std::size_t c = 0; c < columns; ++c) {
-            sum += row[c] * T(0);
-        }
-        return sum == T(0);
-    }
-
-    block_of<const T> m_block;
-    std::vector<T> m_copy;
-    std::vector<std::size_t> m_spoilt;
-};
-
-/// The weights of a layer with its mask or gate applied, and products with them that see nothing of
-/// what a mask drops.
+namespace xmask::inline XMASK_ABI::detail {
+/// The weights of a layer with its mask or gate applied. Products with them see nothing of what a
+/// mask drops; a gate sees everything.
 template <class T, class M>
 class layer_weights {
 public:
@@ -1302,46 +1381,53 @@ public:
     }
 
     /// y = x weights^T + bias, of rows of `in` and of `out` numbers.
-    void forward(const row_matrix<T>& x, const T* bias, T* y) const {
+    void forward(const matrix_stack<const T>& x, const T* bias, T* y) const {
         for (std::size_t r = 0; r < x.rows(); ++r) {
             std::copy_n(bias, m_out, y + r * m_out);
         }
-        const finite_factor<T> factor(x, m_in, mask_expression<M>);
-        gemm<T>(
-            turned::no, turned::yes, x.rows(), m_out, m_in, T(1), factor.block(), block(), T(1),
-            {y, m_out}
-        );
-        for (const std::size_t r : factor.spoilt()) {
-            add_again(x.row(r), bias, y + r * m_out, [](std::size_t out, std::size_t in) {
-                return std::pair(in, out);
-            });
-        }
+        product(x, turned::yes, bias, T(1), {y, m_out}, [](std::size_t out, std::size_t in) {
+            return std::pair(in, out);
+        });
     }
 
     /// by_x = upstream weights.
-    void backward(const row_matrix<T>& upstream, T* by_x) const {
-        const finite_factor<T> factor(upstream, m_out, mask_expression<M>);
-        gemm<T>(
-            turned::no, turned::no, upstream.rows(), m_in, m_out, T(1), factor.block(), block(),
-            T(0), {by_x, m_in}
-        );
+    void backward(const matrix_stack<const T>& upstream, T* by_x) const {
         const std::vector<T> zeros(m_in);
-        for (const std::size_t r : factor.spoilt()) {
-            add_again(
-                upstream.row(r), zeros.data(), by_x + r * m_in,
-                [](std::size_t out, std::size_t in) { return std::pair(out, in); }
-            );
-        }
+        product(
+            upstream, turned::no, zeros.data(), T(0), {by_x, m_in},
+            [](std::size_t out, std::size_t in) { return std::pair(out, in); }
+        );
     }
 
 private:
-    [[nodiscard]] block_of<const T> block() const noexcept { return {m_weights.data(), m_in}; }
-
-    /// Computes again what a row's NaN and infinities go into, start plus the row times kept
-    /// weights alone; all else stays as it is, to the bit. ends(out, in) gives which number of the
-    /// row a weight takes to which result.
+    /// to = x weights + beta to, where each row of beta to is `start`. ends(out, in) gives the
+    /// column of x that a weight takes, and the column of `to` to which it adds.
     template <class F>
-    void add_again(const T* row, const T* start, T* to, F&& ends) const {
+    void product(
+        const matrix_stack<const T>& x, turned turn, const T* start, T beta, block_of<T> to,
+        F&& ends
+    ) const {
+        const auto multiply_by = [&](block_of<const T> rows) {
+            gemm<T>(
+                turned::no, turn, x.rows(), to.stride, x.columns(), T(1), rows,
+                {m_weights.data(), m_in}, beta, to
+            );
+        };
+        if constexpr (mask_expression<M>) {
+            finite_factor<T> factor;
+            factor.look(x[0], x.rows(), x.columns());
+            factor.multiply(0, x.rows(), multiply_by, [&](std::size_t r) {
+                compute_again(factor.row(r), start, to.row(r), ends);
+            });
+        } else {
+            multiply_by(x[0]);
+        }
+    }
+
+    /// Computes again the results of a row to which its NaN and infinities are added. They cannot
+    /// be added afterwards: a weight may be infinite, and the product took 0 times that.
+    template <class F>
+    void compute_again(const T* row, const T* start, T* to, F&& ends) const {
         std::vector<char> again(std::max(m_in, m_out));
         for_each_kept([&](std::size_t out, std::size_t in) {
             const auto [from, at] = ends(out, in);
@@ -1358,29 +1444,34 @@ private:
         });
     }
 
+    /// Calls f(out, in) for each weight that the mask keeps.
     template <class F>
     void for_each_kept(F&& f) const {
-        if constexpr (mask_expression<M>) {
-            const mask_rows<M> rows(m_mask, m_weights.shape());
-            for (std::size_t j = 0; j < m_out; ++j) {
-                for_each_kept_block(
-                    rows.row(j), 0, m_in,
-                    [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-                        for (; bits != 0; bits &= bits - 1) {
-                            f(j, c + lowest_bit(bits));
-                        }
+        const mask_rows<M> rows(m_mask, m_weights.shape());
+        for (std::size_t j = 0; j < m_out; ++j) {
+            for_each_kept_block(
+                rows.row(j), 0, m_in,
+                [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                    for (; bits != 0; bits &= bits - 1) {
+                        f(j, c + lowest_bit(bits));
                     }
-                );
-            }
+                }
+            );
         }
     }
 
-    row_major_array<T> m_weights;
+    xt::xtensor<T, 2, xt::layout_type::row_major> m_weights;
     const M& m_mask;
     std::size_t m_out;
     std::size_t m_in;
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
+/// @file
+/// A linear layer whose weights are masked, or gated, and its gradients.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
 template <class E>
 struct is_sigmoid_gate : std::false_type {};
 
@@ -1428,108 +1519,104 @@ void require_linear_shapes(const char* function, const X& x, const W& weight, co
     );
 }
 
-/// x's shape with another last axis.
-template <class S>
-any_shape with_columns(const S& shape, std::size_t columns) {
-    any_shape result(shape.begin(), shape.end());
-    result[result.size() - 1] = columns;
+/// The gradients of a layer, beside their targets: a target may lie in an operand's memory.
+template <class T, class X, class W>
+struct linear_slopes {
+    row_major_copy_t<T, X> by_x;
+    row_major_copy_t<T, W> product; ///< upstream^T x: by the weights after the mask
+    xt::xtensor<T, 1> by_bias;
+};
+
+/// The sum of each column of a matrix.
+template <class T>
+xt::xtensor<T, 1> column_sums(const matrix_stack<const T>& matrix) {
+    std::vector<double> sums(matrix.columns());
+    for (std::size_t r = 0; r < matrix.rows(); ++r) {
+        std::transform(sums.begin(), sums.end(), matrix[0].row(r), sums.begin(), std::plus<>());
+    }
+    auto result = xt::xtensor<T, 1>::from_shape({sums.size()});
+    std::transform(sums.begin(), sums.end(), result.data(), [](double sum) {
+        return static_cast<T>(sum);
+    });
     return result;
 }
 
-/// Calls f(place) to write the row-major elements of `to`: there, or in an array that is then
-/// copied.
-template <class T, class To, class F>
-void write_row_major(To& to, F&& f) {
-    if constexpr (has_memory<To> && std::is_same_v<std::remove_cv_t<value_type_t<To>>, T>) {
-        if (is_contiguous(to)) {
-            f(to.data() + to.data_offset());
-            return;
-        }
-    }
-    auto result = row_major_array<T>::from_shape(any_shape(to.shape().begin(), to.shape().end()));
-    f(result.data());
-    assign_rows(to, result);
-}
-
-/// Whether one of several gradients lies in the memory of an operand, all of which are read until
-/// the last gradient is written.
-template <class... To, class... E>
-bool overwrites_any(const std::tuple<To&...>& gradients, const E&... e) {
-    const auto sources = std::tuple(read_anywhere(e)...);
-    return call_with(
-        [&](const auto&... to) { return (reads_too_late(to, to.shape(), sources) || ...); },
-        gradients
-    );
-}
-
-/// Gives a gradient what was computed beside it.
-template <class To, class From>
-void give(To& to, const From& from) {
-    resize_or_check("masked_linear_gradient", "a gradient", to, from.shape());
-    assign_rows(to, from);
-}
-
-/// The gradients by x and by the bias; f(product) is given upstream^T x, the gradient by the
-/// weights as multiplied.
-template <class T, class X, class W, class M, class U, class ToX, class ToW, class ToB, class F>
-void slopes_of_linear(
-    const X& x, const W& weight, const M& m, const U& upstream, ToX& by_x, ToW& by_weight,
-    ToB& by_bias, F&& f
+template <class T, class X, class W, class M, class U>
+linear_slopes<T, X, W> slopes_of_linear(
+    const char* function, const X& x, const W& weight, const M& m, const U& upstream
 ) {
-    constexpr const char* function = "masked_linear_gradient";
+    linear_slopes<T, X, W> own;
+    resize_or_check(function, "the gradient by x", own.by_x, x.shape());
+    resize_or_check(function, "the gradient by the weight", own.product, weight.shape());
+    const matrix_stack<const T> inputs(x);
+    const matrix_stack<const T> slopes(upstream);
+    gemm<T>(
+        turned::yes, turned::no, slopes.columns(), inputs.columns(), slopes.rows(), T(1), slopes[0],
+        inputs[0], T(0), {own.product.data(), inputs.columns()}
+    );
+    own.by_bias = column_sums(slopes);
+    layer_weights<T, M>(weight, m).backward(slopes, own.by_x.data());
+    return own;
+}
+
+/// Throws std::invalid_argument where shapes do not fit, or gradients share memory.
+template <class X, class W, class M, class U, class ToX, class ToW, class ToB>
+void require_linear_gradient(
+    const char* function, const X& x, const W& weight, const M& m, const U& upstream,
+    const ToX& by_x, const ToW& by_weight, const ToB& by_bias
+) {
     require_linear_shapes(function, x, weight, m);
-    const auto out = static_cast<std::size_t>(weight.shape()[0]);
-    const auto in = static_cast<std::size_t>(weight.shape()[1]);
-    if (!equal_shapes(upstream.shape(), with_columns(x.shape(), out))) [[unlikely]] {
+    const any_shape expected = with_columns(x.shape(), static_cast<std::size_t>(weight.shape()[0]));
+    if (!equal_shapes(upstream.shape(), expected)) [[unlikely]] {
         throw_invalid(
             function, "the upstream gradient has shape ", tuple_text(upstream.shape()),
-            "; expected ", tuple_text(with_columns(x.shape(), out))
+            "; expected ", tuple_text(expected)
         );
     }
     require_distinct(
         function, "the gradient by x", by_x, "the gradient by the weight", by_weight,
         "the gradient by the bias", by_bias
     );
-    resize_or_check(function, "the gradient by x", by_x, x.shape());
-    resize_or_check(function, "the gradient by the weight", by_weight, weight.shape());
-    resize_or_check(function, "the gradient by the bias", by_bias, any_shape{out});
-    const row_matrix<T> inputs(x);
-    const row_matrix<T> slopes(upstream);
-    auto product = row_major_array<T>::from_shape({out, in});
-    gemm<T>(
-        turned::yes, turned::no, out, in, slopes.rows(), T(1), slopes.block(), inputs.block(), T(0),
-        {product.data(), in}
-    );
-    f(product);
-    write_row_major<T>(by_bias, [&](T* to) {
-        std::vector<double> sums(out);
-        for (std::size_t r = 0; r < slopes.rows(); ++r) {
-            std::transform(
-                sums.begin(), sums.end(), slopes.row(r), sums.begin(), std::plus<double>()
-            );
-        }
-        std::transform(sums.begin(), sums.end(), to, [](double sum) {
-            return static_cast<T>(sum);
-        });
-    });
-    const layer_weights<T, M> weights(weight, m);
-    write_row_major<T>(by_x, [&](T* to) { weights.backward(slopes, to); });
+}
+
+/// The same for a gate, which has the weight's shape.
+template <class W, class G, class ToX, class ToW, class ToB, class ToG>
+void require_gate_gradient(
+    const char* function, const W& weight, const G& gate, const ToX& by_x, const ToW& by_weight,
+    const ToB& by_bias, const ToG& by_gate
+) {
+    if (!equal_shapes(gate.shape(), weight.shape())) [[unlikely]] {
+        throw_invalid(
+            function, "the gate has shape ", tuple_text(gate.shape()),
+            "; expected that of the weight, ", tuple_text(weight.shape())
+        );
+    }
+    const char* const name = "the gradient by the gate";
+    require_distinct(function, "the gradient by x", by_x, name, by_gate);
+    require_distinct(function, "the gradient by the weight", by_weight, name, by_gate);
+    require_distinct(function, "the gradient by the bias", by_bias, name, by_gate);
 }
 } // namespace detail
 
 /// A linear layer with masked weights: y = x (weight masked)^T + bias.
 ///
-/// x: (..., in); weight: (out, in), as in PyTorch; bias: (out); all of float or all of double,
-/// tensors or lazy expressions. m: a mask, or a gate of real numbers such as sigmoid_gate(z), that
-/// broadcasts into the weight. Gives a new xt::xarray of shape (..., out). What a mask drops is not
-/// seen: NaN there, or the NaN or infinity of x that it would meet, changes nothing. Throws
-/// std::invalid_argument where shapes do not fit. One matrix product by BLAS, and a pass over the
-/// weights into a copy of them.
+/// NaN and infinities in dropped weights, and those of x that only dropped weights would meet,
+/// change no bit of the result.
 ///
 ///     xt::xtensor<float, 2> x = {{1, 2}}, weight = {{3, 4}, {5, 6}};
 ///     xt::xtensor<float, 1> bias = {0, 10};
 ///     auto y = xmask::masked_linear(x, weight, bias, xmask::keep_above(weight, 3.5f));
 ///     // 8 27
+///
+/// @param x a tensor or lazy expression of float or double, of shape (..., in).
+/// @param weight of the same type, of shape (out, in), as in PyTorch.
+/// @param bias of the same type, of shape (out).
+/// @param m a mask, or a gate of real numbers such as sigmoid_gate(z), that broadcasts into the
+/// weight.
+/// @returns a new row-major xt::xarray of shape (..., out).
+/// @throws std::invalid_argument where shapes do not fit.
+///
+/// Cost: one matrix product by BLAS, and one pass over the weights into a copy.
 template <class X, class W, class B, class M>
 auto masked_linear(const X& x, const W& weight, const B& bias, const M& m) {
     if constexpr (detail::require_linear<M, X, W, B>()) {
@@ -1542,27 +1629,39 @@ auto masked_linear(const X& x, const W& weight, const B& bias, const M& m) {
                 "; expected (", out, ",) for a weight of shape ", detail::tuple_text(weight.shape())
             );
         }
-        auto y = detail::row_major_array<T>::from_shape(detail::with_columns(x.shape(), out));
-        const detail::row_matrix<T> biases(bias);
+        auto y = xt::xarray<T, xt::layout_type::row_major>::from_shape(
+            detail::with_columns(x.shape(), out)
+        );
+        const detail::matrix_stack<const T> biases(bias);
         detail::layer_weights<T, M>(weight, m).forward(
-            detail::row_matrix<T>(x), biases.row(0), y.data()
+            detail::matrix_stack<const T>(x), biases[0].row(0), y.data()
         );
         return y;
     }
 }
 
-/// The gradients of masked_linear by x, weight and bias, for the gradient of what it feeds, which
-/// has the shape of masked_linear's result.
+/// The gradients of masked_linear by x, weight and bias.
 ///
-/// Each is given the shape of what it is the gradient of. By the weight it is exactly 0 where a
-/// mask drops. Throws std::invalid_argument where shapes do not fit, or two gradients share memory,
-/// before anything is written.
-/// Two matrix products by BLAS.
+/// The gradient by the weight is exactly 0 where the mask drops. A gradient may be written to an
+/// operand's memory.
 ///
 ///     xt::xtensor<float, 2> x = {{1, 2}}, weight = {{3, 4}}, upstream = {{1}}, by_x, by_weight;
 ///     xt::xtensor<float, 1> by_bias;
 ///     xmask::masked_linear_gradient(x, weight, xmask::keep_above(weight, 3.5f), upstream, by_x, by_weight, by_bias);
 ///     std::cout << by_weight(0, 0) << ' ' << by_weight(0, 1);    // 0 2
+///
+/// @param x as for masked_linear, of shape (..., in).
+/// @param weight as for masked_linear, of shape (out, in).
+/// @param m the mask or gate, as for masked_linear.
+/// @param upstream the gradient by the layer's result, of its shape (..., out) and x's type.
+/// @param by_x the gradient by x: a container, which is resized, or a view of x's shape.
+/// @param by_weight the same by the weight, of its shape.
+/// @param by_bias the same by the bias, of shape (out).
+/// @throws std::invalid_argument where shapes do not fit, or two gradients share memory, before
+/// anything is written.
+///
+/// Cost: two matrix products by BLAS. Gradients are computed in memory of their own; a container of
+/// the operand's rank and type, row-major, takes over that memory.
 template <class X, class W, class M, class U, class ToX, class ToW, class ToB>
 void masked_linear_gradient(
     const X& x, const W& weight, const M& m, const U& upstream, ToX&& by_x, ToW&& by_weight,
@@ -1570,28 +1669,38 @@ void masked_linear_gradient(
 ) {
     if constexpr (detail::require_linear<M, X, W, U>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
-        if (detail::overwrites_any(std::tie(by_x, by_weight, by_bias), x, weight, m, upstream)) {
-            detail::row_major_array<T> own_x, own_weight, own_bias;
-            masked_linear_gradient(x, weight, m, upstream, own_x, own_weight, own_bias);
-            detail::give(by_x, own_x);
-            detail::give(by_weight, own_weight);
-            detail::give(by_bias, own_bias);
-            return;
-        }
-        detail::slopes_of_linear<T>(
-            x, weight, m, upstream, by_x, by_weight, by_bias,
-            [&](const auto& product) { detail::assign_rows(by_weight, multiply(product, m)); }
+        constexpr const char* function = "masked_linear_gradient";
+        detail::require_linear_gradient(function, x, weight, m, upstream, by_x, by_weight, by_bias);
+        auto own = detail::slopes_of_linear<T>(function, x, weight, m, upstream);
+        detail::assign_rows(own.product, multiply(own.product, m));
+        detail::hand_over(
+            function, detail::finished{"the gradient by x", by_x, own.by_x},
+            detail::finished{"the gradient by the weight", by_weight, own.product},
+            detail::finished{"the gradient by the bias", by_bias, own.by_bias}
         );
     }
 }
 
-/// The same for a gate, with the gradient by it: of sigmoid_gate(z) by z, of other weights by
-/// these. The gate has the weight's shape.
+/// The gradients of masked_linear with a gate, by x, weight, bias and gate.
 ///
 ///     xt::xtensor<float, 2> x = {{1, 2}}, weight = {{4, 8}}, z = {{0, 0}}, upstream = {{1}}, by_x, by_weight, by_z;
 ///     xt::xtensor<float, 1> by_bias;
 ///     xmask::masked_linear_gradient(x, weight, xmask::sigmoid_gate(z), upstream, by_x, by_weight, by_bias, by_z);
 ///     std::cout << by_z(0, 0) << ' ' << by_z(0, 1);    // 1 4
+///
+/// @param x as for masked_linear, of shape (..., in).
+/// @param weight as for masked_linear, of shape (out, in).
+/// @param gate sigmoid_gate(z), or a tensor of real weights; of the weight's shape.
+/// @param upstream the gradient by the layer's result, of its shape (..., out) and x's type.
+/// @param by_x the gradient by x: a container, which is resized, or a view of x's shape.
+/// @param by_weight the same by the weight, of its shape.
+/// @param by_bias the same by the bias, of shape (out).
+/// @param by_gate the same by z of a sigmoid gate, or by the real weights, of the weight's shape.
+/// @throws std::invalid_argument where shapes do not fit, or two gradients share memory, before
+/// anything is written.
+///
+/// Cost: two matrix products by BLAS, and a pass over the weights. Memory is that of the overload
+/// without by_gate.
 template <class X, class W, class M, class U, class ToX, class ToW, class ToB, class ToG>
 void masked_linear_gradient(
     const X& x, const W& weight, const M& gate, const U& upstream, ToX&& by_x, ToW&& by_weight,
@@ -1603,44 +1712,23 @@ void masked_linear_gradient(
         );
         using T = std::remove_cv_t<value_type_t<X>>;
         constexpr const char* function = "masked_linear_gradient";
-        if (!detail::equal_shapes(gate.shape(), weight.shape())) [[unlikely]] {
-            detail::throw_invalid(
-                function, "the gate has shape ", detail::tuple_text(gate.shape()),
-                "; expected that of the weight, ", detail::tuple_text(weight.shape())
-            );
-        }
-        const char* by_gate_name = "the gradient by the gate";
-        detail::require_distinct(function, "the gradient by x", by_x, by_gate_name, by_gate);
-        detail::require_distinct(
-            function, "the gradient by the weight", by_weight, by_gate_name, by_gate
+        detail::require_gate_gradient(function, weight, gate, by_x, by_weight, by_bias, by_gate);
+        detail::require_linear_gradient(
+            function, x, weight, gate, upstream, by_x, by_weight, by_bias
         );
-        detail::require_distinct(
-            function, "the gradient by the bias", by_bias, by_gate_name, by_gate
-        );
-        if (detail::overwrites_any(
-                std::tie(by_x, by_weight, by_bias, by_gate), x, weight, gate, upstream
-            )) {
-            detail::row_major_array<T> own_x, own_weight, own_bias, own_gate;
-            masked_linear_gradient(
-                x, weight, gate, upstream, own_x, own_weight, own_bias, own_gate
-            );
-            detail::give(by_x, own_x);
-            detail::give(by_weight, own_weight);
-            detail::give(by_bias, own_bias);
-            detail::give(by_gate, own_gate);
-            return;
+        auto own = detail::slopes_of_linear<T>(function, x, weight, gate, upstream);
+        detail::row_major_copy_t<T, W> own_gate;
+        if constexpr (detail::is_sigmoid_gate<M>::value) {
+            sigmoid_gate_gradient(weight, gate.op().operand(), own.product, own.product, own_gate);
+        } else {
+            own_gate = multiply(own.product, weight);
+            detail::assign_rows(own.product, multiply(own.product, gate));
         }
-        detail::resize_or_check(function, by_gate_name, by_gate, weight.shape());
-        detail::slopes_of_linear<T>(
-            x, weight, gate, upstream, by_x, by_weight, by_bias,
-            [&](const auto& product) {
-                if constexpr (detail::is_sigmoid_gate<M>::value) {
-                    sigmoid_gate_gradient(weight, gate.op().operand(), product, by_weight, by_gate);
-                } else {
-                    detail::assign_rows(by_weight, multiply(product, gate));
-                    detail::assign_rows(by_gate, multiply(product, weight));
-                }
-            }
+        detail::hand_over(
+            function, detail::finished{"the gradient by x", by_x, own.by_x},
+            detail::finished{"the gradient by the weight", by_weight, own.product},
+            detail::finished{"the gradient by the bias", by_bias, own.by_bias},
+            detail::finished{"the gradient by the gate", by_gate, own_gate}
         );
     }
 }

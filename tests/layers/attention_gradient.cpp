@@ -146,3 +146,18 @@ TEST_CASE("gradients of attention go into views of one tensor, but not twice", "
     REQUIRE(oracle::elements(part(1)) == oracle::elements(dk));
     REQUIRE(oracle::elements(part(2)) == oracle::elements(dv));
 }
+
+TEST_CASE(
+    "a gradient of attention may be written over an operand of another shape", "[attention]"
+) {
+    const auto query = oracle::random<double>({2, 3, 4}, 1);
+    const auto key = oracle::random<double>({2, 5, 4}, 2);
+    const auto value = oracle::random<double>({2, 5, 6}, 3);
+    auto upstream = oracle::random<double>({2, 3, 6}, 4);
+    const auto m = xmask::keep_causal(3, 5, 1);
+    xt::xarray<double> dq, dk, dv, own_dk, own_dv;
+    xmask::masked_attention_gradient(query, key, value, m, upstream, dq, dk, dv);
+    xmask::masked_attention_gradient(query, key, value, m, upstream, upstream, own_dk, own_dv);
+    REQUIRE(oracle::same_bits(oracle::elements(upstream), oracle::elements(dq)));
+    REQUIRE(oracle::same_bits(oracle::elements(own_dv), oracle::elements(dv)));
+}

@@ -227,3 +227,17 @@ TEMPLATE_TEST_CASE(
         REQUIRE(right);
     }
 }
+
+TEST_CASE("NaN in one feature of a value changes no bit of the other features", "[attention]") {
+    tensors<float> t(6, 40);
+    const xmask::bitmask m = xmask::keep_causal(6, 40, 20);
+    const auto expected = t.compute(m, 0).y;
+    t.value(0, 3, 2) = std::numeric_limits<float>::quiet_NaN();
+    const auto y = t.compute(m, 0).y;
+    for (std::size_t i = 0; i < 6; ++i) {
+        REQUIRE(std::isnan(y(0, i, 2)));
+        for (const std::size_t feature : {0u, 1u, 3u, 4u}) {
+            REQUIRE(y(0, i, feature) == expected(0, i, feature));
+        }
+    }
+}

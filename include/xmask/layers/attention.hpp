@@ -4,13 +4,11 @@
 
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
-#include "../apply/masked_scatter.hpp"
-#include "../core/assign.hpp"
 #include "../core/distinct.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/target.hpp"
 #include "attention_options.hpp"
@@ -31,7 +29,8 @@ consteval bool holds_blas_numbers() {
     return false;
 }
 
-/// Fails to compile, with one sentence, unless all are tensors of float or double, and M is a mask.
+/// Fails to compile, with one sentence, unless all E are tensors of float or double, and M is a
+/// mask.
 template <class M, class... E>
 consteval bool require_attention() {
     constexpr bool real = (holds_blas_numbers<E>() && ...);
@@ -54,6 +53,37 @@ void require_matrices(const char* function, const char* what, const S& shape) {
     if (shape.size() < 2) [[unlikely]] {
         throw_invalid(
             function, what, " has shape ", tuple_text(shape), "; expected (..., tokens, features)"
+        );
+    }
+}
+
+/// Throws std::invalid_argument unless the options fit the scores.
+inline void require_options(
+    const char* function, const attention_options& options, const any_shape& scores
+) {
+    if (options.bias.get() != nullptr) {
+        require_broadcast(function, "a bias", options.bias.get()->shape(), scores);
+    }
+    if (options.sinks.get() != nullptr) {
+        require_broadcast(
+            function, "a tensor of sinks", options.sinks.get()->shape(), without_last(scores, 2)
+        );
+    }
+    if (options.scale) {
+        require_option(function, "scale", *options.scale, option_range::any_number().finite());
+    }
+    require_option(function, "soft_cap", options.soft_cap, option_range::at_least(0).finite());
+}
+
+/// Throws std::invalid_argument unless the leading axes of a tensor broadcast into those of the
+/// query.
+inline void require_leading(
+    const char* function, const char* what, const any_shape& shape, const any_shape& leading
+) {
+    if (!broadcasts_to(shape, leading)) [[unlikely]] {
+        throw_invalid(
+            function, what, " has the leading axes ", tuple_text(shape),
+            ", which do not broadcast into ", tuple_text(leading), ", those of the query"
         );
     }
 }
@@ -83,28 +113,11 @@ any_shape scores_shape(
         );
     }
     const any_shape leading = without_last(query, 2);
-    const auto require_leading = [&](const char* what, const any_shape& shape) {
-        if (!broadcasts_to(shape, leading)) [[unlikely]] {
-            throw_invalid(
-                function, what, " has the leading axes ", tuple_text(shape),
-                ", which do not broadcast into ", tuple_text(leading), ", those of the query"
-            );
-        }
-    };
-    require_leading("the key", without_last(key, 2));
-    require_leading("the value", without_last(value, 2));
+    require_leading(function, "the key", without_last(key, 2), leading);
+    require_leading(function, "the value", without_last(value, 2), leading);
     const any_shape shape = append_axis(append_axis(leading, from_end(query, 2)), from_end(key, 2));
     require_broadcast(function, "a mask", m, shape);
-    if (options.bias.get() != nullptr) {
-        require_broadcast(function, "a bias", options.bias.get()->shape(), shape);
-    }
-    if (options.sinks.get() != nullptr) {
-        require_broadcast(function, "a tensor of sinks", options.sinks.get()->shape(), leading);
-    }
-    if (options.scale) {
-        require_option(function, "scale", *options.scale, option_range::any_number().finite());
-    }
-    require_option(function, "soft_cap", options.soft_cap, option_range::at_least(0).finite());
+    require_options(function, options, shape);
     return shape;
 }
 
@@ -116,37 +129,32 @@ To zeros_of(const char* function, const S& shape) {
     result.fill(0);
     return result;
 }
-
-/// Gives `to` what was computed beside it, without a copy where the types are the same.
-template <class To, class From>
-void hand_over(To& to, From& from) {
-    if constexpr (std::is_same_v<To, From>) {
-        to = std::move(from);
-    } else {
-        assign_rows(to, from);
-    }
-}
 } // namespace detail
 
-/// softmax(scale * query key^T) value over the pairs that the mask keeps: scaled dot-product
-/// attention.
+/// Scaled dot-product attention: softmax(scale * query key^T) value over the pairs that the mask
+/// keeps.
 ///
-/// query (..., q, features), key (..., k, features), value (..., k, value features): tensors or
-/// lazy expressions of float or double, of any layout; the leading axes of key and value broadcast
-/// into those of the query, so that (b, heads, group, q, d) and (b, heads, 1, k, d) are grouped
-/// queries. m broadcasts into (..., q, k): true means that the query sees the key. Gives a
-/// row-major container of shape (..., q, value features). options: scale, soft cap, bias, sinks. A
-/// query that keeps no key gives 0. NaN and infinities in a key or value show only in queries that
-/// keep it, and change no bit of any other. Throws std::invalid_argument where shapes do not fit.
-///
-/// Work is done in tiles of 64 x 64 pairs, two matrix products each: none where nothing is kept,
-/// and no look at the mask where everything is; see tiles(). Needs memory for a few tiles, and a
-/// bit for each pair of a mask without structure in 64 rows. Tensors whose rows lie side by side in
-/// memory are read in place. A BLAS gains nothing by sharing so small products among its threads:
-/// one thread is best (OPENBLAS_NUM_THREADS=1).
+/// A query that keeps no key gives 0. NaN and infinities in a key or value show only in queries
+/// that keep it, and change no bit of any other. The leading axes of key and value broadcast into
+/// those of the query: (b, heads, group, q, d) and (b, heads, 1, k, d) are grouped queries. The
+/// method is FlashAttention's (Dao et al., 2022).
 ///
 ///     auto causal = xmask::keep_causal(n, n);
 ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
+///
+/// @param query a tensor or lazy expression of float or double, of shape (..., q, features).
+/// @param key the same, of shape (..., k, features).
+/// @param value the same, of shape (..., k, value features).
+/// @param m a mask that broadcasts into (..., q, k): true means that the query sees the key.
+/// @param options scale, soft cap, bias and sinks.
+/// @returns a new row-major container of shape (..., q, value features).
+/// @throws std::invalid_argument where shapes do not fit, or an option is out of its range.
+///
+/// Cost: tiles of 64 x 64 pairs take two matrix products each, none where nothing is kept, and no
+/// look at the mask where everything is (see tiles()). Memory is that of a few tiles, and a bit for
+/// each pair in 64 rows of a mask without structure. Tensors whose rows lie one distance apart are
+/// read in place. The products are too small for a BLAS to share among threads: one thread is best
+/// (OPENBLAS_NUM_THREADS=1).
 template <class Q, class K, class V, class M>
 auto masked_attention(
     const Q& query, const K& key, const V& value, const M& m, const attention_options& options = {}
@@ -157,10 +165,9 @@ auto masked_attention(
         const auto shape = detail::scores_shape(
             name, query.shape(), key.shape(), value.shape(), m.shape(), options
         );
-        auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
-        result_shape.back() = detail::columns_of(value.shape());
-        using result_type = detail::row_major_copy_t<T, Q>;
-        auto result = detail::zeros_of<result_type>(name, result_shape);
+        auto result = detail::zeros_of<detail::row_major_copy_t<T, Q>>(
+            name, detail::with_columns(query.shape(), detail::columns_of(value.shape()))
+        );
         const auto leading = detail::without_last(shape, 2);
         const detail::matrix_stack<const T> queries(query, leading);
         const detail::matrix_stack<const T> keys(key, leading);
@@ -171,18 +178,31 @@ auto masked_attention(
     }
 }
 
-/// The gradients of masked_attention(query, key, value, m, options) by query, key and value, given
-/// that by its result.
+/// The gradients of masked_attention by query, key and value.
 ///
-/// upstream: of the result's shape. by_query, by_key, by_value: containers, which are given the
-/// shapes of query, key and value, or tensors and views of those shapes. What is dropped is never
-/// seen: a key or value that no query keeps has the gradient 0, as a query has that keeps none,
-/// whatever stands there. Throws std::invalid_argument where shapes do not fit, or two gradients share
-/// memory, before anything is written. The scores are computed again, twice: seven matrix products a tile in all, and no
-/// memory beside the gradients and a few tiles.
+/// A key or value that no query keeps has the gradient 0, and so has a query that keeps no key,
+/// whatever they hold. A gradient may be written to an operand's memory. The method is
+/// FlashAttention-2's (Dao, 2023).
 ///
 ///     xt::xtensor<float, 3> dq, dk, dv;
 ///     xmask::masked_attention_gradient(query, key, value, xmask::keep_causal(n, n), hidden, dq, dk, dv);
+///
+/// @param query as for masked_attention, of shape (..., q, features).
+/// @param key as for masked_attention, of shape (..., k, features).
+/// @param value as for masked_attention, of shape (..., k, value features).
+/// @param m the mask, as for masked_attention.
+/// @param upstream the gradient by the result, of its shape (..., q, value features).
+/// @param by_query the gradient by the query: a container, which is resized, or a view of the
+/// query's shape.
+/// @param by_key the same by the key.
+/// @param by_value the same by the value.
+/// @param options those of masked_attention.
+/// @throws std::invalid_argument where shapes do not fit, an option is out of its range, or two
+/// gradients share memory, before anything is written.
+///
+/// Cost: the scores are computed again, twice: seven matrix products a tile. Memory is that of the
+/// gradients and a few tiles. A container of the operand's rank and type, row-major, takes over the
+/// memory in which its gradient was computed.
 template <class Q, class K, class V, class M, class G, class DQ, class DK, class DV>
 void masked_attention_gradient(
     const Q& query, const K& key, const V& value, const M& m, const G& upstream, DQ&& by_query,
@@ -194,19 +214,14 @@ void masked_attention_gradient(
         const auto shape = detail::scores_shape(
             name, query.shape(), key.shape(), value.shape(), m.shape(), options
         );
-        auto result_shape = detail::any_shape(query.shape().begin(), query.shape().end());
-        result_shape.back() = detail::columns_of(value.shape());
         detail::require_same_shape(
-            name, "the upstream gradient", upstream.shape(), "attention", result_shape
+            name, "the upstream gradient", upstream.shape(), "attention",
+            detail::with_columns(query.shape(), detail::columns_of(value.shape()))
         );
         detail::require_distinct(
             name, "the gradient by query", by_query, "the gradient by key", by_key,
             "the gradient by value", by_value
         );
-        detail::resize_or_check(name, "the gradient by query", by_query, query.shape());
-        detail::resize_or_check(name, "the gradient by key", by_key, key.shape());
-        detail::resize_or_check(name, "the gradient by value", by_value, value.shape());
-        // A gradient may be written where one of the tensors lies, so it is computed beside it.
         auto own_query = detail::zeros_of<detail::row_major_copy_t<T, Q>>(name, query.shape());
         auto own_key = detail::zeros_of<detail::row_major_copy_t<T, K>>(name, key.shape());
         auto own_value = detail::zeros_of<detail::row_major_copy_t<T, V>>(name, value.shape());
@@ -222,9 +237,11 @@ void masked_attention_gradient(
             detail::attention_walk<T, M>(m, shape, queries, keys, values, options)
                 .backward(outer, to_query, to_key, to_value);
         }
-        detail::hand_over(by_query, own_query);
-        detail::hand_over(by_key, own_key);
-        detail::hand_over(by_value, own_value);
+        detail::hand_over(
+            name, detail::finished{"the gradient by query", by_query, own_query},
+            detail::finished{"the gradient by key", by_key, own_key},
+            detail::finished{"the gradient by value", by_value, own_value}
+        );
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -17,17 +17,17 @@
 #include "../core/xtensor.hpp"
 
 /// @file
-/// What attention may be asked for beside its mask: scale, soft cap, bias, sinks.
+/// Options of attention: scale, soft cap, bias, sinks.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Rows of some tensor, read as T.
+/// Rows of a tensor of any type, read as T.
 template <class T>
 class added_rows {
 public:
     virtual ~added_rows() = default;
 
-    /// Columns [c, c + count) of row r.
+    /// Copies columns [c, c + count) of row r to `to`.
     virtual void read(std::size_t r, std::size_t c, std::size_t count, T* to) const = 0;
 };
 
@@ -47,7 +47,7 @@ private:
     Rows m_rows;
 };
 
-/// Some tensor of numbers, broadcast to a shape that is known when its rows are made.
+/// A tensor of numbers of any type. It is broadcast to the shape for which rows are made.
 class added_tensor {
 public:
     virtual ~added_tensor() = default;
@@ -89,6 +89,7 @@ private:
     CTE m_expression;
 };
 
+/// Fails to compile, with one sentence, unless E is a tensor of numbers.
 template <class E>
 consteval bool require_term() {
     constexpr bool numbers = [] {
@@ -108,17 +109,19 @@ consteval bool require_term() {
 }
 } // namespace detail
 
-/// A number, or a tensor or lazy expression of numbers, of any type, that attention adds. A tensor
-/// is held by reference if it is an lvalue.
+/// A number, or a tensor or lazy expression of numbers of any type, that attention adds. An lvalue
+/// is held by reference.
 class attention_term {
 public:
-    /// Nothing.
+    /// Adds nothing.
     attention_term() = default;
 
+    /// @param value the number for all places.
     template <class V>
         requires std::is_arithmetic_v<V>
     attention_term(V value) : attention_term(xt::xarray<double>(static_cast<double>(value))) {}
 
+    /// @param e a tensor or lazy expression of numbers that broadcasts to where it is added.
     template <expression E>
         requires(!std::is_same_v<std::remove_cvref_t<E>, attention_term>)
     attention_term(E&& e) {
@@ -128,6 +131,7 @@ public:
         }
     }
 
+    /// @returns the tensor, or null where nothing is added.
     [[nodiscard]] const detail::added_tensor* get() const noexcept { return m_term.get(); }
 
 private:
@@ -138,18 +142,12 @@ private:
 ///
 ///     auto y = xmask::masked_attention(query, key, value, xmask::keep_causal(n, n), {.scale = 0.125, .soft_cap = 50});
 struct attention_options {
-    /// What the products of queries and keys are multiplied by; 1 / sqrt(features) where it is not
-    /// set.
-    std::optional<double> scale = std::nullopt;
+    std::optional<double> scale = {}; ///< factor of query key^T; by default 1 / sqrt(features)
+    double soft_cap = 0;      ///< scores become soft_cap * tanh(score / soft_cap); 0: no cap
+    attention_term bias = {}; ///< added after the cap; broadcasts into (..., queries, keys)
 
-    /// Scores become soft_cap * tanh(score / soft_cap); 0 leaves them as they are.
-    double soft_cap = 0;
-
-    /// Is added to the scores, after the soft cap. Broadcasts into (..., queries, keys).
-    attention_term bias = {};
-
-    /// A logit for each head, of a shape that broadcasts into the leading axes of the query, or one
-    /// number: it joins the sum by which a query's weights are divided, as a key without a value
+    /// A logit for each head: a number, or a tensor that broadcasts into the leading axes of the
+    /// query. It joins the sum by which a query's weights are divided, as a key without a value
     /// would (Xiao et al., Efficient Streaming Language Models with Attention Sinks, 2023).
     attention_term sinks = {};
 };

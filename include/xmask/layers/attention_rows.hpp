@@ -18,11 +18,11 @@
 #include "../masks/tiles.hpp"
 
 /// @file
-/// What attention does to the rows of a panel of scores, of which a mask keeps some.
+/// Operations of attention on the rows of a panel of scores, of which a mask keeps some.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A band's queries, a tile's keys, and the most tiles of a panel: a panel of scores stays in a
-/// core's own cache.
+/// Queries of a band, keys of a tile, and the largest number of tiles in a panel. A panel of scores
+/// stays in a core's own cache.
 inline constexpr std::size_t band_queries = 64;
 inline constexpr std::size_t tile_keys = word_columns;
 inline constexpr std::size_t panel_tiles = 4;
@@ -30,12 +30,12 @@ inline constexpr std::size_t panel_keys = panel_tiles * tile_keys;
 
 /// Neighbouring tiles of a band.
 struct panel {
-    std::size_t first; // key
+    std::size_t first; ///< its first key
     std::size_t keys;
-    bool whole; // every pair is kept
+    bool whole; ///< every pair is kept
 };
 
-/// Which pairs of a panel are kept: a word for each query and tile.
+/// The kept pairs of a panel: a word for each query and tile.
 class panel_bits {
 public:
     template <class Band>
@@ -71,9 +71,9 @@ XMASK_INLINE void for_each_word(std::size_t columns, const word_t* bits, F&& f) 
     });
 }
 
-/// Calls f(x..., c) for each register of some rows, and stores what it gives, of kept columns, to
-/// the first: an array of one register for each of Rows, of which those of dropped columns become
-/// 0.
+/// Calls f(x, kept) for each register of some rows and stores x. x is an array of one register of
+/// each row; f changes it. kept(y) is y where the column is kept, 0 where it is dropped. Words that
+/// keep nothing become 0 without a call.
 template <class T, std::size_t N, class F>
 XMASK_INLINE void map_kept(
     std::size_t columns, const word_t* bits, const std::array<T*, N>& rows, F&& f
@@ -133,6 +133,7 @@ struct register_of<T> {
 template <class T>
 using register_t = typename register_of<T>::type;
 
+/// The sum of a register's elements, or a number as it is.
 template <class V>
 auto sum_of(const V& x) {
     if constexpr (std::is_arithmetic_v<V>) {
@@ -142,7 +143,7 @@ auto sum_of(const V& x) {
     }
 }
 
-/// The largest of a row's kept scores, or `largest` where that is more; -infinity is the least.
+/// The maximum of `largest` and a row's kept scores.
 template <class T>
 T largest_kept(const T* scores, std::size_t columns, const word_t* bits, T largest) {
     if constexpr (has_lanes<T>) {
@@ -171,8 +172,8 @@ T largest_kept(const T* scores, std::size_t columns, const word_t* bits, T large
     }
 }
 
-/// Scores become exponentials of how far they lie below `largest`, 0 where dropped; gives their
-/// sum.
+/// Replaces scores by exp(score - largest), 0 where dropped.
+/// @returns their sum.
 template <class T>
 double exponentials(T* scores, std::size_t columns, const word_t* bits, T largest) {
     using V = register_t<T>;

@@ -25,10 +25,15 @@ template <class T>
 struct block_of {
     T* first;
     std::size_t stride;
+
+    [[nodiscard]] T* row(std::size_t r) const noexcept { return first + r * stride; }
+
+    /// Without the first r rows.
+    [[nodiscard]] block_of from(std::size_t r) const noexcept { return {row(r), stride}; }
 };
 
-/// C = alpha A B + beta C, of C (m, n), and of A (m, k) and B (k, n) or what is so when turned. T
-/// is float or double.
+/// C = alpha A B + beta C. C is (m, n); A and B, transposed where `turned` says so, are (m, k) and
+/// (k, n). T is float or double.
 template <class T>
 void gemm(
     turned turn_a, turned turn_b, std::size_t m, std::size_t n, std::size_t k, T alpha,
