@@ -1313,10 +1313,17 @@ XMASK_INLINE lanes<T> select_by_bits(
 }
 
 template <class T>
+XMASK_INLINE lanes<T> zero_unless_lanes(
+    generic, const lane_mask<T>& chosen, const lanes<T>& x
+) noexcept {
+    return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
+}
+
+template <class T>
 XMASK_INLINE lanes<T> zero_unless(
     generic, std::uint64_t bits, std::size_t k, const lanes<T>& x
 ) noexcept {
-    return xsimd::select(mask_from_bits<T>(native(), bits, k), x, lanes<T>(lane_t<T>(0)));
+    return zero_unless_lanes<T>(native(), mask_from_bits<T>(native(), bits, k), x);
 }
 
 template <class T>
@@ -1498,10 +1505,9 @@ XMASK_INLINE lanes<T> select_by_bits(
 
 /// One instruction, where a blend takes three.
 template <class T>
-XMASK_INLINE lanes<T> zero_unless(
-    avx2, std::uint64_t bits, std::size_t k, const lanes<T>& x
+XMASK_INLINE lanes<T> zero_unless_lanes(
+    avx2, const lane_mask<T>& chosen, const lanes<T>& x
 ) noexcept {
-    const auto chosen = mask_from_bits<T>(avx2(), bits, k);
     return lanes<T>(__builtin_bit_cast(
         decltype(x.data),
         _mm256_and_si256(
@@ -1733,11 +1739,11 @@ XMASK_INLINE lanes<T> select_by_bits(
 }
 
 template <class T>
-XMASK_INLINE lanes<T> zero_unless(
-    avx512f, std::uint64_t bits, std::size_t k, const lanes<T>& x
+XMASK_INLINE lanes<T> zero_unless_lanes(
+    avx512f, const lane_mask<T>& chosen, const lanes<T>& x
 ) noexcept {
     hold<T>(x);
-    return xsimd::select(mask_from_bits<T>(avx512f(), bits, k), x, lanes<T>(lane_t<T>(0)));
+    return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
 }
 
 /// A shift by 64 gives 0 here; xsimd's goes through memory.
@@ -2201,6 +2207,12 @@ XMASK_INLINE lanes<T> select_by_bits(
     word_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
 ) noexcept {
     return simd::select_by_bits<T>(simd::native(), bits, k, x, y);
+}
+
+/// x in the chosen lanes, 0 in the others.
+template <class T>
+XMASK_INLINE lanes<T> zero_unless_lanes(const lane_mask<T>& chosen, const lanes<T>& x) noexcept {
+    return simd::zero_unless_lanes<T>(simd::native(), chosen, x);
 }
 
 /// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple
@@ -3517,6 +3529,16 @@ XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
         return lane_word<T>{f(I)...};
     }(std::make_index_sequence<word_columns / lane_count<T>>());
+}
+
+/// The bits of 64 columns.
+template <class T>
+XMASK_INLINE word_t bits_from_lanes(const lane_word<T>& chosen) noexcept {
+    word_t bits = 0;
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+        bits |= bits_from_mask(chosen[i]) << i * lane_count<T>;
+    }
+    return bits;
 }
 
 /// A cursor that gives its decisions as masks of registers of T, too.
@@ -18337,6 +18359,10 @@ private:
     zip_row<Row...> m_rows;
 };
 
+template <class T, class F, class... Row>
+inline constexpr bool reads_freely<term_row<T, F, Row...>> =
+    term_block<T, F, block_t<Row>...>::in_registers && (reads_freely<Row> && ...);
+
 template <class T, class F, class... Rows>
 class term_rows {
 public:
@@ -18427,6 +18453,28 @@ public:
         if (bits != 0) {
             add_terms<Exact>(m_sum, m_row.block(c, count, bits), count, bits);
         }
+    }
+
+    /// Adds 64 columns by the cursor's own lanes.
+    template <lane_cursor<T> C>
+        requires reads_freely<Row>
+    XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
+        const auto chosen = cursor.template lanes<T>(c);
+        const word_t bits = bits_from_lanes<T>(chosen);
+        if (bits == 0 || bits == ~word_t(0)) {
+            block(c, whole_word(), bits);
+            return;
+        }
+        const auto terms = m_row.block(c, whole_word(), ~word_t(0));
+        m_sum.add_count(count_bits(bits));
+        m_sum.template add_registers<true>(
+            whole_word(),
+            [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+                return zero_unless_lanes<T>(
+                    chosen[k / lane_count<T>], terms.template value_register<true>(k, 0)
+                );
+            }
+        );
     }
 
 private:

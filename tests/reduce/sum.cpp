@@ -1,12 +1,14 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include <catch2/catch_all.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/apply/masked_fill.hpp>
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
@@ -335,6 +337,25 @@ TEST_CASE("Sums refuse shapes that do not fit, and say which", "[sum]") {
         xmask::masked_sum(x, xt::xarray<float>(xt::ones<float>({2}))),
         ContainsSubstring("xmask::masked_sum: weights of shape (2,)")
     );
+}
+
+TEST_CASE("A sum by comparisons has the bits of a sum by the same words", "[sum]") {
+    for (const std::size_t n : {63, 64, 65, 4097}) {
+        const auto y = oracle::random<float>({3, n}, 7);
+        const auto m = xmask::keep_above(y, 0.25f);
+        const xmask::bitmask words(m);
+        xt::xarray<float> x = oracle::random<float>({3, n});
+        xmask::masked_fill_inplace(x, words, std::numeric_limits<float>::quiet_NaN());
+        CAPTURE(n);
+        REQUIRE(oracle::same_bits(xmask::masked_sum(x, m), xmask::masked_sum(x, words)));
+        REQUIRE(oracle::same_bits(xmask::masked_mean(x, m), xmask::masked_mean(x, words)));
+        const xt::xarray<double> wide = x;
+        const auto of_doubles = xmask::keep_above(xt::xarray<double>(y), 0.25);
+        REQUIRE(
+            oracle::same_bits(xmask::masked_sum(wide, of_doubles), xmask::masked_sum(wide, words))
+        );
+        REQUIRE(std::isfinite(xmask::masked_sum(x, m)));
+    }
 }
 
 TEST_CASE("Sums as their documentation shows them", "[sum]") {

@@ -109,6 +109,12 @@ XMASK_INLINE lanes<T> select_by_bits(
     return simd::select_by_bits<T>(simd::native(), bits, k, x, y);
 }
 
+/// x in the chosen lanes, 0 in the others.
+template <class T>
+XMASK_INLINE lanes<T> zero_unless_lanes(const lane_mask<T>& chosen, const lanes<T>& x) noexcept {
+    return simd::zero_unless_lanes<T>(simd::native(), chosen, x);
+}
+
 /// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple
 /// of lane_count<T>.
 template <class T>

@@ -173,6 +173,10 @@ private:
     zip_row<Row...> m_rows;
 };
 
+template <class T, class F, class... Row>
+inline constexpr bool reads_freely<term_row<T, F, Row...>> =
+    term_block<T, F, block_t<Row>...>::in_registers && (reads_freely<Row> && ...);
+
 template <class T, class F, class... Rows>
 class term_rows {
 public:
@@ -263,6 +267,28 @@ public:
         if (bits != 0) {
             add_terms<Exact>(m_sum, m_row.block(c, count, bits), count, bits);
         }
+    }
+
+    /// Adds 64 columns by the cursor's own lanes.
+    template <lane_cursor<T> C>
+        requires reads_freely<Row>
+    XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
+        const auto chosen = cursor.template lanes<T>(c);
+        const word_t bits = bits_from_lanes<T>(chosen);
+        if (bits == 0 || bits == ~word_t(0)) {
+            block(c, whole_word(), bits);
+            return;
+        }
+        const auto terms = m_row.block(c, whole_word(), ~word_t(0));
+        m_sum.add_count(count_bits(bits));
+        m_sum.template add_registers<true>(
+            whole_word(),
+            [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+                return zero_unless_lanes<T>(
+                    chosen[k / lane_count<T>], terms.template value_register<true>(k, 0)
+                );
+            }
+        );
     }
 
 private:

@@ -66,10 +66,9 @@ XMASK_INLINE lanes<T> select_by_bits(
 
 /// One instruction, where a blend takes three.
 template <class T>
-XMASK_INLINE lanes<T> zero_unless(
-    avx2, std::uint64_t bits, std::size_t k, const lanes<T>& x
+XMASK_INLINE lanes<T> zero_unless_lanes(
+    avx2, const lane_mask<T>& chosen, const lanes<T>& x
 ) noexcept {
-    const auto chosen = mask_from_bits<T>(avx2(), bits, k);
     return lanes<T>(__builtin_bit_cast(
         decltype(x.data),
         _mm256_and_si256(

@@ -51,11 +51,11 @@ XMASK_INLINE lanes<T> select_by_bits(
 }
 
 template <class T>
-XMASK_INLINE lanes<T> zero_unless(
-    avx512f, std::uint64_t bits, std::size_t k, const lanes<T>& x
+XMASK_INLINE lanes<T> zero_unless_lanes(
+    avx512f, const lane_mask<T>& chosen, const lanes<T>& x
 ) noexcept {
     hold<T>(x);
-    return xsimd::select(mask_from_bits<T>(avx512f(), bits, k), x, lanes<T>(lane_t<T>(0)));
+    return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
 }
 
 /// A shift by 64 gives 0 here; xsimd's goes through memory.

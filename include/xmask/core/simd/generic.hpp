@@ -53,10 +53,17 @@ XMASK_INLINE lanes<T> select_by_bits(
 }
 
 template <class T>
+XMASK_INLINE lanes<T> zero_unless_lanes(
+    generic, const lane_mask<T>& chosen, const lanes<T>& x
+) noexcept {
+    return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
+}
+
+template <class T>
 XMASK_INLINE lanes<T> zero_unless(
     generic, std::uint64_t bits, std::size_t k, const lanes<T>& x
 ) noexcept {
-    return xsimd::select(mask_from_bits<T>(native(), bits, k), x, lanes<T>(lane_t<T>(0)));
+    return zero_unless_lanes<T>(native(), mask_from_bits<T>(native(), bits, k), x);
 }
 
 template <class T>
