@@ -300,7 +300,7 @@ test_key() { echo "$("${CXX:-c++}" --version | head -n 1) $*"; }
 
 nothing_changed() { # the arguments of configure
   [ -f build/test/passed ] && [ "$(cat build/test/passed)" = "$(test_key "$@")" ] &&
-    [ -z "$(find CMakeLists.txt README.md bench cmake examples include single_include tests -newer build/test/passed)" ]
+    [ -z "$(find CMakeLists.txt README.md bench cmake docs examples include single_include tests -newer build/test/passed)" ]
 }
 
 mkdir -p "$deps"
