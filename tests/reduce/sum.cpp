@@ -340,7 +340,7 @@ TEST_CASE("Sums refuse shapes that do not fit, and say which", "[sum]") {
 }
 
 TEST_CASE("A sum by comparisons has the bits of a sum by the same words", "[sum]") {
-    for (const std::size_t n : {63, 64, 65, 4097}) {
+    for (const auto n : {std::size_t(63), std::size_t(64), std::size_t(65), std::size_t(4097)}) {
         const auto y = oracle::random<float>({3, n}, 7);
         const auto m = xmask::keep_above(y, 0.25f);
         const xmask::bitmask words(m);
