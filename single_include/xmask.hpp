@@ -7547,7 +7547,6 @@ void masked_replace_inplace(X&& x, const M& m, const Y& y) {
 // ==== xmask/masks/ask.hpp ====
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
@@ -7745,12 +7744,349 @@ private:
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/masks/runs.hpp ====
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
 /// @file
-/// Questions to a mask: how much does it keep, of which rows, and where?
+/// Where a mask keeps: runs, the first and last kept positions, lengths.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Counts what a row keeps.
+/// The first column of [c, n) that a row keeps, or n.
+template <row_cursor C>
+std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
+    while (c < n) {
+        const stretch ahead = stretch_at(cursor, c);
+        if (ahead.kind == stretch_kind::kept) {
+            return c;
+        }
+        if (ahead.kind == stretch_kind::unknown) {
+            const word_t bits = cursor.word(c) & first_bits(n - c);
+            if (bits != 0) {
+                return c + lowest_bit(bits);
+            }
+            c += word_columns;
+        } else {
+            c = std::min(ahead.end, n);
+        }
+    }
+    return n;
+}
+
+/// The leading axes of a mask, which number its rows.
+template <class S>
+any_shape leading_axes(const S& shape) {
+    return any_shape(shape.begin(), shape.size() == 0 ? shape.end() : shape.end() - 1);
+}
+
+/// An array with f(cursor, row number) for each row of a mask.
+template <class T, class M, class F>
+xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
+    require_countable(function, m.shape());
+    auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
+    const mask_rows<M> rows(m, m.shape());
+    for (std::size_t r = 0; r < result.size(); ++r) {
+        result.data()[r] = f(rows.row(r), r);
+    }
+    return result;
+}
+
+/// The first column that a row keeps, or -1.
+template <row_cursor C>
+std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
+    const std::size_t first = next_kept(cursor, 0, n);
+    return first < n ? static_cast<std::ptrdiff_t>(first) : -1;
+}
+
+/// The delegate that remembers the last kept column.
+class last_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    template <class Count>
+    void block(std::size_t c, Count /*count*/, word_t bits) noexcept {
+        if (bits != 0) {
+            m_last = static_cast<std::ptrdiff_t>(c + to_size(std::bit_width(bits)) - 1);
+        }
+    }
+
+    void kept(std::size_t /*c*/, std::size_t end) noexcept {
+        m_last = static_cast<std::ptrdiff_t>(end) - 1;
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::ptrdiff_t last() const noexcept { return m_last; }
+
+private:
+    std::ptrdiff_t m_last = -1;
+};
+
+/// The last column that a row keeps, or -1.
+template <row_cursor C>
+std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
+    last_delegate found;
+    walk(cursor, 0, n, found);
+    return found.last();
+}
+
+/// An array over the other axes, with the first or last kept position along an axis, or -1. Goes
+/// through the rows in order: the first answer stays, or the last one overwrites.
+template <bool First, class M, class A>
+xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axis) {
+    const kept_axes kept(function, m.shape(), axis);
+    const axis_of_rows lines(m.shape(), line_axis_number(function, axis, m.dimension()));
+    const std::size_t n = columns_of(m.shape());
+    auto result = xt::xarray<std::ptrdiff_t>::from_shape(kept.shape());
+    result.fill(-1);
+    const mask_rows<M> rows(m, m.shape());
+    for (std::size_t r = 0; r < (n == 0 ? 0 : rows_of(m.shape())); ++r) {
+        const auto cursor = rows.row(r);
+        std::ptrdiff_t* at = result.data() + kept.offset(r);
+        if (!kept.keeps_last()) {
+            *at = First ? first_in_row(cursor, n) : last_in_row(cursor, n);
+            continue;
+        }
+        const auto position = static_cast<std::ptrdiff_t>(lines.position(r));
+        const auto answer = [&](std::size_t c) { at[c] = First && at[c] >= 0 ? at[c] : position; };
+        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+            for (; bits != 0; bits &= bits - 1) {
+                answer(c + lowest_bit(bits));
+            }
+        });
+    }
+    return result;
+}
+
+/// The runs of kept positions along a line that crosses rows.
+template <class M>
+std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_of_rows& lines) {
+    std::vector<column_range> runs;
+    const std::size_t n = columns_of(m.shape());
+    const mask_rows<M> rows(m, m.shape());
+    const std::size_t first = lines.first_row(line / n);
+    for (std::size_t i = 0; i < lines.extent(); ++i) {
+        if (!keeps(rows.row(first + i * lines.stride()), line % n)) {
+            continue;
+        }
+        if (runs.empty() || runs.back().end != i) {
+            runs.push_back({i, i});
+        }
+        runs.back().end = i + 1;
+    }
+    return runs;
+}
+
+/// The delegate that collects the runs of kept columns, in order.
+class run_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    void block(std::size_t c, std::size_t /*count*/, word_t bits) {
+        while (bits != 0) {
+            const std::size_t begin = lowest_bit(bits);
+            const word_t holes = ~bits & ~first_bits(begin);
+            const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
+            kept(c + begin, c + end);
+            bits &= ~first_bits(end);
+        }
+    }
+
+    void kept(std::size_t begin, std::size_t end) {
+        if (!m_runs.empty() && m_runs.back().end == begin) {
+            m_runs.back().end = end;
+        } else {
+            m_runs.push_back({begin, end});
+        }
+    }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::vector<column_range>&& runs() && noexcept { return std::move(m_runs); }
+
+private:
+    std::vector<column_range> m_runs;
+};
+
+/// The runs of kept columns of a row, in order.
+template <row_cursor C>
+std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
+    run_delegate found;
+    walk(cursor, 0, n, found);
+    return std::move(found).runs();
+}
+} // namespace detail
+
+/// The runs of kept columns in one row.
+///
+///     auto runs = xmask::runs_of(xmask::drop_indices({2}, 5), 0);    // [0, 2), [3, 5)
+///
+/// @param m a mask.
+/// @param row its number, in row-major order of the leading axes.
+/// @returns a column_range [begin, end) for each run, in order.
+/// @throws std::out_of_range for a row that the mask does not have.
+///
+/// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
+template <class M>
+std::vector<column_range> runs_of(const M& m, std::size_t row) {
+    if constexpr (detail::require_mask<M>()) {
+        detail::require_countable("runs_of", m.shape());
+        const std::size_t rows = detail::rows_of(m.shape());
+        if (row >= rows) [[unlikely]] {
+            detail::throw_out_of_range("runs_of", "row ", row, " is outside of [0, ", rows, ")");
+        }
+        return detail::runs_in_row(m.row(row), detail::columns_of(m.shape()));
+    }
+    return {};
+}
+
+/// The runs of kept positions along an axis.
+///
+///     auto runs = xmask::runs_of(xmask::keep_lengths({2, 0, 1}, 3), 0, 0);    // [0, 1), [2, 3)
+///
+/// @param m a mask.
+/// @param line the number of a line along the axis, in row-major order of the other axes.
+/// @param axis negative ones are counted from the end.
+/// @returns a column_range [begin, end) for each run, in order.
+/// @throws std::out_of_range for a line or an axis that the mask does not have.
+///
+/// Cost: an element costs a question to its row; the last axis costs as much as one row.
+template <class M, std::integral A>
+std::vector<column_range> runs_of(const M& m, std::size_t line, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t at = detail::line_axis_number("runs_of", axis, m.dimension());
+        if (at + 1 >= m.dimension()) {
+            return runs_of(m, line);
+        }
+        const detail::axis_of_rows lines(m.shape(), at);
+        const std::size_t count = detail::kept_axes("runs_of", m.shape(), axis).size();
+        if (line >= count) [[unlikely]] {
+            detail::throw_out_of_range("runs_of", "line ", line, " is outside of [0, ", count, ")");
+        }
+        return detail::runs_across(m, line, lines);
+    }
+    return {};
+}
+
+/// The first column that each row keeps.
+///
+///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
+///
+/// @param m a mask.
+/// @returns an xt::xarray of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: a look at each row up to that column.
+template <class M>
+auto first_kept(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        return detail::ask_rows<std::ptrdiff_t>(
+            "first_kept", m,
+            [n](const auto& cursor, std::size_t /*r*/) { return detail::first_in_row(cursor, n); }
+        );
+    }
+}
+
+/// The first kept position along an axis.
+///
+///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 1, 1, -1
+///
+/// @param m a mask.
+/// @param axis negative ones are counted from the end.
+/// @returns an xt::xarray of std::ptrdiff_t over the other axes; -1 where nothing is kept.
+/// @throws std::out_of_range for an axis that the mask does not have.
+///
+/// Cost: one pass over the mask; a step for each kept element where the axis is not the last one.
+template <class M, std::integral A>
+auto first_kept(const M& m, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_line_ends<true>("first_kept", m, axis);
+    }
+}
+
+/// The last column that each row keeps.
+///
+///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
+///
+/// @param m a mask.
+/// @returns an xt::xarray of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
+template <class M>
+auto last_kept(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        return detail::ask_rows<std::ptrdiff_t>(
+            "last_kept", m,
+            [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
+        );
+    }
+}
+
+/// The last kept position along an axis.
+///
+///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 2, 1, -1
+///
+/// @param m a mask.
+/// @param axis negative ones are counted from the end.
+/// @returns an xt::xarray of std::ptrdiff_t over the other axes; -1 where nothing is kept.
+/// @throws std::out_of_range for an axis that the mask does not have.
+///
+/// Cost: one pass over the mask; a step for each kept element where the axis is not the last one.
+template <class M, std::integral A>
+auto last_kept(const M& m, A axis) {
+    if constexpr (detail::require_mask<M>()) {
+        return detail::ask_line_ends<false>("last_kept", m, axis);
+    }
+}
+
+/// The length of each row: keep_lengths backwards.
+///
+///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
+///
+/// @param m a mask whose rows keep their first columns only.
+/// @returns an xt::xarray of std::size_t over the leading axes.
+/// @throws std::invalid_argument, with the row and its first column that does not fit, for a row
+/// that keeps a column behind one that it drops.
+///
+/// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
+template <class M>
+auto lengths_of(const M& m) {
+    if constexpr (detail::require_mask<M>()) {
+        const std::size_t n = detail::columns_of(m.shape());
+        return detail::ask_rows<std::size_t>(
+            "lengths_of", m,
+            [n](const auto& cursor, std::size_t r) {
+                const auto runs = detail::runs_in_row(cursor, n);
+                if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]] {
+                    const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
+                    detail::throw_invalid(
+                        "lengths_of", "row ", r, " keeps column ", at,
+                        " behind one that it drops; expected rows that "
+                        "keep their first columns only"
+                    );
+                }
+                return runs.empty() ? std::size_t(0) : runs[0].end;
+            }
+        );
+    }
+}
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// Questions to a mask: how much it keeps, and of which rows.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The delegate that counts kept columns.
 class count_delegate {
 public:
     static constexpr bool takes_any_range = true;
@@ -7778,7 +8114,7 @@ std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
     return counted.count();
 }
 
-/// How many elements of `shape` a mask keeps that broadcasts into it.
+/// How many elements of `shape` are kept by a mask that broadcasts into it.
 template <class S, class MaskRows>
 std::size_t count_rows(const S& shape, const MaskRows& masks) {
     const row_plan plan(shape, layout_of(masks, true));
@@ -7791,28 +8127,7 @@ std::size_t count_rows(const S& shape, const MaskRows& masks) {
     return count;
 }
 
-/// The first column of [c, n) that a row keeps, or n.
-template <row_cursor C>
-std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
-    while (c < n) {
-        const stretch ahead = stretch_at(cursor, c);
-        if (ahead.kind == stretch_kind::kept) {
-            return c;
-        }
-        if (ahead.kind == stretch_kind::unknown) {
-            const word_t bits = cursor.word(c) & first_bits(n - c);
-            if (bits != 0) {
-                return c + lowest_bit(bits);
-            }
-            c += word_columns;
-        } else {
-            c = std::min(ahead.end, n);
-        }
-    }
-    return n;
-}
-
-/// Whether f(cursor, begin, end) says true for some columns of a mask; none are asked after those.
+/// Whether f(cursor, begin, end) is true for some columns of a mask. Stops at the first of them.
 template <class M, class F>
 bool any_row(const char* function, const M& m, F&& f) {
     require_countable(function, m.shape());
@@ -7849,7 +8164,7 @@ std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
     return counts;
 }
 
-/// An array over the axes that stay, of f(number kept there).
+/// An array over the axes that stay, with f(number of kept elements) for each position.
 template <class T, class M, class A, class F>
 xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f) {
     const kept_axes kept(function, m.shape(), axes);
@@ -7858,154 +8173,17 @@ xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f) 
     std::transform(counts.begin(), counts.end(), result.data(), f);
     return result;
 }
-
-/// The leading axes of a mask: one position for each row.
-template <class S>
-any_shape leading_axes(const S& shape) {
-    return any_shape(shape.begin(), shape.size() == 0 ? shape.end() : shape.end() - 1);
-}
-
-/// An array with f(cursor, row number) for each row of a mask.
-template <class T, class M, class F>
-xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
-    require_countable(function, m.shape());
-    auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
-    const mask_rows<M> rows(m, m.shape());
-    for (std::size_t r = 0; r < result.size(); ++r) {
-        result.data()[r] = f(rows.row(r), r);
-    }
-    return result;
-}
-
-/// The first column that a row keeps, or -1.
-template <row_cursor C>
-std::ptrdiff_t first_in_row(const C& cursor, std::size_t n) {
-    const std::size_t first = next_kept(cursor, 0, n);
-    return first < n ? static_cast<std::ptrdiff_t>(first) : -1;
-}
-
-/// Remembers the last column that is kept.
-class last_delegate {
-public:
-    static constexpr bool takes_any_range = true;
-
-    template <class Count>
-    void block(std::size_t c, Count /*count*/, word_t bits) noexcept {
-        if (bits != 0) {
-            m_last = static_cast<std::ptrdiff_t>(c + to_size(std::bit_width(bits)) - 1);
-        }
-    }
-
-    void kept(std::size_t /*c*/, std::size_t end) noexcept {
-        m_last = static_cast<std::ptrdiff_t>(end) - 1;
-    }
-
-    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
-
-    [[nodiscard]] std::ptrdiff_t last() const noexcept { return m_last; }
-
-private:
-    std::ptrdiff_t m_last = -1;
-};
-
-/// The last column that a row keeps, or -1.
-template <row_cursor C>
-std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
-    last_delegate found;
-    walk(cursor, 0, n, found);
-    return found.last();
-}
-
-/// An array over the axes that stay, of the first or last position along an axis that is kept, or
-/// -1. Rows are looked at in order, so that the first answer stands, or the last.
-template <bool First, class M, class A>
-xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axis) {
-    const kept_axes kept(function, m.shape(), axis);
-    const axis_of_rows lines(m.shape(), line_axis_number(function, axis, m.dimension()));
-    const std::size_t n = columns_of(m.shape());
-    auto result = xt::xarray<std::ptrdiff_t>::from_shape(kept.shape());
-    result.fill(-1);
-    const mask_rows<M> rows(m, m.shape());
-    for (std::size_t r = 0; r < (n == 0 ? 0 : rows_of(m.shape())); ++r) {
-        const auto cursor = rows.row(r);
-        std::ptrdiff_t* at = result.data() + kept.offset(r);
-        if (!kept.keeps_last()) {
-            *at = First ? first_in_row(cursor, n) : last_in_row(cursor, n);
-            continue;
-        }
-        const auto position = static_cast<std::ptrdiff_t>(lines.position(r));
-        const auto answer = [&](std::size_t c) { at[c] = First && at[c] >= 0 ? at[c] : position; };
-        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-            for (; bits != 0; bits &= bits - 1) {
-                answer(c + lowest_bit(bits));
-            }
-        });
-    }
-    return result;
-}
-
-/// The runs of kept positions of a line that crosses rows.
-template <class M>
-std::vector<column_range> runs_across(const M& m, std::size_t line, const axis_of_rows& lines) {
-    std::vector<column_range> runs;
-    const std::size_t n = columns_of(m.shape());
-    const mask_rows<M> rows(m, m.shape());
-    const std::size_t first = lines.first_row(line / n);
-    for (std::size_t i = 0; i < lines.extent(); ++i) {
-        if (!keeps(rows.row(first + i * lines.stride()), line % n)) {
-            continue;
-        }
-        if (runs.empty() || runs.back().end != i) {
-            runs.push_back({i, i});
-        }
-        runs.back().end = i + 1;
-    }
-    return runs;
-}
-
-/// Collects the longest runs of kept columns, in order.
-class run_delegate {
-public:
-    static constexpr bool takes_any_range = true;
-
-    void block(std::size_t c, std::size_t /*count*/, word_t bits) {
-        while (bits != 0) {
-            const std::size_t begin = lowest_bit(bits);
-            const word_t holes = ~bits & ~first_bits(begin);
-            const std::size_t end = holes == 0 ? word_columns : lowest_bit(holes);
-            kept(c + begin, c + end);
-            bits &= ~first_bits(end);
-        }
-    }
-
-    void kept(std::size_t begin, std::size_t end) {
-        if (!m_runs.empty() && m_runs.back().end == begin) {
-            m_runs.back().end = end;
-        } else {
-            m_runs.push_back({begin, end});
-        }
-    }
-
-    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
-
-    [[nodiscard]] std::vector<column_range>&& runs() && noexcept { return std::move(m_runs); }
-
-private:
-    std::vector<column_range> m_runs;
-};
-
-template <row_cursor C>
-std::vector<column_range> runs_in_row(const C& cursor, std::size_t n) {
-    run_delegate found;
-    walk(cursor, 0, n, found);
-    return std::move(found).runs();
-}
 } // namespace detail
 
-/// The number of elements that the mask keeps. Looks at each row's extent only, 64 columns at a
-/// time, and not at all where the mask knows a range to be kept whole.
+/// The number of elements that a mask keeps.
 ///
 ///     std::size_t tokens = xmask::count_kept(xmask::keep_lengths({3, 1}, 4));    // 4
+///
+/// @param m a mask.
+/// @returns the number of kept elements.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
 template <class M>
 std::size_t count_kept(const M& m) {
     std::size_t count = 0;
@@ -8016,26 +8194,33 @@ std::size_t count_kept(const M& m) {
     return count;
 }
 
-/// The numbers of kept elements along `axes` (a number or a list, negative ones counted from the
-/// end), one for each position of the axes that stay. Throws std::out_of_range for an axis that the
-/// mask does not have.
+/// The numbers of kept elements along axes.
 ///
 ///     xt::xarray<std::size_t> each = xmask::count_kept(xmask::keep_lengths({3, 1}, 4), -1);    // 3, 1
-template <class M, detail::axes_argument A>
+///
+/// @param m a mask.
+/// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
+/// the end.
+/// @returns an xt::xarray of std::size_t over the axes that stay.
+/// @throws std::out_of_range for an axis that the mask does not have.
+///
+/// Cost: 64 columns at a time where the last axis goes, else a step for each kept element.
+template <class M, detail::axes_argument A = std::initializer_list<std::ptrdiff_t>>
 auto count_kept(const M& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_along<std::size_t>("count_kept", m, axes, std::identity());
     }
 }
 
-template <class M>
-auto count_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
-    return count_kept(m, std::vector<std::ptrdiff_t>(axes));
-}
-
-/// The share of elements that the mask keeps, 0 to 1; NaN for a mask without elements.
+/// The share of elements that a mask keeps.
 ///
 ///     double share = xmask::density(xmask::keep_lengths({3, 1}, 4));    // 0.5
+///
+/// @param m a mask.
+/// @returns 0 to 1; NaN for a mask without elements.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: that of count_kept.
 template <class M>
 double density(const M& m) {
     double share = std::numeric_limits<double>::quiet_NaN();
@@ -8048,9 +8233,15 @@ double density(const M& m) {
     return share;
 }
 
-/// Whether the mask keeps anything; stops at the first element that is kept.
+/// Whether a mask keeps anything.
 ///
 ///     bool answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4));    // true
+///
+/// @param m a mask.
+/// @returns false for a mask without elements.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: stops at the first kept element.
 template <class M>
 bool any_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
@@ -8064,10 +8255,18 @@ bool any_kept(const M& m) {
     return false;
 }
 
-/// The same along `axes`, for each position of the axes that stay.
+/// Whether a mask keeps anything along axes.
 ///
 ///     xt::xarray<bool> answered = xmask::any_kept(xmask::keep_lengths({0, 1}, 4), -1);    // false, true
-template <class M, detail::axes_argument A>
+///
+/// @param m a mask.
+/// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
+/// the end.
+/// @returns an xt::xarray of bool over the axes that stay.
+/// @throws std::out_of_range for an axis that the mask does not have.
+///
+/// Cost: that of count_kept along these axes.
+template <class M, detail::axes_argument A = std::initializer_list<std::ptrdiff_t>>
 auto any_kept(const M& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_along<bool>("any_kept", m, axes, [](std::size_t count) {
@@ -8076,15 +8275,15 @@ auto any_kept(const M& m, const A& axes) {
     }
 }
 
-template <class M>
-auto any_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
-    return any_kept(m, std::vector<std::ptrdiff_t>(axes));
-}
-
-/// Whether the mask keeps everything; stops at the first row that drops something. True for a mask
-/// without elements.
+/// Whether a mask keeps everything.
 ///
 ///     bool whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4));    // false
+///
+/// @param m a mask.
+/// @returns true for a mask without elements.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: stops at the first row that drops something.
 template <class M>
 bool all_kept(const M& m) {
     if constexpr (detail::require_mask<M>()) {
@@ -8098,10 +8297,18 @@ bool all_kept(const M& m) {
     return false;
 }
 
-/// The same along `axes`, for each position of the axes that stay.
+/// Whether a mask keeps everything along axes.
 ///
 ///     xt::xarray<bool> whole = xmask::all_kept(xmask::keep_lengths({4, 1}, 4), -1);    // true, false
-template <class M, detail::axes_argument A>
+///
+/// @param m a mask.
+/// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
+/// the end.
+/// @returns an xt::xarray of bool over the axes that stay.
+/// @throws std::out_of_range for an axis that the mask does not have.
+///
+/// Cost: that of count_kept along these axes.
+template <class M, detail::axes_argument A = std::initializer_list<std::ptrdiff_t>>
 auto all_kept(const M& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
         const detail::kept_axes kept("all_kept", m.shape(), axes);
@@ -8112,133 +8319,15 @@ auto all_kept(const M& m, const A& axes) {
     }
 }
 
-template <class M>
-auto all_kept(const M& m, std::initializer_list<std::ptrdiff_t> axes) {
-    return all_kept(m, std::vector<std::ptrdiff_t>(axes));
-}
-
-/// The runs of kept columns in one row, in order: [begin, end) of each. Rows are numbered in
-/// row-major order of the leading axes; throws std::out_of_range for a row that the mask does not
-/// have.
-///
-///     auto runs = xmask::runs_of(xmask::drop_indices({2}, 5), 0);    // [0, 2), [3, 5)
-template <class M>
-std::vector<column_range> runs_of(const M& m, std::size_t row) {
-    if constexpr (detail::require_mask<M>()) {
-        detail::require_countable("runs_of", m.shape());
-        const std::size_t rows = detail::rows_of(m.shape());
-        if (row >= rows) [[unlikely]] {
-            detail::throw_out_of_range("runs_of", "row ", row, " is outside of [0, ", rows, ")");
-        }
-        return detail::runs_in_row(m.row(row), detail::columns_of(m.shape()));
-    }
-    return {};
-}
-
-/// The runs of kept positions along an axis, negative ones counted from the end. Lines along it are
-/// numbered in row-major order of the other axes; throws std::out_of_range for a line or an axis
-/// that the mask does not have. An element costs a question to its row, but for the last axis.
-///
-///     auto runs = xmask::runs_of(xmask::keep_lengths({2, 0, 1}, 3), 0, 0);    // [0, 1), [2, 3)
-template <class M, std::integral A>
-std::vector<column_range> runs_of(const M& m, std::size_t line, A axis) {
-    if constexpr (detail::require_mask<M>()) {
-        const std::size_t at = detail::line_axis_number("runs_of", axis, m.dimension());
-        if (at + 1 >= m.dimension()) {
-            return runs_of(m, line);
-        }
-        const detail::axis_of_rows lines(m.shape(), at);
-        const std::size_t count = detail::kept_axes("runs_of", m.shape(), axis).size();
-        if (line >= count) [[unlikely]] {
-            detail::throw_out_of_range("runs_of", "line ", line, " is outside of [0, ", count, ")");
-        }
-        return detail::runs_across(m, line, lines);
-    }
-    return {};
-}
-
-/// The first column that each row keeps, or -1 where it keeps none; an array of the leading axes.
-///
-///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
-template <class M>
-auto first_kept(const M& m) {
-    if constexpr (detail::require_mask<M>()) {
-        const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::ptrdiff_t>(
-            "first_kept", m,
-            [n](const auto& cursor, std::size_t /*r*/) { return detail::first_in_row(cursor, n); }
-        );
-    }
-}
-
-/// The first position along an axis that is kept, negative axes counted from the end, or -1 where
-/// none is; an array of the other axes. Throws std::out_of_range for an axis that the mask does not
-/// have.
-///
-///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 1, 1, -1
-template <class M, std::integral A>
-auto first_kept(const M& m, A axis) {
-    if constexpr (detail::require_mask<M>()) {
-        return detail::ask_line_ends<true>("first_kept", m, axis);
-    }
-}
-
-/// The last column that each row keeps, or -1 where it keeps none; an array of the leading axes.
-///
-///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
-template <class M>
-auto last_kept(const M& m) {
-    if constexpr (detail::require_mask<M>()) {
-        const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::ptrdiff_t>(
-            "last_kept", m,
-            [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
-        );
-    }
-}
-
-/// The last position along an axis that is kept, negative axes counted from the end, or -1 where
-/// none is; an array of the other axes. Throws std::out_of_range for an axis that the mask does not
-/// have.
-///
-///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({0, 2, 1}, 3), 0);    // 2, 1, -1
-template <class M, std::integral A>
-auto last_kept(const M& m, A axis) {
-    if constexpr (detail::require_mask<M>()) {
-        return detail::ask_line_ends<false>("last_kept", m, axis);
-    }
-}
-
-/// The length of each row, where a row keeps its first columns only: keep_lengths backwards. An
-/// array of the leading axes. Throws std::invalid_argument, naming the row and its first column
-/// that does not fit, where one does not.
-///
-///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
-template <class M>
-auto lengths_of(const M& m) {
-    if constexpr (detail::require_mask<M>()) {
-        const std::size_t n = detail::columns_of(m.shape());
-        return detail::ask_rows<std::size_t>(
-            "lengths_of", m,
-            [n](const auto& cursor, std::size_t r) {
-                const auto runs = detail::runs_in_row(cursor, n);
-                if (runs.size() > 1 || (runs.size() == 1 && runs[0].begin != 0)) [[unlikely]] {
-                    const std::size_t at = runs[0].begin != 0 ? runs[0].begin : runs[1].begin;
-                    detail::throw_invalid(
-                        "lengths_of", "row ", r, " keeps column ", at,
-                        " behind one that it drops; expected rows that "
-                        "keep their first columns only"
-                    );
-                }
-                return runs.empty() ? std::size_t(0) : runs[0].end;
-            }
-        );
-    }
-}
-
-/// The numbers of the rows that keep nothing, in row-major order of the leading axes.
+/// The rows that keep nothing.
 ///
 ///     auto rows = xmask::empty_rows(xmask::keep_lengths({3, 0, 1, 0}, 4));    // 1, 3
+///
+/// @param m a mask.
+/// @returns the numbers of these rows, in row-major order of the leading axes.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: a look at each row up to its first kept element.
 template <class M>
 std::vector<std::size_t> empty_rows(const M& m) {
     std::vector<std::size_t> empty;
@@ -10640,34 +10729,55 @@ inline std::ostream& operator<<(std::ostream& out, const explanation& why) {
 
 // ==== xmask/masks/id_set.hpp ====
 
-#include <algorithm>
-#include <array>
-#include <bit>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <initializer_list>
-#include <limits>
 #include <ranges>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-/// @file
-/// Sets of integer ids, and how a block of tokens is looked up in one.
+// ==== xmask/masks/id_lookup.hpp ====
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// The value as T, if T can hold it.
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// ==== xmask/masks/few_ids.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// ==== xmask/masks/sorted_ids.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Ids in the type of the tokens, in ascending order.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Whether T can hold a value.
 template <class T, class U>
 constexpr bool fits(U value) noexcept {
-    // Promoted, because std::in_range refuses characters.
+    // Integer promotion, because std::in_range takes no characters.
     return std::cmp_greater_equal(+value, +std::numeric_limits<T>::min()) &&
            std::cmp_less_equal(+value, +std::numeric_limits<T>::max());
 }
 
-/// The least and the most of some values, without the branches of std::minmax.
+/// The minimum and maximum, without the branches of std::minmax.
 template <class T>
 std::pair<T, T> bounds_of(const std::vector<T>& values) noexcept {
     std::pair bounds(values.front(), values.front());
@@ -10677,8 +10787,8 @@ std::pair<T, T> bounds_of(const std::vector<T>& values) noexcept {
     return bounds;
 }
 
-/// Sorts ids, and leaves each once. Those that lie close together become bits and are read back in
-/// order, which is several times as fast as to compare them.
+/// Sorts ids and removes duplicates. Ids that lie close together are set as bits and read back in
+/// order, which is several times as fast as sorting by comparison.
 template <class T>
 void sort_once(std::vector<T>& ids) {
     using unsigned_t = std::make_unsigned_t<T>;
@@ -10710,13 +10820,13 @@ void sort_once(std::vector<T>& ids) {
     ids.erase(to, ids.end());
 }
 
-/// Ids, or one, of the tokens' own type. Those that the type can't hold are in no token, and left
-/// out.
+/// One id in the tokens' type T; nothing where T cannot hold it, because then no token has it.
 template <class T, std::integral I>
 std::vector<T> ids_of(const I& id) {
     return fits<T>(id) ? std::vector<T>(1, static_cast<T>(id)) : std::vector<T>();
 }
 
+/// Ids in the tokens' type T, without those that T cannot hold.
 template <class T, class I>
 std::vector<T> ids_of(const I& ids) {
     using id_type = std::remove_cvref_t<decltype(*ids.begin())>;
@@ -10735,18 +10845,53 @@ std::vector<T> ids_of(const I& ids) {
     return own;
 }
 
+/// The same in ascending order, without duplicates.
 template <class T, class I>
 std::vector<T> sorted_ids(const I& ids) {
     auto sorted = ids_of<T>(ids);
     sort_once(sorted);
     return sorted;
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// Few ids: each register is compared with every one of them.
+// ==== xmask/masks/word_of.hpp ====
+
+#include <cstddef>
+
+/// @file
+/// Words of bits from the answers of a test.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Bit k of the word is f(k).
+template <class Count, class F>
+XMASK_INLINE word_t word_of(Count count, F&& f) {
+    word_t bits = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+        bits |= word_t(f(k)) << k;
+    }
+    return bits;
+}
+
+/// The word that f makes of a block: f gives the lane mask of a register of T.
+template <class T, class Block, class Count, class F>
+XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
+    word_t bits = 0;
+    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
+    });
+    return bits & first_bits(count);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Few ids, which registers hold.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Few ids: each register is compared with every id.
 template <class T>
 class compared_ids {
 public:
-    /// Beyond this many, looking each element up is faster.
+    /// With more ids, looking each element up is faster.
     static constexpr std::size_t most = 8;
 
     compared_ids() = default;
@@ -10765,17 +10910,13 @@ public:
 
     template <class Block, class Count>
     XMASK_INLINE word_t block(const Block& tokens, Count count) const {
-        word_t bits = 0;
         if constexpr (has_lanes<T>) {
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                bits |= bits_from_mask(compare(load_register<full>(tokens, k, count - k))) << k;
+            return word_of_registers<T>(tokens, count, [&](const lanes<T>& x) XMASK_INLINE_LAMBDA {
+                return compare(x);
             });
-            return bits & first_bits(count);
+        } else {
+            return word_of(count, [&](std::size_t k) { return (*this)(tokens.at(k)); });
         }
-        for (std::size_t k = 0; k < count; ++k) {
-            bits |= word_t((*this)(tokens.at(k))) << k;
-        }
-        return bits;
     }
 
 private:
@@ -10793,8 +10934,8 @@ private:
     std::size_t m_count = 0;
 };
 
-/// Few ids in the slots of a table that one register holds: a token's hash says which slot's id it
-/// is compared with, so that it costs the same for one id as for all. Slots left over repeat an id.
+/// Few ids in the slots of a table that one register holds. A token's hash names the slot with whose
+/// id it is compared, so that many ids cost as much as one. Spare slots repeat an id.
 template <class T>
 class slotted_ids {
     using slot_type = slot_t<T>;
@@ -10804,8 +10945,7 @@ public:
 
     slotted_ids() = default;
 
-    /// Looks for a multiplier that gives each id a slot of its own; found() says whether there is
-    /// one.
+    /// Looks for a multiplier that gives each id its own slot.
     explicit slotted_ids(const std::vector<T>& ids) noexcept {
         if (!available || ids.empty() || ids.size() > slots_for<T>.most || !all_fit(ids)) {
             return;
@@ -10826,6 +10966,7 @@ public:
         }
     }
 
+    /// Whether such a multiplier was found.
     [[nodiscard]] bool found() const noexcept { return m_found; }
 
     XMASK_INLINE bool operator()(T token) const noexcept {
@@ -10836,22 +10977,20 @@ public:
     XMASK_INLINE word_t block(const Block& tokens, Count count) const
         requires available
     {
-        word_t bits = 0;
         if constexpr (registers == 1) {
+            word_t bits = 0;
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
                 bits |= match({load<full>(tokens, k, count - k)}) << k;
             });
             return bits & first_bits(count);
         } else if constexpr (std::is_same_v<Count, whole_word>) {
+            word_t bits = 0;
             for (std::size_t k = 0; k < word_columns; k += registers * lane_count<T>) {
                 bits |= match_group(tokens, k, std::make_index_sequence<registers>()) << k;
             }
             return bits;
         } else {
-            for (std::size_t k = 0; k < count; ++k) {
-                bits |= word_t((*this)(tokens.at(k))) << k;
-            }
-            return bits;
+            return word_of(count, [&](std::size_t k) { return (*this)(tokens.at(k)); });
         }
     }
 
@@ -10887,15 +11026,30 @@ private:
     std::uint32_t m_factor = 1;
     bool m_found = false;
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// Many ids that lie close together: a byte for each value from the lowest to the highest, which is
-/// quicker to read than a bit.
+// ==== xmask/masks/many_ids.hpp ====
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// Many ids, which are looked up in memory.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Many ids that lie close together: a byte for each value from the lowest to the highest. A byte is
+/// faster to read than a bit.
 template <class T>
 class byte_table {
     using unsigned_t = std::make_unsigned_t<T>;
 
 public:
-    /// Whether a table of so many ids between these is soon made, and stays in a cache.
+    /// Whether a table of `count` ids in [least, most] is cheap to make and stays in a cache.
     static bool suits(T least, T most, std::size_t count) noexcept {
         constexpr std::size_t first_level = std::size_t(1) << 15;
         constexpr std::size_t second_level = std::size_t(1) << 18;
@@ -10905,11 +11059,10 @@ public:
 
     byte_table() = default;
 
-    /// Of ids in any order.
+    /// @param ids in any order.
     byte_table(const std::vector<T>& ids, T least, T most)
         : m_low(least)
-        // Up to a power of two, so that one test tells which tokens lie beyond; and one more, for
-        // those.
+        // A power of two, so that one test tells which tokens lie beyond; and one byte for these.
         , m_bytes(std::bit_ceil(static_cast<std::size_t>(distance(least, most)) + 1) + 1) {
         for (const T id : ids) {
             m_bytes[distance(m_low, id)] = 1;
@@ -10925,16 +11078,12 @@ public:
         if constexpr (std::is_same_v<Count, whole_word>) {
             return all_within(tokens) ? whole<true>(tokens) : whole<false>(tokens);
         } else {
-            word_t bits = 0;
-            for (std::size_t k = 0; k < count; ++k) {
-                bits |= word_t((*this)(tokens.at(k))) << k;
-            }
-            return bits;
+            return word_of(count, [&](std::size_t k) { return (*this)(tokens.at(k)); });
         }
     }
 
 private:
-    /// How far a value lies above another; values below wrap to beyond any table.
+    /// value - low. For values below `low` the difference wraps to beyond any table.
     static unsigned_t distance(T low, T value) noexcept {
         return static_cast<unsigned_t>(
             static_cast<unsigned_t>(value) - static_cast<unsigned_t>(low)
@@ -10974,8 +11123,8 @@ private:
     [[nodiscard]] word_t whole(const Block& tokens) const {
         const auto* const bytes = m_bytes.data();
         const std::size_t last = values();
-        // Where the byte of the value 0 would be. Addresses wrap as distances do where they are as
-        // wide, and need no subtraction then.
+        // The place of the value 0. Addresses as wide as the tokens wrap as distances do, which
+        // saves the subtraction.
         const auto zero =
             reinterpret_cast<std::uintptr_t>(bytes) - static_cast<std::uintptr_t>(m_low);
         const auto byte = [&](std::size_t k) XMASK_INLINE_LAMBDA {
@@ -10992,7 +11141,7 @@ private:
         };
         word_t bits = 0;
         for (std::size_t first = 0; first < word_columns; first += 8) {
-            // Doubled and added, highest column first: an instruction each.
+            // Highest column first: each byte costs one instruction that doubles and adds.
             word_t eight = 0;
             for (std::size_t k = 8; k-- > 0;) {
                 eight = eight + eight + byte(first + k);
@@ -11006,8 +11155,7 @@ private:
     std::vector<std::uint8_t> m_bytes;
 };
 
-/// Many ids far apart: a hash table with at least as many free places as ids, searched onwards from
-/// where an id belongs.
+/// Many ids far apart: a hash table with linear probing, at most half full.
 template <class T>
 class hash_table {
     using unsigned_t = std::make_unsigned_t<T>;
@@ -11039,16 +11187,12 @@ public:
 
     template <class Block, class Count>
     word_t block(const Block& tokens, Count count) const {
-        word_t bits = 0;
-        for (std::size_t k = 0; k < count; ++k) {
-            bits |= word_t((*this)(tokens.at(k))) << k;
-        }
-        return bits;
+        return word_of(count, [&](std::size_t k) { return (*this)(tokens.at(k)); });
     }
 
 private:
-    /// A value that is no id, to mark places that are free. Ids too many to leave one would be
-    /// close together.
+    /// A value that is no id, which marks free places. There is one: ids that take all values lie
+    /// close together, and are in a byte_table.
     static T missing_from(const std::vector<T>& sorted) noexcept {
         T value = sorted.front();
         for (const T id : sorted) {
@@ -11070,13 +11214,17 @@ private:
     unsigned m_shift = 0;
     std::vector<T> m_places;
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// Looks tokens up among ids of their own type, in the way that suits the ids' number and range.
+/// @file
+/// The look-up of tokens among integer ids.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Looks tokens up among ids of their own type. The number and range of the ids decide how.
 template <class T>
 class id_lookup {
 public:
-    /// Of ids in any order, which may come more than once. Only for a table of bytes they need not
-    /// be sorted.
+    /// @param ids in any order, with duplicates. A table of bytes needs no sorted ids.
     explicit id_lookup(std::vector<T> ids) {
         if (ids.empty() || (ids.size() > few && find_bytes(ids))) {
             return;
@@ -11097,7 +11245,7 @@ public:
     id_lookup(const id_lookup&) = default;
     id_lookup& operator=(const id_lookup&) = default;
 
-    /// What is moved from finds nothing.
+    /// An object that was moved from finds nothing.
     id_lookup(id_lookup&& other) noexcept { *this = std::move(other); }
 
     id_lookup& operator=(id_lookup&& other) noexcept {
@@ -11128,7 +11276,7 @@ public:
         }
     }
 
-    /// Answers a block of a row.
+    /// The word of a block of a row.
     template <class Block, class Count>
     XMASK_INLINE word_t block(const Block& tokens, Count count) const {
         if constexpr (slotted_ids<T>::available) {
@@ -11142,7 +11290,7 @@ public:
 private:
     enum class way { none, slotted, compared, bytes, hash };
 
-    /// As many may turn out to be so few that registers hold them.
+    /// Without duplicates, so many ids may be few enough for registers.
     static constexpr std::size_t few = 32;
 
     /// Makes a table of bytes, where it suits.
@@ -11156,7 +11304,7 @@ private:
         return true;
     }
 
-    // Out of line: it takes long enough for a call, and the operation's loop stays small.
+    // Out of line: these searches take longer than a call, and the operation's loop stays small.
     template <class Block, class Count>
     [[gnu::noinline]] word_t block_otherwise(const Block& tokens, Count count) const {
         switch (m_way) {
@@ -11177,29 +11325,38 @@ private:
     hash_table<T> m_hash;
     way m_way = way::none;
 };
-} // namespace detail
+} // namespace xmask::inline XMASK_ABI::detail
 
+/// @file
+/// Sets of integer ids.
+
+namespace xmask::inline XMASK_ABI {
 /// A set of integer ids, built once and used often: stop words, special tokens, a vocabulary.
 ///
-/// T: the ids' type, deduced. Token builders take one wherever they take ids; they hold an lvalue
-/// by reference and move an rvalue in. Ids are compared with tokens of any integer type as numbers:
-/// -1 is not 2^64 - 1. Tokens of the ids' own type use the set as it stands; for those of another
-/// type a mask converts it when it is made. Few ids are compared in registers, many are looked up
-/// in a table of bytes over their range, or by their hashes where that is wide.
+/// Token builders take a set wherever they take ids; they hold an lvalue by reference and move an
+/// rvalue in. Ids are compared with tokens of any integer type as numbers: -1 is not 2^64 - 1.
+/// Tokens of the ids' own type use the set as it is; a mask over tokens of another type converts
+/// the ids when it is made. Few ids are compared in registers. Many are looked up in a table of
+/// bytes over their range, or by their hashes where the range is wide.
 ///
 ///     const xmask::id_set<std::int64_t> stop({1, 2, 3});
 ///     auto m = xmask::keep_tokens(tokens, stop);
 ///     bool stops = stop.contains(7);    // false
+///
+/// @tparam T the ids' type, which is deduced.
 template <std::integral T>
     requires(!std::same_as<T, bool>)
 class id_set {
 public:
     using value_type = T;
 
+    /// @param ids in any order; duplicates count once.
     id_set(std::initializer_list<T> ids) : id_set(detail::sorted_ids<T>(ids), 0) {}
 
-    /// From a standard container, a tensor or a lazy expression of integers, which is copied.
-    /// Duplicates count once; ids that T can't hold are left out.
+    /// Copies the ids.
+    ///
+    /// @param ids a standard container, tensor or lazy expression of integers, in any order;
+    /// duplicates count once, and ids that T cannot hold are left out.
     template <class C>
         requires(detail::holds_integers<C>())
     explicit id_set(const C& ids) : id_set(detail::sorted_ids<T>(ids), 0) {}
@@ -11207,9 +11364,10 @@ public:
     id_set(const id_set&) = default;
     id_set& operator=(const id_set&) = default;
 
-    /// What is moved from is empty.
+    /// A set that was moved from is empty.
     id_set(id_set&& other) noexcept = default;
 
+    /// A set that was moved from is empty.
     id_set& operator=(id_set&& other) noexcept {
         if (this != &other) {
             m_ids = std::exchange(other.m_ids, {});
@@ -11220,21 +11378,23 @@ public:
 
     ~id_set() = default;
 
-    /// How many different ids there are.
+    /// @returns the number of different ids.
     [[nodiscard]] std::size_t size() const noexcept { return m_ids.size(); }
 
-    /// Whether a number of any integer type is among the ids; costs a look-up.
+    /// @param id a number of any integer type.
+    /// @returns whether it is among the ids; costs one look-up.
     template <std::integral U>
     [[nodiscard]] bool contains(U id) const noexcept {
         return detail::fits<T>(id) && m_lookup(static_cast<T>(id));
     }
 
-    /// The ids, in ascending order.
+    /// @returns an iterator over the ids, in ascending order.
     [[nodiscard]] auto begin() const noexcept { return m_ids.begin(); }
 
+    /// @returns the end of the ids.
     [[nodiscard]] auto end() const noexcept { return m_ids.end(); }
 
-    /// How masks look tokens up.
+    /// @returns what masks look tokens up with.
     [[nodiscard]] XMASK_INLINE const detail::id_lookup<T>& lookup() const noexcept {
         return m_lookup;
     }
@@ -11254,15 +11414,14 @@ template <detail::number_range C>
 explicit id_set(const C&) -> id_set<std::ranges::range_value_t<C>>;
 
 namespace detail {
-/// Whether I can stand for the ids of a token builder: a set, list or container of integers, or one
-/// integer.
+/// Whether a token builder takes I as ids: a set, list or container of integers, or one integer.
 template <class I>
 consteval bool holds_ids() {
     using ids = std::remove_cvref_t<I>;
     return holds_integers<ids>() || (std::integral<ids> && !std::same_as<ids, bool>);
 }
 
-/// The test of a token of type T against a set, by reference or moved in.
+/// The test of a token of type T against a set, which is held by reference or moved in.
 template <class T, class CTI>
 class id_test {
 public:
@@ -11273,7 +11432,7 @@ public:
 
     bool operator()(T token) const noexcept { return ids().lookup()(token); }
 
-    /// Answers a block of a row.
+    /// The word of a block of a row.
     template <class Block, class Count>
     XMASK_INLINE word_t block(const Block& tokens, Count count) const {
         return ids().lookup().block(tokens, count);
@@ -11283,7 +11442,7 @@ private:
     CTI m_ids;
 };
 
-/// The same of ids of any kind: of a set of T itself, or of one made of them.
+/// The test against a set of T, or against a set made of other ids.
 template <class T, class I>
 auto make_set_test(I&& ids) {
     if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>) {
@@ -11295,7 +11454,7 @@ auto make_set_test(I&& ids) {
     }
 }
 
-/// The same where ids are only looked up, and need not be put in order.
+/// The test where ids are only looked up and need no order.
 template <class T, class I>
 auto make_id_test(I&& ids) {
     if constexpr (std::is_same_v<std::remove_cvref_t<I>, id_set<T>>) {
@@ -11309,27 +11468,30 @@ auto make_id_test(I&& ids) {
 
 // ==== xmask/masks/indices.hpp ====
 
-#include <algorithm>
-#include <compare>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <initializer_list>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-/// @file
-/// Masks from lists of positions in a row.
+// ==== xmask/masks/listed_bits.hpp ====
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+/// @file
+/// Rows of listed columns as bits.
+
+namespace xmask::inline XMASK_ABI::detail {
 /// A row that keeps listed columns.
 class paged_cursor {
 public:
     static constexpr std::size_t page_words = 16;
-    /// Behind a page's words stands the next page's first: a word that begins within the last ends
-    /// there.
+    /// Behind a page's words stands the first word of the next page, in which a word that begins
+    /// within the last one ends.
     static constexpr std::size_t page_size = page_words + 1;
 
     paged_cursor(const word_t* words, const std::uint32_t* pages, column_range extent) noexcept
@@ -11355,15 +11517,14 @@ private:
     column_range m_extent;
 };
 
-/// Rows of listed columns as bits, in pages of 1024 columns. Pages that keep nothing are all the
-/// same one, so that long rows of few columns take little memory; and a word is found without a
-/// search.
+/// Rows of listed columns as bits, in pages of 1024 columns. Pages that keep nothing share one, so
+/// that long rows of few columns take little memory. A word is found without a search.
 class listed_bits {
 public:
     explicit listed_bits(std::size_t n)
         : m_row_pages((n + page_columns - 1) / page_columns), m_words(paged_cursor::page_size, 0) {}
 
-    /// Adds a row that keeps these columns.
+    /// Adds a row that keeps these columns, in any order.
     void append(const std::vector<std::size_t>& columns) {
         const std::size_t first_page = m_pages.size();
         m_pages.resize(first_page + m_row_pages, 0);
@@ -11390,7 +11551,7 @@ public:
 private:
     static constexpr std::size_t page_columns = paged_cursor::page_words * word_columns;
 
-    /// A page to write to.
+    /// The words of a page that is written.
     word_t* words_of(std::size_t page) {
         if (m_pages[page] == 0) {
             m_pages[page] = static_cast<std::uint32_t>(m_words.size() / paged_cursor::page_size);
@@ -11404,81 +11565,24 @@ private:
     std::vector<std::uint32_t> m_pages;
     std::vector<column_range> m_extents;
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// Listed columns, one list for every row or one a row.
-template <class S>
-class indices_rule {
-public:
-    using shape_type = S;
+// ==== xmask/masks/points.hpp ====
 
-    static constexpr const char* name() noexcept { return "keep_indices"; }
+#include <algorithm>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <tuple>
+#include <utility>
+#include <vector>
 
-    /// `table` is 1-D, or 2-D with a row for each row of the mask.
-    template <class E>
-    indices_rule(const char* name, const E& table, S shape)
-        : m_shape(std::move(shape)), m_lists(columns_of(m_shape)) {
-        const std::size_t lists = table.dimension() == 2 ? rows_of(table.shape()) : 1;
-        const std::size_t length = columns_of(table.shape());
-        check_table(name, table.shape(), lists);
-        std::vector<std::size_t> row(length);
-        auto it = table.template begin<xt::layout_type::row_major>();
-        for (std::size_t list = 0; list < lists; ++list) {
-            for (std::size_t k = 0; k < length; ++k, ++it) {
-                row[k] = checked(name, *it, list, k, table.dimension() == 2);
-            }
-            m_lists.append(row);
-        }
-    }
+/// @file
+/// Masks from lists of positions.
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept {
-        return m_lists.row(m_lists.size() == 1 ? 0 : r);
-    }
-
-    [[nodiscard]] bool one_row() const noexcept { return m_lists.size() == 1; }
-
-private:
-    template <class T>
-    void check_table(const char* name, const T& table_shape, std::size_t lists) const {
-        if (table_shape.size() != 1 && table_shape.size() != 2) [[unlikely]] {
-            throw_invalid(
-                name, "indices of shape ", tuple_text(table_shape),
-                "; expected one list (1-D), or one list for each row of the mask (2-D)"
-            );
-        }
-        if (table_shape.size() == 2 && lists != rows_of(m_shape)) [[unlikely]] {
-            throw_invalid(
-                name, "indices of shape ", tuple_text(table_shape), " hold ", lists,
-                " lists; a mask of shape ", tuple_text(m_shape), " has ", rows_of(m_shape), " rows"
-            );
-        }
-    }
-
-    template <class T>
-    std::size_t checked(const char* name, T index, std::size_t list, std::size_t k, bool many)
-        const {
-        const std::size_t n = columns_of(m_shape);
-        if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, n)) [[unlikely]] {
-            if (many) {
-                throw_out_of_range(
-                    name, "index ", +index, " at position ", k, " of row ", list,
-                    " is outside of [0, ", n, ")"
-                );
-            }
-            throw_out_of_range(
-                name, "index ", +index, " at position ", k, " is outside of [0, ", n, ")"
-            );
-        }
-        return static_cast<std::size_t>(index);
-    }
-
-    S m_shape;
-    listed_bits m_lists;
-};
-
+namespace xmask::inline XMASK_ABI {
+namespace detail {
 /// Elements at listed positions.
 template <class S>
 class points_rule {
@@ -11487,7 +11591,7 @@ public:
 
     static constexpr const char* name() noexcept { return "keep_points"; }
 
-    /// `table` has one position a row: an index for each axis of the mask.
+    /// @param table one position a row: an index for each axis of the mask.
     template <class E>
     points_rule(const char* name, const E& table, S shape)
         : m_shape(std::move(shape)), m_lists(columns_of(m_shape)) {
@@ -11560,6 +11664,209 @@ private:
     listed_bits m_lists;
 };
 
+template <class P, class S>
+auto make_points(const char* name, P&& points, const S& shape) {
+    constexpr bool integers = expression<P> && holds_integers<P>();
+    static_assert(
+        integers,
+        "xmask: points are a 2-D tensor of integers, one position a row, or a list of lists."
+    );
+    if constexpr (integers) {
+        decltype(auto) table = hold(std::forward<P>(points));
+        auto owned = to_shape(name, shape);
+        return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
+    }
+}
+
+template <class P, class S>
+auto make_dropped_points(P&& points, const S& shape) {
+    return complement("drop_points", make_points("drop_points", std::forward<P>(points), shape));
+}
+
+/// A list of positions as a table. Throws std::invalid_argument where one has another rank.
+template <class T>
+xt::xtensor<T, 2> table_of(
+    const char* name, std::initializer_list<std::initializer_list<T>> points, std::size_t rank
+) {
+    auto table = xt::xtensor<T, 2>::from_shape({points.size(), rank});
+    auto to = table.begin();
+    for (const auto& point : points) {
+        if (point.size() != rank) [[unlikely]] {
+            throw_invalid(
+                name, "a point of ", point.size(), " indices; a mask of rank ", rank,
+                " expects as many"
+            );
+        }
+        to = std::copy(point.begin(), point.end(), to);
+    }
+    return table;
+}
+} // namespace detail
+
+/// Keeps the elements at listed positions.
+///
+///     const xt::xtensor<int, 2> points = {{0, 1}, {1, 3}};
+///     auto m = xmask::keep_points(points, {2, 4});
+///     // 0 1 0 0
+///     // 0 0 0 1
+///
+/// @param points a tensor of integers of shape (points, rank): one index for each axis, from 0 on,
+/// in any order, with or without duplicates.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index outside of its axis, with point, axis and value.
+/// @throws std::invalid_argument where points are not of the mask's rank.
+///
+/// Cost: memory is at most 152 bytes for each point, and 4 for each 1024 columns of a row that has
+/// one; a row costs a search among the rows that have points, a word a look into a table.
+template <class P, class S = std::initializer_list<std::size_t>>
+auto keep_points(P&& points, const S& shape) {
+    return detail::make_points("keep_points", std::forward<P>(points), shape);
+}
+
+/// Keeps the elements at the positions of a list.
+///
+///     auto m = xmask::keep_points({{0, 1}, {1, 3}}, {2, 4});
+///     // 0 1 0 0
+///     // 0 0 0 1
+///
+/// @param points a list of positions, each a list of one index for each axis, from 0 on, in any
+/// order, with or without duplicates.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index outside of its axis, with point, axis and value.
+/// @throws std::invalid_argument where points are not of the mask's rank.
+///
+/// Cost: memory is at most 152 bytes for each point, and 4 for each 1024 columns of a row that has
+/// one; a row costs a search among the rows that have points, a word a look into a table.
+template <std::integral T, class S = std::initializer_list<std::size_t>>
+auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
+    const auto owned = detail::to_shape("keep_points", shape);
+    return detail::make_points(
+        "keep_points", detail::table_of("keep_points", points, owned.size()), owned
+    );
+}
+
+/// Drops the elements at listed positions and keeps all others.
+///
+///     const xt::xtensor<int, 2> points = {{0, 1}, {1, 3}};
+///     auto m = xmask::drop_points(points, {2, 4});
+///     // 1 0 1 1
+///     // 1 1 1 0
+///
+/// @param points a tensor of integers of shape (points, rank): one index for each axis, from 0 on,
+/// in any order, with or without duplicates.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index outside of its axis, with point, axis and value.
+/// @throws std::invalid_argument where points are not of the mask's rank.
+///
+/// Cost: memory is at most 152 bytes for each point, and 4 for each 1024 columns of a row that has
+/// one; a row costs a search among the rows that have points, a word a look into a table.
+template <class P, class S = std::initializer_list<std::size_t>>
+auto drop_points(P&& points, const S& shape) {
+    return detail::make_dropped_points(std::forward<P>(points), shape);
+}
+
+/// Drops the elements at the positions of a list and keeps all others.
+///
+///     auto m = xmask::drop_points({{0, 1}, {1, 3}}, {2, 4});
+///     // 1 0 1 1
+///     // 1 1 1 0
+///
+/// @param points a list of positions, each a list of one index for each axis, from 0 on, in any
+/// order, with or without duplicates.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index outside of its axis, with point, axis and value.
+/// @throws std::invalid_argument where points are not of the mask's rank.
+///
+/// Cost: memory is at most 152 bytes for each point, and 4 for each 1024 columns of a row that has
+/// one; a row costs a search among the rows that have points, a word a look into a table.
+template <std::integral T, class S = std::initializer_list<std::size_t>>
+auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
+    const auto owned = detail::to_shape("drop_points", shape);
+    return detail::make_dropped_points(
+        detail::table_of("drop_points", points, owned.size()), owned
+    );
+}
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// Masks from lists of columns.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Listed columns: one list for all rows, or one for each row.
+template <class S>
+class indices_rule {
+public:
+    using shape_type = S;
+
+    static constexpr const char* name() noexcept { return "keep_indices"; }
+
+    /// @param table 1-D, or 2-D with a row for each row of the mask.
+    template <class E>
+    indices_rule(const char* name, const E& table, S shape)
+        : m_shape(std::move(shape)), m_lists(columns_of(m_shape)) {
+        const std::size_t lists = table.dimension() == 2 ? rows_of(table.shape()) : 1;
+        const std::size_t length = columns_of(table.shape());
+        check_table(name, table.shape(), lists);
+        std::vector<std::size_t> row(length);
+        auto it = table.template begin<xt::layout_type::row_major>();
+        for (std::size_t list = 0; list < lists; ++list) {
+            for (std::size_t k = 0; k < length; ++k, ++it) {
+                row[k] = checked(name, *it, list, k, table.dimension() == 2);
+            }
+            m_lists.append(row);
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
+    [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept {
+        return m_lists.row(m_lists.size() == 1 ? 0 : r);
+    }
+
+    [[nodiscard]] bool one_row() const noexcept { return m_lists.size() == 1; }
+
+private:
+    template <class T>
+    void check_table(const char* name, const T& table_shape, std::size_t lists) const {
+        if (table_shape.size() != 1 && table_shape.size() != 2) [[unlikely]] {
+            throw_invalid(
+                name, "indices of shape ", tuple_text(table_shape),
+                "; expected one list (1-D), or one list for each row of the mask (2-D)"
+            );
+        }
+        if (table_shape.size() == 2 && lists != rows_of(m_shape)) [[unlikely]] {
+            throw_invalid(
+                name, "indices of shape ", tuple_text(table_shape), " hold ", lists,
+                " lists; a mask of shape ", tuple_text(m_shape), " has ", rows_of(m_shape), " rows"
+            );
+        }
+    }
+
+    template <class T>
+    std::size_t checked(const char* name, T index, std::size_t list, std::size_t k, bool many)
+        const {
+        const std::size_t n = columns_of(m_shape);
+        if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, n)) [[unlikely]] {
+            const std::string row = many ? " of row " + std::to_string(list) : "";
+            throw_out_of_range(
+                name, "index ", +index, " at position ", k, row, " is outside of [0, ", n, ")"
+            );
+        }
+        return static_cast<std::size_t>(index);
+    }
+
+    S m_shape;
+    listed_bits m_lists;
+};
+
+/// Fails to compile, with one sentence, unless I holds integers.
 template <class I>
 consteval bool require_indices() {
     constexpr bool integers = holds_integers<I>();
@@ -11587,169 +11894,79 @@ auto make_dropped_indices(I&& indices, const S& shape) {
 }
 } // namespace detail
 
-namespace detail {
-template <class P, class S>
-auto make_points(const char* name, P&& points, const S& shape) {
-    constexpr bool integers = expression<P> && holds_integers<P>();
-    static_assert(
-        integers,
-        "xmask: points are a 2-D tensor of integers, one position a row, or a list of lists."
-    );
-    if constexpr (integers) {
-        decltype(auto) table = hold(std::forward<P>(points));
-        auto owned = to_shape(name, shape);
-        return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
-    }
-}
-
-template <class P, class S>
-auto make_dropped_points(P&& points, const S& shape) {
-    return complement("drop_points", make_points("drop_points", std::forward<P>(points), shape));
-}
-
-/// A list of positions as a table; throws where they are not of one rank.
-template <class T>
-xt::xtensor<T, 2> table_of(
-    const char* name, std::initializer_list<std::initializer_list<T>> points, std::size_t rank
-) {
-    auto table = xt::xtensor<T, 2>::from_shape({points.size(), rank});
-    auto to = table.begin();
-    for (const auto& point : points) {
-        if (point.size() != rank) [[unlikely]] {
-            throw_invalid(
-                name, "a point of ", point.size(), " indices; a mask of rank ", rank,
-                " expects as many"
-            );
-        }
-        to = std::copy(point.begin(), point.end(), to);
-    }
-    return table;
-}
-} // namespace detail
-
-/// Keeps the elements at listed positions.
-///
-/// points: a tensor of integers of shape (points, rank), or a list of lists: one index for each
-/// axis, from 0 on, in any order, duplicates allowed. shape: the mask's shape, or a number for 1-D.
-/// Throws std::out_of_range for an index outside of its axis, naming point, axis and value;
-/// std::invalid_argument where points are not of the mask's rank. Memory is at most 152 bytes for
-/// each point, and 4 for each 1024 columns of a row that has one; a row costs a search among those,
-/// a word a look into a table.
-///
-///     auto m = xmask::keep_points({{0, 1}, {1, 3}}, {2, 4});
-///     // 0 1 0 0
-///     // 0 0 0 1
-template <class P, class S>
-auto keep_points(P&& points, const S& shape) {
-    return detail::make_points("keep_points", std::forward<P>(points), shape);
-}
-
-template <class P>
-auto keep_points(P&& points, std::initializer_list<std::size_t> shape) {
-    return detail::make_points("keep_points", std::forward<P>(points), shape);
-}
-
-template <std::integral T, class S>
-auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
-    const auto owned = detail::to_shape("keep_points", shape);
-    return detail::make_points(
-        "keep_points", detail::table_of("keep_points", points, owned.size()), owned
-    );
-}
-
-template <std::integral T>
-auto keep_points(
-    std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape
-) {
-    return detail::make_points(
-        "keep_points", detail::table_of("keep_points", points, shape.size()), shape
-    );
-}
-
-/// Drops the elements at listed positions and keeps all others. Otherwise as keep_points.
-///
-///     auto m = xmask::drop_points({{0, 1}, {1, 3}}, {2, 4});
-///     // 1 0 1 1
-///     // 1 1 1 0
-template <class P, class S>
-auto drop_points(P&& points, const S& shape) {
-    return detail::make_dropped_points(std::forward<P>(points), shape);
-}
-
-template <class P>
-auto drop_points(P&& points, std::initializer_list<std::size_t> shape) {
-    return detail::make_dropped_points(std::forward<P>(points), shape);
-}
-
-template <std::integral T, class S>
-auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
-    const auto owned = detail::to_shape("drop_points", shape);
-    return detail::make_dropped_points(
-        detail::table_of("drop_points", points, owned.size()), owned
-    );
-}
-
-template <std::integral T>
-auto drop_points(
-    std::initializer_list<std::initializer_list<T>> points, std::initializer_list<std::size_t> shape
-) {
-    return detail::make_dropped_points(
-        detail::table_of("drop_points", points, shape.size()), shape
-    );
-}
-
 /// Keeps the listed columns of each row.
 ///
-/// indices: integers from 0 on, in any order, duplicates allowed; a list, container or 1-D tensor
-/// means the same columns in every row, a 2-D tensor holds one list for each row. shape: the mask's
-/// shape, or a number for 1-D. Throws std::out_of_range for an index below 0 or past the row,
-/// naming its position and value; std::invalid_argument where the number of lists is not the number
-/// of rows. A list takes at most a bit for each column, and 128 bytes for each of its indices and 4
-/// for each 1024 columns where that is less; a word costs a look into a table.
+///     const std::vector<int> columns = {0, 2};
+///     auto m = xmask::keep_indices(columns, 4);    // 1 0 1 0
 ///
-///     auto m = xmask::keep_indices({0, 2}, 4);    // 1 0 1 0
-template <class I, class S>
+/// @param indices integers from 0 on, in any order, with or without duplicates. A container or 1-D
+/// tensor holds the columns of all rows, a 2-D tensor one list for each row.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index below 0 or past the row, with its value and position.
+/// @throws std::invalid_argument where the number of lists is not the number of rows.
+///
+/// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
+/// for each 1024 columns where that is less; a word costs a look into a table.
+template <class I, class S = std::initializer_list<std::size_t>>
 auto keep_indices(I&& indices, const S& shape) {
     return detail::make_indices("keep_indices", std::forward<I>(indices), shape);
 }
 
-template <std::integral T, class S>
+/// Keeps the columns of a list in each row.
+///
+///     auto m = xmask::keep_indices({0, 2}, 4);    // 1 0 1 0
+///
+/// @param indices a list of integers from 0 on, the columns of all rows, in any order, with or
+/// without duplicates.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index below 0 or past the row, with its value and position.
+///
+/// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
+/// for each 1024 columns where that is less; a word costs a look into a table.
+template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_indices(std::initializer_list<T> indices, const S& shape) {
     return detail::make_indices("keep_indices", detail::hold(indices), shape);
 }
 
-template <class I>
-auto keep_indices(I&& indices, std::initializer_list<std::size_t> shape) {
-    return detail::make_indices("keep_indices", std::forward<I>(indices), shape);
-}
-
-template <std::integral T>
-auto keep_indices(std::initializer_list<T> indices, std::initializer_list<std::size_t> shape) {
-    return detail::make_indices("keep_indices", detail::hold(indices), shape);
-}
-
-/// Drops the listed columns of each row and keeps all others. Otherwise as keep_indices.
+/// Drops the listed columns of each row and keeps all others.
 ///
-///     auto m = xmask::drop_indices({0, 2}, {2, 4});
+///     const xt::xtensor<int, 2> columns = {{0, 2}, {3, 3}};
+///     auto m = xmask::drop_indices(columns, {2, 4});
 ///     // 0 1 0 1
-///     // 0 1 0 1
-template <class I, class S>
+///     // 1 1 1 0
+///
+/// @param indices integers from 0 on, in any order, with or without duplicates. A container or 1-D
+/// tensor holds the columns of all rows, a 2-D tensor one list for each row.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index below 0 or past the row, with its value and position.
+/// @throws std::invalid_argument where the number of lists is not the number of rows.
+///
+/// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
+/// for each 1024 columns where that is less; a word costs a look into a table.
+template <class I, class S = std::initializer_list<std::size_t>>
 auto drop_indices(I&& indices, const S& shape) {
     return detail::make_dropped_indices(std::forward<I>(indices), shape);
 }
 
-template <std::integral T, class S>
+/// Drops the columns of a list in each row and keeps all others.
+///
+///     auto m = xmask::drop_indices({0, 2}, {2, 4});
+///     // 0 1 0 1
+///     // 0 1 0 1
+///
+/// @param indices a list of integers from 0 on, the columns of all rows, in any order, with or
+/// without duplicates.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for an index below 0 or past the row, with its value and position.
+///
+/// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
+/// for each 1024 columns where that is less; a word costs a look into a table.
+template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto drop_indices(std::initializer_list<T> indices, const S& shape) {
-    return detail::make_dropped_indices(detail::hold(indices), shape);
-}
-
-template <class I>
-auto drop_indices(I&& indices, std::initializer_list<std::size_t> shape) {
-    return detail::make_dropped_indices(std::forward<I>(indices), shape);
-}
-
-template <std::integral T>
-auto drop_indices(std::initializer_list<T> indices, std::initializer_list<std::size_t> shape) {
     return detail::make_dropped_indices(detail::hold(indices), shape);
 }
 } // namespace xmask::inline XMASK_ABI
@@ -14070,24 +14287,32 @@ auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
 
 // ==== xmask/masks/patterns.hpp ====
 
-#include <algorithm>
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <initializer_list>
-#include <limits>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
 /// @file
 /// Masks of attention, whose rows are queries and whose columns are keys: causal, windows,
 /// prefixes, segments, chunks; and the mask of any function of the indices.
 
+// ==== xmask/masks/dilated.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <tuple>
+
+// ==== xmask/masks/windows.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+
+/// @file
+/// Masks of attention in which a query sees one range of keys: causal, windows, chunks.
+
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Farther than any row or column; an offset that is added to a column never needs to be more.
+/// Farther than any row or column. No offset that is added to a column needs to be larger.
 inline constexpr std::size_t far_away = std::numeric_limits<std::size_t>::max() / 4 + 1;
 
 /// offset + count, at most far_away from 0.
@@ -14101,7 +14326,7 @@ inline constexpr std::size_t far_away = std::numeric_limits<std::size_t>::max() 
     return static_cast<std::ptrdiff_t>(std::min(sum, far_away));
 }
 
-/// offset - count. ~x is -x - 1, which no x overflows.
+/// offset - count. ~x is -x - 1, which overflows for no x.
 [[nodiscard]] constexpr std::ptrdiff_t subtract_far(
     std::ptrdiff_t offset, std::size_t count
 ) noexcept {
@@ -14114,58 +14339,38 @@ inline constexpr std::size_t far_away = std::numeric_limits<std::size_t>::max() 
     return offset < 0 ? i - std::min(i, 0 - by) : i + by;
 }
 
-/// Keys [i + begin, i + end) of query i.
-class window_pattern {
-public:
-    constexpr window_pattern(std::ptrdiff_t begin, std::ptrdiff_t end) noexcept
-        : m_begin(begin), m_end(end) {}
-
-    [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n)
-        const noexcept {
-        return {std::min(moved_by(i, m_begin), n), std::min(moved_by(i, m_end), n)};
-    }
-
-private:
-    std::ptrdiff_t m_begin;
-    std::ptrdiff_t m_end;
+/// The range of n keys that query i sees.
+template <class P>
+concept key_pattern = requires(const P& pattern, std::size_t i, std::size_t n) {
+    { pattern(i, n) } -> std::same_as<column_range>;
 };
 
-/// Causal, or before the prefix.
-class prefix_pattern {
-public:
-    constexpr prefix_pattern(std::size_t prefix, std::ptrdiff_t offset) noexcept
-        : m_prefix(prefix), m_offset(offset) {}
+/// Keys [i + begin, i + end) of query i.
+struct window_pattern {
+    std::ptrdiff_t begin;
+    std::ptrdiff_t end;
 
     [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n)
         const noexcept {
-        return {0, std::min(std::max(moved_by(i + 1, m_offset), m_prefix), n)};
+        return {std::min(moved_by(i, begin), n), std::min(moved_by(i, end), n)};
     }
-
-private:
-    std::size_t m_prefix;
-    std::ptrdiff_t m_offset;
 };
 
 /// Causal within chunks.
-class chunk_pattern {
-public:
-    constexpr chunk_pattern(std::size_t chunk, std::ptrdiff_t offset) noexcept
-        : m_chunk(chunk), m_offset(offset) {}
+struct chunk_pattern {
+    std::size_t chunk;
+    std::ptrdiff_t offset;
 
     [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n)
         const noexcept {
         // Before the first key there are no chunks.
-        const std::size_t end = moved_by(i + 1, m_offset);
-        return {std::min(end - (end == 0 ? 0 : (end - 1) % m_chunk + 1), n), std::min(end, n)};
+        const std::size_t end = moved_by(i + 1, offset);
+        return {std::min(end - (end == 0 ? 0 : (end - 1) % chunk + 1), n), std::min(end, n)};
     }
-
-private:
-    std::size_t m_chunk;
-    std::ptrdiff_t m_offset;
 };
 
-/// A query's row is one range, which Pattern knows.
-template <class Pattern>
+/// A mask whose rows are the ranges of a pattern.
+template <key_pattern Pattern>
 class pattern_rule {
 public:
     using shape_type = std::array<std::size_t, 2>;
@@ -14188,263 +14393,130 @@ private:
     Pattern m_pattern;
     const char* m_name;
 };
+} // namespace detail
 
-template <class P>
-concept prefix_number = std::integral<P> && !std::same_as<P, bool>;
-
-/// Throws std::out_of_range for a prefix outside of [0, k].
-template <class P, class... Where>
-void require_prefix_within(P prefix, std::size_t k, const Where&... where) {
-    if (std::cmp_less(+prefix, 0) || std::cmp_greater(+prefix, k)) [[unlikely]] {
-        throw_out_of_range(
-            "keep_prefix", "prefix ", +prefix, where..., " is outside of [0, ", k, "]"
-        );
-    }
+/// Keeps key j for query i where j <= i + offset: no query sees a later key.
+///
+/// With offset 0 the first query sees the first key only, as with PyTorch's is_causal. With k - q,
+/// the number of earlier keys in a cache, the last query sees all keys, as in FlashAttention.
+/// keep_causal_top_left and keep_causal_bottom_right are these two.
+///
+///     auto m = xmask::keep_causal(2, 3, 1);
+///     // 1 1 0
+///     // 1 1 1
+///
+/// @param q number of queries, the rows.
+/// @param k number of keys, the columns.
+/// @param offset number of keys before the first query; may be negative.
+/// @returns a mask of shape (q, k).
+///
+/// Cost: nothing is stored; a row is one range, and a word costs a shift.
+inline auto keep_causal(std::size_t q, std::size_t k, std::ptrdiff_t offset = 0) {
+    const auto begin = -static_cast<std::ptrdiff_t>(detail::far_away);
+    const detail::window_pattern pattern{begin, detail::add_far(offset, 1)};
+    return mask(detail::pattern_rule("keep_causal", q, k, pattern));
 }
 
-/// A prefix for each of a batch.
-template <class CTP>
-class prefix_rule {
-    using table = std::decay_t<CTP>;
+/// Keeps keys 0 to i for query i: keep_causal(q, k, 0).
+///
+///     auto m = xmask::keep_causal_top_left(2, 4);
+///     // 1 0 0 0
+///     // 1 1 0 0
+///
+/// @param q number of queries, the rows.
+/// @param k number of keys, the columns.
+/// @returns a mask of shape (q, k).
+///
+/// Cost: nothing is stored; a row is one range, and a word costs a shift.
+inline auto keep_causal_top_left(std::size_t q, std::size_t k) { return keep_causal(q, k, 0); }
 
-public:
-    using shape_type = typename one_more_axis<
-        typename one_more_axis<typename table::inner_shape_type>::type>::type;
-
-    static constexpr const char* name = "keep_prefix";
-
-    template <class P>
-    prefix_rule(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset)
-        : m_prefix(std::forward<P>(prefix))
-        , m_shape(append_axis(append_axis(m_prefix.shape(), q), k))
-        , m_offsets(table_offsets(name, m_prefix))
-        , m_queries(q)
-        , m_keys(k)
-        , m_offset(offset) {
-        for (std::size_t batch = 0; batch < m_prefix.size(); ++batch) {
-            require_prefix_within(at(batch), k, " at position ", batch);
-        }
-    }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_prefix)); }
-
-    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        const std::size_t batch = r / m_queries;
-        const prefix_pattern pattern(clamped(at(batch), m_keys), m_offset);
-        return range_cursor(pattern(r - batch * m_queries, m_keys));
-    }
-
-private:
-    auto at(std::size_t batch) const noexcept {
-        return m_prefix.data(
-        )[static_cast<std::ptrdiff_t>(m_prefix.data_offset()) + m_offsets(batch)];
-    }
-
-    CTP m_prefix;
-    shape_type m_shape;
-    row_offsets m_offsets;
-    std::size_t m_queries;
-    std::size_t m_keys;
-    std::ptrdiff_t m_offset;
-};
-
-template <class P>
-consteval bool require_prefix() {
-    constexpr bool integers = holds_integers<P>();
-    static_assert(
-        integers,
-        "xmask: a prefix is an integer, or integers, one for each of a batch: a tensor of them, a "
-        "standard container, or a list."
-    );
-    return integers;
+/// Keeps keys 0 to i + k - q for query i: keep_causal(q, k, k - q). The queries are the last q of k
+/// tokens, as with a cache of keys and values.
+///
+/// Where there are more queries than keys, the first queries see nothing.
+///
+///     auto m = xmask::keep_causal_bottom_right(2, 4);
+///     // 1 1 1 0
+///     // 1 1 1 1
+///
+/// @param q number of queries, the rows.
+/// @param k number of keys, the columns.
+/// @returns a mask of shape (q, k).
+///
+/// Cost: nothing is stored; a row is one range, and a word costs a shift.
+inline auto keep_causal_bottom_right(std::size_t q, std::size_t k) {
+    return keep_causal(q, k, static_cast<std::ptrdiff_t>(k) - static_cast<std::ptrdiff_t>(q));
 }
 
-/// A query's keys of the same segment: one range, or those columns of it whose id is that of its
-/// first.
-template <class T>
-class segment_cursor {
-public:
-    segment_cursor(column_range range, const T* keys) noexcept : m_range(range), m_keys(keys) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
-        const word_t bits = range_word(m_range, c);
-        if (m_keys == nullptr || bits == 0) [[likely]] {
-            return bits;
-        }
-        // What lies past the range may be past the row.
-        return c + word_columns <= m_range.end ? equal(c, whole_word()) : equal(c, m_range.end - c);
-    }
-
-    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
-        return m_keys == nullptr ? stretch_of(m_range, c) : stretch_within(m_range, c);
-    }
-
-private:
-    template <class Count>
-    XMASK_INLINE word_t equal(std::size_t c, Count count) const noexcept {
-        const T id = m_keys[m_range.begin];
-        word_t bits = 0;
-        if constexpr (has_lanes<T>) {
-            const memory_block<T> block(m_keys + c);
-            const auto ids = lanes<T>(id);
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                bits |= bits_from_mask(load_register<full>(block, k, count - k) == ids) << k;
-            });
-        } else {
-            for (std::size_t k = 0; k < count; ++k) {
-                bits |= word_t(m_keys[c + k] == id) << k;
-            }
-        }
-        return bits & first_bits(count);
-    }
-
-    column_range m_range;
-    const T* m_keys;
-};
-
-/// Keys of one id: from the first to past the last, and whether other ids lie between them.
-template <class T>
-struct segment {
-    T id;
-    column_range range;
-    bool mixed;
-};
-
-/// The segments of one row of ids, ordered by id.
-template <class T>
-void find_segments(const T* ids, std::size_t n, std::vector<segment<T>>& segments) {
-    segments.clear();
-    for (std::size_t c = 0; c < n;) {
-        const std::size_t begin = c;
-        for (++c; c < n && ids[c] == ids[begin]; ++c) {}
-        segments.push_back({ids[begin], {begin, c}, false});
-    }
-    const auto before = [](const segment<T>& a, const segment<T>& b) {
-        return a.id < b.id || (a.id == b.id && a.range.begin < b.range.begin);
-    };
-    if (!std::is_sorted(segments.begin(), segments.end(), before)) {
-        std::sort(segments.begin(), segments.end(), before);
-    }
-    std::size_t count = 0;
-    for (const segment<T>& next : segments) {
-        if (count != 0 && segments[count - 1].id == next.id) {
-            segments[count - 1].range.end = next.range.end;
-            segments[count - 1].mixed = true;
-            continue;
-        }
-        segments[count++] = next;
-    }
-    segments.erase(segments.begin() + static_cast<std::ptrdiff_t>(count), segments.end());
+/// Keeps keys i + offset - left to i + offset + right, both included, for query i: attention in a
+/// sliding window.
+///
+/// FlashAttention's window_size of (left, right) is this with an offset of k - q.
+///
+///     auto m = xmask::keep_window(3, 4, 1, 0);
+///     // 1 0 0 0
+///     // 1 1 0 0
+///     // 0 1 1 0
+///
+/// @param q number of queries, the rows.
+/// @param k number of keys, the columns.
+/// @param left number of keys before the query's own place; k or more sets no limit.
+/// @param right number of keys behind it; k or more sets no limit.
+/// @param offset number of keys before the first query; may be negative.
+/// @returns a mask of shape (q, k).
+///
+/// Cost: nothing is stored; a row is one range, and a word costs two shifts.
+inline auto keep_window(
+    std::size_t q, std::size_t k, std::size_t left, std::size_t right, std::ptrdiff_t offset = 0
+) {
+    const auto begin = detail::subtract_far(offset, left);
+    const auto end = detail::add_far(detail::add_far(offset, right), 1);
+    return mask(detail::pattern_rule("keep_window", q, k, detail::window_pattern{begin, end}));
 }
 
-/// Found once for each query, so that a row costs one look. The ids are copied: ranges that were
-/// found must not be those of other ids.
-template <class S, class T>
-class segment_rule {
-    /// keys is where the ids of a mixed segment's row begin.
-    struct found {
-        column_range range;
-        std::size_t keys;
-    };
-
-    static constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
-
-public:
-    using shape_type = S;
-
-    static constexpr const char* name = "keep_same_segment";
-
-    template <class Q, class K>
-    segment_rule(const Q& q_segments, const K& k_segments)
-        : m_shape(append_axis(q_segments.shape(), columns_of(k_segments.shape()))) {
-        const std::size_t q = columns_of(q_segments.shape());
-        const std::size_t k = columns_of(k_segments.shape());
-        std::vector<T> keys(
-            k_segments.template begin<xt::layout_type::row_major>(),
-            k_segments.template end<xt::layout_type::row_major>()
-        );
-        m_found.reserve(q_segments.size());
-        std::vector<segment<T>> segments;
-        bool mixed = false;
-        auto id = q_segments.template begin<xt::layout_type::row_major>();
-        for (std::size_t batch = 0; m_found.size() < q_segments.size(); ++batch) {
-            find_segments(keys.data() + batch * k, k, segments);
-            for (std::size_t i = 0; i < q; ++i, ++id) {
-                m_found.push_back(find(segments, *id, batch * k));
-                mixed |= m_found.back().keys != whole;
-            }
-        }
-        if (mixed) {
-            m_keys = std::move(keys);
-        }
+/// Keeps key j for query i at position p = i + offset, where j <= p and both lie in the same chunk:
+/// causal within chunks.
+///
+/// A query before the first key sees nothing.
+///
+///     auto m = xmask::keep_chunked(3, 3, 2);
+///     // 1 0 0
+///     // 1 1 0
+///     // 0 0 1
+///
+/// @param q number of queries, the rows.
+/// @param k number of keys, the columns.
+/// @param chunk number of tokens in a chunk, 1 or more.
+/// @param offset number of keys before the first query, k - q with a cache; may be negative.
+/// @returns a mask of shape (q, k).
+/// @throws std::invalid_argument for a chunk of 0.
+///
+/// Cost: nothing is stored; a row is one range, which costs a division, and a word costs two
+/// shifts.
+inline auto keep_chunked(
+    std::size_t q, std::size_t k, std::size_t chunk, std::ptrdiff_t offset = 0
+) {
+    if (chunk == 0) [[unlikely]] {
+        detail::throw_invalid("keep_chunked", "chunk 0; expected 1 or more");
     }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE segment_cursor<T> row(std::size_t r) const noexcept {
-        const found& at = m_found[r];
-        return segment_cursor<T>(at.range, at.keys == whole ? nullptr : m_keys.data() + at.keys);
-    }
-
-private:
-    /// Ids are compared by value, whatever their two types.
-    template <class I>
-    static found find(const std::vector<segment<T>>& segments, I id, std::size_t keys) {
-        const auto at =
-            std::partition_point(segments.begin(), segments.end(), [&](const segment<T>& s) {
-                return std::cmp_less(+s.id, +id);
-            });
-        if (at == segments.end() || !std::cmp_equal(+at->id, +id)) {
-            return {{}, whole};
-        }
-        return {at->range, at->mixed ? keys : whole};
-    }
-
-    shape_type m_shape;
-    std::vector<found> m_found;
-    std::vector<T> m_keys;
-};
-
-template <class Q, class K>
-consteval bool require_segments() {
-    constexpr bool integers = holds_integers<Q>() && holds_integers<K>();
-    static_assert(
-        integers,
-        "xmask: segments are integers, one for each query and each key: tensors of them, standard "
-        "containers, or lists."
-    );
-    return integers;
+    return mask(detail::pattern_rule("keep_chunked", q, k, detail::chunk_pattern{chunk, offset}));
 }
+} // namespace xmask::inline XMASK_ABI
 
-template <class Q, class K>
-auto make_segments(const Q& q_segments, const K& k_segments) {
-    const auto& a = q_segments.shape();
-    const auto& b = k_segments.shape();
-    if (a.size() == 0 || a.size() != b.size() || !std::equal(a.begin(), a.end() - 1, b.begin()))
-        [[unlikely]] {
-        throw_invalid(
-            "keep_same_segment", "q_segments has shape ", tuple_text(a),
-            " and k_segments has shape ", tuple_text(b),
-            "; expected (..., q) and (..., k), equal but for the last axis"
-        );
-    }
-    using shape = typename one_more_axis<typename Q::inner_shape_type>::type;
-    return mask(segment_rule<shape, std::remove_cv_t<value_type_t<K>>>(q_segments, k_segments));
-}
+/// @file
+/// Masks of attention with gaps: dilated windows.
 
+namespace xmask::inline XMASK_ABI {
+namespace detail {
 /// Keys begin, begin + step, ... before end.
 class dilated_cursor {
 public:
-    /// comb: bits 0, step, 2 * step, ... of a word.
+    /// @param comb bits 0, step, 2 * step, ... of a word.
     dilated_cursor(column_range range, std::size_t step, word_t comb) noexcept
         : m_range(range), m_step(step), m_comb(comb) {}
 
     [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
-        // How far the next key, kept or not, lies ahead.
+        // Distance to the next multiple of the step.
         const std::size_t past = c > m_range.begin ? (c - m_range.begin) % m_step : 0;
         const std::size_t ahead = c < m_range.begin ? m_range.begin - c
                                   : past == 0       ? 0
@@ -14464,6 +14536,7 @@ private:
     word_t m_comb;
 };
 
+/// Every step-th key of a window that ends at the query's own place.
 class dilated_rule {
 public:
     using shape_type = std::array<std::size_t, 2>;
@@ -14508,8 +14581,49 @@ private:
     std::ptrdiff_t m_offset;
     word_t m_comb = 0;
 };
+} // namespace detail
 
-/// Whether F answers for the indices of a shape of type S.
+/// Keeps keys p, p - step, p - 2 * step, ... down to p - left * step for query i at position
+/// p = i + offset: a dilated window.
+///
+/// A query before the first key sees nothing.
+///
+///     auto m = xmask::keep_dilated(4, 4, 1, 2);
+///     // 1 0 0 0
+///     // 0 1 0 0
+///     // 1 0 1 0
+///     // 0 1 0 1
+///
+/// @param q number of queries, the rows.
+/// @param k number of keys, the columns.
+/// @param left number of keys besides the query's own.
+/// @param step distance of these keys, 1 or more.
+/// @param offset number of keys before the first query, k - q with a cache; may be negative.
+/// @returns a mask of shape (q, k).
+/// @throws std::invalid_argument for a step of 0.
+///
+/// Cost: nothing is stored; a word costs a division and two shifts.
+inline auto keep_dilated(
+    std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset = 0
+) {
+    return mask(detail::dilated_rule(q, k, left, step, offset));
+}
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/masks/function_mask.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// The mask of any function of the indices.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Whether F takes the indices of a shape of type S and returns a bool.
 template <class F, class S>
 struct takes_indices : std::is_invocable_r<bool, const F&, const S&> {};
 
@@ -14520,8 +14634,9 @@ struct takes_indices<F, std::array<std::size_t, N>> {
     }(std::make_index_sequence<N>());
 };
 
+/// Fails to compile, with one sentence, unless F takes the indices of a shape of type S.
 template <class F, class S>
-consteval bool require_indices() {
+consteval bool require_index_function() {
     constexpr bool takes = takes_indices<F, S>::value;
     static_assert(
         takes,
@@ -14532,7 +14647,7 @@ consteval bool require_indices() {
     return takes;
 }
 
-/// One row of a function: the indices of its leading axes are known, the last one runs.
+/// One row of a function. The indices of the leading axes are known.
 template <class F, class S>
 class function_cursor {
 public:
@@ -14546,19 +14661,16 @@ public:
 private:
     template <class Count>
     XMASK_INLINE word_t ask(std::size_t c, Count count) const {
-        // Answers first, bits then: a compiler may ask for many columns at a time.
+        // In two steps, so that the compiler may call the function for many columns at once.
         S index = m_index;
         std::array<bool, word_columns> answers;
         for (std::size_t k = 0; k < count; ++k) {
             answers[k] = call(index, c + k);
         }
-        const memory_block<bool> block(answers.data());
-        word_t bits = 0;
-        for_each_register<bool>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-            const auto x = load_register<full>(block, k, count - k);
-            bits |= bits_from_mask(x != lanes<bool>(0)) << k;
-        });
-        return bits & first_bits(count);
+        return word_of_registers<bool>(
+            memory_block<bool>(answers.data()), count,
+            [](const auto& x) XMASK_INLINE_LAMBDA { return x != lanes<bool>(0); }
+        );
     }
 
     XMASK_INLINE bool call(S& index, std::size_t c) const {
@@ -14578,6 +14690,7 @@ private:
     std::size_t m_columns;
 };
 
+/// The mask of a function of the indices.
 template <class S, class F>
 class function_rule {
 public:
@@ -14590,7 +14703,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    /// A function that captures something may look at anything.
+    /// Only for functions without captures: others may read any tensor.
     [[nodiscard]] auto sources() const noexcept
         requires std::is_empty_v<F>
     {
@@ -14613,82 +14726,173 @@ private:
 
 template <class S, class F>
 auto make_function(S shape, F&& f) {
-    if constexpr (require_indices<std::decay_t<F>, S>()) {
+    if constexpr (require_index_function<std::decay_t<F>, S>()) {
         return mask(function_rule<S, std::decay_t<F>>(std::move(shape), std::forward<F>(f)));
     }
 }
 } // namespace detail
 
-/// Keeps key j for query i where j <= i + offset: no query sees what comes after it.
+/// Keeps the elements for whose indices a function is true.
 ///
-/// The mask's shape is (q, k). With offset 0 the first query sees the first key only, as with
-/// PyTorch's is_causal; with k - q, the number of earlier keys in a cache, the last query sees all
-/// keys, as in FlashAttention. Both have a name: keep_causal_top_left, keep_causal_bottom_right.
-/// Nothing is stored; a row is one range, and a word costs a shift.
+///     auto m = xmask::keep_if(std::array<std::size_t, 2>{2, 3}, [](std::size_t i, std::size_t j) { return i < j; });
+///     // 0 1 1
+///     // 0 0 1
 ///
-///     auto m = xmask::keep_causal(2, 3, 1);
-///     // 1 1 0
-///     // 1 1 1
-inline auto keep_causal(std::size_t q, std::size_t k, std::ptrdiff_t offset = 0) {
-    const auto begin = -static_cast<std::ptrdiff_t>(detail::far_away);
-    const detail::window_pattern pattern(begin, detail::add_far(offset, 1));
-    return mask(detail::pattern_rule("keep_causal", q, k, pattern));
+/// @param shape the mask's shape: a number (one axis) or a container of extents.
+/// @param f called as f(i, j, ...) with a std::size_t for each axis, or as f(index) with one
+/// container of indices where the number of axes is known at run time only; returns bool. It is
+/// copied or moved in. It may be called in any order, any number of times, by several threads.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for an extent below 0, or more than 16 axes.
+///
+/// Cost: nothing is stored; each element costs a call.
+template <class S, class F>
+auto keep_if(const S& shape, F&& f) {
+    return detail::make_function(detail::to_shape("keep_if", shape), std::forward<F>(f));
 }
 
-/// keep_causal(q, k, 0): query i sees keys 0 to i.
+/// Keeps the elements for whose indices a function is true, for a shape in braces.
 ///
-///     auto m = xmask::keep_causal_top_left(2, 4);
-///     // 1 0 0 0
-///     // 1 1 0 0
-inline auto keep_causal_top_left(std::size_t q, std::size_t k) { return keep_causal(q, k, 0); }
+///     auto m = xmask::keep_if({2, 3}, [](std::size_t i, std::size_t j) { return (i + j) % 2 == 0; });
+///     // 1 0 1
+///     // 0 1 0
+///
+/// @tparam N number of axes, which is deduced.
+/// @param shape the mask's extents.
+/// @param f called as f(i, j, ...) with a std::size_t for each axis; returns bool. It is copied or
+/// moved in. It may be called in any order, any number of times, by several threads.
+/// @returns a mask of that shape.
+///
+/// Cost: nothing is stored; each element costs a call.
+template <std::size_t N, class F>
+auto keep_if(const std::size_t (&shape)[N], F&& f) {
+    return detail::make_function(std::to_array(shape), std::forward<F>(f));
+}
+} // namespace xmask::inline XMASK_ABI
 
-/// keep_causal(q, k, k - q): the queries are the last q of k tokens, as with a cache of keys and
-/// values. Where there are more queries than keys, the first of them see nothing.
-///
-///     auto m = xmask::keep_causal_bottom_right(2, 4);
-///     // 1 1 1 0
-///     // 1 1 1 1
-inline auto keep_causal_bottom_right(std::size_t q, std::size_t k) {
-    return keep_causal(q, k, static_cast<std::ptrdiff_t>(k) - static_cast<std::ptrdiff_t>(q));
+// ==== xmask/masks/prefixes.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Masks of attention in which every query sees a prefix.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Causal, or before the prefix.
+struct prefix_pattern {
+    std::size_t prefix;
+    std::ptrdiff_t offset;
+
+    [[nodiscard]] XMASK_INLINE constexpr column_range operator()(std::size_t i, std::size_t n)
+        const noexcept {
+        return {0, std::min(std::max(moved_by(i + 1, offset), prefix), n)};
+    }
+};
+
+template <class P>
+concept prefix_number = std::integral<P> && !std::same_as<P, bool>;
+
+/// Throws std::out_of_range for a prefix outside of [0, k].
+template <class P, class... Where>
+void require_prefix_within(P prefix, std::size_t k, const Where&... where) {
+    if (std::cmp_less(+prefix, 0) || std::cmp_greater(+prefix, k)) [[unlikely]] {
+        throw_out_of_range(
+            "keep_prefix", "prefix ", +prefix, where..., " is outside of [0, ", k, "]"
+        );
+    }
 }
 
-/// Keeps keys i + offset - left to i + offset + right, both included, for query i: attention in a
-/// sliding window.
-///
-/// The mask's shape is (q, k). A window of 0 and 0 is one key; a count beyond the keys sets no
-/// limit. FlashAttention's window_size of (left, right) is this with an offset of k - q. Nothing is
-/// stored; a row is one range, and a word costs two shifts.
-///
-///     auto m = xmask::keep_window(3, 4, 1, 0);
-///     // 1 0 0 0
-///     // 1 1 0 0
-///     // 0 1 1 0
-inline auto keep_window(
-    std::size_t q, std::size_t k, std::size_t left, std::size_t right, std::ptrdiff_t offset = 0
-) {
-    const auto begin = detail::subtract_far(offset, left);
-    const auto end = detail::add_far(detail::add_far(offset, right), 1);
-    return mask(detail::pattern_rule("keep_window", q, k, detail::window_pattern(begin, end)));
+/// One prefix for each text of a batch.
+template <class CTP>
+class prefix_rule {
+    using table = std::decay_t<CTP>;
+
+public:
+    using shape_type = typename one_more_axis<
+        typename one_more_axis<typename table::inner_shape_type>::type>::type;
+
+    static constexpr const char* name = "keep_prefix";
+
+    template <class P>
+    prefix_rule(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset)
+        : m_prefix(std::forward<P>(prefix))
+        , m_shape(append_axis(append_axis(m_prefix.shape(), q), k))
+        , m_offsets(table_offsets(name, m_prefix))
+        , m_queries(q)
+        , m_keys(k)
+        , m_offset(offset) {
+        for (std::size_t batch = 0; batch < m_prefix.size(); ++batch) {
+            require_prefix_within(at(batch), k, " at position ", batch);
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_prefix)); }
+
+    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
+        const std::size_t batch = r / m_queries;
+        const prefix_pattern pattern{clamped(at(batch), m_keys), m_offset};
+        return range_cursor(pattern(r - batch * m_queries, m_keys));
+    }
+
+private:
+    auto at(std::size_t batch) const noexcept {
+        return m_prefix.data(
+        )[static_cast<std::ptrdiff_t>(m_prefix.data_offset()) + m_offsets(batch)];
+    }
+
+    CTP m_prefix;
+    shape_type m_shape;
+    row_offsets m_offsets;
+    std::size_t m_queries;
+    std::size_t m_keys;
+    std::ptrdiff_t m_offset;
+};
+
+/// Fails to compile, with one sentence, unless P holds integers.
+template <class P>
+consteval bool require_prefix() {
+    constexpr bool integers = holds_integers<P>();
+    static_assert(
+        integers,
+        "xmask: a prefix is an integer, or integers, one for each of a batch: a tensor of them, a "
+        "standard container, or a list."
+    );
+    return integers;
 }
+} // namespace detail
 
 /// Keeps key j for query i where j <= i + offset or j < prefix: every query sees the whole prefix,
 /// and beyond it is causal.
-///
-/// prefix: an integer, for a mask of shape (q, k); or integers of any rank, a tensor, lazy
-/// expression, standard container or list, for one of shape prefix.shape + [q, k]. A tensor is held
-/// by reference if it is an lvalue. offset: how many keys lie before the first query, k - q with a
-/// cache of keys and values, as in keep_causal. Throws std::out_of_range, naming the value and its
-/// position, for a prefix below 0 or beyond k. A row is one range, and a word costs a shift.
 ///
 ///     auto m = xmask::keep_prefix(3, 3, 2);
 ///     // 1 1 0
 ///     // 1 1 0
 ///     // 1 1 1
+///
+/// @param q number of queries.
+/// @param k number of keys, the columns.
+/// @param prefix number of keys in the prefix, 0 to k: an integer, or integers of any rank, one for
+/// each text of a batch: a tensor, lazy expression or standard container. An lvalue is held by
+/// reference.
+/// @param offset number of keys before the first query, k - q with a cache; may be negative.
+/// @returns a mask of shape (q, k), or prefix.shape + (q, k).
+/// @throws std::out_of_range for a prefix below 0 or beyond k, with its value and position.
+///
+/// Cost: nothing is stored; a row is one range, and a word costs a shift.
 template <class P>
 auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset = 0) {
     if constexpr (detail::prefix_number<std::decay_t<P>>) {
         detail::require_prefix_within(prefix, k);
-        const detail::prefix_pattern pattern(static_cast<std::size_t>(prefix), offset);
+        const detail::prefix_pattern pattern{static_cast<std::size_t>(prefix), offset};
         return mask(detail::pattern_rule("keep_prefix", q, k, pattern));
     } else if constexpr (detail::require_prefix<P>()) {
         using rule = detail::prefix_rule<detail::held_t<P>>;
@@ -14696,27 +14900,235 @@ auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset
     }
 }
 
+/// Keeps key j for query i of text b where j <= i + offset or j < prefix[b].
+///
+///     auto m = xmask::keep_prefix(1, 3, {1, 2});
+///     // 1 0 0
+///     // 1 1 0
+///
+/// @param q number of queries.
+/// @param k number of keys, the columns.
+/// @param prefix a list of the number of keys in each text's prefix, 0 to k.
+/// @param offset number of keys before the first query, k - q with a cache; may be negative.
+/// @returns a mask of shape (prefix.size(), q, k).
+/// @throws std::out_of_range for a prefix below 0 or beyond k, with its value and position.
+///
+/// Cost: memory for the list; a row is one range, and a word costs a shift.
 template <std::integral T>
 auto keep_prefix(
     std::size_t q, std::size_t k, std::initializer_list<T> prefix, std::ptrdiff_t offset = 0
 ) {
     return keep_prefix(q, k, detail::hold(prefix), offset);
 }
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/masks/segments.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Masks of attention within segments: several sequences packed into one.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The keys of a query's segment: one range, or those columns of it whose id is that of the first.
+template <class T>
+class segment_cursor {
+public:
+    segment_cursor(column_range range, const T* keys) noexcept : m_range(range), m_keys(keys) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
+        const word_t bits = range_word(m_range, c);
+        if (m_keys == nullptr || bits == 0) [[likely]] {
+            return bits;
+        }
+        // What lies past the range may be past the row.
+        return c + word_columns <= m_range.end ? equal(c, whole_word()) : equal(c, m_range.end - c);
+    }
+
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
+        return m_keys == nullptr ? stretch_of(m_range, c) : stretch_within(m_range, c);
+    }
+
+private:
+    template <class Count>
+    XMASK_INLINE word_t equal(std::size_t c, Count count) const noexcept {
+        const T id = m_keys[m_range.begin];
+        if constexpr (has_lanes<T>) {
+            const auto ids = lanes<T>(id);
+            return word_of_registers<T>(
+                memory_block<T>(m_keys + c), count,
+                [&](const lanes<T>& keys) XMASK_INLINE_LAMBDA { return keys == ids; }
+            );
+        } else {
+            return word_of(count, [&](std::size_t k) { return m_keys[c + k] == id; });
+        }
+    }
+
+    column_range m_range;
+    const T* m_keys; // null where the range is the segment
+};
+
+/// The keys of one id.
+template <class T>
+struct segment {
+    T id;
+    column_range range; ///< from the first key to past the last
+    bool mixed;         ///< other ids lie between them
+};
+
+/// The segments of one row of ids, ordered by id.
+template <class T>
+void find_segments(const T* ids, std::size_t n, std::vector<segment<T>>& segments) {
+    segments.clear();
+    for (std::size_t c = 0; c < n;) {
+        const std::size_t begin = c;
+        for (++c; c < n && ids[c] == ids[begin]; ++c) {}
+        segments.push_back({ids[begin], {begin, c}, false});
+    }
+    const auto before = [](const segment<T>& a, const segment<T>& b) {
+        return a.id < b.id || (a.id == b.id && a.range.begin < b.range.begin);
+    };
+    if (!std::is_sorted(segments.begin(), segments.end(), before)) {
+        std::sort(segments.begin(), segments.end(), before);
+    }
+    std::size_t count = 0;
+    for (const segment<T>& next : segments) {
+        if (count != 0 && segments[count - 1].id == next.id) {
+            segments[count - 1].range.end = next.range.end;
+            segments[count - 1].mixed = true;
+            continue;
+        }
+        segments[count++] = next;
+    }
+    segments.erase(segments.begin() + static_cast<std::ptrdiff_t>(count), segments.end());
+}
+
+/// The segments of all queries, found on construction, so that a row costs one look. The ids are
+/// copied: the ranges must not become those of other ids.
+template <class S, class T>
+class segment_rule {
+    struct found {
+        column_range range;
+        std::size_t keys; ///< where the row's ids begin in m_keys, or `whole`
+    };
+
+    static constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
+
+public:
+    using shape_type = S;
+
+    static constexpr const char* name = "keep_same_segment";
+
+    template <class Q, class K>
+    segment_rule(const Q& q_segments, const K& k_segments)
+        : m_shape(append_axis(q_segments.shape(), columns_of(k_segments.shape()))) {
+        const std::size_t q = columns_of(q_segments.shape());
+        const std::size_t k = columns_of(k_segments.shape());
+        std::vector<T> keys(
+            k_segments.template begin<xt::layout_type::row_major>(),
+            k_segments.template end<xt::layout_type::row_major>()
+        );
+        m_found.reserve(q_segments.size());
+        std::vector<segment<T>> segments;
+        bool mixed = false;
+        auto id = q_segments.template begin<xt::layout_type::row_major>();
+        for (std::size_t batch = 0; m_found.size() < q_segments.size(); ++batch) {
+            find_segments(keys.data() + batch * k, k, segments);
+            for (std::size_t i = 0; i < q; ++i, ++id) {
+                m_found.push_back(find(segments, *id, batch * k));
+                mixed |= m_found.back().keys != whole;
+            }
+        }
+        if (mixed) {
+            m_keys = std::move(keys);
+        }
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
+
+    [[nodiscard]] XMASK_INLINE segment_cursor<T> row(std::size_t r) const noexcept {
+        const found& at = m_found[r];
+        return segment_cursor<T>(at.range, at.keys == whole ? nullptr : m_keys.data() + at.keys);
+    }
+
+private:
+    /// Compares ids of any two types by value.
+    template <class I>
+    static found find(const std::vector<segment<T>>& segments, I id, std::size_t keys) {
+        const auto at =
+            std::partition_point(segments.begin(), segments.end(), [&](const segment<T>& s) {
+                return std::cmp_less(+s.id, +id);
+            });
+        if (at == segments.end() || !std::cmp_equal(+at->id, +id)) {
+            return {{}, whole};
+        }
+        return {at->range, at->mixed ? keys : whole};
+    }
+
+    shape_type m_shape;
+    std::vector<found> m_found;
+    std::vector<T> m_keys;
+};
+
+/// Fails to compile, with one sentence, unless Q and K hold integers.
+template <class Q, class K>
+consteval bool require_segments() {
+    constexpr bool integers = holds_integers<Q>() && holds_integers<K>();
+    static_assert(
+        integers,
+        "xmask: segments are integers, one for each query and each key: tensors of them, standard "
+        "containers, or lists."
+    );
+    return integers;
+}
+
+template <class Q, class K>
+auto make_segments(const Q& q_segments, const K& k_segments) {
+    const auto& a = q_segments.shape();
+    const auto& b = k_segments.shape();
+    if (a.size() == 0 || a.size() != b.size() || !std::equal(a.begin(), a.end() - 1, b.begin()))
+        [[unlikely]] {
+        throw_invalid(
+            "keep_same_segment", "q_segments has shape ", tuple_text(a),
+            " and k_segments has shape ", tuple_text(b),
+            "; expected (..., q) and (..., k), equal but for the last axis"
+        );
+    }
+    using shape = typename one_more_axis<typename Q::inner_shape_type>::type;
+    return mask(segment_rule<shape, std::remove_cv_t<value_type_t<K>>>(q_segments, k_segments));
+}
+} // namespace detail
 
 /// Keeps the keys whose segment is the query's: attention within each of several sequences packed
 /// into one.
 ///
-/// q_segments, k_segments: integer ids of shapes (..., q) and (..., k), tensors, lazy expressions,
-/// standard containers or lists, whose types may differ. The mask's shape is (..., q, k). The ids
-/// are looked at and copied here; the mask does not follow a tensor that changes later. Throws
-/// std::invalid_argument where the shapes differ in more than the last axis. Memory for one range a
-/// query. Where the keys of a segment lie side by side, as in sorted ids, a row is that range, and
-/// a word costs two shifts; otherwise it compares the ids between the segment's first and last key.
+/// The ids are looked at and copied here: the mask does not follow a tensor that changes later.
 ///
 ///     auto m = xmask::keep_same_segment({0, 0, 1}, {0, 0, 1}) && xmask::keep_causal(3, 3);
 ///     // 1 0 0
 ///     // 1 1 0
 ///     // 0 0 1
+///
+/// @param q_segments integer ids of shape (..., q): a tensor, lazy expression or standard
+/// container.
+/// @param k_segments integer ids of shape (..., k), of any integer type.
+/// @returns a mask of shape (..., q, k).
+/// @throws std::invalid_argument where the shapes differ in more than the last axis.
+///
+/// Cost: memory for one range a query. Where the keys of a segment lie side by side, as in sorted
+/// ids, a row is that range, and a word costs two shifts; otherwise a word compares the ids between
+/// the segment's first and last key.
 template <class Q, class K>
 auto keep_same_segment(const Q& q_segments, const K& k_segments) {
     if constexpr (detail::require_segments<Q, K>()) {
@@ -14726,68 +15138,22 @@ auto keep_same_segment(const Q& q_segments, const K& k_segments) {
     }
 }
 
+/// Keeps the keys whose segment is the query's, for ids in lists.
+///
+///     auto m = xmask::keep_same_segment({7, 7, 8}, {7, 8});
+///     // 1 0
+///     // 1 0
+///     // 0 1
+///
+/// @param q_segments a list of q integer ids.
+/// @param k_segments a list of k integer ids.
+/// @returns a mask of shape (q, k).
+///
+/// Cost: memory for one range a query. Where the keys of a segment lie side by side a word costs
+/// two shifts; otherwise it compares the ids between the segment's first and last key.
 template <std::integral T, std::integral U>
 auto keep_same_segment(std::initializer_list<T> q_segments, std::initializer_list<U> k_segments) {
     return keep_same_segment(detail::hold(q_segments), detail::hold(k_segments));
-}
-
-/// Keeps key j for query i, which stands at position p = i + offset, where j <= p and both are in
-/// the same chunk of `chunk` tokens: causal within chunks.
-///
-/// The mask's shape is (q, k). offset is that of keep_causal: k - q with a cache of keys and
-/// values. A query before the first key sees nothing. Throws std::invalid_argument for a chunk of
-/// 0. Nothing is stored; a row is one range, which costs a division, and a word costs two shifts.
-///
-///     auto m = xmask::keep_chunked(3, 3, 2);
-///     // 1 0 0
-///     // 1 1 0
-///     // 0 0 1
-inline auto keep_chunked(
-    std::size_t q, std::size_t k, std::size_t chunk, std::ptrdiff_t offset = 0
-) {
-    if (chunk == 0) [[unlikely]] {
-        detail::throw_invalid("keep_chunked", "chunk 0; expected 1 or more");
-    }
-    return mask(detail::pattern_rule("keep_chunked", q, k, detail::chunk_pattern(chunk, offset)));
-}
-
-/// Keeps keys p, p - step, p - 2 * step, ... down to p - left * step for query i, which stands at
-/// position p = i + offset: a dilated window.
-///
-/// The mask's shape is (q, k). offset is that of keep_causal: k - q with a cache of keys and
-/// values. A query before the first key sees nothing. Throws std::invalid_argument for a step of 0.
-/// Nothing is stored; a word costs a division and two shifts.
-///
-///     auto m = xmask::keep_dilated(4, 4, 1, 2);
-///     // 1 0 0 0
-///     // 0 1 0 0
-///     // 1 0 1 0
-///     // 0 1 0 1
-inline auto keep_dilated(
-    std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset = 0
-) {
-    return mask(detail::dilated_rule(q, k, left, step, offset));
-}
-
-/// Keeps the elements for whose indices f is true.
-///
-/// shape: a number (one axis), a list, or a shape. f(i, j, ...) takes a std::size_t for each axis
-/// and returns bool; for a shape whose number of axes is known at run time only, as that of an
-/// xt::xarray, f(index) takes one container of indices. f is copied or moved in. It may be called
-/// in any order, any number of times, by several threads at once. Every element costs a call;
-/// nothing is stored.
-///
-///     auto m = xmask::keep_if({2, 3}, [](std::size_t i, std::size_t j) { return (i + j) % 2 == 0; });
-///     // 1 0 1
-///     // 0 1 0
-template <class S, class F>
-auto keep_if(const S& shape, F&& f) {
-    return detail::make_function(detail::to_shape("keep_if", shape), std::forward<F>(f));
-}
-
-template <std::size_t N, class F>
-auto keep_if(const std::size_t (&shape)[N], F&& f) {
-    return detail::make_function(std::to_array(shape), std::forward<F>(f));
 }
 } // namespace xmask::inline XMASK_ABI
 
