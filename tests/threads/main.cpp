@@ -143,8 +143,8 @@ int main([[maybe_unused]] int count, [[maybe_unused]] char** arguments) {
     const auto threads = static_cast<std::size_t>(count > 1 ? std::atoi(arguments[1]) : 2);
     const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
 #endif
-    run("600 x 1000", 600, 1000);
-    run("40000 x 16", 40000, 16);
-    run("3 x 200000", 3, 200000);
+    run("460 x 1000", 460, 1000);
+    run("29000 x 16", 29000, 16);
+    run("3 x 155000", 3, 155000);
     std::cout << thrown() << '\n';
 }
