@@ -12,7 +12,6 @@
 
 #include "families.hpp"
 #include "fill.hpp"
-#include "known.hpp"
 #include "reduce.hpp"
 
 /// @file
@@ -234,10 +233,10 @@ void check_own_threshold(record& r) {
     r.mask = "keep_at_most of the tensor that is written";
     r.operands = std::string(type_name<T>) + " " + text_of(s.shape);
     const std::size_t n = columns_of(s.shape);
-    if (!known::masks_of_the_target && r.d.coin() && !s.shape.empty()) {
+    if (r.d.coin() && !s.shape.empty()) {
         r.mask = "shift(keep_at_most(x, t), 1) of the tensor that is written";
         for (std::size_t i = 0; i < s.kept.size(); ++i) {
-            const bool keeps = i % n != 0 && s.x.storage()[i - 1] <= t;
+            const bool keeps = i % n != 0 && s.x.storage()[i - 1] <= t; // of the column before
             s.elements[i] = keeps ? s.x.storage()[i] : value;
         }
         xmask::masked_fill_inplace(s.x, xmask::shift(xmask::keep_at_most(s.x, t), 1), value);

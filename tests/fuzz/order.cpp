@@ -5,7 +5,6 @@
 #include <xmask/reduce/quantile.hpp>
 
 #include "families.hpp"
-#include "known.hpp"
 #include "reduce.hpp"
 
 /// @file
@@ -37,7 +36,6 @@ void check_quantiles(
     const double nan = std::numeric_limits<double>::quiet_NaN();
     array<double> medians(way.all.size(), nan);
     references quantiles(way.all.size());
-    bool infinite = false;
     for (std::size_t g = 0; g < way.all.size(); ++g) {
         quantiles.value[g] = nan;
         const auto& group = way.all[g];
@@ -50,8 +48,12 @@ void check_quantiles(
         const auto below = static_cast<std::size_t>(rank);
         const auto low = static_cast<double>(all[below]);
         const auto high = static_cast<double>(all[std::min(below + 1, all.size() - 1)]);
-        infinite = infinite || std::isinf(low) || std::isinf(high);
-        quantiles.value[g] = low + (high - low) * (rank - static_cast<double>(below));
+        const double part = rank - static_cast<double>(below);
+        // Between a number and an infinity lies the infinity, between two infinities nothing.
+        quantiles.value[g] = part == 0 || low == high               ? low
+                             : std::isinf(low) && !std::isinf(high) ? low
+                             : std::isinf(high) && !std::isinf(low) ? high
+                                                                    : low + (high - low) * part;
         quantiles.size[g] = std::abs(low) + std::abs(high);
     }
     // An integer has no NaN: where nothing is kept, 0 is asked for.
@@ -70,9 +72,6 @@ void check_quantiles(
         ),
         medians, {0}, way.result
     );
-    if (known::quantiles_of_infinities && infinite) {
-        return;
-    }
     const auto quantile = [&](const auto& tensor, const auto& m, const auto&... axes) {
         return xmask::masked_quantile(tensor, m, q, axes..., options);
     };

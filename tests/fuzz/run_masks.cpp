@@ -1,9 +1,11 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <xmask/masks/ask.hpp>
+#include <xmask/masks/combine.hpp>
 #include <xmask/masks/positions.hpp>
 #include <xmask/masks/run_lengths.hpp>
 
+#include "axes.hpp"
 #include "builders.hpp"
 #include "families.hpp"
 
@@ -145,6 +147,59 @@ void check_updates(record& r, const drawn_mask& d) {
     }
     check_mask(r, stored, expected, d.shape);
 }
+/// A bitmask updated by masks of itself.
+void check_own_updates(record& r, const drawn_mask& d) {
+    const auto n = static_cast<std::ptrdiff_t>(columns_of(d.shape));
+    const std::ptrdiff_t by = r.d.coin() ? r.d.signed_from(-2, 2) : r.d.signed_from(-n, n);
+    const bool inverts = r.d.coin();
+    const std::size_t which = r.d.below(3);
+    xmask::bitmask stored = d.lazy;
+    array<char> expected = d.kept;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        const auto at = static_cast<std::ptrdiff_t>(i);
+        const std::ptrdiff_t from = at % n - by;
+        const bool shifted =
+            from >= 0 && from < n && d.kept[static_cast<std::size_t>(at - by)] != 0;
+        const bool other = shifted != inverts;
+        const bool own = d.kept[i] != 0;
+        expected[i] = which == 0 ? own && other : which == 1 ? own || other : own != other;
+    }
+    r.mask = "a bitmask of " + d.text + " updated by its own shift by " + std::to_string(by);
+    const auto update = [&](const auto& m) {
+        if (which == 0) {
+            stored &= m;
+        } else if (which == 1) {
+            stored |= m;
+        } else {
+            stored ^= m;
+        }
+    };
+    if (inverts) {
+        update(!xmask::shift(stored, by));
+    } else {
+        update(xmask::shift(stored, by));
+    }
+    check_mask(r, stored, expected, d.shape);
+}
+
+/// Counts along axes.
+void check_counts(record& r, const drawn_mask& d) {
+    if (d.shape.empty()) {
+        return;
+    }
+    const std::vector<std::ptrdiff_t> axes = draw_axes(r.d, d.shape.size());
+    const shape_t result = reduced_shape(d.shape, axes);
+    const auto all = kept_along(d.kept, d.shape, axes);
+    array<std::size_t> counts(all.size());
+    array<char> any(all.size());
+    for (std::size_t g = 0; g < all.size(); ++g) {
+        counts[g] = all[g].size();
+        any[g] = !all[g].empty();
+    }
+    r.operands = text_of_axes(axes);
+    r.same("count_kept along axes", xmask::count_kept(d.lazy, axes).storage(), counts, result);
+    r.same("any_kept along axes", xmask::any_kept(d.lazy, axes).storage(), any, result);
+}
 } // namespace
 
 void run_masks(record& r) {
@@ -157,5 +212,7 @@ void run_masks(record& r) {
     });
     check_stored(r, d.lazy, d);
     check_updates(r, d);
+    check_own_updates(r, d);
+    check_counts(r, d);
 }
 } // namespace fuzz
