@@ -9118,9 +9118,17 @@ concept ragged_range =
     std::ranges::sized_range<std::ranges::range_reference_t<S>> &&
     std::is_arithmetic_v<std::ranges::range_value_t<std::ranges::range_reference_t<S>>>;
 
-/// The numbers in a range of ranges.
-template <class S>
-using ragged_value_t = std::ranges::range_value_t<std::ranges::range_reference_t<S>>;
+/// Fails to compile, with one sentence, for anything else.
+template <class S, class T>
+consteval bool require_sequences() {
+    constexpr bool fits = ragged_range<S> && std::is_arithmetic_v<T>;
+    static_assert(
+        fits,
+        "xmask: pad takes a range of ranges of numbers, as std::vector<std::vector<int>>, and the number "
+        "behind their ends."
+    );
+    return fits;
+}
 } // namespace detail
 
 /// A batch of sequences, padded on the right to the longest, and how long each is.
@@ -9132,51 +9140,53 @@ struct padded_batch {
 
 /// Copies sequences into the rows of one tensor, and fills what is behind their ends.
 ///
-/// @param sequences a range of ranges of numbers, as a std::vector of them; or a list of lists.
-/// @param value what stands behind the end of each sequence, of the sequences' type.
-/// @returns the tensor, of shape (sequences, longest), and their lengths. Without sequences, or
-///   where all are empty, the tensor has no elements.
+/// Cost: one pass over the sequences. pack is the way back.
 ///
-/// One pass over the sequences, which are copied. pack is the way back.
+/// @param sequences  a range of ranges of numbers, as a std::vector of them; or a list of lists
+/// @param value      what stands behind the ends, converted to the sequences' type
+/// @returns          the tensor, of shape (sequences, longest), and the lengths; without sequences, or
+///                   where all are empty, the tensor has no elements
 ///
 ///     std::vector<std::vector<int>> sequences = {{7, 4, 9}, {5}};
 ///     auto [tokens, lengths] = xmask::pad(sequences, 0);
 ///     auto m = xmask::keep_lengths(lengths, tokens.shape(1));
 ///     // 1 1 1
 ///     // 1 0 0
-template <detail::ragged_range S>
-padded_batch<detail::ragged_value_t<const S>> pad(
-    const S& sequences, std::type_identity_t<detail::ragged_value_t<const S>> value = {}
-) {
-    using T = detail::ragged_value_t<const S>;
-    const std::size_t rows = std::ranges::size(sequences);
-    auto lengths = xt::xtensor<std::size_t, 1>::from_shape({rows});
-    std::ranges::transform(sequences, lengths.data(), [](const auto& sequence) {
-        return static_cast<std::size_t>(std::ranges::size(sequence));
-    });
-    const std::size_t longest = rows == 0 ? 0 : *std::max_element(lengths.begin(), lengths.end());
-    auto values = xt::xtensor<T, 2>::from_shape({rows, longest});
-    T* to = values.data();
-    for (const auto& sequence : sequences) {
-        T* const end = to + longest;
-        std::fill(std::ranges::copy(sequence, to).out, end, value);
-        to = end;
+template <class S, class V = int>
+auto pad(const S& sequences, V value = 0) {
+    if constexpr (detail::require_sequences<const S, V>()) {
+        using T = std::ranges::range_value_t<std::ranges::range_reference_t<const S>>;
+        const std::size_t rows = std::ranges::size(sequences);
+        auto lengths = xt::xtensor<std::size_t, 1>::from_shape({rows});
+        std::ranges::transform(sequences, lengths.data(), [](const auto& sequence) {
+            return static_cast<std::size_t>(std::ranges::size(sequence));
+        });
+        const std::size_t longest =
+            rows == 0 ? 0 : *std::max_element(lengths.begin(), lengths.end());
+        auto values = xt::xtensor<T, 2>::from_shape({rows, longest});
+        T* to = values.data();
+        for (const auto& sequence : sequences) {
+            T* const end = to + longest;
+            std::fill(std::ranges::copy(sequence, to).out, end, static_cast<T>(value));
+            to = end;
+        }
+        return padded_batch<T>{std::move(values), std::move(lengths)};
     }
-    return {std::move(values), std::move(lengths)};
 }
 
-/// @overload
-/// For lists of lists.
+/// Copies lists into the rows of one tensor, and fills what is behind their ends.
+///
+/// @param sequences  a list of lists of numbers of one type
+/// @param value      what stands behind the ends, converted to that type
+/// @returns          the tensor, of shape (sequences, longest), and the lengths
 ///
 ///     auto padded = xmask::pad({{7, 4, 9}, {5}}, 0);
 ///     padded.values;
 ///     // 7 4 9
 ///     // 5 0 0
-template <class T>
+template <class T, class V = int>
     requires std::is_arithmetic_v<T>
-padded_batch<T> pad(
-    std::initializer_list<std::initializer_list<T>> sequences, std::type_identity_t<T> value = {}
-) {
+padded_batch<T> pad(std::initializer_list<std::initializer_list<T>> sequences, V value = 0) {
     return pad<std::initializer_list<std::initializer_list<T>>>(sequences, value);
 }
 } // namespace xmask::inline XMASK_ABI
@@ -18376,13 +18386,12 @@ struct mean_gradient {
 
 /// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
 ///
-/// @param container a tensor or a view that is not const: the loss gives it the prediction's shape.
-///   Held by reference.
-/// @returns the last argument of a loss, or of masked_loss.
+/// Cost: the weight is found first, in a pass over the mask, as count_kept; weights are added up in a
+/// pass over them. Where the weight is 0, the gradient is 0.
 ///
-/// The weight that the sum is divided by is found first, in a pass over the mask: nearly free for
-/// lengths, as fast as count_kept else; weights are added up in a pass over them. Where it is 0, the
-/// gradient is 0.
+/// @param container  a tensor or a view, not const, which the loss gives the prediction's shape; held
+///                   by reference
+/// @returns          the last argument of a loss, or of masked_loss
 ///
 ///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
 ///     prediction -= 0.1f * gradient;    // a step of training, however much is kept
@@ -24190,18 +24199,31 @@ struct lambda_loss {
         return static_cast<V>(of_derivative(p, t));
     }
 };
+
+/// Fails to compile, with one sentence, where a gradient stands in the place of a derivative.
+template <class Derivative>
+consteval bool require_derivative() {
+    constexpr bool is_function = std::is_invocable_v<const Derivative&, double, double>;
+    static_assert(
+        is_function,
+        "xmask: a gradient needs the derivative of the loss: masked_loss(p, t, m, value, derivative, gradient)."
+    );
+    return is_function;
+}
 } // namespace detail
 
 /// A loss of your own by a lambda of (p, t).
 ///
-/// @param prediction a tensor or lazy expression of real numbers.
-/// @param target one of numbers, of the same shape.
-/// @param m what counts: a mask that broadcasts into it, real weights, or both.
-/// @param value the loss of one element. A lambda of `auto` is called with registers, and takes what
-///   these take: + - * /, comparisons, xsimd::abs, xsimd::select(condition, a, b). A lambda of
-///   `double` is called for one element at a time, and takes anything.
-/// @returns its sum over what is kept, its weight and its count.
-/// @throws std::invalid_argument where shapes do not fit.
+/// A lambda of `auto` is called with registers, and takes what these take: + - * /, comparisons,
+/// xsimd::abs, xsimd::select(condition, a, b). A lambda of `double` is called for one element at a
+/// time, and takes anything.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      one of numbers, of the same shape
+/// @param m           what counts: a mask that broadcasts into it, real weights, or both
+/// @param value       the loss of one element
+/// @returns           the sum over what is kept, its weight and its count
+/// @throws std::invalid_argument  where shapes do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
 template <class P, class Q, class M, class Value>
@@ -24210,13 +24232,18 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
     return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
 }
 
-/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p.
+/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass computes
+/// both. Lambdas of `auto` are called with registers, lambdas of `double` for one element at a time.
 ///
-/// @param derivative as `value`, which is described above.
-/// @param gradient a tensor that is given the gradient of the sum; or of_mean(tensor), or
-///   scaled(tensor, factor). May be left out.
-/// @returns the loss, as above. One pass computes both.
-/// @throws std::invalid_argument where shapes do not fit, before anything is written.
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      one of numbers, of the same shape
+/// @param m           what counts: a mask that broadcasts into it, real weights, or both
+/// @param value       the loss of one element
+/// @param derivative  its derivative by p
+/// @param gradient    a tensor that is given the gradient of the sum; or of_mean(tensor), or
+///                    scaled(tensor, factor); may be left out
+/// @returns           the sum over what is kept, its weight and its count
+/// @throws std::invalid_argument  where shapes do not fit, before anything is written
 ///
 ///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };
 ///     auto derivative = [](auto p, auto t) { return 2 * (p - t); };
@@ -24227,10 +24254,14 @@ loss masked_loss(
     const P& prediction, const Q& target, const M& m, const Value& value,
     const Derivative& derivative, G&&... gradient
 ) {
-    return masked_loss(
-        detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
-        std::forward<G>(gradient)...
-    );
+    if constexpr (detail::require_derivative<Derivative>()) {
+        return masked_loss(
+            detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
+            std::forward<G>(gradient)...
+        );
+    } else {
+        return {};
+    }
 }
 } // namespace xmask::inline XMASK_ABI
 

@@ -23,9 +23,17 @@ concept ragged_range =
     std::ranges::sized_range<std::ranges::range_reference_t<S>> &&
     std::is_arithmetic_v<std::ranges::range_value_t<std::ranges::range_reference_t<S>>>;
 
-/// The numbers in a range of ranges.
-template <class S>
-using ragged_value_t = std::ranges::range_value_t<std::ranges::range_reference_t<S>>;
+/// Fails to compile, with one sentence, for anything else.
+template <class S, class T>
+consteval bool require_sequences() {
+    constexpr bool fits = ragged_range<S> && std::is_arithmetic_v<T>;
+    static_assert(
+        fits,
+        "xmask: pad takes a range of ranges of numbers, as std::vector<std::vector<int>>, and the number "
+        "behind their ends."
+    );
+    return fits;
+}
 } // namespace detail
 
 /// A batch of sequences, padded on the right to the longest, and how long each is.
@@ -37,51 +45,53 @@ struct padded_batch {
 
 /// Copies sequences into the rows of one tensor, and fills what is behind their ends.
 ///
-/// @param sequences a range of ranges of numbers, as a std::vector of them; or a list of lists.
-/// @param value what stands behind the end of each sequence, of the sequences' type.
-/// @returns the tensor, of shape (sequences, longest), and their lengths. Without sequences, or
-///   where all are empty, the tensor has no elements.
+/// Cost: one pass over the sequences. pack is the way back.
 ///
-/// One pass over the sequences, which are copied. pack is the way back.
+/// @param sequences  a range of ranges of numbers, as a std::vector of them; or a list of lists
+/// @param value      what stands behind the ends, converted to the sequences' type
+/// @returns          the tensor, of shape (sequences, longest), and the lengths; without sequences, or
+///                   where all are empty, the tensor has no elements
 ///
 ///     std::vector<std::vector<int>> sequences = {{7, 4, 9}, {5}};
 ///     auto [tokens, lengths] = xmask::pad(sequences, 0);
 ///     auto m = xmask::keep_lengths(lengths, tokens.shape(1));
 ///     // 1 1 1
 ///     // 1 0 0
-template <detail::ragged_range S>
-padded_batch<detail::ragged_value_t<const S>> pad(
-    const S& sequences, std::type_identity_t<detail::ragged_value_t<const S>> value = {}
-) {
-    using T = detail::ragged_value_t<const S>;
-    const std::size_t rows = std::ranges::size(sequences);
-    auto lengths = xt::xtensor<std::size_t, 1>::from_shape({rows});
-    std::ranges::transform(sequences, lengths.data(), [](const auto& sequence) {
-        return static_cast<std::size_t>(std::ranges::size(sequence));
-    });
-    const std::size_t longest = rows == 0 ? 0 : *std::max_element(lengths.begin(), lengths.end());
-    auto values = xt::xtensor<T, 2>::from_shape({rows, longest});
-    T* to = values.data();
-    for (const auto& sequence : sequences) {
-        T* const end = to + longest;
-        std::fill(std::ranges::copy(sequence, to).out, end, value);
-        to = end;
+template <class S, class V = int>
+auto pad(const S& sequences, V value = 0) {
+    if constexpr (detail::require_sequences<const S, V>()) {
+        using T = std::ranges::range_value_t<std::ranges::range_reference_t<const S>>;
+        const std::size_t rows = std::ranges::size(sequences);
+        auto lengths = xt::xtensor<std::size_t, 1>::from_shape({rows});
+        std::ranges::transform(sequences, lengths.data(), [](const auto& sequence) {
+            return static_cast<std::size_t>(std::ranges::size(sequence));
+        });
+        const std::size_t longest =
+            rows == 0 ? 0 : *std::max_element(lengths.begin(), lengths.end());
+        auto values = xt::xtensor<T, 2>::from_shape({rows, longest});
+        T* to = values.data();
+        for (const auto& sequence : sequences) {
+            T* const end = to + longest;
+            std::fill(std::ranges::copy(sequence, to).out, end, static_cast<T>(value));
+            to = end;
+        }
+        return padded_batch<T>{std::move(values), std::move(lengths)};
     }
-    return {std::move(values), std::move(lengths)};
 }
 
-/// @overload
-/// For lists of lists.
+/// Copies lists into the rows of one tensor, and fills what is behind their ends.
+///
+/// @param sequences  a list of lists of numbers of one type
+/// @param value      what stands behind the ends, converted to that type
+/// @returns          the tensor, of shape (sequences, longest), and the lengths
 ///
 ///     auto padded = xmask::pad({{7, 4, 9}, {5}}, 0);
 ///     padded.values;
 ///     // 7 4 9
 ///     // 5 0 0
-template <class T>
+template <class T, class V = int>
     requires std::is_arithmetic_v<T>
-padded_batch<T> pad(
-    std::initializer_list<std::initializer_list<T>> sequences, std::type_identity_t<T> value = {}
-) {
+padded_batch<T> pad(std::initializer_list<std::initializer_list<T>> sequences, V value = 0) {
     return pad<std::initializer_list<std::initializer_list<T>>>(sequences, value);
 }
 } // namespace xmask::inline XMASK_ABI

@@ -34,18 +34,31 @@ struct lambda_loss {
         return static_cast<V>(of_derivative(p, t));
     }
 };
+
+/// Fails to compile, with one sentence, where a gradient stands in the place of a derivative.
+template <class Derivative>
+consteval bool require_derivative() {
+    constexpr bool is_function = std::is_invocable_v<const Derivative&, double, double>;
+    static_assert(
+        is_function,
+        "xmask: a gradient needs the derivative of the loss: masked_loss(p, t, m, value, derivative, gradient)."
+    );
+    return is_function;
+}
 } // namespace detail
 
 /// A loss of your own by a lambda of (p, t).
 ///
-/// @param prediction a tensor or lazy expression of real numbers.
-/// @param target one of numbers, of the same shape.
-/// @param m what counts: a mask that broadcasts into it, real weights, or both.
-/// @param value the loss of one element. A lambda of `auto` is called with registers, and takes what
-///   these take: + - * /, comparisons, xsimd::abs, xsimd::select(condition, a, b). A lambda of
-///   `double` is called for one element at a time, and takes anything.
-/// @returns its sum over what is kept, its weight and its count.
-/// @throws std::invalid_argument where shapes do not fit.
+/// A lambda of `auto` is called with registers, and takes what these take: + - * /, comparisons,
+/// xsimd::abs, xsimd::select(condition, a, b). A lambda of `double` is called for one element at a
+/// time, and takes anything.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      one of numbers, of the same shape
+/// @param m           what counts: a mask that broadcasts into it, real weights, or both
+/// @param value       the loss of one element
+/// @returns           the sum over what is kept, its weight and its count
+/// @throws std::invalid_argument  where shapes do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
 template <class P, class Q, class M, class Value>
@@ -54,13 +67,18 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
     return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
 }
 
-/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p.
+/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass computes
+/// both. Lambdas of `auto` are called with registers, lambdas of `double` for one element at a time.
 ///
-/// @param derivative as `value`, which is described above.
-/// @param gradient a tensor that is given the gradient of the sum; or of_mean(tensor), or
-///   scaled(tensor, factor). May be left out.
-/// @returns the loss, as above. One pass computes both.
-/// @throws std::invalid_argument where shapes do not fit, before anything is written.
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      one of numbers, of the same shape
+/// @param m           what counts: a mask that broadcasts into it, real weights, or both
+/// @param value       the loss of one element
+/// @param derivative  its derivative by p
+/// @param gradient    a tensor that is given the gradient of the sum; or of_mean(tensor), or
+///                    scaled(tensor, factor); may be left out
+/// @returns           the sum over what is kept, its weight and its count
+/// @throws std::invalid_argument  where shapes do not fit, before anything is written
 ///
 ///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };
 ///     auto derivative = [](auto p, auto t) { return 2 * (p - t); };
@@ -71,9 +89,13 @@ loss masked_loss(
     const P& prediction, const Q& target, const M& m, const Value& value,
     const Derivative& derivative, G&&... gradient
 ) {
-    return masked_loss(
-        detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
-        std::forward<G>(gradient)...
-    );
+    if constexpr (detail::require_derivative<Derivative>()) {
+        return masked_loss(
+            detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
+            std::forward<G>(gradient)...
+        );
+    } else {
+        return {};
+    }
 }
 } // namespace xmask::inline XMASK_ABI

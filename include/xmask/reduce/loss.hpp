@@ -103,13 +103,12 @@ struct mean_gradient {
 
 /// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
 ///
-/// @param container a tensor or a view that is not const: the loss gives it the prediction's shape.
-///   Held by reference.
-/// @returns the last argument of a loss, or of masked_loss.
+/// Cost: the weight is found first, in a pass over the mask, as count_kept; weights are added up in a
+/// pass over them. Where the weight is 0, the gradient is 0.
 ///
-/// The weight that the sum is divided by is found first, in a pass over the mask: nearly free for
-/// lengths, as fast as count_kept else; weights are added up in a pass over them. Where it is 0, the
-/// gradient is 0.
+/// @param container  a tensor or a view, not const, which the loss gives the prediction's shape; held
+///                   by reference
+/// @returns          the last argument of a loss, or of masked_loss
 ///
 ///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
 ///     prediction -= 0.1f * gradient;    // a step of training, however much is kept
