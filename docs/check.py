@@ -13,7 +13,7 @@ detail. What each kind of name has to have:
     function or function object outside of a class      an example too
     function object (masked_mse)                        what a function has; its parameters are those of its operator()
 
-What needs none: the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
+What needs none: overloads that only tell clang++ which operands they refer to (XMASK_LIFETIMEBOUND), the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
 deleted or defaulted, and fields whose type is of detail, which only refuse a name.
 """
 
@@ -143,6 +143,8 @@ class Check:
         arguments = text_of(member.find("argsstring"))
         free = scope_kind == "namespace"
         if arguments.endswith(("=delete", "=default")) or (not free and name in PROTOCOL) or name.startswith("~"):
+            return
+        if "XMASK_LIFETIMEBOUND" in arguments:  # the overload above it, for named operands
             return
         if "->" in arguments and not text_of(member.find("type")):  # a deduction guide
             return
