@@ -10,7 +10,7 @@ detail. What each kind of name has to have:
     class, alias, concept, value of an enum, field      a summary
     function, method, and each overload of one          a summary, @param for each named parameter, @tparam for each
                                                         template argument that a caller has to write, @returns
-    function or function object outside of a class      an example too
+    function or function object outside of a class      an example too; of an operator, one overload has it
     function object (masked_mse)                        what a function has; its parameters are those of its operator()
 
 What needs none: overloads that only tell clang++ which operands they refer to (XMASK_LIFETIMEBOUND), the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
@@ -99,10 +99,13 @@ class Check:
                 for name in parameters_of(member)
             ]
             self.calls[compound.findtext("compoundname")] = list(dict.fromkeys(called))
+        self.operators = {}  # name: [(overload, whether it has an example)]
         self.seen = 0
         for compound in compounds:
             if not compound.findtext("compoundname").endswith(("::iterator", "::terms")):
                 self.compound(compound)
+        for name, overloads in self.operators.items():
+            self.require(overloads[0][0], name, any(example for _, example in overloads), "an example")
 
     def add(self, node, name, what):
         location = node.find("location")
@@ -181,16 +184,20 @@ class Check:
         ]
         operator = re.search(r"operator *\W", full) is not None and "operator()" not in full
         gives = result not in ("", "void", "constexpr", "explicit") and (free or len(parameters) > 0) and not operator
-        self.blocks(full, member, [] if operator else parameters, written, gives, free)
+        self.blocks(full, member, [] if operator else parameters, written, gives, free, operator and free)
 
-    def blocks(self, full, member, parameters, templates, gives, free):
+    def blocks(self, full, member, parameters, templates, gives, free, operator=False):
         found, found_templates, returns, example = blocks_of(member)
         for name in parameters:
             self.require(member, full, name in found, f"@param {name}")
         for name in templates:
             self.require(member, full, name in found_templates, f"@tparam {name}")
         self.require(member, full, returns or not gives, "@returns")
-        self.require(member, full, example or not free, "an example")
+        # One example serves all overloads of an operator.
+        if operator:
+            self.operators.setdefault(full, []).append((member, example))
+        else:
+            self.require(member, full, example or not free, "an example")
 
 
 def main(paths):

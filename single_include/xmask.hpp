@@ -44,8 +44,9 @@
 // ==== xmask/core/attributes.hpp ====
 
 /// @file
-/// Advice to the compiler. The walk over a row's words is fast only when its steps are inlined into
-/// one loop, so that the row's state stays in registers; at -O2 compilers would rather call them.
+/// Attributes for the compiler. The walk over the words of a row is fast only where its steps are
+/// inlined into one loop, so that the state of the row stays in registers. At -O2 compilers call
+/// them.
 
 #if defined(__GNUC__)
 #define XMASK_COLD [[gnu::cold, gnu::noinline]]
@@ -55,8 +56,8 @@
 #define XMASK_COLD
 #endif
 
-// On a parameter that the result holds by reference. clang++ warns where the result outlives the
-// argument, as what a function returns outlives its local tensors.
+// Marks a parameter that the result holds by reference. clang++ warns where the result outlives the
+// argument, such as a mask of a local tensor that a function returns.
 #if defined(__has_cpp_attribute)
 #if __has_cpp_attribute(clang::lifetimebound)
 #define XMASK_LIFETIMEBOUND [[clang::lifetimebound]]
@@ -66,7 +67,7 @@
 #define XMASK_LIFETIMEBOUND
 #endif
 
-// Without optimization, and under a sanitizer, it would only make code larger and slower to
+// Without optimization, and under a sanitizer, forced inlining only makes code larger and slower to
 // compile.
 #if defined(XMASK_INLINE)
 #define XMASK_INLINE_LAMBDA
@@ -94,14 +95,13 @@
 /// @file
 /// The name of the inline namespace that holds all of xmask.
 ///
-/// Inline functions and templates compiled with different -m flags, or with and without
-/// XTENSOR_USE_XSIMD, are different functions. If they had one name, the linker would keep one of
-/// them for both translation units, and a program could meet an instruction that its processor
-/// lacks. So the flags are part of every symbol's name, and users, who write only `xmask::`, never
-/// see it.
+/// Inline functions that are compiled with different -m flags, or with and without
+/// XTENSOR_USE_XSIMD, are different functions. Under one name the linker would keep one of them for
+/// all translation units, and a program could meet an instruction that its processor lacks.
+/// Therefore the flags are part of the name of every symbol. Users write only `xmask::`.
 
-// Here, because every header comes here first. After #error compilers would go on, and say
-// thousands of lines; what is not there to include ends them.
+// These checks are here because every header includes this file first. After #error compilers would
+// continue, and print thousands of lines; the missing header stops them.
 #if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
 #error "xmask needs C++20: compile with -std=c++20 or later (MSVC: /std:c++20)."
 #include <xmask_ends_here>
@@ -176,8 +176,8 @@
     )
 
 /// @file
-/// Errors: one place that words them, so that each names the function, the value, where it stands,
-/// what was expected. One place that checks options, too.
+/// Errors. One place words them, so that each names the function, the value, its place, and what
+/// was expected. One place checks options.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// (2, 3) for a shape or any other list of numbers, as Python prints a tuple: (2,) for one number.
@@ -208,13 +208,13 @@ template <class... Parts>
     throw std::invalid_argument(message(function, parts...));
 }
 
-/// Throws std::out_of_range: a value lies outside of what was promised.
+/// Throws std::out_of_range: a value is outside of its range.
 template <class... Parts>
 [[noreturn]] XMASK_COLD void throw_out_of_range(const char* function, const Parts&... parts) {
     throw std::out_of_range(message(function, parts...));
 }
 
-/// The numbers that an option may be. NaN is never one of them.
+/// The valid numbers of an option. NaN is never valid.
 struct option_range {
     double least = -std::numeric_limits<double>::infinity();
     double most = std::numeric_limits<double>::infinity();
@@ -233,7 +233,7 @@ struct option_range {
         return {.least = least, .most = most};
     }
 
-    /// The same numbers without the infinities.
+    /// This range without the infinities.
     [[nodiscard]] constexpr option_range finite() const noexcept {
         return {least, most, excludes_least, true};
     }
@@ -264,9 +264,9 @@ struct option_range {
     }
 };
 
-/// Throws std::invalid_argument unless an option's value is in range; all operations check their
-/// options here. `otherwise` ends the sentence with what else the caller lets pass: ", or -1 for
-/// none".
+/// Throws std::invalid_argument unless the value of an option is in range. All operations check
+/// their options here. `otherwise` ends the sentence with other values that the caller accepts: ",
+/// or -1 for none".
 inline void require_option(
     const char* function, const char* option, double value, const option_range& range,
     const char* otherwise = ""
@@ -276,7 +276,8 @@ inline void require_option(
     }
 }
 
-/// The same for each of a list of values, in order; the error names the place.
+/// Throws std::invalid_argument unless all values of a list are in range. The error names the place
+/// of the first one that is not.
 template <class Values>
 void require_each_option(
     const char* function, const char* option, const Values& values, const option_range& range
@@ -331,20 +332,22 @@ void require_each_option(
 
 namespace xmask::inline XMASK_ABI {
 /// Any xtensor expression: a container, a view, a lazy function, a mask.
+///
+/// @tparam E  the type of the expression
 template <class E>
 concept expression = xt::is_xexpression<std::decay_t<E>>::value;
 
-/// The type of an expression's elements.
+/// The element type of an expression.
 template <class E>
 using value_type_t = typename std::decay_t<E>::value_type;
 
 namespace detail {
-/// How an expression is kept inside a lazy one: an lvalue by reference, an rvalue moved in.
+/// How a lazy expression holds its operand: an lvalue by reference, an rvalue by value.
 template <class E>
 using closure_t = xt::const_xclosure_t<E>;
 
-/// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An
-/// adapted std::vector<bool>, whose elements are bits, is none.
+/// An expression whose elements are in memory, at data() + data_offset() + sum of index * stride.
+/// An adapted std::vector<bool> is not one, because its elements are bits.
 template <class E>
 concept has_memory =
     xt::has_data_interface<std::decay_t<E>>::value && xt::has_strides<std::decay_t<E>>::value &&
@@ -363,14 +366,14 @@ auto* first_element(E& e) noexcept {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Shapes as rows: the last axis is the row, the leading axes number the rows in row-major order.
+/// Shapes as rows: the last axis is a row, and the leading axes number the rows in row-major order.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A shape of any rank; up to four axes it needs no memory of its own.
+/// A shape of any rank. Up to four axes it allocates nothing.
 using any_shape = xt::dynamic_shape<std::size_t>;
 
-/// The most axes a tensor may have, more than anybody stacks.
+/// The largest rank of a tensor.
 inline constexpr std::size_t max_rank = 16;
 
 inline void require_rank(const char* function, std::size_t rank) {
@@ -381,7 +384,7 @@ inline void require_rank(const char* function, std::size_t rank) {
     }
 }
 
-/// Whether a shape's elements can be numbered: their number fits into a std::ptrdiff_t.
+/// Whether the number of elements of a shape fits into a std::ptrdiff_t.
 template <class S>
 constexpr bool countable(const S& shape) noexcept {
     std::ptrdiff_t elements = 1;
@@ -404,13 +407,14 @@ void require_countable(const char* function, const S& shape) {
     }
 }
 
-/// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
+/// The number of columns: the extent of the last axis. A tensor of rank 0 is one row of one
+/// element.
 template <class S>
 constexpr std::size_t columns_of(const S& shape) noexcept {
     return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
 }
 
-/// Number of rows: the product of the leading axes.
+/// The number of rows: the product of the extents of the leading axes.
 template <class S>
 constexpr std::size_t rows_of(const S& shape) noexcept {
     std::size_t rows = 1;
@@ -427,7 +431,7 @@ constexpr bool equal_shapes(const S& a, const T& b) noexcept {
            });
 }
 
-/// Whether `from` stretches to `to` by NumPy's rules without enlarging it.
+/// Whether `from` broadcasts to `to` by NumPy's rules, without enlarging `to`.
 template <class S, class T>
 constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
     if (from.size() > to.size()) {
@@ -443,8 +447,8 @@ constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
     return true;
 }
 
-/// Throws std::invalid_argument unless a mask (or weights) of shape `from` fits into an operand of
-/// shape `to`.
+/// Throws std::invalid_argument unless a mask, or weights, of shape `from` broadcasts into an
+/// operand of shape `to`.
 template <class S, class T>
 void require_broadcast(const char* function, const char* what, const S& from, const T& to) {
     require_rank(function, to.size());
@@ -469,7 +473,7 @@ void require_same_shape(
     }
 }
 
-/// A shape type with one more axis; the rank stays known at compile time where it was.
+/// A shape type with one more axis. The rank is known at compile time where that of S is.
 template <class S>
 struct one_more_axis {
     using type = any_shape;
@@ -485,7 +489,7 @@ struct one_more_axis<xt::fixed_shape<N...>> {
     using type = std::array<std::size_t, sizeof...(N) + 1>;
 };
 
-/// `shape` with `n` appended as its last axis.
+/// `shape` with a last axis of extent `n` appended.
 template <class S>
 auto append_axis(const S& shape, std::size_t n) {
     auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
@@ -494,7 +498,7 @@ auto append_axis(const S& shape, std::size_t n) {
     return result;
 }
 
-/// An extent as a builder takes it. Throws std::invalid_argument for one below 0.
+/// Converts an extent to std::size_t. Throws std::invalid_argument for a negative one.
 template <class I>
 std::size_t to_extent(const char* function, I extent, std::size_t axis) {
     if constexpr (std::is_signed_v<I>) {
@@ -505,7 +509,7 @@ std::size_t to_extent(const char* function, I extent, std::size_t axis) {
     return static_cast<std::size_t>(extent);
 }
 
-/// The type in which a builder holds a shape; the rank stays known at compile time where it was.
+/// The type in which a builder holds a shape. The rank is known at compile time where that of S is.
 template <class S>
 struct held_shape {
     using type = any_shape;
@@ -517,7 +521,8 @@ struct held_shape<S> {
     using type = std::array<std::size_t, std::tuple_size<S>::value>;
 };
 
-/// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
+/// Converts the shape argument of a builder: a number for one axis, a list, or any container of
+/// extents. Throws std::invalid_argument for a negative extent, and for too many axes or elements.
 template <class S>
     requires(!std::is_integral_v<S>)
 typename held_shape<S>::type to_shape(const char* function, const S& shape) {
@@ -538,16 +543,16 @@ std::array<std::size_t, 1> to_shape(const char* function, I extent) {
     return to_shape(function, std::array<I, 1>{extent});
 }
 
-/// Maps a row's number to the sum of index * stride over the leading axes of a shape.
+/// Maps the number of a row to the sum of index * stride over the leading axes of a shape.
 ///
-/// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast
-/// one and most views cost one multiplication a row; any other layout costs a division an axis.
+/// The constructor merges axes with a common stride. A contiguous tensor, a broadcast one and most
+/// views then cost one multiplication a row; other layouts cost one division an axis.
 class row_offsets {
 public:
     row_offsets() noexcept { m_axes[0].stride = 0; }
 
-    /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1
-    /// and missing axes are broadcast.
+    /// `shape` is the shape that is walked; `from` and `strides` are those of the operand. Missing
+    /// axes and axes of extent 1 are broadcast.
     template <class S, class F, class D>
     row_offsets(const S& shape, const F& from, const D& strides) : row_offsets() {
         require_rank("shape", shape.size());
@@ -576,7 +581,7 @@ public:
         }
     }
 
-    /// Copies only the axes there are: rows of operands are handed on several times before a call's
+    /// Copies only the axes in use: a call copies the rows of its operands several times before its
     /// first load.
     XMASK_INLINE row_offsets(const row_offsets& other) noexcept { *this = other; }
 
@@ -596,7 +601,7 @@ public:
         return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
     }
 
-    /// Whether rows lie `stride` apart, or there is but one.
+    /// Whether all rows are `stride` apart, or there is one row.
     [[nodiscard]] bool uniform(std::size_t stride) const noexcept {
         return m_count == 0 ||
                (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
@@ -628,17 +633,19 @@ private:
         m_axes[m_count++] = {extent, stride};
     }
 
-    // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
+    // An array, without allocation or destructor: a call on a small tensor takes tens of
+    // nanoseconds.
     std::array<merged_axis, max_rank> m_axes;
     std::size_t m_count = 0;
 };
 
-/// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
+/// Maps the number of a row in `shape` to the number of the row in `from`, which broadcasts to it.
 template <class S, class F>
 row_offsets row_numbers(const S& shape, const F& from) {
     require_rank("shape", from.size());
     std::array<std::ptrdiff_t, max_rank> strides;
-    // Unsigned, because the rows of a mask that is only asked for one of them may be too many.
+    // Unsigned, because a mask may have more rows than a std::ptrdiff_t holds, and be asked for
+    // one.
     std::size_t stride = 1;
     for (std::size_t axis = from.size(); axis-- > 0;) {
         strides[axis] = axis + 1 == from.size() ? 0 : static_cast<std::ptrdiff_t>(stride);
@@ -650,7 +657,7 @@ row_offsets row_numbers(const S& shape, const F& from) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// What makes a mask, and a tensor with a mask applied, an ordinary lazy xtensor expression.
+/// The base of masks and masked tensors: it makes them lazy xtensor expressions.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Iterates over an expression by the flat index of row-major order.
@@ -729,7 +736,8 @@ private:
     difference_type m_index = 0;
 };
 
-/// Walks an expression element by element in any order, as xtensor's general assignment does.
+/// A stepper over an expression, for xtensor's general assignment: element by element, in any
+/// order.
 template <class E>
 class flat_stepper {
 public:
@@ -787,8 +795,8 @@ public:
         for (size_type axis = 0; axis < m_strides.size(); ++axis) {
             m_flat += m_strides[axis] * (extent(axis) - 1);
         }
-        // One step past the last element, along the axis that is walked fastest; it may be one of
-        // those before the expression's own.
+        // One step past the last element, along the fastest axis. This axis may be missing in the
+        // expression, which is then broadcast along it.
         if (m_strides.size() != 0 && l == xt::layout_type::row_major) {
             m_flat += m_strides.back();
         } else if (m_strides.size() != 0 && m_offset == 0) {
@@ -810,9 +818,8 @@ private:
 /// Marks the lazy expressions of this library.
 struct lazy_base {};
 
-/// Base of every lazy expression of the library. D supplies shape(), element(first, last),
-/// data_element(i), stepper_begin, stepper_end; this adds what xtensor asks of an expression
-/// besides.
+/// The base of every lazy expression of the library. D has shape(), element(first, last),
+/// data_element(i), stepper_begin and stepper_end. The base adds the rest of xtensor's interface.
 template <class D, class Value>
 class lazy : public lazy_base,
              public xt::xexpression<D>,
@@ -847,8 +854,8 @@ public:
 
     [[nodiscard]] bool is_contiguous() const noexcept { return true; }
 
-    /// The element at these indices; missing leading ones count as 0, surplus leading ones are
-    /// ignored.
+    /// The element at these indices. As in xtensor, missing leading indices are 0, and surplus ones
+    /// are ignored.
     template <class... Index>
     value_type operator()(Index... index) const {
         const std::array<std::size_t, sizeof...(Index)> all{static_cast<std::size_t>(index)...};
@@ -868,7 +875,7 @@ public:
         return xt::broadcast_shape(self().shape(), to);
     }
 
-    /// Never: what holds a mask is assigned row by row (assign.hpp).
+    /// Always false: expressions with a mask are assigned row by row (assign.hpp).
     template <class S>
     constexpr bool has_linear_assign(const S& /*strides*/) const noexcept {
         return false;
@@ -898,8 +905,8 @@ decltype(auto) at_flat_index(const S& shape, std::size_t i, F&& visit) {
     return visit(index);
 }
 
-/// The flat row-major position of a multi-index; as xtensor does, missing leading indices count as
-/// 0, surplus leading ones are ignored, and an axis of extent 1 stands for any index.
+/// The flat row-major position of a multi-index. As in xtensor, missing leading indices are 0,
+/// surplus ones are ignored, and an axis of extent 1 takes any index.
 template <class S, class It>
 std::size_t flat_index(const S& shape, It first, It last) {
     auto given = static_cast<std::size_t>(last - first);
@@ -954,10 +961,10 @@ std::size_t flat_index(const S& shape, It first, It last) {
 #include <vector>
 
 /// @file
-/// Several results of one call, which must not share memory.
+/// The check that several results of one call do not share memory.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Memory from one address up to another.
+/// A range of memory, from one address up to another.
 struct byte_range {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
@@ -973,7 +980,7 @@ byte_range bytes_of(const T* first, std::size_t count) noexcept {
     return {begin, begin + count * sizeof(T)};
 }
 
-/// The least range that holds all elements.
+/// The smallest range of memory that contains all elements.
 template <has_memory E>
 byte_range hull_of(const E& e) {
     if (e.size() == 0) {
@@ -989,8 +996,8 @@ byte_range hull_of(const E& e) {
     return {bytes_of(least, 1).begin, bytes_of(most, 1).end};
 }
 
-/// The ranges that the elements fill: rows where these are contiguous, else single elements. None
-/// where elements have no address.
+/// The ranges of memory of the elements: whole rows where these are contiguous, otherwise single
+/// elements. Empty where elements have no address.
 template <class E>
 std::vector<byte_range> ranges_of(const E& e) {
     std::vector<byte_range> ranges;
@@ -1020,8 +1027,8 @@ std::vector<byte_range> ranges_of(const E& e) {
     return ranges;
 }
 
-/// Whether some memory is an element of both. Views that lie between each other, as the columns of
-/// one tensor, have none in common.
+/// Whether two expressions have an element in common. Interleaved views, such as the columns of one
+/// tensor, have none.
 template <class A, class B>
 bool share_elements(const A& a, const B& b) {
     if constexpr (has_memory<A> && has_memory<B>) {
@@ -1031,15 +1038,15 @@ bool share_elements(const A& a, const B& b) {
     }
     auto ranges = ranges_of(a);
     std::ranges::sort(ranges, {}, &byte_range::begin);
-    // Ranges of one expression do not overlap: the last that begins before the end of another is
-    // the only one that can reach into it.
+    // The ranges of one expression do not overlap. Only the last range that begins before the end
+    // of another can overlap it.
     return std::ranges::any_of(ranges_of(b), [&](const byte_range& range) {
         const auto after = std::ranges::lower_bound(ranges, range.end, {}, &byte_range::begin);
         return after != ranges.begin() && std::prev(after)->overlaps(range);
     });
 }
 
-/// Throws std::invalid_argument where two results share memory: one would overwrite the other.
+/// Throws std::invalid_argument where two results share memory, as one would overwrite the other.
 template <class A, class B>
 void require_distinct(
     const char* function, const char* a_name, const A& a, const char* b_name, const B& b
@@ -1054,7 +1061,7 @@ void require_distinct(
     }
 }
 
-/// The same of three.
+/// Throws std::invalid_argument where two of three results share memory.
 template <class A, class B, class C>
 void require_distinct(
     const char* function, const char* a_name, const A& a, const char* b_name, const B& b,
@@ -1119,7 +1126,7 @@ void require_distinct(
 /// Registers of lanes, and the tags of the instruction sets.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The type whose lanes carry elements of type T: bool travels as a byte.
+/// The type of the lanes for elements of type T. bool is a byte.
 template <class T>
 using lane_t = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
 
@@ -1132,21 +1139,21 @@ inline constexpr bool has_lanes =
 template <class T>
 using lanes = xsimd::batch<lane_t<T>>;
 
-/// One bit of decision for each lane of a register of T.
+/// The mask of a register of T: one decision for each lane.
 template <class T>
 using lane_mask = typename lanes<T>::batch_bool_type;
 
-/// How many T fit into one register.
+/// The number of elements of T in a register.
 template <class T>
 inline constexpr std::size_t lane_count = lanes<T>::size;
 
-/// Bytes a streaming store must be aligned to.
+/// The alignment of a streaming store, in bytes.
 template <class T>
 inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
 
-/// The functions of core/simd.hpp for each instruction set. Each takes the tag of its set first. A
-/// set's tag derives from that of the set it extends, so that overload resolution finds the
-/// function of the best set that has one, and at last that of `generic`, which xsimd makes.
+/// The functions of core/simd.hpp for each instruction set. The first argument is the tag of the
+/// set. The tag of a set derives from that of the set it extends. Overload resolution finds the
+/// function of the best set that has one, and in the end that of `generic`.
 namespace simd {
 struct generic {};
 
@@ -1158,7 +1165,7 @@ struct avx2 : avx {};
 
 struct avx2_fma : avx2 {};
 
-/// Not from avx2, whose functions are for registers of 32 bytes.
+/// Does not derive from avx2, whose functions are for registers of 32 bytes.
 struct avx512f : sse2 {};
 
 /// AVX512BW and AVX512VL: processors have both or none.
@@ -1189,12 +1196,12 @@ using native = neon;
 using native = generic;
 #endif
 
-/// How a register of slots holds ids that tokens of one type are looked up in (match_slots).
+/// How a register holds the ids for tokens of one type (match_slots).
 struct slot_layout {
-    std::size_t slots = 2;     ///< ids that the register holds, a power of two
-    std::size_t most = 0;      ///< ids for which each is likely to find a slot of its own
-    std::size_t id_bytes = 8;  ///< of each id in its slot
-    std::size_t registers = 1; ///< of tokens looked up by one call
+    std::size_t slots = 2;     ///< slots in the register, a power of two
+    std::size_t most = 0;      ///< the most ids that are likely to get a slot each
+    std::size_t id_bytes = 8;  ///< bytes of an id in its slot
+    std::size_t registers = 1; ///< registers of tokens that one call looks up
 };
 } // namespace simd
 } // namespace xmask::inline XMASK_ABI::detail
@@ -1249,17 +1256,17 @@ XMASK_INLINE lanes<double> load_widened(avx, const float* from) noexcept {
 #endif
 
 /// @file
-/// What the processor's instructions for single words of bits are used for.
+/// Functions of single words that use special instructions of the processor.
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// A word with its lowest `count` bits set, of at most 64.
+/// A word with its lowest `count` bits set. `count` is at most 64.
 [[nodiscard]] constexpr std::uint64_t lowest_bits(std::uint64_t count) noexcept {
 #if defined(__BMI2__) && defined(__x86_64__)
     if (!std::is_constant_evaluated()) {
         return _bzhi_u64(~std::uint64_t(0), static_cast<unsigned>(count));
     }
 #endif
-    // Without a branch, which short rows would make unpredictable. 64 becomes 1 - 1 - 1.
+    // Without a branch, because short rows would make it unpredictable. For 64 this is 1 - 1 - 1.
     return (std::uint64_t(1) << count % 64) - 1 - count / 64;
 }
 } // namespace xmask::inline XMASK_ABI::detail::simd
@@ -1271,11 +1278,11 @@ namespace xmask::inline XMASK_ABI::detail::simd {
 #include <cstdint>
 
 /// @file
-/// The functions of core/simd.hpp as xsimd makes them on every processor.
+/// The functions of core/simd.hpp for any processor, by xsimd.
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// The word's bits from k on as a mask: each lane gets the same piece of the word, one for several
-/// registers, and looks at its own bit.
+/// Bits of the word from k on as a mask. All lanes get the same piece of the word, which serves
+/// several registers, and each lane tests its own bit.
 template <class T>
 XMASK_INLINE lane_mask<T> mask_from_bits(generic, std::uint64_t bits, std::size_t k) noexcept {
     using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
@@ -1389,7 +1396,7 @@ XMASK_INLINE void store_streaming(generic, T* to, const lanes<T>& value) noexcep
 
 XMASK_INLINE void finish_streaming(generic) noexcept {}
 
-/// By a comparison: which operand xsimd's max gives for NaN changed in xsimd 14.
+/// By a comparison, because xsimd 14 changed which operand xsimd::max gives for NaN.
 XMASK_INLINE lanes<float> max_or_nan(
     generic, const lanes<float>& limit, const lanes<float>& x
 ) noexcept {
@@ -1447,7 +1454,7 @@ consteval slot_layout slots_of(generic) noexcept {
     return {};
 }
 
-/// As slots_of says, there is none.
+/// Never called: slots_of says that there are no slots.
 template <class T>
 void match_slots(generic) = delete;
 } // namespace xmask::inline XMASK_ABI::detail::simd
@@ -1459,7 +1466,7 @@ void match_slots(generic) = delete;
 #include <immintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// Each lane gets the byte of the word that holds its bit.
+/// Gives each lane the byte of the word that holds its bit.
 template <class T>
     requires(sizeof(T) == 1)
 XMASK_INLINE lane_mask<T> mask_from_bits(avx2, std::uint64_t bits, std::size_t k) noexcept {
@@ -1473,7 +1480,7 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx2, std::uint64_t bits, std::size_t k
     return lane_mask<T>(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit));
 }
 
-/// A blend looks at the sign alone, so that each lane need only shift its own bit there.
+/// A blend reads only the sign bit, so that each lane only shifts its own bit there.
 template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE lanes<T> select_by_bits(
@@ -1503,7 +1510,7 @@ XMASK_INLINE lanes<T> select_by_bits(
     }
 }
 
-/// One instruction, where a blend takes three.
+/// One instruction; a blend takes three.
 template <class T>
 XMASK_INLINE lanes<T> zero_unless_lanes(
     avx2, const lane_mask<T>& chosen, const lanes<T>& x
@@ -1535,7 +1542,7 @@ XMASK_INLINE lane_mask<T> mask_from_bytes(avx2, const bool* from) noexcept {
     return lane_mask<T>(__builtin_bit_cast(typename lane_mask<T>::register_type, wide));
 }
 
-/// A shift by 64 gives 0 here.
+/// This instruction gives 0 for a shift by 64; xsimd leaves it undefined.
 XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
     avx2, const lanes<std::uint64_t>& counts
 ) noexcept {
@@ -1560,7 +1567,7 @@ XMASK_INLINE lanes<T> load_first_lanes(avx2, const T* from, std::size_t count) n
     }
 }
 
-/// By halves: a masked store is slow on some processors, and never forwarded to the next load.
+/// Stores by halves. A masked store is slow on some processors, and is never forwarded to a load.
 template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE void store_first_lanes(
@@ -1590,7 +1597,7 @@ consteval bool has_compress(avx2) noexcept {
     return sizeof(T) >= 4;
 }
 
-/// For each choice of 8 lanes, their numbers in order, one a byte.
+/// For each choice among 8 lanes, the numbers of the chosen lanes in order, one a byte.
 inline constexpr auto chosen_lane_numbers = [] {
     std::array<std::uint64_t, 256> numbers{};
     for (std::uint64_t bits = 0; bits < 256; ++bits) {
@@ -1608,7 +1615,7 @@ template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE lanes<T> compress_lanes(avx2, const lanes<T>& x, std::uint64_t bits) noexcept {
     if constexpr (sizeof(T) == 8) {
-        // Each lane is two of 32 bits.
+        // Each lane of 64 bits is two lanes of 32 bits.
         bits = (bits | bits << 2) & 0x33;
         bits = (bits | bits << 1) & 0x55;
         bits |= bits << 1;
@@ -1620,7 +1627,7 @@ XMASK_INLINE lanes<T> compress_lanes(avx2, const lanes<T>& x, std::uint64_t bits
     return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
 }
 
-/// Where there is no FMA, exp by a polynomial is as fast.
+/// Without FMA, exp by a polynomial is as fast as exp by a table.
 consteval std::size_t table_lanes(avx2_fma) noexcept { return 8; }
 
 XMASK_INLINE lanes<std::int32_t> look_up(
@@ -1630,8 +1637,8 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
 }
 
-/// Eight slots of 32 bits for tokens of any width: AVX2 moves lanes of 32 bits about, and no
-/// others. Tokens of 64 bits are looked up by their lower halves, 32 tokens at once.
+/// Eight slots of 32 bits for tokens of any width, because AVX2 permutes only lanes of 32 bits.
+/// Tokens of 64 bits are looked up by their lower halves, 32 tokens at a time.
 template <class T>
     requires(sizeof(T) >= 4)
 consteval slot_layout slots_of(avx2) noexcept {
@@ -1646,14 +1653,14 @@ ids_in_slots(const std::int32_t* ids, std::uint32_t factor, __m256i tokens) noex
     return look_up(avx2(), ids, lanes<std::int32_t>(_mm256_srli_epi32(product, shift)));
 }
 
-/// Which of eight tokens of 64 bits are ids, in the order 0 1 4 5 2 3 6 7, as lanes of 32 bits.
+/// Which of eight tokens of 64 bits are ids, as lanes of 32 bits in the order 0 1 4 5 2 3 6 7.
 XMASK_INLINE __m256i
 match_eight(const std::int32_t* ids, std::uint32_t factor, __m256i a, __m256i b) noexcept {
     const auto x = _mm256_castsi256_ps(a);
     const auto y = _mm256_castsi256_ps(b);
     const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
     const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
-    // All ids fit into 32 bits: their upper halves repeat the sign.
+    // All ids fit into 32 bits: their upper halves repeat the sign bit.
     return _mm256_and_si256(
         _mm256_cmpeq_epi32(low, ids_in_slots(ids, factor, low)),
         _mm256_cmpeq_epi32(high, _mm256_srai_epi32(low, 31))
@@ -1681,7 +1688,7 @@ XMASK_INLINE std::uint64_t match_slots(
     const auto found = _mm256_packs_epi16(
         _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
     );
-    // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
+    // The lower 128 bits hold tokens 0 1 4 5 8 9 ..., the upper 128 bits 2 3 6 7 10 11 ...
     const auto pairs = _mm256_setr_epi8(
         0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12,
         13, 6, 7, 14, 15
@@ -1712,7 +1719,7 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx512f, std::uint64_t bits, std::size_
     return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
 }
 
-/// Has x in a register. Otherwise the compiler would load or store under the mask that selects
+/// Forces x into a register. Otherwise the compiler loads or stores under the selecting mask
 /// (vblendmps and vmovups with a memory operand), which halves the throughput of memory on AMD's
 /// Zen 5.
 template <class T>
@@ -1746,7 +1753,7 @@ XMASK_INLINE lanes<T> zero_unless_lanes(
     return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
 }
 
-/// A shift by 64 gives 0 here; xsimd's goes through memory.
+/// This instruction gives 0 for a shift by 64; xsimd leaves it undefined, and goes through memory.
 XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
     avx512f, const lanes<std::uint64_t>& counts
 ) noexcept {
@@ -1837,14 +1844,14 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
 }
 
-/// By halves, of which no more than one lies in two cache lines: in large memory, twice as fast on
-/// AMD's Zen 5 as registers that all do.
+/// Loads by halves, of which at most one crosses a cache line. From large memory this is twice as
+/// fast on AMD's Zen 5 as whole registers that all cross one.
 template <class T>
 XMASK_INLINE lanes<T> load_in_passing(avx512f, const T* from) noexcept {
     const auto* const halves = reinterpret_cast<const __m256i*>(from);
     auto low = _mm512_castsi256_si512(_mm256_loadu_si256(halves));
 #if defined(__GNUC__)
-    asm("" : "+v"(low)); // or one load would be made of both
+    asm("" : "+v"(low)); // otherwise the compiler joins both loads
 #endif
     const auto both = _mm512_inserti64x4(low, _mm256_loadu_si256(halves + 1), 1);
     return lanes<T>(__builtin_bit_cast(decltype(lanes<T>().data), both));
@@ -1913,7 +1920,7 @@ XMASK_INLINE lane_mask<T> mask_from_bytes(avx512bw, const bool* from) noexcept {
 #include <cstdint>
 
 /// @file
-/// AVX512VBMI2: moves chosen lanes of one and two bytes together.
+/// AVX512VBMI2: compression of lanes of one and two bytes.
 
 #if defined(__AVX512VBMI2__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
@@ -1948,7 +1955,7 @@ XMASK_INLINE lanes<T> compress_lanes(avx512vbmi2, const lanes<T>& x, std::uint64
 #include <arm_neon.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// A shift by 64 gives 0 here.
+/// This instruction gives 0 for a shift by 64; xsimd leaves it undefined.
 XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
     neon, const lanes<std::uint64_t>& counts
 ) noexcept {
@@ -1989,7 +1996,7 @@ XMASK_INLINE lanes<double> load_widened(neon, const float* from) noexcept {
 // ==== xmask/core/simd/sse2.hpp ====
 
 /// @file
-/// What SSE2 has beyond xsimd: stores past the caches, and the maximum that keeps NaN.
+/// SSE2 beyond xsimd: stores past the caches, and a maximum that keeps NaN.
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -1998,7 +2005,7 @@ namespace xmask::inline XMASK_ABI::detail::simd {
 template <class T>
 XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
     static_assert(register_bytes<T> == 16);
-    // Moving the bits through an integer register type costs nothing: it is the same register.
+    // The cast to an integer register type costs nothing: the register is the same.
     _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
 }
 
@@ -2122,60 +2129,63 @@ struct column_range {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// What xmask needs of registers, beyond xsimd's own functions: the ways between a register's mask
-/// and the bits of a word, partial loads and stores, stores past the caches.
+/// Functions of registers beyond those of xsimd: conversions between the mask of a register and the
+/// bits of a word, partial loads and stores, stores past the caches.
 ///
-/// Each function below calls the one of its name in core/simd/, of the best instruction set that
-/// the compiler may use: a set's file holds what the set does better than xsimd does portably
-/// (core/simd/generic.hpp). Code outside of core/simd/ names no instruction set.
+/// Each function calls the function of its name in core/simd/, for the best instruction set that
+/// the compiler may use. The file of a set holds the functions that the set does better than xsimd
+/// does portably (core/simd/generic.hpp). Code outside of core/simd/ names no instruction set.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A register from memory, and to it; of any alignment.
+/// Loads a register from memory of any alignment.
 template <class T>
 XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept {
     return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
 }
 
+/// Stores a register to memory of any alignment.
 template <class T>
 XMASK_INLINE void store_lanes(T* to, const lanes<T>& value) noexcept {
     value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
 }
 
-/// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing
-/// past them.
+/// Loads `count` elements, fewer than a register holds. The other lanes are 0. Reads nothing past
+/// the elements.
 template <class T>
 XMASK_INLINE lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept {
     return simd::load_first_lanes(simd::native(), from, count);
 }
 
-/// Writes the first `count` lanes and nothing past them.
+/// Stores the first `count` lanes, and writes nothing past them.
 template <class T>
 XMASK_INLINE void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept {
     simd::store_first_lanes<T>(simd::native(), to, value, count);
 }
 
-/// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
+/// Stores a register past the caches, where the processor can. `to` is aligned to
+/// register_bytes<T>.
 template <class T>
 XMASK_INLINE void store_streaming(T* to, const lanes<T>& value) noexcept {
     simd::store_streaming<T>(simd::native(), to, value);
 }
 
-/// Makes streamed stores visible before anything that follows.
+/// Makes streamed stores visible before any later store.
 XMASK_INLINE void finish_streaming() noexcept { simd::finish_streaming(simd::native()); }
 
-/// Bits [k, k + lane_count<T>) of a word, one a lane; k is a multiple of lane_count<T>.
+/// The mask of a register from bits [k, k + lane_count<T>) of a word. k is a multiple of
+/// lane_count<T>.
 template <class T>
 XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits, std::size_t k) noexcept {
     return simd::mask_from_bits<T>(simd::native(), bits, k);
 }
 
-/// One bit for each lane, lane 0 lowest.
+/// The bits of a mask: bit k is lane k.
 template <class M>
 XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept {
     return static_cast<word_t>(mask.mask());
 }
 
-/// Whether the processor makes a mask of registers of T of as many bytes in an instruction or two.
+/// Whether the processor converts lane_count<T> bytes to a mask of T in one or two instructions.
 template <class T>
 inline constexpr bool has_lanes_of_bytes = [] {
     if constexpr (has_lanes<T>) {
@@ -2184,7 +2194,7 @@ inline constexpr bool has_lanes_of_bytes = [] {
     return false;
 }();
 
-/// Which of lane_count<T> bytes are not 0.
+/// The mask that says which of lane_count<T> bytes are not 0.
 template <class T>
 XMASK_INLINE lane_mask<T> mask_from_bytes(const bool* from) noexcept
     requires has_lanes_of_bytes<T>
@@ -2200,8 +2210,7 @@ XMASK_INLINE lanes<T> select_lanes(
     return simd::select_lanes<T>(simd::native(), chosen, x, y);
 }
 
-/// x in the lanes whose bits are set in the word, from bit k on, y in the others; k is a multiple
-/// of lane_count<T>.
+/// x in lane i where bit k + i of the word is set, otherwise y. k is a multiple of lane_count<T>.
 template <class T>
 XMASK_INLINE lanes<T> select_by_bits(
     word_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
@@ -2215,14 +2224,13 @@ XMASK_INLINE lanes<T> zero_unless_lanes(const lane_mask<T>& chosen, const lanes<
     return simd::zero_unless_lanes<T>(simd::native(), chosen, x);
 }
 
-/// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple
-/// of lane_count<T>.
+/// x in lane i where bit k + i of the word is set, otherwise 0. k is a multiple of lane_count<T>.
 template <class T>
 XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept {
     return simd::zero_unless<T>(simd::native(), bits, k, x);
 }
 
-/// Whether the processor can move the chosen lanes of a register of T together.
+/// Whether compress_lanes<T> exists: the processor can move chosen lanes of T together.
 template <class T>
 inline constexpr bool has_compress = [] {
     if constexpr (has_lanes<T>) {
@@ -2231,8 +2239,8 @@ inline constexpr bool has_compress = [] {
     return false;
 }();
 
-/// The lanes whose bits (the lowest lane_count<T>) are set, in order, in the first lanes; the
-/// others hold anything.
+/// Moves the lanes whose bits are set to the first lanes, in order. The other lanes are
+/// unspecified.
 template <class T>
 XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, word_t bits) noexcept
     requires has_compress<T>
@@ -2240,8 +2248,7 @@ XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, word_t bits) noexcept
     return simd::compress_lanes<T>(simd::native(), x, bits);
 }
 
-/// Replaces each of `count` numbers, of at most 64, by a word with that many of its lowest bits
-/// set.
+/// Replaces each of `count` numbers, at most 64, by the word first_bits(number).
 inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept {
     std::size_t i = 0;
     if constexpr (has_lanes<word_t>) {
@@ -2255,50 +2262,52 @@ inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept {
     }
 }
 
-/// The larger of x and a limit that is a number; NaN where x is NaN.
+/// The larger of x and a limit that is not NaN. NaN where x is NaN.
 XMASK_INLINE lanes<float> max_or_nan(const lanes<float>& limit, const lanes<float>& x) noexcept {
     return simd::max_or_nan(simd::native(), limit, x);
 }
 
-/// The square root and the quotient, rounded once.
+/// The square root, rounded once.
 template <class B>
 XMASK_INLINE B square_root(const B& x) noexcept {
     return simd::square_root(simd::native(), x);
 }
 
+/// The quotient, rounded once.
 template <class B>
 XMASK_INLINE B quotient(const B& x, const B& y) noexcept {
     return simd::quotient(simd::native(), x, y);
 }
 
-/// The two halves of a register of floats, each float exactly as a double.
+/// Converts the two halves of a register of floats to doubles, exactly.
 XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept {
     return simd::widen(simd::native(), x);
 }
 
-/// As many floats as a register holds doubles, each exactly as a double.
+/// Loads lane_count<double> floats, and converts them to doubles, exactly.
 XMASK_INLINE lanes<double> load_widened(const float* from) noexcept {
     return simd::load_widened(simd::native(), from);
 }
 
-/// How many numbers the table of look_up has: as many as a register, where looking up is quick,
-/// otherwise 1.
+/// The number of entries in the table of look_up: lane_count<float> where the processor looks up
+/// fast, otherwise 1.
 inline constexpr std::size_t table_lanes = simd::table_lanes(simd::native());
 
-/// The elements of a table as large as a register, by the lowest bits of each lane's number.
+/// Looks up an entry for each lane, by the lowest bits of its number, in a table of the size of a
+/// register.
 XMASK_INLINE lanes<std::int32_t> look_up(
     const std::int32_t* table, const lanes<std::int32_t>& at
 ) noexcept {
     return simd::look_up(simd::native(), table, at);
 }
 
-/// A register of a large array that is read in order and only once, of any alignment.
+/// Loads a register of a large array that is read once, in order. Any alignment.
 template <class T>
 XMASK_INLINE lanes<T> load_in_passing(const T* from) noexcept {
     return simd::load_in_passing<T>(simd::native(), from);
 }
 
-/// How match_slots takes ids and tokens of type T; `most` is 0 where there is none.
+/// The layout of match_slots for ids and tokens of type T. `most` is 0 where there is none.
 template <class T>
 inline constexpr simd::slot_layout slots_for = [] {
     if constexpr (has_lanes<T>) {
@@ -2307,19 +2316,19 @@ inline constexpr simd::slot_layout slots_for = [] {
     return simd::slot_layout();
 }();
 
-/// An id in its slot.
+/// The type of an id in its slot.
 template <class T>
 using slot_t = std::conditional_t<slots_for<T>.id_bytes == 4, std::int32_t, T>;
 
-/// The slot of a token: the highest bits of the lower half of its product with an odd factor.
+/// The slot of a token: the highest bits of the lower 32 bits of its product with an odd factor.
 template <class T>
 constexpr std::size_t slot_of(T token, std::uint32_t factor) noexcept {
     constexpr int shift = 33 - std::bit_width(slots_for<T>.slots);
     return (static_cast<std::uint32_t>(token) * factor) >> shift;
 }
 
-/// Looks tokens up among few ids, at the same cost for one id as for all: bit k says whether token
-/// k is equal to the id in its slot.
+/// Looks up tokens among a few ids. Bit k says whether token k equals the id in its slot. The cost
+/// does not depend on the number of ids.
 template <class T>
 XMASK_INLINE word_t match_slots(
     const slot_t<T>* ids, std::uint32_t factor,
@@ -2332,18 +2341,18 @@ XMASK_INLINE word_t match_slots(
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Blocks: at most 64 elements of an operand at the same columns.
+/// Blocks: at most 64 elements of an operand, at the columns of one word.
 ///
-/// A block has a value_type, single elements `at(k)`, and, where `in_registers` is true, registers
-/// `load(k)` of all lanes and `load_first(k, count)` of the first few. It is small enough to stay
-/// in registers itself.
+/// A block has a value_type and single elements `at(k)`. Where `in_registers` is true, it also has
+/// whole registers `load(k)`, and partial ones `load_first(k, count)`. A block is small enough to
+/// stay in registers itself.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The size of a block of 64 columns, known at compile time: its loops become straight lines.
+/// The size of a block of 64 columns. It is known at compile time, so that loops are unrolled.
 using whole_word = std::integral_constant<std::size_t, word_columns>;
 
-/// f of what a tuple holds. It takes one call where std::apply takes four, which count in builds
-/// without optimization and in the time to compile.
+/// Calls f with the elements of a tuple. One call, where std::apply makes four: this counts in
+/// builds without optimization, and in the time to compile.
 template <class F, class Tuple>
 XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
     constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
@@ -2359,8 +2368,8 @@ XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
     }
 }
 
-/// Calls f(offset, full) for each register of a block of `count` columns; the last one may be
-/// partial.
+/// Calls f(offset, full) for each register of a block of `count` columns. `full` is false for a
+/// partial last register.
 template <class T, class Count, class F>
 XMASK_INLINE void for_each_register(Count count, F&& f) {
     constexpr std::size_t n = lane_count<T>;
@@ -2389,7 +2398,7 @@ XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t c
     }
 }
 
-/// Elements that lie side by side in memory.
+/// A block of contiguous elements in memory.
 template <class T>
 class memory_block {
 public:
@@ -2418,7 +2427,7 @@ private:
     const T* m_first;
 };
 
-/// Floats that lie side by side in memory, read as doubles.
+/// A block of contiguous floats in memory, read as doubles.
 class widened_block {
 public:
     using value_type = double;
@@ -2442,7 +2451,7 @@ private:
     const float* m_first;
 };
 
-/// One value for every element.
+/// A block that holds one value for every element.
 template <class T>
 class scalar_block {
 public:
@@ -2469,14 +2478,14 @@ private:
     T m_value;
 };
 
-/// The blocks of several operands at the same columns. It hands the elements, or the registers, of
-/// all of them to a function.
+/// The blocks of several operands at the same columns. It calls a function with the elements, or
+/// the registers, of all operands.
 template <class... Block>
 class zip_block {
 public:
     explicit zip_block(Block... blocks) : m_blocks(blocks...) {}
 
-    /// f of the elements at k.
+    /// Calls f with the elements at k.
     template <class F>
     XMASK_INLINE auto at(std::size_t k, F&& f) const {
         return call_with(
@@ -2484,7 +2493,7 @@ public:
         );
     }
 
-    /// f of the registers from k on; partial ones hold `count` elements.
+    /// Calls f with the registers from k on; partial ones hold `count` elements.
     template <bool Full, class F>
     XMASK_INLINE auto load(std::size_t k, std::size_t count, F&& f) const {
         return call_with(
@@ -2498,7 +2507,7 @@ private:
     std::tuple<Block...> m_blocks;
 };
 
-/// Whether a functor of xtensor works on registers of T and gives one back.
+/// A functor of xtensor that takes registers of T and returns one.
 template <class F, class T, class... Args>
 concept register_function =
     has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
@@ -2506,8 +2515,8 @@ concept register_function =
         { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
     };
 
-/// A lazy function of other blocks. Where all of them have one real type and the function takes
-/// registers, it is computed in registers; otherwise element by element.
+/// A lazy function of other blocks. It is computed in registers where all blocks have one real type
+/// and the function takes registers, and element by element otherwise.
 template <class F, class... Block>
 class function_block {
 public:
@@ -2552,7 +2561,8 @@ private:
 /// Room for a few elements on the stack.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+/// Uninitialized room for elements. A copy does not copy the elements, so that rows are cheap to
+/// move.
 template <class T, std::size_t N = word_columns>
 struct block_buffer {
     block_buffer() noexcept {}
@@ -2573,9 +2583,9 @@ struct block_buffer {
 #include <utility>
 
 /// @file
-/// The functors of xtensor's lazy functions, as rows call them. xtensor calls simd_apply only where
-/// XTENSOR_USE_XSIMD is defined, and without it some of them do not compile for registers, or take
-/// one decision for a whole register.
+/// Replacements for functors of xtensor's lazy functions. xtensor calls simd_apply only where
+/// XTENSOR_USE_XSIMD is defined. Without this macro some functors do not compile for registers, or
+/// make one decision for a whole register.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// A functor that is called for each element.
@@ -2593,7 +2603,7 @@ private:
     F m_function;
 };
 
-/// xtensor's functor, whose choice between registers is xsimd's.
+/// xtensor's functor with a selection by xsimd. xtensor's own selection needs XTENSOR_USE_XSIMD.
 struct largest_of_two : xt::math::maximum<void> {
     template <class B>
     XMASK_INLINE B simd_apply(const B& a, const B& b) const {
@@ -2615,7 +2625,7 @@ struct clipped : xt::math::clamp_fun {
     }
 };
 
-/// xtensor's functors, rounded as the standard library rounds: xsimd refines an estimate on NEON.
+/// xtensor's functors with correct rounding. On NEON, xsimd refines an estimate.
 struct exact_root : xt::math::sqrt_fun {
     template <class B>
     XMASK_INLINE B simd_apply(const B& x) const {
@@ -2630,8 +2640,8 @@ struct exact_quotient : xt::detail::divides {
     }
 };
 
-/// Whether a lambda with one argument is that of xt::square or xt::cube, in an expression whose
-/// closure is CT.
+/// A lambda with one argument that is xtensor's own, of xt::square or xt::cube, in an expression
+/// with closure CT.
 template <class F, class CT>
 concept power_lambda =
     []<class... E>(std::type_identity<E>...) {
@@ -2646,15 +2656,15 @@ concept power_lambda =
 template <class F, class... G>
 concept any_of = (std::same_as<F, G> || ...);
 
-/// Functions whose results in registers are far from those of the standard library for some
-/// arguments: where one is NaN, infinite or large, or where a result is tiny.
+/// A function whose result in registers is far from that of the standard library for some
+/// arguments: for NaN, infinite or large ones, or where the result is tiny.
 template <class F>
 concept rough_in_registers = any_of<
     F, xt::math::fmax_fun, xt::math::fmin_fun, xt::math::fmod_fun, xt::math::remainder_fun,
     xt::math::fdim_fun, xt::math::hypot_fun, xt::math::acosh_fun, xt::math::erfc_fun,
     xt::math::tgamma_fun, xt::math::lgamma_fun>;
 
-/// How rows call the functor of xt::xfunction<F, CT...>.
+/// Gives the functor that rows call for xt::xfunction<F, CT...>.
 template <class F, class... CT>
 struct row_functor {
     static decltype(auto) of(const F& f) {
@@ -2691,9 +2701,9 @@ struct row_functor<xt::detail::divides, CT...> {
     static exact_quotient of(const xt::detail::divides& /*f*/) { return {}; }
 };
 
-/// A lambda is called for each element. One that states no return type cannot be asked whether it
-/// takes registers; and one that decides by `v < 0 ? a : b` takes registers for AVX-512, whose
-/// masks convert to bool, and takes one decision for all lanes.
+/// A lambda is called for each element. To ask a lambda without a return type whether it takes
+/// registers may not compile. A lambda with `v < 0 ? a : b` would take registers for AVX-512, whose
+/// masks convert to bool, and make one decision for all lanes.
 template <class F, class... CT>
 struct row_functor<xt::detail::lambda_adapt<F>, CT...> {
     using lambda = xt::detail::lambda_adapt<F>;
@@ -2716,14 +2726,14 @@ struct row_functor<xt::detail::lambda_adapt<xt::detail::pow_impl<N>>, CT...> {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
+/// Operands: expressions of any layout, broadcast to the shape that is walked, and read row by row.
 ///
-/// Rows are made once for an operation, an expression and a shape. `rows.row(r)` gives one row;
-/// `rows.flat(n)` says whether row 0 goes on through all rows of n columns. `row.block(c, count,
-/// bits)` gives columns [c, c + count), at most 64, of which the caller looks at those whose bit is
-/// set; the next call may overwrite a block. Blocks over contiguous memory point into it. A lazy
-/// function of such blocks is computed in registers. Anything else (a strided view, a generator, a
-/// mix of types) is collected in a buffer first.
+/// An operation makes rows once, of an expression and a shape. `rows.row(r)` gives one row.
+/// `rows.flat(n)` says whether row 0 continues through all rows of n columns. `row.block(c, count,
+/// bits)` gives columns [c, c + count), at most 64. The caller reads only columns whose bit is set;
+/// the next call may overwrite the block. Blocks over contiguous memory point into the memory. Lazy
+/// functions of such blocks are computed in registers. Other operands (strided views, generators,
+/// mixed types) are collected in a buffer first.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The type of one row of Rows.
@@ -2734,15 +2744,15 @@ using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
 template <class Row>
 using block_t = std::decay_t<decltype(std::declval<Row&>().block(0, std::size_t(), word_t()))>;
 
-/// What an operation reads row by row.
+/// The rows of an operand.
 template <class R>
 concept operand_rows = requires(const R& rows, row_t<R>& row, std::size_t n) {
     { rows.flat(n) } -> std::same_as<bool>;
     row.block(n, n, word_t());
 };
 
-/// One row of elements in memory, `stride` apart. Contiguous rows are read in place, others are
-/// gathered into a buffer that all rows of an operand share.
+/// One row of elements in memory at a constant stride. Contiguous rows are read in place. Other
+/// rows are gathered into a buffer that all rows of an operand share.
 template <class T>
 class memory_row {
 public:
@@ -2765,7 +2775,7 @@ public:
     }
 
 private:
-    // Out of line, so that the loops around a contiguous row keep nothing for it.
+    // Not inlined, so that loops over contiguous rows keep no registers for it.
     [[gnu::noinline]] static void gather(
         T* to, const T* from, std::ptrdiff_t stride, std::size_t count
     ) noexcept {
@@ -2783,6 +2793,7 @@ private:
     T* m_buffer;
 };
 
+/// The rows of a tensor or view in memory.
 template <class T>
 class memory_rows {
 public:
@@ -2837,7 +2848,7 @@ private:
     T m_value;
 };
 
-/// Moves a stepper along the last axis; `column` is where it stands.
+/// Moves a stepper along the last axis from `column` to `to`.
 template <class Stepper>
 XMASK_INLINE void step_to_column(
     Stepper& stepper, std::size_t last_axis, std::size_t& column, std::size_t to
@@ -2862,8 +2873,8 @@ void step_to_row(Stepper& stepper, const S& shape, std::size_t r) {
     }
 }
 
-/// One row of any expression, element by element through its stepper, and only where something is
-/// kept.
+/// One row of any expression, read element by element through its stepper. Only elements whose bits
+/// are set are read.
 template <class E>
 class stepped_row {
 public:
@@ -2888,6 +2899,7 @@ private:
     block_buffer<value_type> m_buffer;
 };
 
+/// The rows of any expression.
 template <class E, class S>
 class stepped_rows {
 public:
@@ -2925,6 +2937,7 @@ private:
     std::tuple<Row...> m_rows;
 };
 
+/// The rows of several operands.
 template <operand_rows... Rows>
 class zip_rows {
 public:
@@ -2968,6 +2981,7 @@ private:
     std::tuple<Row...> m_rows;
 };
 
+/// The rows of a lazy function of other operands.
 template <class F, operand_rows... Rows>
 class function_rows {
 public:
@@ -2991,8 +3005,8 @@ private:
     std::tuple<Rows...> m_rows;
 };
 
-/// Converts the elements of a row to T. Floats in memory are widened to doubles in registers; any
-/// other row passes through a buffer.
+/// A row whose elements are converted to T. Floats in memory are widened to doubles in registers;
+/// other rows pass through a buffer.
 template <class Row, class T>
 class converted_row {
     static constexpr bool widens = has_lanes<double> && std::same_as<T, double> &&
@@ -3021,8 +3035,8 @@ private:
             }
             return;
         }
-        // What is dropped is not computed: it could trap (an integer division) or call the user's
-        // function.
+        // Dropped elements are not computed: they could trap (integer division), or call a function
+        // of the user.
         for (std::size_t k = 0; k < count; ++k) {
             m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
         }
@@ -3032,6 +3046,7 @@ private:
     std::conditional_t<widens, no_buffer, block_buffer<T>> m_buffer;
 };
 
+/// The rows of an operand, converted to T.
 template <operand_rows Rows, class T>
 class converted_rows {
 public:
@@ -3047,8 +3062,8 @@ private:
     Rows m_rows;
 };
 
-/// Whether to read a dropped element does nothing but cost time: memory, values, and functions of
-/// registers of both. Other rows may call a user's function, or trap.
+/// Whether reading dropped elements has no effect but the time it takes. True for memory, values,
+/// and functions of registers of both. Other rows may call a function of the user, or trap.
 template <class Row>
 inline constexpr bool reads_freely = false;
 
@@ -3066,8 +3081,8 @@ template <class F, class... Row>
 inline constexpr bool reads_freely<function_row<F, Row...>> =
     block_t<function_row<F, Row...>>::in_registers && (reads_freely<Row> && ...);
 
-/// Whether to read a dropped element costs no more than a load, less than to ask whether it is
-/// kept.
+/// Whether reading a dropped element costs no more than a load, which is less than the test whether
+/// it is kept.
 template <class Row>
 inline constexpr bool reads_memory = false;
 
@@ -3103,8 +3118,8 @@ XMASK_INLINE auto read_at(const Rows& rows, std::size_t r, std::size_t c) {
 template <class E, class S>
 auto make_rows(const E& e, const S& shape);
 
-/// Chooses the rows of an expression by its kind; specialized for the library's own lazy results in
-/// applied.hpp.
+/// Makes the rows of an expression, according to its kind. mask.hpp and applied.hpp specialize it
+/// for masks and masked tensors.
 template <class E>
 struct row_maker {
     template <class S>
@@ -3146,13 +3161,12 @@ auto make_rows(const E& e, const S& shape) {
     return row_maker<E>::make(e, shape);
 }
 
-/// The rows of an expression as an operation reads them: elements of type T, in registers where T
-/// has them.
+/// The rows of an expression as an operand of an operation on elements of type T.
 template <class T, class E, class S>
 auto make_operand(const E& e, const S& shape) {
     using rows = decltype(make_rows(e, shape));
     using block = block_t<row_t<rows>>;
-    // In scalar loops too a block of memory, or one value, of the right type needs no copy.
+    // In scalar loops, too, memory or one value of the right type needs no copy.
     constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>> ||
                             std::same_as<block, scalar_block<T>>;
     if constexpr (direct && std::same_as<typename block::value_type, T>) {
@@ -3164,27 +3178,27 @@ auto make_operand(const E& e, const S& shape) {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Aliasing: whether an operation reads what it writes, and where. A result is as if the mask and
-/// all operands had been evaluated before anything was written. What is read in place needs no
-/// copy: each element is read before it is written, and not after. Everything else that overlaps
-/// the target is stored first.
+/// Aliasing: whether an operation reads elements that it writes. A result is as if the mask and all
+/// operands had been evaluated before anything was written. An operand that is read in place needs
+/// no copy, because each element is read before it is written, and never after. Any other operand
+/// that overlaps the target is stored first.
 ///
-/// A mask rule, or a lazy expression, tells what it reads by sources(): a tuple of
-/// read_in_place(e), where element i of the result depends on element i of e alone, and
-/// read_anywhere(e). Without sources() it may read anything: operations in place store its elements
-/// first, while an assignment, most of which are to new memory, trusts it. What a function refers
-/// to besides its arguments is not seen.
+/// A rule, or a lazy expression, declares its reads by sources(): a tuple of read_in_place(e),
+/// where element i of the result depends on element i of e alone, and read_anywhere(e). Without
+/// sources() it may read anything. Operations in place then store its elements first; assignments,
+/// which mostly write new memory, assume that it does not read the target. Variables that a lambda
+/// captures are not seen.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// How operands lie to the target.
+/// How operands overlap the target.
 enum class overlap {
-    none,     ///< apart from it
+    none,     ///< not at all
     in_place, ///< an element is read only where it is written
-    unknown,  ///< what is read is not known
+    unknown,  ///< the reads are not known
     elsewhere ///< an element may be read after it was written
 };
 
-/// Which elements of a source one element of a result depends on.
+/// Which elements of a source an element of the result depends on.
 enum class reach { own_element, any_element };
 
 template <class E, reach R>
@@ -3202,21 +3216,21 @@ source<E, reach::any_element> read_anywhere(const E& e) noexcept {
     return {e};
 }
 
-/// Whether an expression or a rule tells what it reads.
+/// An expression or a rule that declares its reads.
 template <class E>
 concept has_sources = requires(const E& e) { e.sources(); };
 
-/// What no view and no pointer refers to overlaps only itself.
+/// A type, such as bitmask, whose memory no view refers to: it overlaps only itself.
 template <class E>
 concept shares_no_memory = requires { requires E::shares_no_memory; };
 
-/// Views and broadcasts: an expression of one other.
+/// A view or a broadcast: an expression of one other.
 template <class E>
 concept wraps_expression = requires(const E& e) {
     { e.expression() } -> expression;
 };
 
-/// Whether objects of these types may lie in the same memory.
+/// Whether objects of these types may share memory.
 template <class T, class U>
 consteval bool types_alias() {
     if constexpr (std::is_same_v<T, U> || !std::is_arithmetic_v<T> || !std::is_arithmetic_v<U>) {
@@ -3229,7 +3243,8 @@ consteval bool types_alias() {
     }
 }
 
-/// What a target is made of: its elements, or itself where these are no tensor's.
+/// The type that may alias: the elements of a target, or the target itself where it shares no
+/// memory.
 template <class To>
 struct target_element {
     using type = To;
@@ -3285,7 +3300,7 @@ consteval bool may_overlap() {
     }
 }
 
-/// Whether each element of two tensors lies at the same place.
+/// Whether each element of two tensors has the same address.
 template <class A, class B>
 bool same_places(const A& a, const B& b) noexcept {
     if constexpr (sizeof(value_type_t<A>) != sizeof(value_type_t<B>)) {
@@ -3306,7 +3321,7 @@ bool same_places(const A& a, const B& b) noexcept {
     }
 }
 
-/// What an operation writes.
+/// The tensor that an operation writes.
 template <class To>
 class target {
 public:
@@ -3314,7 +3329,7 @@ public:
 
     explicit target(const To& to) noexcept : m_to(std::addressof(to)), m_bytes(reached(to)) {}
 
-    /// Elements in memory, at their own places.
+    /// The overlap with elements in memory that are read in place.
     template <has_memory E>
     [[nodiscard]] overlap with_memory(const E& e) const noexcept {
         if (!m_bytes.overlaps(hull_of(e))) [[likely]] {
@@ -3337,7 +3352,7 @@ public:
     }
 
 private:
-    /// The bytes that may be written: all there are, where nothing is known.
+    /// The bytes that may be written; all bytes where nothing is known.
     template <class E>
     static byte_range reached([[maybe_unused]] const E& e) noexcept {
         if constexpr (has_memory<E>) {
@@ -3356,7 +3371,7 @@ private:
 template <class E, class To>
 overlap overlap_of(const E& e, const target<To>& to);
 
-/// What is read anywhere is not in place.
+/// The overlap of a source that is read in place or anywhere.
 template <reach R>
 constexpr overlap as_read(overlap how) noexcept {
     return R == reach::any_element && how == overlap::in_place ? overlap::elsewhere : how;
@@ -3374,7 +3389,7 @@ overlap overlap_of_sources(
     );
 }
 
-/// How an expression, or a mask, lies to a target of the shape to which it is broadcast.
+/// How an expression or a mask overlaps a target of the shape that it is broadcast to.
 template <class E, class To>
 overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To>& to) {
     if constexpr (!may_overlap<E, typename target<To>::element>()) {
@@ -3401,7 +3416,7 @@ overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To
     }
 }
 
-/// Whether some operand is read too late, if a target is given a shape and written.
+/// Whether an operand would be read after it is written, or after the target is resized to `shape`.
 template <class To, class S, class Sources>
 bool reads_too_late(const To& to, const S& shape, const Sources& sources) {
     if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
@@ -3413,7 +3428,7 @@ bool reads_too_late(const To& to, const S& shape, const Sources& sources) {
     }
 }
 
-/// A container of E's shape type and elements of T, row-major.
+/// A row-major container type with the shape type of E and elements of T.
 template <class T, class E, class S = typename std::decay_t<E>::shape_type>
 struct row_major_copy {
     using type = xt::xarray<T, xt::layout_type::row_major>;
@@ -3574,11 +3589,11 @@ concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
 #include <cstddef>
 
 /// @file
-/// The walk over one row of a mask, which every operation shares. An operation is a delegate: it
-/// says what happens to a block of columns and to a range of dropped columns.
+/// The walk over one row of a mask, which all operations share. An operation is a delegate: it acts
+/// on blocks of columns, and on ranges of kept or dropped columns.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What an operation does with the columns of a row.
+/// A delegate: what an operation does with the columns of a row.
 ///
 /// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where
 /// all 64 are there. `dropped(c, end)` takes columns that are all dropped.
@@ -3618,7 +3633,7 @@ XMASK_INLINE void walk_kept(D& delegate, std::size_t c, std::size_t end) {
     }
 }
 
-/// Whether a delegate takes known stretches as they are.
+/// Whether a delegate asks for whole stretches.
 template <class D>
 inline constexpr bool takes_any_range = requires { requires D::takes_any_range; };
 
@@ -3657,7 +3672,7 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
         if (c + word_columns > end) {
             break;
         }
-        // The word in which a known stretch ends, or those of an unknown one.
+        // The word in which a known stretch ends, or all words of an unknown one.
         const std::size_t last = ahead.kind == stretch_kind::unknown ? known : c;
         do {
             walk_word(cursor, c, delegate);
@@ -3669,8 +3684,8 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
     }
 }
 
-/// The delegate of what only looks at kept columns: f(c, count, bits) for each block that keeps
-/// some.
+/// The delegate of operations that only read kept columns. It calls f(c, count, bits) for each
+/// block with a kept column.
 template <class F>
 class kept_blocks {
 public:
@@ -3689,7 +3704,7 @@ private:
     F& m_function;
 };
 
-/// Calls f(c, count, bits) for each block of columns [begin, end) that keeps some, in order.
+/// Calls f(c, count, bits) for each block of columns [begin, end) with a kept column, in order.
 template <row_cursor C, class F>
 XMASK_INLINE void for_each_kept_block(const C& cursor, std::size_t begin, std::size_t end, F&& f) {
     kept_blocks<std::remove_reference_t<F>> delegate(f);
@@ -3698,19 +3713,19 @@ XMASK_INLINE void for_each_kept_block(const C& cursor, std::size_t begin, std::s
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Short rows laid end to end. Where the memory of all operands goes on from one row to the next,
-/// an operation walks many short rows as one, and spends nothing on their ends. Here the words of
-/// such rows are joined.
+/// Packed rows. Where the memory of all operands continues from one row to the next, an operation
+/// walks many short rows as one, and spends no time on their ends. This file joins the words of
+/// such rows.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Rows shorter than this are worth packing.
+/// Rows with fewer columns than this are packed.
 inline constexpr std::size_t packed_columns = 2 * word_columns;
 
 /// The most columns that are packed at a time.
 inline constexpr std::size_t packed_at_once = 128 * word_columns;
 
-/// The first word of each of `count` rows from r on, one after the other; W has a bit for each of
-/// their columns.
+/// Writes the first word of each of `count` rows from r on, by asking each row. W has at least one
+/// bit for each column.
 template <class Rows, class W>
 void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -3718,13 +3733,13 @@ void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) 
     }
 }
 
-/// A row whose words lie in memory; `begin` is the column of the first one.
+/// A row whose words are in memory. `begin` is the column of the first bit.
 class words_cursor {
 public:
     words_cursor(const word_t* words, std::size_t begin) noexcept
         : m_words(words), m_begin(begin) {}
 
-    /// One word past the last one is readable, and 0.
+    /// Reads two neighbouring words: the word past the last one is readable, and 0.
     [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
         const std::size_t at = c - m_begin;
         const word_t* words = m_words + at / word_columns;
@@ -3741,20 +3756,20 @@ private:
     std::size_t m_begin;
 };
 
-/// The words of some rows of n columns, joined. Many rows are joined at a time, so that what is the
-/// same for all of them stays in registers.
+/// The joined words of several rows of n columns. Many rows are joined at a time, so that values
+/// common to all rows stay in registers.
 class packed_words {
 public:
     explicit packed_words(std::size_t n) noexcept : m_columns(n) {}
 
-    /// How many rows are joined at a time: as far as possible so many that they fill whole words.
+    /// How many rows are joined at a time: where possible a number that fills whole words.
     [[nodiscard]] std::size_t rows_at_once() const noexcept {
         const std::size_t aligned = word_columns / std::gcd(m_columns, word_columns);
         const std::size_t most = packed_at_once / m_columns;
         return most >= aligned ? most - most % aligned : most;
     }
 
-    /// Joins `count` rows from `first` on.
+    /// Joins `count` rows from `first` on, and gives the cursor of the joined row.
     template <class Masks>
     [[gnu::noinline]] words_cursor join(const Masks& masks, std::size_t first, std::size_t count) {
         const std::size_t columns = count * m_columns;
@@ -3787,7 +3802,7 @@ private:
         }
     }
 
-    /// Rows as long as W has bits lie in memory as they do in words.
+    /// Joins rows of as many columns as W has bits: their words are contiguous in memory.
     template <class W, class Masks>
     void copy_words(const Masks& masks, std::size_t first, std::size_t count) {
         std::array<W, packed_at_once / (8 * sizeof(W))> rows;
@@ -3798,7 +3813,7 @@ private:
         std::memcpy(m_words.values, rows.data(), count * sizeof(W));
     }
 
-    /// Rows of any length, one behind the other.
+    /// Joins rows of any length, bit by bit.
     template <class Masks>
     void join_bits(const Masks& masks, std::size_t first, std::size_t count) {
         word_t* to = m_words.values;
@@ -3854,10 +3869,10 @@ private:
 #endif
 
 /// @file
-/// Work cut into pieces, and the threads that take them: those of TBB or OpenMP, where
-/// XTENSOR_USE_TBB or XTENSOR_USE_OPENMP says that xtensor shall have them, too. Pieces do not
-/// depend on how many threads there are, or whether there are any, and what they give is added in
-/// their order: so results are the same to the bit.
+/// Work cut into pieces, and the threads that take them: those of TBB where XTENSOR_USE_TBB is
+/// defined, those of OpenMP where XTENSOR_USE_OPENMP is. Pieces do not depend on the number of
+/// threads, and their results are added in their order. Therefore results are the same to the bit
+/// for any number of threads.
 
 namespace xmask::inline XMASK_ABI::detail {
 #if defined(XTENSOR_USE_TBB) || defined(XTENSOR_USE_OPENMP)
@@ -3866,13 +3881,13 @@ inline constexpr bool has_threads = true;
 inline constexpr bool has_threads = false;
 #endif
 
-/// How many elements a piece has, about.
+/// The approximate number of elements of a piece.
 inline constexpr std::size_t piece_elements = std::size_t(1) << 16;
 
-/// Fewer elements are not worth waking a thread.
+/// For fewer elements no thread is woken.
 inline constexpr std::size_t threaded_elements = std::size_t(1) << 18;
 
-/// Some rows, and the same columns of each.
+/// A range of rows, and a range of columns of each.
 struct piece {
     std::size_t first_row;
     std::size_t last_row;
@@ -3886,7 +3901,7 @@ public:
     pieces(std::size_t row_count, std::size_t n) noexcept
         : pieces(row_count, n, std::min(n, piece_elements)) {}
 
-    /// Pieces of which each holds whole rows.
+    /// Pieces that hold whole rows.
     [[nodiscard]] static pieces of_whole_rows(std::size_t row_count, std::size_t n) noexcept {
         return {row_count, n, n};
     }
@@ -3902,10 +3917,10 @@ public:
         };
     }
 
-    /// All of them as one.
+    /// All rows as one piece.
     [[nodiscard]] piece whole() const noexcept { return {0, m_row_count, 0, m_columns}; }
 
-    /// Whether threads, where there are some, are worth waking.
+    /// Whether waking threads pays.
     [[nodiscard]] bool worth_threads() const noexcept {
         return m_row_count * m_columns >= threaded_elements && size() > 1;
     }
@@ -3927,10 +3942,10 @@ private:
     std::size_t m_across;
 };
 
-/// Of the pieces that throw, the first one's exception.
+/// The exception of the first piece, in order, that throws.
 class first_thrown {
 public:
-    /// Calls f(i), whose exception must not end the others' work: one of those before i may throw,
+    /// Calls f(i) and records its exception. The other pieces continue: one before i may throw,
     /// too.
     template <class F>
     void guard(std::size_t i, F& f) {
@@ -3957,8 +3972,8 @@ private:
     std::size_t m_first = 0;
 };
 
-/// Calls f(i) for each i below count, in several threads. What the first of those that throw throws
-/// is thrown here, however many threads there are.
+/// Calls f(i) for each i below count, in several threads. Throws the exception of the smallest i
+/// that throws, whatever the number of threads.
 template <class F>
     requires has_threads
 void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&& f) {
@@ -3975,8 +3990,8 @@ void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&
     thrown.rethrow();
 }
 
-/// Calls f(rows, piece) for each piece, with a copy of the rows in each thread, which has buffers
-/// of its own. Without threads one call does it all.
+/// Calls f(rows, piece) for each piece. Each thread has a copy of the rows, with its own buffers.
+/// Without threads, f is called once, for all rows.
 template <class Rows, class F>
 void for_each_piece(const pieces& all, const Rows& rows, F&& f) {
     if constexpr (has_threads) {
@@ -3991,8 +4006,8 @@ void for_each_piece(const pieces& all, const Rows& rows, F&& f) {
     f(rows, all.whole());
 }
 
-/// The sum of f(rows, piece) over all pieces; `add(sum, next)` adds one. There is at least one
-/// piece.
+/// The sum of f(rows, piece) over all pieces, in their order. `add(sum, next)` adds one. There is
+/// at least one piece.
 template <class Rows, class F, class Add>
 auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add) {
     if constexpr (has_threads) {
@@ -4046,8 +4061,8 @@ private:
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// All rows of an operation: the one place that knows which rows are laid end to end, and how the
-/// work is cut into pieces for threads.
+/// All rows of an operation. Only this file decides which rows are walked as one, and how the work
+/// is cut into pieces for threads.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The rows of a mask that keeps everything, for operations without a mask.
@@ -4083,12 +4098,12 @@ private:
 
 /// How the rows of an operation are walked.
 enum class row_layout {
-    separate, ///< one by one
-    flat,     ///< as one row: the mask's own words go on from one row to the next
-    packed    ///< as one row, whose words are joined
+    separate, ///< each row by itself
+    flat,     ///< as one row: the words of the mask continue from one row to the next
+    packed    ///< as one row, with joined words
 };
 
-/// How rows of a mask are walked together with operands that are flat or not.
+/// How the rows of a mask are walked together with operands that are flat or not.
 template <class Masks>
 row_layout layout_of(const Masks& masks, bool flat_operands) {
     if (!flat_operands) {
@@ -4121,11 +4136,11 @@ public:
         }
     }
 
-    /// Calls f(cursor, r, begin, end) for the rows of a piece, until f says true: columns [begin,
-    /// end) of row r are to be walked by the cursor. Rows that are laid end to end are row 0.
-    /// Whether f said true.
+    /// Calls f(cursor, r, begin, end) for the rows of a piece, until f returns true. f walks
+    /// columns [begin, end) of row r by the cursor. Rows that are walked as one are row 0. Returns
+    /// whether f returned true.
     ///
-    /// Inlined, so that what f adds up stays in registers from row to row.
+    /// Inlined, so that the sums of f stay in registers from row to row.
     template <class Masks, class F>
     XMASK_INLINE bool any_row(const Masks& masks, const piece& part, F&& f) const {
         if (m_layout == row_layout::packed && part.first_row != part.last_row) {
@@ -4140,7 +4155,7 @@ public:
         return false;
     }
 
-    /// The same for all rows of the piece.
+    /// Calls f(cursor, r, begin, end) for all rows of a piece.
     template <class Masks, class F>
     XMASK_INLINE void for_each_row(const Masks& masks, const piece& part, F&& f) const {
         any_row(
@@ -4173,7 +4188,7 @@ private:
     row_layout m_layout;
 };
 
-/// One row of operands under a mask.
+/// One row of a mask and of its operands.
 template <row_cursor Cursor, class Row>
 class masked_row {
 public:
@@ -4197,8 +4212,8 @@ private:
     std::size_t m_columns;
 };
 
-/// The rows of a mask and of the operands that are walked with them. Each thread has a copy, whose
-/// buffers are its own.
+/// The rows of a mask and of the operands that are walked with it. Each thread has a copy, with its
+/// own buffers.
 template <class Masks, class Rows>
 struct masked_operands {
     Masks masks;
@@ -4214,7 +4229,7 @@ struct masked_operands {
 template <class Masks, class Rows>
 masked_operands(Masks, Rows, std::size_t) -> masked_operands<Masks, Rows>;
 
-/// Calls f(c, count, bits) for each block of a row that keeps some, in order.
+/// Calls f(c, count, bits) for each block of a row with a kept column, in order.
 template <row_cursor Cursor, class Row, class F>
 XMASK_INLINE void for_each_kept_block(masked_row<Cursor, Row>& row, F&& f) {
     for_each_kept_block(row.cursor(), 0, row.columns(), f);
@@ -4228,15 +4243,15 @@ XMASK_INLINE void for_each_kept_block(masked_row<Cursor, Row>& row, F&& f) {
 #include <cstdint>
 
 /// @file
-/// Stores to contiguous memory: aligned, streaming past the caches, and with the lines of a result
-/// asked for ahead.
+/// Stores to contiguous memory: aligned, streaming past the caches, and with cache lines
+/// prefetched.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// From how many bytes on a result is written past the caches: well beyond a core's share of them,
-/// reading the lines that a store would otherwise fetch costs half as much again.
+/// The size in bytes from which a result is written past the caches. This is well beyond the share
+/// of a core in them; a plain store would read each line first, and take half as long again.
 inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
 
-/// Columns up to the first one at which an aligned register starts; 0 where none does.
+/// The number of columns before the first aligned register; 0 where no register can be aligned.
 template <class T>
 std::size_t columns_to_register([[maybe_unused]] const T* row) noexcept {
     if constexpr (has_lanes<T>) {
@@ -4258,6 +4273,7 @@ bool can_stream(const T* row) noexcept {
     }
 }
 
+/// Stores a register, past the caches where Streaming.
 template <bool Streaming, class T>
 XMASK_INLINE void store_as(T* to, const lanes<T>& value) noexcept {
     if constexpr (Streaming) {
@@ -4267,12 +4283,12 @@ XMASK_INLINE void store_as(T* to, const lanes<T>& value) noexcept {
     }
 }
 
-/// How far ahead of its stores a result's lines are asked for: a store that finds its line in the
-/// second cache waits for it in the way of all others.
+/// How far ahead of its stores the lines of a result are prefetched. A store that waits for its
+/// line from the second cache delays all later stores.
 inline constexpr std::size_t prefetch_bytes = 2048;
 
-/// Asks for the lines that some stores of `bytes` from here on will need `prefetch_bytes` later, if
-/// there are such.
+/// Prefetches the lines that the stores to [to, to + bytes) plus prefetch_bytes will need. Memory
+/// past the result does no harm.
 XMASK_INLINE void prefetch_stores(const void* to, std::size_t bytes) noexcept {
     constexpr std::size_t line_bytes = 64;
     const auto first = reinterpret_cast<std::uintptr_t>(to) + prefetch_bytes;
@@ -4281,14 +4297,14 @@ XMASK_INLINE void prefetch_stores(const void* to, std::size_t bytes) noexcept {
     }
 }
 
-/// What follows the columns that are filled.
+/// Whether the columns after a filled range are written, too.
 enum class filled_part {
-    alone,  ///< nothing that is written
-    of_more ///< more of the result
+    alone,  ///< they are not
+    of_more ///< they are
 };
 
-/// Writes whole registers from `first` on, as many as fit; asks for lines before `asked`. Gives
-/// where it stopped.
+/// Stores as many whole registers as fit into [first, last), and prefetches before `asked`. Returns
+/// the end of the stored range.
 template <bool Streaming, class T>
 XMASK_INLINE T* fill_registers(T* first, T* last, const lanes<T>& value, const T* asked) noexcept {
     constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
@@ -4307,11 +4323,12 @@ XMASK_INLINE T* fill_registers(T* first, T* last, const lanes<T>& value, const T
     return first;
 }
 
-/// Fills at least a register: the ends by themselves, so that what is between them is aligned.
+/// Fills a range of at least one register. The ends are stored separately, so that the stores
+/// between them are aligned.
 template <filled_part Part, class T>
 XMASK_INLINE void fill_aligned(T* first, T* last, const lanes<T>& value) noexcept {
     constexpr auto ahead = static_cast<std::ptrdiff_t>(prefetch_bytes / sizeof(T));
-    // The processor foresees a few lines by itself, unless the end is written first and far away.
+    // The processor prefetches a few lines itself, unless the end is far away and is written first.
     const bool is_near = last - first < ahead;
     const T* const asked = Part == filled_part::of_more ? last
                            : last - first < 4 * ahead   ? first
@@ -4327,7 +4344,7 @@ XMASK_INLINE void fill_aligned(T* first, T* last, const lanes<T>& value) noexcep
     }
 }
 
-/// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
+/// Writes `value` to [first, last). With Streaming, all but the ends are stored past the caches.
 template <bool Streaming = false, filled_part Part = filled_part::alone, class T>
 void fill_columns(T* first, T* last, const T& value) noexcept {
     if constexpr (has_lanes<T>) {
@@ -4348,6 +4365,7 @@ void fill_columns(T* first, T* last, const T& value) noexcept {
     std::fill(first, last, value);
 }
 
+/// Stores a whole register, or its first `count` lanes where not Full.
 template <bool Full, bool Streaming, class T>
 XMASK_INLINE void store_register(T* to, const lanes<T>& value, std::size_t count) {
     if constexpr (Full) {
@@ -4357,7 +4375,7 @@ XMASK_INLINE void store_register(T* to, const lanes<T>& value, std::size_t count
     }
 }
 
-/// Writes a block as it is.
+/// Stores all elements of a block.
 template <bool Streaming, class T, class Block, class Count>
 XMASK_INLINE void store_block(T* to, const Block& block, Count count) {
     if constexpr (has_lanes<T>) {
@@ -4375,15 +4393,15 @@ XMASK_INLINE void store_block(T* to, const Block& block, Count count) {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Results: any assignable expression, written row by row by a delegate.
+/// Results: assignable expressions, which delegates write row by row.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
+/// Resizes `to` to a shape. Throws std::invalid_argument where it has another, fixed shape.
 template <class E, class S>
 void resize_or_check(const char* function, const char* what, E& to, const S& shape) {
     require_countable(function, shape);
     if constexpr (requires { to.resize(shape); }) {
-        // A rank that is part of the type can't change, and xtensor does not check it.
+        // xtensor does not check that a rank in the type is not changed.
         const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; } ||
                                to.dimension() == static_cast<std::size_t>(shape.size());
         if (rank_fits && !equal_shapes(to.shape(), shape)) {
@@ -4398,8 +4416,8 @@ void resize_or_check(const char* function, const char* what, E& to, const S& sha
     }
 }
 
-/// Rows of a destination in memory. Where they are contiguous and of type T, columns are written in
-/// place; otherwise some are collected, then scattered and converted.
+/// The rows of a target in memory. Contiguous rows of type T are written in place. For other rows,
+/// columns are collected in a buffer, then scattered and converted.
 template <class T, class E, bool InMemory = has_memory<E>>
 class row_writer {
     using element = std::remove_cv_t<value_type_t<E>>;
@@ -4418,7 +4436,7 @@ public:
 
     void seek(std::size_t r) noexcept { m_row = m_data + m_offsets(r); }
 
-    /// Whether blocks are the destination's own memory.
+    /// Whether block() gives the memory of the target.
     [[nodiscard]] bool in_place() const noexcept { return same_type && m_stride == 1; }
 
     /// Whether row 0 goes on through all rows.
@@ -4426,7 +4444,7 @@ public:
         return in_place() && m_offsets.uniform(n);
     }
 
-    /// Where columns from c on are to be written. Where that is not in place, they arrive with
+    /// The address for columns from c on. Columns that are not written in place arrive with
     /// commit().
     T* block(std::size_t c) noexcept {
         if constexpr (same_type) {
@@ -4460,7 +4478,7 @@ private:
     std::unique_ptr<T[]> m_buffer;
 };
 
-/// Rows of any other destination, by its stepper.
+/// The rows of any other target, written through its stepper.
 template <class T, class E>
 class row_writer<T, E, false> {
 public:
@@ -4502,7 +4520,7 @@ private:
     std::unique_ptr<T[]> m_buffer;
 };
 
-/// Where a delegate writes columns of a row: column c goes to `first[c - base]`.
+/// The columns of a row that a delegate writes: column c is at first[c - base].
 template <class T, bool Streaming>
 class written_columns {
 public:
@@ -4514,7 +4532,7 @@ public:
         return m_first + (c - m_base);
     }
 
-    /// Asks for the lines of a result ahead of its whole blocks.
+    /// Prefetches lines of the result ahead of its whole blocks.
     template <class Count>
     XMASK_INLINE void prefetch(std::size_t c, Count /*count*/) const noexcept {
         if constexpr (std::is_same_v<Count, whole_word> && !Streaming) {
@@ -4522,7 +4540,7 @@ public:
         }
     }
 
-    /// Writes a block as it is.
+    /// Writes all elements of a block.
     template <class Block, class Count>
     XMASK_INLINE void store(std::size_t c, const Block& block, Count count) const {
         prefetch(c, count);
@@ -4539,11 +4557,11 @@ private:
     std::size_t m_base;
 };
 
-/// Whether blocks begin where stores are aligned: sums taken on the way must not depend on where
-/// the memory lies.
+/// Whether blocks begin at aligned addresses. Operations that also sum take `fixed`: their sums
+/// must not depend on addresses.
 enum class block_start { aligned, fixed };
 
-/// The result of an operation.
+/// The result of an operation, and how its rows are written.
 template <class T, class E>
 class row_target {
 public:
@@ -4606,7 +4624,7 @@ private:
         finish(delegate);
     }
 
-    /// Through the writer's buffer.
+    /// Writes a row through the buffer of the writer.
     template <class C, class Make>
     static void write_buffered(
         row_writer<T, E>& writer, const C& cursor, std::size_t r, std::size_t begin,
@@ -4618,7 +4636,7 @@ private:
         writer.commit(begin, end - begin);
     }
 
-    /// A delegate that adds up may hand over what it holds after the last column.
+    /// Lets a delegate hand over its sums after the last column.
     template <class D>
     static void finish(D& delegate) {
         if constexpr (requires { delegate.finish(); }) {
@@ -4649,7 +4667,7 @@ void write_rows(E& to, const masked_operands<Masks, Rows>& rows, Make&& make) {
     });
 }
 
-/// Writes a row of an operand as it is.
+/// The delegate that copies a row of an operand.
 template <class Columns, class Row>
 class copy_delegate {
 public:
@@ -4667,7 +4685,7 @@ private:
     Row m_row;
 };
 
-/// Writes rows of an operand, of elements of type T, as they are.
+/// Copies an operand of elements of type T to a result.
 template <class T, class E, operand_rows Rows>
 void write_copy(E& to, const Rows& from) {
     write_rows<T>(
@@ -4680,12 +4698,12 @@ void write_copy(E& to, const Rows& from) {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// The assignment of larger expressions that hold a mask, or a tensor with a mask applied,
-/// somewhere inside: to containers, to views, by = and by += alike. xtensor would step through them
-/// element by element.
+/// The assignment of larger expressions that contain a mask, or a tensor with a mask applied, to
+/// containers and views, by = and += alike. xtensor would step through them element by element.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Whether an expression is one of this library's, or a lazy function with one among its arguments.
+/// Whether an expression is a mask or masked tensor, or a lazy function with one among its
+/// arguments.
 template <class E>
 struct holds_mask : std::is_base_of<lazy_base, E> {};
 
@@ -4693,15 +4711,16 @@ template <class F, class... CT>
 struct holds_mask<xt::xfunction<F, CT...>>
     : std::bool_constant<(holds_mask<std::decay_t<CT>>::value || ...)> {};
 
-/// Writes an expression apart from `to`, or in place, broadcast to the shape of `to`.
+/// Writes an expression, broadcast to the shape of `to`. The expression may read an element of `to`
+/// only where it is written.
 template <class To, class E>
 void copy_rows(To& to, const E& from) {
     using element = std::remove_cv_t<value_type_t<E>>;
     write_copy<element>(to, make_operand<element>(from, to.shape()));
 }
 
-/// Assigns an expression by way of a copy, and gives true, where reading these sources of it while
-/// `to` is written would be too late. Otherwise does nothing.
+/// Assigns an expression through a copy and returns true, where the expression would read elements
+/// of `to` after they are written. Otherwise does nothing and returns false.
 template <class T, class E, class Sources, class To>
 bool assign_apart(const char* function, const E& from, const Sources& sources, To& to) {
     if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
@@ -4730,7 +4749,7 @@ bool assign_apart(const char* function, const E& from, To& to) {
     }
 }
 
-/// Writes an expression, broadcast to the shape of `to`, row by row.
+/// Writes an expression, broadcast to the shape of `to`, row by row, whatever it reads of `to`.
 template <class To, class E>
 void assign_rows(To& to, const E& from) {
     if (!assign_apart<std::remove_cv_t<value_type_t<E>>>("assignment", from, to)) {
@@ -4739,8 +4758,7 @@ void assign_rows(To& to, const E& from) {
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
-/// xtensor comes here for every assignment of an expression that is not linear, and none that holds
-/// a mask is.
+/// xtensor's assignment of expressions that are not linear. Expressions with a mask never are.
 template <class To, class E, xt::layout_type L>
     requires(xmask::detail::holds_mask<E>::value)
 class xt::stepper_assigner<To, E, L> {
@@ -4765,7 +4783,8 @@ private:
 /// The rows of a mask that is broadcast into a larger shape.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What gives a mask's cursors: what its rule makes for one operation, or the rule itself.
+/// The rows of a mask for one operation: rule.rows() where the rule has it, otherwise the rule
+/// itself.
 template <class Rule>
 decltype(auto) rule_rows(const Rule& rule) {
     if constexpr (requires { rule.rows(); }) {
@@ -4803,7 +4822,7 @@ private:
     cursor m_cursor;
 };
 
-/// The cursor of a row whose mask may have one column that stands for all of them.
+/// The cursor of a row whose mask may have one column, broadcast to all columns.
 template <row_cursor C>
 class broadcast_cursor {
 public:
@@ -4868,7 +4887,7 @@ public:
         return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
     }
 
-    /// Whether whole() may stand for all rows.
+    /// Whether whole() may be walked in place of all rows.
     [[nodiscard]] bool flat() const {
         if constexpr (requires(const plain_rows& own) { own.flat(); }) {
             return m_same && m_rows.flat();
@@ -4877,7 +4896,7 @@ public:
         }
     }
 
-    /// The cursor of all rows, laid end to end.
+    /// The cursor of all rows as one row.
     [[nodiscard]] XMASK_INLINE cursor whole() const {
         if constexpr (requires(const plain_rows& own) { own.whole(); }) {
             return cursor(m_rows.whole(), m_row_count * m_columns, false);
@@ -4895,8 +4914,8 @@ public:
         }
     }
 
-    /// Whether rows are worth packing: short ones, and longer ones that are all alike, unless
-    /// stretches that are dropped are worth more.
+    /// Whether rows are packed: short rows are, and longer rows that are all alike, unless half of
+    /// their columns are in dropped stretches, which separate rows skip.
     [[nodiscard]] bool packs() const {
         if constexpr (requires(const plain_rows& own) { own.packs(); }) {
             if (!m_rows.packs()) {
@@ -4920,7 +4939,8 @@ public:
         return dropped < m_columns / 2;
     }
 
-    /// The first word of each of `count` rows from r on, or so much of it as W holds.
+    /// Writes the first word of each of `count` rows from r on. W may hold fewer bits than a word,
+    /// but no fewer than the columns.
     template <class W>
     void first_words(std::size_t r, std::size_t count, W* to) const {
         if (one_row()) {
@@ -5707,18 +5727,36 @@ auto operator&&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what both masks keep. Of named masks: the result refers to a and b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
     return detail::combine<detail::both>(a, b);
 }
 
+/// Keeps what both masks keep. Of a named mask and another: the result refers to a, and holds b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
     return detail::combine<detail::both>(a, std::forward<B>(b));
 }
 
+/// Keeps what both masks keep. Of a mask and a named one: the result holds a, and refers to b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
@@ -5760,18 +5798,36 @@ auto operator||(A&& a, B&& b) {
     return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what either mask keeps. Of named masks: the result refers to a and b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
     return detail::combine<detail::either>(a, b);
 }
 
+/// Keeps what either mask keeps. Of a named mask and another: the result refers to a, and holds b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
     return detail::combine<detail::either>(a, std::forward<B>(b));
 }
 
+/// Keeps what either mask keeps. Of a mask and a named one: the result holds a, and refers to b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
@@ -5830,6 +5886,10 @@ auto operator!(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
+/// Keeps what the mask drops. Of a named mask: the result refers to m.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
 template <class M>
     requires mask_expression<M>
 auto operator!(M& m XMASK_LIFETIMEBOUND) {
@@ -5862,7 +5922,8 @@ auto operator~(M&& m) {
 template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
     requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
 Stream& operator<<(Stream& out, const M& m) {
-    // Drawn is a part of the function's name: files with and without text.hpp may be linked together.
+    // Drawn is a part of the function's name: files with and without text.hpp may be linked
+    // together.
     if constexpr (Drawn) {
         out << to_string(m);
     } else {
@@ -7565,16 +7626,17 @@ void masked_replace_inplace(X&& x, const M& m, const Y& y) {
 #include <utility>
 
 /// @file
-/// The axes of a reduction: which go, which stay, and where a row's sum belongs.
+/// The axes of a reduction: which are reduced, which are kept, and where the result of a row
+/// belongs.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Axes as a reduction takes them: one number, or a container of numbers.
+/// The type of an argument that names axes: one number, or a container of numbers.
 template <class A>
 concept axes_argument =
     (std::integral<A> && !std::same_as<A, bool>) ||
     (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
 
-/// The axes that go, as the caller named them.
+/// The reduced axes, as the caller named them.
 class axes_list {
 public:
     template <axes_argument A>
@@ -7599,7 +7661,7 @@ public:
 private:
     template <class I>
     void add(I axis) {
-        // What is too large for any tensor must not turn negative.
+        // A number too large for any tensor must not become negative.
         constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
         m_axes.push_back(std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
     }
@@ -7607,8 +7669,8 @@ private:
     xt::svector<std::ptrdiff_t, 4> m_axes;
 };
 
-/// The number of an axis, which may count from the end. Throws std::out_of_range for an axis that
-/// does not exist.
+/// The number of an axis from 0 on; negative numbers count from the last axis. Throws
+/// std::out_of_range for an axis that does not exist.
 template <class I>
 std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     const auto count = static_cast<std::ptrdiff_t>(rank);
@@ -7619,8 +7681,8 @@ std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
 }
 
-/// The number of the axis that an operation goes along. As in PyTorch, a tensor of rank 0 is a line
-/// of one element, whose axis is 0 or -1.
+/// The number of the axis of an operation. As in PyTorch, a tensor of rank 0 is a line of one
+/// element, whose axis is 0 or -1.
 template <class I>
 std::size_t line_axis_number(const char* function, I axis, std::size_t rank) {
     return axis_number(function, axis, std::max(rank, std::size_t(1)));
@@ -7644,10 +7706,10 @@ public:
     /// The extent of the axis.
     [[nodiscard]] std::size_t extent() const noexcept { return m_extent; }
 
-    /// From a row to the next one that the same lines cross.
+    /// The distance from a row to the next one that the same lines cross.
     [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
 
-    /// Where row r stands along the axis.
+    /// The position of row r along the axis.
     [[nodiscard]] std::size_t position(std::size_t r) const noexcept {
         return r / m_stride % m_extent;
     }
@@ -7668,7 +7730,8 @@ private:
     bool m_along_rows;
 };
 
-/// The result's shape, and the result's offset for each row of the operand.
+/// The shape of the result of a reduction, and the offset in the result for each row of the
+/// operand.
 class kept_axes {
 public:
     /// Throws std::out_of_range for an axis that the shape does not have, std::invalid_argument for
@@ -7705,20 +7768,20 @@ public:
     /// The shape of the result.
     [[nodiscard]] const any_shape& shape() const noexcept { return m_shape; }
 
-    /// The shape of the operand, with 1 in place of the axes that go: it broadcasts into the
+    /// The shape of the operand with 1 in place of the reduced axes: it broadcasts into the
     /// operand.
     [[nodiscard]] const any_shape& full_shape() const noexcept { return m_full_shape; }
 
-    /// Whether this axis of the operand goes.
+    /// Whether this axis of the operand is reduced.
     [[nodiscard]] bool reduces(std::size_t axis) const noexcept { return m_reduced[axis]; }
 
     /// The number of elements of the result.
     [[nodiscard]] std::size_t size() const noexcept { return m_size; }
 
-    /// Whether the columns of a row stay apart.
+    /// Whether the last axis is kept: each column of a row has its own result.
     [[nodiscard]] bool keeps_last() const noexcept { return m_keeps_last; }
 
-    /// Where row r of the operand goes.
+    /// The offset in the result for row r of the operand.
     [[nodiscard]] std::size_t offset(std::size_t r) const noexcept {
         return static_cast<std::size_t>(m_offsets(r));
     }
@@ -10252,8 +10315,8 @@ inline auto keep_blocks(
 #include <utility>
 
 /// @file
-/// Small tables that a builder keeps (lengths, indices): a tensor, a lazy expression, a standard
-/// container or a list.
+/// Small tables that a builder holds, such as lengths or indices, from a tensor, a lazy expression,
+/// a standard container or a list.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// A standard container of numbers.
@@ -10261,11 +10324,11 @@ template <class C>
 concept number_range = !expression<C> && std::ranges::sized_range<C> &&
                        std::is_arithmetic_v<std::ranges::range_value_t<C>>;
 
-/// Whether C can be held as a table of numbers.
+/// A type that can be held as a table of numbers.
 template <class C>
 concept number_table = expression<C> || number_range<C>;
 
-/// Whether C is a table of integers; bool is none.
+/// Whether C is a table of integers. bool is not an integer here.
 template <class C>
 consteval bool holds_integers() {
     if constexpr (number_range<C>) {
@@ -10279,7 +10342,8 @@ consteval bool holds_integers() {
     }
 }
 
-/// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
+/// Holds a table: a tensor in memory by reference, or moved in where it is an rvalue; anything else
+/// as a copy.
 template <number_table C>
 decltype(auto) hold(C&& values) {
     if constexpr (number_range<C>) {
@@ -10301,7 +10365,7 @@ auto hold(std::initializer_list<T> values) {
     return copy;
 }
 
-/// What hold() gives: a reference or a container.
+/// The result of hold(): a reference or a container.
 template <class C>
 using held_t = decltype(hold(std::declval<C>()));
 
@@ -10317,8 +10381,8 @@ constexpr N clamped(T number, N n) noexcept {
     }
 }
 
-/// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
-/// memory.
+/// Maps the rows of a mask to offsets in the memory of a table that has the leading axes of the
+/// mask.
 template <class E>
 row_offsets table_offsets(const char* function, const E& table) {
     const std::size_t axes = table.dimension();

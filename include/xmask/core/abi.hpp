@@ -5,14 +5,13 @@
 /// @file
 /// The name of the inline namespace that holds all of xmask.
 ///
-/// Inline functions and templates compiled with different -m flags, or with and without
-/// XTENSOR_USE_XSIMD, are different functions. If they had one name, the linker would keep one of
-/// them for both translation units, and a program could meet an instruction that its processor
-/// lacks. So the flags are part of every symbol's name, and users, who write only `xmask::`, never
-/// see it.
+/// Inline functions that are compiled with different -m flags, or with and without
+/// XTENSOR_USE_XSIMD, are different functions. Under one name the linker would keep one of them for
+/// all translation units, and a program could meet an instruction that its processor lacks.
+/// Therefore the flags are part of the name of every symbol. Users write only `xmask::`.
 
-// Here, because every header comes here first. After #error compilers would go on, and say
-// thousands of lines; what is not there to include ends them.
+// These checks are here because every header includes this file first. After #error compilers would
+// continue, and print thousands of lines; the missing header stops them.
 #if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
 #error "xmask needs C++20: compile with -std=c++20 or later (MSVC: /std:c++20)."
 #include <xmask_ends_here>

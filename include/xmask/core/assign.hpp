@@ -14,12 +14,12 @@
 #include "xtensor.hpp"
 
 /// @file
-/// The assignment of larger expressions that hold a mask, or a tensor with a mask applied,
-/// somewhere inside: to containers, to views, by = and by += alike. xtensor would step through them
-/// element by element.
+/// The assignment of larger expressions that contain a mask, or a tensor with a mask applied, to
+/// containers and views, by = and += alike. xtensor would step through them element by element.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Whether an expression is one of this library's, or a lazy function with one among its arguments.
+/// Whether an expression is a mask or masked tensor, or a lazy function with one among its
+/// arguments.
 template <class E>
 struct holds_mask : std::is_base_of<lazy_base, E> {};
 
@@ -27,15 +27,16 @@ template <class F, class... CT>
 struct holds_mask<xt::xfunction<F, CT...>>
     : std::bool_constant<(holds_mask<std::decay_t<CT>>::value || ...)> {};
 
-/// Writes an expression apart from `to`, or in place, broadcast to the shape of `to`.
+/// Writes an expression, broadcast to the shape of `to`. The expression may read an element of `to`
+/// only where it is written.
 template <class To, class E>
 void copy_rows(To& to, const E& from) {
     using element = std::remove_cv_t<value_type_t<E>>;
     write_copy<element>(to, make_operand<element>(from, to.shape()));
 }
 
-/// Assigns an expression by way of a copy, and gives true, where reading these sources of it while
-/// `to` is written would be too late. Otherwise does nothing.
+/// Assigns an expression through a copy and returns true, where the expression would read elements
+/// of `to` after they are written. Otherwise does nothing and returns false.
 template <class T, class E, class Sources, class To>
 bool assign_apart(const char* function, const E& from, const Sources& sources, To& to) {
     if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
@@ -64,7 +65,7 @@ bool assign_apart(const char* function, const E& from, To& to) {
     }
 }
 
-/// Writes an expression, broadcast to the shape of `to`, row by row.
+/// Writes an expression, broadcast to the shape of `to`, row by row, whatever it reads of `to`.
 template <class To, class E>
 void assign_rows(To& to, const E& from) {
     if (!assign_apart<std::remove_cv_t<value_type_t<E>>>("assignment", from, to)) {
@@ -73,8 +74,7 @@ void assign_rows(To& to, const E& from) {
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
-/// xtensor comes here for every assignment of an expression that is not linear, and none that holds
-/// a mask is.
+/// xtensor's assignment of expressions that are not linear. Expressions with a mask never are.
 template <class To, class E, xt::layout_type L>
     requires(xmask::detail::holds_mask<E>::value)
 class xt::stepper_assigner<To, E, L> {

@@ -3,8 +3,9 @@
 #pragma once
 
 /// @file
-/// Advice to the compiler. The walk over a row's words is fast only when its steps are inlined into
-/// one loop, so that the row's state stays in registers; at -O2 compilers would rather call them.
+/// Attributes for the compiler. The walk over the words of a row is fast only where its steps are
+/// inlined into one loop, so that the state of the row stays in registers. At -O2 compilers call
+/// them.
 
 #if defined(__GNUC__)
 #define XMASK_COLD [[gnu::cold, gnu::noinline]]
@@ -14,8 +15,8 @@
 #define XMASK_COLD
 #endif
 
-// On a parameter that the result holds by reference. clang++ warns where the result outlives the
-// argument, as what a function returns outlives its local tensors.
+// Marks a parameter that the result holds by reference. clang++ warns where the result outlives the
+// argument, such as a mask of a local tensor that a function returns.
 #if defined(__has_cpp_attribute)
 #if __has_cpp_attribute(clang::lifetimebound)
 #define XMASK_LIFETIMEBOUND [[clang::lifetimebound]]
@@ -25,7 +26,7 @@
 #define XMASK_LIFETIMEBOUND
 #endif
 
-// Without optimization, and under a sanitizer, it would only make code larger and slower to
+// Without optimization, and under a sanitizer, forced inlining only makes code larger and slower to
 // compile.
 #if defined(XMASK_INLINE)
 #define XMASK_INLINE_LAMBDA

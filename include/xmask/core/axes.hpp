@@ -15,16 +15,17 @@
 #include "shape.hpp"
 
 /// @file
-/// The axes of a reduction: which go, which stay, and where a row's sum belongs.
+/// The axes of a reduction: which are reduced, which are kept, and where the result of a row
+/// belongs.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Axes as a reduction takes them: one number, or a container of numbers.
+/// The type of an argument that names axes: one number, or a container of numbers.
 template <class A>
 concept axes_argument =
     (std::integral<A> && !std::same_as<A, bool>) ||
     (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
 
-/// The axes that go, as the caller named them.
+/// The reduced axes, as the caller named them.
 class axes_list {
 public:
     template <axes_argument A>
@@ -49,7 +50,7 @@ public:
 private:
     template <class I>
     void add(I axis) {
-        // What is too large for any tensor must not turn negative.
+        // A number too large for any tensor must not become negative.
         constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
         m_axes.push_back(std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
     }
@@ -57,8 +58,8 @@ private:
     xt::svector<std::ptrdiff_t, 4> m_axes;
 };
 
-/// The number of an axis, which may count from the end. Throws std::out_of_range for an axis that
-/// does not exist.
+/// The number of an axis from 0 on; negative numbers count from the last axis. Throws
+/// std::out_of_range for an axis that does not exist.
 template <class I>
 std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     const auto count = static_cast<std::ptrdiff_t>(rank);
@@ -69,8 +70,8 @@ std::size_t axis_number(const char* function, I axis, std::size_t rank) {
     return static_cast<std::size_t>(signed_axis < 0 ? signed_axis + count : signed_axis);
 }
 
-/// The number of the axis that an operation goes along. As in PyTorch, a tensor of rank 0 is a line
-/// of one element, whose axis is 0 or -1.
+/// The number of the axis of an operation. As in PyTorch, a tensor of rank 0 is a line of one
+/// element, whose axis is 0 or -1.
 template <class I>
 std::size_t line_axis_number(const char* function, I axis, std::size_t rank) {
     return axis_number(function, axis, std::max(rank, std::size_t(1)));
@@ -94,10 +95,10 @@ public:
     /// The extent of the axis.
     [[nodiscard]] std::size_t extent() const noexcept { return m_extent; }
 
-    /// From a row to the next one that the same lines cross.
+    /// The distance from a row to the next one that the same lines cross.
     [[nodiscard]] std::size_t stride() const noexcept { return m_stride; }
 
-    /// Where row r stands along the axis.
+    /// The position of row r along the axis.
     [[nodiscard]] std::size_t position(std::size_t r) const noexcept {
         return r / m_stride % m_extent;
     }
@@ -118,7 +119,8 @@ private:
     bool m_along_rows;
 };
 
-/// The result's shape, and the result's offset for each row of the operand.
+/// The shape of the result of a reduction, and the offset in the result for each row of the
+/// operand.
 class kept_axes {
 public:
     /// Throws std::out_of_range for an axis that the shape does not have, std::invalid_argument for
@@ -155,20 +157,20 @@ public:
     /// The shape of the result.
     [[nodiscard]] const any_shape& shape() const noexcept { return m_shape; }
 
-    /// The shape of the operand, with 1 in place of the axes that go: it broadcasts into the
+    /// The shape of the operand with 1 in place of the reduced axes: it broadcasts into the
     /// operand.
     [[nodiscard]] const any_shape& full_shape() const noexcept { return m_full_shape; }
 
-    /// Whether this axis of the operand goes.
+    /// Whether this axis of the operand is reduced.
     [[nodiscard]] bool reduces(std::size_t axis) const noexcept { return m_reduced[axis]; }
 
     /// The number of elements of the result.
     [[nodiscard]] std::size_t size() const noexcept { return m_size; }
 
-    /// Whether the columns of a row stay apart.
+    /// Whether the last axis is kept: each column of a row has its own result.
     [[nodiscard]] bool keeps_last() const noexcept { return m_keeps_last; }
 
-    /// Where row r of the operand goes.
+    /// The offset in the result for row r of the operand.
     [[nodiscard]] std::size_t offset(std::size_t r) const noexcept {
         return static_cast<std::size_t>(m_offsets(r));
     }

@@ -15,18 +15,18 @@
 #include "word.hpp"
 
 /// @file
-/// Blocks: at most 64 elements of an operand at the same columns.
+/// Blocks: at most 64 elements of an operand, at the columns of one word.
 ///
-/// A block has a value_type, single elements `at(k)`, and, where `in_registers` is true, registers
-/// `load(k)` of all lanes and `load_first(k, count)` of the first few. It is small enough to stay
-/// in registers itself.
+/// A block has a value_type and single elements `at(k)`. Where `in_registers` is true, it also has
+/// whole registers `load(k)`, and partial ones `load_first(k, count)`. A block is small enough to
+/// stay in registers itself.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The size of a block of 64 columns, known at compile time: its loops become straight lines.
+/// The size of a block of 64 columns. It is known at compile time, so that loops are unrolled.
 using whole_word = std::integral_constant<std::size_t, word_columns>;
 
-/// f of what a tuple holds. It takes one call where std::apply takes four, which count in builds
-/// without optimization and in the time to compile.
+/// Calls f with the elements of a tuple. One call, where std::apply makes four: this counts in
+/// builds without optimization, and in the time to compile.
 template <class F, class Tuple>
 XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
     constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
@@ -42,8 +42,8 @@ XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
     }
 }
 
-/// Calls f(offset, full) for each register of a block of `count` columns; the last one may be
-/// partial.
+/// Calls f(offset, full) for each register of a block of `count` columns. `full` is false for a
+/// partial last register.
 template <class T, class Count, class F>
 XMASK_INLINE void for_each_register(Count count, F&& f) {
     constexpr std::size_t n = lane_count<T>;
@@ -72,7 +72,7 @@ XMASK_INLINE auto load_register(const Block& block, std::size_t k, std::size_t c
     }
 }
 
-/// Elements that lie side by side in memory.
+/// A block of contiguous elements in memory.
 template <class T>
 class memory_block {
 public:
@@ -101,7 +101,7 @@ private:
     const T* m_first;
 };
 
-/// Floats that lie side by side in memory, read as doubles.
+/// A block of contiguous floats in memory, read as doubles.
 class widened_block {
 public:
     using value_type = double;
@@ -125,7 +125,7 @@ private:
     const float* m_first;
 };
 
-/// One value for every element.
+/// A block that holds one value for every element.
 template <class T>
 class scalar_block {
 public:
@@ -152,14 +152,14 @@ private:
     T m_value;
 };
 
-/// The blocks of several operands at the same columns. It hands the elements, or the registers, of
-/// all of them to a function.
+/// The blocks of several operands at the same columns. It calls a function with the elements, or
+/// the registers, of all operands.
 template <class... Block>
 class zip_block {
 public:
     explicit zip_block(Block... blocks) : m_blocks(blocks...) {}
 
-    /// f of the elements at k.
+    /// Calls f with the elements at k.
     template <class F>
     XMASK_INLINE auto at(std::size_t k, F&& f) const {
         return call_with(
@@ -167,7 +167,7 @@ public:
         );
     }
 
-    /// f of the registers from k on; partial ones hold `count` elements.
+    /// Calls f with the registers from k on; partial ones hold `count` elements.
     template <bool Full, class F>
     XMASK_INLINE auto load(std::size_t k, std::size_t count, F&& f) const {
         return call_with(
@@ -181,7 +181,7 @@ private:
     std::tuple<Block...> m_blocks;
 };
 
-/// Whether a functor of xtensor works on registers of T and gives one back.
+/// A functor of xtensor that takes registers of T and returns one.
 template <class F, class T, class... Args>
 concept register_function =
     has_lanes<T> && std::is_floating_point_v<T> && requires(const F& f, const lanes<T>& x) {
@@ -189,8 +189,8 @@ concept register_function =
         { f.simd_apply((static_cast<void>(sizeof(Args)), x)...) } -> std::same_as<lanes<T>>;
     };
 
-/// A lazy function of other blocks. Where all of them have one real type and the function takes
-/// registers, it is computed in registers; otherwise element by element.
+/// A lazy function of other blocks. It is computed in registers where all blocks have one real type
+/// and the function takes registers, and element by element otherwise.
 template <class F, class... Block>
 class function_block {
 public:

@@ -11,7 +11,8 @@
 /// Room for a few elements on the stack.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Room for elements, uninitialized; a copy of it copies nothing, so that rows are cheap to move.
+/// Uninitialized room for elements. A copy does not copy the elements, so that rows are cheap to
+/// move.
 template <class T, std::size_t N = word_columns>
 struct block_buffer {
     block_buffer() noexcept {}

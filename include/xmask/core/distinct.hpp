@@ -15,10 +15,10 @@
 #include "xtensor.hpp"
 
 /// @file
-/// Several results of one call, which must not share memory.
+/// The check that several results of one call do not share memory.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Memory from one address up to another.
+/// A range of memory, from one address up to another.
 struct byte_range {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
@@ -34,7 +34,7 @@ byte_range bytes_of(const T* first, std::size_t count) noexcept {
     return {begin, begin + count * sizeof(T)};
 }
 
-/// The least range that holds all elements.
+/// The smallest range of memory that contains all elements.
 template <has_memory E>
 byte_range hull_of(const E& e) {
     if (e.size() == 0) {
@@ -50,8 +50,8 @@ byte_range hull_of(const E& e) {
     return {bytes_of(least, 1).begin, bytes_of(most, 1).end};
 }
 
-/// The ranges that the elements fill: rows where these are contiguous, else single elements. None
-/// where elements have no address.
+/// The ranges of memory of the elements: whole rows where these are contiguous, otherwise single
+/// elements. Empty where elements have no address.
 template <class E>
 std::vector<byte_range> ranges_of(const E& e) {
     std::vector<byte_range> ranges;
@@ -81,8 +81,8 @@ std::vector<byte_range> ranges_of(const E& e) {
     return ranges;
 }
 
-/// Whether some memory is an element of both. Views that lie between each other, as the columns of
-/// one tensor, have none in common.
+/// Whether two expressions have an element in common. Interleaved views, such as the columns of one
+/// tensor, have none.
 template <class A, class B>
 bool share_elements(const A& a, const B& b) {
     if constexpr (has_memory<A> && has_memory<B>) {
@@ -92,15 +92,15 @@ bool share_elements(const A& a, const B& b) {
     }
     auto ranges = ranges_of(a);
     std::ranges::sort(ranges, {}, &byte_range::begin);
-    // Ranges of one expression do not overlap: the last that begins before the end of another is
-    // the only one that can reach into it.
+    // The ranges of one expression do not overlap. Only the last range that begins before the end
+    // of another can overlap it.
     return std::ranges::any_of(ranges_of(b), [&](const byte_range& range) {
         const auto after = std::ranges::lower_bound(ranges, range.end, {}, &byte_range::begin);
         return after != ranges.begin() && std::prev(after)->overlaps(range);
     });
 }
 
-/// Throws std::invalid_argument where two results share memory: one would overwrite the other.
+/// Throws std::invalid_argument where two results share memory, as one would overwrite the other.
 template <class A, class B>
 void require_distinct(
     const char* function, const char* a_name, const A& a, const char* b_name, const B& b
@@ -115,7 +115,7 @@ void require_distinct(
     }
 }
 
-/// The same of three.
+/// Throws std::invalid_argument where two of three results share memory.
 template <class A, class B, class C>
 void require_distinct(
     const char* function, const char* a_name, const A& a, const char* b_name, const B& b,

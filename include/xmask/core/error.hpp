@@ -12,8 +12,8 @@
 #include "attributes.hpp"
 
 /// @file
-/// Errors: one place that words them, so that each names the function, the value, where it stands,
-/// what was expected. One place that checks options, too.
+/// Errors. One place words them, so that each names the function, the value, its place, and what
+/// was expected. One place checks options.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// (2, 3) for a shape or any other list of numbers, as Python prints a tuple: (2,) for one number.
@@ -44,13 +44,13 @@ template <class... Parts>
     throw std::invalid_argument(message(function, parts...));
 }
 
-/// Throws std::out_of_range: a value lies outside of what was promised.
+/// Throws std::out_of_range: a value is outside of its range.
 template <class... Parts>
 [[noreturn]] XMASK_COLD void throw_out_of_range(const char* function, const Parts&... parts) {
     throw std::out_of_range(message(function, parts...));
 }
 
-/// The numbers that an option may be. NaN is never one of them.
+/// The valid numbers of an option. NaN is never valid.
 struct option_range {
     double least = -std::numeric_limits<double>::infinity();
     double most = std::numeric_limits<double>::infinity();
@@ -69,7 +69,7 @@ struct option_range {
         return {.least = least, .most = most};
     }
 
-    /// The same numbers without the infinities.
+    /// This range without the infinities.
     [[nodiscard]] constexpr option_range finite() const noexcept {
         return {least, most, excludes_least, true};
     }
@@ -100,9 +100,9 @@ struct option_range {
     }
 };
 
-/// Throws std::invalid_argument unless an option's value is in range; all operations check their
-/// options here. `otherwise` ends the sentence with what else the caller lets pass: ", or -1 for
-/// none".
+/// Throws std::invalid_argument unless the value of an option is in range. All operations check
+/// their options here. `otherwise` ends the sentence with other values that the caller accepts: ",
+/// or -1 for none".
 inline void require_option(
     const char* function, const char* option, double value, const option_range& range,
     const char* otherwise = ""
@@ -112,7 +112,8 @@ inline void require_option(
     }
 }
 
-/// The same for each of a list of values, in order; the error names the place.
+/// Throws std::invalid_argument unless all values of a list are in range. The error names the place
+/// of the first one that is not.
 template <class Values>
 void require_each_option(
     const char* function, const char* option, const Values& values, const option_range& range

@@ -12,9 +12,9 @@
 #include "xtensor.hpp"
 
 /// @file
-/// The functors of xtensor's lazy functions, as rows call them. xtensor calls simd_apply only where
-/// XTENSOR_USE_XSIMD is defined, and without it some of them do not compile for registers, or take
-/// one decision for a whole register.
+/// Replacements for functors of xtensor's lazy functions. xtensor calls simd_apply only where
+/// XTENSOR_USE_XSIMD is defined. Without this macro some functors do not compile for registers, or
+/// make one decision for a whole register.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// A functor that is called for each element.
@@ -32,7 +32,7 @@ private:
     F m_function;
 };
 
-/// xtensor's functor, whose choice between registers is xsimd's.
+/// xtensor's functor with a selection by xsimd. xtensor's own selection needs XTENSOR_USE_XSIMD.
 struct largest_of_two : xt::math::maximum<void> {
     template <class B>
     XMASK_INLINE B simd_apply(const B& a, const B& b) const {
@@ -54,7 +54,7 @@ struct clipped : xt::math::clamp_fun {
     }
 };
 
-/// xtensor's functors, rounded as the standard library rounds: xsimd refines an estimate on NEON.
+/// xtensor's functors with correct rounding. On NEON, xsimd refines an estimate.
 struct exact_root : xt::math::sqrt_fun {
     template <class B>
     XMASK_INLINE B simd_apply(const B& x) const {
@@ -69,8 +69,8 @@ struct exact_quotient : xt::detail::divides {
     }
 };
 
-/// Whether a lambda with one argument is that of xt::square or xt::cube, in an expression whose
-/// closure is CT.
+/// A lambda with one argument that is xtensor's own, of xt::square or xt::cube, in an expression
+/// with closure CT.
 template <class F, class CT>
 concept power_lambda =
     []<class... E>(std::type_identity<E>...) {
@@ -85,15 +85,15 @@ concept power_lambda =
 template <class F, class... G>
 concept any_of = (std::same_as<F, G> || ...);
 
-/// Functions whose results in registers are far from those of the standard library for some
-/// arguments: where one is NaN, infinite or large, or where a result is tiny.
+/// A function whose result in registers is far from that of the standard library for some
+/// arguments: for NaN, infinite or large ones, or where the result is tiny.
 template <class F>
 concept rough_in_registers = any_of<
     F, xt::math::fmax_fun, xt::math::fmin_fun, xt::math::fmod_fun, xt::math::remainder_fun,
     xt::math::fdim_fun, xt::math::hypot_fun, xt::math::acosh_fun, xt::math::erfc_fun,
     xt::math::tgamma_fun, xt::math::lgamma_fun>;
 
-/// How rows call the functor of xt::xfunction<F, CT...>.
+/// Gives the functor that rows call for xt::xfunction<F, CT...>.
 template <class F, class... CT>
 struct row_functor {
     static decltype(auto) of(const F& f) {
@@ -130,9 +130,9 @@ struct row_functor<xt::detail::divides, CT...> {
     static exact_quotient of(const xt::detail::divides& /*f*/) { return {}; }
 };
 
-/// A lambda is called for each element. One that states no return type cannot be asked whether it
-/// takes registers; and one that decides by `v < 0 ? a : b` takes registers for AVX-512, whose
-/// masks convert to bool, and takes one decision for all lanes.
+/// A lambda is called for each element. To ask a lambda without a return type whether it takes
+/// registers may not compile. A lambda with `v < 0 ? a : b` would take registers for AVX-512, whose
+/// masks convert to bool, and make one decision for all lanes.
 template <class F, class... CT>
 struct row_functor<xt::detail::lambda_adapt<F>, CT...> {
     using lambda = xt::detail::lambda_adapt<F>;

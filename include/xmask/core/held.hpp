@@ -13,8 +13,8 @@
 #include "xtensor.hpp"
 
 /// @file
-/// Small tables that a builder keeps (lengths, indices): a tensor, a lazy expression, a standard
-/// container or a list.
+/// Small tables that a builder holds, such as lengths or indices, from a tensor, a lazy expression,
+/// a standard container or a list.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// A standard container of numbers.
@@ -22,11 +22,11 @@ template <class C>
 concept number_range = !expression<C> && std::ranges::sized_range<C> &&
                        std::is_arithmetic_v<std::ranges::range_value_t<C>>;
 
-/// Whether C can be held as a table of numbers.
+/// A type that can be held as a table of numbers.
 template <class C>
 concept number_table = expression<C> || number_range<C>;
 
-/// Whether C is a table of integers; bool is none.
+/// Whether C is a table of integers. bool is not an integer here.
 template <class C>
 consteval bool holds_integers() {
     if constexpr (number_range<C>) {
@@ -40,7 +40,8 @@ consteval bool holds_integers() {
     }
 }
 
-/// A tensor in memory is held as closures are, by reference or moved in; all else is copied once.
+/// Holds a table: a tensor in memory by reference, or moved in where it is an rvalue; anything else
+/// as a copy.
 template <number_table C>
 decltype(auto) hold(C&& values) {
     if constexpr (number_range<C>) {
@@ -62,7 +63,7 @@ auto hold(std::initializer_list<T> values) {
     return copy;
 }
 
-/// What hold() gives: a reference or a container.
+/// The result of hold(): a reference or a container.
 template <class C>
 using held_t = decltype(hold(std::declval<C>()));
 
@@ -78,8 +79,8 @@ constexpr N clamped(T number, N n) noexcept {
     }
 }
 
-/// Maps the rows of a mask, whose leading axes are those of `table`, to offsets in the table's
-/// memory.
+/// Maps the rows of a mask to offsets in the memory of a table that has the leading axes of the
+/// mask.
 template <class E>
 row_offsets table_offsets(const char* function, const E& table) {
     const std::size_t axes = table.dimension();

@@ -10,7 +10,7 @@
 #include "xtensor.hpp"
 
 /// @file
-/// What makes a mask, and a tensor with a mask applied, an ordinary lazy xtensor expression.
+/// The base of masks and masked tensors: it makes them lazy xtensor expressions.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Iterates over an expression by the flat index of row-major order.
@@ -89,7 +89,8 @@ private:
     difference_type m_index = 0;
 };
 
-/// Walks an expression element by element in any order, as xtensor's general assignment does.
+/// A stepper over an expression, for xtensor's general assignment: element by element, in any
+/// order.
 template <class E>
 class flat_stepper {
 public:
@@ -147,8 +148,8 @@ public:
         for (size_type axis = 0; axis < m_strides.size(); ++axis) {
             m_flat += m_strides[axis] * (extent(axis) - 1);
         }
-        // One step past the last element, along the axis that is walked fastest; it may be one of
-        // those before the expression's own.
+        // One step past the last element, along the fastest axis. This axis may be missing in the
+        // expression, which is then broadcast along it.
         if (m_strides.size() != 0 && l == xt::layout_type::row_major) {
             m_flat += m_strides.back();
         } else if (m_strides.size() != 0 && m_offset == 0) {
@@ -170,9 +171,8 @@ private:
 /// Marks the lazy expressions of this library.
 struct lazy_base {};
 
-/// Base of every lazy expression of the library. D supplies shape(), element(first, last),
-/// data_element(i), stepper_begin, stepper_end; this adds what xtensor asks of an expression
-/// besides.
+/// The base of every lazy expression of the library. D has shape(), element(first, last),
+/// data_element(i), stepper_begin and stepper_end. The base adds the rest of xtensor's interface.
 template <class D, class Value>
 class lazy : public lazy_base,
              public xt::xexpression<D>,
@@ -207,8 +207,8 @@ public:
 
     [[nodiscard]] bool is_contiguous() const noexcept { return true; }
 
-    /// The element at these indices; missing leading ones count as 0, surplus leading ones are
-    /// ignored.
+    /// The element at these indices. As in xtensor, missing leading indices are 0, and surplus ones
+    /// are ignored.
     template <class... Index>
     value_type operator()(Index... index) const {
         const std::array<std::size_t, sizeof...(Index)> all{static_cast<std::size_t>(index)...};
@@ -228,7 +228,7 @@ public:
         return xt::broadcast_shape(self().shape(), to);
     }
 
-    /// Never: what holds a mask is assigned row by row (assign.hpp).
+    /// Always false: expressions with a mask are assigned row by row (assign.hpp).
     template <class S>
     constexpr bool has_linear_assign(const S& /*strides*/) const noexcept {
         return false;
@@ -258,8 +258,8 @@ decltype(auto) at_flat_index(const S& shape, std::size_t i, F&& visit) {
     return visit(index);
 }
 
-/// The flat row-major position of a multi-index; as xtensor does, missing leading indices count as
-/// 0, surplus leading ones are ignored, and an axis of extent 1 stands for any index.
+/// The flat row-major position of a multi-index. As in xtensor, missing leading indices are 0,
+/// surplus ones are ignored, and an axis of extent 1 takes any index.
 template <class S, class It>
 std::size_t flat_index(const S& shape, It first, It last) {
     auto given = static_cast<std::size_t>(last - first);

@@ -17,7 +17,8 @@
 /// The rows of a mask that is broadcast into a larger shape.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What gives a mask's cursors: what its rule makes for one operation, or the rule itself.
+/// The rows of a mask for one operation: rule.rows() where the rule has it, otherwise the rule
+/// itself.
 template <class Rule>
 decltype(auto) rule_rows(const Rule& rule) {
     if constexpr (requires { rule.rows(); }) {
@@ -55,7 +56,7 @@ private:
     cursor m_cursor;
 };
 
-/// The cursor of a row whose mask may have one column that stands for all of them.
+/// The cursor of a row whose mask may have one column, broadcast to all columns.
 template <row_cursor C>
 class broadcast_cursor {
 public:
@@ -120,7 +121,7 @@ public:
         return cursor(m_rows.row(static_cast<std::size_t>(m_numbers(r))), m_columns, m_one_column);
     }
 
-    /// Whether whole() may stand for all rows.
+    /// Whether whole() may be walked in place of all rows.
     [[nodiscard]] bool flat() const {
         if constexpr (requires(const plain_rows& own) { own.flat(); }) {
             return m_same && m_rows.flat();
@@ -129,7 +130,7 @@ public:
         }
     }
 
-    /// The cursor of all rows, laid end to end.
+    /// The cursor of all rows as one row.
     [[nodiscard]] XMASK_INLINE cursor whole() const {
         if constexpr (requires(const plain_rows& own) { own.whole(); }) {
             return cursor(m_rows.whole(), m_row_count * m_columns, false);
@@ -147,8 +148,8 @@ public:
         }
     }
 
-    /// Whether rows are worth packing: short ones, and longer ones that are all alike, unless
-    /// stretches that are dropped are worth more.
+    /// Whether rows are packed: short rows are, and longer rows that are all alike, unless half of
+    /// their columns are in dropped stretches, which separate rows skip.
     [[nodiscard]] bool packs() const {
         if constexpr (requires(const plain_rows& own) { own.packs(); }) {
             if (!m_rows.packs()) {
@@ -172,7 +173,8 @@ public:
         return dropped < m_columns / 2;
     }
 
-    /// The first word of each of `count` rows from r on, or so much of it as W holds.
+    /// Writes the first word of each of `count` rows from r on. W may hold fewer bits than a word,
+    /// but no fewer than the columns.
     template <class W>
     void first_words(std::size_t r, std::size_t count, W* to) const {
         if (one_row()) {

@@ -383,18 +383,36 @@ auto operator&&(A&& a, B&& b) {
     return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what both masks keep. Of named masks: the result refers to a and b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
     return detail::combine<detail::both>(a, b);
 }
 
+/// Keeps what both masks keep. Of a named mask and another: the result refers to a, and holds b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
     return detail::combine<detail::both>(a, std::forward<B>(b));
 }
 
+/// Keeps what both masks keep. Of a mask and a named one: the result holds a, and refers to b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
@@ -436,18 +454,36 @@ auto operator||(A&& a, B&& b) {
     return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
 }
 
+/// Keeps what either mask keeps. Of named masks: the result refers to a and b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
     return detail::combine<detail::either>(a, b);
 }
 
+/// Keeps what either mask keeps. Of a named mask and another: the result refers to a, and holds b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
     return detail::combine<detail::either>(a, std::forward<B>(b));
 }
 
+/// Keeps what either mask keeps. Of a mask and a named one: the result holds a, and refers to b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
@@ -506,6 +542,10 @@ auto operator!(M&& m) {
     return detail::complement(nullptr, std::forward<M>(m));
 }
 
+/// Keeps what the mask drops. Of a named mask: the result refers to m.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
 template <class M>
     requires mask_expression<M>
 auto operator!(M& m XMASK_LIFETIMEBOUND) {
@@ -538,7 +578,8 @@ auto operator~(M&& m) {
 template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
     requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
 Stream& operator<<(Stream& out, const M& m) {
-    // Drawn is a part of the function's name: files with and without text.hpp may be linked together.
+    // Drawn is a part of the function's name: files with and without text.hpp may be linked
+    // together.
     if constexpr (Drawn) {
         out << to_string(m);
     } else {

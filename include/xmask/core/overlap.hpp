@@ -18,27 +18,27 @@
 #include "xtensor.hpp"
 
 /// @file
-/// Aliasing: whether an operation reads what it writes, and where. A result is as if the mask and
-/// all operands had been evaluated before anything was written. What is read in place needs no
-/// copy: each element is read before it is written, and not after. Everything else that overlaps
-/// the target is stored first.
+/// Aliasing: whether an operation reads elements that it writes. A result is as if the mask and all
+/// operands had been evaluated before anything was written. An operand that is read in place needs
+/// no copy, because each element is read before it is written, and never after. Any other operand
+/// that overlaps the target is stored first.
 ///
-/// A mask rule, or a lazy expression, tells what it reads by sources(): a tuple of
-/// read_in_place(e), where element i of the result depends on element i of e alone, and
-/// read_anywhere(e). Without sources() it may read anything: operations in place store its elements
-/// first, while an assignment, most of which are to new memory, trusts it. What a function refers
-/// to besides its arguments is not seen.
+/// A rule, or a lazy expression, declares its reads by sources(): a tuple of read_in_place(e),
+/// where element i of the result depends on element i of e alone, and read_anywhere(e). Without
+/// sources() it may read anything. Operations in place then store its elements first; assignments,
+/// which mostly write new memory, assume that it does not read the target. Variables that a lambda
+/// captures are not seen.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// How operands lie to the target.
+/// How operands overlap the target.
 enum class overlap {
-    none,     ///< apart from it
+    none,     ///< not at all
     in_place, ///< an element is read only where it is written
-    unknown,  ///< what is read is not known
+    unknown,  ///< the reads are not known
     elsewhere ///< an element may be read after it was written
 };
 
-/// Which elements of a source one element of a result depends on.
+/// Which elements of a source an element of the result depends on.
 enum class reach { own_element, any_element };
 
 template <class E, reach R>
@@ -56,21 +56,21 @@ source<E, reach::any_element> read_anywhere(const E& e) noexcept {
     return {e};
 }
 
-/// Whether an expression or a rule tells what it reads.
+/// An expression or a rule that declares its reads.
 template <class E>
 concept has_sources = requires(const E& e) { e.sources(); };
 
-/// What no view and no pointer refers to overlaps only itself.
+/// A type, such as bitmask, whose memory no view refers to: it overlaps only itself.
 template <class E>
 concept shares_no_memory = requires { requires E::shares_no_memory; };
 
-/// Views and broadcasts: an expression of one other.
+/// A view or a broadcast: an expression of one other.
 template <class E>
 concept wraps_expression = requires(const E& e) {
     { e.expression() } -> expression;
 };
 
-/// Whether objects of these types may lie in the same memory.
+/// Whether objects of these types may share memory.
 template <class T, class U>
 consteval bool types_alias() {
     if constexpr (std::is_same_v<T, U> || !std::is_arithmetic_v<T> || !std::is_arithmetic_v<U>) {
@@ -83,7 +83,8 @@ consteval bool types_alias() {
     }
 }
 
-/// What a target is made of: its elements, or itself where these are no tensor's.
+/// The type that may alias: the elements of a target, or the target itself where it shares no
+/// memory.
 template <class To>
 struct target_element {
     using type = To;
@@ -139,7 +140,7 @@ consteval bool may_overlap() {
     }
 }
 
-/// Whether each element of two tensors lies at the same place.
+/// Whether each element of two tensors has the same address.
 template <class A, class B>
 bool same_places(const A& a, const B& b) noexcept {
     if constexpr (sizeof(value_type_t<A>) != sizeof(value_type_t<B>)) {
@@ -160,7 +161,7 @@ bool same_places(const A& a, const B& b) noexcept {
     }
 }
 
-/// What an operation writes.
+/// The tensor that an operation writes.
 template <class To>
 class target {
 public:
@@ -168,7 +169,7 @@ public:
 
     explicit target(const To& to) noexcept : m_to(std::addressof(to)), m_bytes(reached(to)) {}
 
-    /// Elements in memory, at their own places.
+    /// The overlap with elements in memory that are read in place.
     template <has_memory E>
     [[nodiscard]] overlap with_memory(const E& e) const noexcept {
         if (!m_bytes.overlaps(hull_of(e))) [[likely]] {
@@ -191,7 +192,7 @@ public:
     }
 
 private:
-    /// The bytes that may be written: all there are, where nothing is known.
+    /// The bytes that may be written; all bytes where nothing is known.
     template <class E>
     static byte_range reached([[maybe_unused]] const E& e) noexcept {
         if constexpr (has_memory<E>) {
@@ -210,7 +211,7 @@ private:
 template <class E, class To>
 overlap overlap_of(const E& e, const target<To>& to);
 
-/// What is read anywhere is not in place.
+/// The overlap of a source that is read in place or anywhere.
 template <reach R>
 constexpr overlap as_read(overlap how) noexcept {
     return R == reach::any_element && how == overlap::in_place ? overlap::elsewhere : how;
@@ -228,7 +229,7 @@ overlap overlap_of_sources(
     );
 }
 
-/// How an expression, or a mask, lies to a target of the shape to which it is broadcast.
+/// How an expression or a mask overlaps a target of the shape that it is broadcast to.
 template <class E, class To>
 overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To>& to) {
     if constexpr (!may_overlap<E, typename target<To>::element>()) {
@@ -255,7 +256,7 @@ overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To
     }
 }
 
-/// Whether some operand is read too late, if a target is given a shape and written.
+/// Whether an operand would be read after it is written, or after the target is resized to `shape`.
 template <class To, class S, class Sources>
 bool reads_too_late(const To& to, const S& shape, const Sources& sources) {
     if constexpr (any_may_overlap<typename target<To>::element, Sources>) {
@@ -267,7 +268,7 @@ bool reads_too_late(const To& to, const S& shape, const Sources& sources) {
     }
 }
 
-/// A container of E's shape type and elements of T, row-major.
+/// A row-major container type with the shape type of E and elements of T.
 template <class T, class E, class S = typename std::decay_t<E>::shape_type>
 struct row_major_copy {
     using type = xt::xarray<T, xt::layout_type::row_major>;

@@ -18,19 +18,19 @@
 #include "word.hpp"
 
 /// @file
-/// Short rows laid end to end. Where the memory of all operands goes on from one row to the next,
-/// an operation walks many short rows as one, and spends nothing on their ends. Here the words of
-/// such rows are joined.
+/// Packed rows. Where the memory of all operands continues from one row to the next, an operation
+/// walks many short rows as one, and spends no time on their ends. This file joins the words of
+/// such rows.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Rows shorter than this are worth packing.
+/// Rows with fewer columns than this are packed.
 inline constexpr std::size_t packed_columns = 2 * word_columns;
 
 /// The most columns that are packed at a time.
 inline constexpr std::size_t packed_at_once = 128 * word_columns;
 
-/// The first word of each of `count` rows from r on, one after the other; W has a bit for each of
-/// their columns.
+/// Writes the first word of each of `count` rows from r on, by asking each row. W has at least one
+/// bit for each column.
 template <class Rows, class W>
 void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -38,13 +38,13 @@ void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) 
     }
 }
 
-/// A row whose words lie in memory; `begin` is the column of the first one.
+/// A row whose words are in memory. `begin` is the column of the first bit.
 class words_cursor {
 public:
     words_cursor(const word_t* words, std::size_t begin) noexcept
         : m_words(words), m_begin(begin) {}
 
-    /// One word past the last one is readable, and 0.
+    /// Reads two neighbouring words: the word past the last one is readable, and 0.
     [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const noexcept {
         const std::size_t at = c - m_begin;
         const word_t* words = m_words + at / word_columns;
@@ -61,20 +61,20 @@ private:
     std::size_t m_begin;
 };
 
-/// The words of some rows of n columns, joined. Many rows are joined at a time, so that what is the
-/// same for all of them stays in registers.
+/// The joined words of several rows of n columns. Many rows are joined at a time, so that values
+/// common to all rows stay in registers.
 class packed_words {
 public:
     explicit packed_words(std::size_t n) noexcept : m_columns(n) {}
 
-    /// How many rows are joined at a time: as far as possible so many that they fill whole words.
+    /// How many rows are joined at a time: where possible a number that fills whole words.
     [[nodiscard]] std::size_t rows_at_once() const noexcept {
         const std::size_t aligned = word_columns / std::gcd(m_columns, word_columns);
         const std::size_t most = packed_at_once / m_columns;
         return most >= aligned ? most - most % aligned : most;
     }
 
-    /// Joins `count` rows from `first` on.
+    /// Joins `count` rows from `first` on, and gives the cursor of the joined row.
     template <class Masks>
     [[gnu::noinline]] words_cursor join(const Masks& masks, std::size_t first, std::size_t count) {
         const std::size_t columns = count * m_columns;
@@ -107,7 +107,7 @@ private:
         }
     }
 
-    /// Rows as long as W has bits lie in memory as they do in words.
+    /// Joins rows of as many columns as W has bits: their words are contiguous in memory.
     template <class W, class Masks>
     void copy_words(const Masks& masks, std::size_t first, std::size_t count) {
         std::array<W, packed_at_once / (8 * sizeof(W))> rows;
@@ -118,7 +118,7 @@ private:
         std::memcpy(m_words.values, rows.data(), count * sizeof(W));
     }
 
-    /// Rows of any length, one behind the other.
+    /// Joins rows of any length, bit by bit.
     template <class Masks>
     void join_bits(const Masks& masks, std::size_t first, std::size_t count) {
         word_t* to = m_words.values;

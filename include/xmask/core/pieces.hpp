@@ -15,10 +15,10 @@
 #include "abi.hpp"
 
 /// @file
-/// Work cut into pieces, and the threads that take them: those of TBB or OpenMP, where
-/// XTENSOR_USE_TBB or XTENSOR_USE_OPENMP says that xtensor shall have them, too. Pieces do not
-/// depend on how many threads there are, or whether there are any, and what they give is added in
-/// their order: so results are the same to the bit.
+/// Work cut into pieces, and the threads that take them: those of TBB where XTENSOR_USE_TBB is
+/// defined, those of OpenMP where XTENSOR_USE_OPENMP is. Pieces do not depend on the number of
+/// threads, and their results are added in their order. Therefore results are the same to the bit
+/// for any number of threads.
 
 namespace xmask::inline XMASK_ABI::detail {
 #if defined(XTENSOR_USE_TBB) || defined(XTENSOR_USE_OPENMP)
@@ -27,13 +27,13 @@ inline constexpr bool has_threads = true;
 inline constexpr bool has_threads = false;
 #endif
 
-/// How many elements a piece has, about.
+/// The approximate number of elements of a piece.
 inline constexpr std::size_t piece_elements = std::size_t(1) << 16;
 
-/// Fewer elements are not worth waking a thread.
+/// For fewer elements no thread is woken.
 inline constexpr std::size_t threaded_elements = std::size_t(1) << 18;
 
-/// Some rows, and the same columns of each.
+/// A range of rows, and a range of columns of each.
 struct piece {
     std::size_t first_row;
     std::size_t last_row;
@@ -47,7 +47,7 @@ public:
     pieces(std::size_t row_count, std::size_t n) noexcept
         : pieces(row_count, n, std::min(n, piece_elements)) {}
 
-    /// Pieces of which each holds whole rows.
+    /// Pieces that hold whole rows.
     [[nodiscard]] static pieces of_whole_rows(std::size_t row_count, std::size_t n) noexcept {
         return {row_count, n, n};
     }
@@ -63,10 +63,10 @@ public:
         };
     }
 
-    /// All of them as one.
+    /// All rows as one piece.
     [[nodiscard]] piece whole() const noexcept { return {0, m_row_count, 0, m_columns}; }
 
-    /// Whether threads, where there are some, are worth waking.
+    /// Whether waking threads pays.
     [[nodiscard]] bool worth_threads() const noexcept {
         return m_row_count * m_columns >= threaded_elements && size() > 1;
     }
@@ -88,10 +88,10 @@ private:
     std::size_t m_across;
 };
 
-/// Of the pieces that throw, the first one's exception.
+/// The exception of the first piece, in order, that throws.
 class first_thrown {
 public:
-    /// Calls f(i), whose exception must not end the others' work: one of those before i may throw,
+    /// Calls f(i) and records its exception. The other pieces continue: one before i may throw,
     /// too.
     template <class F>
     void guard(std::size_t i, F& f) {
@@ -118,8 +118,8 @@ private:
     std::size_t m_first = 0;
 };
 
-/// Calls f(i) for each i below count, in several threads. What the first of those that throw throws
-/// is thrown here, however many threads there are.
+/// Calls f(i) for each i below count, in several threads. Throws the exception of the smallest i
+/// that throws, whatever the number of threads.
 template <class F>
     requires has_threads
 void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&& f) {
@@ -136,8 +136,8 @@ void for_each_in_threads([[maybe_unused]] std::size_t count, [[maybe_unused]] F&
     thrown.rethrow();
 }
 
-/// Calls f(rows, piece) for each piece, with a copy of the rows in each thread, which has buffers
-/// of its own. Without threads one call does it all.
+/// Calls f(rows, piece) for each piece. Each thread has a copy of the rows, with its own buffers.
+/// Without threads, f is called once, for all rows.
 template <class Rows, class F>
 void for_each_piece(const pieces& all, const Rows& rows, F&& f) {
     if constexpr (has_threads) {
@@ -152,8 +152,8 @@ void for_each_piece(const pieces& all, const Rows& rows, F&& f) {
     f(rows, all.whole());
 }
 
-/// The sum of f(rows, piece) over all pieces; `add(sum, next)` adds one. There is at least one
-/// piece.
+/// The sum of f(rows, piece) over all pieces, in their order. `add(sum, next)` adds one. There is
+/// at least one piece.
 template <class Rows, class F, class Add>
 auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add) {
     if constexpr (has_threads) {

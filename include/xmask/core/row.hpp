@@ -20,14 +20,14 @@
 #include "xtensor.hpp"
 
 /// @file
-/// Operands, read row by row: any expression, of any layout, broadcast to the shape that is walked.
+/// Operands: expressions of any layout, broadcast to the shape that is walked, and read row by row.
 ///
-/// Rows are made once for an operation, an expression and a shape. `rows.row(r)` gives one row;
-/// `rows.flat(n)` says whether row 0 goes on through all rows of n columns. `row.block(c, count,
-/// bits)` gives columns [c, c + count), at most 64, of which the caller looks at those whose bit is
-/// set; the next call may overwrite a block. Blocks over contiguous memory point into it. A lazy
-/// function of such blocks is computed in registers. Anything else (a strided view, a generator, a
-/// mix of types) is collected in a buffer first.
+/// An operation makes rows once, of an expression and a shape. `rows.row(r)` gives one row.
+/// `rows.flat(n)` says whether row 0 continues through all rows of n columns. `row.block(c, count,
+/// bits)` gives columns [c, c + count), at most 64. The caller reads only columns whose bit is set;
+/// the next call may overwrite the block. Blocks over contiguous memory point into the memory. Lazy
+/// functions of such blocks are computed in registers. Other operands (strided views, generators,
+/// mixed types) are collected in a buffer first.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The type of one row of Rows.
@@ -38,15 +38,15 @@ using row_t = std::decay_t<decltype(std::declval<const Rows&>().row(0))>;
 template <class Row>
 using block_t = std::decay_t<decltype(std::declval<Row&>().block(0, std::size_t(), word_t()))>;
 
-/// What an operation reads row by row.
+/// The rows of an operand.
 template <class R>
 concept operand_rows = requires(const R& rows, row_t<R>& row, std::size_t n) {
     { rows.flat(n) } -> std::same_as<bool>;
     row.block(n, n, word_t());
 };
 
-/// One row of elements in memory, `stride` apart. Contiguous rows are read in place, others are
-/// gathered into a buffer that all rows of an operand share.
+/// One row of elements in memory at a constant stride. Contiguous rows are read in place. Other
+/// rows are gathered into a buffer that all rows of an operand share.
 template <class T>
 class memory_row {
 public:
@@ -69,7 +69,7 @@ public:
     }
 
 private:
-    // Out of line, so that the loops around a contiguous row keep nothing for it.
+    // Not inlined, so that loops over contiguous rows keep no registers for it.
     [[gnu::noinline]] static void gather(
         T* to, const T* from, std::ptrdiff_t stride, std::size_t count
     ) noexcept {
@@ -87,6 +87,7 @@ private:
     T* m_buffer;
 };
 
+/// The rows of a tensor or view in memory.
 template <class T>
 class memory_rows {
 public:
@@ -141,7 +142,7 @@ private:
     T m_value;
 };
 
-/// Moves a stepper along the last axis; `column` is where it stands.
+/// Moves a stepper along the last axis from `column` to `to`.
 template <class Stepper>
 XMASK_INLINE void step_to_column(
     Stepper& stepper, std::size_t last_axis, std::size_t& column, std::size_t to
@@ -166,8 +167,8 @@ void step_to_row(Stepper& stepper, const S& shape, std::size_t r) {
     }
 }
 
-/// One row of any expression, element by element through its stepper, and only where something is
-/// kept.
+/// One row of any expression, read element by element through its stepper. Only elements whose bits
+/// are set are read.
 template <class E>
 class stepped_row {
 public:
@@ -192,6 +193,7 @@ private:
     block_buffer<value_type> m_buffer;
 };
 
+/// The rows of any expression.
 template <class E, class S>
 class stepped_rows {
 public:
@@ -229,6 +231,7 @@ private:
     std::tuple<Row...> m_rows;
 };
 
+/// The rows of several operands.
 template <operand_rows... Rows>
 class zip_rows {
 public:
@@ -272,6 +275,7 @@ private:
     std::tuple<Row...> m_rows;
 };
 
+/// The rows of a lazy function of other operands.
 template <class F, operand_rows... Rows>
 class function_rows {
 public:
@@ -295,8 +299,8 @@ private:
     std::tuple<Rows...> m_rows;
 };
 
-/// Converts the elements of a row to T. Floats in memory are widened to doubles in registers; any
-/// other row passes through a buffer.
+/// A row whose elements are converted to T. Floats in memory are widened to doubles in registers;
+/// other rows pass through a buffer.
 template <class Row, class T>
 class converted_row {
     static constexpr bool widens = has_lanes<double> && std::same_as<T, double> &&
@@ -325,8 +329,8 @@ private:
             }
             return;
         }
-        // What is dropped is not computed: it could trap (an integer division) or call the user's
-        // function.
+        // Dropped elements are not computed: they could trap (integer division), or call a function
+        // of the user.
         for (std::size_t k = 0; k < count; ++k) {
             m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
         }
@@ -336,6 +340,7 @@ private:
     std::conditional_t<widens, no_buffer, block_buffer<T>> m_buffer;
 };
 
+/// The rows of an operand, converted to T.
 template <operand_rows Rows, class T>
 class converted_rows {
 public:
@@ -351,8 +356,8 @@ private:
     Rows m_rows;
 };
 
-/// Whether to read a dropped element does nothing but cost time: memory, values, and functions of
-/// registers of both. Other rows may call a user's function, or trap.
+/// Whether reading dropped elements has no effect but the time it takes. True for memory, values,
+/// and functions of registers of both. Other rows may call a function of the user, or trap.
 template <class Row>
 inline constexpr bool reads_freely = false;
 
@@ -370,8 +375,8 @@ template <class F, class... Row>
 inline constexpr bool reads_freely<function_row<F, Row...>> =
     block_t<function_row<F, Row...>>::in_registers && (reads_freely<Row> && ...);
 
-/// Whether to read a dropped element costs no more than a load, less than to ask whether it is
-/// kept.
+/// Whether reading a dropped element costs no more than a load, which is less than the test whether
+/// it is kept.
 template <class Row>
 inline constexpr bool reads_memory = false;
 
@@ -407,8 +412,8 @@ XMASK_INLINE auto read_at(const Rows& rows, std::size_t r, std::size_t c) {
 template <class E, class S>
 auto make_rows(const E& e, const S& shape);
 
-/// Chooses the rows of an expression by its kind; specialized for the library's own lazy results in
-/// applied.hpp.
+/// Makes the rows of an expression, according to its kind. mask.hpp and applied.hpp specialize it
+/// for masks and masked tensors.
 template <class E>
 struct row_maker {
     template <class S>
@@ -450,13 +455,12 @@ auto make_rows(const E& e, const S& shape) {
     return row_maker<E>::make(e, shape);
 }
 
-/// The rows of an expression as an operation reads them: elements of type T, in registers where T
-/// has them.
+/// The rows of an expression as an operand of an operation on elements of type T.
 template <class T, class E, class S>
 auto make_operand(const E& e, const S& shape) {
     using rows = decltype(make_rows(e, shape));
     using block = block_t<row_t<rows>>;
-    // In scalar loops too a block of memory, or one value, of the right type needs no copy.
+    // In scalar loops, too, memory or one value of the right type needs no copy.
     constexpr bool direct = block::in_registers || std::same_as<block, memory_block<T>> ||
                             std::same_as<block, scalar_block<T>>;
     if constexpr (direct && std::same_as<typename block::value_type, T>) {

@@ -15,8 +15,8 @@
 #include "walk.hpp"
 
 /// @file
-/// All rows of an operation: the one place that knows which rows are laid end to end, and how the
-/// work is cut into pieces for threads.
+/// All rows of an operation. Only this file decides which rows are walked as one, and how the work
+/// is cut into pieces for threads.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The rows of a mask that keeps everything, for operations without a mask.
@@ -52,12 +52,12 @@ private:
 
 /// How the rows of an operation are walked.
 enum class row_layout {
-    separate, ///< one by one
-    flat,     ///< as one row: the mask's own words go on from one row to the next
-    packed    ///< as one row, whose words are joined
+    separate, ///< each row by itself
+    flat,     ///< as one row: the words of the mask continue from one row to the next
+    packed    ///< as one row, with joined words
 };
 
-/// How rows of a mask are walked together with operands that are flat or not.
+/// How the rows of a mask are walked together with operands that are flat or not.
 template <class Masks>
 row_layout layout_of(const Masks& masks, bool flat_operands) {
     if (!flat_operands) {
@@ -90,11 +90,11 @@ public:
         }
     }
 
-    /// Calls f(cursor, r, begin, end) for the rows of a piece, until f says true: columns [begin,
-    /// end) of row r are to be walked by the cursor. Rows that are laid end to end are row 0.
-    /// Whether f said true.
+    /// Calls f(cursor, r, begin, end) for the rows of a piece, until f returns true. f walks
+    /// columns [begin, end) of row r by the cursor. Rows that are walked as one are row 0. Returns
+    /// whether f returned true.
     ///
-    /// Inlined, so that what f adds up stays in registers from row to row.
+    /// Inlined, so that the sums of f stay in registers from row to row.
     template <class Masks, class F>
     XMASK_INLINE bool any_row(const Masks& masks, const piece& part, F&& f) const {
         if (m_layout == row_layout::packed && part.first_row != part.last_row) {
@@ -109,7 +109,7 @@ public:
         return false;
     }
 
-    /// The same for all rows of the piece.
+    /// Calls f(cursor, r, begin, end) for all rows of a piece.
     template <class Masks, class F>
     XMASK_INLINE void for_each_row(const Masks& masks, const piece& part, F&& f) const {
         any_row(
@@ -142,7 +142,7 @@ private:
     row_layout m_layout;
 };
 
-/// One row of operands under a mask.
+/// One row of a mask and of its operands.
 template <row_cursor Cursor, class Row>
 class masked_row {
 public:
@@ -166,8 +166,8 @@ private:
     std::size_t m_columns;
 };
 
-/// The rows of a mask and of the operands that are walked with them. Each thread has a copy, whose
-/// buffers are its own.
+/// The rows of a mask and of the operands that are walked with it. Each thread has a copy, with its
+/// own buffers.
 template <class Masks, class Rows>
 struct masked_operands {
     Masks masks;
@@ -183,7 +183,7 @@ struct masked_operands {
 template <class Masks, class Rows>
 masked_operands(Masks, Rows, std::size_t) -> masked_operands<Masks, Rows>;
 
-/// Calls f(c, count, bits) for each block of a row that keeps some, in order.
+/// Calls f(c, count, bits) for each block of a row with a kept column, in order.
 template <row_cursor Cursor, class Row, class F>
 XMASK_INLINE void for_each_kept_block(masked_row<Cursor, Row>& row, F&& f) {
     for_each_kept_block(row.cursor(), 0, row.columns(), f);

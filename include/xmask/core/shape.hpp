@@ -13,14 +13,14 @@
 #include "xtensor.hpp"
 
 /// @file
-/// Shapes as rows: the last axis is the row, the leading axes number the rows in row-major order.
+/// Shapes as rows: the last axis is a row, and the leading axes number the rows in row-major order.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A shape of any rank; up to four axes it needs no memory of its own.
+/// A shape of any rank. Up to four axes it allocates nothing.
 using any_shape = xt::dynamic_shape<std::size_t>;
 
-/// The most axes a tensor may have, more than anybody stacks.
+/// The largest rank of a tensor.
 inline constexpr std::size_t max_rank = 16;
 
 inline void require_rank(const char* function, std::size_t rank) {
@@ -31,7 +31,7 @@ inline void require_rank(const char* function, std::size_t rank) {
     }
 }
 
-/// Whether a shape's elements can be numbered: their number fits into a std::ptrdiff_t.
+/// Whether the number of elements of a shape fits into a std::ptrdiff_t.
 template <class S>
 constexpr bool countable(const S& shape) noexcept {
     std::ptrdiff_t elements = 1;
@@ -54,13 +54,14 @@ void require_countable(const char* function, const S& shape) {
     }
 }
 
-/// Length of a row: the last axis. A tensor of rank 0 is one row of one element.
+/// The number of columns: the extent of the last axis. A tensor of rank 0 is one row of one
+/// element.
 template <class S>
 constexpr std::size_t columns_of(const S& shape) noexcept {
     return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
 }
 
-/// Number of rows: the product of the leading axes.
+/// The number of rows: the product of the extents of the leading axes.
 template <class S>
 constexpr std::size_t rows_of(const S& shape) noexcept {
     std::size_t rows = 1;
@@ -77,7 +78,7 @@ constexpr bool equal_shapes(const S& a, const T& b) noexcept {
            });
 }
 
-/// Whether `from` stretches to `to` by NumPy's rules without enlarging it.
+/// Whether `from` broadcasts to `to` by NumPy's rules, without enlarging `to`.
 template <class S, class T>
 constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
     if (from.size() > to.size()) {
@@ -93,8 +94,8 @@ constexpr bool broadcasts_to(const S& from, const T& to) noexcept {
     return true;
 }
 
-/// Throws std::invalid_argument unless a mask (or weights) of shape `from` fits into an operand of
-/// shape `to`.
+/// Throws std::invalid_argument unless a mask, or weights, of shape `from` broadcasts into an
+/// operand of shape `to`.
 template <class S, class T>
 void require_broadcast(const char* function, const char* what, const S& from, const T& to) {
     require_rank(function, to.size());
@@ -119,7 +120,7 @@ void require_same_shape(
     }
 }
 
-/// A shape type with one more axis; the rank stays known at compile time where it was.
+/// A shape type with one more axis. The rank is known at compile time where that of S is.
 template <class S>
 struct one_more_axis {
     using type = any_shape;
@@ -135,7 +136,7 @@ struct one_more_axis<xt::fixed_shape<N...>> {
     using type = std::array<std::size_t, sizeof...(N) + 1>;
 };
 
-/// `shape` with `n` appended as its last axis.
+/// `shape` with a last axis of extent `n` appended.
 template <class S>
 auto append_axis(const S& shape, std::size_t n) {
     auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
@@ -144,7 +145,7 @@ auto append_axis(const S& shape, std::size_t n) {
     return result;
 }
 
-/// An extent as a builder takes it. Throws std::invalid_argument for one below 0.
+/// Converts an extent to std::size_t. Throws std::invalid_argument for a negative one.
 template <class I>
 std::size_t to_extent(const char* function, I extent, std::size_t axis) {
     if constexpr (std::is_signed_v<I>) {
@@ -155,7 +156,7 @@ std::size_t to_extent(const char* function, I extent, std::size_t axis) {
     return static_cast<std::size_t>(extent);
 }
 
-/// The type in which a builder holds a shape; the rank stays known at compile time where it was.
+/// The type in which a builder holds a shape. The rank is known at compile time where that of S is.
 template <class S>
 struct held_shape {
     using type = any_shape;
@@ -167,7 +168,8 @@ struct held_shape<S> {
     using type = std::array<std::size_t, std::tuple_size<S>::value>;
 };
 
-/// A shape as a builder takes it: a number for one axis, a list, or any container of extents.
+/// Converts the shape argument of a builder: a number for one axis, a list, or any container of
+/// extents. Throws std::invalid_argument for a negative extent, and for too many axes or elements.
 template <class S>
     requires(!std::is_integral_v<S>)
 typename held_shape<S>::type to_shape(const char* function, const S& shape) {
@@ -188,16 +190,16 @@ std::array<std::size_t, 1> to_shape(const char* function, I extent) {
     return to_shape(function, std::array<I, 1>{extent});
 }
 
-/// Maps a row's number to the sum of index * stride over the leading axes of a shape.
+/// Maps the number of a row to the sum of index * stride over the leading axes of a shape.
 ///
-/// Axes that one stride covers are merged on construction, so that a contiguous tensor, a broadcast
-/// one and most views cost one multiplication a row; any other layout costs a division an axis.
+/// The constructor merges axes with a common stride. A contiguous tensor, a broadcast one and most
+/// views then cost one multiplication a row; other layouts cost one division an axis.
 class row_offsets {
 public:
     row_offsets() noexcept { m_axes[0].stride = 0; }
 
-    /// `shape` is the shape that is walked, `from` and `strides` are those of what is read; size-1
-    /// and missing axes are broadcast.
+    /// `shape` is the shape that is walked; `from` and `strides` are those of the operand. Missing
+    /// axes and axes of extent 1 are broadcast.
     template <class S, class F, class D>
     row_offsets(const S& shape, const F& from, const D& strides) : row_offsets() {
         require_rank("shape", shape.size());
@@ -226,7 +228,7 @@ public:
         }
     }
 
-    /// Copies only the axes there are: rows of operands are handed on several times before a call's
+    /// Copies only the axes in use: a call copies the rows of its operands several times before its
     /// first load.
     XMASK_INLINE row_offsets(const row_offsets& other) noexcept { *this = other; }
 
@@ -246,7 +248,7 @@ public:
         return static_cast<std::ptrdiff_t>(row) * m_axes[0].stride;
     }
 
-    /// Whether rows lie `stride` apart, or there is but one.
+    /// Whether all rows are `stride` apart, or there is one row.
     [[nodiscard]] bool uniform(std::size_t stride) const noexcept {
         return m_count == 0 ||
                (m_count == 1 && m_axes[0].stride == static_cast<std::ptrdiff_t>(stride));
@@ -278,17 +280,19 @@ private:
         m_axes[m_count++] = {extent, stride};
     }
 
-    // No allocation and nothing to destroy: a call on a small tensor takes tens of nanoseconds.
+    // An array, without allocation or destructor: a call on a small tensor takes tens of
+    // nanoseconds.
     std::array<merged_axis, max_rank> m_axes;
     std::size_t m_count = 0;
 };
 
-/// Maps a row's number in `shape` to the row's number in `from`, which broadcasts to it.
+/// Maps the number of a row in `shape` to the number of the row in `from`, which broadcasts to it.
 template <class S, class F>
 row_offsets row_numbers(const S& shape, const F& from) {
     require_rank("shape", from.size());
     std::array<std::ptrdiff_t, max_rank> strides;
-    // Unsigned, because the rows of a mask that is only asked for one of them may be too many.
+    // Unsigned, because a mask may have more rows than a std::ptrdiff_t holds, and be asked for
+    // one.
     std::size_t stride = 1;
     for (std::size_t axis = from.size(); axis-- > 0;) {
         strides[axis] = axis + 1 == from.size() ? 0 : static_cast<std::ptrdiff_t>(stride);

@@ -22,60 +22,63 @@
 #include "word.hpp"
 
 /// @file
-/// What xmask needs of registers, beyond xsimd's own functions: the ways between a register's mask
-/// and the bits of a word, partial loads and stores, stores past the caches.
+/// Functions of registers beyond those of xsimd: conversions between the mask of a register and the
+/// bits of a word, partial loads and stores, stores past the caches.
 ///
-/// Each function below calls the one of its name in core/simd/, of the best instruction set that
-/// the compiler may use: a set's file holds what the set does better than xsimd does portably
-/// (core/simd/generic.hpp). Code outside of core/simd/ names no instruction set.
+/// Each function calls the function of its name in core/simd/, for the best instruction set that
+/// the compiler may use. The file of a set holds the functions that the set does better than xsimd
+/// does portably (core/simd/generic.hpp). Code outside of core/simd/ names no instruction set.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A register from memory, and to it; of any alignment.
+/// Loads a register from memory of any alignment.
 template <class T>
 XMASK_INLINE lanes<T> load_lanes(const T* from) noexcept {
     return lanes<T>::load_unaligned(reinterpret_cast<const lane_t<T>*>(from));
 }
 
+/// Stores a register to memory of any alignment.
 template <class T>
 XMASK_INLINE void store_lanes(T* to, const lanes<T>& value) noexcept {
     value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
 }
 
-/// The first `count` elements (fewer than a register holds), 0 in the other lanes; reads nothing
-/// past them.
+/// Loads `count` elements, fewer than a register holds. The other lanes are 0. Reads nothing past
+/// the elements.
 template <class T>
 XMASK_INLINE lanes<T> load_first_lanes(const T* from, std::size_t count) noexcept {
     return simd::load_first_lanes(simd::native(), from, count);
 }
 
-/// Writes the first `count` lanes and nothing past them.
+/// Stores the first `count` lanes, and writes nothing past them.
 template <class T>
 XMASK_INLINE void store_first_lanes(T* to, const lanes<T>& value, std::size_t count) noexcept {
     simd::store_first_lanes<T>(simd::native(), to, value, count);
 }
 
-/// Writes past the caches where the processor can; `to` is aligned to register_bytes<T>.
+/// Stores a register past the caches, where the processor can. `to` is aligned to
+/// register_bytes<T>.
 template <class T>
 XMASK_INLINE void store_streaming(T* to, const lanes<T>& value) noexcept {
     simd::store_streaming<T>(simd::native(), to, value);
 }
 
-/// Makes streamed stores visible before anything that follows.
+/// Makes streamed stores visible before any later store.
 XMASK_INLINE void finish_streaming() noexcept { simd::finish_streaming(simd::native()); }
 
-/// Bits [k, k + lane_count<T>) of a word, one a lane; k is a multiple of lane_count<T>.
+/// The mask of a register from bits [k, k + lane_count<T>) of a word. k is a multiple of
+/// lane_count<T>.
 template <class T>
 XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits, std::size_t k) noexcept {
     return simd::mask_from_bits<T>(simd::native(), bits, k);
 }
 
-/// One bit for each lane, lane 0 lowest.
+/// The bits of a mask: bit k is lane k.
 template <class M>
 XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept {
     return static_cast<word_t>(mask.mask());
 }
 
-/// Whether the processor makes a mask of registers of T of as many bytes in an instruction or two.
+/// Whether the processor converts lane_count<T> bytes to a mask of T in one or two instructions.
 template <class T>
 inline constexpr bool has_lanes_of_bytes = [] {
     if constexpr (has_lanes<T>) {
@@ -84,7 +87,7 @@ inline constexpr bool has_lanes_of_bytes = [] {
     return false;
 }();
 
-/// Which of lane_count<T> bytes are not 0.
+/// The mask that says which of lane_count<T> bytes are not 0.
 template <class T>
 XMASK_INLINE lane_mask<T> mask_from_bytes(const bool* from) noexcept
     requires has_lanes_of_bytes<T>
@@ -100,8 +103,7 @@ XMASK_INLINE lanes<T> select_lanes(
     return simd::select_lanes<T>(simd::native(), chosen, x, y);
 }
 
-/// x in the lanes whose bits are set in the word, from bit k on, y in the others; k is a multiple
-/// of lane_count<T>.
+/// x in lane i where bit k + i of the word is set, otherwise y. k is a multiple of lane_count<T>.
 template <class T>
 XMASK_INLINE lanes<T> select_by_bits(
     word_t bits, std::size_t k, const lanes<T>& x, const lanes<T>& y
@@ -115,14 +117,13 @@ XMASK_INLINE lanes<T> zero_unless_lanes(const lane_mask<T>& chosen, const lanes<
     return simd::zero_unless_lanes<T>(simd::native(), chosen, x);
 }
 
-/// x in the lanes whose bits are set in the word, from bit k on, 0 in the others; k is a multiple
-/// of lane_count<T>.
+/// x in lane i where bit k + i of the word is set, otherwise 0. k is a multiple of lane_count<T>.
 template <class T>
 XMASK_INLINE lanes<T> zero_unless(word_t bits, std::size_t k, const lanes<T>& x) noexcept {
     return simd::zero_unless<T>(simd::native(), bits, k, x);
 }
 
-/// Whether the processor can move the chosen lanes of a register of T together.
+/// Whether compress_lanes<T> exists: the processor can move chosen lanes of T together.
 template <class T>
 inline constexpr bool has_compress = [] {
     if constexpr (has_lanes<T>) {
@@ -131,8 +132,8 @@ inline constexpr bool has_compress = [] {
     return false;
 }();
 
-/// The lanes whose bits (the lowest lane_count<T>) are set, in order, in the first lanes; the
-/// others hold anything.
+/// Moves the lanes whose bits are set to the first lanes, in order. The other lanes are
+/// unspecified.
 template <class T>
 XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, word_t bits) noexcept
     requires has_compress<T>
@@ -140,8 +141,7 @@ XMASK_INLINE lanes<T> compress_lanes(const lanes<T>& x, word_t bits) noexcept
     return simd::compress_lanes<T>(simd::native(), x, bits);
 }
 
-/// Replaces each of `count` numbers, of at most 64, by a word with that many of its lowest bits
-/// set.
+/// Replaces each of `count` numbers, at most 64, by the word first_bits(number).
 inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept {
     std::size_t i = 0;
     if constexpr (has_lanes<word_t>) {
@@ -155,50 +155,52 @@ inline void replace_by_first_bits(word_t* words, std::size_t count) noexcept {
     }
 }
 
-/// The larger of x and a limit that is a number; NaN where x is NaN.
+/// The larger of x and a limit that is not NaN. NaN where x is NaN.
 XMASK_INLINE lanes<float> max_or_nan(const lanes<float>& limit, const lanes<float>& x) noexcept {
     return simd::max_or_nan(simd::native(), limit, x);
 }
 
-/// The square root and the quotient, rounded once.
+/// The square root, rounded once.
 template <class B>
 XMASK_INLINE B square_root(const B& x) noexcept {
     return simd::square_root(simd::native(), x);
 }
 
+/// The quotient, rounded once.
 template <class B>
 XMASK_INLINE B quotient(const B& x, const B& y) noexcept {
     return simd::quotient(simd::native(), x, y);
 }
 
-/// The two halves of a register of floats, each float exactly as a double.
+/// Converts the two halves of a register of floats to doubles, exactly.
 XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept {
     return simd::widen(simd::native(), x);
 }
 
-/// As many floats as a register holds doubles, each exactly as a double.
+/// Loads lane_count<double> floats, and converts them to doubles, exactly.
 XMASK_INLINE lanes<double> load_widened(const float* from) noexcept {
     return simd::load_widened(simd::native(), from);
 }
 
-/// How many numbers the table of look_up has: as many as a register, where looking up is quick,
-/// otherwise 1.
+/// The number of entries in the table of look_up: lane_count<float> where the processor looks up
+/// fast, otherwise 1.
 inline constexpr std::size_t table_lanes = simd::table_lanes(simd::native());
 
-/// The elements of a table as large as a register, by the lowest bits of each lane's number.
+/// Looks up an entry for each lane, by the lowest bits of its number, in a table of the size of a
+/// register.
 XMASK_INLINE lanes<std::int32_t> look_up(
     const std::int32_t* table, const lanes<std::int32_t>& at
 ) noexcept {
     return simd::look_up(simd::native(), table, at);
 }
 
-/// A register of a large array that is read in order and only once, of any alignment.
+/// Loads a register of a large array that is read once, in order. Any alignment.
 template <class T>
 XMASK_INLINE lanes<T> load_in_passing(const T* from) noexcept {
     return simd::load_in_passing<T>(simd::native(), from);
 }
 
-/// How match_slots takes ids and tokens of type T; `most` is 0 where there is none.
+/// The layout of match_slots for ids and tokens of type T. `most` is 0 where there is none.
 template <class T>
 inline constexpr simd::slot_layout slots_for = [] {
     if constexpr (has_lanes<T>) {
@@ -207,19 +209,19 @@ inline constexpr simd::slot_layout slots_for = [] {
     return simd::slot_layout();
 }();
 
-/// An id in its slot.
+/// The type of an id in its slot.
 template <class T>
 using slot_t = std::conditional_t<slots_for<T>.id_bytes == 4, std::int32_t, T>;
 
-/// The slot of a token: the highest bits of the lower half of its product with an odd factor.
+/// The slot of a token: the highest bits of the lower 32 bits of its product with an odd factor.
 template <class T>
 constexpr std::size_t slot_of(T token, std::uint32_t factor) noexcept {
     constexpr int shift = 33 - std::bit_width(slots_for<T>.slots);
     return (static_cast<std::uint32_t>(token) * factor) >> shift;
 }
 
-/// Looks tokens up among few ids, at the same cost for one id as for all: bit k says whether token
-/// k is equal to the id in its slot.
+/// Looks up tokens among a few ids. Bit k says whether token k equals the id in its slot. The cost
+/// does not depend on the number of ids.
 template <class T>
 XMASK_INLINE word_t match_slots(
     const slot_t<T>* ids, std::uint32_t factor,

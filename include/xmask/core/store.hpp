@@ -12,15 +12,15 @@
 #include "word.hpp"
 
 /// @file
-/// Stores to contiguous memory: aligned, streaming past the caches, and with the lines of a result
-/// asked for ahead.
+/// Stores to contiguous memory: aligned, streaming past the caches, and with cache lines
+/// prefetched.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// From how many bytes on a result is written past the caches: well beyond a core's share of them,
-/// reading the lines that a store would otherwise fetch costs half as much again.
+/// The size in bytes from which a result is written past the caches. This is well beyond the share
+/// of a core in them; a plain store would read each line first, and take half as long again.
 inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
 
-/// Columns up to the first one at which an aligned register starts; 0 where none does.
+/// The number of columns before the first aligned register; 0 where no register can be aligned.
 template <class T>
 std::size_t columns_to_register([[maybe_unused]] const T* row) noexcept {
     if constexpr (has_lanes<T>) {
@@ -42,6 +42,7 @@ bool can_stream(const T* row) noexcept {
     }
 }
 
+/// Stores a register, past the caches where Streaming.
 template <bool Streaming, class T>
 XMASK_INLINE void store_as(T* to, const lanes<T>& value) noexcept {
     if constexpr (Streaming) {
@@ -51,12 +52,12 @@ XMASK_INLINE void store_as(T* to, const lanes<T>& value) noexcept {
     }
 }
 
-/// How far ahead of its stores a result's lines are asked for: a store that finds its line in the
-/// second cache waits for it in the way of all others.
+/// How far ahead of its stores the lines of a result are prefetched. A store that waits for its
+/// line from the second cache delays all later stores.
 inline constexpr std::size_t prefetch_bytes = 2048;
 
-/// Asks for the lines that some stores of `bytes` from here on will need `prefetch_bytes` later, if
-/// there are such.
+/// Prefetches the lines that the stores to [to, to + bytes) plus prefetch_bytes will need. Memory
+/// past the result does no harm.
 XMASK_INLINE void prefetch_stores(const void* to, std::size_t bytes) noexcept {
     constexpr std::size_t line_bytes = 64;
     const auto first = reinterpret_cast<std::uintptr_t>(to) + prefetch_bytes;
@@ -65,14 +66,14 @@ XMASK_INLINE void prefetch_stores(const void* to, std::size_t bytes) noexcept {
     }
 }
 
-/// What follows the columns that are filled.
+/// Whether the columns after a filled range are written, too.
 enum class filled_part {
-    alone,  ///< nothing that is written
-    of_more ///< more of the result
+    alone,  ///< they are not
+    of_more ///< they are
 };
 
-/// Writes whole registers from `first` on, as many as fit; asks for lines before `asked`. Gives
-/// where it stopped.
+/// Stores as many whole registers as fit into [first, last), and prefetches before `asked`. Returns
+/// the end of the stored range.
 template <bool Streaming, class T>
 XMASK_INLINE T* fill_registers(T* first, T* last, const lanes<T>& value, const T* asked) noexcept {
     constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
@@ -91,11 +92,12 @@ XMASK_INLINE T* fill_registers(T* first, T* last, const lanes<T>& value, const T
     return first;
 }
 
-/// Fills at least a register: the ends by themselves, so that what is between them is aligned.
+/// Fills a range of at least one register. The ends are stored separately, so that the stores
+/// between them are aligned.
 template <filled_part Part, class T>
 XMASK_INLINE void fill_aligned(T* first, T* last, const lanes<T>& value) noexcept {
     constexpr auto ahead = static_cast<std::ptrdiff_t>(prefetch_bytes / sizeof(T));
-    // The processor foresees a few lines by itself, unless the end is written first and far away.
+    // The processor prefetches a few lines itself, unless the end is far away and is written first.
     const bool is_near = last - first < ahead;
     const T* const asked = Part == filled_part::of_more ? last
                            : last - first < 4 * ahead   ? first
@@ -111,7 +113,7 @@ XMASK_INLINE void fill_aligned(T* first, T* last, const lanes<T>& value) noexcep
     }
 }
 
-/// Writes `value` to [first, last). With Streaming, all but the ends goes past the caches.
+/// Writes `value` to [first, last). With Streaming, all but the ends are stored past the caches.
 template <bool Streaming = false, filled_part Part = filled_part::alone, class T>
 void fill_columns(T* first, T* last, const T& value) noexcept {
     if constexpr (has_lanes<T>) {
@@ -132,6 +134,7 @@ void fill_columns(T* first, T* last, const T& value) noexcept {
     std::fill(first, last, value);
 }
 
+/// Stores a whole register, or its first `count` lanes where not Full.
 template <bool Full, bool Streaming, class T>
 XMASK_INLINE void store_register(T* to, const lanes<T>& value, std::size_t count) {
     if constexpr (Full) {
@@ -141,7 +144,7 @@ XMASK_INLINE void store_register(T* to, const lanes<T>& value, std::size_t count
     }
 }
 
-/// Writes a block as it is.
+/// Stores all elements of a block.
 template <bool Streaming, class T, class Block, class Count>
 XMASK_INLINE void store_block(T* to, const Block& block, Count count) {
     if constexpr (has_lanes<T>) {

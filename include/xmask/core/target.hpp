@@ -21,15 +21,15 @@
 #include "xtensor.hpp"
 
 /// @file
-/// Results: any assignable expression, written row by row by a delegate.
+/// Results: assignable expressions, which delegates write row by row.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Gives the container `to` the shape, or throws std::invalid_argument where it can't take it.
+/// Resizes `to` to a shape. Throws std::invalid_argument where it has another, fixed shape.
 template <class E, class S>
 void resize_or_check(const char* function, const char* what, E& to, const S& shape) {
     require_countable(function, shape);
     if constexpr (requires { to.resize(shape); }) {
-        // A rank that is part of the type can't change, and xtensor does not check it.
+        // xtensor does not check that a rank in the type is not changed.
         const bool rank_fits = !requires { std::tuple_size<typename E::shape_type>::value; } ||
                                to.dimension() == static_cast<std::size_t>(shape.size());
         if (rank_fits && !equal_shapes(to.shape(), shape)) {
@@ -44,8 +44,8 @@ void resize_or_check(const char* function, const char* what, E& to, const S& sha
     }
 }
 
-/// Rows of a destination in memory. Where they are contiguous and of type T, columns are written in
-/// place; otherwise some are collected, then scattered and converted.
+/// The rows of a target in memory. Contiguous rows of type T are written in place. For other rows,
+/// columns are collected in a buffer, then scattered and converted.
 template <class T, class E, bool InMemory = has_memory<E>>
 class row_writer {
     using element = std::remove_cv_t<value_type_t<E>>;
@@ -64,7 +64,7 @@ public:
 
     void seek(std::size_t r) noexcept { m_row = m_data + m_offsets(r); }
 
-    /// Whether blocks are the destination's own memory.
+    /// Whether block() gives the memory of the target.
     [[nodiscard]] bool in_place() const noexcept { return same_type && m_stride == 1; }
 
     /// Whether row 0 goes on through all rows.
@@ -72,7 +72,7 @@ public:
         return in_place() && m_offsets.uniform(n);
     }
 
-    /// Where columns from c on are to be written. Where that is not in place, they arrive with
+    /// The address for columns from c on. Columns that are not written in place arrive with
     /// commit().
     T* block(std::size_t c) noexcept {
         if constexpr (same_type) {
@@ -106,7 +106,7 @@ private:
     std::unique_ptr<T[]> m_buffer;
 };
 
-/// Rows of any other destination, by its stepper.
+/// The rows of any other target, written through its stepper.
 template <class T, class E>
 class row_writer<T, E, false> {
 public:
@@ -148,7 +148,7 @@ private:
     std::unique_ptr<T[]> m_buffer;
 };
 
-/// Where a delegate writes columns of a row: column c goes to `first[c - base]`.
+/// The columns of a row that a delegate writes: column c is at first[c - base].
 template <class T, bool Streaming>
 class written_columns {
 public:
@@ -160,7 +160,7 @@ public:
         return m_first + (c - m_base);
     }
 
-    /// Asks for the lines of a result ahead of its whole blocks.
+    /// Prefetches lines of the result ahead of its whole blocks.
     template <class Count>
     XMASK_INLINE void prefetch(std::size_t c, Count /*count*/) const noexcept {
         if constexpr (std::is_same_v<Count, whole_word> && !Streaming) {
@@ -168,7 +168,7 @@ public:
         }
     }
 
-    /// Writes a block as it is.
+    /// Writes all elements of a block.
     template <class Block, class Count>
     XMASK_INLINE void store(std::size_t c, const Block& block, Count count) const {
         prefetch(c, count);
@@ -185,11 +185,11 @@ private:
     std::size_t m_base;
 };
 
-/// Whether blocks begin where stores are aligned: sums taken on the way must not depend on where
-/// the memory lies.
+/// Whether blocks begin at aligned addresses. Operations that also sum take `fixed`: their sums
+/// must not depend on addresses.
 enum class block_start { aligned, fixed };
 
-/// The result of an operation.
+/// The result of an operation, and how its rows are written.
 template <class T, class E>
 class row_target {
 public:
@@ -252,7 +252,7 @@ private:
         finish(delegate);
     }
 
-    /// Through the writer's buffer.
+    /// Writes a row through the buffer of the writer.
     template <class C, class Make>
     static void write_buffered(
         row_writer<T, E>& writer, const C& cursor, std::size_t r, std::size_t begin,
@@ -264,7 +264,7 @@ private:
         writer.commit(begin, end - begin);
     }
 
-    /// A delegate that adds up may hand over what it holds after the last column.
+    /// Lets a delegate hand over its sums after the last column.
     template <class D>
     static void finish(D& delegate) {
         if constexpr (requires { delegate.finish(); }) {
@@ -295,7 +295,7 @@ void write_rows(E& to, const masked_operands<Masks, Rows>& rows, Make&& make) {
     });
 }
 
-/// Writes a row of an operand as it is.
+/// The delegate that copies a row of an operand.
 template <class Columns, class Row>
 class copy_delegate {
 public:
@@ -313,7 +313,7 @@ private:
     Row m_row;
 };
 
-/// Writes rows of an operand, of elements of type T, as they are.
+/// Copies an operand of elements of type T to a result.
 template <class T, class E, operand_rows Rows>
 void write_copy(E& to, const Rows& from) {
     write_rows<T>(

@@ -12,11 +12,11 @@
 #include "word.hpp"
 
 /// @file
-/// The walk over one row of a mask, which every operation shares. An operation is a delegate: it
-/// says what happens to a block of columns and to a range of dropped columns.
+/// The walk over one row of a mask, which all operations share. An operation is a delegate: it acts
+/// on blocks of columns, and on ranges of kept or dropped columns.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What an operation does with the columns of a row.
+/// A delegate: what an operation does with the columns of a row.
 ///
 /// `block(c, count, bits)` takes columns [c, c + count), at most 64; `count` is whole_word where
 /// all 64 are there. `dropped(c, end)` takes columns that are all dropped.
@@ -56,7 +56,7 @@ XMASK_INLINE void walk_kept(D& delegate, std::size_t c, std::size_t end) {
     }
 }
 
-/// Whether a delegate takes known stretches as they are.
+/// Whether a delegate asks for whole stretches.
 template <class D>
 inline constexpr bool takes_any_range = requires { requires D::takes_any_range; };
 
@@ -95,7 +95,7 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
         if (c + word_columns > end) {
             break;
         }
-        // The word in which a known stretch ends, or those of an unknown one.
+        // The word in which a known stretch ends, or all words of an unknown one.
         const std::size_t last = ahead.kind == stretch_kind::unknown ? known : c;
         do {
             walk_word(cursor, c, delegate);
@@ -107,8 +107,8 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
     }
 }
 
-/// The delegate of what only looks at kept columns: f(c, count, bits) for each block that keeps
-/// some.
+/// The delegate of operations that only read kept columns. It calls f(c, count, bits) for each
+/// block with a kept column.
 template <class F>
 class kept_blocks {
 public:
@@ -127,7 +127,7 @@ private:
     F& m_function;
 };
 
-/// Calls f(c, count, bits) for each block of columns [begin, end) that keeps some, in order.
+/// Calls f(c, count, bits) for each block of columns [begin, end) with a kept column, in order.
 template <row_cursor C, class F>
 XMASK_INLINE void for_each_kept_block(const C& cursor, std::size_t begin, std::size_t end, F&& f) {
     kept_blocks<std::remove_reference_t<F>> delegate(f);

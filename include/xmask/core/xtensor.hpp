@@ -40,20 +40,22 @@
 
 namespace xmask::inline XMASK_ABI {
 /// Any xtensor expression: a container, a view, a lazy function, a mask.
+///
+/// @tparam E  the type of the expression
 template <class E>
 concept expression = xt::is_xexpression<std::decay_t<E>>::value;
 
-/// The type of an expression's elements.
+/// The element type of an expression.
 template <class E>
 using value_type_t = typename std::decay_t<E>::value_type;
 
 namespace detail {
-/// How an expression is kept inside a lazy one: an lvalue by reference, an rvalue moved in.
+/// How a lazy expression holds its operand: an lvalue by reference, an rvalue by value.
 template <class E>
 using closure_t = xt::const_xclosure_t<E>;
 
-/// An expression whose elements lie in memory at data() + data_offset() + sum of index * stride. An
-/// adapted std::vector<bool>, whose elements are bits, is none.
+/// An expression whose elements are in memory, at data() + data_offset() + sum of index * stride.
+/// An adapted std::vector<bool> is not one, because its elements are bits.
 template <class E>
 concept has_memory =
     xt::has_data_interface<std::decay_t<E>>::value && xt::has_strides<std::decay_t<E>>::value &&

@@ -20,7 +20,7 @@
 #include <immintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// Each lane gets the byte of the word that holds its bit.
+/// Gives each lane the byte of the word that holds its bit.
 template <class T>
     requires(sizeof(T) == 1)
 XMASK_INLINE lane_mask<T> mask_from_bits(avx2, std::uint64_t bits, std::size_t k) noexcept {
@@ -34,7 +34,7 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx2, std::uint64_t bits, std::size_t k
     return lane_mask<T>(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit));
 }
 
-/// A blend looks at the sign alone, so that each lane need only shift its own bit there.
+/// A blend reads only the sign bit, so that each lane only shifts its own bit there.
 template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE lanes<T> select_by_bits(
@@ -64,7 +64,7 @@ XMASK_INLINE lanes<T> select_by_bits(
     }
 }
 
-/// One instruction, where a blend takes three.
+/// One instruction; a blend takes three.
 template <class T>
 XMASK_INLINE lanes<T> zero_unless_lanes(
     avx2, const lane_mask<T>& chosen, const lanes<T>& x
@@ -96,7 +96,7 @@ XMASK_INLINE lane_mask<T> mask_from_bytes(avx2, const bool* from) noexcept {
     return lane_mask<T>(__builtin_bit_cast(typename lane_mask<T>::register_type, wide));
 }
 
-/// A shift by 64 gives 0 here.
+/// This instruction gives 0 for a shift by 64; xsimd leaves it undefined.
 XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
     avx2, const lanes<std::uint64_t>& counts
 ) noexcept {
@@ -121,7 +121,7 @@ XMASK_INLINE lanes<T> load_first_lanes(avx2, const T* from, std::size_t count) n
     }
 }
 
-/// By halves: a masked store is slow on some processors, and never forwarded to the next load.
+/// Stores by halves. A masked store is slow on some processors, and is never forwarded to a load.
 template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE void store_first_lanes(
@@ -151,7 +151,7 @@ consteval bool has_compress(avx2) noexcept {
     return sizeof(T) >= 4;
 }
 
-/// For each choice of 8 lanes, their numbers in order, one a byte.
+/// For each choice among 8 lanes, the numbers of the chosen lanes in order, one a byte.
 inline constexpr auto chosen_lane_numbers = [] {
     std::array<std::uint64_t, 256> numbers{};
     for (std::uint64_t bits = 0; bits < 256; ++bits) {
@@ -169,7 +169,7 @@ template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE lanes<T> compress_lanes(avx2, const lanes<T>& x, std::uint64_t bits) noexcept {
     if constexpr (sizeof(T) == 8) {
-        // Each lane is two of 32 bits.
+        // Each lane of 64 bits is two lanes of 32 bits.
         bits = (bits | bits << 2) & 0x33;
         bits = (bits | bits << 1) & 0x55;
         bits |= bits << 1;
@@ -181,7 +181,7 @@ XMASK_INLINE lanes<T> compress_lanes(avx2, const lanes<T>& x, std::uint64_t bits
     return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
 }
 
-/// Where there is no FMA, exp by a polynomial is as fast.
+/// Without FMA, exp by a polynomial is as fast as exp by a table.
 consteval std::size_t table_lanes(avx2_fma) noexcept { return 8; }
 
 XMASK_INLINE lanes<std::int32_t> look_up(
@@ -191,8 +191,8 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return lanes<std::int32_t>(_mm256_permutevar8x32_epi32(loaded, at));
 }
 
-/// Eight slots of 32 bits for tokens of any width: AVX2 moves lanes of 32 bits about, and no
-/// others. Tokens of 64 bits are looked up by their lower halves, 32 tokens at once.
+/// Eight slots of 32 bits for tokens of any width, because AVX2 permutes only lanes of 32 bits.
+/// Tokens of 64 bits are looked up by their lower halves, 32 tokens at a time.
 template <class T>
     requires(sizeof(T) >= 4)
 consteval slot_layout slots_of(avx2) noexcept {
@@ -207,14 +207,14 @@ ids_in_slots(const std::int32_t* ids, std::uint32_t factor, __m256i tokens) noex
     return look_up(avx2(), ids, lanes<std::int32_t>(_mm256_srli_epi32(product, shift)));
 }
 
-/// Which of eight tokens of 64 bits are ids, in the order 0 1 4 5 2 3 6 7, as lanes of 32 bits.
+/// Which of eight tokens of 64 bits are ids, as lanes of 32 bits in the order 0 1 4 5 2 3 6 7.
 XMASK_INLINE __m256i
 match_eight(const std::int32_t* ids, std::uint32_t factor, __m256i a, __m256i b) noexcept {
     const auto x = _mm256_castsi256_ps(a);
     const auto y = _mm256_castsi256_ps(b);
     const auto low = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0x88));
     const auto high = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
-    // All ids fit into 32 bits: their upper halves repeat the sign.
+    // All ids fit into 32 bits: their upper halves repeat the sign bit.
     return _mm256_and_si256(
         _mm256_cmpeq_epi32(low, ids_in_slots(ids, factor, low)),
         _mm256_cmpeq_epi32(high, _mm256_srai_epi32(low, 31))
@@ -242,7 +242,7 @@ XMASK_INLINE std::uint64_t match_slots(
     const auto found = _mm256_packs_epi16(
         _mm256_packs_epi32(eight(0), eight(1)), _mm256_packs_epi32(eight(2), eight(3))
     );
-    // The lower 128 bits hold the tokens 0 1 4 5 8 9 ..., the upper ones 2 3 6 7 10 11 ...
+    // The lower 128 bits hold tokens 0 1 4 5 8 9 ..., the upper 128 bits 2 3 6 7 10 11 ...
     const auto pairs = _mm256_setr_epi8(
         0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12,
         13, 6, 7, 14, 15

@@ -24,7 +24,7 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx512f, std::uint64_t bits, std::size_
     return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
 }
 
-/// Has x in a register. Otherwise the compiler would load or store under the mask that selects
+/// Forces x into a register. Otherwise the compiler loads or stores under the selecting mask
 /// (vblendmps and vmovups with a memory operand), which halves the throughput of memory on AMD's
 /// Zen 5.
 template <class T>
@@ -58,7 +58,7 @@ XMASK_INLINE lanes<T> zero_unless_lanes(
     return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
 }
 
-/// A shift by 64 gives 0 here; xsimd's goes through memory.
+/// This instruction gives 0 for a shift by 64; xsimd leaves it undefined, and goes through memory.
 XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
     avx512f, const lanes<std::uint64_t>& counts
 ) noexcept {
@@ -149,14 +149,14 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
 }
 
-/// By halves, of which no more than one lies in two cache lines: in large memory, twice as fast on
-/// AMD's Zen 5 as registers that all do.
+/// Loads by halves, of which at most one crosses a cache line. From large memory this is twice as
+/// fast on AMD's Zen 5 as whole registers that all cross one.
 template <class T>
 XMASK_INLINE lanes<T> load_in_passing(avx512f, const T* from) noexcept {
     const auto* const halves = reinterpret_cast<const __m256i*>(from);
     auto low = _mm512_castsi256_si512(_mm256_loadu_si256(halves));
 #if defined(__GNUC__)
-    asm("" : "+v"(low)); // or one load would be made of both
+    asm("" : "+v"(low)); // otherwise the compiler joins both loads
 #endif
     const auto both = _mm512_inserti64x4(low, _mm256_loadu_si256(halves + 1), 1);
     return lanes<T>(__builtin_bit_cast(decltype(lanes<T>().data), both));

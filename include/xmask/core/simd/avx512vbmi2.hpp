@@ -8,7 +8,7 @@
 #include "lanes.hpp"
 
 /// @file
-/// AVX512VBMI2: moves chosen lanes of one and two bytes together.
+/// AVX512VBMI2: compression of lanes of one and two bytes.
 
 #if defined(__AVX512VBMI2__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>

@@ -12,17 +12,17 @@
 #include "../abi.hpp"
 
 /// @file
-/// What the processor's instructions for single words of bits are used for.
+/// Functions of single words that use special instructions of the processor.
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// A word with its lowest `count` bits set, of at most 64.
+/// A word with its lowest `count` bits set. `count` is at most 64.
 [[nodiscard]] constexpr std::uint64_t lowest_bits(std::uint64_t count) noexcept {
 #if defined(__BMI2__) && defined(__x86_64__)
     if (!std::is_constant_evaluated()) {
         return _bzhi_u64(~std::uint64_t(0), static_cast<unsigned>(count));
     }
 #endif
-    // Without a branch, which short rows would make unpredictable. 64 becomes 1 - 1 - 1.
+    // Without a branch, because short rows would make it unpredictable. For 64 this is 1 - 1 - 1.
     return (std::uint64_t(1) << count % 64) - 1 - count / 64;
 }
 } // namespace xmask::inline XMASK_ABI::detail::simd

@@ -11,11 +11,11 @@
 #include "lanes.hpp"
 
 /// @file
-/// The functions of core/simd.hpp as xsimd makes them on every processor.
+/// The functions of core/simd.hpp for any processor, by xsimd.
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// The word's bits from k on as a mask: each lane gets the same piece of the word, one for several
-/// registers, and looks at its own bit.
+/// Bits of the word from k on as a mask. All lanes get the same piece of the word, which serves
+/// several registers, and each lane tests its own bit.
 template <class T>
 XMASK_INLINE lane_mask<T> mask_from_bits(generic, std::uint64_t bits, std::size_t k) noexcept {
     using bits_t = xsimd::as_unsigned_integer_t<lane_t<T>>;
@@ -129,7 +129,7 @@ XMASK_INLINE void store_streaming(generic, T* to, const lanes<T>& value) noexcep
 
 XMASK_INLINE void finish_streaming(generic) noexcept {}
 
-/// By a comparison: which operand xsimd's max gives for NaN changed in xsimd 14.
+/// By a comparison, because xsimd 14 changed which operand xsimd::max gives for NaN.
 XMASK_INLINE lanes<float> max_or_nan(
     generic, const lanes<float>& limit, const lanes<float>& x
 ) noexcept {
@@ -187,7 +187,7 @@ consteval slot_layout slots_of(generic) noexcept {
     return {};
 }
 
-/// As slots_of says, there is none.
+/// Never called: slots_of says that there are no slots.
 template <class T>
 void match_slots(generic) = delete;
 } // namespace xmask::inline XMASK_ABI::detail::simd

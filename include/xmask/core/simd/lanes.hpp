@@ -23,7 +23,7 @@
 /// Registers of lanes, and the tags of the instruction sets.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The type whose lanes carry elements of type T: bool travels as a byte.
+/// The type of the lanes for elements of type T. bool is a byte.
 template <class T>
 using lane_t = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
 
@@ -36,21 +36,21 @@ inline constexpr bool has_lanes =
 template <class T>
 using lanes = xsimd::batch<lane_t<T>>;
 
-/// One bit of decision for each lane of a register of T.
+/// The mask of a register of T: one decision for each lane.
 template <class T>
 using lane_mask = typename lanes<T>::batch_bool_type;
 
-/// How many T fit into one register.
+/// The number of elements of T in a register.
 template <class T>
 inline constexpr std::size_t lane_count = lanes<T>::size;
 
-/// Bytes a streaming store must be aligned to.
+/// The alignment of a streaming store, in bytes.
 template <class T>
 inline constexpr std::size_t register_bytes = lane_count<T> * sizeof(T);
 
-/// The functions of core/simd.hpp for each instruction set. Each takes the tag of its set first. A
-/// set's tag derives from that of the set it extends, so that overload resolution finds the
-/// function of the best set that has one, and at last that of `generic`, which xsimd makes.
+/// The functions of core/simd.hpp for each instruction set. The first argument is the tag of the
+/// set. The tag of a set derives from that of the set it extends. Overload resolution finds the
+/// function of the best set that has one, and in the end that of `generic`.
 namespace simd {
 struct generic {};
 
@@ -62,7 +62,7 @@ struct avx2 : avx {};
 
 struct avx2_fma : avx2 {};
 
-/// Not from avx2, whose functions are for registers of 32 bytes.
+/// Does not derive from avx2, whose functions are for registers of 32 bytes.
 struct avx512f : sse2 {};
 
 /// AVX512BW and AVX512VL: processors have both or none.
@@ -93,12 +93,12 @@ using native = neon;
 using native = generic;
 #endif
 
-/// How a register of slots holds ids that tokens of one type are looked up in (match_slots).
+/// How a register holds the ids for tokens of one type (match_slots).
 struct slot_layout {
-    std::size_t slots = 2;     ///< ids that the register holds, a power of two
-    std::size_t most = 0;      ///< ids for which each is likely to find a slot of its own
-    std::size_t id_bytes = 8;  ///< of each id in its slot
-    std::size_t registers = 1; ///< of tokens looked up by one call
+    std::size_t slots = 2;     ///< slots in the register, a power of two
+    std::size_t most = 0;      ///< the most ids that are likely to get a slot each
+    std::size_t id_bytes = 8;  ///< bytes of an id in its slot
+    std::size_t registers = 1; ///< registers of tokens that one call looks up
 };
 } // namespace simd
 } // namespace xmask::inline XMASK_ABI::detail

@@ -15,7 +15,7 @@
 #include <arm_neon.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// A shift by 64 gives 0 here.
+/// This instruction gives 0 for a shift by 64; xsimd leaves it undefined.
 XMASK_INLINE lanes<std::uint64_t> first_bits_of_each(
     neon, const lanes<std::uint64_t>& counts
 ) noexcept {

@@ -6,7 +6,7 @@
 #include "lanes.hpp"
 
 /// @file
-/// What SSE2 has beyond xsimd: stores past the caches, and the maximum that keeps NaN.
+/// SSE2 beyond xsimd: stores past the caches, and a maximum that keeps NaN.
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -15,7 +15,7 @@ namespace xmask::inline XMASK_ABI::detail::simd {
 template <class T>
 XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
     static_assert(register_bytes<T> == 16);
-    // Moving the bits through an integer register type costs nothing: it is the same register.
+    // The cast to an integer register type costs nothing: the register is the same.
     _mm_stream_si128(reinterpret_cast<__m128i*>(to), __builtin_bit_cast(__m128i, value.data));
 }
 
