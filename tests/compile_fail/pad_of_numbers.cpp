@@ -9,7 +9,7 @@
 int main() {
     const std::vector<int> numbers = {1, 2};
 #ifdef XMASK_COMPILE_OK
-    xmask::pad(std::vector{numbers}, 0);
+    xmask::pad(std::vector<std::vector<int>>{numbers}, 0);
 #else
     xmask::pad(numbers, 0);
 #endif

@@ -38,7 +38,9 @@ struct lambda_loss {
 /// Fails to compile, with one sentence, where a gradient stands in the place of a derivative.
 template <class Derivative>
 consteval bool require_derivative() {
-    constexpr bool is_function = std::is_invocable_v<const Derivative&, double, double>;
+    // A tensor is called with two numbers, too, for its elements.
+    constexpr bool is_function =
+        !expression<Derivative> && std::is_invocable_v<const Derivative&, double, double>;
     static_assert(
         is_function,
         "xmask: a gradient needs the derivative of the loss: masked_loss(p, t, m, value, derivative, gradient)."
