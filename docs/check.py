@@ -13,8 +13,9 @@ detail. What each kind of name has to have:
     function or function object outside of a class      an example too; of an operator, one overload has it
     function object (masked_mse)                        what a function has; its parameters are those of its operator()
 
-What needs none: overloads that only tell clang++ which operands they refer to (XMASK_LIFETIMEBOUND), the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
-deleted or defaulted, and fields whose type is of detail, which only refuse a name.
+What needs none: the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
+deleted or defaulted, fields whose type is of detail, which only refuse a name, and overloads that only tell clang++ which
+operands they refer to (XMASK_LIFETIMEBOUND).
 """
 
 import os
@@ -112,6 +113,18 @@ class Check:
         path = os.path.join("include", location.get("file"))  # docs/Doxyfile strips include/
         self.lacks.setdefault(path, []).append((int(location.get("line")), name, what))
 
+    def names_lifetimes(self, function):
+        """Whether a function is the overload above it, for named operands."""
+        location = function.find("location")
+        with open(os.path.join(ROOT, "include", location.get("file")), encoding="utf-8") as file:
+            lines = file.read().splitlines()[int(location.get("line")) - 1 :]
+        head = []
+        for line in lines:
+            head.append(line)
+            if line.endswith("{"):
+                break
+        return any("XMASK_LIFETIMEBOUND" in line for line in head)
+
     def warnings(self, lines):
         """Adds Doxygen's own, but for those about its graphs and about xtensor's traits, which it does not read."""
         for line in lines:
@@ -147,7 +160,7 @@ class Check:
         free = scope_kind == "namespace"
         if arguments.endswith(("=delete", "=default")) or (not free and name in PROTOCOL) or name.startswith("~"):
             return
-        if "XMASK_LIFETIMEBOUND" in arguments:  # the overload above it, for named operands
+        if not has_summary(member) and self.names_lifetimes(member):
             return
         if "->" in arguments and not text_of(member.find("type")):  # a deduction guide
             return

@@ -9170,18 +9170,18 @@ auto unpack(
 #include <utility>
 
 /// @file
-/// pad: sequences of any length as the rows of one tensor.
+/// pad copies sequences of any length into the rows of one tensor.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A range of ranges of numbers, each of which knows its size: std::vector<std::vector<int>>.
+/// A range of sized ranges of numbers, such as std::vector<std::vector<int>>.
 template <class S>
 concept ragged_range =
     std::ranges::forward_range<S> && std::ranges::sized_range<S> &&
     std::ranges::sized_range<std::ranges::range_reference_t<S>> &&
     std::is_arithmetic_v<std::ranges::range_value_t<std::ranges::range_reference_t<S>>>;
 
-/// Fails to compile, with one sentence, for anything else.
+/// Fails to compile, with one sentence, where S is not a range of ranges of numbers.
 template <class S, class T>
 consteval bool require_sequences() {
     constexpr bool fits = ragged_range<S> && std::is_arithmetic_v<T>;
@@ -9194,21 +9194,23 @@ consteval bool require_sequences() {
 }
 } // namespace detail
 
-/// A batch of sequences, padded on the right to the longest, and how long each is.
+/// A batch of sequences, padded on the right to the longest one, and their lengths.
+///
+/// @tparam T  the type of the elements
 template <class T>
 struct padded_batch {
     xt::xtensor<T, 2> values;            ///< shape (sequences, longest)
     xt::xtensor<std::size_t, 1> lengths; ///< for keep_lengths(lengths, values.shape(1))
 };
 
-/// Copies sequences into the rows of one tensor, and fills what is behind their ends.
+/// Copies sequences into the rows of one tensor, and fills the columns past their ends.
 ///
-/// Cost: one pass over the sequences. pack is the way back.
+/// Cost: one pass over the sequences. pack is the inverse.
 ///
-/// @param sequences  a range of ranges of numbers, as a std::vector of them; or a list of lists
-/// @param value      what stands behind the ends, converted to the sequences' type
-/// @returns          the tensor, of shape (sequences, longest), and the lengths; without sequences, or
-///                   where all are empty, the tensor has no elements
+/// @param sequences  a range of ranges of numbers, such as a std::vector of std::vector
+/// @param value      the padding, converted to the type of the numbers
+/// @returns  the tensor of shape (sequences, longest), and the lengths; without sequences, or where
+///   all are empty, the tensor has no elements
 ///
 ///     std::vector<std::vector<int>> sequences = {{7, 4, 9}, {5}};
 ///     auto [tokens, lengths] = xmask::pad(sequences, 0);
@@ -9237,11 +9239,11 @@ auto pad(const S& sequences, V value = 0) {
     }
 }
 
-/// Copies lists into the rows of one tensor, and fills what is behind their ends.
+/// Copies a list of lists into the rows of one tensor, and fills the columns past their ends.
 ///
 /// @param sequences  a list of lists of numbers of one type
-/// @param value      what stands behind the ends, converted to that type
-/// @returns          the tensor, of shape (sequences, longest), and the lengths
+/// @param value      the padding, converted to the type of the numbers
+/// @returns  the tensor of shape (lists, longest), and the lengths
 ///
 ///     auto padded = xmask::pad({{7, 4, 9}, {5}}, 0);
 ///     padded.values;
