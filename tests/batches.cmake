@@ -1,5 +1,5 @@
-# batch_sources(RESULT NAME SIZE SOURCE...): gives files, called by NAME, that include SIZE of the sources each. What a source
-# includes itself comes first, so that nothing of it lands in the namespace around the source.
+# batch_sources(RESULT NAME SIZE SOURCE...) writes files that include SIZE of the sources each; NAME begins their names.
+# The includes of a source come first, outside of the namespace around the source.
 function(batch_sources result batch_name size)
   set(sources ${ARGN})
   if(size LESS_EQUAL 1)
@@ -14,7 +14,7 @@ function(batch_sources result batch_name size)
   foreach(batch RANGE ${last})
     set(includes "")
     set(bodies "")
-    # Neighbours go together: those of one family make the same of the same types.
+    # Neighbours go together: files of one family use the same types.
     math(EXPR begin "${batch} * ${count} / ${batches}")
     math(EXPR end "(${batch} + 1) * ${count} / ${batches}")
     math(EXPR length "${end} - ${begin}")

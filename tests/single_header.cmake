@@ -1,4 +1,5 @@
-# Lets the tests' `#include <xmask/...>` reach single_include/xmask.hpp and xmask_layers.hpp, whichever header they name.
+# Redirects the tests' `#include <xmask/...>` to single_include/xmask.hpp and xmask_layers.hpp, whichever header they
+# name.
 set(forwarding ${CMAKE_CURRENT_BINARY_DIR}/single_header)
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/include/*.hpp)
 foreach(header IN LISTS headers)

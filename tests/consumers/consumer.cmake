@@ -1,4 +1,4 @@
-# The part that all consumers made with CMake share.
+# The common part of all consumers made with CMake.
 
 foreach(property IN ITEMS INTERFACE_COMPILE_OPTIONS INTERFACE_COMPILE_DEFINITIONS INTERFACE_LINK_OPTIONS)
   get_target_property(value xmask::xmask ${property})

@@ -1,4 +1,5 @@
-// What every consumer builds: one mask, one masked operation, and a look at the result.
+// The program that every consumer builds: one mask, one masked operation, and a check of the
+// result.
 
 #ifdef XMASK_CONSUMES_SINGLE_HEADER
 #include <xmask.hpp>

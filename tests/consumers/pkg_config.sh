@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and runs main.cpp with what pkg-config says: pkg_config.sh FOLDER COMPILER, with PKG_CONFIG_PATH set.
+# pkg_config.sh FOLDER COMPILER builds and runs main.cpp with the flags of pkg-config. PKG_CONFIG_PATH is set.
 set -eu
 skipped=77
 command -v pkg-config >/dev/null || exit $skipped

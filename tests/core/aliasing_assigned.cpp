@@ -14,12 +14,13 @@
 #include <xmask/apply/multiply.hpp>
 
 namespace {
-/// Fails unless `xt::noalias(x) = lazy(x, mask of x)` gives what it gives of a copy of x.
+/// Fails unless `xt::noalias(x) = lazy(x, mask of x)` gives the same as lazy(x, mask of a copy of
+/// x).
 template <class Lazy>
 void require_assigned(Lazy&& lazy) {
     const auto require = [&](const char* name, const auto& make) {
         if (std::string(name) == "unknown rule") {
-            return; // assignments trust what does not tell what it reads
+            return; // assignments assume that a rule without sources() does not read the target
         }
         for (const auto& shape : self_masks::shapes) {
             CAPTURE(name, shape);

@@ -26,7 +26,7 @@ xt::xarray<bool> some(const shape_t& shape, unsigned seed = 5) {
     return oracle::random<bool>(shape, seed);
 }
 
-/// kept ? f(x) : value, by a loop.
+/// The expected elements, by a loop: kept ? f(x) : value.
 template <class T, class F>
 std::vector<T> expected_of(const xt::xarray<T>& x, const xt::xarray<bool>& kept, F&& f, T value) {
     auto result = oracle::elements(x);
@@ -62,7 +62,7 @@ TEST_CASE("An applied result is the operand of another", "[applied]") {
         const xt::xarray<float> outer = xmask::multiply(xmask::masked_fill(x, m, 3.f), !m);
         REQUIRE(oracle::elements(outer) == expected_of(x, kept, [](float) { return 0.f; }, 3.f));
 
-        // Narrower ones are broadcast where they meet: a column, a row.
+        // Operands with fewer axes are broadcast: a column, and a row.
         const auto column = oracle::random<float>({4, 1}, 5);
         const auto row = oracle::random<float>({n}, 6);
         const auto column_kept = some({4, 1}, 7);
@@ -145,7 +145,7 @@ TEST_CASE("A function of one's own is not called for what is dropped", "[applied
         const xt::xarray<float> z = xmask::multiply(1.f * vectorized(x), m);
         REQUIRE(oracle::elements(z) == expected);
         REQUIRE(calls == 2 * count);
-        // Inside a larger expression, by iteration, one by one.
+        // Inside a larger expression, by iteration, and by single elements.
         const xt::xarray<float> w = 1.f + xmask::masked_fill(vectorized(x), m, -1.f);
         REQUIRE(calls == 3 * count);
         const auto lazy = xmask::masked_fill(vectorized(x), m, 0.f);
@@ -246,7 +246,7 @@ TEST_CASE("Indices and views of an applied result", "[applied]") {
     const auto part = xt::view(lazy, xt::range(0, 3, 2), xt::all(), xt::range(1, 4));
     const auto same = xt::view(y, xt::range(0, 3, 2), xt::all(), xt::range(1, 4));
     REQUIRE(oracle::elements(xt::xarray<float>(part)) == oracle::elements(xt::xarray<float>(same)));
-    // The mask's view is a mask no more, but an operand still is one.
+    // A view of a mask is not a mask, but is an operand.
     const xt::xarray<float> z = xmask::masked_fill(part, xmask::keep_none({2, 4, 3}), 1.f);
     REQUIRE(xt::all(xt::equal(z, 1.f)));
     const xt::xarray<float> w = xmask::masked_fill(part, xmask::keep_all({2, 4, 3}), 1.f);

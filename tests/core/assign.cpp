@@ -40,7 +40,7 @@ struct batch {
     xt::xarray<T> filled;
 };
 
-/// f of the elements of a and b, by a loop.
+/// The expected elements, by a loop: f of the elements of a and b.
 template <class T, class F>
 std::vector<T> each(const xt::xarray<T>& a, const xt::xarray<T>& b, F&& f) {
     auto result = oracle::elements(a);

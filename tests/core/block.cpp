@@ -16,8 +16,8 @@ using xmask::column_range;
 using xmask::word_t;
 
 namespace {
-/// Keeps columns [kept.begin, kept.end) but for every seventh outside of [certain.begin,
-/// certain.end).
+/// A cursor that keeps columns [kept.begin, kept.end), except every seventh outside of
+/// [certain.begin, certain.end).
 struct striped_cursor {
     column_range kept;
     column_range certain;
@@ -45,7 +45,7 @@ struct striped_cursor {
     }
 };
 
-/// Notes which columns it was given, and whether they came in order with the right bits.
+/// A delegate that notes its columns, and whether they came in order with the right bits.
 template <bool AnyRange>
 struct noting_delegate {
     const striped_cursor& cursor;

@@ -17,7 +17,7 @@ TEST_CASE("a shape prints as Python prints a tuple", "[error]") {
     REQUIRE(detail::tuple_text(std::vector<std::size_t>{}) == "()");
     REQUIRE(detail::tuple_text(std::array<std::size_t, 1>{7}) == "(7,)");
     REQUIRE(detail::tuple_text(std::vector<int>{2, -3, 4}) == "(2, -3, 4)");
-    // Bytes are numbers here, not characters.
+    // Bytes are printed as numbers, not as characters.
     REQUIRE(detail::tuple_text(std::vector<std::int8_t>{65, 66}) == "(65, 66)");
 }
 

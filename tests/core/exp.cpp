@@ -22,8 +22,8 @@ float exp_of(float x) {
     return y[n - 1];
 }
 
-/// The largest error in ulps of floats at `count` arguments from the one with these bits on, `step`
-/// apart.
+/// The largest error, in ulps, at `count` floats: the first has these bits, and the others follow
+/// at distances of `step`.
 double worst_error(std::uint32_t bits, std::uint32_t last, std::uint32_t step) {
     double worst = 0;
     float x[n];
@@ -48,17 +48,17 @@ constexpr double stated = xmask::detail::table_lanes == 8 ? 1.6 : 1.1;
 constexpr double stated = 1.6;
 #endif
 
-// Above -2^-26, exp rounds to 1; below -87.3 it is no normal float.
+// Above -2^-26, exp rounds to 1. Below -87.3, exp is not a normal float.
 const auto first = std::bit_cast<std::uint32_t>(-0x1p-26f);
 const auto last = std::bit_cast<std::uint32_t>(-87.33f);
 } // namespace
 
 TEST_CASE("exp of negative floats errs by what its comment says", "[exp]") {
-    // An odd step: all low bits occur.
+    // The step is odd, so that all low bits occur.
     REQUIRE(worst_error(first, last, 601) < stated);
 }
 
-// Hidden, as it takes a while without optimization: xmask_tests "[every-float]".
+// Hidden, because it is slow without optimization: xmask_tests "[every-float]".
 TEST_CASE("exp of every float from -87.3 to 0", "[exp][.][every-float]") {
     REQUIRE(worst_error(first, last, 1) < stated);
 }
@@ -70,7 +70,7 @@ TEST_CASE("exp of floats at its ends", "[exp]") {
     REQUIRE(exp_of(-limits::denorm_min()) == 1.f);
     REQUIRE(exp_of(-0x1p-30f) == 1.f);
     REQUIRE(exp_of(-87.f) > 0.f);
-    // Between the normal floats and 0 it only falls.
+    // Between the normal floats and 0, results only fall.
     float before = exp_of(-87.33f);
     for (float x = -87.34f; x > -88.1f; x -= 1e-3f) {
         const float y = exp_of(x);

@@ -20,8 +20,8 @@ namespace detail = xmask::detail;
 using detail::row_layout;
 
 namespace {
-/// Whether all rows of a mask, walked as they lie, give the words and stretches of its elements: in
-/// order, as operations ask, and from anywhere.
+/// Whether the cursor of all rows as one row agrees with the elements of the mask, in words and
+/// stretches, in order and from any column.
 template <class M, class S>
 bool is_flat_row_of(const M& m, const S& shape, const std::vector<char>& expected) {
     const detail::mask_rows<M> rows(m, shape);
@@ -64,7 +64,7 @@ bool is_flat_row_of(const M& m, const S& shape, const std::vector<char>& expecte
     return right && next == expected.size();
 }
 
-/// How a mask of a shape is walked with flat operands.
+/// The layout in which a mask of a shape is walked with flat operands.
 template <class M, class S>
 row_layout layout_in(const M& m, const S& shape) {
     return detail::layout_of(detail::mask_rows<M>(m, shape), true);
@@ -192,7 +192,7 @@ TEST_CASE("rows that are all the same are packed once", "[flat]") {
         ));
         REQUIRE(layout_in(kept, shape) == row_layout::packed);
     }
-    // Rows too long to be put together, and lists that leave much out.
+    // Rows too long to be packed, and lists that drop much.
     const auto layout = [](const auto& m) { return layout_in(m, m.shape()); };
     REQUIRE(layout(xmask::keep_indices({0, 2048}, {4, 2049})) == row_layout::separate);
     REQUIRE(layout(xmask::keep_indices({3, 4}, {4, 200})) == row_layout::separate);

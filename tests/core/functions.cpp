@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 // Every element-wise function and operator of xtensor, inside an operand and around a masked
-// expression, gives what it gives of single elements: to the bit, or within a few units in the last
+// expression, gives the result for single elements: to the bit, or within a few units in the last
 // place where registers use another formula.
 
 #include <cmath>
@@ -25,7 +25,7 @@
 namespace {
 constexpr std::size_t columns = 75; // whole registers, and some elements more
 
-/// What a function is called with: ordinary values, and such as it treats in a way of its own.
+/// The arguments of a function: ordinary values, and special cases of the function.
 template <class T>
 xt::xtensor<T, 2> numbers(T low, T high, unsigned seed) {
     xt::xtensor<T, 2> x = oracle::random<T>({2, columns}, seed);
@@ -76,7 +76,8 @@ void require_same(
     }
 }
 
-/// An expression's elements one by one: as the standard library gives them, with XTENSOR_USE_XSIMD too.
+/// The elements of an expression, one by one, as the standard library computes them, with
+/// XTENSOR_USE_XSIMD, too.
 template <class E>
 auto each_of(const E& e) {
     xt::xtensor<typename E::value_type, 2> result =
@@ -87,7 +88,7 @@ auto each_of(const E& e) {
     return result;
 }
 
-/// f(x...) as an operand; and f of an expression with the mask applied in place of the first.
+/// f(x...) as an operand; and f of an expression whose first argument is masked.
 template <class F, class T, class... Rest>
 void check(const char* name, double error, F f, const xt::xtensor<T, 2>& x, const Rest&... rest) {
     using value = typename std::decay_t<decltype(f(x, rest...))>::value_type;
@@ -201,7 +202,7 @@ TEST_CASE("Functions of several arguments are those of single elements", "[funct
     const auto kept = oracle::random<bool>({2, columns}, 4);
     check("where", 0, [&](const auto& a, const auto& b) { return xt::where(kept, a, b); }, x, y);
     check("where", 0, [](const auto& a, const auto& b) { return xt::where(a > b, a, b); }, x, y);
-#if !defined(XTENSOR_USE_XSIMD) // with it xtensor itself does not compile this for reals
+#if !defined(XTENSOR_USE_XSIMD) // xtensor itself does not compile it for reals
     const xt::xtensor<float, 1> few = {1.5f, 1.f};
     check("isin", 0, [&](const auto& a) { return xt::isin(a, few); }, x);
 #endif
@@ -256,7 +257,8 @@ TEST_CASE("A lambda that takes no registers is called by element", "[functions]"
     };
     check("relu", 0, of_relu, x);
 #if !defined(XTENSOR_USE_XSIMD)
-    // Without its type nobody can ask whether it does; xtensor asks with XTENSOR_USE_XSIMD, and fails.
+    // A lambda without a return type cannot be asked whether it takes registers. With
+    // XTENSOR_USE_XSIMD xtensor asks, and fails to compile.
     const auto bare = [](auto v) { return v < 0 ? 0 * v : v; };
     const auto of_bare = [&](const auto& a) {
         return xt::make_lambda_xfunction(decltype(bare)(bare), a);

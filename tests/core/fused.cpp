@@ -20,7 +20,7 @@ xt::xarray<bool> some(const shape_t& shape, unsigned seed = 5) {
     return oracle::random<bool>(shape, seed);
 }
 
-/// kept ? f(x) : value, by a loop.
+/// The expected elements, by a loop: kept ? f(x) : value.
 template <class T, class F>
 std::vector<T> expected_of(const xt::xarray<T>& x, const xt::xarray<bool>& kept, F&& f, T value) {
     auto result = oracle::elements(x);
@@ -60,7 +60,7 @@ TEST_CASE("A fused assignment allocates nothing", "[applied]") {
         const std::size_t after = allocations();
         REQUIRE(after == before);
 #if !defined(XTENSOR_USE_XSIMD)
-        // With it, tensors take their memory from elsewhere than new.
+        // With XTENSOR_USE_XSIMD, tensors do not allocate by new.
         z = 2 * z;
         REQUIRE(allocations() > after);
 #endif

@@ -37,8 +37,8 @@ TEST_CASE("a mask stands in xtensor's own functions", "[mask]") {
         xt::xarray<int>(xt::sum(xt::cast<int>(m), {1})) ==
         xt::xarray<int>(xt::sum(xt::cast<int>(b), {1}))
     );
-    // Compared element by element: assigning where() of a stored bool array and a broadcast operand
-    // goes wrong in xtensor with XTENSOR_USE_XSIMD.
+    // Compared element by element: with XTENSOR_USE_XSIMD, xtensor assigns where() of a stored bool
+    // array and a broadcast operand wrongly.
     REQUIRE(
         oracle::elements(xt::xarray<float>(xt::where(m, x, y))) ==
         oracle::elements(xt::where(b, x, y))
@@ -58,7 +58,7 @@ TEST_CASE("a mask stands in xtensor's own functions", "[mask]") {
     );
     REQUIRE(xt::eval(m) == b);
     REQUIRE(m == b);
-    // Combined with a mask of fewer axes, walked column by column.
+    // Combined with a mask of fewer axes, column by column.
     const auto row = thirds({66});
     const xt::xarray<bool> row_values = row;
     REQUIRE(column_array(xt::where(row, x, 1.f)) == column_array(xt::where(row_values, x, 1.f)));
@@ -123,7 +123,7 @@ TEST_CASE("a mask is assigned to every container", "[mask]") {
     sum += m;
     sum -= xt::ones<int>({2, 70});
     REQUIRE(holds(sum));
-    // What it is made of may be what it is assigned to.
+    // A mask may be assigned to the tensor that it is made of.
     xt::xarray<bool> itself = m;
     itself = !xmask::mask(every_third{{2, 70}});
     REQUIRE(xt::xarray<bool>(!itself) == array);

@@ -15,7 +15,7 @@ namespace detail = xmask::detail;
 using extents = std::vector<std::size_t>;
 
 namespace {
-/// Fails unless the mask, broadcast to `shape`, answers as its elements do.
+/// Fails unless the rows of the mask, broadcast to `shape`, agree with its elements.
 template <class M>
 void require_rows(const M& m, const extents& shape) {
     INFO(detail::tuple_text(m.shape()) << " in " << detail::tuple_text(shape));

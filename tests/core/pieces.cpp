@@ -14,10 +14,10 @@
 namespace detail = xmask::detail;
 
 namespace {
-/// Fails unless the pieces hold each of the columns of each row once, in row-major order, and have
-/// about as many elements as they should.
+/// Fails unless the pieces hold each column of each row once, in row-major order, and have about
+/// the wanted number of elements.
 void require_cut(const detail::pieces& all, std::size_t rows, std::size_t n, bool whole_rows) {
-    std::size_t next = 0; // the element that comes next in row-major order
+    std::size_t next = 0; // the next element in row-major order
     bool in_order = true;
     bool sized = true;
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -25,7 +25,7 @@ void require_cut(const detail::pieces& all, std::size_t rows, std::size_t n, boo
         in_order = in_order && part.first_row * n + part.begin == next;
         in_order = in_order && part.first_row < part.last_row && part.begin < part.end;
         in_order = in_order && part.last_row <= rows && part.end <= n;
-        // Of several rows all columns, of one row some.
+        // Several rows have all columns; one row may have a part of them.
         const bool whole = part.begin == 0 && part.end == n;
         in_order = in_order && (whole || part.last_row == part.first_row + 1);
         in_order = in_order && (whole || !whole_rows);

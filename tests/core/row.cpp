@@ -39,7 +39,7 @@ bool reads_as(const E& e, const extents& shape, const std::vector<T>& expected) 
         for (std::size_t c = 0; c < n; c += 64) {
             starts.push_back(c);
         }
-        // Then backwards, and from columns that no word begins at.
+        // Then backwards, and from columns at which no word begins.
         for (const std::size_t c : {n - 1, n / 2, std::size_t(0)}) {
             starts.push_back(c);
         }
@@ -137,7 +137,7 @@ TEST_CASE("every type of element reads as itself", "[row]") {
     REQUIRE(read(oracle::random<std::uint16_t>(shape)));
     REQUIRE(read(oracle::random<std::int32_t>(shape)));
     REQUIRE(read(oracle::random<std::uint64_t>(shape)));
-    // No registers of these.
+    // No registers of these types.
     const xt::xarray<long double> wide = oracle::random<double>(shape);
     const auto rows = detail::make_operand<long double>(wide, shape);
     auto row = rows.row(1);
@@ -167,8 +167,8 @@ TEST_CASE("views, generators and lazy functions read as their elements", "[row]"
     REQUIRE(reads_as_itself<float>(xt::ones<float>({3, 70})));
     REQUIRE(reads_as_itself<float>(xt::arange<float>(0.f, 130.f)));
     REQUIRE(reads_as_itself<float>(x * 2.f + y));
-    // Only functions that round alike in registers and in std: NEON's square root may differ in the
-    // last place.
+    // Only functions that round alike in registers and in std: the square root may differ in the
+    // last place on NEON.
     REQUIRE(reads_as_itself<float>(xt::abs(x) - xt::transpose(x, {0, 1, 2})));
     REQUIRE(reads_as_itself<float>(xt::where(x > y, x, 1.f)));
     REQUIRE(reads_as_itself<float>(xt::cast<float>(x * 3.)));
@@ -197,7 +197,7 @@ TEST_CASE("a strided row is gathered in pieces", "[row]") {
 
 TEST_CASE("a row reads nothing past its memory", "[row]") {
     for (std::size_t n = 1; n < 70; ++n) {
-        // Memory of exactly n elements, for a sanitizer.
+        // Memory of exactly n elements, so that a sanitizer sees any further read.
         const auto memory = std::make_unique<float[]>(n);
         const auto x =
             xt::adapt(static_cast<const float*>(memory.get()), n, xt::no_ownership(), extents{n});

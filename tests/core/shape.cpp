@@ -17,7 +17,7 @@ using Catch::Matchers::Message;
 using extents = std::vector<std::size_t>;
 
 namespace {
-/// Shapes of every rank up to 8, with axes of 1 and of 0 among them.
+/// Shapes of every rank up to 8, with axes of extent 1 and 0.
 const std::vector<extents> shapes = {
     {},
     {1},
@@ -78,7 +78,8 @@ TEST_CASE("shapes of any integer type are equal where their extents are", "[shap
 
 TEST_CASE("a shape stretches as NumPy's do, and never enlarges the other", "[shape]") {
     for (const auto& to : shapes) {
-        // What broadcasts: the shape itself, leading axes left out, any axes 1.
+        // Shapes that broadcast: the shape itself, with leading axes left out, and with axes of
+        // extent 1.
         for (std::size_t dropped = 0; dropped <= to.size(); ++dropped) {
             extents from(to.begin() + static_cast<std::ptrdiff_t>(dropped), to.end());
             REQUIRE(detail::broadcasts_to(from, to));
@@ -115,7 +116,7 @@ TEST_CASE("shapes gain an axis, and come from numbers, lists and containers", "[
         REQUIRE(detail::equal_shapes(longer, expected));
         REQUIRE(detail::equal_shapes(detail::to_shape("test", shape), shape));
     }
-    // The rank stays known at compile time where it was.
+    // The rank is known at compile time where that of the argument is.
     STATIC_REQUIRE(std::is_same_v<
                    decltype(detail::append_axis(std::array<int, 2>{}, 1)),
                    std::array<std::size_t, 3>>);
@@ -136,8 +137,8 @@ TEST_CASE("shapes gain an axis, and come from numbers, lists and containers", "[
 TEST_CASE("row offsets are the sums of index times stride", "[shape]") {
     for (const auto& shape : shapes) {
         const std::size_t rows = detail::rows_of(shape);
-        // What is read: leading axes left out, every other axis broadcast; its strides in either
-        // order, and with gaps.
+        // The operand: leading axes left out, every other axis broadcast; strides in either order,
+        // and with gaps.
         for (std::size_t dropped = 0; dropped <= shape.size(); ++dropped) {
             for (const std::size_t stretched : std::initializer_list<std::size_t>{0, 1, 2, 3}) {
                 extents from(shape.begin() + static_cast<std::ptrdiff_t>(dropped), shape.end());

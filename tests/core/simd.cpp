@@ -59,8 +59,8 @@ TEMPLATE_TEST_CASE("bits become lanes and lanes become bits", "[simd]", XMASK_TE
     using T = TestType;
     constexpr std::size_t n = detail::lane_count<T>;
     for (const word_t pattern : patterns) {
-        // Every shift, so that each bit meets each lane, and the bits above the register are never
-        // 0 for long.
+        // Every shift, so that each bit meets each lane, and the bits above the register are seldom
+        // 0.
         for (std::size_t shift = 0; shift < 64; ++shift) {
             const word_t bits = pattern >> shift | pattern << (63 - shift);
             bool right = true;
@@ -84,7 +84,7 @@ TEMPLATE_TEST_CASE("bits become lanes and lanes become bits", "[simd]", XMASK_TE
 TEMPLATE_TEST_CASE("bits choose lanes, whatever the lanes hold", "[simd]", XMASK_TEST_TYPES) {
     using T = TestType;
     constexpr std::size_t n = detail::lane_count<T>;
-    // Lanes whose sign says nothing of the choice.
+    // Lanes whose sign does not depend on the choice.
     T values[2][n];
     for (std::size_t k = 0; k < n; ++k) {
         const auto value = static_cast<int>(k % 100) + 1;
@@ -117,7 +117,7 @@ TEMPLATE_TEST_CASE(
     using T = TestType;
     constexpr std::size_t n = detail::lane_count<T>;
     for (std::size_t count = 0; count < n; ++count) {
-        // Exactly as long as what may be read, so that a sanitizer sees any further read.
+        // Exactly as long as the allowed reads, so that a sanitizer sees any further read.
         const auto memory = std::make_unique<T[]>(count);
         for (std::size_t k = 0; k < count; ++k) {
             memory[k] = sample<T>(k);

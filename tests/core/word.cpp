@@ -23,7 +23,7 @@ TEST_CASE("a column range has a size, and ranges meet and join", "[word]") {
 
     STATIC_REQUIRE(xmask::hull({2, 3}, {7, 9}) == column_range{2, 9});
     STATIC_REQUIRE(xmask::hull({7, 9}, {2, 3}) == column_range{2, 9});
-    // An empty range adds nothing, wherever it lies.
+    // An empty range adds nothing, whatever its ends.
     STATIC_REQUIRE(xmask::hull({4, 4}, {7, 9}) == column_range{7, 9});
     STATIC_REQUIRE(xmask::hull({7, 9}, {100, 100}) == column_range{7, 9});
     STATIC_REQUIRE(xmask::hull({0, 0}, {4, 4}).size() == 0);

@@ -28,7 +28,7 @@ auto halves(std::size_t rows, std::size_t n) {
     return xmask::keep_last(xt::xtensor<std::size_t, 1>(lengths), n);
 }
 
-/// Whether each row of `e` is 0 in its left half and 1 in the other.
+/// Whether each row of `e` is 0 in its left half and 1 in its right half.
 template <class E>
 bool has_halves(const E& e) {
     const std::size_t n = detail::columns_of(e.shape());
@@ -65,7 +65,7 @@ TEST_CASE("a result that can't take the shape is refused", "[writer]") {
     REQUIRE_THROWS_AS(
         detail::resize_or_check("f", "the result", view, extents{5}), std::invalid_argument
     );
-    // Its rank is part of its type.
+    // The rank is part of the type.
     xt::xtensor<float, 2> tensor = xt::zeros<float>({4, 5});
     REQUIRE_THROWS_AS(
         detail::resize_or_check("f", "the result", tensor, extents{4, 5, 6}), std::invalid_argument
@@ -100,7 +100,7 @@ TEST_CASE("a view's neighbours are left alone", "[writer]") {
         CAPTURE(n);
         const auto m = halves(3, n);
         const auto untouched = [](const auto& x, const auto& view) {
-            // What the view covers is 0 and 1; all else is still 7.
+            // The view is 0 and 1; all other elements are still 7.
             std::size_t sevens = 0;
             for (const float value : x) {
                 sevens += value == 7.f ? 1 : 0;
@@ -127,7 +127,7 @@ TEST_CASE("a view's neighbours are left alone", "[writer]") {
         REQUIRE(has_halves(columns));
         REQUIRE(untouched(z, columns));
 
-        // No strides at all: written element by element.
+        // A target without strides is written element by element.
         xt::xtensor<float, 2> w = 7.f * xt::ones<float>({std::size_t(5), n + 1});
         auto picked = xt::view(w, xt::keep(4, 0, 2), xt::range(0, last));
         picked = m;
@@ -162,11 +162,11 @@ TEST_CASE("a writer sets single columns", "[writer]") {
 }
 
 TEST_CASE("a result too large for the caches is written past them, and is the same", "[writer]") {
-    // Odd rows, so that each begins at another place of a cache line.
+    // Odd rows, so that rows begin at all places of a cache line.
     const std::size_t n = 4097;
     const std::size_t rows = (std::size_t(32) << 20) / n + 2;
     const auto m = halves(rows, n);
-    // By bytes: loops over so many elements take seconds without optimization.
+    // Compared as bytes: loops over so many elements take seconds without optimization.
     const auto check = [&](const auto& e) {
         using element = std::remove_const_t<std::remove_pointer_t<decltype(e.data())>>;
         const auto expected = std::make_unique<element[]>(n);
@@ -180,7 +180,7 @@ TEST_CASE("a result too large for the caches is written past them, and is the sa
     };
     const xt::xtensor<std::uint8_t, 2> bytes = m;
     REQUIRE(check(bytes));
-    // Memory that is not aligned to its elements can't be streamed.
+    // Memory that is not aligned to its elements cannot be streamed.
     std::vector<unsigned char> memory(rows * n * sizeof(bool) + 1);
     auto off = xt::adapt(
         reinterpret_cast<bool*>(memory.data() + 1), rows * n, xt::no_ownership(), extents{rows, n}

@@ -32,7 +32,7 @@ function(is_result comment result)
   endif()
 endfunction()
 
-# What a result below a statement is compared with.
+# The value that a result below a statement is compared with.
 function(subject_of statement result)
   set(subject "")
   if(statement MATCHES "^(const )?[A-Za-z_][A-Za-z_0-9:]*(<.*>)? ([a-z_0-9]+)( = |{|\\()")
@@ -49,7 +49,7 @@ function(subject_of statement result)
   set(${result} "${subject}" PARENT_SCOPE)
 endfunction()
 
-# Puts the comparison with the result that was read so far into the example.
+# Adds the comparison with the result that was read to the example.
 macro(end_result)
   if(NOT shown STREQUAL "")
     if(subject STREQUAL "")
@@ -91,12 +91,12 @@ macro(add_line)
       set(statement "${CMAKE_MATCH_1}")
       set(comment "${CMAKE_MATCH_2}")
     endif()
-    if(NOT statement MATCHES "^ ") # a statement may go on, indented
+    if(NOT statement MATCHES "^ ") # an indented line continues the statement
       subject_of("${statement}" subject)
     endif()
     is_result("${comment}" shows)
     set(line_of_statement "#line ${number} \"${root}/include/${path}\"\n")
-    # An expression that stands alone is evaluated once, in the comparison.
+    # An expression alone is evaluated once, in the comparison.
     if(NOT (shows AND "${subject};" STREQUAL "${statement}"))
       string(APPEND example "${line_of_statement}${statement}\n")
     endif()
@@ -107,8 +107,8 @@ macro(add_line)
   endif()
 endmacro()
 
-# BLAS, where there is one: the examples of layers need it. ONLY, where it is given, chooses headers by a regular
-# expression: cmake -DONLY=apply/ -DCOMPILER=g++ -DFLAGS=... -DFOLDER=... -P check.cmake
+# BLAS, where there is one: the examples of layers need it. ONLY, where it is given, chooses headers and pages by a
+# regular expression: cmake -DONLY=apply/ -DCOMPILER=g++ -DFLAGS=... -DFOLDER=... -P check.cmake
 file(GLOB_RECURSE paths RELATIVE "${root}/include" "${root}/include/xmask/*.hpp")
 if(ONLY)
   list(FILTER paths INCLUDE REGEX "${ONLY}")
@@ -119,17 +119,17 @@ else()
   list(FILTER paths EXCLUDE REGEX "^xmask/layers")
 endif()
 foreach(path IN LISTS paths)
-  # Cut by hand: C++ is full of `;` and `[`, which mean something to CMake's lists.
+  # Cut by hand: `;` and `[`, which are frequent in C++, have a meaning in CMake's lists.
   file(READ "${root}/include/${path}" rest)
   set(number 0)
   set(example "")
   set(shown "")
   set(subject "")
   set(internal TRUE)
-  set(documented FALSE)     # whether the lines before are a comment of something public
+  set(documented FALSE)     # whether the lines before are the comment of a public name
   set(has_example FALSE)
-  set(in_struct FALSE)      # whether an example's line is part of a struct
-  set(may_begin FALSE)      # whether an example may begin here: not in the middle of a paragraph
+  set(in_struct FALSE)      # whether the line is part of a struct
+  set(may_begin FALSE)      # whether an example may begin here: not inside a paragraph
   while(NOT rest STREQUAL "")
     string(FIND "${rest}" "\n" length)
     string(SUBSTRING "${rest}" 0 ${length} line)
@@ -144,7 +144,7 @@ foreach(path IN LISTS paths)
         if(text MATCHES "^struct ")
           set(in_struct TRUE)
         endif()
-        # A struct, and what is inline, stand before the function.
+        # Structs and inline definitions come before the function.
         if(in_struct OR text MATCHES "^inline ")
           string(APPEND program "#line ${number} \"${root}/include/${path}\"\n${text}\n")
         else()
@@ -165,7 +165,7 @@ foreach(path IN LISTS paths)
     end_example()
     set(may_begin FALSE)
     if(line MATCHES "^(} // )?namespace (xmask::inline XMASK_ABI(::detail)?|detail)")
-      # Outside of the library's namespace, as in a file's own comment, nothing is public.
+      # Nothing outside of the library's namespace is public, such as the comment of a file.
       if(NOT CMAKE_MATCH_1 AND CMAKE_MATCH_2 STREQUAL "xmask::inline XMASK_ABI")
         set(internal FALSE)
       elseif(CMAKE_MATCH_1 AND CMAKE_MATCH_2 STREQUAL "detail")
@@ -174,7 +174,7 @@ foreach(path IN LISTS paths)
         set(internal TRUE)
       endif()
     endif()
-    # The line that says what the comment is about; what a template takes stands before it.
+    # The declaration after a comment; template heads come before it.
     if(documented AND NOT line MATCHES "^(template|requires|\\[\\[)|^ ")
       if(path MATCHES "^xmask/masks/" AND NOT has_example
          AND NOT line MATCHES "^(struct|class|enum|concept|using|inline constexpr) " AND line MATCHES "([^ ]+)\\(")
@@ -193,7 +193,7 @@ if(count EQUAL 0 AND NOT ONLY)
 endif()
 set(example_count ${count})
 
-# All programs become one: to compile each by itself would take 10 s.
+# All programs become one, because compiling each takes 10 s.
 include("${CMAKE_CURRENT_LIST_DIR}/programs.cmake")
 set(includes "")
 set(programs 0)

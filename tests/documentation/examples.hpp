@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What the examples in the headers' comments stand in: the names that they use without saying what
-// they are, and the comparison of a result with the comment that shows it. check.cmake writes the
-// program around them.
+// The surroundings of the examples in the headers' comments: the names that they use without a
+// declaration, and the comparison of a result with the comment that shows it. check.cmake writes
+// the program.
 
 #pragma once
 
@@ -36,8 +36,7 @@
 #endif
 
 namespace documentation {
-/// Each example gets its own: a batch of three texts, padded to n tokens, and tensors of that
-/// shape.
+/// The names of one example: a batch of three texts, padded to n tokens, and tensors of that shape.
 struct names {
     std::size_t n = 4;
     std::size_t keys = n;
@@ -67,7 +66,8 @@ struct names {
     };
     xt::xtensor<float, 2> gradient;
 
-    // A token's features; gradients by a number a text, an element, and a text's features.
+    // The features of a token; gradients with one number a text, an element, and a feature of a
+    // text.
     xt::xtensor<float, 3> hidden = xt::ones<float>({3, 4, 5});
     xt::xtensor<float, 1> upstream = {1.f, 2.f, 3.f};
     xt::xtensor<float, 2> dy = 0.5f * y;
@@ -84,7 +84,7 @@ struct names {
     xt::xtensor<int, 2> classes = tokens;
     xt::xtensor<float, 3> logits_gradient;
 
-    // What std::cout is in an example.
+    // std::cout in an example.
     std::ostringstream out;
 };
 
@@ -97,7 +97,8 @@ inline void fail(const std::string& what, const std::source_location& at) {
 
 using rows = std::vector<std::vector<double>>;
 
-/// A comment's numbers, line by line: parted by spaces or commas; true, false, nan and inf, too.
+/// The numbers of a comment, line by line, separated by spaces or commas. true, false, nan and inf
+/// are numbers, too.
 inline rows rows_of(const std::string& comment) {
     rows all;
     std::istringstream lines(comment);
@@ -116,7 +117,7 @@ inline rows rows_of(const std::string& comment) {
     return all;
 }
 
-/// The same of a value: a number, a container, an expression.
+/// The numbers of a value: a number, a container or an expression.
 template <class T>
 rows rows_of_value(const T& value) {
     rows all;

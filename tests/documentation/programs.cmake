@@ -1,6 +1,6 @@
-# read_programs(PATH) finds the C++ programs of a Markdown file: the blocks of cpp with a main. It sets `count`, and for
-# each N from 1 on program_N, line_N (of its first line), and output_N: the block of plain text that follows, which the
-# program has to print, or an empty string.
+# read_programs(PATH) finds the C++ programs of a Markdown file: blocks of cpp with a main. It sets `count`, and for
+# each N from 1 on program_N, line_N (the number of its first line), and output_N: the following block of plain text,
+# which the program has to print, or an empty string.
 function(read_programs path)
   file(READ "${path}" rest)
   string(PREPEND rest "\n")
@@ -10,7 +10,7 @@ function(read_programs path)
   set(line 0)
   set(after_program FALSE)
 
-  # Cuts the text at its fences by hand: C++ is full of `;` and `[`, which mean something to CMake's lists.
+  # Cuts the text at its fences by hand: `;` and `[`, which are frequent in C++, have a meaning in CMake's lists.
   while(TRUE)
     string(FIND "${rest}" "${fence}" open)
     if(open EQUAL -1)

@@ -1,5 +1,6 @@
-// A program whose parts were compiled for different processors: each part must do the same, and
-// none may run another's instructions. nm.cmake checks that no function of xmask is in two of them.
+// A program whose parts were compiled for different processors. Each part must do the same, and no
+// part may run the instructions of another. nm.cmake checks that no function of xmask is in two
+// parts.
 
 #include <array>
 #include <cstddef>

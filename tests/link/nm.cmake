@@ -1,5 +1,5 @@
-# Fails if a function of xmask is defined in more than one of OBJECTS: the linker would keep one of them for all, and so
-# a processor might meet another one's instructions.
+# Fails if a function of xmask is defined in more than one of OBJECTS: the linker would keep one of them for all, and a
+# processor might meet the instructions of another one.
 
 cmake_minimum_required(VERSION 3.22)
 

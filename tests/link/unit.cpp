@@ -1,4 +1,4 @@
-// Compiled several times, with other flags each time: XMASK_LINK_NAME is the name of its one
+// Compiled several times, each time with other flags. XMASK_LINK_NAME is the name of its only
 // function.
 
 #include <xmask/xmask.hpp>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 
-// Fills `filled`, of `rows` rows and `columns` columns, with -1 behind each row's length.
+// Fills `filled`, of `rows` rows and `columns` columns, with -1 past the length of each row.
 extern "C" void XMASK_LINK_NAME(
     const float* values, const std::size_t* lengths, std::size_t rows, std::size_t columns,
     float* filled

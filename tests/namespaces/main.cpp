@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Both namespaces are open, and every name of the masks is used without one: none may be ambiguous.
+// Both namespaces are open, and the program uses every name of the masks without a namespace: no
+// name may be ambiguous.
 
 #include <sstream>
 #include <string>

@@ -1,9 +1,9 @@
-# Draws the masks in README.md's table, and fails where one looks otherwise, or where a mask of include/xmask/masks is not
-# in it. A row of the table is
+# Draws the masks in the table of README.md. Fails where a picture differs, or where a mask of include/xmask/masks is
+# missing. A row of the table is
 #
 #     | `expression` | `█·██`<br>`█···` | ... |
 #
-# where | in an expression is written \|; its names are those of the block of C++ before the table.
+# where | in an expression is written \|. The expressions use the names of the C++ block before the table.
 
 cmake_minimum_required(VERSION 3.22)
 
@@ -17,7 +17,7 @@ set(names "")
 set(rows "")
 set(count 0)
 
-# Cut by hand: C++ is full of `;` and `[`, which mean something to CMake's lists.
+# Cut by hand: `;` and `[`, which are frequent in C++, have a meaning in CMake's lists.
 while(NOT rest STREQUAL "")
   string(FIND "${rest}" "\n" length)
   string(SUBSTRING "${rest}" 0 ${length} line)
@@ -51,7 +51,7 @@ file(GLOB headers "${root}/include/xmask/masks/*.hpp")
 set(missing "")
 foreach(header IN LISTS headers)
   file(READ "${header}" text)
-  # Builders in detail are the library's own.
+  # Builders in detail are internal.
   while(text MATCHES "\nnamespace (xmask::inline XMASK_ABI::)?detail {")
     string(FIND "${text}" "${CMAKE_MATCH_0}" begin)
     string(SUBSTRING "${text}" 0 ${begin} before)

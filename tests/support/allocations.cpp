@@ -14,8 +14,7 @@ std::size_t allocations() noexcept { return count; }
 
 std::size_t allocated_bytes() noexcept { return bytes; }
 
-// Not inline: free() would meet a pointer that the compiler knows to be from new, and it would
-// warn.
+// Not inline: otherwise the compiler sees free() of a pointer from new, and warns.
 [[gnu::noinline]] void* operator new(std::size_t size) {
     ++count;
     bytes += size;

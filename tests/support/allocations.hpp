@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
-/// How often the whole program has allocated by new.
+/// The number of allocations by new in the whole program.
 std::size_t allocations() noexcept;
 
-/// How many bytes it has asked for.
+/// The number of bytes of these allocations.
 std::size_t allocated_bytes() noexcept;

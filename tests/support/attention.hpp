@@ -18,12 +18,12 @@ namespace naive {
 struct options {
     double scale = 0; // 0: 1 / sqrt(features)
     double soft_cap = 0;
-    std::vector<double> bias = {};  // one for each pair, or none
-    std::vector<double> sinks = {}; // one for each matrix, or none
+    std::vector<double> bias = {};  // one for each pair, or empty
+    std::vector<double> sinks = {}; // one for each matrix, or empty
 };
 
-/// query (matrices, q, d), key (matrices, k, d), value (matrices, k, v); kept: one for each pair of
-/// each matrix.
+/// query is (matrices, q, d), key (matrices, k, d), value (matrices, k, v); kept has one number for
+/// each pair of each matrix.
 template <class T>
 xt::xtensor<double, 3> attention(
     const xt::xtensor<T, 3>& query, const xt::xtensor<T, 3>& key, const xt::xtensor<T, 3>& value,
@@ -84,7 +84,7 @@ double difference(const A& a, const B& b) {
     return most;
 }
 
-/// What double and float may err by, of numbers of about 1.
+/// The allowed errors of double and float, for numbers of about 1.
 template <class T>
 constexpr double tolerance = std::is_same_v<T, float> ? 3e-6 : 1e-14;
 } // namespace naive

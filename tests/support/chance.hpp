@@ -16,10 +16,10 @@
 #include "support/oracle.hpp"
 
 /// @file
-/// What random masks are tested with.
+/// Checks of random masks.
 
 namespace chance {
-/// A mask's elements, each asked of a cursor of its own.
+/// The elements of a mask, each by a cursor of its own.
 template <class M>
 std::vector<char> one_by_one(const M& m) {
     const std::size_t n = xmask::detail::columns_of(m.shape());
@@ -30,7 +30,7 @@ std::vector<char> one_by_one(const M& m) {
     return all;
 }
 
-/// Fails unless a mask's words are the same when they are asked in any order, of one cursor.
+/// Fails unless one cursor gives the same words in any order.
 template <class M>
 void require_any_order(const M& m, unsigned seed = 1) {
     const std::size_t n = xmask::detail::columns_of(m.shape());
@@ -49,10 +49,10 @@ void require_any_order(const M& m, unsigned seed = 1) {
     REQUIRE(right);
 }
 
-/// Fails unless counts are as even as chance has them, by their chi-square: its mean is f, one less
-/// than there are counts, its variance 2 f. Beyond 6 standard deviations (and 6 / f for the skew of
-/// small f) chance goes less than once in a million times. The seeds are fixed, so that a test that
-/// passes once passes always.
+/// Fails unless counts are as even as chance has them, by their chi-square. Its mean is f, one less
+/// than the number of counts, and its variance 2 f. Chance exceeds 6 standard deviations (and 6 / f
+/// for the skew of small f) less than once in a million times. The seeds are fixed, so that a test
+/// that passes once always passes.
 inline void require_even(const std::vector<double>& counts) {
     const double f = static_cast<double>(counts.size()) - 1;
     const double expected = std::accumulate(counts.begin(), counts.end(), 0.) / (f + 1);

@@ -16,7 +16,7 @@
 
 /// @file
 /// Numbers at which comparisons of two types go wrong. All of them, and every float, double and
-/// 64-bit integer, are exact as long double, in which the oracle compares.
+/// 64-bit integer, are exact in long double, in which the oracle compares.
 
 namespace exact {
 inline std::vector<long double> numbers() {
@@ -73,7 +73,7 @@ inline std::vector<long double> numbers() {
     return all;
 }
 
-/// Those of the numbers that T holds.
+/// The numbers that T holds.
 template <class T>
 std::vector<T> numbers_of() {
     std::vector<T> held;
@@ -94,7 +94,7 @@ std::vector<T> numbers_of() {
     return held;
 }
 
-/// Fails unless the mask answers as `expected`, word by word and one by one.
+/// Fails unless the words and the elements of the mask are `expected`.
 template <class M>
 void require_words(const M& m, const std::vector<char>& expected) {
     const auto cursor = m.row(0);
@@ -119,7 +119,7 @@ xt::xtensor<T, 1> elements_of() {
     return x;
 }
 
-/// What a test of long double says of each element.
+/// The results of a test in long double, one for each element.
 template <class T, class F>
 std::vector<char> expected_of(const xt::xtensor<T, 1>& x, F&& test) {
     std::vector<char> expected;
@@ -129,8 +129,8 @@ std::vector<char> expected_of(const xt::xtensor<T, 1>& x, F&& test) {
     return expected;
 }
 
-/// Whether x - y <= t for finite y and t, without rounding: what the difference lost decides where
-/// it is t itself.
+/// Whether x - y <= t for finite y and t, without rounding: where the rounded difference is t, the
+/// lost part decides.
 inline bool within(long double x, long double y, long double t) {
     const long double difference = x - y;
     if (difference != t) {
@@ -148,8 +148,7 @@ inline bool close_to(long double x, long double value, long double tolerance) {
     return x >= value - tolerance && x <= value + tolerance;
 }
 
-/// Calls f with some pairs of numbers: every `step`th of all. A step that divides no count reaches
-/// all of them.
+/// Calls f with every `step`th pair of numbers. A step that divides no count reaches all numbers.
 template <class T, class F>
 void for_pairs(const std::vector<T>& numbers, std::size_t step, F&& f) {
     for (std::size_t pair = 0; pair < numbers.size() * numbers.size(); pair += step) {
@@ -157,7 +156,7 @@ void for_pairs(const std::vector<T>& numbers, std::size_t step, F&& f) {
     }
 }
 
-/// Compares all numbers of T with all of Threshold, by each of the six orders and between.
+/// Compares all numbers of T with all of Threshold, by each of the six orders, and between.
 template <class T, class Threshold>
 void require_exact() {
     INFO("sizes " << sizeof(T) << " and " << sizeof(Threshold) << ", threshold is real: " << std::is_floating_point_v<Threshold>);
@@ -186,7 +185,7 @@ void require_exact() {
     });
 }
 
-/// The same outside of a range, of magnitudes, and close to a number.
+/// Compares outside of a range, by magnitude, and close to a number.
 template <class T, class Threshold>
 void require_exact_ranges() {
     INFO("sizes " << sizeof(T) << " and " << sizeof(Threshold) << ", threshold is real: " << std::is_floating_point_v<Threshold>);

@@ -17,14 +17,15 @@
 #include "support/oracle.hpp"
 
 /// @file
-/// What a reduction reduces, collected by a loop over all elements: the naive half of the tests of
-/// reductions.
+/// The elements that a reduction reduces, collected by a loop over all elements: the naive half of
+/// the tests of reductions.
 
 namespace groups {
 using shape_t = std::vector<std::size_t>;
 using axes_t = std::vector<std::ptrdiff_t>;
 
-/// What is kept at one position of the axes that stay, and where it stands among the axes that go.
+/// The kept elements at one position of the axes that remain, and their places among the reduced
+/// axes.
 struct group {
     std::vector<double> values;
     std::vector<std::size_t> places;
@@ -99,7 +100,7 @@ inline bool close(double a, double b, double tolerance) {
            std::abs(a - b) <= tolerance * std::max(1., std::abs(b));
 }
 
-/// x with NaN where it is dropped, if it has one.
+/// x with NaN in its dropped elements, if its type has one.
 template <class T>
 xt::xarray<T> hide(xt::xarray<T> x, const std::vector<char>& kept) {
     if constexpr (std::is_floating_point_v<T>) {
@@ -144,7 +145,7 @@ inline const std::vector<std::pair<shape_t, shape_t>> shapes = {
 
 /// Fails unless reduce(x, m, axes...) gives expected(group) at each position: over everything and
 /// along every set of axes, at every rank, under random, empty and full masks. `defined` says
-/// whether a group has a result at all.
+/// whether a group has a result.
 template <class T, class Reduce, class Expected, class Defined>
 void require_reduction(Reduce&& reduce, Expected&& expected, double tolerance, Defined&& defined) {
     for (const auto& [shape, mask_shape] : shapes) {
@@ -180,7 +181,7 @@ void require_reduction(Reduce&& reduce, Expected&& expected, double tolerance) {
     require_reduction<T>(reduce, expected, tolerance, [](const group&) { return true; });
 }
 
-/// The same of operands in every layout, and of lazy ones.
+/// Compares reductions of operands in every layout, and of lazy ones.
 template <class T, class Reduce, class Expected>
 void require_layouts(Reduce&& reduce, Expected&& expected, double tolerance) {
     const shape_t shape = {3, 4, 67};

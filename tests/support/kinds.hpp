@@ -34,7 +34,7 @@ void for_each(std::size_t n, unsigned seed, F&& f) {
     f(xmask::keep_where(oracle::random<bool>({4, n}, seed + 3)));
 }
 
-/// The same masks, stored: of one type.
+/// Calls f with these masks as bitmasks, which are of one type.
 inline std::vector<xmask::bitmask> stored(std::size_t n, unsigned seed) {
     std::vector<xmask::bitmask> all;
     for_each(n, seed, [&](const auto& m) { all.emplace_back(m); });

@@ -8,11 +8,11 @@
 #include "support/oracle.hpp"
 
 /// @file
-/// Naive functions of all that is kept along an axis, in double, line by line.
+/// Naive functions of all kept elements along an axis, in double, line by line.
 
 namespace lines {
-/// f(x..., kept) for each line along `axis` gives the line's results; x are vectors of the line's
-/// elements.
+/// f(x..., kept) gives the results of one line along `axis`; x are vectors of the elements of the
+/// line.
 template <class F, class T, class... More>
 xt::xarray<double> map(
     std::size_t axis, const xt::xarray<bool>& kept, F&& f, const xt::xarray<T>& x,

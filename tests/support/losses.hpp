@@ -17,20 +17,20 @@
 #include "support/oracle.hpp"
 
 /// @file
-/// What every element-wise loss is compared with.
+/// Comparisons for every element-wise loss.
 
 namespace losses {
 using shape_t = std::vector<std::size_t>;
 
-/// Whether two numbers differ by no more than `tolerance` of `scale`.
+/// Whether two numbers differ by at most `tolerance` of `scale`.
 inline bool near(double a, double b, double scale, double tolerance) {
     CAPTURE(a, b, scale);
     CHECK(std::abs(a - b) <= tolerance * scale);
     return std::abs(a - b) <= tolerance * scale;
 }
 
-/// PyTorch's results, in float and in double: the sum, the mean, the gradient of the mean, and
-/// single elements.
+/// Compares with PyTorch's results, in float and in double: the sum, the mean, the gradient of the
+/// mean, and single elements.
 template <class T, class L, class F>
 void require_reference(
     const L& masked, const std::string& name, const F& options, double tolerance
@@ -40,7 +40,7 @@ void require_reference(
     const auto m = xmask::keep_where(oracle::reference<bool>(name, "mask"));
     const double sum = oracle::reference<double>(name, "sum")();
     const auto elements = oracle::reference<double>(name, "elementwise");
-    // Of sums that cancel, the error is that of their terms.
+    // The error of a sum that cancels is that of its terms.
     double size = 0;
     for (const double element : oracle::elements(elements)) {
         size += std::abs(element);
@@ -60,7 +60,7 @@ void require_reference(const L& masked, const std::string& name, const F& option
     require_reference<double>(masked, name, options, 1e-12);
 }
 
-/// Each element's term and derivative, from functions of two doubles.
+/// The term and the derivative of each element, from functions of two doubles.
 struct naive_terms {
     std::vector<long double> values;
     std::vector<double> slopes;
@@ -76,7 +76,7 @@ struct naive_terms {
     }
 };
 
-/// A naive sum of what is kept, its weight and its gradient.
+/// The sum of kept elements, its weight and its gradient, by a loop.
 struct naive {
     long double sum = 0;
     long double size = 0;
@@ -104,8 +104,8 @@ inline xt::xarray<bool> all_of(const shape_t& shape, bool value) {
     return all;
 }
 
-/// Compares with loops at every row length, for masks that keep some, all and nothing. `operands`
-/// gives p and t.
+/// Compares with loops at every row length, for masks that keep some, all and no elements.
+/// `operands` gives p and t.
 template <class T, class L, class F, class Operands, class Value, class Slope>
 void require_naive(
     const L& masked, const F& options, Operands&& operands, Value&& value, Slope&& slope
@@ -166,7 +166,7 @@ auto real_operands() {
     };
 }
 
-/// Targets of 0, 1 and between, predictions four times as far out.
+/// Targets of 0, 1 and between; predictions with four times their range.
 template <class T>
 auto logit_operands() {
     return [](const shape_t& shape) {

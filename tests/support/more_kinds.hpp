@@ -25,7 +25,7 @@
 /// Masks of the kinds that kinds.hpp leaves out.
 
 namespace kinds {
-/// Calls f with masks of more kinds, all of shape (4, n), n at least 1.
+/// Calls f with masks of more kinds, all of shape (4, n), with n at least 1.
 template <class F>
 void for_each_more(std::size_t n, unsigned seed, F&& f) {
     const auto x = oracle::random<float>({4, n}, seed);
@@ -60,7 +60,7 @@ void for_each_more(std::size_t n, unsigned seed, F&& f) {
     f(xmask::mask_slice(xmask::keep_random({4, n + 5}, 0.5, seed), 1, 2, n + 2));
 }
 
-/// The same masks, stored: of one type.
+/// Calls f with these masks as bitmasks, which are of one type.
 inline std::vector<xmask::bitmask> more_stored(std::size_t n, unsigned seed) {
     std::vector<xmask::bitmask> all;
     for_each_more(n, seed, [&](const auto& m) { all.emplace_back(m); });

@@ -18,7 +18,7 @@
 #include <xmask/core/mask.hpp>
 #include <xmask/core/mask_rows.hpp>
 #include <xmask/core/shape.hpp>
-#include <xmask/masks/text.hpp> // Catch2 prints what it compares
+#include <xmask/masks/text.hpp> // Catch2 prints the values that it compares
 
 #if __has_include(<xtensor/containers/xarray.hpp>)
 #include <xtensor/containers/xfixed.hpp>
@@ -35,14 +35,14 @@
 #endif
 
 /// @file
-/// What tests compare with: naive loops, element by element, and PyTorch's results.
+/// The oracle of all tests: naive loops, element by element, and PyTorch's results.
 
 namespace oracle {
 /// Row lengths at which loops over words and registers break.
 inline const std::vector<std::size_t> columns = {0, 1, 3, 63, 64, 65, 130, 4097};
 
-/// A row-major tensor of values in [-2, 2) (integers: -8 to 8, unsigned: 0 to 16), the same for the
-/// same seed.
+/// A row-major tensor of values in [-2, 2) (integers: -8 to 8, unsigned: 0 to 16). The same seed
+/// gives the same values.
 template <class T, class S>
 xt::xarray<T> random(const S& shape, unsigned seed = 1) {
     xt::xarray<T> x =
@@ -66,8 +66,8 @@ xt::xarray<T> random(std::initializer_list<std::size_t> shape, unsigned seed = 1
     return random<T>(std::vector<std::size_t>(shape), seed);
 }
 
-/// Calls f(x, name) with the values of `from` in each layout that xtensor has: what f computes must
-/// not differ.
+/// Calls f(x, name) with the values of `from` in each layout that xtensor has. The result of f must
+/// not depend on the layout.
 template <class T, class F>
 void for_each_layout(const xt::xarray<T>& from, F&& f) {
     f(from, "row-major");
@@ -84,7 +84,7 @@ void for_each_layout(const xt::xarray<T>& from, F&& f) {
         xt::strided_view(wide, {xt::ellipsis(), xt::range(1, static_cast<int>(shape.back()), 2)});
     strided = from;
     f(strided, "strided");
-    // Rows with a gap after each, starting one element late.
+    // Rows with a gap after each, and a first row that starts one element late.
     shape.back() = from.shape().back() + 3;
     xt::xarray<T> padded = xt::zeros<T>(shape);
     auto offset = xt::strided_view(
@@ -95,7 +95,7 @@ void for_each_layout(const xt::xarray<T>& from, F&& f) {
     f(from + T(), "lazy");
 }
 
-/// What elements() gives for a T: std::vector<bool> is none.
+/// The result of elements() for a T. std::vector<bool> has no memory of bool, so bool becomes char.
 template <class T>
 using element_type = std::conditional_t<std::is_same_v<T, bool>, char, T>;
 
@@ -118,13 +118,13 @@ auto elements(const E& e) {
     return all;
 }
 
-/// Those of an array: that is how it is stored.
+/// The elements of an array, as it stores them.
 template <class T>
 auto elements(const xt::xarray<T, xt::layout_type::row_major>& x) {
     return std::vector<element_type<T>>(x.storage().begin(), x.storage().end());
 }
 
-/// Whether two values are the same bits; NaN equals NaN, and 0 does not equal -0.
+/// Whether two values have the same bits. NaN equals NaN, and 0 does not equal -0.
 template <class T>
 bool same_bits(T a, T b) {
     return std::memcmp(&a, &b, sizeof(T)) == 0;
@@ -138,7 +138,7 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
            });
 }
 
-/// What may stand where nothing is kept.
+/// Garbage for dropped elements.
 template <class T>
 const std::vector<T> garbage = {
     std::numeric_limits<T>::quiet_NaN(),
@@ -150,7 +150,7 @@ const std::vector<T> garbage = {
     T(-0.),
 };
 
-/// x with these where it is dropped, in turn.
+/// x with such garbage in its dropped elements, in turn.
 template <class T>
 xt::xarray<T>
 hide(xt::xarray<T> x, const std::vector<char>& kept, const std::vector<T>& with = garbage<T>) {
@@ -160,7 +160,7 @@ hide(xt::xarray<T> x, const std::vector<char>& kept, const std::vector<T>& with 
     return x;
 }
 
-/// |a - b| <= tolerance * max(1, |b|), element by element; NaN agrees with NaN.
+/// Whether |a - b| <= tolerance * max(1, |b|), element by element. NaN agrees with NaN.
 template <class A, class B>
 bool close(const A& a, const B& b, double tolerance) {
     const auto x = elements(a);
@@ -182,7 +182,7 @@ inline std::uint64_t word_of(const std::vector<char>& kept, std::size_t at, std:
     return word;
 }
 
-/// From the first stretch that is not dropped to the end of the last one.
+/// The range from the first stretch that is not dropped to the end of the last one.
 template <class C>
 xmask::column_range extent_of(const C& cursor, std::size_t n = xmask::detail::no_end) {
     xmask::column_range all;
@@ -196,7 +196,7 @@ xmask::column_range extent_of(const C& cursor, std::size_t n = xmask::detail::no
     return all;
 }
 
-/// The first stretch that is kept.
+/// The first kept stretch.
 template <class C>
 xmask::column_range solid_of(const C& cursor, std::size_t n = xmask::detail::no_end) {
     for (std::size_t c = 0; c < n;) {
@@ -231,8 +231,8 @@ bool right_stretches(
     return true;
 }
 
-/// Fails unless a mask's elements are `expected`, in row-major order, and so are its words from any
-/// column on, and its stretches. Quick to compile.
+/// Fails unless the elements of a mask are `expected`, in row-major order, and agree with its words
+/// from any column on, and with its stretches. Quick to compile.
 template <class M>
 void require_words(const M& mask, const std::vector<char>& expected) {
     const std::size_t n = xmask::detail::columns_of(mask.shape());
@@ -261,7 +261,7 @@ void require_words(const M& mask, const std::vector<char>& expected) {
 }
 
 /// Fails unless every way to ask a mask agrees with `expected`: words, stretches, elements,
-/// iteration, assignment to containers of other layouts and types.
+/// iteration, and assignment to containers of other layouts and types.
 template <class M>
 void require_mask(const M& mask, const std::vector<char>& expected) {
     require_words(mask, expected);
@@ -279,10 +279,10 @@ void require_mask(const M& mask, const std::vector<char>& expected) {
     ));
 }
 
-/// An array of a reference case computed by PyTorch.
+/// An array of a reference case that PyTorch computed.
 template <class T>
 xt::xarray<T> reference(const std::string& name, const std::string& array) {
-    // Piece by piece: g++ 12 warns of a sum of strings (its bug 105651).
+    // Piece by piece, because g++ 12 warns of a sum of strings (GCC bug 105651).
     std::string path = XMASK_TEST_DATA "/";
     path.append(name).append("/").append(array).append(".npy");
     return xt::load_npy<T>(path);

@@ -8,7 +8,7 @@
 /// Losses as a user writes them.
 
 namespace own_loss {
-/// Charbonnier's, for numbers and registers, as the documentation of element_loss shows it.
+/// Charbonnier's loss, for numbers and registers, as the documentation of element_loss shows it.
 struct charbonnier_loss {
     double scale = 1;
 
@@ -38,12 +38,12 @@ struct pinball_loss {
     double derivative(double p, double t) const { return p < t ? -quantile : 1 - quantile; }
 };
 
-/// No derivative: a loss that is only measured.
+/// A loss without a derivative, which is only measured.
 struct zero_one_loss {
     double value(double p, double t) const { return (p > 0) == (t > 0) ? 0 : 1; }
 };
 
-/// Half the square.
+/// Half the squared difference.
 struct half_square_loss {
     template <class V>
     V value(const V& p, const V& t) const {

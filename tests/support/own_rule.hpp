@@ -11,8 +11,7 @@
 /// A mask as a user writes it.
 
 namespace own_rule {
-/// A user's own rule, with no more than the protocol asks for: keeps where row + column is
-/// divisible by 3.
+/// A rule with the least that the protocol asks for. It keeps where row + column is divisible by 3.
 struct every_third {
     using shape_type = xt::dynamic_shape<std::size_t>;
 

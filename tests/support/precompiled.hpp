@@ -1,4 +1,4 @@
-// Compiled once for all tests: what is large and does not change.
+// Precompiled for all tests: large headers that do not change.
 
 #include <catch2/catch_all.hpp>
 

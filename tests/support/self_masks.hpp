@@ -20,17 +20,16 @@
 #include <xmask/masks/tokens.hpp>
 
 /// @file
-/// Masks that look at a tensor, as makers: make(x) is the mask of x.
+/// Masks that read a tensor, as functions: make(x) is the mask of x.
 
 namespace self_masks {
-/// The shapes at which rows, words and registers end.
+/// Shapes at which rows, words and registers end.
 inline const std::vector<std::vector<std::size_t>> shapes = {{1, 1},  {3, 1},  {1, 63}, {4, 64},
                                                              {3, 65}, {5, 10}, {2, 300}};
 
 inline const std::vector<std::size_t> columns = {1, 63, 64, 65, 300};
 
-/// A user's rule that tells nothing of what it reads: each column keeps what the one before has
-/// above 0.
+/// A rule of a user without sources(): each column keeps where the column before is above 0.
 template <class X>
 struct after_positive {
     using shape_type = xt::dynamic_shape<std::size_t>;
@@ -68,7 +67,7 @@ inline std::size_t least_divisor(std::size_t n) {
     return n == 1 ? 1 : m;
 }
 
-/// Calls f(name, make) for masks of matrices that look elsewhere than at their own column.
+/// Calls f(name, make) for masks of matrices that read other columns than their own.
 template <class F>
 void for_each_elsewhere(F&& f) {
     f("shift", [](const auto& x) { return xmask::shift(xmask::keep_above(x, 0), 1); });
@@ -89,7 +88,7 @@ void for_each_elsewhere(F&& f) {
     f("unknown rule", [](const auto& x) { return xmask::mask(after_positive(x)); });
 }
 
-/// The same of masks that look at their own column only.
+/// Calls f(name, make) for masks of matrices that read only their own column.
 template <class F>
 void for_each_in_place(F&& f) {
     f("threshold", [](const auto& x) { return xmask::keep_above(x, 0); });
@@ -97,7 +96,7 @@ void for_each_in_place(F&& f) {
       [](const auto& x) { return !xmask::keep_above(x, 1) && xmask::keep_not_equal(x + x, 0); });
 }
 
-/// The same of masks of tokens.
+/// Calls f(name, make) for masks of tokens that read other columns than their own.
 template <class F>
 void for_each_of_tokens(F&& f) {
     f("through first", [](const auto& x) { return !xmask::keep_through_first(x, 2); });
@@ -114,8 +113,8 @@ void for_each(F&& f) {
     }
 }
 
-/// Fails unless op(x, make(x)) gives what it gives with a mask of a copy of x, but for sums that are
-/// added in another order.
+/// Fails unless op(x, make(x)) gives the same as op(x, make(copy of x)). Sums may be added in
+/// another order.
 template <class X, class Make, class Op>
 void require_as_by_copies(X& x, const Make& make, Op&& op) {
     using T = typename X::value_type;

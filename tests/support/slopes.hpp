@@ -65,7 +65,8 @@ void require_gradient(Reduce&& reduce, Gradient&& gradient, double tolerance = 1
     REQUIRE(oracle::close(gradient(x, m, 2.), gradient(x, m, two, groups::axes_t{0, 1, 2}), 1e-14));
 }
 
-/// The same of a tensor, a mask and an upstream gradient in other layouts: no bit differs.
+/// Compares the gradients of a tensor, a mask and an upstream gradient in other layouts, to the
+/// bit.
 template <class Gradient>
 void require_layouts(Gradient&& gradient) {
     const auto x = oracle::random<double>({3, 4, 67}, 3);
@@ -84,7 +85,7 @@ void require_layouts(Gradient&& gradient) {
 }
 } // namespace slopes
 
-/// Compares xmask::name##_gradient with differences of xmask::name; what follows goes to both.
+/// Compares xmask::name##_gradient with differences of xmask::name. Further arguments go to both.
 #define REQUIRE_GRADIENT_OF(name, ...)                                                             \
     slopes::require_gradient(                                                                      \
         [&](const auto& x, const auto& m, const auto& axes) {                                      \

@@ -1,5 +1,5 @@
-# Fails unless PROGRAM, with COUNT threads, prints what is in the file SERIAL; with OUTPUT, which is what it prints without
-# threads, writes that file.
+# Fails unless PROGRAM, with COUNT threads, prints the text in the file SERIAL. With OUTPUT, the text of the program
+# without threads, it writes that file.
 execute_process(COMMAND ${PROGRAM} ${COUNT} OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "${PROGRAM} ended with ${status}: ${errors}")

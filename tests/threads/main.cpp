@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 // Prints a hash of the bits of many results, each large enough for threads. Built without threads
-// and with those of OpenMP and of TBB; its argument is how many TBB may use, and OMP_NUM_THREADS
-// how many OpenMP may.
+// and with those of OpenMP and of TBB. Its argument is the number of threads for TBB;
+// OMP_NUM_THREADS is that for OpenMP.
 
 #include <array>
 #include <cstddef>
@@ -117,7 +117,7 @@ void run(const std::string& shape, std::size_t rows, std::size_t columns) {
     print("masked_softmax, columns", y);
 }
 
-/// What a thread throws arrives: of many that throw, what the first in row order does.
+/// The exception of a thread arrives: of many, the first in row order.
 std::string thrown() {
     const auto x = numbers<float>(1000, 1000, 1);
     const auto refuse = [](float value) -> float {
