@@ -6,6 +6,11 @@
 
 /^inline constexpr .*\("[a-z0-9_]+"\);$/ { sub(/\("[a-z0-9_]+"\)/, "") }
 
+# The same, broken into several lines.
+/^inline constexpr .*\(("[a-z0-9_]+")?$/ { sub(/\(("[a-z0-9_]+")?$/, ";"); print; broken = 1; next }
+
+broken { broken = !/^\);$/; print ""; next }
+
 !/^ *\/\/\// { code = 0 }
 
 /^ *\/\/\/ *$/ { code = 1 }

@@ -7807,6 +7807,158 @@ private:
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/masks/count_along.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+/// @file
+/// Counts what a mask keeps: in one row, and at each position of the axes that stay.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Counts what a row keeps.
+class count_delegate {
+public:
+    static constexpr bool takes_any_range = true;
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t /*c*/, Count /*count*/, word_t bits) noexcept {
+        m_count += count_bits(bits);
+    }
+
+    void kept(std::size_t c, std::size_t end) noexcept { m_count += end - c; }
+
+    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
+
+private:
+    std::size_t m_count = 0;
+};
+
+/// How many of columns [begin, end) a row keeps.
+template <row_cursor C>
+std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
+    count_delegate counted;
+    walk(cursor, begin, end, counted);
+    return counted.count();
+}
+
+/// Counts the set bits of many words, column by column. 64 counters are eight words, one word a
+/// binary digit: adding a word takes two steps of carrying on average.
+class column_counts {
+    static constexpr std::size_t digits = 8;
+    using counter = std::array<word_t, digits>;
+
+public:
+    explicit column_counts(std::size_t columns)
+        : m_counters(columns == 0 ? 0 : columns / word_columns + 2), m_counts(columns) {}
+
+    /// Adds bit k to column at + k.
+    void add(std::size_t at, word_t bits) {
+        const std::size_t shift = at % word_columns;
+        add_word(at / word_columns, bits << shift);
+        if (shift != 0) {
+            add_word(at / word_columns + 1, bits >> (word_columns - shift));
+        }
+    }
+
+    [[nodiscard]] std::size_t count(std::size_t column) const noexcept {
+        std::size_t count = m_counts[column];
+        const auto& held = m_counters[column / word_columns];
+        for (std::size_t digit = 0; digit < digits; ++digit) {
+            count += to_size(held[digit] >> column % word_columns & 1) << digit;
+        }
+        return count;
+    }
+
+private:
+    void add_word(std::size_t i, word_t bits) {
+        for (std::size_t digit = 0; bits != 0 && digit < digits; ++digit) {
+            const word_t carry = m_counters[i][digit] & bits;
+            m_counters[i][digit] ^= bits;
+            bits = carry;
+        }
+        for (; bits != 0; bits &= bits - 1) {
+            m_counts[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
+        }
+    }
+
+    std::vector<counter> m_counters;
+    std::vector<std::size_t> m_counts;
+};
+
+/// How many elements are kept at each position of the axes that stay.
+class axis_counts {
+public:
+    /// `n` is the number of columns. Without `counted` nobody asks for the counts of columns.
+    axis_counts(const kept_axes& axes, std::size_t n, bool counted)
+        : m_columns(n)
+        , m_by_column(axes.keeps_last())
+        , m_counted(counted)
+        , m_counts(m_by_column ? (n == 0 ? 0 : axes.size() / n) : axes.size())
+        , m_column_counts(m_by_column && counted ? axes.size() : 0) {}
+
+    [[nodiscard]] std::size_t count(std::size_t i) const noexcept {
+        return m_by_column ? m_counts[i / m_columns] + m_column_counts.count(i) : m_counts[i];
+    }
+
+    void add(std::size_t at, std::size_t count) noexcept { m_counts[at] += count; }
+
+    /// Adds bit k to position at + k.
+    void add_columns(std::size_t at, word_t bits) { m_column_counts.add(at, bits); }
+
+    /// Whether the columns of a row have to be counted one by one. A row that is kept whole costs
+    /// one addition.
+    template <row_cursor C>
+    bool counts_columns(std::size_t at, const C& cursor) {
+        if (!m_counted) {
+            return false;
+        }
+        const stretch first = stretch_at(cursor, 0);
+        if (first.kind == stretch_kind::kept && first.end >= m_columns) {
+            ++m_counts[at / m_columns];
+            return false;
+        }
+        return true;
+    }
+
+private:
+    std::size_t m_columns;
+    bool m_by_column;
+    bool m_counted;
+    std::vector<std::size_t> m_counts; // of positions, or of rows that are kept whole
+    column_counts m_column_counts;
+};
+
+/// The number of elements of `shape` that a mask keeps at each position of the axes that stay. The
+/// mask broadcasts into the shape.
+template <class S, class M>
+std::vector<std::size_t> count_along(const S& shape, const M& m, const kept_axes& axes) {
+    const std::size_t n = columns_of(shape);
+    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+    axis_counts counted(axes, n, true);
+    const mask_rows<M> rows(m, shape);
+    for (std::size_t r = 0; r < row_count; ++r) {
+        const auto cursor = rows.row(r);
+        const std::size_t at = axes.offset(r);
+        if (!axes.keeps_last()) {
+            counted.add(at, count_row(cursor, 0, n));
+        } else if (counted.counts_columns(at, cursor)) {
+            for_each_kept_block(cursor, 0, n, [&](std::size_t c, auto /*count*/, word_t bits) {
+                counted.add_columns(at + c, bits);
+            });
+        }
+    }
+    std::vector<std::size_t> counts(axes.size());
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        counts[i] = counted.count(i);
+    }
+    return counts;
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
 // ==== xmask/masks/runs.hpp ====
 
 #include <algorithm>
@@ -8149,34 +8301,6 @@ auto lengths_of(const M& m) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The delegate that counts kept columns.
-class count_delegate {
-public:
-    static constexpr bool takes_any_range = true;
-
-    template <class Count>
-    XMASK_INLINE void block(std::size_t /*c*/, Count /*count*/, word_t bits) noexcept {
-        m_count += count_bits(bits);
-    }
-
-    void kept(std::size_t c, std::size_t end) noexcept { m_count += end - c; }
-
-    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
-
-    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
-
-private:
-    std::size_t m_count = 0;
-};
-
-/// How many of columns [begin, end) a row keeps.
-template <row_cursor C>
-std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
-    count_delegate counted;
-    walk(cursor, begin, end, counted);
-    return counted.count();
-}
-
 /// How many elements of `shape` are kept by a mask that broadcasts into it.
 template <class S, class MaskRows>
 std::size_t count_rows(const S& shape, const MaskRows& masks) {
@@ -8204,34 +8328,11 @@ bool any_row(const char* function, const M& m, F&& f) {
     );
 }
 
-/// The number of kept elements at each position of the axes that stay.
-template <class M>
-std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
-    std::vector<std::size_t> counts(axes.size());
-    const std::size_t n = columns_of(m.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
-    const mask_rows<M> rows(m, m.shape());
-    for (std::size_t r = 0; r < row_count; ++r) {
-        const auto cursor = rows.row(r);
-        std::size_t* at = counts.data() + axes.offset(r);
-        if (!axes.keeps_last()) {
-            *at += count_row(cursor, 0, n);
-            continue;
-        }
-        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t, word_t bits) {
-            for (; bits != 0; bits &= bits - 1) {
-                ++at[c + lowest_bit(bits)];
-            }
-        });
-    }
-    return counts;
-}
-
 /// An array over the axes that stay, with f(number of kept elements) for each position.
 template <class T, class M, class A, class F>
 xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f) {
     const kept_axes kept(function, m.shape(), axes);
-    const auto counts = count_along(m, kept);
+    const auto counts = count_along(m.shape(), m, kept);
     auto result = xt::xarray<T>::from_shape(kept.shape());
     std::transform(counts.begin(), counts.end(), result.data(), f);
     return result;
@@ -22481,158 +22582,65 @@ inline constexpr class_loss<nll_options> masked_nll;
 
 // ==== xmask/reduce/fold.hpp ====
 
-#include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
-#include <numeric>
 #include <type_traits>
 #include <utility>
-#include <vector>
-
-// ==== xmask/reduce/options.hpp ====
-
-#include <concepts>
-#include <optional>
-#include <type_traits>
 
 /// @file
-/// What all reductions share: their options, their results' types, and what they refuse.
-
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// Fields that others call otherwise: braces with an unknown name say nothing but that they fit no
-/// function, so that the best known of these have a sentence.
-struct keepdims_field {
-    constexpr keepdims_field() = default;
-
-    template <class T>
-    constexpr keepdims_field(const T& /*value*/) {
-        constexpr bool is_known = sizeof(T) == 0;
-        static_assert(
-            is_known,
-            "xmask: what NumPy calls keepdims, and PyTorch keepdim, is called keep_axes: {.keep_axes = true}."
-        );
-    }
-};
-
-struct ddof_field {
-    constexpr ddof_field() = default;
-
-    template <class T>
-    constexpr ddof_field(const T& /*value*/) {
-        constexpr bool is_known = sizeof(T) == 0;
-        static_assert(
-            is_known,
-            "xmask: what NumPy calls ddof is called correction, as in PyTorch, and is 1 unless told: {.correction = 0}."
-        );
-    }
-};
-} // namespace detail
-
-/// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
-/// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
-/// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
-/// no NaN: it throws std::domain_error instead. Reductions with more options (var_options,
-/// norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
-///
-///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
-///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
-struct reduce_options {
-    std::optional<when_empty> empty = std::nullopt;
-    bool keep_axes = false; ///< reduced axes stay, with extent 1; a number has none
-    [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
-};
-
-namespace detail {
-/// Options in full, or only what happens where nothing is kept.
-template <class O, class Options>
-concept options_argument = std::same_as<O, Options> || std::same_as<O, when_empty>;
-
-template <class Options, class O>
-Options to_options(const O& options) {
-    if constexpr (std::same_as<O, Options>) {
-        return options;
-    } else {
-        Options all;
-        all.empty = options;
-        return all;
-    }
-}
-
-/// The options that all reductions have.
-template <class Options>
-reduce_options shared_options(const Options& options) {
-    return {.empty = options.empty, .keep_axes = options.keep_axes};
-}
-
-/// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow
-/// theirs.
-template <class T>
-using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
-
-/// The type of a mean and of whatever else is a real number: a real operand's own, double for
-/// integers.
-template <class T>
-using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
-
-/// The type in which real results are computed.
-template <class T>
-using wide_t =
-    std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
-
-template <class E>
-consteval bool holds_numbers() {
-    if constexpr (expression<E>) {
-        return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
-    } else {
-        return false;
-    }
-}
-
-/// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
-template <class X, class M>
-consteval bool require_reducible() {
-    constexpr bool numbers = holds_numbers<X>();
-    static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
-    static_assert(
-        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
-    );
-    if constexpr (numbers && in_order<X, M>) {
-        return require_mask<M>();
-    } else {
-        return false;
-    }
-}
-
-template <class E>
-using element_t = std::remove_cv_t<value_type_t<E>>;
-} // namespace detail
-} // namespace xmask::inline XMASK_ABI
-
-/// @file
-/// The walk that all reductions share: over everything, along rows, or column by column, once over
-/// what is kept.
-///
-/// A fold of elements of T is a small struct:
-///
-///     using state = ...;                           // what one position of the result holds
-///     state start() const;                         // of nothing
-///     void add(state&, T) const;                   // one element
-///     void merge(state&, const state&) const;      // what another row holds
-///     static constexpr bool in_registers = ...;    // whether it offers what follows
-///     using registers = ...;                       // the state of lanes that fold a row together
-///     registers start_registers() const;
-///     void add(registers&, const lanes<T>&) const;
-///     void join(registers&, const registers&) const;
-///     state total(const registers&) const;
-///     lanes<T> neutral() const;                    // lanes that add nothing
-///     void add_columns(state*, const lanes<T>&) const;    // each lane to its own state
+/// Folds: what a reduction does with the elements that a mask keeps, and the pass over all of them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Folds the blocks of rows into one state. Words that are kept whole go to several registers in
-/// turn, so that none waits for the last.
-template <class T, class Fold>
+/// A fold turns elements of T into a state: the sum so far, or the largest so far. It is a small
+/// struct:
+///
+///     using state = ...;                           // what one position of the result holds
+///     state start() const;                         // the state of no elements
+///     void add(state&, T) const;                   // adds one element
+///     void merge(state&, const state&) const;      // adds what another row holds
+///     static constexpr bool in_registers = ...;    // whether the fold takes registers, too
+///
+/// A fold that takes registers has two more functions. `neutral()` gives lanes that change no
+/// state. `add_columns(states, x)` adds lane k of x to states[k].
+template <class F, class T>
+concept element_fold =
+    std::copy_constructible<F> && std::copyable<typename F::state> &&
+    requires(const F& fold, typename F::state& to, const typename F::state& other, T x) {
+        { fold.start() } -> std::convertible_to<typename F::state>;
+        fold.add(to, x);
+        fold.merge(to, other);
+        { F::in_registers } -> std::convertible_to<bool>;
+    } && (!F::in_registers || requires(const F& fold, typename F::state* to, const lanes<T>& x) {
+        { fold.neutral() } -> std::same_as<lanes<T>>;
+        fold.add_columns(to, x);
+    });
+
+/// A fold whose lanes fold a row together. `registers` holds the state of each lane:
+///
+///     using registers = ...;
+///     registers start_registers() const;
+///     void add(registers&, const lanes<T>&) const;
+///     void join(registers&, const registers&) const;    // lane by lane
+///     state total(const registers&) const;              // of all lanes
+template <class F, class T>
+concept register_fold = element_fold<F, T> && F::in_registers &&
+                        requires(
+                            const F& fold, typename F::registers& to,
+                            const typename F::registers& other, const lanes<T>& x
+                        ) {
+                            { fold.start_registers() } -> std::same_as<typename F::registers>;
+                            fold.add(to, x);
+                            fold.join(to, other);
+                            { fold.total(other) } -> std::convertible_to<typename F::state>;
+                        };
+
+/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to four
+/// states in turn: no addition waits for the one before.
+template <class T, element_fold<T> Fold>
 class row_fold {
+    static_assert(!Fold::in_registers || register_fold<Fold, T>);
+
     static constexpr std::size_t register_count = 4;
 
     struct nothing {};
@@ -22695,7 +22703,7 @@ private:
     std::size_t m_count = 0;
 };
 
-/// A plain sum, of terms as masked_terms adds them.
+/// A plain sum of elements of T.
 template <class T, class Sum = sum_t<T>>
 struct sum_fold {
     using state = Sum;
@@ -22720,7 +22728,7 @@ struct sum_fold {
     }
 };
 
-/// Folds a row's blocks by the sums that everything else uses.
+/// Sums a row's blocks as losses do.
 template <class T, class Sum>
 class row_fold<T, sum_fold<T, Sum>> {
 public:
@@ -22741,7 +22749,7 @@ private:
     term_sum<T, Sum> m_sum;
 };
 
-/// Folds a row of terms.
+/// Folds the terms of a row.
 template <bool Exact, class T, class Fold, class Row>
 class fold_delegate {
 public:
@@ -22774,15 +22782,20 @@ XMASK_INLINE void fold_row(
     fold = delegate.fold();
 }
 
-/// A state and how many elements it is of.
+/// The state of everything that is kept, and the number of elements in it. Read like the states
+/// along axes, of which there is one here.
 template <class State>
 struct folded {
-    State state;
-    std::size_t count;
+    State value;
+    std::size_t kept;
+
+    [[nodiscard]] const State& state(std::size_t /*i*/) const noexcept { return value; }
+
+    [[nodiscard]] std::size_t count(std::size_t /*i*/) const noexcept { return kept; }
 };
 
-/// Folds everything that is kept, in the order of rows, in pieces.
-template <class T, class Fold, class S, class Rows>
+/// Folds everything that is kept, piece by piece, in the order of rows.
+template <class T, element_fold<T> Fold, class S, class Rows>
 folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Rows& rows) {
     using result = folded<typename Fold::state>;
     const std::size_t n = columns_of(shape);
@@ -22803,144 +22816,266 @@ folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Ro
             return result{one.total(), one.count()};
         },
         [&](result& to, const result& part) {
-            fold.merge(to.state, part.state);
-            to.count += part.count;
+            fold.merge(to.value, part.value);
+            to.kept += part.kept;
         }
     );
 }
 
-/// Counts the set bits of many words, column by column. The counts are held bit by bit: a word is
-/// added to 64 of them by carries, as by hand, and two steps are enough on average.
-class column_counts {
-    static constexpr std::size_t digits = 8;
-    using counter = std::array<word_t, digits>;
+/// The elements of x under a mask, row by row, as terms of type T; or f of them.
+template <class T, class X, class M, class F = identity>
+auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) {
+    const auto& shape = x.shape();
+    require_broadcast(function, "a mask", m.shape(), shape);
+    return masked_operands{
+        mask_rows<M>(m, shape), make_terms<T>(f, make_operand<T>(x, shape)), columns_of(shape)
+    };
+}
+} // namespace xmask::inline XMASK_ABI::detail
 
-public:
-    explicit column_counts(std::size_t columns)
-        : m_counters(columns == 0 ? 0 : columns / word_columns + 2), m_counts(columns) {}
+// ==== xmask/reduce/gradient.hpp ====
 
-    /// Adds bit k to column at + k.
-    void add(std::size_t at, word_t bits) {
-        const std::size_t shift = at % word_columns;
-        add_word(at / word_columns, bits << shift);
-        if (shift != 0) {
-            add_word(at / word_columns + 1, bits >> (word_columns - shift));
-        }
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/reduce/options.hpp ====
+
+#include <concepts>
+#include <optional>
+#include <type_traits>
+
+/// @file
+/// What all reductions share: their options, their results' types, and what they refuse.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Fields that others call otherwise: braces with an unknown name say nothing but that they fit no
+/// function, so that the best known of these have a sentence.
+struct keepdims_field {
+    constexpr keepdims_field() = default;
+
+    template <class T>
+    constexpr keepdims_field(const T& /*value*/) {
+        constexpr bool is_known = sizeof(T) == 0;
+        static_assert(
+            is_known,
+            "xmask: what NumPy calls keepdims, and PyTorch keepdim, is called keep_axes: {.keep_axes = true}."
+        );
     }
-
-    [[nodiscard]] std::size_t count(std::size_t column) const noexcept {
-        std::size_t count = m_counts[column];
-        const auto& held = m_counters[column / word_columns];
-        for (std::size_t digit = 0; digit < digits; ++digit) {
-            count += to_size(held[digit] >> column % word_columns & 1) << digit;
-        }
-        return count;
-    }
-
-private:
-    void add_word(std::size_t i, word_t bits) {
-        for (std::size_t digit = 0; bits != 0 && digit < digits; ++digit) {
-            const word_t carry = m_counters[i][digit] & bits;
-            m_counters[i][digit] ^= bits;
-            bits = carry;
-        }
-        for (; bits != 0; bits &= bits - 1) {
-            m_counts[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
-        }
-    }
-
-    std::vector<counter> m_counters;
-    std::vector<std::size_t> m_counts;
 };
 
-/// The states of all positions of the axes that stay, and how many elements each is of.
+struct ddof_field {
+    constexpr ddof_field() = default;
+
+    template <class T>
+    constexpr ddof_field(const T& /*value*/) {
+        constexpr bool is_known = sizeof(T) == 0;
+        static_assert(
+            is_known,
+            "xmask: what NumPy calls ddof is called correction, as in PyTorch, and is 1 unless told: {.correction = 0}."
+        );
+    }
+};
+} // namespace detail
+
+/// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
+/// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
+/// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
+/// no NaN: it throws std::domain_error instead. Reductions with more options (var_options,
+/// norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
+///
+///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
+///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
+struct reduce_options {
+    std::optional<when_empty> empty = std::nullopt; ///< what the result is where nothing is kept
+    bool keep_axes = false; ///< reduced axes stay, with extent 1; a number has none
+    [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
+};
+
+namespace detail {
+/// Options in full, or only what happens where nothing is kept.
+template <class O, class Options>
+concept options_argument =
+    std::same_as<O, Options> ||
+    (std::same_as<O, when_empty> && requires(Options& all) { all.empty = when_empty::nan; });
+
+template <class Options, class O>
+Options to_options(const O& options) {
+    if constexpr (std::same_as<O, Options>) {
+        return options;
+    } else {
+        Options all;
+        all.empty = options;
+        return all;
+    }
+}
+
+/// The options that all reductions have.
+template <class Options>
+reduce_options shared_options(const Options& options) {
+    return {.empty = options.empty, .keep_axes = options.keep_axes};
+}
+
+/// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow
+/// theirs.
+template <class T>
+using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
+
+/// The type of a mean and of whatever else is a real number: a real operand's own, double for
+/// integers.
+template <class T>
+using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
+
+/// The type in which real results are computed.
+template <class T>
+using wide_t =
+    std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
+
+template <class E>
+consteval bool holds_numbers() {
+    if constexpr (expression<E>) {
+        return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
+    } else {
+        return false;
+    }
+}
+
+/// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
+template <class X, class M>
+consteval bool require_reducible() {
+    constexpr bool numbers = holds_numbers<X>();
+    static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
+    static_assert(
+        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
+    );
+    if constexpr (numbers && in_order<X, M>) {
+        return require_mask<M>();
+    } else {
+        return false;
+    }
+}
+
+template <class E>
+using element_t = std::remove_cv_t<value_type_t<E>>;
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/reduce/reduction.hpp ====
+
+#include <cstddef>
+#include <initializer_list>
+#include <numeric>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// ==== xmask/reduce/fold_axes.hpp ====
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Folds along axes: one state for each position of the axes that stay. And everything, as if it
+/// were axes that leave one position.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// All axes of a reduction to one number: what kept_axes is to a reduction along some axes.
+struct everything {
+    [[nodiscard]] static constexpr std::size_t size() noexcept { return 1; }
+
+    [[nodiscard]] static constexpr bool keeps_last() noexcept { return false; }
+
+    [[nodiscard]] static constexpr std::size_t offset(std::size_t /*r*/) noexcept { return 0; }
+};
+
+/// What a reduction goes over: everything, or some axes. Either says how many positions the result
+/// has, and to which of them a row belongs.
+template <class A>
+concept reduced_axes = std::same_as<A, everything> || std::same_as<A, kept_axes>;
+
+/// One T for each position of the result.
+template <class T>
+std::array<T, 1> one_each(const everything& /*over*/) {
+    return {};
+}
+
+template <class T>
+std::vector<T> one_each(const kept_axes& axes) {
+    return std::vector<T>(axes.size());
+}
+
+/// The states of all positions of the axes that stay, and the number of elements in each.
 template <class State>
 class folded_axes {
 public:
-    /// Where not `counted`, nobody asks for the counts of columns.
+    /// Without `counted` nobody asks for the counts of columns.
     folded_axes(const kept_axes& axes, std::size_t n, const State& start, bool counted)
-        : m_columns(n)
-        , m_by_column(axes.keeps_last())
-        , m_counted(counted)
-        // Whole registers may be loaded and stored at the last columns.
-        , m_states(axes.size() + word_columns, start)
-        , m_counts(m_by_column ? (n == 0 ? 0 : axes.size() / n) : axes.size())
-        , m_column_counts(m_by_column && counted ? axes.size() : 0) {}
+        // The last columns are loaded and stored in whole registers.
+        : m_states(axes.size() + word_columns, start), m_counts(axes, n, counted) {}
 
     [[nodiscard]] State* states(std::size_t at) noexcept { return m_states.data() + at; }
 
     [[nodiscard]] const State& state(std::size_t i) const noexcept { return m_states[i]; }
 
-    [[nodiscard]] std::size_t count(std::size_t i) const noexcept {
-        return m_by_column ? m_counts[i / m_columns] + m_column_counts.count(i) : m_counts[i];
-    }
+    [[nodiscard]] std::size_t count(std::size_t i) const noexcept { return m_counts.count(i); }
 
-    void add_count(std::size_t at, std::size_t count) noexcept { m_counts[at] += count; }
-
-    /// Whether the columns of a row are to be counted one by one; a row that is kept whole costs
-    /// one addition.
-    template <class Cursor>
-    bool counts_columns(std::size_t at, const Cursor& cursor) {
-        const bool whole = m_counted && stretch_at(cursor, 0).kind == stretch_kind::kept &&
-                           stretch_at(cursor, 0).end >= m_columns;
-        if (whole) {
-            ++m_counts[at / m_columns];
-            return false;
-        }
-        return m_counted;
-    }
-
-    void add_columns(std::size_t at, word_t bits) { m_column_counts.add(at, bits); }
+    [[nodiscard]] axis_counts& counts() noexcept { return m_counts; }
 
 private:
-    std::size_t m_columns;
-    bool m_by_column;
-    bool m_counted;
     std::vector<State> m_states;
-    std::vector<std::size_t> m_counts; // of positions, or of rows kept whole
-    column_counts m_column_counts;
+    axis_counts m_counts;
 };
 
+/// Adds the kept elements of a block, each to the state of its own column.
+template <class T, element_fold<T> Fold, class Block, class Count>
+XMASK_INLINE void fold_block_columns(
+    const Fold& fold, const Block& block, Count count, word_t bits, typename Fold::state* to
+) {
+    if constexpr (Fold::in_registers) {
+        const auto neutral = fold.neutral();
+        const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                auto x = block.template value_register<full>(k, count - k);
+                if constexpr (select || !full) {
+                    x = select_by_bits<T>(bits, k, x, neutral);
+                }
+                fold.add_columns(to + k, x);
+            });
+        };
+        bits == first_bits(count) ? add_all(std::false_type()) : add_all(std::true_type());
+    } else if (bits == ~word_t(0)) {
+        for (std::size_t k = 0; k < word_columns; ++k) {
+            fold.add(to[k], block.value(k));
+        }
+    } else {
+        for (; bits != 0; bits &= bits - 1) {
+            const std::size_t k = lowest_bit(bits);
+            fold.add(to[k], block.value(k));
+        }
+    }
+}
+
 /// Folds what a row keeps, each column by itself.
-template <class T, class Fold, class Row>
+template <class T, element_fold<T> Fold, class Row>
 void fold_columns(
     const Fold& fold, Row& row, folded_axes<typename Fold::state>& result, std::size_t at
 ) {
-    const bool counted = result.counts_columns(at, row.cursor());
+    auto& counts = result.counts();
+    const bool counted = counts.counts_columns(at, row.cursor());
     for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
         if (counted) {
-            result.add_columns(at + c, bits);
+            counts.add_columns(at + c, bits);
         }
-        const auto block = row.block(c, count, bits);
-        auto* to = result.states(at + c);
-        if constexpr (Fold::in_registers) {
-            const auto neutral = fold.neutral();
-            const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
-                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    auto x = block.template value_register<full>(k, count - k);
-                    if constexpr (select || !full) {
-                        x = select_by_bits<T>(bits, k, x, neutral);
-                    }
-                    fold.add_columns(to + k, x);
-                });
-            };
-            bits == first_bits(count) ? add_all(std::false_type()) : add_all(std::true_type());
-        } else {
-            if (bits == ~word_t(0)) {
-                for (std::size_t k = 0; k < word_columns; ++k) {
-                    fold.add(to[k], block.value(k));
-                }
-                return;
-            }
-            for (; bits != 0; bits &= bits - 1) {
-                const std::size_t k = lowest_bit(bits);
-                fold.add(to[k], block.value(k));
-            }
-        }
+        fold_block_columns<T>(fold, row.block(c, count, bits), count, bits, result.states(at + c));
     });
 }
 
-/// Rows that do not depend on where they go.
+/// Rows whose terms do not depend on the position that they belong to.
 template <class Rows>
 struct plain_rows {
     Rows rows;
@@ -22950,9 +23085,9 @@ struct plain_rows {
     XMASK_INLINE auto columns(std::size_t r, std::size_t /*at*/) const { return rows.row(r); }
 };
 
-/// Folds each row into its position. Threads fold rows by themselves, which are merged in the order
-/// of rows as without.
-template <class T, class Fold, class Rows>
+/// Folds each row into its position. Threads fold single rows. The merging keeps the order of rows,
+/// so that the result does not depend on threads.
+template <class T, element_fold<T> Fold, class Rows>
 void fold_rows(
     const Fold& fold, std::size_t row_count, std::size_t n, const kept_axes& axes, const Rows& rows,
     folded_axes<typename Fold::state>& result
@@ -22966,8 +23101,8 @@ void fold_rows(
     };
     const auto merge = [&](std::size_t r, const part& one) {
         const std::size_t at = axes.offset(r);
-        result.add_count(at, one.count);
-        fold.merge(*result.states(at), one.state);
+        result.counts().add(at, one.kept);
+        fold.merge(*result.states(at), one.value);
     };
     if constexpr (has_threads) {
         const auto all = pieces::of_whole_rows(row_count, n);
@@ -22990,8 +23125,9 @@ void fold_rows(
 }
 
 /// Folds along axes: each row into its position, or, where the last axis stays, column by column.
-/// `rows` gives the terms of row r that go to position `at`: as row(r, at), or as columns(r, at).
-template <class T, class Fold, class S, class Rows>
+/// `rows` gives the terms of row r, which belongs to position `at`: as row(r, at), or as
+/// columns(r, at) where each column has a position of its own.
+template <class T, element_fold<T> Fold, class S, class Rows>
 folded_axes<typename Fold::state> fold_along(
     const Fold& fold, const S& shape, const kept_axes& axes, const Rows& rows, bool counted = true
 ) {
@@ -23010,88 +23146,72 @@ folded_axes<typename Fold::state> fold_along(
     return result;
 }
 
-/// f of the elements of x under a mask, row by row, as terms of type T.
-template <class T, class X, class M, class F = identity>
-auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) {
-    const auto& shape = x.shape();
-    require_broadcast(function, "a mask", m.shape(), shape);
-    return masked_operands{
-        mask_rows<M>(m, shape), make_terms<T>(f, make_operand<T>(x, shape)), columns_of(shape)
-    };
-}
-
-/// A function of an element and of a shift, with the shift of one position.
-template <class F, class T>
-struct shifted {
-    T shift;
-    F function = {};
-
-    template <class V>
-    XMASK_INLINE V value(const V& x) const {
-        return function.value(x, V(shift));
-    }
-};
-
-/// The terms F(x, shift), where each position of the axes that stay has a shift of its own.
-template <class T, class F, class Masks, class Rows>
-class shifted_rows {
-public:
-    shifted_rows(
-        const F& function, Masks masks, Rows rows, std::size_t n, const std::vector<T>& shifts
-    )
-        : m_function(function)
-        , m_masks(std::move(masks))
-        , m_rows(std::move(rows))
-        , m_columns(n)
-        , m_shifts(shifts.data()) {}
-
-    XMASK_INLINE auto row(std::size_t r, std::size_t at) const {
-        using function = shifted<F, T>;
-        return masked(
-            r, term_row<T, function, row_t<Rows>>(
-                   function{m_shifts[at], m_function}, zip_row<row_t<Rows>>(m_rows.row(r))
-               )
-        );
-    }
-
-    XMASK_INLINE auto columns(std::size_t r, std::size_t at) const {
-        using shifts = memory_row<T>;
-        return masked(
-            r, term_row<T, F, row_t<Rows>, shifts>(
-                   m_function,
-                   zip_row<row_t<Rows>, shifts>(m_rows.row(r), shifts(m_shifts + at, 1, nullptr))
-               )
-        );
-    }
-
-private:
-    template <class Row>
-    XMASK_INLINE auto masked(std::size_t r, Row row) const {
-        return masked_row<row_t<Masks>, Row>(m_masks.row(r), std::move(row), m_columns);
-    }
-
-    F m_function;
-    Masks m_masks;
-    Rows m_rows;
-    std::size_t m_columns;
-    const T* m_shifts;
-};
-
-/// The sums of F(x, shift) along axes; `shifts` has one for each position.
-template <class T, class F, class X, class M>
-auto sum_shifted(
-    const X& x, const M& m, const kept_axes& axes, const std::vector<T>& shifts, const F& f = {}
+/// Folds all rows to what has one state(i) and one count(i) for each position. Counts are only
+/// there where `counted` asks for them.
+template <class T, element_fold<T> Fold, class S, class Rows>
+folded<typename Fold::state> fold_over(
+    const everything& /*over*/, const Fold& fold, const S& shape, const Rows& rows, bool /*counted*/
 ) {
-    const auto& shape = x.shape();
-    auto operand = make_operand<T>(x, shape);
-    using rows = shifted_rows<T, F, mask_rows<M>, decltype(operand)>;
-    return fold_along<T>(
-        sum_fold<T>(), shape, axes,
-        rows(f, mask_rows<M>(m, shape), std::move(operand), columns_of(shape), shifts), false
-    );
+    return fold_all<T>(fold, shape, rows);
 }
 
-/// A result with f(i) at each position i of the axes that stay.
+template <class T, element_fold<T> Fold, class S, class Rows>
+folded_axes<typename Fold::state> fold_over(
+    const kept_axes& axes, const Fold& fold, const S& shape, Rows rows, bool counted
+) {
+    return fold_along<T>(fold, shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// The ways to call a reduction and the gradient of one: of everything or along axes, with
+/// options or without. A formula says what is computed.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Options of a function that has none.
+struct no_options {};
+
+/// What a reduction computes: an empty struct with
+///
+///     using options = reduce_options;    // or options with more fields
+///
+///     // Fails to compile, with one sentence, unless x is reducible under m.
+///     template <class X, class M>
+///     static consteval bool fits();
+///
+///     // The result over everything or over kept_axes; `function` is the name for errors.
+///     template <class X, class M, reduced_axes Axes>
+///     static auto of(const char* function, const X& x, const M& m, const Axes& over, const options&);
+template <class F>
+concept reduction_formula = std::is_empty_v<F> && requires(typename F::options options) {
+    requires std::is_same_v<decltype(options.keep_axes), bool>;
+    requires std::is_same_v<decltype(options.empty), std::optional<when_empty>>;
+};
+
+/// What the gradient of a reduction computes: an empty struct with
+///
+///     using gradient_options = no_options;    // or those of the reduction
+///
+///     // Fails to compile, with one sentence, unless these have a gradient.
+///     template <class X, class M, class... U>
+///     static consteval bool has_gradient();
+///
+///     template <class X, class M, class U>
+///     static auto gradient(
+///         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+///         const gradient_options&
+///     );
+template <class F>
+concept gradient_formula = std::is_empty_v<F> && requires { typename F::gradient_options; };
+
+/// The result of a reduction of everything: f(0).
+template <class R, class F>
+R make_result(const everything& /*over*/, bool /*keep_axes*/, F&& f) {
+    return f(std::size_t(0));
+}
+
+/// The result of a reduction along axes: f(i) at each position i of the axes that stay.
 template <class R, class F>
 xt::xarray<R> make_result(const kept_axes& axes, bool keep_axes, F&& f) {
     auto result = xt::xarray<R>::from_shape(keep_axes ? axes.full_shape() : axes.shape());
@@ -23101,34 +23221,6 @@ xt::xarray<R> make_result(const kept_axes& axes, bool keep_axes, F&& f) {
     return result;
 }
 
-/// How many elements of `shape` a mask keeps at each position of the axes that stay.
-template <class S, class M>
-std::vector<std::size_t> count_rows(const S& shape, const M& m, const kept_axes& axes) {
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-    folded_axes<char> counted(axes, n, 0, true);
-    const mask_rows<M> rows(m, shape);
-    for (std::size_t r = 0; r < row_count; ++r) {
-        const auto cursor = rows.row(r);
-        const std::size_t at = axes.offset(r);
-        if (axes.keeps_last() && !counted.counts_columns(at, cursor)) {
-            continue;
-        }
-        if (!axes.keeps_last()) {
-            counted.add_count(at, count_row(cursor, 0, n));
-            continue;
-        }
-        for_each_kept_block(cursor, 0, n, [&](std::size_t c, auto /*count*/, word_t bits) {
-            counted.add_columns(at + c, bits);
-        });
-    }
-    std::vector<std::size_t> counts(axes.size());
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-        counts[i] = counted.count(i);
-    }
-    return counts;
-}
-
 /// Every axis of a tensor.
 inline axes_list every_axis(std::size_t rank) {
     std::vector<std::ptrdiff_t> axes(rank);
@@ -23136,71 +23228,190 @@ inline axes_list every_axis(std::size_t rank) {
     return axes_list(axes);
 }
 
-/// Folds all rows of terms of T to finish(state), of type R; where nothing is kept, to what the
-/// options say.
-template <class R, class T, class Fold, class S, class Rows, class F>
-R fold_to_number(
-    const char* function, const Fold& fold, const S& shape, const Rows& rows,
-    const reduce_options& options, F&& finish
+/// The result of a reduction: value(i) at position i, or what the options say where nothing is
+/// kept. `folded` has the counts.
+template <class R, reduced_axes Axes, class Folded, class F>
+auto result_of(
+    const char* function, const Axes& over, const Folded& folded, const reduce_options& options,
+    F&& value
 ) {
-    const auto total = fold_all<T>(fold, shape, rows);
-    const R result = finish(total.state);
-    return total.count != 0 ? result : when_nothing_kept<R>(function, options.empty, result);
-}
-
-/// The same along axes.
-template <class R, class T, class Fold, class S, class Rows, class F>
-xt::xarray<R> fold_to_axes(
-    const char* function, const Fold& fold, const S& shape, Rows rows, const kept_axes& axes,
-    const reduce_options& options, F&& finish
-) {
-    const auto all = fold_along<T>(
-        fold, shape, axes, plain_rows<Rows>{std::move(rows)}, options.empty.has_value()
-    );
-    return make_result<R>(axes, options.keep_axes, [&](std::size_t i) {
-        const R result = finish(all.state(i));
-        return !options.empty || all.count(i) != 0
+    return make_result<R>(over, options.keep_axes, [&](std::size_t i) {
+        const R result = value(i);
+        return !options.empty || folded.count(i) != 0
                    ? result
                    : when_nothing_kept<R>(function, options.empty, result);
     });
 }
 
-/// Folds the elements that a mask keeps to one number of type R.
-template <class R, class Fold, class X, class M>
-R fold_elements(
-    const char* function, const Fold& fold, const X& x, const M& m, const reduce_options& options
+/// Folds f of the elements that a mask keeps, and gives finish(state) as R.
+template <class R, class Fold, reduced_axes Axes, class X, class M, class F, class Finish>
+auto fold_function(
+    const char* function, const Fold& fold, const X& x, const M& m, const Axes& over,
+    const reduce_options& options, const F& f, Finish&& finish
 ) {
     using element = element_t<X>;
-    return fold_to_number<R, element>(
-        function, fold, x.shape(), masked_rows<element>(function, x, m), options,
-        [](auto state) { return static_cast<R>(state); }
+    const auto all = fold_over<element>(
+        over, fold, x.shape(), masked_rows<element>(function, x, m, f), options.empty.has_value()
     );
+    return result_of<R>(function, over, all, options, [&](std::size_t i) {
+        return static_cast<R>(finish(all.state(i)));
+    });
 }
 
-/// The same along axes.
-template <class R, class Fold, class X, class M>
-xt::xarray<R> fold_elements(
-    const char* function, const Fold& fold, const X& x, const M& m, const axes_list& axes,
+/// Folds the elements that a mask keeps, and gives the state as R.
+template <class R, class Fold, reduced_axes Axes, class X, class M>
+auto fold_elements(
+    const char* function, const Fold& fold, const X& x, const M& m, const Axes& over,
     const reduce_options& options
 ) {
-    using element = element_t<X>;
-    const kept_axes kept(function, x.shape(), axes);
-    return fold_to_axes<R, element>(
-        function, fold, x.shape(), masked_rows<element>(function, x, m), kept, options,
-        [](auto state) { return static_cast<R>(state); }
-    );
+    return fold_function<R>(function, fold, x, m, over, options, identity(), [](const auto& state) {
+        return state;
+    });
 }
-} // namespace xmask::inline XMASK_ABI::detail
+} // namespace detail
 
-// ==== xmask/reduce/gradient.hpp ====
+/// A reduction of what a mask keeps: masked_sum, masked_max and the others. All are called alike:
+///
+///     float all = xmask::masked_max(x, m);                                       // of everything: a number
+///     xt::xarray<float> rows = xmask::masked_max(x, m, -1);                      // along an axis
+///     xt::xarray<float> both = xmask::masked_max(x, m, {0, 1});                  // along some axes
+///     xt::xarray<float> kept = xmask::masked_max(x, m, 1, {.keep_axes = true});  // with options
+///     float or_zero = xmask::masked_max(x, m, xmask::when_empty::zero);          // with the most common option
+///
+/// What is computed, and in which type, stands with each reduction.
+///
+/// @tparam Formula what is computed: detail::reduction_formula says how.
+template <class Formula>
+class reduction {
+    static_assert(detail::reduction_formula<Formula>);
 
-#include <cstddef>
-#include <type_traits>
-#include <utility>
+    using options_type = typename Formula::options;
+
+public:
+    /// A reduction by its formula.
+    ///
+    /// @param name how errors name the reduction.
+    constexpr explicit reduction(const char* name) noexcept : m_name(name) {}
+
+    /// Reduces everything.
+    ///
+    /// @param x a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param options a braced list of named fields, or a when_empty.
+    /// @returns a number.
+    /// @throws std::invalid_argument where the mask does not broadcast into x or an option is out
+    ///    of range, std::domain_error where nothing is kept and the options ask to raise.
+    template <class X, class M, class O = options_type>
+        requires detail::options_argument<O, options_type>
+    auto operator()(const X& x, const M& m, const O& options = {}) const {
+        if constexpr (Formula::template fits<X, M>()) {
+            return Formula::of(
+                m_name, x, m, detail::everything(), detail::to_options<options_type>(options)
+            );
+        }
+    }
+
+    /// Reduces along axes.
+    ///
+    /// @param x a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
+    /// @param options a braced list of named fields, or a when_empty.
+    /// @returns an array of the axes that stay, or, with keep_axes, of all axes, where the reduced
+    ///    ones have extent 1.
+    /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
+    ///    axis is named twice, the mask does not broadcast into x or an option is out of range,
+    ///    std::domain_error where nothing is kept and the options ask to raise.
+    template <
+        class X, class M, class A = std::initializer_list<std::ptrdiff_t>, class O = options_type>
+        requires(detail::axes_argument<A> && detail::options_argument<O, options_type>)
+    auto operator()(const X& x, const M& m, const A& axes, const O& options = {}) const {
+        if constexpr (Formula::template fits<X, M>()) {
+            return Formula::of(
+                m_name, x, m, detail::kept_axes(m_name, x.shape(), axes),
+                detail::to_options<options_type>(options)
+            );
+        }
+    }
+
+private:
+    const char* m_name;
+};
+
+/// The gradient by x of a reduction: masked_sum_gradient, masked_max_gradient and the others. All
+/// are called alike:
+///
+///     xt::xarray<float> of_all = xmask::masked_max_gradient(x, m);                  // of the number
+///     xt::xarray<float> twice = xmask::masked_max_gradient(x, m, 2.0);              // times a factor
+///     xt::xarray<float> of_rows = xmask::masked_max_gradient(x, m, upstream, -1);   // of the rows' results
+///
+/// @tparam Formula what is computed: detail::gradient_formula says how.
+template <class Formula>
+class reduction_gradient {
+    static_assert(detail::gradient_formula<Formula>);
+
+    using options_type = typename Formula::gradient_options;
+
+public:
+    /// A gradient by its formula.
+    ///
+    /// @param name how errors name the gradient.
+    constexpr explicit reduction_gradient(const char* name) noexcept : m_name(name) {}
+
+    /// The gradient of the sum of `upstream` times the reduction of x along axes.
+    ///
+    /// @param x a tensor or lazy expression of real numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param upstream the gradient by the reduction's result: an array of its shape, with or
+    ///    without the axes that went.
+    /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
+    /// @param options those of the reduction, where they change the gradient.
+    /// @returns an array of x's shape and type, 0 where the mask drops.
+    /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that
+    ///    x does not have.
+    template <
+        class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
+        class A = std::initializer_list<std::ptrdiff_t>, class O = options_type>
+        requires(detail::gradient_arguments<U, A> && detail::options_argument<O, options_type>)
+    auto operator()(const X& x, const M& m, const U& upstream, const A& axes, const O& options = {})
+        const {
+        if constexpr (Formula::template has_gradient<X, M, U>()) {
+            return Formula::gradient(
+                m_name, x, m, detail::kept_axes(m_name, x.shape(), axes), upstream,
+                detail::to_options<options_type>(options)
+            );
+        }
+    }
+
+    /// The gradient of `upstream` times the reduction of all of x.
+    ///
+    /// @param x a tensor or lazy expression of real numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param upstream the gradient by the reduction's result.
+    /// @param options those of the reduction, where they change the gradient.
+    /// @returns an array of x's shape and type, 0 where the mask drops.
+    /// @throws std::invalid_argument where the mask does not broadcast into x or an option is out
+    ///    of range.
+    template <class X, class M, class O = options_type>
+        requires detail::options_argument<O, options_type>
+    auto operator()(const X& x, const M& m, double upstream = 1, const O& options = {}) const {
+        if constexpr (Formula::template has_gradient<X, M>()) {
+            return Formula::gradient(
+                m_name, x, m,
+                detail::kept_axes(m_name, x.shape(), detail::every_axis(x.dimension())), upstream,
+                detail::to_options<options_type>(options)
+            );
+        }
+    }
+
+private:
+    const char* m_name;
+};
+} // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Gradients of reductions: a function of each element, and of numbers that its position among the
-/// axes that stay has.
+/// Gradients of reductions: a function of each element and of a few numbers that all elements
+/// of one position of the result share.
 
 namespace xmask::inline XMASK_ABI::detail {
 template <class X>
@@ -23222,6 +23433,23 @@ consteval bool require_differentiable() {
         return false;
     }
 }
+
+/// What most reductions share: a mask and no weights, reduce_options, and no options of the
+/// gradient.
+struct plain_arguments {
+    using options = reduce_options;
+    using gradient_options = no_options;
+
+    template <class X, class M>
+    static consteval bool fits() {
+        return require_reducible<X, M>();
+    }
+
+    template <class X, class M, class... U>
+    static consteval bool has_gradient() {
+        return require_differentiable<X, M, U...>();
+    }
+};
 
 /// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is
 /// computed. e may read the result where it is written.
@@ -23281,16 +23509,14 @@ xt::xarray<R> at_positions(const kept_axes& axes, F&& f) {
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <type_traits>
-#include <vector>
 
 /// @file
 /// Products of what a mask keeps.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Multiplies in double, or in 64-bit integers, which wrap around.
+/// The fold to a product, in double or in 64-bit integers, which wrap around.
 template <class T>
 struct product_fold {
     using state = sum_t<T>;
@@ -23355,51 +23581,6 @@ struct product_fold {
         }
     }
 };
-} // namespace detail
-
-/// The product of what the mask keeps, 1 where that is nothing.
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and
-/// bool, which wrap around; real elements are multiplied in double. Throws std::invalid_argument
-/// where the mask does not broadcast into x. One pass over what is kept.
-///
-///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_prod(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<detail::sum_result_t<element>>(
-            "masked_prod", detail::product_fold<element>(), x, m,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The products along `axes`, one for each position of the axes that stay.
-///
-///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_prod(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<detail::sum_result_t<element>>(
-            "masked_prod", detail::product_fold<element>(), x, m, axes,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_prod(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_prod(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-namespace detail {
 /// x where it is not 0, else 1.
 struct factor_or_one {
     template <class A>
@@ -23408,6 +23589,7 @@ struct factor_or_one {
     }
 };
 
+/// 1 where x is 0, else 0.
 struct is_zero {
     template <class A>
     A operator()(const A& x) const {
@@ -23415,7 +23597,7 @@ struct is_zero {
     }
 };
 
-/// The product of the others: product / x, or at a single 0 the product of all others.
+/// The product of all other elements: product / x, or at the only 0 the product of the rest.
 struct product_of_others {
     template <class A, class B>
     A operator()(const A& x, const B& product, const B& at_zero) const {
@@ -23424,24 +23606,23 @@ struct product_of_others {
 };
 
 template <class X, class M, class U>
-auto product_gradient(const X& x, const M& m, const axes_list& names, const U& upstream) {
+auto product_gradient(
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream
+) {
     using element = element_t<X>;
-    const char* function = "masked_prod_gradient";
-    const kept_axes axes(function, x.shape(), names);
+    using wide = sum_t<element>;
     const auto u = upstream_of<element>(function, upstream, axes);
     const reduce_options options;
     const auto factors = lazy_function(factor_or_one(), x);
     const auto zero = lazy_function(is_zero(), x);
-    const auto product = fold_elements<sum_t<element>>(
-        function, product_fold<element>(), factors, m, names, options
-    );
-    const auto zeros =
-        fold_elements<sum_t<element>>(function, sum_fold<element>(), zero, m, names, options);
-    // In double, as the product: it may be beyond floats where the product of the others is not.
-    const auto of_zeros = [&](sum_t<element> wanted) {
-        return at_positions<sum_t<element>>(axes, [&](std::size_t i) {
-            const auto all = static_cast<sum_t<element>>(u.data()[i]) * product.data()[i];
-            return zeros.data()[i] == wanted ? all : sum_t<element>(0);
+    const auto product =
+        fold_elements<wide>(function, product_fold<element>(), factors, m, axes, options);
+    const auto zeros = fold_elements<wide>(function, sum_fold<element>(), zero, m, axes, options);
+    // In double: the product may be beyond floats where the product of the others is not.
+    const auto of_zeros = [&](wide wanted) {
+        return at_positions<wide>(axes, [&](std::size_t i) {
+            const auto all = static_cast<wide>(u.data()[i]) * product.data()[i];
+            return zeros.data()[i] == wanted ? all : wide(0);
         });
     };
     const auto without_zero = of_zeros(0);
@@ -23450,33 +23631,64 @@ auto product_gradient(const X& x, const M& m, const axes_list& names, const U& u
         x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m
     );
 }
+
+struct product_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using element = element_t<X>;
+        return fold_elements<sum_result_t<element>>(
+            function, product_fold<element>(), x, m, over, chosen
+        );
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        return product_gradient(function, x, m, axes, upstream);
+    }
+};
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of
-/// the others that are kept, right where some of them are 0, too; 0 where the mask drops. An array
-/// of x's shape and type.
+/// The product of what the mask keeps, 1 where nothing is kept.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. Three passes over what is kept.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns x's type, or 64-bit integers for integers and bool, which wrap around. Real elements
+///    are multiplied in double.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
+///
+///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
+///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
+inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
+
+/// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of
+/// the other elements that are kept, exact where some of them are 0, too; 0 where the mask drops.
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_prod.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
+///
+/// Three passes over what is kept.
 ///
 ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_prod_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::product_gradient(x, m, axes, upstream);
-    }
-}
-
-/// The gradient of `upstream` times masked_prod(x, m), over everything.
-template <class X, class M>
-auto masked_prod_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::product_gradient(x, m, detail::every_axis(x.dimension()), upstream);
-    }
-}
+inline constexpr reduction_gradient<detail::product_formula> masked_prod_gradient(
+    "masked_prod_gradient"
+);
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
@@ -23755,16 +23967,21 @@ inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poiss
 
 #include <array>
 #include <cstddef>
-#include <initializer_list>
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
-/// @file
-/// The largest and the smallest of what a mask keeps, and where they stand.
+// ==== xmask/reduce/extreme_fold.hpp ====
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
+#include <array>
+#include <limits>
+#include <type_traits>
+
+/// @file
+/// The fold to the largest or smallest element.
+
+namespace xmask::inline XMASK_ABI::detail {
 enum class extreme { largest, smallest };
 
 template <class T>
@@ -23772,14 +23989,14 @@ constexpr bool is_nan(T x) noexcept {
     return std::is_floating_point_v<T> && x != x;
 }
 
-/// Keeps the extreme of what it sees; NaN is more extreme than any number, as in PyTorch.
+/// The fold to the largest or smallest element. NaN is more extreme than any number, as in PyTorch.
 template <class T, extreme Which>
 struct extreme_fold {
     using state = lane_t<T>;
     static constexpr bool in_registers = has_lanes<T>;
     static constexpr bool real = std::is_floating_point_v<T>;
 
-    /// Lanes of a row; NaN is looked for on the side.
+    /// The extremes of lanes, and whether a lane has met NaN.
     struct registers {
         lanes<T> value;
         lane_mask<T> nan;
@@ -23854,8 +24071,14 @@ private:
         return Which == extreme::largest ? xsimd::max(a, b) : xsimd::min(a, b);
     }
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// An extreme and its flat position among the axes that go.
+/// @file
+/// The largest and the smallest element that a mask keeps, and where it stands.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// An extreme and its flat position among the axes that are reduced.
 template <class State>
 struct placed {
     State value;
@@ -23864,7 +24087,7 @@ struct placed {
     static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 };
 
-/// The first column at which a row keeps `value`, or NaN where that is NaN.
+/// The first column at which a row keeps `value`. Where `value` is NaN, any NaN is found.
 template <class T, class Row>
 std::size_t find_kept(Row& row, T value) {
     std::size_t found = placed<T>::none;
@@ -23894,8 +24117,8 @@ std::size_t find_kept(Row& row, T value) {
     return found;
 }
 
-/// Takes the extreme of a row, whose columns begin at flat position `first`, where it beats what
-/// there is.
+/// Merges the extreme of row r, whose columns begin at flat position `first`. A row that brings a
+/// new extreme is read twice.
 template <class T, extreme Which, class Rows>
 void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::size_t first) {
     using fold = extreme_fold<T, Which>;
@@ -23909,7 +24132,7 @@ void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::si
     }
 }
 
-/// The same of each column, all of which have flat position `at`.
+/// Merges each column of a row, all of which have flat position `at`, into its own extreme.
 template <class T, extreme Which, class Row>
 void place_columns(placed<lane_t<T>>* best, Row& row, std::size_t at) {
     for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
@@ -23925,7 +24148,13 @@ void place_columns(placed<lane_t<T>>* best, Row& row, std::size_t at) {
     });
 }
 
-/// The flat position, among the axes that go, of each row's first column.
+/// The flat position of a row's first column, of everything.
+template <class S>
+auto reduced_positions(const S& shape, const everything& /*over*/) {
+    return [n = columns_of(shape)](std::size_t r) { return r * n; };
+}
+
+/// The flat position of a row's first column, among the axes that are reduced.
 template <class S>
 row_offsets reduced_positions(const S& shape, const kept_axes& axes) {
     std::array<std::ptrdiff_t, max_rank> strides{};
@@ -23939,201 +24168,34 @@ row_offsets reduced_positions(const S& shape, const kept_axes& axes) {
     return row_offsets(shape, shape, strides);
 }
 
-template <extreme Which, class X, class M>
-std::size_t place(const char* function, const X& x, const M& m, const reduce_options& options) {
-    using element = element_t<X>;
-    const auto rows = masked_rows<element>(function, x, m);
-    const std::size_t n = columns_of(x.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-    placed<lane_t<element>> best{};
-    for (std::size_t r = 0; r < row_count; ++r) {
-        place_row<element, Which>(best, rows, r, r * n);
-    }
-    return best.at != best.none ? best.at : position_of_nothing(function, options.empty);
-}
-
-template <extreme Which, class X, class M>
-xt::xarray<std::size_t> place_along(
-    const char* function, const X& x, const M& m, const axes_list& axes,
-    const reduce_options& options
+/// The positions of the extremes of each result, in two passes over the rows that bring a new one.
+template <extreme Which, class X, class M, reduced_axes Axes>
+auto place_extremes(
+    const char* function, const X& x, const M& m, const Axes& over, const reduce_options& options
 ) {
     using element = element_t<X>;
-    const kept_axes kept(function, x.shape(), axes);
     const auto rows = masked_rows<element>(function, x, m);
-    const auto positions = reduced_positions(x.shape(), kept);
-    std::vector<placed<lane_t<element>>> best(kept.size());
+    const auto positions = reduced_positions(x.shape(), over);
+    auto best = one_each<placed<lane_t<element>>>(over);
     const std::size_t n = columns_of(x.shape());
     const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
     for (std::size_t r = 0; r < row_count; ++r) {
         const auto first = static_cast<std::size_t>(positions(r));
-        if (kept.keeps_last()) {
+        auto* const to = best.data() + over.offset(r);
+        if (over.keeps_last()) {
             auto row = rows.row(r);
-            place_columns<element, Which>(best.data() + kept.offset(r), row, first);
-            continue;
+            place_columns<element, Which>(to, row, first);
+        } else {
+            place_row<element, Which>(*to, rows, r, first);
         }
-        place_row<element, Which>(best[kept.offset(r)], rows, r, first);
     }
-    return make_result<std::size_t>(kept, options.keep_axes, [&](std::size_t i) {
+    return make_result<std::size_t>(over, options.keep_axes, [&](std::size_t i) {
         return best[i].at != best[i].none ? best[i].at
                                           : position_of_nothing(function, options.empty);
     });
 }
-} // namespace detail
 
-/// The largest element that the mask keeps, -infinity (of integers: the lowest) where that is
-/// nothing. NaN that is kept is the result.
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type. Throws std::invalid_argument where
-/// the mask does not broadcast into x. One pass over what is kept.
-///
-///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_max(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<element>(
-            "masked_max", detail::extreme_fold<element, detail::extreme::largest>(), x, m,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The largest elements along `axes`, one for each position of the axes that stay. Over the tokens
-/// of (batch, tokens, features) this is max pooling.
-///
-///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_max(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<element>(
-            "masked_max", detail::extreme_fold<element, detail::extreme::largest>(), x, m, axes,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_max(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_max(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// The smallest element that the mask keeps, +infinity (of integers: the highest) where that is
-/// nothing. Otherwise as masked_max.
-///
-///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_min(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<element>(
-            "masked_min", detail::extreme_fold<element, detail::extreme::smallest>(), x, m,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The smallest elements along `axes`, one for each position of the axes that stay.
-///
-///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_min(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<element>(
-            "masked_min", detail::extreme_fold<element, detail::extreme::smallest>(), x, m, axes,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_min(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_min(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// The flat row-major position of the largest element that the mask keeps: of the first NaN, if
-/// there is one, or of the first of several. Where nothing is kept there is no position: throws
-/// std::domain_error, or gives 0 for when_empty::zero. Otherwise as masked_max; rows that hold a
-/// new largest are read twice.
-///
-///     std::size_t where = xmask::masked_argmax(x, m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-std::size_t masked_argmax(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::place<detail::extreme::largest>(
-            "masked_argmax", x, m, detail::to_options<reduce_options>(options)
-        );
-    }
-    return 0;
-}
-
-/// The index along the axis that goes, for each position of the axes that stay; where several go,
-/// the flat row-major position among them.
-///
-///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_argmax(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::place_along<detail::extreme::largest>(
-            "masked_argmax", x, m, axes, detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_argmax(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_argmax(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// The flat row-major position of the smallest element that the mask keeps. Otherwise as
-/// masked_argmax.
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-std::size_t masked_argmin(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::place<detail::extreme::smallest>(
-            "masked_argmin", x, m, detail::to_options<reduce_options>(options)
-        );
-    }
-    return 0;
-}
-
-/// The same along `axes`.
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_argmin(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::place_along<detail::extreme::smallest>(
-            "masked_argmin", x, m, axes, detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_argmin(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_argmin(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-namespace detail {
+/// 1 where x is the extreme, else 0.
 struct equal_to_extreme {
     template <class A>
     A operator()(const A& x, const A& extreme) const {
@@ -24147,7 +24209,7 @@ struct equal_to_extreme {
     }
 };
 
-/// a where x is the extreme, and everywhere where that is NaN.
+/// a where x is the extreme, else 0. Of NaN as the extreme, a everywhere.
 struct share_of_extreme {
     template <class A>
     A operator()(const A& x, const A& extreme, const A& a) const {
@@ -24163,17 +24225,16 @@ struct share_of_extreme {
 
 template <extreme Which, class X, class M, class U>
 auto extreme_gradient(
-    const char* function, const X& x, const M& m, const axes_list& names, const U& upstream
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream
 ) {
     using element = element_t<X>;
-    const kept_axes axes(function, x.shape(), names);
     const auto u = upstream_of<element>(function, upstream, axes);
     const auto best = fold_elements<element>(
-        function, extreme_fold<element, Which>(), x, m, names, reduce_options{std::nullopt, true}
+        function, extreme_fold<element, Which>(), x, m, axes, reduce_options{std::nullopt, true}
     );
     const auto tie = lazy_function(equal_to_extreme(), x, best);
     const auto ties =
-        fold_elements<element>(function, sum_fold<element>(), tie, m, names, reduce_options());
+        fold_elements<element>(function, sum_fold<element>(), tie, m, axes, reduce_options());
     const auto share = at_positions<element>(axes, [&](std::size_t i) {
         return is_nan(best.data()[i]) ? best.data()[i]
                : ties.data()[i] == 0  ? element(0)
@@ -24181,59 +24242,153 @@ auto extreme_gradient(
     });
     return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
 }
+
+template <extreme Which>
+struct extreme_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using element = element_t<X>;
+        return fold_elements<element>(function, extreme_fold<element, Which>(), x, m, over, chosen);
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        return extreme_gradient<Which>(function, x, m, axes, upstream);
+    }
+};
+
+using max_formula = extreme_formula<extreme::largest>;
+using min_formula = extreme_formula<extreme::smallest>;
+
+template <extreme Which>
+struct place_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        return place_extremes<Which>(function, x, m, over, chosen);
+    }
+};
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_max(x, m, axes) by x: u at the largest,
-/// shared evenly by elements that tie, as of torch.amax; 0 elsewhere and where the mask drops; NaN
-/// for all that is kept where the largest is NaN. An array of x's shape and type.
+/// The largest element that the mask keeps; -infinity (of integers the lowest) where nothing is
+/// kept. NaN that is kept is the result. Along the tokens of (batch, tokens, features) this is max
+/// pooling.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. Three passes over what is kept.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
+///
+///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));
+///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
+inline constexpr reduction<detail::max_formula> masked_max("masked_max");
+
+/// The smallest element that the mask keeps; +infinity (of integers the highest) where nothing is
+/// kept. NaN that is kept is the result.
+///
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
+///
+///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));
+///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
+inline constexpr reduction<detail::min_formula> masked_min("masked_min");
+
+/// The position of the largest element that the mask keeps: of the first NaN if there is one, or of
+/// the first of several equal ones.
+///
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty. Where nothing is kept there is no position:
+///    when_empty::zero gives 0.
+/// @returns std::size_t: the index along the axis that is reduced; of several axes, or of
+///    everything, the flat row-major position among these.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have, std::domain_error where nothing is kept.
+///
+/// One pass over what is kept; a row that holds a new largest element is read twice.
+///
+///     std::size_t where = xmask::masked_argmax(x, m);
+///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
+inline constexpr reduction<detail::place_formula<detail::extreme::largest>> masked_argmax(
+    "masked_argmax"
+);
+
+/// The position of the smallest element that the mask keeps: of the first NaN if there is one, or
+/// of the first of several equal ones.
+///
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty. Where nothing is kept there is no position:
+///    when_empty::zero gives 0.
+/// @returns std::size_t: the index along the axis that is reduced; of several axes, or of
+///    everything, the flat row-major position among these.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have, std::domain_error where nothing is kept.
+///
+/// One pass over what is kept; a row that holds a new smallest element is read twice.
+///
+///     xt::xarray<std::size_t> nearest = xmask::masked_argmin(distances, m, -1);
+inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> masked_argmin(
+    "masked_argmin"
+);
+
+/// The gradient of the sum of `upstream` times masked_max(x, m, axes) by x: u at the largest
+/// element, shared evenly by elements that tie, as of torch.amax; 0 elsewhere and where the mask
+/// drops. NaN for all that is kept where the largest element is NaN.
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_max.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
+///
+/// Three passes over what is kept.
 ///
 ///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_max_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::extreme_gradient<detail::extreme::largest>(
-            "masked_max_gradient", x, m, axes, upstream
-        );
-    }
-}
+inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("masked_max_gradient");
 
-/// The gradient of `upstream` times masked_max(x, m), over everything.
-template <class X, class M>
-auto masked_max_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::extreme_gradient<detail::extreme::largest>(
-            "masked_max_gradient", x, m, detail::every_axis(x.dimension()), upstream
-        );
-    }
-}
-
-/// The same of masked_min.
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_min_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::extreme_gradient<detail::extreme::smallest>(
-            "masked_min_gradient", x, m, axes, upstream
-        );
-    }
-}
-
-template <class X, class M>
-auto masked_min_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::extreme_gradient<detail::extreme::smallest>(
-            "masked_min_gradient", x, m, detail::every_axis(x.dimension()), upstream
-        );
-    }
-}
+/// The gradient of the sum of `upstream` times masked_min(x, m, axes) by x: u at the smallest
+/// element, shared evenly by elements that tie; 0 elsewhere and where the mask drops. NaN for all
+/// that is kept where the smallest element is NaN.
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_min.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
+///
+/// Three passes over what is kept.
+///
+///     xt::xarray<float> dx = xmask::masked_min_gradient(x, m, upstream, -1);
+inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("masked_min_gradient");
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/lambda_loss.hpp ====
@@ -24335,10 +24490,7 @@ loss masked_loss(
 
 // ==== xmask/reduce/logical.hpp ====
 
-#include <cstddef>
-#include <initializer_list>
 #include <type_traits>
-#include <vector>
 
 /// @file
 /// Whether any, or all, of what a mask keeps is true.
@@ -24358,113 +24510,157 @@ struct truth {
     }
 };
 
-/// Any is the largest truth, all the smallest; of nothing, these lie below 0 and above 1.
-template <extreme Which, class X, class M>
-bool fold_truths(const char* function, const X& x, const M& m, const reduce_options& options) {
-    using element = element_t<X>;
-    return fold_to_number<bool, element>(
-        function, extreme_fold<element, Which>(), x.shape(),
-        masked_rows<element>(function, x, m, truth()), options, [](auto state) { return state > 0; }
-    );
-}
-
-template <extreme Which, class X, class M>
-xt::xarray<bool> fold_truths(
-    const char* function, const X& x, const M& m, const axes_list& axes,
-    const reduce_options& options
-) {
-    using element = element_t<X>;
-    const kept_axes kept(function, x.shape(), axes);
-    return fold_to_axes<bool, element>(
-        function, extreme_fold<element, Which>(), x.shape(),
-        masked_rows<element>(function, x, m, truth()), kept, options,
-        [](auto state) { return state > 0; }
-    );
-}
+/// Any is the largest truth, all is the smallest. The extremes of nothing lie below 0 and above 1.
+template <extreme Which>
+struct truth_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        return fold_function<bool>(
+            function, extreme_fold<element_t<X>, Which>(), x, m, over, chosen, truth(),
+            [](auto state) { return state > 0; }
+        );
+    }
+};
 } // namespace detail
 
-/// Whether any element that the mask keeps is true (not 0; NaN is true). False where nothing is
+/// Whether any element that the mask keeps is true: not 0, and NaN is true. False where nothing is
 /// kept.
 ///
-/// x: a tensor or lazy expression of numbers or bool. Throws std::invalid_argument where the mask
-/// does not broadcast into x. One pass over what is kept.
+/// @param x a tensor or lazy expression of numbers or bool.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns bool.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
 ///
 ///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-bool masked_any(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::largest>(
-            "masked_any", x, m, detail::to_options<reduce_options>(options)
-        );
-    }
-    return false;
-}
-
-/// The same along `axes`, for each position of the axes that stay.
-///
 ///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_any(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::largest>(
-            "masked_any", x, m, axes, detail::to_options<reduce_options>(options)
-        );
-    }
-}
+inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> masked_any("masked_any"
+);
 
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_any(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_any(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// Whether all elements that the mask keeps are true (not 0; NaN is true). True where nothing is
-/// kept. Otherwise as masked_any.
+/// Whether all elements that the mask keeps are true: not 0, and NaN is true. True where nothing is
+/// kept.
+///
+/// @param x a tensor or lazy expression of numbers or bool.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns bool.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
 ///
 ///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-bool masked_all(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::smallest>(
-            "masked_all", x, m, detail::to_options<reduce_options>(options)
-        );
-    }
-    return false;
-}
-
-/// The same along `axes`, for each position of the axes that stay.
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_all(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::smallest>(
-            "masked_all", x, m, axes, detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_all(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_all(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
+///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});
+inline constexpr reduction<detail::truth_formula<detail::extreme::smallest>> masked_all("masked_all"
+);
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/logsumexp.hpp ====
 
 #include <cmath>
 #include <cstddef>
-#include <initializer_list>
 #include <type_traits>
 #include <utility>
-#include <vector>
+
+// ==== xmask/reduce/shifted.hpp ====
+
+#include <cstddef>
+#include <utility>
+
+/// @file
+/// Sums of a function of each element and of one number for each position of the result: squared
+/// differences from a mean, exponentials over the largest one.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A function of an element and of a shift, with the shift of one position filled in.
+template <class F, class T>
+struct shifted {
+    T shift;
+    F function = {};
+
+    template <class V>
+    XMASK_INLINE V value(const V& x) const {
+        return function.value(x, V(shift));
+    }
+};
+
+/// The terms F(x, shift), where each position of the axes that stay has its own shift.
+template <class T, class F, class Masks, class Rows>
+class shifted_rows {
+public:
+    shifted_rows(const F& function, Masks masks, Rows rows, std::size_t n, const T* shifts)
+        : m_function(function)
+        , m_masks(std::move(masks))
+        , m_rows(std::move(rows))
+        , m_columns(n)
+        , m_shifts(shifts) {}
+
+    XMASK_INLINE auto row(std::size_t r, std::size_t at) const {
+        using function = shifted<F, T>;
+        return masked(
+            r, term_row<T, function, row_t<Rows>>(
+                   function{m_shifts[at], m_function}, zip_row<row_t<Rows>>(m_rows.row(r))
+               )
+        );
+    }
+
+    XMASK_INLINE auto columns(std::size_t r, std::size_t at) const {
+        using shifts = memory_row<T>;
+        return masked(
+            r, term_row<T, F, row_t<Rows>, shifts>(
+                   m_function,
+                   zip_row<row_t<Rows>, shifts>(m_rows.row(r), shifts(m_shifts + at, 1, nullptr))
+               )
+        );
+    }
+
+private:
+    template <class Row>
+    XMASK_INLINE auto masked(std::size_t r, Row row) const {
+        return masked_row<row_t<Masks>, Row>(m_masks.row(r), std::move(row), m_columns);
+    }
+
+    F m_function;
+    Masks m_masks;
+    Rows m_rows;
+    std::size_t m_columns;
+    const T* m_shifts;
+};
+
+/// The sums of F(x, shift) at each position of the result. `shifts` holds one for each. The mask
+/// fits.
+template <class T, class F, class X, class M, class Shifts>
+auto sum_shifted(
+    const char* function, const X& x, const M& m, const everything& over, const Shifts& shifts,
+    const F& f = {}
+) {
+    return fold_over<T>(
+        over, sum_fold<T>(), x.shape(), masked_rows<T>(function, x, m, shifted<F, T>{shifts[0], f}),
+        false
+    );
+}
+
+template <class T, class F, class X, class M, class Shifts>
+auto sum_shifted(
+    const char* /*function*/, const X& x, const M& m, const kept_axes& axes, const Shifts& shifts,
+    const F& f = {}
+) {
+    const auto& shape = x.shape();
+    auto operand = make_operand<T>(x, shape);
+    using rows = shifted_rows<T, F, mask_rows<M>, decltype(operand)>;
+    return fold_along<T>(
+        sum_fold<T>(), shape, axes,
+        rows(f, mask_rows<M>(m, shape), std::move(operand), columns_of(shape), shifts.data()), false
+    );
+}
+} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// The logarithm of the sum of exponentials of what a mask keeps.
@@ -24479,110 +24675,46 @@ struct exp_of_difference {
     }
 };
 
-/// By how much exponents are shifted, given the largest: not by an infinity, whose difference from
+/// What exponents are shifted by, given the largest one: not by an infinity, whose difference from
 /// itself is NaN.
 template <class T>
 T shift_of(T largest) noexcept {
     return std::isfinite(largest) ? largest : T(0);
 }
 
-/// The largest at each position of the axes that stay, and the sums of exp(x - shift).
-template <class R>
+/// The largest element at each position of the result, and the sums of exp(x - shift).
+template <class Largest, class Shifts, class Sums>
 struct exp_sums {
-    folded_axes<R> largest;
-    std::vector<R> shifts;
-    folded_axes<sum_t<R>> sums;
+    Largest largest;
+    Shifts shifts;
+    Sums sums;
+
+    [[nodiscard]] std::size_t count(std::size_t i) const noexcept { return largest.count(i); }
 };
 
-template <class R, class X, class M>
-exp_sums<R> exp_sums_along(
-    const char* function, const X& x, const M& m, const kept_axes& axes, bool counted
-) {
-    using rows = decltype(masked_rows<R>(function, x, m));
-    auto largest = fold_along<R>(
-        extreme_fold<R, extreme::largest>(), x.shape(), axes,
-        plain_rows<rows>{masked_rows<R>(function, x, m)}, counted
-    );
-    std::vector<R> shifts(axes.size());
-    for (std::size_t i = 0; i < axes.size(); ++i) {
+template <class R, class X, class M, reduced_axes Axes>
+auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& over, bool counted) {
+    const extreme_fold<R, extreme::largest> largest_of;
+    auto largest =
+        fold_over<R>(over, largest_of, x.shape(), masked_rows<R>(function, x, m), counted);
+    auto shifts = one_each<R>(over);
+    for (std::size_t i = 0; i < over.size(); ++i) {
         shifts[i] = shift_of(largest.state(i));
     }
-    auto sums = sum_shifted<R, exp_of_difference>(x, m, axes, shifts);
-    return {std::move(largest), std::move(shifts), std::move(sums)};
+    auto sums = sum_shifted<R, exp_of_difference>(function, x, m, over, shifts);
+    return exp_sums<decltype(largest), decltype(shifts), decltype(sums)>{
+        std::move(largest), std::move(shifts), std::move(sums)
+    };
 }
 
 /// log(sum of exp(x - shift)) + shift; NaN where NaN is kept.
 template <class R>
-R shifted_log(R largest, double sum) {
-    return is_nan(largest) ? largest
-                           : static_cast<R>(
-                                 std::log(static_cast<wide_t<R>>(sum)) +
-                                 static_cast<wide_t<R>>(shift_of(largest))
-                             );
-}
-} // namespace detail
-
-/// log(sum of exp(x)) of what the mask keeps, -infinity where that is nothing. Shifted by the
-/// largest, so that it does not overflow.
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Throws
-/// std::invalid_argument where the mask does not broadcast into x. Two passes over what is kept.
-///
-///     float energy = xmask::masked_logsumexp(scores, m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_logsumexp(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto rows = detail::masked_rows<result>("masked_logsumexp", x, m);
-        const auto largest = detail::fold_all<result>(
-            detail::extreme_fold<result, detail::extreme::largest>(), x.shape(), rows
-        );
-        const detail::shifted<detail::exp_of_difference, result> exp{detail::shift_of(largest.state)
-        };
-        const auto total =
-            detail::element_sum<result>("masked_logsumexp", exp, m, detail::no_gradient(), x);
-        const auto log = detail::shifted_log(largest.state, static_cast<double>(total.sum));
-        return largest.count != 0
-                   ? log
-                   : detail::when_nothing_kept<result>(
-                         "masked_logsumexp", detail::to_options<reduce_options>(options).empty, log
-                     );
-    }
+R shifted_log(R largest, wide_t<R> sum) {
+    return is_nan(largest)
+               ? largest
+               : static_cast<R>(std::log(sum) + static_cast<wide_t<R>>(shift_of(largest)));
 }
 
-/// The same along `axes`, one for each position of the axes that stay.
-///
-///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_logsumexp(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<reduce_options>(options);
-        const detail::kept_axes kept("masked_logsumexp", x.shape(), axes);
-        const auto all = detail::exp_sums_along<result>(
-            "masked_logsumexp", x, m, kept, chosen.empty.has_value()
-        );
-        return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-            const auto log =
-                detail::shifted_log(all.largest.state(i), static_cast<double>(all.sums.state(i)));
-            return !chosen.empty || all.largest.count(i) != 0
-                       ? log
-                       : detail::when_nothing_kept<result>("masked_logsumexp", chosen.empty, log);
-        });
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_logsumexp(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_logsumexp(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-namespace detail {
 /// a * exp(x - shift).
 struct scaled_exp {
     template <class A>
@@ -24597,69 +24729,99 @@ struct scaled_exp {
     }
 };
 
-template <class X, class M, class U>
-auto logsumexp_gradient(const X& x, const M& m, const axes_list& names, const U& upstream) {
-    using element = element_t<X>;
-    constexpr const char* function = "masked_logsumexp_gradient";
-    const kept_axes axes(function, x.shape(), names);
-    const auto u = upstream_of<element>(function, upstream, axes);
-    // Not by the logarithm of the sum, which is rounded to x's type.
-    const auto all = exp_sums_along<element>(function, x, m, axes, false);
-    const auto shift = at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
-    const auto scale = at_positions<element>(axes, [&](std::size_t i) {
-        const auto sum = all.sums.state(i);
-        return sum == 0 ? decltype(sum)(0) : static_cast<decltype(sum)>(u.data()[i]) / sum;
-    });
-    return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, scale), m);
-}
+struct logsumexp_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        const auto all = exp_sums_over<result>(function, x, m, over, chosen.empty.has_value());
+        return result_of<result>(function, over, all, chosen, [&](std::size_t i) {
+            return shifted_log(all.largest.state(i), all.sums.state(i));
+        });
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        using element = element_t<X>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        // Not by the logarithm of the sum, which is rounded to x's type.
+        const auto all = exp_sums_over<element>(function, x, m, axes, false);
+        const auto shift =
+            at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
+        const auto scale = at_positions<element>(axes, [&](std::size_t i) {
+            const auto sum = all.sums.state(i);
+            return sum == 0 ? decltype(sum)(0) : static_cast<decltype(sum)>(u.data()[i]) / sum;
+        });
+        return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, scale), m);
+    }
+};
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_logsumexp(x, m, axes) by x: u times the
-/// softmax where the mask keeps, 0 where it drops. An array of x's shape and type.
+/// log(sum of exp(x)) of what the mask keeps, -infinity where nothing is kept. Shifted by the
+/// largest element, so that no exponential overflows.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. Three passes over what is kept.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns x's type, or double for integers.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// Two passes over what is kept.
+///
+///     float energy = xmask::masked_logsumexp(scores, m);
+///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
+inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_logsumexp");
+
+/// The gradient of the sum of `upstream` times masked_logsumexp(x, m, axes) by x: u times the
+/// softmax where the mask keeps, 0 where it drops.
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_logsumexp.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
+///
+/// Three passes over what is kept.
 ///
 ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_logsumexp_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::logsumexp_gradient(x, m, axes, upstream);
-    }
-}
-
-/// The gradient of `upstream` times masked_logsumexp(x, m), over everything.
-template <class X, class M>
-auto masked_logsumexp_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::logsumexp_gradient(x, m, detail::every_axis(x.dimension()), upstream);
-    }
-}
+inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_gradient(
+    "masked_logsumexp_gradient"
+);
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/moments.hpp ====
 
 #include <cmath>
 #include <cstddef>
-#include <initializer_list>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/reduce/moment_sums.hpp ====
+
+#include <cmath>
+#include <cstddef>
 #include <optional>
 #include <type_traits>
-#include <vector>
 
 // ==== xmask/reduce/sum.hpp ====
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
-#include <initializer_list>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 /// @file
-/// Sums and means over what a mask keeps: of everything, or along axes.
+/// Sums and means over what a mask keeps.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -24684,224 +24846,108 @@ consteval bool require_summable() {
     }
 }
 
-/// The sum and the weight at each position of the axes that stay.
+/// The sum at one position of the result, and its weight: the number of elements or the sum of
+/// their weights.
 template <class Sum>
-struct axis_sums {
-    std::vector<Sum> sum;
-    std::vector<double> weight;
+struct weighed {
+    Sum sum;
+    double weight;
 };
 
-template <class T, class Sum = sum_t<T>, class Rows, class S>
-folded_axes<Sum> sum_rows(const S& shape, const kept_axes& axes, Rows rows, bool counted) {
-    return fold_along<T>(
-        sum_fold<T, Sum>(), shape, axes, plain_rows<Rows>{std::move(rows)}, counted
+/// The sums of x, which the weights in m multiply, at each position of the axes that stay.
+template <class T, class X, class M>
+auto sum_times_weights(const X& x, const M& m, const kept_axes& axes) {
+    const auto& shape = x.shape();
+    return fold_over<T>(
+        axes, sum_fold<T>(), shape,
+        masked_operands{
+            counted_rows(m, shape),
+            make_terms<T>(
+                weighted<identity>(), make_operand<T>(weights_in(m), shape),
+                make_operand<T>(x, shape)
+            ),
+            columns_of(shape)
+        },
+        false
     );
 }
 
-/// The weight at each position of the axes that stay: the number that is kept, or the sum of their
-/// weights.
+/// The weight at each position of the axes that stay.
 template <class T, class S, class M>
 std::vector<double> weights_along(const S& shape, const M& m, const kept_axes& axes) {
     if constexpr (mask_expression<M>) {
-        const auto counts = count_rows(shape, m, axes);
+        const auto counts = count_along(shape, m, axes);
         return {counts.begin(), counts.end()};
     } else {
-        const auto weights = sum_rows<T>(
-            shape, axes,
+        const auto sums = fold_over<T>(
+            axes, sum_fold<T>(), shape,
             masked_operands{
                 counted_rows(m, shape),
                 make_terms<T>(identity(), make_operand<T>(weights_in(m), shape)), columns_of(shape)
             },
             false
         );
-        std::vector<double> sums(axes.size());
-        std::copy_n(&weights.state(0), axes.size(), sums.begin());
-        return sums;
+        std::vector<double> weights(axes.size());
+        for (std::size_t i = 0; i < weights.size(); ++i) {
+            weights[i] = static_cast<double>(sums.state(i));
+        }
+        return weights;
     }
 }
 
-/// Sums along axes, and their weights where asked for. Elements of T are summed in Sum.
+/// The sum and the weight of all that m counts. Elements of T are summed in Sum.
 template <class T, class Sum = sum_t<T>, class X, class M>
-axis_sums<Sum> sum_along(
-    const char* function, const X& x, const M& m, const kept_axes& axes, bool weighed
+std::array<weighed<Sum>, 1> sum_over(
+    const char* function, const X& x, const M& m, const everything& /*over*/, bool /*weighed*/
+) {
+    const auto total = element_sum<T, Sum>(function, identity(), m, no_gradient(), x);
+    return {{{static_cast<Sum>(total.sum), total.weight}}};
+}
+
+/// The sum and the weight at each position of the axes that stay; the weight only where asked for.
+template <class T, class Sum = sum_t<T>, class X, class M>
+std::vector<weighed<Sum>> sum_over(
+    const char* function, const X& x, const M& m, const kept_axes& axes, bool with_weight
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
-    axis_sums<Sum> result{
-        std::vector<Sum>(axes.size()), std::vector<double>(weighed ? axes.size() : 0)
-    };
+    std::vector<weighed<Sum>> result(axes.size());
     if constexpr (mask_expression<M>) {
-        const auto sums = sum_rows<T, Sum>(shape, axes, masked_rows<T>(function, x, m), weighed);
-        for (std::size_t i = 0; i < axes.size(); ++i) {
-            result.sum[i] = sums.state(i);
-            if (weighed) {
-                result.weight[i] = static_cast<double>(sums.count(i));
-            }
+        const auto sums = fold_over<T>(
+            axes, sum_fold<T, Sum>(), shape, masked_rows<T>(function, x, m), with_weight
+        );
+        for (std::size_t i = 0; i < result.size(); ++i) {
+            result[i] = {sums.state(i), with_weight ? static_cast<double>(sums.count(i)) : 0};
         }
     } else {
-        const auto sums = sum_rows<T>(
-            shape, axes,
-            masked_operands{
-                counted_rows(m, shape),
-                make_terms<T>(
-                    weighted<identity>(), make_operand<T>(weights_in(m), shape),
-                    make_operand<T>(x, shape)
-                ),
-                columns_of(shape)
-            },
-            false
-        );
-        std::copy_n(&sums.state(0), axes.size(), result.sum.begin());
-        if (weighed) {
-            result.weight = weights_along<T>(shape, m, axes);
+        const auto sums = sum_times_weights<T>(x, m, axes);
+        const auto weights =
+            with_weight ? weights_along<T>(shape, m, axes) : std::vector<double>(axes.size());
+        for (std::size_t i = 0; i < result.size(); ++i) {
+            result[i] = {static_cast<Sum>(sums.state(i)), weights[i]};
         }
     }
     return result;
 }
-} // namespace detail
 
-/// The sum of what the mask keeps, 0 where that is nothing; or the sum of x times real weights, or
-/// both by weighted(m, w).
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and
-/// bool. Real elements are added in double: for floats of any number the error is below 1e-7 of the
-/// sum of their magnitudes. Throws std::invalid_argument where the mask does not broadcast into x.
-/// One pass over what is kept.
-///
-///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_sum(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_summable<X, M>()) {
-        using element = detail::element_t<X>;
-        using result = detail::sum_result_t<element>;
-        const auto total = detail::element_sum<element>(
-            "masked_sum", detail::identity(), m, detail::no_gradient(), x
-        );
-        return total.weight != 0
-                   ? static_cast<result>(total.sum)
-                   : detail::when_nothing_kept<result>(
-                         "masked_sum", detail::to_options<reduce_options>(options).empty,
-                         static_cast<result>(total.sum)
-                     );
-    }
-}
-
-/// The sums along `axes` (a number or a list, negative ones counted from the end), one for each
-/// position of the axes that stay. Throws std::out_of_range for an axis that x does not have.
-/// Otherwise as above.
-///
-///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_sum(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_summable<X, M>()) {
-        using element = detail::element_t<X>;
-        using result = detail::sum_result_t<element>;
-        const auto chosen = detail::to_options<reduce_options>(options);
-        const detail::kept_axes kept("masked_sum", x.shape(), axes);
-        const auto sums =
-            detail::sum_along<element>("masked_sum", x, m, kept, chosen.empty.has_value());
-        return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-            const auto sum = static_cast<result>(sums.sum[i]);
-            return sums.weight.empty() || sums.weight[i] != 0
-                       ? sum
-                       : detail::when_nothing_kept<result>("masked_sum", chosen.empty, sum);
-        });
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_sum(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_sum(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// The mean of what the mask keeps, or the mean by real weights. Where nothing is kept (or the
-/// weights sum to 0): NaN, 0, or std::domain_error, as the options say. Returns x's type, or double
-/// for integers. Otherwise as masked_sum.
-///
-///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_mean(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_summable<X, M>()) {
-        using element = detail::element_t<X>;
-        using result = detail::mean_result_t<element>;
-        const auto total = detail::element_sum<element, detail::unwrapped_sum_t<element>>(
-            "masked_mean", detail::identity(), m, detail::no_gradient(), x
-        );
-        return total.weight != 0
-                   ? static_cast<result>(
-                         static_cast<detail::wide_t<element>>(total.sum) / total.weight
-                     )
-                   : detail::when_nothing_kept<result>(
-                         "masked_mean", detail::to_options<reduce_options>(options).empty
-                     );
-    }
-}
-
-namespace detail {
-template <class X, class M, class A>
-auto mean_along(
-    const char* function, const X& x, const M& m, const A& axes, const reduce_options& options
-) {
-    using element = element_t<X>;
-    using result = mean_result_t<element>;
-    const kept_axes kept(function, x.shape(), axes);
-    const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, kept, true);
-    return make_result<result>(kept, options.keep_axes, [&](std::size_t i) {
-        return sums.weight[i] != 0
-                   ? static_cast<result>(static_cast<wide_t<element>>(sums.sum[i]) / sums.weight[i])
-                   : when_nothing_kept<result>(function, options.empty);
-    });
-}
-} // namespace detail
-
-/// The means along `axes`, one for each position of the axes that stay. Over the tokens of (batch,
-/// tokens, features) this is mean pooling: the features of a token that is dropped are not read.
-///
-///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_mean(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_summable<X, M>()) {
-        return detail::mean_along(
-            "masked_mean", x, m, axes, detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_mean(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_mean(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-namespace detail {
-/// u at each position, or u / weight; times the weights where there are some.
+/// u at each element that counts, or u / weight of its position; times the weights of m.
 template <class X, class M, class U>
 auto sum_gradient(
-    const char* function, const X& x, const M& m, const axes_list& names, const U& upstream,
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
     bool mean
 ) {
     using element = element_t<X>;
+    using wide = wide_t<element>;
     const auto& shape = x.shape();
-    const kept_axes axes(function, shape, names);
     require_counted_shape(function, m, shape);
     auto u = upstream_of<element>(function, upstream, axes);
     if (mean) {
         const auto weights = weights_along<element>(shape, m, axes);
         for (std::size_t i = 0; i < axes.size(); ++i) {
-            u.data()[i] = weights[i] == 0 ? element(0)
-                                          : static_cast<element>(
-                                                static_cast<wide_t<element>>(u.data()[i]) /
-                                                static_cast<wide_t<element>>(weights[i])
-                                            );
+            const wide all = static_cast<wide>(u.data()[i]);
+            u.data()[i] = weights[i] == 0
+                              ? element(0)
+                              : static_cast<element>(all / static_cast<wide>(weights[i]));
         }
     }
     if constexpr (mask_expression<M>) {
@@ -24916,92 +24962,165 @@ auto sum_gradient(
     }
 }
 
-/// As require_differentiable, where weights may stand.
-template <class X, class M, class... U>
-consteval bool require_differentiable_sum() {
-    if constexpr (!require_gradient_order<U...>()) {
-        return false;
-    } else if constexpr (require_summable<X, M>()) {
-        return require_real_element<X>();
-    } else {
-        return false;
+/// What sums and means share.
+struct sum_arguments {
+    using options = reduce_options;
+    using gradient_options = no_options;
+
+    template <class X, class M>
+    static consteval bool fits() {
+        return require_summable<X, M>();
     }
-}
+
+    template <class X, class M, class... U>
+    static consteval bool has_gradient() {
+        if constexpr (!require_gradient_order<U...>()) {
+            return false;
+        } else if constexpr (require_summable<X, M>()) {
+            return require_real_element<X>();
+        } else {
+            return false;
+        }
+    }
+};
+
+struct sum_formula : sum_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using element = element_t<X>;
+        using result = sum_result_t<element>;
+        const auto sums = sum_over<element>(function, x, m, over, chosen.empty.has_value());
+        return make_result<result>(over, chosen.keep_axes, [&](std::size_t i) {
+            const auto sum = static_cast<result>(sums[i].sum);
+            return !chosen.empty || sums[i].weight != 0
+                       ? sum
+                       : when_nothing_kept<result>(function, chosen.empty, sum);
+        });
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        return sum_gradient(function, x, m, axes, upstream, false);
+    }
+};
+
+struct mean_formula : sum_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using element = element_t<X>;
+        using result = mean_result_t<element>;
+        const auto sums = sum_over<element, unwrapped_sum_t<element>>(function, x, m, over, true);
+        return make_result<result>(over, chosen.keep_axes, [&](std::size_t i) {
+            const auto [sum, weight] = sums[i];
+            return weight != 0 ? static_cast<result>(static_cast<wide_t<element>>(sum) / weight)
+                               : when_nothing_kept<result>(function, chosen.empty);
+        });
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        return sum_gradient(function, x, m, axes, upstream, true);
+    }
+};
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps,
-/// 0 where it drops; u times its weight, where there are weights. An array of x's shape and type;
-/// only x's shape is looked at.
+/// The sum of what the mask keeps, 0 where nothing is kept. By real weights, the sum of x times its
+/// weights.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another.
+/// @param x a tensor or lazy expression of numbers. Of real numbers, where there are weights.
+/// @param m a mask, real weights, or both by weighted(m, w); they broadcast into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns x's type, or 64-bit integers for integers and bool. Real elements are added in double:
+///    for floats of any number the error is below 1e-7 of the sum of their magnitudes.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
+///
+///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
+///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
+inline constexpr reduction<detail::sum_formula> masked_sum("masked_sum");
+
+/// The mean of what the mask keeps, or the mean by real weights. Along the tokens of (batch,
+/// tokens, features) this is mean pooling: the features of a token that is dropped are not read.
+///
+/// @param x a tensor or lazy expression of numbers. Of real numbers, where there are weights.
+/// @param m a mask, real weights, or both by weighted(m, w); they broadcast into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty. Where nothing is kept, or the weights add up to
+///    0: NaN, 0, or std::domain_error, as the options say.
+/// @returns x's type, or double for integers.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
+///
+///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
+///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
+inline constexpr reduction<detail::mean_formula> masked_mean("masked_mean");
+
+/// The gradient of the sum of `upstream` times masked_sum(x, m, axes) by x: u where the mask keeps,
+/// 0 where it drops; u times its weight, where there are weights.
+///
+/// @param x a tensor or lazy expression of real numbers; only its shape is used.
+/// @param m what masked_sum takes.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_sum.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_sum_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable_sum<X, M, U>()) {
-        return detail::sum_gradient("masked_sum_gradient", x, m, axes, upstream, false);
-    }
-}
+inline constexpr reduction_gradient<detail::sum_formula> masked_sum_gradient("masked_sum_gradient");
 
-/// The gradient of `upstream` times masked_sum(x, m), over everything.
-template <class X, class M>
-auto masked_sum_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable_sum<X, M>()) {
-        return detail::sum_gradient(
-            "masked_sum_gradient", x, m, detail::every_axis(x.dimension()), upstream, false
-        );
-    }
-}
-
-/// The same of masked_mean: u / number kept where the mask keeps, 0 where it drops; of weights, u
-/// times the weight over their sum.
+/// The gradient of the sum of `upstream` times masked_mean(x, m, axes) by x: u over the number of
+/// kept elements where the mask keeps, 0 where it drops. By weights, u times the weight over the
+/// sum of weights.
+///
+/// @param x a tensor or lazy expression of real numbers; only its shape is used.
+/// @param m what masked_mean takes.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_mean.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_mean_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of pooling
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_mean_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable_sum<X, M, U>()) {
-        return detail::sum_gradient("masked_mean_gradient", x, m, axes, upstream, true);
-    }
-}
-
-template <class X, class M>
-auto masked_mean_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable_sum<X, M>()) {
-        return detail::sum_gradient(
-            "masked_mean_gradient", x, m, detail::every_axis(x.dimension()), upstream, true
-        );
-    }
-}
+inline constexpr reduction_gradient<detail::mean_formula> masked_mean_gradient(
+    "masked_mean_gradient"
+);
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Variances and standard deviations of what a mask keeps, and tensors standardized by them.
+/// Means and sums of squared differences of what a mask keeps, in two passes, so that nothing
+/// cancels.
 
 namespace xmask::inline XMASK_ABI {
-/// Options of a variance. It is the sum of squared differences from the mean over (number kept -
-/// correction): 1 gives the unbiased estimate, as in PyTorch, 0 the mean of squares, as NumPy and
-/// normalization layers take it. Where no more elements than the correction are kept there is no
-/// variance, and `empty` says what stands there.
+/// Options of a variance: the sum of squared differences from the mean over (number kept -
+/// correction). A correction of 1 gives the unbiased estimate, as in PyTorch; 0 gives the mean of
+/// squares, as NumPy and normalization layers take it. Where no more elements than the correction
+/// are kept there is no variance, and `empty` says what stands there.
 struct var_options {
-    double correction = 1;
+    double correction = 1;                                      ///< 0 or more
     std::optional<when_empty> empty = std::nullopt;             ///< as in reduce_options
     bool keep_axes = false;                                     ///< as in reduce_options
     [[no_unique_address]] detail::ddof_field ddof = {};         ///< says that this is correction
     [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
-};
-
-/// A mean and a variance, or arrays of them.
-template <class T>
-struct mean_and_var {
-    T mean;
-    T var;
 };
 
 namespace detail {
@@ -25013,15 +25132,20 @@ struct squared_difference {
     }
 };
 
-/// The number, mean and sum of squared differences of what is kept, in two passes: nothing cancels.
+/// The number, the mean and the sum of squared differences of what is kept.
 template <class V>
 struct moments {
-    double count;
-    V mean;
-    V squares;
+    double count = 0;
+    V mean = 0;
+    V squares = 0;
 
     /// Whether there is a variance.
     [[nodiscard]] bool varies(double correction) const noexcept { return count > correction; }
+
+    /// The variance; 0 where there is none.
+    [[nodiscard]] V variance_or_zero(double correction) const noexcept {
+        return varies(correction) ? squares / (count - correction) : V(0);
+    }
 
     template <class R>
     R mean_as(const char* function, std::optional<when_empty> empty) const {
@@ -25047,35 +25171,24 @@ inline void require_correction(const char* function, double correction) {
     require_option(function, "correction", correction, option_range::at_least(0).finite());
 }
 
-template <class X, class M>
-auto moments_of(const char* function, const X& x, const M& m, const var_options& options) {
-    require_correction(function, options.correction);
-    using element = element_t<X>;
-    using wide = wide_t<element>;
-    const auto total =
-        element_sum<element, unwrapped_sum_t<element>>(function, identity(), m, no_gradient(), x);
-    const auto mean = total.weight > 0 ? static_cast<wide>(total.sum) / total.weight : wide(0);
-    const auto squares =
-        element_sum<wide>(function, shifted<squared_difference, wide>{mean}, m, no_gradient(), x);
-    return moments<wide>{total.weight, mean, squares.sum};
-}
-
-template <class X, class M>
-auto moments_along(
-    const char* function, const X& x, const M& m, const kept_axes& axes, double correction
+/// The moments at each position of the result.
+template <class X, class M, reduced_axes Axes>
+auto moments_over(
+    const char* function, const X& x, const M& m, const Axes& over, double correction
 ) {
     require_correction(function, correction);
     using element = element_t<X>;
     using wide = wide_t<element>;
-    const auto sums = sum_along<element, unwrapped_sum_t<element>>(function, x, m, axes, true);
-    std::vector<wide> means(axes.size());
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-        means[i] = sums.weight[i] > 0 ? static_cast<wide>(sums.sum[i]) / sums.weight[i] : wide(0);
+    const auto sums = sum_over<element, unwrapped_sum_t<element>>(function, x, m, over, true);
+    auto means = one_each<wide>(over);
+    for (std::size_t i = 0; i < over.size(); ++i) {
+        const auto [sum, weight] = sums[i];
+        means[i] = weight > 0 ? static_cast<wide>(sum) / weight : wide(0);
     }
-    const auto squares = sum_shifted<wide, squared_difference>(x, m, axes, means);
-    std::vector<moments<wide>> all(axes.size());
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-        all[i] = {sums.weight[i], means[i], squares.state(i)};
+    const auto squares = sum_shifted<wide, squared_difference>(function, x, m, over, means);
+    auto all = one_each<moments<wide>>(over);
+    for (std::size_t i = 0; i < over.size(); ++i) {
+        all[i] = {sums[i].weight, means[i], squares.state(i)};
     }
     return all;
 }
@@ -25093,168 +25206,58 @@ struct standardized {
     }
 };
 } // namespace detail
+} // namespace xmask::inline XMASK_ABI
 
-/// The variance of what the mask keeps, by default with the correction 1 (unbiased).
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Computed in
-/// double in two passes over what is kept, the mean first, so that nothing cancels. Where nothing
-/// is kept, or no more than the correction: NaN, 0, or std::domain_error, as the options say.
-/// Throws std::invalid_argument where the mask does not broadcast into x, and for a correction
-/// below 0.
-///
-///     float spread = xmask::masked_var(x, m, {.correction = 0});
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_var(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<var_options>(options);
-        return detail::moments_of("masked_var", x, m, chosen)
-            .template var_as<result>("masked_var", chosen);
-    }
-}
+// ==== xmask/reduce/standardize.hpp ====
 
-/// The variances along `axes`, one for each position of the axes that stay.
-///
-///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_var(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<var_options>(options);
-        const detail::kept_axes kept("masked_var", x.shape(), axes);
-        const auto all = detail::moments_along("masked_var", x, m, kept, chosen.correction);
-        return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-            return all[i].template var_as<result>("masked_var", chosen);
-        });
-    }
-}
+#include <cmath>
+#include <cstddef>
+#include <initializer_list>
+#include <type_traits>
 
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_var(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_var(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
+/// @file
+/// Tensors standardized by the mean and the variance of what a mask keeps, and the gradient.
 
-/// The standard deviation of what the mask keeps: the root of masked_var.
-///
-///     float deviation = xmask::masked_std(x, m);
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_std(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<var_options>(options);
-        return detail::moments_of("masked_std", x, m, chosen)
-            .template std_as<result>("masked_std", chosen);
-    }
-}
-
-/// The standard deviations along `axes`, one for each position of the axes that stay.
-template <class X, class M, detail::axes_argument A, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_std(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<var_options>(options);
-        const detail::kept_axes kept("masked_std", x.shape(), axes);
-        const auto all = detail::moments_along("masked_std", x, m, kept, chosen.correction);
-        return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-            return all[i].template std_as<result>("masked_std", chosen);
-        });
-    }
-}
-
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_std(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_std(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// The mean and the variance of what the mask keeps, for the price of the variance.
-///
-///     auto [mean, var] = xmask::masked_mean_var(x, m);
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_mean_var(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<var_options>(options);
-        const auto all = detail::moments_of("masked_mean_var", x, m, chosen);
-        return mean_and_var<result>{
-            all.template mean_as<result>("masked_mean_var", chosen.empty),
-            all.template var_as<result>("masked_mean_var", chosen)
-        };
-    }
-}
-
-/// The means and variances along `axes`: the statistics of a batch norm, where all axes but that of
-/// the channels go.
-///
-///     auto [mean, var] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
-template <class X, class M, detail::axes_argument A, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_mean_var(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<var_options>(options);
-        const detail::kept_axes kept("masked_mean_var", x.shape(), axes);
-        const auto all = detail::moments_along("masked_mean_var", x, m, kept, chosen.correction);
-        const auto mean = [&](std::size_t i) {
-            return all[i].template mean_as<result>("masked_mean_var", chosen.empty);
-        };
-        const auto var = [&](std::size_t i) {
-            return all[i].template var_as<result>("masked_mean_var", chosen);
-        };
-        return mean_and_var<xt::xarray<result>>{
-            detail::make_result<result>(kept, chosen.keep_axes, mean),
-            detail::make_result<result>(kept, chosen.keep_axes, var)
-        };
-    }
-}
-
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_mean_var(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_mean_var(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// Options of masked_standardize: what is added to the variance, and the variance's correction.
+namespace xmask::inline XMASK_ABI {
+/// Options of masked_standardize.
 struct standardize_options {
-    double eps = 1e-5;
-    double correction = 0;
+    double eps = 1e-5;     ///< is added to the variance
+    double correction = 0; ///< that of the variance, as in var_options
 };
 
 namespace detail {
-/// Throws std::invalid_argument for options that are none.
+/// Throws std::invalid_argument for an eps that is none.
 inline void require_standardize(const char* function, const standardize_options& options) {
     require_option(function, "eps", options.eps, option_range::at_least(0).finite());
 }
 
+/// The mean and 1 / sqrt(var + eps) of each position, as they broadcast into x.
+template <class R>
+struct standardization {
+    xt::xarray<R> mean;
+    xt::xarray<R> scale;
+
+    template <class Moments>
+    standardization(const kept_axes& axes, const Moments& all, const standardize_options& options)
+        : mean(at_positions<R>(axes, [&](std::size_t i) { return all[i].mean; }))
+        , scale(at_positions<R>(axes, [&](std::size_t i) {
+            return 1 / std::sqrt(all[i].variance_or_zero(options.correction) + options.eps);
+        })) {}
+};
+
 template <class R, class T, class X, class M, class A>
 void standardize(
-    const char* function, T& result, const X& x, const M& m, const A& axes,
+    const char* function, T& result, const X& x, const M& m, const A& names,
     const standardize_options& options
 ) {
-    const kept_axes kept(function, x.shape(), axes);
+    const kept_axes axes(function, x.shape(), names);
     require_standardize(function, options);
-    const auto all = moments_along(function, x, m, kept, options.correction);
-    const auto mean = at_positions<R>(kept, [&](std::size_t i) { return all[i].mean; });
-    const auto scale = at_positions<R>(kept, [&](std::size_t i) {
-        const double free = all[i].count - options.correction;
-        return 1 / std::sqrt((free > 0 ? all[i].squares / free : 0) + options.eps);
-    });
-    write_kept<R>(result, lazy_function(standardized(), x, mean, scale), m);
+    const auto all = moments_over(function, x, m, axes, options.correction);
+    const standardization<R> by(axes, all, options);
+    write_kept<R>(result, lazy_function(standardized(), x, by.mean, by.scale), m);
 }
 
-/// Fails to compile, with one sentence, unless what is standardized has room for it.
+/// Fails to compile, with one sentence, unless a standardized x fits into x.
 template <class X, class M>
 consteval bool require_standardizable() {
     if constexpr (require_reducible<X, M>()) {
@@ -25268,62 +25271,7 @@ consteval bool require_standardizable() {
         return false;
     }
 }
-} // namespace detail
 
-/// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of what it keeps
-/// along `axes`; 0 where it drops. Along the features this is a layer norm, along all axes but the
-/// channels' a batch norm, without their weights.
-///
-/// Returns an array of x's shape and type, double for integers. Where no more elements than the
-/// correction are kept, the variance counts as 0. Throws as masked_var, and std::invalid_argument
-/// for eps below 0.
-///
-///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
-template <class X, class M, detail::axes_argument A>
-auto masked_standardize(
-    const X& x, const M& m, const A& axes, const standardize_options& options = {}
-) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result_type = detail::mean_result_t<detail::element_t<X>>;
-        auto result = xt::xarray<result_type>::from_shape(x.shape());
-        detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
-        return result;
-    }
-}
-
-template <class X, class M>
-auto masked_standardize(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes,
-    const standardize_options& options = {}
-) {
-    return masked_standardize(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// The same in place. x is any assignable tensor or view of real numbers.
-///
-///     xmask::masked_standardize_inplace(x, m, -1);
-template <class X, class M, detail::axes_argument A>
-void masked_standardize_inplace(
-    X&& x, const M& m, const A& axes, const standardize_options& options = {}
-) {
-    if constexpr (detail::require_standardizable<X, M>() && detail::require_target<X>()) {
-        detail::with_mask_apart(m, x, [&](const auto& apart) {
-            detail::standardize<detail::element_t<X>>(
-                "masked_standardize_inplace", x, x, apart, axes, options
-            );
-        });
-    }
-}
-
-template <class X, class M>
-void masked_standardize_inplace(
-    X&& x, const M& m, std::initializer_list<std::ptrdiff_t> axes,
-    const standardize_options& options = {}
-) {
-    masked_standardize_inplace(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-namespace detail {
 /// (g - mean of g - y * mean of g y) * scale, of y = (x - mean of x) * scale; the means first.
 struct standardized_slope {
     template <class V>
@@ -25340,13 +25288,104 @@ struct standardized_slope {
         return (*this)(g, x, mean, scale, mean_g, mean_gy);
     }
 };
+/// The gradient of a standardized x. The mean of `upstream` times y is divided like the variance,
+/// whose slope by the mean is 0.
+template <class X, class M, class U>
+auto standardize_gradient(
+    const char* function, const X& x, const M& m, const U& upstream, const kept_axes& axes,
+    const standardize_options& options
+) {
+    using element = element_t<X>;
+    require_standardize(function, options);
+    const auto all = moments_over(function, x, m, axes, options.correction);
+    const standardization<element> by(axes, all, options);
+    const auto y = lazy_function(standardized(), x, by.mean, by.scale);
+    const auto sums = sum_over<element>(function, upstream, m, axes, true);
+    const auto products = sum_over<element>(function, upstream * y, m, axes, false);
+    const auto mean_g = at_positions<element>(axes, [&](std::size_t i) {
+        return all[i].count > 0 ? sums[i].sum / all[i].count : 0;
+    });
+    const auto mean_gy = at_positions<element>(axes, [&](std::size_t i) {
+        const double divisor = all[i].count - options.correction;
+        return divisor > 0 ? products[i].sum / divisor : 0;
+    });
+    return fill_kept<element>(
+        x.shape(),
+        lazy_function(standardized_slope(), upstream, x, by.mean, by.scale, mean_g, mean_gy), m
+    );
+}
 } // namespace detail
 
-/// The gradient by x of masked_standardize(x, m, axes, options), given the gradient by its result,
-/// of x's shape; 0 where the mask drops. An array of x's shape and type. Four passes over what is
-/// kept.
+/// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of what it keeps
+/// along `axes`; 0 where it drops. Along the features this is a layer norm, along all axes but that
+/// of the channels a batch norm, without their weights.
 ///
-/// Throws std::invalid_argument where shapes do not fit.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes a number or a list, braced or not; negative ones count from the end.
+/// @param options eps and correction. Where no more elements than the correction are kept, the
+///    variance counts as 0.
+/// @returns an array of x's shape and type, double for integers.
+/// @throws std::invalid_argument where the mask does not broadcast into x, and for an eps or a
+///    correction below 0; std::out_of_range for an axis that x does not have.
+///
+/// Three passes over what is kept.
+///
+///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
+template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::axes_argument<A>
+auto masked_standardize(
+    const X& x, const M& m, const A& axes, const standardize_options& options = {}
+) {
+    if constexpr (detail::require_reducible<X, M>()) {
+        using result_type = detail::mean_result_t<detail::element_t<X>>;
+        auto result = xt::xarray<result_type>::from_shape(x.shape());
+        detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
+        return result;
+    }
+}
+
+/// Standardizes x in place: x becomes (x - mean) / sqrt(var + eps) where the mask keeps, with the
+/// means and variances of what it keeps along `axes`; 0 where it drops.
+///
+/// @param x an assignable tensor or view of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes a number or a list, braced or not; negative ones count from the end.
+/// @param options eps and correction. Where no more elements than the correction are kept, the
+///    variance counts as 0.
+/// @throws std::invalid_argument where the mask does not broadcast into x, and for an eps or a
+///    correction below 0; std::out_of_range for an axis that x does not have.
+///
+/// Three passes over what is kept.
+///
+///     xmask::masked_standardize_inplace(x, m, -1);
+template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::axes_argument<A>
+void masked_standardize_inplace(
+    X&& x, const M& m, const A& axes, const standardize_options& options = {}
+) {
+    if constexpr (detail::require_standardizable<X, M>() && detail::require_target<X>()) {
+        detail::with_mask_apart(m, x, [&](const auto& apart) {
+            detail::standardize<detail::element_t<X>>(
+                "masked_standardize_inplace", x, x, apart, axes, options
+            );
+        });
+    }
+}
+
+/// The gradient by x of masked_standardize(x, m, axes, options), given the gradient by its result;
+/// 0 where the mask drops.
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream the gradient by the result, of x's shape.
+/// @param axes those of masked_standardize.
+/// @param options those of masked_standardize.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape or an option does not fit, std::out_of_range for an
+///    axis that x does not have.
+///
+/// Four passes over what is kept.
 ///
 ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, dy, -1);
 template <
@@ -25358,128 +25397,211 @@ auto masked_standardize_gradient(
     const standardize_options& options = {}
 ) {
     if constexpr (detail::require_differentiable<X, M, U>()) {
-        using element = detail::element_t<X>;
         constexpr const char* name = "masked_standardize_gradient";
         detail::require_same_shape(
             name, "the tensor", x.shape(), "the upstream gradient", upstream.shape()
         );
-        const detail::kept_axes kept(name, x.shape(), axes);
-        detail::require_standardize(name, options);
-        const auto all = detail::moments_along(name, x, m, kept, options.correction);
-        // The mean over what is kept by the variance's own divisor: its slope by the mean is 0.
-        const auto free = [&](std::size_t i) { return all[i].count - options.correction; };
-        const auto mean =
-            detail::at_positions<element>(kept, [&](std::size_t i) { return all[i].mean; });
-        const auto scale = detail::at_positions<element>(kept, [&](std::size_t i) {
-            return 1 / std::sqrt((free(i) > 0 ? all[i].squares / free(i) : 0) + options.eps);
-        });
-        const auto y = detail::lazy_function(detail::standardized(), x, mean, scale);
-        const auto sums = detail::sum_along<element>(name, upstream, m, kept, true);
-        const auto products = detail::sum_along<element>(name, upstream * y, m, kept, false);
-        const auto mean_g = detail::at_positions<element>(kept, [&](std::size_t i) {
-            return all[i].count > 0 ? sums.sum[i] / all[i].count : 0;
-        });
-        const auto mean_gy = detail::at_positions<element>(kept, [&](std::size_t i) {
-            return free(i) > 0 ? products.sum[i] / free(i) : 0;
-        });
-        return detail::fill_kept<element>(
-            x.shape(),
-            detail::lazy_function(
-                detail::standardized_slope(), upstream, x, mean, scale, mean_g, mean_gy
-            ),
-            m
+        return detail::standardize_gradient(
+            name, x, m, upstream, detail::kept_axes(name, x.shape(), axes), options
         );
     }
 }
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// Variances and standard deviations of what a mask keeps.
+
+namespace xmask::inline XMASK_ABI {
+/// A mean and a variance, or arrays of them.
+///
+/// @tparam T the type of either.
+template <class T>
+struct mean_and_var {
+    T mean; ///< the mean
+    T var;  ///< the variance
+};
 
 namespace detail {
+/// u times (x - mean) times the slope of the variance, or of its root.
 template <class X, class M, class U>
 auto var_gradient(
-    const char* function, const X& x, const M& m, const axes_list& names, const U& upstream,
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
     const var_options& options, bool root
 ) {
     using element = element_t<X>;
     using wide = wide_t<element>;
-    const kept_axes axes(function, x.shape(), names);
     const auto u = upstream_of<element>(function, upstream, axes);
-    const auto all = moments_along(function, x, m, axes, options.correction);
+    const auto all = moments_over(function, x, m, axes, options.correction);
     const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
     const auto scale = at_positions<element>(axes, [&](std::size_t i) {
-        const double free = all[i].count - options.correction;
-        if (free <= 0 || all[i].squares == 0) {
+        const double divisor = all[i].count - options.correction;
+        if (divisor <= 0 || all[i].squares == 0) {
             return wide(0);
         }
         return static_cast<wide>(u.data()[i]) *
-               (root ? 1 / (free * std::sqrt(all[i].squares / free)) : 2 / wide(free));
+               (root ? 1 / (divisor * std::sqrt(all[i].squares / divisor)) : 2 / wide(divisor));
     });
     return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
 }
+
+/// What variances and standard deviations share.
+struct var_arguments : plain_arguments {
+    using options = var_options;
+    using gradient_options = var_options;
+};
+
+struct var_formula : var_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        const auto all = moments_over(function, x, m, over, chosen.correction);
+        return make_result<result>(over, chosen.keep_axes, [&](std::size_t i) {
+            return all[i].template var_as<result>(function, chosen);
+        });
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const options& chosen
+    ) {
+        return var_gradient(function, x, m, axes, upstream, chosen, false);
+    }
+};
+
+struct std_formula : var_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        const auto all = moments_over(function, x, m, over, chosen.correction);
+        return make_result<result>(over, chosen.keep_axes, [&](std::size_t i) {
+            return all[i].template std_as<result>(function, chosen);
+        });
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const options& chosen
+    ) {
+        return var_gradient(function, x, m, axes, upstream, chosen, true);
+    }
+};
+
+struct mean_var_formula : var_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        const auto all = moments_over(function, x, m, over, chosen.correction);
+        const auto of_each = [&](auto&& f) {
+            return make_result<result>(over, chosen.keep_axes, f);
+        };
+        auto mean = of_each([&](std::size_t i) {
+            return all[i].template mean_as<result>(function, chosen.empty);
+        });
+        auto var = of_each([&](std::size_t i) {
+            return all[i].template var_as<result>(function, chosen);
+        });
+        return mean_and_var<decltype(mean)>{std::move(mean), std::move(var)};
+    }
+};
 } // namespace detail
+
+/// The variance of what the mask keeps, by default with the correction 1 (unbiased).
+///
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options var_options or a when_empty. Where nothing is kept, or no more than the
+///    correction: NaN, 0, or std::domain_error, as the options say.
+/// @returns x's type, or double for integers; computed in double.
+/// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
+///    below 0; std::out_of_range for an axis that x does not have.
+///
+/// Two passes over what is kept, the mean first, so that nothing cancels.
+///
+///     float spread = xmask::masked_var(x, m, {.correction = 0});
+///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
+inline constexpr reduction<detail::var_formula> masked_var("masked_var");
+
+/// The standard deviation of what the mask keeps: the root of masked_var.
+///
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options var_options or a when_empty. Where nothing is kept, or no more than the
+///    correction: NaN, 0, or std::domain_error, as the options say.
+/// @returns x's type, or double for integers; computed in double.
+/// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
+///    below 0; std::out_of_range for an axis that x does not have.
+///
+/// Two passes over what is kept.
+///
+///     float deviation = xmask::masked_std(x, m);
+///     xt::xarray<float> rows = xmask::masked_std(x, m, -1);
+inline constexpr reduction<detail::std_formula> masked_std("masked_std");
+
+/// The mean and the variance of what the mask keeps, for the price of the variance. Along all axes
+/// but that of the channels these are the statistics of a batch norm.
+///
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options var_options or a when_empty. Where there is no mean or no variance: NaN, 0, or
+///    std::domain_error, as the options say.
+/// @returns mean_and_var of numbers or of arrays, in x's type, or double for integers.
+/// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
+///    below 0; std::out_of_range for an axis that x does not have.
+///
+/// Two passes over what is kept.
+///
+///     auto [mean, var] = xmask::masked_mean_var(x, m);
+///     auto [means, vars] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
+inline constexpr reduction<detail::mean_var_formula> masked_mean_var("masked_mean_var");
 
 /// The gradient of the sum of `upstream` times masked_var(x, m, axes, options) by x: 2 u (x - mean)
 /// / (number kept - correction) where the mask keeps, 0 where it drops or where there is no
-/// variance. An array of x's shape and type.
+/// variance.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. Three passes over what is kept.
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_var.
+/// @param options those of masked_var.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, and for a correction below 0;
+///    std::out_of_range for an axis that x does not have.
+///
+/// Three passes over what is kept.
 ///
 ///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>, class O = var_options>
-    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, var_options>)
-auto masked_var_gradient(
-    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
-) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::var_gradient(
-            "masked_var_gradient", x, m, axes, upstream, detail::to_options<var_options>(options),
-            false
-        );
-    }
-}
+inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("masked_var_gradient");
 
-/// The gradient of `upstream` times masked_var(x, m, options), over everything.
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_var_gradient(const X& x, const M& m, double upstream = 1, const O& options = {}) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::var_gradient(
-            "masked_var_gradient", x, m, detail::every_axis(x.dimension()), upstream,
-            detail::to_options<var_options>(options), false
-        );
-    }
-}
-
-/// The same of masked_std: u (x - mean) / ((number kept - correction) std), 0 where all that is
+/// The gradient of the sum of `upstream` times masked_std(x, m, axes, options) by x: u (x - mean) /
+/// ((number kept - correction) std) where the mask keeps, 0 where it drops or where all that is
 /// kept is equal.
 ///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_std.
+/// @param options those of masked_std.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, and for a correction below 0;
+///    std::out_of_range for an axis that x does not have.
+///
+/// Three passes over what is kept.
+///
 ///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>, class O = var_options>
-    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, var_options>)
-auto masked_std_gradient(
-    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
-) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::var_gradient(
-            "masked_std_gradient", x, m, axes, upstream, detail::to_options<var_options>(options),
-            true
-        );
-    }
-}
-
-template <class X, class M, class O = var_options>
-    requires detail::options_argument<O, var_options>
-auto masked_std_gradient(const X& x, const M& m, double upstream = 1, const O& options = {}) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::var_gradient(
-            "masked_std_gradient", x, m, detail::every_axis(x.dimension()), upstream,
-            detail::to_options<var_options>(options), true
-        );
-    }
-}
+inline constexpr reduction_gradient<detail::std_formula> masked_std_gradient("masked_std_gradient");
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/mse.hpp ====
@@ -25517,23 +25639,29 @@ inline constexpr element_loss<mse_loss> masked_mse("masked_mse");
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+// ==== xmask/reduce/norm_sums.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 /// @file
-/// Norms of what a mask keeps, of any order.
+/// Sums of powers of magnitudes of what a mask keeps, and their roots.
 
 namespace xmask::inline XMASK_ABI {
 /// Options of a norm. Its order p: 2 for the Euclidean norm, 1 for the sum of magnitudes, infinity
 /// for the largest magnitude, -infinity for the smallest, 0 for the number of elements that are not
 /// 0, or any other number.
 struct norm_options {
-    double p = 2;
+    double p = 2;                                               ///< the order
     std::optional<when_empty> empty = std::nullopt;             ///< as in reduce_options
     bool keep_axes = false;                                     ///< as in reduce_options
     [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
@@ -25600,8 +25728,7 @@ auto with_norm(const char* function, double p, F&& visit) {
     });
 }
 
-/// Whether a norm of order p is exact whatever elements of T there are: none of their powers is
-/// beyond a double.
+/// Whether a norm of order p is exact for all elements of T: a double holds all of their powers.
 template <class T>
 bool powers_fit(double p) noexcept {
     const bool is_narrow = std::is_integral_v<T> || sizeof(T) <= sizeof(float);
@@ -25609,8 +25736,8 @@ bool powers_fit(double p) noexcept {
     return p == 0 || p == 1 || std::isinf(p) || (is_narrow && size >= 0.5 && size <= 6);
 }
 
-/// Whether the root of a sum of powers is exact: nothing that counts was too small or too large for
-/// T. From |p| = 1 on only powers can be.
+/// Whether the root of a sum of powers is exact: no power that matters was too small or too large
+/// for T. From |p| = 1 on the root itself cannot be.
 template <class T, class Finish>
 XMASK_INLINE bool is_exact_norm(T sum, double p, const Finish& finish) noexcept {
     using limits = std::numeric_limits<T>;
@@ -25620,10 +25747,19 @@ XMASK_INLINE bool is_exact_norm(T sum, double p, const Finish& finish) noexcept 
            (std::abs(p) >= 1 || !outside(finish(sum), limits::min()));
 }
 
-/// Whether all norms along axes are exact, which are the roots of these sums: of nothing, too.
-template <class T, class S, class M, class Finish>
+/// Whether the norm of everything is exact, which is the root of this sum.
+template <class T, class X, class M, class Finish>
 bool holds_exact_norms(
-    const folded_axes<T>& sums, const S& shape, const M& m, const kept_axes& axes, double p,
+    const folded<T>& sum, const X& /*x*/, const M& /*m*/, const everything& /*over*/, double p,
+    const Finish& finish
+) {
+    return sum.kept == 0 || is_exact_norm(sum.value, p, finish);
+}
+
+/// Whether all norms along axes are exact, which are the roots of these sums.
+template <class T, class X, class M, class Finish>
+bool holds_exact_norms(
+    const folded_axes<T>& sums, const X& x, const M& m, const kept_axes& axes, double p,
     const Finish& finish
 ) {
     std::size_t inexact = 0;
@@ -25636,11 +25772,10 @@ bool holds_exact_norms(
     if (inexact == 0 || empty == 0) {
         return inexact == 0;
     }
-    // Only the mask tells an empty sum from one of powers that are too small.
-    const auto counts = axes.keeps_last() ? count_rows(shape, m, axes) : std::vector<std::size_t>();
+    // Only the mask tells a sum of nothing from a sum of powers that are too small.
+    const auto counts = count_along(x.shape(), m, axes);
     for (std::size_t i = 0; i < axes.size(); ++i) {
-        const std::size_t count = counts.empty() ? sums.count(i) : counts[i];
-        if (count != 0 && !is_exact_norm(sums.state(i), p, finish)) {
+        if (counts[i] != 0 && !is_exact_norm(sums.state(i), p, finish)) {
             return false;
         }
     }
@@ -25658,7 +25793,7 @@ struct scaled_power {
     }
 };
 
-/// A norm in two factors: its power may be beyond any number.
+/// A norm in two factors, as its power may be beyond any number.
 template <class T>
 struct norm_factors {
     T unit;
@@ -25667,15 +25802,14 @@ struct norm_factors {
     [[nodiscard]] T value() const noexcept { return unit * root; }
 };
 
-/// The power of two below each extreme magnitude that is a unit, else 1.
-template <class T, extreme Which, class X, class M>
-std::vector<T> units_along(const char* function, const X& x, const M& m, const kept_axes& axes) {
-    auto rows = masked_rows<T>(function, x, m, magnitude());
-    const auto extremes = fold_along<T>(
-        extreme_fold<T, Which>(), x.shape(), axes, plain_rows<decltype(rows)>{std::move(rows)},
+/// At each position, the power of two below the extreme magnitude; 1 where that is no unit.
+template <class T, extreme Which, class X, class M, reduced_axes Axes>
+auto units_over(const char* function, const X& x, const M& m, const Axes& over) {
+    const auto extremes = fold_over<T>(
+        over, extreme_fold<T, Which>(), x.shape(), masked_rows<T>(function, x, m, magnitude()),
         false
     );
-    std::vector<T> units(axes.size());
+    auto units = one_each<T>(over);
     for (std::size_t i = 0; i < units.size(); ++i) {
         const T size = extremes.state(i);
         const bool measures = size > 0 && size <= std::numeric_limits<T>::max();
@@ -25684,137 +25818,43 @@ std::vector<T> units_along(const char* function, const X& x, const M& m, const k
     return units;
 }
 
-/// Norms along axes. Where one is not exact, it is summed again, of elements over a unit that is the
-/// power of two below the largest magnitude (the smallest, where p is negative).
-template <class T, class X, class M>
-std::vector<norm_factors<T>> norms_along(
-    const char* function, const X& x, const M& m, const kept_axes& axes, double p
+/// The norms of these sums. A norm that is not exact is summed again, of elements over a unit: the
+/// power of two below the largest magnitude, or below the smallest, where p is negative.
+template <class T, class X, class M, reduced_axes Axes, class Sums, class Finish>
+auto exact_norms(
+    const char* function, const X& x, const M& m, const Axes& over, double p, const Sums& sums,
+    const Finish& finish
 ) {
-    std::vector<norm_factors<T>> norms(axes.size());
-    return with_norm<T>(function, p, [&](const auto& fold, const auto& f, const auto& finish) {
-        auto rows = masked_rows<T>(function, x, m, f);
-        const auto all = fold_along<T>(
-            fold, x.shape(), axes, plain_rows<decltype(rows)>{std::move(rows)}, false
-        );
-        bool exact = true;
-        for (std::size_t i = 0; i < norms.size(); ++i) {
-            const T sum = all.state(i);
-            norms[i] = {T(1), finish(sum)};
-            exact = exact && is_exact_norm(sum, p, finish);
-        }
-        if (exact || powers_fit<element_t<X>>(p)) {
-            return norms;
-        }
-        const auto lost = [&](std::size_t i) { return !is_exact_norm(all.state(i), p, finish); };
-        const auto units = p > 0 ? units_along<T, extreme::largest>(function, x, m, axes)
-                                 : units_along<T, extreme::smallest>(function, x, m, axes);
-        const auto sums = sum_shifted<T>(x, m, axes, units, scaled_power{p});
-        for (std::size_t i = 0; i < norms.size(); ++i) {
-            if (lost(i)) {
-                norms[i] = {units[i], finish(sums.state(i))};
-            }
-        }
+    auto norms = one_each<norm_factors<T>>(over);
+    bool exact = true;
+    for (std::size_t i = 0; i < norms.size(); ++i) {
+        norms[i] = {T(1), finish(sums.state(i))};
+        exact = exact && is_exact_norm(sums.state(i), p, finish);
+    }
+    if (exact || powers_fit<element_t<X>>(p)) {
         return norms;
-    });
+    }
+    const auto units = p > 0 ? units_over<T, extreme::largest>(function, x, m, over)
+                             : units_over<T, extreme::smallest>(function, x, m, over);
+    const auto again = sum_shifted<T>(function, x, m, over, units, scaled_power{p});
+    for (std::size_t i = 0; i < norms.size(); ++i) {
+        if (!is_exact_norm(sums.state(i), p, finish)) {
+            norms[i] = {units[i], finish(again.state(i))};
+        }
+    }
+    return norms;
 }
 } // namespace detail
+} // namespace xmask::inline XMASK_ABI
 
-/// The norm of what the mask keeps: (sum of |x|^p)^(1/p), p = 2 unless the options say otherwise; 0
-/// where nothing is kept (+infinity where p is negative).
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers; computed in
-/// double. Throws std::invalid_argument where the mask does not broadcast into x, or p is NaN. One
-/// pass over what is kept, and two more where powers of it are too small or too large for a double:
-/// the norm of {1e200, 1e200} is 1.4e200.
-///
-///     float length = xmask::masked_norm(x, m);
-///     float largest = xmask::masked_norm(x, m, {.p = std::numeric_limits<double>::infinity()});
-template <class X, class M, class O = norm_options>
-    requires detail::options_argument<O, norm_options>
-auto masked_norm(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        using wide = detail::wide_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<norm_options>(options);
-        return detail::with_norm<wide>(
-            "masked_norm", chosen.p,
-            [&](const auto& fold, const auto& f, const auto& finish) {
-                const auto total = detail::fold_all<wide>(
-                    fold, x.shape(), detail::masked_rows<wide>("masked_norm", x, m, f)
-                );
-                if (total.count == 0) {
-                    return detail::when_nothing_kept<result>(
-                        "masked_norm", chosen.empty, static_cast<result>(finish(total.state))
-                    );
-                }
-                if (detail::is_exact_norm(total.state, chosen.p, finish) ||
-                    detail::powers_fit<detail::element_t<X>>(chosen.p)) [[likely]] {
-                    return static_cast<result>(finish(total.state));
-                }
-                const detail::kept_axes none(
-                    "masked_norm", x.shape(), detail::every_axis(x.dimension())
-                );
-                return static_cast<result>(
-                    detail::norms_along<wide>("masked_norm", x, m, none, chosen.p)[0].value()
-                );
-            }
-        );
-    }
-}
+/// @file
+/// Norms of what a mask keeps, of any order.
 
-/// The norms along `axes`, one for each position of the axes that stay.
-///
-///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.p = 1, .keep_axes = true});
-template <class X, class M, detail::axes_argument A, class O = norm_options>
-    requires detail::options_argument<O, norm_options>
-auto masked_norm(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        using wide = detail::wide_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<norm_options>(options);
-        const detail::kept_axes kept("masked_norm", x.shape(), axes);
-        return detail::with_norm<wide>(
-            "masked_norm", chosen.p,
-            [&](const auto& fold, const auto& f, const auto& finish) {
-                auto rows = detail::masked_rows<wide>("masked_norm", x, m, f);
-                const auto all = detail::fold_along<wide>(
-                    fold, x.shape(), kept, detail::plain_rows<decltype(rows)>{std::move(rows)},
-                    chosen.empty.has_value()
-                );
-                const auto as_result = [&](auto&& norm) {
-                    return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-                        const auto one = static_cast<result>(norm(i));
-                        return !chosen.empty || all.count(i) != 0
-                                   ? one
-                                   : detail::when_nothing_kept<result>(
-                                         "masked_norm", chosen.empty, one
-                                     );
-                    });
-                };
-                if (detail::powers_fit<detail::element_t<X>>(chosen.p) ||
-                    detail::holds_exact_norms(all, x.shape(), m, kept, chosen.p, finish))
-                    [[likely]] {
-                    return as_result([&](std::size_t i) { return finish(all.state(i)); });
-                }
-                const auto norms = detail::norms_along<wide>("masked_norm", x, m, kept, chosen.p);
-                return as_result([&](std::size_t i) { return norms[i].value(); });
-            }
-        );
-    }
-}
-
-template <class X, class M, class O = norm_options>
-    requires detail::options_argument<O, norm_options>
-auto masked_norm(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_norm(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
+namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// u sign(x) (|x| / norm)^(p - 1), 0 where x, u or the norm is 0, NaN where the norm is. The norm is
-/// one number or the product of two factors; where the unit is infinite, infinite elements count as
-/// 1 and others as 0.
+/// u sign(x) (|x| / norm)^(p - 1); 0 where x, u or the norm is 0, NaN where the norm is NaN. The
+/// norm is one number or the product of two factors. Where the unit is infinite, infinite elements
+/// count as 1 and others as 0.
 struct norm_slope {
     double p;
 
@@ -25848,7 +25888,7 @@ private:
     }
 };
 
-/// a * sign(x) where |x| is the extreme magnitude; NaN where that is.
+/// a sign(x) where |x| is the extreme magnitude, else 0. NaN where the extreme is NaN.
 struct extreme_slope {
     template <class A>
     A operator()(const A& x, const A& a, const A& extreme) const {
@@ -25859,7 +25899,7 @@ struct extreme_slope {
     }
 };
 
-/// 1 where |x| is the extreme magnitude.
+/// 1 where |x| is the extreme magnitude, else 0.
 struct extreme_tie {
     template <class A>
     A operator()(const A& x, const A& extreme) const {
@@ -25868,93 +25908,179 @@ struct extreme_tie {
     }
 };
 
-template <class X, class M, class U>
-auto norm_gradient(const X& x, const M& m, const axes_list& names, const U& upstream, double p) {
+/// How many kept elements have this magnitude, at each position of the axes that stay.
+template <class X, class M>
+auto ties_along(
+    const char* function, const X& x, const M& m, const kept_axes& axes,
+    const xt::xarray<element_t<X>>& size
+) {
+    using element = element_t<X>;
+    return fold_elements<element>(
+        function, sum_fold<element>(), lazy_function(extreme_tie(), x, size), m, axes,
+        reduce_options()
+    );
+}
+
+/// The gradient of a largest or smallest magnitude: elements that tie share it.
+template <class X, class M, class U, class Norms>
+auto extreme_norm_gradient(
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& u,
+    const Norms& norms
+) {
+    using element = element_t<X>;
+    const auto size = at_positions<element>(axes, [&](std::size_t i) { return norms[i].root; });
+    const auto ties = ties_along(function, x, m, axes, size);
+    const auto share = at_positions<element>(axes, [&](std::size_t i) {
+        return ties.data()[i] == 0 ? element(0) : u.data()[i] / ties.data()[i];
+    });
+    return fill_kept<element>(x.shape(), lazy_function(extreme_slope(), x, share, size), m);
+}
+
+/// The gradient of norms of order p that are only known by two factors, or infinite. Infinite
+/// elements are taken for equal ones, beside which all others are 0.
+template <class X, class M, class U, class Norms>
+auto scaled_norm_gradient(
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& u,
+    const Norms& norms, double p
+) {
     using element = element_t<X>;
     using wide = wide_t<element>;
-    const char* function = "masked_norm_gradient";
-    const kept_axes axes(function, x.shape(), names);
+    const auto infinite = at_positions<element>(axes, [](std::size_t /*i*/) {
+        return std::numeric_limits<element>::infinity();
+    });
+    const auto ties = ties_along(function, x, m, axes, infinite);
+    const auto unit = at_positions<wide>(axes, [&](std::size_t i) {
+        return std::isinf(norms[i].root) ? norms[i].root : norms[i].unit;
+    });
+    const auto root = at_positions<wide>(axes, [&](std::size_t i) {
+        const wide count = std::max(static_cast<wide>(ties.data()[i]), wide(1));
+        return std::isinf(norms[i].root) ? std::pow(count, static_cast<wide>(1 / p))
+                                         : norms[i].root;
+    });
+    return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, unit, root), m);
+}
+
+template <class X, class M, class U>
+auto norm_gradient(
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream, double p
+) {
+    using element = element_t<X>;
+    using wide = wide_t<element>;
     require_broadcast(function, "a mask", m.shape(), x.shape());
     const auto u = upstream_of<element>(function, upstream, axes);
     if (p == 0) {
-        // A number of elements, the same all around.
+        // A number of elements has no slope.
         auto none = xt::xarray<element>::from_shape(x.shape());
         none.fill(element(0));
         return none;
     }
-    const auto norms = norms_along<wide>(function, x, m, axes, p);
-    const auto norm = at_positions<wide>(axes, [&](std::size_t i) { return norms[i].value(); });
-    const auto ties_of = [&](const xt::xarray<element>& size) {
-        return masked_sum(lazy_function(extreme_tie(), x, size), m, names);
-    };
-    if (std::isinf(p)) {
-        const auto size = at_positions<element>(axes, [&](std::size_t i) { return norms[i].root; });
-        const auto ties = ties_of(size);
-        const auto a = at_positions<element>(axes, [&](std::size_t i) {
-            return ties.data()[i] == 0 ? element(0) : u.data()[i] / ties.data()[i];
+    const auto norms =
+        with_norm<wide>(function, p, [&](const auto& fold, const auto& f, const auto& finish) {
+            const auto sums =
+                fold_over<wide>(axes, fold, x.shape(), masked_rows<wide>(function, x, m, f), false);
+            return exact_norms<wide>(function, x, m, axes, p, sums, finish);
         });
-        return fill_kept<element>(x.shape(), lazy_function(extreme_slope(), x, a, size), m);
+    if (std::isinf(p)) {
+        return extreme_norm_gradient(function, x, m, axes, u, norms);
     }
     const bool plain = std::ranges::all_of(norms, [](const auto& one) {
         return one.value() == 0 || is_nan(one.value()) || std::isnormal(one.value());
     });
     if (plain || p == 1) {
+        const auto norm = at_positions<wide>(axes, [&](std::size_t i) { return norms[i].value(); });
         return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, norm), m);
     }
-    // Infinite elements are taken for equal ones, beside which all others are 0.
-    const auto ties = ties_of(at_positions<element>(axes, [](std::size_t) {
-        return std::numeric_limits<element>::infinity();
-    }));
-    const auto unit = at_positions<wide>(axes, [&](std::size_t i) {
-        return std::isinf(norms[i].root) ? norms[i].root : norms[i].unit;
-    });
-    const auto root = at_positions<wide>(axes, [&](std::size_t i) {
-        return std::isinf(norms[i].root) ? std::pow(
-                                               std::max(static_cast<wide>(ties.data()[i]), wide(1)),
-                                               static_cast<wide>(1 / p)
-                                           )
-                                         : norms[i].root;
-    });
-    return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, unit, root), m);
+    return scaled_norm_gradient(function, x, m, axes, u, norms, p);
 }
+
+struct norm_formula : plain_arguments {
+    using options = norm_options;
+    using gradient_options = norm_options;
+
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        using wide = wide_t<element_t<X>>;
+        const double p = chosen.p;
+        return with_norm<wide>(
+            function, p,
+            [&](const auto& fold, const auto& f, const auto& finish) {
+                const auto sums = fold_over<wide>(
+                    over, fold, x.shape(), masked_rows<wide>(function, x, m, f),
+                    chosen.empty.has_value()
+                );
+                const auto as_result = [&](auto&& norm) {
+                    return result_of<result>(
+                        function, over, sums, shared_options(chosen),
+                        [&](std::size_t i) { return static_cast<result>(norm(i)); }
+                    );
+                };
+                if (powers_fit<element_t<X>>(p) || holds_exact_norms(sums, x, m, over, p, finish))
+                    [[likely]] {
+                    return as_result([&](std::size_t i) { return finish(sums.state(i)); });
+                }
+                const auto norms = exact_norms<wide>(function, x, m, over, p, sums, finish);
+                return as_result([&](std::size_t i) { return norms[i].value(); });
+            }
+        );
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const options& chosen
+    ) {
+        return norm_gradient(function, x, m, axes, upstream, chosen.p);
+    }
+};
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_norm(x, m, axes, options) by x: u sign(x)
-/// (|x| / norm)^(p - 1) where the mask keeps, 0 where it drops and where x is 0. Of p = infinity,
-/// elements that tie share it evenly. It is NaN for all that is kept where the norm is NaN (of p =
-/// 1, for the elements that are). Where k infinite elements are kept, they get u sign(x) k^(1 / p -
-/// 1), as equal ones would, and finite elements 0 (u sign(x) of p = 1, infinity of p below 1). An
-/// array of x's shape and type.
+/// The norm of what the mask keeps: (sum of |x|^p)^(1/p), with p = 2 unless the options say
+/// otherwise. 0 where nothing is kept, or +infinity where p is negative.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options norm_options or a when_empty.
+/// @returns x's type, or double for integers; computed in double.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or p is NaN;
+///    std::out_of_range for an axis that x does not have.
+///
+/// One pass over what is kept, and two more where its powers are too small or too large for a
+/// double: the norm of {1e200, 1e200} is 1.4e200.
+///
+///     float length = xmask::masked_norm(x, m);
+///     float largest = xmask::masked_norm(x, m, {.p = std::numeric_limits<double>::infinity()});
+///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.p = 1, .keep_axes = true});
+inline constexpr reduction<detail::norm_formula> masked_norm("masked_norm");
+
+/// The gradient of the sum of `upstream` times masked_norm(x, m, axes, options) by x: u sign(x)
+/// (|x| / norm)^(p - 1) where the mask keeps, 0 where it drops and where x is 0.
+///
+/// Of p = infinity, elements that tie share it evenly. It is NaN for all that is kept where the
+/// norm is NaN (of p = 1, for the elements that are). Where k infinite elements are kept, they get
+/// u sign(x) k^(1 / p - 1), as equal ones would, and finite elements 0 (u sign(x) of p = 1,
+/// infinity of p below 1).
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_norm.
+/// @param options those of masked_norm.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, or p is NaN; std::out_of_range for an
+///    axis that x does not have.
+///
+/// Two passes over what is kept, and up to three more where its powers are too small or too large
+/// for a double.
 ///
 ///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>, class O = norm_options>
-    requires(detail::gradient_arguments<U, A> && detail::options_argument<O, norm_options>)
-auto masked_norm_gradient(
-    const X& x, const M& m, const U& upstream, const A& axes, const O& options = {}
-) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::norm_gradient(
-            x, m, axes, upstream, detail::to_options<norm_options>(options).p
-        );
-    }
-}
-
-/// The gradient of `upstream` times masked_norm(x, m, options), over everything.
-template <class X, class M, class O = norm_options>
-    requires detail::options_argument<O, norm_options>
-auto masked_norm_gradient(const X& x, const M& m, double upstream = 1, const O& options = {}) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::norm_gradient(
-            x, m, detail::every_axis(x.dimension()), upstream,
-            detail::to_options<norm_options>(options).p
-        );
-    }
-}
+inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(
+    "masked_norm_gradient"
+);
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/normalize.hpp ====
@@ -26226,7 +26352,7 @@ any_shape token_shape(const char* function, const X& x, const M& m) {
     return tokens;
 }
 
-/// Calls visit(b, token) with one token of each row b of tokens, which choose(cursor, n) finds; -1
+/// Calls visit(b, token) with one token of each row b of tokens. choose(cursor, n) finds the token; -1
 /// means none.
 template <class M, class Choose, class Visit>
 void for_each_token(const any_shape& tokens, const M& m, Choose&& choose, Visit&& visit) {
@@ -26238,7 +26364,7 @@ void for_each_token(const any_shape& tokens, const M& m, Choose&& choose, Visit&
     }
 }
 
-/// Copies the features of one token of each row.
+/// The features of one token of each row, copied.
 template <class X, class M, class Choose>
 auto take_tokens(
     const char* function, const X& x, const M& m, const reduce_options& options, Choose&& choose
@@ -26270,7 +26396,7 @@ auto take_tokens(
     return result;
 }
 
-/// The gradient of the same: upstream at the token that was taken, 0 elsewhere.
+/// The gradient of taken tokens: upstream at these, 0 elsewhere.
 template <class X, class M, class U, class Choose>
 auto put_tokens(const char* function, const X& x, const M& m, const U& upstream, Choose&& choose) {
     using element = element_t<X>;
@@ -26289,7 +26415,7 @@ auto put_tokens(const char* function, const X& x, const M& m, const U& upstream,
     return result;
 }
 
-/// The first token that a row keeps.
+/// Chooses the first token that a row keeps.
 struct first_token {
     template <class Cursor>
     std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const {
@@ -26297,6 +26423,7 @@ struct first_token {
     }
 };
 
+/// Chooses the last token that a row keeps.
 struct last_token {
     template <class Cursor>
     std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const {
@@ -26305,13 +26432,18 @@ struct last_token {
 };
 } // namespace detail
 
-/// Mean pooling: the mean of the features of the tokens that the mask keeps; masked_mean over the
-/// tokens' axis.
+/// Mean pooling: the mean of each feature over the tokens that the mask keeps. It is masked_mean
+/// along the axis of tokens.
 ///
-/// x: (..., tokens, features), numbers; m: a mask that broadcasts into (..., tokens). Returns (...,
-/// features), or with keep_axes (..., 1, features). Where no token is kept: NaN, 0, or
-/// std::domain_error, as the options say. Throws std::invalid_argument where shapes do not fit. One
-/// pass over the kept tokens; those dropped are not read.
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type, or double for
+///    integers. Where no token is kept: NaN, 0, or std::domain_error, as the options say.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
 template <class X, class M, class O = reduce_options>
@@ -26320,36 +26452,52 @@ auto masked_mean_pool(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         constexpr const char* function = "masked_mean_pool";
         detail::token_shape(function, x, m);
-        return detail::mean_along(
-            function, x, unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options)
+        return detail::mean_formula::of(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
-/// Max pooling: the largest of each feature over the tokens that the mask keeps; masked_max over
-/// the tokens' axis.
-/// -infinity (of integers: the lowest) where no token is kept, unless the options say otherwise. Otherwise as
-/// masked_mean_pool.
+/// Max pooling: the largest of each feature over the tokens that the mask keeps. It is masked_max
+/// along the axis of tokens.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type. Where
+///    no token is kept: -infinity (of integers the lowest), unless the options say otherwise.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
 template <class X, class M, class O = reduce_options>
     requires detail::options_argument<O, reduce_options>
 auto masked_max_pool(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
         constexpr const char* function = "masked_max_pool";
         detail::token_shape(function, x, m);
-        return detail::fold_elements<element>(
-            function, detail::extreme_fold<element, detail::extreme::largest>(), x,
-            unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options)
+        return detail::max_formula::of(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
 /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
-/// also of sequences that are padded on the left. Only these are read. Where no token is kept: NaN
-/// (of integers std::domain_error), 0, or std::domain_error, as the options say. Otherwise as
-/// masked_mean_pool.
+/// also of sequences that are padded on the left.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type. Where no token is
+///    kept: NaN (of integers std::domain_error), 0, or std::domain_error, as the options say.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
 template <class X, class M, class O = reduce_options>
@@ -26363,8 +26511,18 @@ auto masked_first_token(const X& x, const M& m, const O& options = {}) {
     }
 }
 
-/// The features of the last token that the mask keeps, as decoders are pooled, whichever side is
-/// padded. Otherwise as masked_first_token.
+/// The features of the last token that the mask keeps, in each row of tokens: how decoders are
+/// pooled, whichever side is padded.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type. Where no token is
+///    kept: NaN (of integers std::domain_error), 0, or std::domain_error, as the options say.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
 template <class X, class M, class O = reduce_options>
@@ -26379,11 +26537,14 @@ auto masked_last_token(const X& x, const M& m, const O& options = {}) {
 }
 
 /// The gradient by x of masked_mean_pool(x, m), given the gradient by its result: shared evenly by
-/// the tokens that are kept, 0 for the others. An array of x's shape and type; only x's shape is
-/// looked at.
+/// the tokens that are kept, 0 for the others.
 ///
-/// upstream: of the result's shape, with or without the axis of tokens; throws
-/// std::invalid_argument where it has another, or where the mask does not fit.
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers; only its shape is
+///    used.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);
 template <class X, class M, class U>
@@ -26392,12 +26553,21 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
     if constexpr (detail::require_differentiable<X, M>()) {
         constexpr const char* function = "masked_mean_pool_gradient";
         detail::token_shape(function, x, m);
-        return detail::sum_gradient(function, x, unsqueeze(m, -1), -2, upstream, true);
+        return detail::sum_gradient(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
+            true
+        );
     }
 }
 
-/// The same of masked_max_pool: of each feature it goes to the token with the largest, shared
-/// evenly by those that tie.
+/// The gradient by x of masked_max_pool(x, m), given the gradient by its result. Of each feature it
+/// goes to the token with the largest, shared evenly by those that tie.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);
 template <class X, class M, class U>
@@ -26407,12 +26577,20 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
         constexpr const char* function = "masked_max_pool_gradient";
         detail::token_shape(function, x, m);
         return detail::extreme_gradient<detail::extreme::largest>(
-            function, x, unsqueeze(m, -1), -2, upstream
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream
         );
     }
 }
 
-/// The same of masked_first_token: it goes to the token that was taken.
+/// The gradient by x of masked_first_token(x, m), given the gradient by its result. It goes to the
+/// tokens that were taken.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers; only its shape is
+///    used.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_first_token_gradient(hidden, m, dpooled);
 template <class X, class M, class U>
@@ -26425,7 +26603,15 @@ auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
     }
 }
 
-/// The same of masked_last_token.
+/// The gradient by x of masked_last_token(x, m), given the gradient by its result. It goes to the
+/// tokens that were taken.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers; only its shape is
+///    used.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_last_token_gradient(hidden, m, dpooled);
 template <class X, class M, class U>
@@ -26465,7 +26651,7 @@ public:
     kept_elements(const char* function, const X& x, const M& m, const kept_axes& axes)
         : m_begins(axes.size() + 1) {
         const auto rows = masked_rows<T>(function, x, m);
-        const auto counts = count_rows(x.shape(), m, axes);
+        const auto counts = count_along(x.shape(), m, axes);
         std::partial_sum(counts.begin(), counts.end(), m_begins.begin() + 1);
         m_values.resize(m_begins.back());
         std::vector<std::size_t> next(m_begins.begin(), m_begins.end() - 1);

@@ -24,12 +24,9 @@ double all(const groups::group& kept) {
     return std::all_of(kept.values.begin(), kept.values.end(), is_true) ? 1 : 0;
 }
 
-constexpr auto any_of = [](const auto& x, const auto& m, const auto&... axes) {
-    return xmask::masked_any(x, m, axes...);
-};
-constexpr auto all_of = [](const auto& x, const auto& m, const auto&... axes) {
-    return xmask::masked_all(x, m, axes...);
-};
+// Reductions are function objects: they are passed by their names.
+constexpr auto any_of = xmask::masked_any;
+constexpr auto all_of = xmask::masked_all;
 } // namespace
 
 TEMPLATE_TEST_CASE("Any and all over every choice of axes", "[logical]", bool, float, std::int8_t) {

@@ -17,6 +17,7 @@
 #include "../core/shape.hpp"
 #include "../core/walk.hpp"
 #include "../core/word.hpp"
+#include "count_along.hpp"
 #include "runs.hpp"
 
 /// @file
@@ -24,34 +25,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The delegate that counts kept columns.
-class count_delegate {
-public:
-    static constexpr bool takes_any_range = true;
-
-    template <class Count>
-    XMASK_INLINE void block(std::size_t /*c*/, Count /*count*/, word_t bits) noexcept {
-        m_count += count_bits(bits);
-    }
-
-    void kept(std::size_t c, std::size_t end) noexcept { m_count += end - c; }
-
-    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
-
-    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
-
-private:
-    std::size_t m_count = 0;
-};
-
-/// How many of columns [begin, end) a row keeps.
-template <row_cursor C>
-std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
-    count_delegate counted;
-    walk(cursor, begin, end, counted);
-    return counted.count();
-}
-
 /// How many elements of `shape` are kept by a mask that broadcasts into it.
 template <class S, class MaskRows>
 std::size_t count_rows(const S& shape, const MaskRows& masks) {
@@ -79,34 +52,11 @@ bool any_row(const char* function, const M& m, F&& f) {
     );
 }
 
-/// The number of kept elements at each position of the axes that stay.
-template <class M>
-std::vector<std::size_t> count_along(const M& m, const kept_axes& axes) {
-    std::vector<std::size_t> counts(axes.size());
-    const std::size_t n = columns_of(m.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(m.shape());
-    const mask_rows<M> rows(m, m.shape());
-    for (std::size_t r = 0; r < row_count; ++r) {
-        const auto cursor = rows.row(r);
-        std::size_t* at = counts.data() + axes.offset(r);
-        if (!axes.keeps_last()) {
-            *at += count_row(cursor, 0, n);
-            continue;
-        }
-        for_each_kept_block(cursor, 0, n, [&](std::size_t c, std::size_t, word_t bits) {
-            for (; bits != 0; bits &= bits - 1) {
-                ++at[c + lowest_bit(bits)];
-            }
-        });
-    }
-    return counts;
-}
-
 /// An array over the axes that stay, with f(number of kept elements) for each position.
 template <class T, class M, class A, class F>
 xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f) {
     const kept_axes kept(function, m.shape(), axes);
-    const auto counts = count_along(m, kept);
+    const auto counts = count_along(m.shape(), m, kept);
     auto result = xt::xarray<T>::from_shape(kept.shape());
     std::transform(counts.begin(), counts.end(), result.data(), f);
     return result;

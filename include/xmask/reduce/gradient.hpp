@@ -12,13 +12,13 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
-#include "fold.hpp"
 #include "options.hpp"
+#include "reduction.hpp"
 #include "upstream.hpp"
 
 /// @file
-/// Gradients of reductions: a function of each element, and of numbers that its position among the
-/// axes that stay has.
+/// Gradients of reductions: a function of each element and of a few numbers that all elements
+/// of one position of the result share.
 
 namespace xmask::inline XMASK_ABI::detail {
 template <class X>
@@ -40,6 +40,23 @@ consteval bool require_differentiable() {
         return false;
     }
 }
+
+/// What most reductions share: a mask and no weights, reduce_options, and no options of the
+/// gradient.
+struct plain_arguments {
+    using options = reduce_options;
+    using gradient_options = no_options;
+
+    template <class X, class M>
+    static consteval bool fits() {
+        return require_reducible<X, M>();
+    }
+
+    template <class X, class M, class... U>
+    static consteval bool has_gradient() {
+        return require_differentiable<X, M, U...>();
+    }
+};
 
 /// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is
 /// computed. e may read the result where it is written.

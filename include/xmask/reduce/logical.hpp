@@ -2,16 +2,14 @@
 
 #pragma once
 
-#include <cstddef>
-#include <initializer_list>
 #include <type_traits>
-#include <vector>
 
-#include "../core/axes.hpp"
+#include "../core/attributes.hpp"
 #include "../core/simd.hpp"
-#include "extreme.hpp"
-#include "fold.hpp"
+#include "extreme_fold.hpp"
+#include "gradient.hpp"
 #include "options.hpp"
+#include "reduction.hpp"
 
 /// @file
 /// Whether any, or all, of what a mask keeps is true.
@@ -31,101 +29,54 @@ struct truth {
     }
 };
 
-/// Any is the largest truth, all the smallest; of nothing, these lie below 0 and above 1.
-template <extreme Which, class X, class M>
-bool fold_truths(const char* function, const X& x, const M& m, const reduce_options& options) {
-    using element = element_t<X>;
-    return fold_to_number<bool, element>(
-        function, extreme_fold<element, Which>(), x.shape(),
-        masked_rows<element>(function, x, m, truth()), options, [](auto state) { return state > 0; }
-    );
-}
-
-template <extreme Which, class X, class M>
-xt::xarray<bool> fold_truths(
-    const char* function, const X& x, const M& m, const axes_list& axes,
-    const reduce_options& options
-) {
-    using element = element_t<X>;
-    const kept_axes kept(function, x.shape(), axes);
-    return fold_to_axes<bool, element>(
-        function, extreme_fold<element, Which>(), x.shape(),
-        masked_rows<element>(function, x, m, truth()), kept, options,
-        [](auto state) { return state > 0; }
-    );
-}
+/// Any is the largest truth, all is the smallest. The extremes of nothing lie below 0 and above 1.
+template <extreme Which>
+struct truth_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        return fold_function<bool>(
+            function, extreme_fold<element_t<X>, Which>(), x, m, over, chosen, truth(),
+            [](auto state) { return state > 0; }
+        );
+    }
+};
 } // namespace detail
 
-/// Whether any element that the mask keeps is true (not 0; NaN is true). False where nothing is
+/// Whether any element that the mask keeps is true: not 0, and NaN is true. False where nothing is
 /// kept.
 ///
-/// x: a tensor or lazy expression of numbers or bool. Throws std::invalid_argument where the mask
-/// does not broadcast into x. One pass over what is kept.
+/// @param x a tensor or lazy expression of numbers or bool.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns bool.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
 ///
 ///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-bool masked_any(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::largest>(
-            "masked_any", x, m, detail::to_options<reduce_options>(options)
-        );
-    }
-    return false;
-}
-
-/// The same along `axes`, for each position of the axes that stay.
-///
 ///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_any(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::largest>(
-            "masked_any", x, m, axes, detail::to_options<reduce_options>(options)
-        );
-    }
-}
+inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> masked_any("masked_any"
+);
 
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_any(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_any(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-/// Whether all elements that the mask keeps are true (not 0; NaN is true). True where nothing is
-/// kept. Otherwise as masked_any.
+/// Whether all elements that the mask keeps are true: not 0, and NaN is true. True where nothing is
+/// kept.
+///
+/// @param x a tensor or lazy expression of numbers or bool.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns bool.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
 ///
 ///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-bool masked_all(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::smallest>(
-            "masked_all", x, m, detail::to_options<reduce_options>(options)
-        );
-    }
-    return false;
-}
-
-/// The same along `axes`, for each position of the axes that stay.
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_all(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::fold_truths<detail::extreme::smallest>(
-            "masked_all", x, m, axes, detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_all(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_all(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
+///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});
+inline constexpr reduction<detail::truth_formula<detail::extreme::smallest>> masked_all("masked_all"
+);
 } // namespace xmask::inline XMASK_ABI

@@ -4,18 +4,18 @@
 
 #include <cmath>
 #include <cstddef>
-#include <initializer_list>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "../core/axes.hpp"
 #include "../core/simd.hpp"
-#include "element_sum.hpp"
-#include "extreme.hpp"
+#include "extreme_fold.hpp"
 #include "fold.hpp"
+#include "fold_axes.hpp"
 #include "gradient.hpp"
 #include "options.hpp"
+#include "reduction.hpp"
+#include "shifted.hpp"
 
 /// @file
 /// The logarithm of the sum of exponentials of what a mask keeps.
@@ -30,110 +30,46 @@ struct exp_of_difference {
     }
 };
 
-/// By how much exponents are shifted, given the largest: not by an infinity, whose difference from
+/// What exponents are shifted by, given the largest one: not by an infinity, whose difference from
 /// itself is NaN.
 template <class T>
 T shift_of(T largest) noexcept {
     return std::isfinite(largest) ? largest : T(0);
 }
 
-/// The largest at each position of the axes that stay, and the sums of exp(x - shift).
-template <class R>
+/// The largest element at each position of the result, and the sums of exp(x - shift).
+template <class Largest, class Shifts, class Sums>
 struct exp_sums {
-    folded_axes<R> largest;
-    std::vector<R> shifts;
-    folded_axes<sum_t<R>> sums;
+    Largest largest;
+    Shifts shifts;
+    Sums sums;
+
+    [[nodiscard]] std::size_t count(std::size_t i) const noexcept { return largest.count(i); }
 };
 
-template <class R, class X, class M>
-exp_sums<R> exp_sums_along(
-    const char* function, const X& x, const M& m, const kept_axes& axes, bool counted
-) {
-    using rows = decltype(masked_rows<R>(function, x, m));
-    auto largest = fold_along<R>(
-        extreme_fold<R, extreme::largest>(), x.shape(), axes,
-        plain_rows<rows>{masked_rows<R>(function, x, m)}, counted
-    );
-    std::vector<R> shifts(axes.size());
-    for (std::size_t i = 0; i < axes.size(); ++i) {
+template <class R, class X, class M, reduced_axes Axes>
+auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& over, bool counted) {
+    const extreme_fold<R, extreme::largest> largest_of;
+    auto largest =
+        fold_over<R>(over, largest_of, x.shape(), masked_rows<R>(function, x, m), counted);
+    auto shifts = one_each<R>(over);
+    for (std::size_t i = 0; i < over.size(); ++i) {
         shifts[i] = shift_of(largest.state(i));
     }
-    auto sums = sum_shifted<R, exp_of_difference>(x, m, axes, shifts);
-    return {std::move(largest), std::move(shifts), std::move(sums)};
+    auto sums = sum_shifted<R, exp_of_difference>(function, x, m, over, shifts);
+    return exp_sums<decltype(largest), decltype(shifts), decltype(sums)>{
+        std::move(largest), std::move(shifts), std::move(sums)
+    };
 }
 
 /// log(sum of exp(x - shift)) + shift; NaN where NaN is kept.
 template <class R>
-R shifted_log(R largest, double sum) {
-    return is_nan(largest) ? largest
-                           : static_cast<R>(
-                                 std::log(static_cast<wide_t<R>>(sum)) +
-                                 static_cast<wide_t<R>>(shift_of(largest))
-                             );
-}
-} // namespace detail
-
-/// log(sum of exp(x)) of what the mask keeps, -infinity where that is nothing. Shifted by the
-/// largest, so that it does not overflow.
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type, or double for integers. Throws
-/// std::invalid_argument where the mask does not broadcast into x. Two passes over what is kept.
-///
-///     float energy = xmask::masked_logsumexp(scores, m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_logsumexp(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto rows = detail::masked_rows<result>("masked_logsumexp", x, m);
-        const auto largest = detail::fold_all<result>(
-            detail::extreme_fold<result, detail::extreme::largest>(), x.shape(), rows
-        );
-        const detail::shifted<detail::exp_of_difference, result> exp{detail::shift_of(largest.state)
-        };
-        const auto total =
-            detail::element_sum<result>("masked_logsumexp", exp, m, detail::no_gradient(), x);
-        const auto log = detail::shifted_log(largest.state, static_cast<double>(total.sum));
-        return largest.count != 0
-                   ? log
-                   : detail::when_nothing_kept<result>(
-                         "masked_logsumexp", detail::to_options<reduce_options>(options).empty, log
-                     );
-    }
+R shifted_log(R largest, wide_t<R> sum) {
+    return is_nan(largest)
+               ? largest
+               : static_cast<R>(std::log(sum) + static_cast<wide_t<R>>(shift_of(largest)));
 }
 
-/// The same along `axes`, one for each position of the axes that stay.
-///
-///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_logsumexp(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using result = detail::mean_result_t<detail::element_t<X>>;
-        const auto chosen = detail::to_options<reduce_options>(options);
-        const detail::kept_axes kept("masked_logsumexp", x.shape(), axes);
-        const auto all = detail::exp_sums_along<result>(
-            "masked_logsumexp", x, m, kept, chosen.empty.has_value()
-        );
-        return detail::make_result<result>(kept, chosen.keep_axes, [&](std::size_t i) {
-            const auto log =
-                detail::shifted_log(all.largest.state(i), static_cast<double>(all.sums.state(i)));
-            return !chosen.empty || all.largest.count(i) != 0
-                       ? log
-                       : detail::when_nothing_kept<result>("masked_logsumexp", chosen.empty, log);
-        });
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_logsumexp(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_logsumexp(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-namespace detail {
 /// a * exp(x - shift).
 struct scaled_exp {
     template <class A>
@@ -148,45 +84,72 @@ struct scaled_exp {
     }
 };
 
-template <class X, class M, class U>
-auto logsumexp_gradient(const X& x, const M& m, const axes_list& names, const U& upstream) {
-    using element = element_t<X>;
-    constexpr const char* function = "masked_logsumexp_gradient";
-    const kept_axes axes(function, x.shape(), names);
-    const auto u = upstream_of<element>(function, upstream, axes);
-    // Not by the logarithm of the sum, which is rounded to x's type.
-    const auto all = exp_sums_along<element>(function, x, m, axes, false);
-    const auto shift = at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
-    const auto scale = at_positions<element>(axes, [&](std::size_t i) {
-        const auto sum = all.sums.state(i);
-        return sum == 0 ? decltype(sum)(0) : static_cast<decltype(sum)>(u.data()[i]) / sum;
-    });
-    return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, scale), m);
-}
+struct logsumexp_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        const auto all = exp_sums_over<result>(function, x, m, over, chosen.empty.has_value());
+        return result_of<result>(function, over, all, chosen, [&](std::size_t i) {
+            return shifted_log(all.largest.state(i), all.sums.state(i));
+        });
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        using element = element_t<X>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        // Not by the logarithm of the sum, which is rounded to x's type.
+        const auto all = exp_sums_over<element>(function, x, m, axes, false);
+        const auto shift =
+            at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
+        const auto scale = at_positions<element>(axes, [&](std::size_t i) {
+            const auto sum = all.sums.state(i);
+            return sum == 0 ? decltype(sum)(0) : static_cast<decltype(sum)>(u.data()[i]) / sum;
+        });
+        return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, scale), m);
+    }
+};
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_logsumexp(x, m, axes) by x: u times the
-/// softmax where the mask keeps, 0 where it drops. An array of x's shape and type.
+/// log(sum of exp(x)) of what the mask keeps, -infinity where nothing is kept. Shifted by the
+/// largest element, so that no exponential overflows.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. Three passes over what is kept.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns x's type, or double for integers.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// Two passes over what is kept.
+///
+///     float energy = xmask::masked_logsumexp(scores, m);
+///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
+inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_logsumexp");
+
+/// The gradient of the sum of `upstream` times masked_logsumexp(x, m, axes) by x: u times the
+/// softmax where the mask keeps, 0 where it drops.
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_logsumexp.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
+///
+/// Three passes over what is kept.
 ///
 ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_logsumexp_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::logsumexp_gradient(x, m, axes, upstream);
-    }
-}
-
-/// The gradient of `upstream` times masked_logsumexp(x, m), over everything.
-template <class X, class M>
-auto masked_logsumexp_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::logsumexp_gradient(x, m, detail::every_axis(x.dimension()), upstream);
-    }
-}
+inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_gradient(
+    "masked_logsumexp_gradient"
+);
 } // namespace xmask::inline XMASK_ABI

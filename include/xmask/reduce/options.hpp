@@ -53,7 +53,7 @@ struct ddof_field {
 ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
 ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
 struct reduce_options {
-    std::optional<when_empty> empty = std::nullopt;
+    std::optional<when_empty> empty = std::nullopt; ///< what the result is where nothing is kept
     bool keep_axes = false; ///< reduced axes stay, with extent 1; a number has none
     [[no_unique_address]] detail::keepdims_field keepdims = {}; ///< says that this is keep_axes
 };
@@ -61,7 +61,9 @@ struct reduce_options {
 namespace detail {
 /// Options in full, or only what happens where nothing is kept.
 template <class O, class Options>
-concept options_argument = std::same_as<O, Options> || std::same_as<O, when_empty>;
+concept options_argument =
+    std::same_as<O, Options> ||
+    (std::same_as<O, when_empty> && requires(Options& all) { all.empty = when_empty::nan; });
 
 template <class Options, class O>
 Options to_options(const O& options) {

@@ -44,7 +44,7 @@ any_shape token_shape(const char* function, const X& x, const M& m) {
     return tokens;
 }
 
-/// Calls visit(b, token) with one token of each row b of tokens, which choose(cursor, n) finds; -1
+/// Calls visit(b, token) with one token of each row b of tokens. choose(cursor, n) finds the token; -1
 /// means none.
 template <class M, class Choose, class Visit>
 void for_each_token(const any_shape& tokens, const M& m, Choose&& choose, Visit&& visit) {
@@ -56,7 +56,7 @@ void for_each_token(const any_shape& tokens, const M& m, Choose&& choose, Visit&
     }
 }
 
-/// Copies the features of one token of each row.
+/// The features of one token of each row, copied.
 template <class X, class M, class Choose>
 auto take_tokens(
     const char* function, const X& x, const M& m, const reduce_options& options, Choose&& choose
@@ -88,7 +88,7 @@ auto take_tokens(
     return result;
 }
 
-/// The gradient of the same: upstream at the token that was taken, 0 elsewhere.
+/// The gradient of taken tokens: upstream at these, 0 elsewhere.
 template <class X, class M, class U, class Choose>
 auto put_tokens(const char* function, const X& x, const M& m, const U& upstream, Choose&& choose) {
     using element = element_t<X>;
@@ -107,7 +107,7 @@ auto put_tokens(const char* function, const X& x, const M& m, const U& upstream,
     return result;
 }
 
-/// The first token that a row keeps.
+/// Chooses the first token that a row keeps.
 struct first_token {
     template <class Cursor>
     std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const {
@@ -115,6 +115,7 @@ struct first_token {
     }
 };
 
+/// Chooses the last token that a row keeps.
 struct last_token {
     template <class Cursor>
     std::ptrdiff_t operator()(const Cursor& cursor, std::size_t n) const {
@@ -123,13 +124,18 @@ struct last_token {
 };
 } // namespace detail
 
-/// Mean pooling: the mean of the features of the tokens that the mask keeps; masked_mean over the
-/// tokens' axis.
+/// Mean pooling: the mean of each feature over the tokens that the mask keeps. It is masked_mean
+/// along the axis of tokens.
 ///
-/// x: (..., tokens, features), numbers; m: a mask that broadcasts into (..., tokens). Returns (...,
-/// features), or with keep_axes (..., 1, features). Where no token is kept: NaN, 0, or
-/// std::domain_error, as the options say. Throws std::invalid_argument where shapes do not fit. One
-/// pass over the kept tokens; those dropped are not read.
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type, or double for
+///    integers. Where no token is kept: NaN, 0, or std::domain_error, as the options say.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
 template <class X, class M, class O = reduce_options>
@@ -138,36 +144,52 @@ auto masked_mean_pool(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         constexpr const char* function = "masked_mean_pool";
         detail::token_shape(function, x, m);
-        return detail::mean_along(
-            function, x, unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options)
+        return detail::mean_formula::of(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
-/// Max pooling: the largest of each feature over the tokens that the mask keeps; masked_max over
-/// the tokens' axis.
-/// -infinity (of integers: the lowest) where no token is kept, unless the options say otherwise. Otherwise as
-/// masked_mean_pool.
+/// Max pooling: the largest of each feature over the tokens that the mask keeps. It is masked_max
+/// along the axis of tokens.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type. Where
+///    no token is kept: -infinity (of integers the lowest), unless the options say otherwise.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
 template <class X, class M, class O = reduce_options>
     requires detail::options_argument<O, reduce_options>
 auto masked_max_pool(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
         constexpr const char* function = "masked_max_pool";
         detail::token_shape(function, x, m);
-        return detail::fold_elements<element>(
-            function, detail::extreme_fold<element, detail::extreme::largest>(), x,
-            unsqueeze(m, -1), -2, detail::to_options<reduce_options>(options)
+        return detail::max_formula::of(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
 /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
-/// also of sequences that are padded on the left. Only these are read. Where no token is kept: NaN
-/// (of integers std::domain_error), 0, or std::domain_error, as the options say. Otherwise as
-/// masked_mean_pool.
+/// also of sequences that are padded on the left.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type. Where no token is
+///    kept: NaN (of integers std::domain_error), 0, or std::domain_error, as the options say.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
 template <class X, class M, class O = reduce_options>
@@ -181,8 +203,18 @@ auto masked_first_token(const X& x, const M& m, const O& options = {}) {
     }
 }
 
-/// The features of the last token that the mask keeps, as decoders are pooled, whichever side is
-/// padded. Otherwise as masked_first_token.
+/// The features of the last token that the mask keeps, in each row of tokens: how decoders are
+/// pooled, whichever side is padded.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param options reduce_options or a when_empty.
+/// @returns (..., features), or with keep_axes (..., 1, features), in x's type. Where no token is
+///    kept: NaN (of integers std::domain_error), 0, or std::domain_error, as the options say.
+/// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is kept
+///    and the options ask to raise.
+///
+/// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
 template <class X, class M, class O = reduce_options>
@@ -197,11 +229,14 @@ auto masked_last_token(const X& x, const M& m, const O& options = {}) {
 }
 
 /// The gradient by x of masked_mean_pool(x, m), given the gradient by its result: shared evenly by
-/// the tokens that are kept, 0 for the others. An array of x's shape and type; only x's shape is
-/// looked at.
+/// the tokens that are kept, 0 for the others.
 ///
-/// upstream: of the result's shape, with or without the axis of tokens; throws
-/// std::invalid_argument where it has another, or where the mask does not fit.
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers; only its shape is
+///    used.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);
 template <class X, class M, class U>
@@ -210,12 +245,21 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
     if constexpr (detail::require_differentiable<X, M>()) {
         constexpr const char* function = "masked_mean_pool_gradient";
         detail::token_shape(function, x, m);
-        return detail::sum_gradient(function, x, unsqueeze(m, -1), -2, upstream, true);
+        return detail::sum_gradient(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
+            true
+        );
     }
 }
 
-/// The same of masked_max_pool: of each feature it goes to the token with the largest, shared
-/// evenly by those that tie.
+/// The gradient by x of masked_max_pool(x, m), given the gradient by its result. Of each feature it
+/// goes to the token with the largest, shared evenly by those that tie.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);
 template <class X, class M, class U>
@@ -225,12 +269,20 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
         constexpr const char* function = "masked_max_pool_gradient";
         detail::token_shape(function, x, m);
         return detail::extreme_gradient<detail::extreme::largest>(
-            function, x, unsqueeze(m, -1), -2, upstream
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream
         );
     }
 }
 
-/// The same of masked_first_token: it goes to the token that was taken.
+/// The gradient by x of masked_first_token(x, m), given the gradient by its result. It goes to the
+/// tokens that were taken.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers; only its shape is
+///    used.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_first_token_gradient(hidden, m, dpooled);
 template <class X, class M, class U>
@@ -243,7 +295,15 @@ auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
     }
 }
 
-/// The same of masked_last_token.
+/// The gradient by x of masked_last_token(x, m), given the gradient by its result. It goes to the
+/// tokens that were taken.
+///
+/// @param x (..., tokens, features): a tensor or lazy expression of real numbers; only its shape is
+///    used.
+/// @param m a mask that broadcasts into (..., tokens).
+/// @param upstream the gradient by the result, of its shape, with or without the axis of tokens.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_last_token_gradient(hidden, m, dpooled);
 template <class X, class M, class U>

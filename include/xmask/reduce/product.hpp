@@ -5,9 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <type_traits>
-#include <vector>
 
 #include "../core/axes.hpp"
 #include "../core/simd.hpp"
@@ -15,13 +13,14 @@
 #include "fold.hpp"
 #include "gradient.hpp"
 #include "options.hpp"
+#include "reduction.hpp"
 
 /// @file
 /// Products of what a mask keeps.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Multiplies in double, or in 64-bit integers, which wrap around.
+/// The fold to a product, in double or in 64-bit integers, which wrap around.
 template <class T>
 struct product_fold {
     using state = sum_t<T>;
@@ -86,51 +85,6 @@ struct product_fold {
         }
     }
 };
-} // namespace detail
-
-/// The product of what the mask keeps, 1 where that is nothing.
-///
-/// x: a tensor or lazy expression of numbers. Returns x's type, or 64-bit integers for integers and
-/// bool, which wrap around; real elements are multiplied in double. Throws std::invalid_argument
-/// where the mask does not broadcast into x. One pass over what is kept.
-///
-///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_prod(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<detail::sum_result_t<element>>(
-            "masked_prod", detail::product_fold<element>(), x, m,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The products along `axes`, one for each position of the axes that stay.
-///
-///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_prod(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        return detail::fold_elements<detail::sum_result_t<element>>(
-            "masked_prod", detail::product_fold<element>(), x, m, axes,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_prod(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_prod(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
-
-namespace detail {
 /// x where it is not 0, else 1.
 struct factor_or_one {
     template <class A>
@@ -139,6 +93,7 @@ struct factor_or_one {
     }
 };
 
+/// 1 where x is 0, else 0.
 struct is_zero {
     template <class A>
     A operator()(const A& x) const {
@@ -146,7 +101,7 @@ struct is_zero {
     }
 };
 
-/// The product of the others: product / x, or at a single 0 the product of all others.
+/// The product of all other elements: product / x, or at the only 0 the product of the rest.
 struct product_of_others {
     template <class A, class B>
     A operator()(const A& x, const B& product, const B& at_zero) const {
@@ -155,24 +110,23 @@ struct product_of_others {
 };
 
 template <class X, class M, class U>
-auto product_gradient(const X& x, const M& m, const axes_list& names, const U& upstream) {
+auto product_gradient(
+    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream
+) {
     using element = element_t<X>;
-    const char* function = "masked_prod_gradient";
-    const kept_axes axes(function, x.shape(), names);
+    using wide = sum_t<element>;
     const auto u = upstream_of<element>(function, upstream, axes);
     const reduce_options options;
     const auto factors = lazy_function(factor_or_one(), x);
     const auto zero = lazy_function(is_zero(), x);
-    const auto product = fold_elements<sum_t<element>>(
-        function, product_fold<element>(), factors, m, names, options
-    );
-    const auto zeros =
-        fold_elements<sum_t<element>>(function, sum_fold<element>(), zero, m, names, options);
-    // In double, as the product: it may be beyond floats where the product of the others is not.
-    const auto of_zeros = [&](sum_t<element> wanted) {
-        return at_positions<sum_t<element>>(axes, [&](std::size_t i) {
-            const auto all = static_cast<sum_t<element>>(u.data()[i]) * product.data()[i];
-            return zeros.data()[i] == wanted ? all : sum_t<element>(0);
+    const auto product =
+        fold_elements<wide>(function, product_fold<element>(), factors, m, axes, options);
+    const auto zeros = fold_elements<wide>(function, sum_fold<element>(), zero, m, axes, options);
+    // In double: the product may be beyond floats where the product of the others is not.
+    const auto of_zeros = [&](wide wanted) {
+        return at_positions<wide>(axes, [&](std::size_t i) {
+            const auto all = static_cast<wide>(u.data()[i]) * product.data()[i];
+            return zeros.data()[i] == wanted ? all : wide(0);
         });
     };
     const auto without_zero = of_zeros(0);
@@ -181,31 +135,62 @@ auto product_gradient(const X& x, const M& m, const axes_list& names, const U& u
         x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m
     );
 }
+
+struct product_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using element = element_t<X>;
+        return fold_elements<sum_result_t<element>>(
+            function, product_fold<element>(), x, m, over, chosen
+        );
+    }
+
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        return product_gradient(function, x, m, axes, upstream);
+    }
+};
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of
-/// the others that are kept, right where some of them are 0, too; 0 where the mask drops. An array
-/// of x's shape and type.
+/// The product of what the mask keeps, 1 where nothing is kept.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. Three passes over what is kept.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty.
+/// @returns x's type, or 64-bit integers for integers and bool, which wrap around. Real elements
+///    are multiplied in double.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have.
+///
+/// One pass over what is kept.
+///
+///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
+///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
+inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
+
+/// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of
+/// the other elements that are kept, exact where some of them are 0, too; 0 where the mask drops.
+///
+/// @param x a tensor or lazy expression of real numbers.
+/// @param m a mask that broadcasts into x.
+/// @param upstream an array of the result's shape, with or without the axes that went; without axes
+///    a number, 1 unless given.
+/// @param axes those of masked_prod.
+/// @param options left out: this gradient has none.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
+///    does not have.
+///
+/// Three passes over what is kept.
 ///
 ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
-template <
-    class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
-    class A = std::initializer_list<std::ptrdiff_t>>
-    requires detail::gradient_arguments<U, A>
-auto masked_prod_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
-    if constexpr (detail::require_differentiable<X, M, U>()) {
-        return detail::product_gradient(x, m, axes, upstream);
-    }
-}
-
-/// The gradient of `upstream` times masked_prod(x, m), over everything.
-template <class X, class M>
-auto masked_prod_gradient(const X& x, const M& m, double upstream = 1) {
-    if constexpr (detail::require_differentiable<X, M>()) {
-        return detail::product_gradient(x, m, detail::every_axis(x.dimension()), upstream);
-    }
-}
+inline constexpr reduction_gradient<detail::product_formula> masked_prod_gradient(
+    "masked_prod_gradient"
+);
 } // namespace xmask::inline XMASK_ABI

@@ -34,7 +34,7 @@ public:
     kept_elements(const char* function, const X& x, const M& m, const kept_axes& axes)
         : m_begins(axes.size() + 1) {
         const auto rows = masked_rows<T>(function, x, m);
-        const auto counts = count_rows(x.shape(), m, axes);
+        const auto counts = count_along(x.shape(), m, axes);
         std::partial_sum(counts.begin(), counts.end(), m_begins.begin() + 1);
         m_values.resize(m_begins.back());
         std::vector<std::size_t> next(m_begins.begin(), m_begins.end() - 1);
