@@ -10502,12 +10502,41 @@ row_offsets table_offsets(const char* function, const E& table) {
 #include <type_traits>
 #include <utility>
 
+// ==== xmask/masks/word_of.hpp ====
+
+#include <cstddef>
+
 /// @file
-/// Masks that a test of each element of a tensor decides: booleans, thresholds, token ids.
+/// Words of bits from the answers of a test.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A test at hand. A small one is copied, so that what is written between two of its uses can't
-/// have changed it.
+/// Bit k of the word is f(k).
+template <class Count, class F>
+XMASK_INLINE word_t word_of(Count count, F&& f) {
+    word_t bits = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+        bits |= word_t(f(k)) << k;
+    }
+    return bits;
+}
+
+/// The word that f makes of a block: f gives the lane mask of a register of T.
+template <class T, class Block, class Count, class F>
+XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
+    word_t bits = 0;
+    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
+    });
+    return bits & first_bits(count);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Masks made by a test of each element of a tensor: booleans, thresholds, token ids.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A test as a cursor holds it. A small one is copied: the compiler then knows that no store between
+/// two uses changes it.
 template <class Test>
 class held_test {
     static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
@@ -10537,11 +10566,19 @@ private:
     std::conditional_t<small, Test, const Test*> m_test;
 };
 
-/// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T>
-/// lanes(lanes<T>) const` where the type has registers, and may have `word_t word(word_t) const` to
-/// overrule what the registers say, or `word_t block(block, count) const` to answer a block its own
-/// way.
+/// Tests elements of type T: `bool operator()(T) const`.
+///
+/// A test may have `lane_mask<T> lanes(lanes<T>) const` for registers, `word_t word(word_t) const`,
+/// which has the last word over what registers gave, and `word_t block(block, count) const` to
+/// answer a whole block its own way.
+template <class Test, class T>
+concept element_test = requires(const Test& test, T x) {
+    { test(x) } -> std::convertible_to<bool>;
+};
+
+/// One row of elements under a test.
 template <class Test, class Row>
+    requires element_test<Test, typename block_t<Row>::value_type>
 class element_cursor {
     using T = typename block_t<Row>::value_type;
 
@@ -10564,7 +10601,7 @@ public:
         return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
     }
 
-    /// Where the elements have registers of as many lanes, and nothing but these decides.
+    /// Only for elements with registers of as many lanes, and tests that nothing else decides.
     template <class U>
         requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
     XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
@@ -10574,7 +10611,7 @@ public:
         });
     }
 
-    /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
+    /// Only for booleans, which are narrower, and tests that their bytes decide.
     template <class U>
         requires(
             sizeof(U) != 1 && has_lanes_of_bytes<U> &&
@@ -10594,21 +10631,18 @@ private:
         if constexpr (requires { m_test->block(block, count); }) {
             return m_test->block(block, count);
         }
-        word_t bits = 0;
         if constexpr (requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); }) {
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto x = load_register<full>(block, k, count - k);
-                bits |= bits_from_mask(m_test->lanes(x)) << k;
-            });
+            const word_t bits = word_of_registers<T>(
+                block, count,
+                [&](const detail::lanes<T>& x) XMASK_INLINE_LAMBDA { return m_test->lanes(x); }
+            );
             if constexpr (requires { m_test->word(bits); }) {
-                bits = m_test->word(bits);
+                return m_test->word(bits) & first_bits(count);
+            } else {
+                return bits;
             }
-            return bits & first_bits(count);
         } else {
-            for (std::size_t k = 0; k < count; ++k) {
-                bits |= word_t((*m_test)(block.at(k))) << k;
-            }
-            return bits;
+            return word_of(count, [&](std::size_t k) { return (*m_test)(block.at(k)); });
         }
     }
 
@@ -10617,6 +10651,7 @@ private:
     std::size_t m_columns;
 };
 
+/// The rows of a tensor under a test.
 template <class Test, class Rows>
 class element_rows {
 public:
@@ -10640,7 +10675,7 @@ private:
     std::size_t m_columns;
 };
 
-/// Keeps the elements of a tensor that pass a test, in the tensor's own type.
+/// Keeps the elements of a tensor that pass a test. The test sees them in their own type.
 template <class CTX, class Test>
 class element_rule {
     using operand_type = std::decay_t<CTX>;
@@ -11028,35 +11063,6 @@ std::vector<T> sorted_ids(const I& ids) {
     auto sorted = ids_of<T>(ids);
     sort_once(sorted);
     return sorted;
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/masks/word_of.hpp ====
-
-#include <cstddef>
-
-/// @file
-/// Words of bits from the answers of a test.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// Bit k of the word is f(k).
-template <class Count, class F>
-XMASK_INLINE word_t word_of(Count count, F&& f) {
-    word_t bits = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-        bits |= word_t(f(k)) << k;
-    }
-    return bits;
-}
-
-/// The word that f makes of a block: f gives the lane mask of a register of T.
-template <class T, class Block, class Count, class F>
-XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
-    word_t bits = 0;
-    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
-    });
-    return bits & first_bits(count);
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -12549,31 +12555,35 @@ XMASK_INLINE word_t larger_bits(const T* x, word_t numbers, const T* y) noexcept
 
 // ==== xmask/masks/threshold.hpp ====
 
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/masks/compare.hpp ====
+
 #include <cmath>
 #include <concepts>
-#include <cstddef>
+#include <functional>
 #include <limits>
 #include <type_traits>
 #include <utility>
 
 /// @file
-/// Masks from comparing elements with a threshold.
+/// Exact comparisons of numbers of any two types.
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
+namespace xmask::inline XMASK_ABI::detail {
 /// One past the largest value of an integer type, as a real number: a power of two, so exact.
 template <class Real, class Integer>
 constexpr Real upper_bound() noexcept {
     return static_cast<Real>(std::numeric_limits<Integer>::max() / 2 + 1) * Real(2);
 }
 
-/// Exact comparison of any two numbers: no conversion can change the answer.
+/// Whether a < b, exactly: no conversion changes the answer.
 template <class T, class U>
 constexpr bool exactly_less(T a, U b) noexcept {
     if constexpr (std::integral<T> && std::integral<U>) {
         return std::cmp_less(+a, +b);
     } else if constexpr (std::integral<T>) {
-        // Beyond T's range the answer is known; within it, b lies in (whole - 1, whole].
+        // Outside T's range the answer is known. Within it, b lies in (whole - 1, whole].
         if (!(b > static_cast<U>(std::numeric_limits<T>::min()))) {
             return false;
         }
@@ -12595,86 +12605,41 @@ constexpr bool exactly_less(T a, U b) noexcept {
     }
 }
 
+/// Whether a == b, exactly. NaN equals nothing.
 template <class T, class U>
 constexpr bool exactly_equal(T a, U b) noexcept {
     return a == a && b == b && !exactly_less(a, b) && !exactly_less(b, a);
 }
 
-/// Orders. Each compares two numbers exactly, and two registers of one type.
-struct above {
+/// An order of numbers: Compare of two numbers or registers of one type, and exact for any two
+/// types. The other arguments are its answers where x < t, x == t, x > t, and where one is NaN.
+template <class Compare, bool Less, bool Equal, bool Greater, bool Unordered = false>
+struct order {
     template <class T, class U>
     static constexpr bool test(T x, U t) noexcept {
-        return exactly_less(t, x);
+        if constexpr (std::same_as<T, U>) {
+            return Compare()(x, t);
+        } else if (x != x || t != t) {
+            return Unordered;
+        } else {
+            return exactly_less(x, t) ? Less : exactly_less(t, x) ? Greater : Equal;
+        }
     }
 
     template <class V>
     static auto lanes(const V& x, const V& t) noexcept {
-        return x > t;
+        return Compare()(x, t);
     }
 };
 
-struct at_least {
-    template <class T, class U>
-    static constexpr bool test(T x, U t) noexcept {
-        return exactly_less(t, x) || exactly_equal(x, t);
-    }
+using above = order<std::greater<>, false, false, true>;
+using at_least = order<std::greater_equal<>, false, true, true>;
+using below = order<std::less<>, true, false, false>;
+using at_most = order<std::less_equal<>, true, true, false>;
+using equal = order<std::equal_to<>, false, true, false>;
+using not_equal = order<std::not_equal_to<>, true, false, true, true>;
 
-    template <class V>
-    static auto lanes(const V& x, const V& t) noexcept {
-        return x >= t;
-    }
-};
-
-struct below {
-    template <class T, class U>
-    static constexpr bool test(T x, U t) noexcept {
-        return exactly_less(x, t);
-    }
-
-    template <class V>
-    static auto lanes(const V& x, const V& t) noexcept {
-        return x < t;
-    }
-};
-
-struct at_most {
-    template <class T, class U>
-    static constexpr bool test(T x, U t) noexcept {
-        return exactly_less(x, t) || exactly_equal(x, t);
-    }
-
-    template <class V>
-    static auto lanes(const V& x, const V& t) noexcept {
-        return x <= t;
-    }
-};
-
-struct equal {
-    template <class T, class U>
-    static constexpr bool test(T x, U t) noexcept {
-        return exactly_equal(x, t);
-    }
-
-    template <class V>
-    static auto lanes(const V& x, const V& t) noexcept {
-        return x == t;
-    }
-};
-
-struct not_equal {
-    template <class T, class U>
-    static constexpr bool test(T x, U t) noexcept {
-        return !exactly_equal(x, t);
-    }
-
-    template <class V>
-    static auto lanes(const V& x, const V& t) noexcept {
-        return x != t;
-    }
-};
-
-/// The largest T that is not above t, the smallest that is not below, or neither where T ends
-/// before.
+/// The largest T that is not above t; T's own limit where t lies beyond it.
 template <class T, class U>
 constexpr T rounded_down(U t) noexcept {
     if constexpr (std::same_as<T, U>) {
@@ -12700,6 +12665,7 @@ constexpr T rounded_down(U t) noexcept {
     }
 }
 
+/// The smallest T that is not below t; T's own limit where t lies beyond it.
 template <class T, class U>
 constexpr T rounded_up(U t) noexcept {
     if constexpr (std::same_as<T, U>) {
@@ -12716,16 +12682,16 @@ constexpr T rounded_up(U t) noexcept {
     }
 }
 
-/// Whether a number compares at all, and lies within T's range.
+/// Whether t is a number within T's range. NaN is none.
 template <class T, class U>
 constexpr bool within(U t) noexcept {
     return t == t && (std::floating_point<T> || (!exactly_less(t, std::numeric_limits<T>::min()) &&
                                                  !exactly_less(std::numeric_limits<T>::max(), t)));
 }
 
-/// Compares elements of type T with one number of any type. The number is brought to T on
-/// construction, rounded to the side that leaves every answer as it is; where no T does that, the
-/// answer is settled once for all.
+/// Compares elements of type T with one number of any type. On construction the number is converted
+/// to T and rounded to the side that leaves every answer as it is. Where no T does that, all answers
+/// are the same.
 template <class Order, class T>
 class compare_number {
 public:
@@ -12734,8 +12700,8 @@ public:
         constexpr bool lower = std::same_as<Order, above> || std::same_as<Order, at_most>;
         const bool exact = std::same_as<Order, equal> || std::same_as<Order, not_equal>;
         if (!within<T>(t) || (exact && !exactly_equal(rounded_down<T>(t), t))) {
-            // All T lie on one side of t, or none equals it, or t is NaN. A real T has NaN, which
-            // answers just so; of integers any gives the answer.
+            // All T lie on one side of t, or none equals t, or t is NaN. NaN as a threshold gives
+            // these answers; for integers, which have none, any element gives the answer.
             if constexpr (std::floating_point<T>) {
                 m_threshold = std::numeric_limits<T>::quiet_NaN();
             } else {
@@ -12757,7 +12723,7 @@ public:
         return Order::lanes(x, detail::lanes<T>(m_threshold));
     }
 
-    /// A word of answers, unless they were settled.
+    /// The word of answers, where `bits` are those of the comparison.
     XMASK_INLINE word_t word(word_t bits) const noexcept
         requires std::integral<T>
     {
@@ -12770,7 +12736,7 @@ private:
     bool m_always = false;
 };
 
-/// Keeps lo <= x <= hi, both brought to T.
+/// Keeps lo <= x <= hi, both converted to T.
 template <class T>
 class compare_between {
 public:
@@ -12801,7 +12767,7 @@ private:
     T m_high;
 };
 
-/// -t exactly, in a type that holds it; long double holds any integer of 64 bits where it is the wider one.
+/// -t exactly, in a type that holds it. (A long double of 80 bits holds any 64-bit integer.)
 template <class T>
 constexpr auto negated(T t) noexcept {
     if constexpr (std::floating_point<T>) {
@@ -12809,13 +12775,13 @@ constexpr auto negated(T t) noexcept {
     } else if constexpr (std::unsigned_integral<T>) {
         return -static_cast<long double>(t);
     } else {
-        // The lowest has no opposite; any element lies beyond either.
+        // The lowest number has no opposite. No element lies between either bound and itself.
         return t == std::numeric_limits<T>::min() ? std::numeric_limits<T>::max()
                                                   : static_cast<T>(-t);
     }
 }
 
-/// Keeps x < lo or x > hi, both brought to T; NaN is neither.
+/// Keeps x < lo or x > hi, both converted to T. NaN is dropped.
 template <class T>
 class compare_outside {
 public:
@@ -12830,7 +12796,7 @@ public:
                 return;
             }
         }
-        // What does not compare keeps nothing on its side.
+        // A NaN bound keeps nothing on its side.
         m_low = lo == lo ? rounded_up<T>(lo)
                          : (std::integral<T> ? least : -std::numeric_limits<T>::infinity());
         m_high = hi == hi ? rounded_down<T>(hi)
@@ -12850,7 +12816,7 @@ private:
     T m_high;
 };
 
-/// Keeps what equals itself: all but NaN.
+/// Keeps all but NaN.
 template <class T>
 struct compare_itself {
     bool operator()(T x) const noexcept { return x == x; }
@@ -12862,14 +12828,28 @@ struct compare_itself {
     }
 };
 
-/// |x| > t, for two tensors.
+/// The order |x| > t of two tensors.
 struct beyond {
     template <class T, class U>
     static constexpr bool test(T x, U t) noexcept {
         return exactly_less(t, x) || exactly_less(x, negated(t));
     }
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/masks/threshold_ranges.hpp ====
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Masks of elements that lie in a range or outside of one, or are finite.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Fails to compile, with one sentence, unless X is a tensor of numbers.
 template <class X>
 consteval bool require_numbers() {
     constexpr bool numbers = [] {
@@ -12883,47 +12863,10 @@ consteval bool require_numbers() {
     return numbers;
 }
 
-/// Compares two tensors element by element, exactly; as an xtensor functor, computed by the rows of
-/// both.
-template <class Order>
-struct order_function {
-    template <class T, class U>
-    bool operator()(T x, U t) const noexcept {
-        return Order::test(x, t);
-    }
-};
-
-template <class Order, class X, class T>
-auto make_threshold(const char* name, X&& x, T&& t) {
-    if constexpr (number_range<X>) {
-        return make_threshold<Order>(name, hold(x), std::forward<T>(t));
-    } else if constexpr (number_range<T>) {
-        return make_threshold<Order>(name, std::forward<X>(x), hold(t));
-    } else if constexpr (require_numbers<X>()) {
-        using element = std::remove_cv_t<value_type_t<X>>;
-        if constexpr (expression<T>) {
-            require_broadcast(name, "a threshold", t.shape(), x.shape());
-            using compared = xt::xfunction<order_function<Order>, closure_t<X>, closure_t<T>>;
-            return make_element_mask(
-                name, compared(order_function<Order>(), std::forward<X>(x), std::forward<T>(t)),
-                is_true()
-            );
-        } else {
-            static_assert(
-                std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
-            );
-            return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
-        }
-    }
-}
-} // namespace detail
-
-namespace detail {
-/// The largest number that is not above a + b, where both are finite.
+/// The largest number that is not above a + b, for finite a and b.
 inline long double sum_rounded_down(long double a, long double b) noexcept {
     const long double sum = a + b;
-    // What rounding took away, exactly: Knuth, The Art of Computer Programming 2, section 4.2.2,
-    // theorem B.
+    // The exact rounding error: Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B.
     const long double from_b = sum - a;
     const long double lost = (a - (sum - from_b)) + (b - from_b);
     return lost < 0 ? std::nextafter(sum, -std::numeric_limits<long double>::infinity()) : sum;
@@ -12950,158 +12893,61 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
 }
 } // namespace detail
 
-/// Keeps x > t.
+/// Keeps lo <= x <= hi.
 ///
-/// x: a tensor or lazy expression of numbers, whose shape is the mask's, or a standard container,
-/// which is copied. t: a number, or a tensor or container that broadcasts into x
-/// (std::invalid_argument otherwise). Values are compared exactly, whatever
-/// their types: 16777217 is above
-/// 16777216.f, and -1 is not above 0u. NaN is above nothing, below nothing and equal to nothing.
-/// A number costs a comparison a register.
-///
-///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
-///     auto m = xmask::keep_above(x, 0.5);    // 0 1 0
-template <class X, class T>
-auto keep_above(X&& x, T&& t) {
-    return detail::make_threshold<detail::above>(
-        "keep_above", std::forward<X>(x), std::forward<T>(t)
-    );
-}
-
-template <expression X, class T>
-auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::above>("keep_above", x, std::forward<T>(t));
-}
-
-/// Keeps x >= t. Otherwise as keep_above.
-///
-///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
-///     auto m = xmask::keep_at_least(x, 0.5);    // 0 1 1
-template <class X, class T>
-auto keep_at_least(X&& x, T&& t) {
-    return detail::make_threshold<detail::at_least>(
-        "keep_at_least", std::forward<X>(x), std::forward<T>(t)
-    );
-}
-
-template <expression X, class T>
-auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::at_least>("keep_at_least", x, std::forward<T>(t));
-}
-
-/// Keeps x < t. Otherwise as keep_above.
-///
-///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
-///     auto m = xmask::keep_below(x, 0.5);    // 1 0 0
-template <class X, class T>
-auto keep_below(X&& x, T&& t) {
-    return detail::make_threshold<detail::below>(
-        "keep_below", std::forward<X>(x), std::forward<T>(t)
-    );
-}
-
-template <expression X, class T>
-auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::below>("keep_below", x, std::forward<T>(t));
-}
-
-/// Keeps x <= t. Otherwise as keep_above.
-///
-///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
-///     auto m = xmask::keep_at_most(x, 0.5);    // 1 0 1
-template <class X, class T>
-auto keep_at_most(X&& x, T&& t) {
-    return detail::make_threshold<detail::at_most>(
-        "keep_at_most", std::forward<X>(x), std::forward<T>(t)
-    );
-}
-
-template <expression X, class T>
-auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::at_most>("keep_at_most", x, std::forward<T>(t));
-}
-
-/// Keeps x == t. Otherwise as keep_above.
-///
-///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
-///     auto m = xmask::keep_equal(x, 0.5);    // 0 0 1
-template <class X, class T>
-auto keep_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::equal>(
-        "keep_equal", std::forward<X>(x), std::forward<T>(t)
-    );
-}
-
-template <expression X, class T>
-auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::equal>("keep_equal", x, std::forward<T>(t));
-}
-
-/// Keeps x != t; NaN is kept. Otherwise as keep_above.
-///
-///     xt::xtensor<float, 1> weights = {1.f, 0.f, 0.5f};
-///     auto m = xmask::keep_not_equal(weights, 0.f);    // 1 0 1
-template <class X, class T>
-auto keep_not_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::not_equal>(
-        "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
-    );
-}
-
-template <expression X, class T>
-auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::not_equal>("keep_not_equal", x, std::forward<T>(t));
-}
-
-/// Keeps lo <= x <= hi, for numbers lo and hi; nothing where hi < lo or one of them is NaN. As
-/// exact as keep_above.
+/// Values are compared exactly, whatever their types. NaN is dropped.
 ///
 ///     xt::xtensor<float, 1> x = {-0.25f, 0.8f, 0.5f};
 ///     auto m = xmask::keep_between(x, -0.25, 0.75);    // 1 0 1
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param lo the lower bound, a number.
+/// @param hi the upper bound, a number. Where hi < lo, or a bound is NaN, nothing is kept.
+/// @returns a mask of x's shape.
+///
+/// Cost: two comparisons for each register; nothing is stored.
 template <class X, class L, class H>
     requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
 auto keep_between(X&& x, L lo, H hi) {
     return detail::make_between("keep_between", std::forward<X>(x), lo, hi);
 }
 
-/// Keeps x < lo or x > hi, for numbers lo and hi; NaN is dropped, and a NaN bound keeps nothing on
-/// its side. As exact as keep_above.
+/// Keeps x < lo or x > hi.
+///
+/// Values are compared exactly, whatever their types. NaN is dropped.
 ///
 ///     xt::xtensor<float, 1> x = {-4.f, 3.f, 5.f};
 ///     auto m = xmask::keep_outside(x, -3, 3);    // 1 0 1
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param lo the lower bound, a number. NaN keeps nothing below.
+/// @param hi the upper bound, a number. NaN keeps nothing above.
+/// @returns a mask of x's shape.
+///
+/// Cost: two comparisons for each register; nothing is stored.
 template <class X, class L, class H>
     requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
 auto keep_outside(X&& x, L lo, H hi) {
     return detail::make_outside("keep_outside", std::forward<X>(x), lo, hi);
 }
 
-/// Keeps |x| > t, as magnitude pruning does; t a number, or a tensor that broadcasts into x. NaN is
-/// dropped. The magnitude of the lowest integer is right, too. As exact as keep_above.
+/// Keeps value - tolerance <= x <= value + tolerance.
 ///
-///     xt::xtensor<float, 1> weights = {-0.5f, 0.001f, 0.2f};
-///     auto m = xmask::keep_magnitude_above(weights, 0.01);    // 1 0 1
-template <class X, class T>
-auto keep_magnitude_above(X&& x, T&& t) {
-    if constexpr (detail::number_table<T>) {
-        return detail::make_threshold<detail::beyond>(
-            "keep_magnitude_above", std::forward<X>(x), std::forward<T>(t)
-        );
-    } else {
-        static_assert(
-            std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
-        );
-        return detail::make_outside(
-            "keep_magnitude_above", std::forward<X>(x), detail::negated(t), t
-        );
-    }
-}
-
-/// Keeps value - tolerance <= x <= value + tolerance; nothing where the tolerance is negative or
-/// anything is NaN. As exact as keep_above: no bound is rounded to where an element would change
-/// sides.
+/// The comparison is exact: no bound is rounded to where an element changes sides. NaN is dropped.
 ///
 ///     xt::xtensor<float, 1> x = {0.9f, 1.f, 1.1f};
 ///     auto m = xmask::keep_close_to(x, 1, 1e-6);    // 0 1 0
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param value a number.
+/// @param tolerance a number. Where the tolerance is below 0, or one of both is NaN, nothing is
+/// kept.
+/// @returns a mask of x's shape.
+///
+/// Cost: two comparisons for each register; nothing is stored.
 template <class X, class V, class T>
     requires(std::is_arithmetic_v<V> && std::is_arithmetic_v<T>)
 auto keep_close_to(X&& x, V value, T tolerance) {
@@ -13113,10 +12959,16 @@ auto keep_close_to(X&& x, V value, T tolerance) {
     );
 }
 
-/// Keeps all but NaN and the infinities; every integer.
+/// Keeps all but NaN and the infinities. Every integer is kept.
 ///
 ///     xt::xtensor<float, 1> x = {1.f, INFINITY, NAN};
 ///     auto m = xmask::keep_finite(x);    // 1 0 0
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @returns a mask of x's shape.
+///
+/// Cost: two comparisons for each register; nothing is stored.
 template <class X>
 auto keep_finite(X&& x) {
     if constexpr (detail::number_range<X>) {
@@ -13129,10 +12981,16 @@ auto keep_finite(X&& x) {
     }
 }
 
-/// Keeps all but NaN; every integer.
+/// Keeps all but NaN. Every integer is kept.
 ///
 ///     xt::xtensor<float, 1> x = {1.f, INFINITY, NAN};
 ///     auto m = xmask::keep_not_nan(x);    // 1 1 0
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @returns a mask of x's shape.
+///
+/// Cost: a comparison for each register; nothing is stored.
 template <class X>
 auto keep_not_nan(X&& x) {
     if constexpr (detail::number_range<X>) {
@@ -13141,6 +12999,240 @@ auto keep_not_nan(X&& x) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return detail::make_element_mask(
             "keep_not_nan", std::forward<X>(x), detail::compare_itself<element>()
+        );
+    }
+}
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// Masks from comparing elements with a threshold, and those of threshold_ranges.hpp.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The xtensor functor that compares two tensors element by element, exactly.
+template <class Order>
+struct order_function {
+    template <class T, class U>
+    bool operator()(T x, U t) const noexcept {
+        return Order::test(x, t);
+    }
+};
+
+/// The mask of comparing x with a number or a tensor.
+template <class Order, class X, class T>
+auto make_threshold(const char* name, X&& x, T&& t) {
+    if constexpr (number_range<X>) {
+        return make_threshold<Order>(name, hold(x), std::forward<T>(t));
+    } else if constexpr (number_range<T>) {
+        return make_threshold<Order>(name, std::forward<X>(x), hold(t));
+    } else if constexpr (require_numbers<X>()) {
+        using element = std::remove_cv_t<value_type_t<X>>;
+        if constexpr (expression<T>) {
+            require_broadcast(name, "a threshold", t.shape(), x.shape());
+            using compared = xt::xfunction<order_function<Order>, closure_t<X>, closure_t<T>>;
+            return make_element_mask(
+                name, compared(order_function<Order>(), std::forward<X>(x), std::forward<T>(t)),
+                is_true()
+            );
+        } else {
+            static_assert(
+                std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
+            );
+            return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
+        }
+    }
+}
+} // namespace detail
+
+/// Keeps x > t.
+///
+/// Values are compared exactly, whatever their types: 16777217 is above 16777216.f, and -1 is not
+/// above 0u. NaN is dropped.
+///
+///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+///     auto m = xmask::keep_above(x, 0.5);    // 0 1 0
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param t a number, or a tensor or container of numbers that broadcasts into x.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument where t does not broadcast into x.
+///
+/// Cost: a comparison for each register of x where t is a number; nothing is stored.
+template <class X, class T>
+auto keep_above(X&& x, T&& t) {
+    return detail::make_threshold<detail::above>(
+        "keep_above", std::forward<X>(x), std::forward<T>(t)
+    );
+}
+
+template <expression X, class T>
+auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::above>("keep_above", x, std::forward<T>(t));
+}
+
+/// Keeps x >= t.
+///
+/// Values are compared exactly, whatever their types: 16777217 is above 16777216.f, and -1 is not
+/// above 0u. NaN is dropped.
+///
+///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+///     auto m = xmask::keep_at_least(x, 0.5);    // 0 1 1
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param t a number, or a tensor or container of numbers that broadcasts into x.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument where t does not broadcast into x.
+///
+/// Cost: a comparison for each register of x where t is a number; nothing is stored.
+template <class X, class T>
+auto keep_at_least(X&& x, T&& t) {
+    return detail::make_threshold<detail::at_least>(
+        "keep_at_least", std::forward<X>(x), std::forward<T>(t)
+    );
+}
+
+template <expression X, class T>
+auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::at_least>("keep_at_least", x, std::forward<T>(t));
+}
+
+/// Keeps x < t.
+///
+/// Values are compared exactly, whatever their types: 16777217 is above 16777216.f, and -1 is not
+/// above 0u. NaN is dropped.
+///
+///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+///     auto m = xmask::keep_below(x, 0.5);    // 1 0 0
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param t a number, or a tensor or container of numbers that broadcasts into x.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument where t does not broadcast into x.
+///
+/// Cost: a comparison for each register of x where t is a number; nothing is stored.
+template <class X, class T>
+auto keep_below(X&& x, T&& t) {
+    return detail::make_threshold<detail::below>(
+        "keep_below", std::forward<X>(x), std::forward<T>(t)
+    );
+}
+
+template <expression X, class T>
+auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::below>("keep_below", x, std::forward<T>(t));
+}
+
+/// Keeps x <= t.
+///
+/// Values are compared exactly, whatever their types: 16777217 is above 16777216.f, and -1 is not
+/// above 0u. NaN is dropped.
+///
+///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+///     auto m = xmask::keep_at_most(x, 0.5);    // 1 0 1
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param t a number, or a tensor or container of numbers that broadcasts into x.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument where t does not broadcast into x.
+///
+/// Cost: a comparison for each register of x where t is a number; nothing is stored.
+template <class X, class T>
+auto keep_at_most(X&& x, T&& t) {
+    return detail::make_threshold<detail::at_most>(
+        "keep_at_most", std::forward<X>(x), std::forward<T>(t)
+    );
+}
+
+template <expression X, class T>
+auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::at_most>("keep_at_most", x, std::forward<T>(t));
+}
+
+/// Keeps x == t.
+///
+/// Values are compared exactly, whatever their types: 16777217 is above 16777216.f, and -1 is not
+/// above 0u. NaN is dropped.
+///
+///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.5f};
+///     auto m = xmask::keep_equal(x, 0.5);    // 0 0 1
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param t a number, or a tensor or container of numbers that broadcasts into x.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument where t does not broadcast into x.
+///
+/// Cost: a comparison for each register of x where t is a number; nothing is stored.
+template <class X, class T>
+auto keep_equal(X&& x, T&& t) {
+    return detail::make_threshold<detail::equal>(
+        "keep_equal", std::forward<X>(x), std::forward<T>(t)
+    );
+}
+
+template <expression X, class T>
+auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::equal>("keep_equal", x, std::forward<T>(t));
+}
+
+/// Keeps x != t.
+///
+/// Values are compared exactly, whatever their types: 16777217 is above 16777216.f, and -1 is not
+/// above 0u. NaN is kept.
+///
+///     xt::xtensor<float, 1> weights = {1.f, 0.f, 0.5f};
+///     auto m = xmask::keep_not_equal(weights, 0.f);    // 1 0 1
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param t a number, or a tensor or container of numbers that broadcasts into x.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument where t does not broadcast into x.
+///
+/// Cost: a comparison for each register of x where t is a number; nothing is stored.
+template <class X, class T>
+auto keep_not_equal(X&& x, T&& t) {
+    return detail::make_threshold<detail::not_equal>(
+        "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
+    );
+}
+
+template <expression X, class T>
+auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
+    return detail::make_threshold<detail::not_equal>("keep_not_equal", x, std::forward<T>(t));
+}
+
+/// Keeps |x| > t, as magnitude pruning does.
+///
+/// Values are compared exactly, whatever their types. The magnitude of the lowest integer is right,
+/// too. NaN is dropped.
+///
+///     xt::xtensor<float, 1> weights = {-0.5f, 0.001f, 0.2f};
+///     auto m = xmask::keep_magnitude_above(weights, 0.01);    // 1 0 1
+///
+/// @param x a tensor or lazy expression of numbers, or a standard container, which is copied. An
+/// lvalue expression is held by reference.
+/// @param t a number, or a tensor or container of numbers that broadcasts into x.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument where t does not broadcast into x.
+///
+/// Cost: two comparisons for each register where t is a number; nothing is stored.
+template <class X, class T>
+auto keep_magnitude_above(X&& x, T&& t) {
+    if constexpr (detail::number_table<T>) {
+        return detail::make_threshold<detail::beyond>(
+            "keep_magnitude_above", std::forward<X>(x), std::forward<T>(t)
+        );
+    } else {
+        static_assert(
+            std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
+        );
+        return detail::make_outside(
+            "keep_magnitude_above", std::forward<X>(x), detail::negated(t), t
         );
     }
 }
@@ -14273,6 +14365,7 @@ namespace detail {
 /// Which end of a row is padded.
 enum class padding { right, left };
 
+/// A length for each row.
 template <class CTL, padding Side>
 class lengths_rule {
     using table = std::decay_t<CTL>;
@@ -14305,8 +14398,8 @@ public:
         );
     }
 
-    /// The first word of each of `count` rows, or so much of it as W holds; as many as fit into a
-    /// register at a time.
+    /// The first word of each of `count` rows, or as many of its bits as W holds; computed for a
+    /// register of rows at a time.
     template <class W>
     void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
         const std::size_t n = m_shape[m_shape.size() - 1];
@@ -14314,7 +14407,7 @@ public:
             ask_first_words(*this, r, count, to);
             return;
         }
-        // In 32 bits, of which a register holds more.
+        // In 32 bits, because a register holds more of these.
         const auto* lengths = data() + r;
         const auto most = static_cast<std::uint32_t>(n);
         for (std::size_t i = 0; i < count; ++i) {
@@ -14323,7 +14416,7 @@ public:
             if constexpr (std::is_same_v<W, word_t>) {
                 to[i] = bits;
             } else {
-                // In two steps, because a shift by 32 is not defined.
+                // In two steps, because a shift by 32 is undefined.
                 to[i] = static_cast<W>((std::uint32_t(1) << bits / 2 << (bits - bits / 2)) - 1);
             }
         }
@@ -14350,12 +14443,12 @@ private:
         return static_cast<std::make_unsigned_t<T>>(length);
     }
 
-    /// Looks at all of them, so that the compiler may compare many at a time.
+    /// Without an early exit, so that the compiler can compare many lengths at once.
     [[nodiscard]] bool all_within(std::size_t n) const noexcept {
         using length_type = std::decay_t<decltype(at(0))>;
         using number = decltype(as_unsigned(at(0)));
-        // The largest tells, as negative ones are larger than all that the lengths' type holds. Few processors find the largest
-        // of several of 64 bits; of those it is the sign of a length, or of what is left behind it.
+        // As unsigned numbers, lengths below 0 are the largest. Few processors have a maximum of
+        // 64-bit integers: for these a sign tells, of the length or of n - length.
         constexpr bool by_sign = sizeof(number) == sizeof(n);
         number seen = 0;
         const auto look_at = [&](auto length) {
@@ -14393,6 +14486,7 @@ private:
     const char* m_name;
 };
 
+/// Fails to compile, with one sentence, unless L holds integers.
 template <class L>
 consteval bool require_lengths() {
     constexpr bool integers = holds_integers<L>();
@@ -14414,15 +14508,18 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
 
 /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
 ///
-/// lengths: integers of any rank, a tensor, lazy expression, standard container or list. The mask's
-/// shape is lengths.shape + [n]. A tensor is held by reference if it is an lvalue. Throws
-/// std::out_of_range, naming the row and the value, for a length below 0 or beyond n. A word costs
-/// a shift; nothing is allocated for a tensor of lengths.
-///
 ///     xt::xtensor<int, 1> lengths = {2, 4};
 ///     auto m = xmask::keep_lengths(lengths, 4);
 ///     // 1 1 0 0
 ///     // 1 1 1 1
+///
+/// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
+/// lvalue tensor or expression is held by reference, a container is copied.
+/// @param n number of columns.
+/// @returns a mask of shape lengths.shape + (n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_lengths(L&& lengths, std::size_t n) {
     return detail::make_lengths<detail::padding::right>(
@@ -14435,17 +14532,37 @@ auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
     return detail::make_lengths<detail::padding::right>("keep_lengths", lengths, n);
 }
 
+/// Keeps the first columns of each row, as many as a list says.
+///
+///     auto m = xmask::keep_lengths({2, 4}, 4);
+///     // 1 1 0 0
+///     // 1 1 1 1
+///
+/// @param lengths a list of integers, 0 to n, one for each row.
+/// @param n number of columns.
+/// @returns a mask of shape (lengths.size(), n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; memory for the list.
 template <std::integral T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
     return keep_lengths(detail::hold(lengths), n);
 }
 
-/// Keeps the last lengths[...] of n columns in each row: a batch padded on the left. Otherwise as
-/// keep_lengths.
+/// Keeps the last lengths[...] of n columns in each row: a batch padded on the left.
 ///
-///     auto m = xmask::keep_last({2, 4}, 4);
+///     xt::xtensor<int, 1> lengths = {2, 4};
+///     auto m = xmask::keep_last(lengths, 4);
 ///     // 0 0 1 1
 ///     // 1 1 1 1
+///
+/// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
+/// lvalue tensor or expression is held by reference, a container is copied.
+/// @param n number of columns.
+/// @returns a mask of shape lengths.shape + (n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_last(L&& lengths, std::size_t n) {
     return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
@@ -14456,6 +14573,18 @@ auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
     return detail::make_lengths<detail::padding::left>("keep_last", lengths, n);
 }
 
+/// Keeps the last columns of each row, as many as a list says.
+///
+///     auto m = xmask::keep_last({2, 4}, 4);
+///     // 0 0 1 1
+///     // 1 1 1 1
+///
+/// @param lengths a list of integers, 0 to n, one for each row.
+/// @param n number of columns.
+/// @returns a mask of shape (lengths.size(), n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; memory for the list.
 template <std::integral T>
 auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
     return keep_last(detail::hold(lengths), n);
@@ -15655,6 +15784,7 @@ auto random_tokens(
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// A range for each row.
 template <class CTB, class CTE>
 class ranges_rule {
     using table = std::decay_t<CTB>;
@@ -15709,6 +15839,7 @@ private:
     row_offsets m_end_offsets;
 };
 
+/// Fails to compile, with one sentence, unless T holds integers.
 template <class T>
 consteval bool require_boundaries() {
     constexpr bool integers = holds_integers<T>();
@@ -15719,7 +15850,7 @@ consteval bool require_boundaries() {
     return integers;
 }
 
-/// The lengths between cumulative ones, checked.
+/// The differences of cumulative lengths, which it checks.
 template <class C>
 xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative) {
     const auto& table = cumulative;
@@ -15748,14 +15879,20 @@ xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative) {
 
 /// Keeps columns [begin, end) of n in each row.
 ///
-/// begin, end: integers of one shape and any rank: tensors, lazy expressions, standard containers
-/// or lists. The mask's shape is begin.shape + [n]. Tensors are held by reference if they are
-/// lvalues. Throws std::out_of_range, naming the row, unless 0 <= begin <= end <= n;
-/// std::invalid_argument where the shapes differ. A word costs two shifts.
-///
-///     auto m = xmask::keep_ranges({0, 1}, {2, 4}, 4);
+///     const std::vector<int> begin = {0, 1}, end = {2, 4};
+///     auto m = xmask::keep_ranges(begin, end, 4);
 ///     // 1 1 0 0
 ///     // 0 1 1 1
+///
+/// @param begin integers of any rank: a tensor, lazy expression or standard container. An lvalue
+/// tensor or expression is held by reference.
+/// @param end integers of the shape of begin, held as begin is.
+/// @param n number of columns.
+/// @returns a mask of shape begin.shape + (n).
+/// @throws std::out_of_range unless 0 <= begin <= end <= n, with the row.
+/// @throws std::invalid_argument where the shapes differ.
+///
+/// Cost: a word costs two shifts.
 template <class B, class E>
 auto keep_ranges(B&& begin, E&& end, std::size_t n) {
     if constexpr (detail::require_boundaries<B>() && detail::require_boundaries<E>()) {
@@ -15766,21 +15903,41 @@ auto keep_ranges(B&& begin, E&& end, std::size_t n) {
     }
 }
 
+/// Keeps columns [begin, end) of n in each row, for bounds in lists.
+///
+///     auto m = xmask::keep_ranges({0, 1}, {2, 4}, 4);
+///     // 1 1 0 0
+///     // 0 1 1 1
+///
+/// @param begin a list of integers, one for each row.
+/// @param end a list of as many integers.
+/// @param n number of columns.
+/// @returns a mask of shape (begin.size(), n).
+/// @throws std::out_of_range unless 0 <= begin <= end <= n, with the row.
+/// @throws std::invalid_argument where the lists differ in size.
+///
+/// Cost: a word costs two shifts; memory for the lists.
 template <std::integral T, std::integral U>
 auto keep_ranges(std::initializer_list<T> begin, std::initializer_list<U> end, std::size_t n) {
     return keep_ranges(detail::hold(begin), detail::hold(end), n);
 }
 
 /// The padded batch of sequences that are packed end to end: row i keeps its first cumulative[i +
-/// 1] - cumulative[i] of n columns. cumulative: integers, 0 first, then the end of each sequence
-/// (cu_seqlens of variable-length attention). Throws std::invalid_argument where it does not begin
-/// with 0, std::out_of_range where it falls, or where a sequence is longer than n. Memory for one
-/// length a row.
+/// 1] - cumulative[i] of n columns.
 ///
-///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
+///     const std::vector<int> cumulative = {0, 2, 3};
+///     auto m = xmask::keep_packed(cumulative, 4);
 ///     // 1 1 0 0
 ///     // 1 0 0 0
-///     // 1 1 1 1
+///
+/// @param cumulative integers, 0 first, then the end of each sequence (cu_seqlens of
+/// variable-length attention): a 1-D tensor, lazy expression or standard container.
+/// @param n number of columns.
+/// @returns a mask of shape (cumulative.size() - 1, n).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall, or where a sequence is longer than n.
+///
+/// Cost: memory for one length a row; a word costs a shift.
 template <class C>
 auto keep_packed(C&& cumulative, std::size_t n) {
     if constexpr (detail::require_boundaries<C>()) {
@@ -15791,16 +15948,39 @@ auto keep_packed(C&& cumulative, std::size_t n) {
     }
 }
 
+/// The padded batch of sequences that are packed end to end, for cumulative lengths in a list.
+///
+///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
+///     // 1 1 1 1
+///
+/// @param cumulative a list of integers, 0 first, then the end of each sequence.
+/// @param n number of columns.
+/// @returns a mask of shape (cumulative.size() - 1, n).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall, or where a sequence is longer than n.
+///
+/// Cost: memory for one length a row; a word costs a shift.
 template <std::integral T>
 auto keep_packed(std::initializer_list<T> cumulative, std::size_t n) {
     return keep_packed(detail::hold(cumulative), n);
 }
 
-/// The number of its sequence for each token of a packed batch, an array of cumulative.back()
-/// elements: keep_same_segment makes the mask of attention within sequences from it. Otherwise as
-/// keep_packed.
+/// The number of its sequence for each token of a packed batch.
 ///
-///     auto ids = xmask::segment_ids({0, 2, 3, 7});    // 0 0 1 2 2 2 2
+/// keep_same_segment(ids, ids) is the mask of attention within sequences.
+///
+///     const std::vector<int> cumulative = {0, 2, 3};
+///     auto ids = xmask::segment_ids(cumulative);    // 0 0 1
+///
+/// @param cumulative integers, 0 first, then the end of each sequence (cu_seqlens of
+/// variable-length attention): a 1-D tensor, lazy expression or standard container.
+/// @returns an xt::xtensor of std::size_t, of shape (last of cumulative).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall.
+///
+/// Cost: one pass over the result.
 template <class C>
 auto segment_ids(C&& cumulative) {
     if constexpr (detail::require_boundaries<C>()) {
@@ -15817,6 +15997,16 @@ auto segment_ids(C&& cumulative) {
     }
 }
 
+/// The number of its sequence for each token of a packed batch, for cumulative lengths in a list.
+///
+///     auto ids = xmask::segment_ids({0, 2, 3, 7});    // 0 0 1 2 2 2 2
+///
+/// @param cumulative a list of integers, 0 first, then the end of each sequence.
+/// @returns an xt::xtensor of std::size_t, of shape (last of cumulative).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall.
+///
+/// Cost: one pass over the result.
 template <std::integral T>
 auto segment_ids(std::initializer_list<T> cumulative) {
     return segment_ids(detail::hold(cumulative));
@@ -15840,18 +16030,19 @@ namespace xmask::inline XMASK_ABI {
 /// A mask as the lengths of alternating runs, in row-major order of all its elements: how many are
 /// dropped first, how many are kept then, and so on. Two masks are equal if their run lengths are.
 struct run_lengths {
-    std::vector<std::size_t> shape;
+    std::vector<std::size_t> shape;  ///< the mask's shape
     std::vector<std::size_t> counts; ///< dropped, kept, dropped, ...; only the first may be 0
 
+    /// Compares shapes and counts.
     friend bool operator==(const run_lengths&, const run_lengths&) = default;
 };
 
 namespace detail {
-/// Part of a sequence of runs, of which it knows those that touch it. Words are mostly asked for in
-/// order, so the search starts where the last one ended.
+/// A row of a sequence of runs, with the runs that touch it. Words are mostly asked for in order, so
+/// each search starts where the last one ended.
 class runs_cursor {
 public:
-    /// Positions [begin, begin + n) of the sequence; every run of [first, last) has some of them.
+    /// Positions [begin, begin + n) of the sequence. Each run of [first, last) touches them.
     runs_cursor(
         const column_range* first, const column_range* last, std::size_t begin, std::size_t n
     ) noexcept
@@ -15981,6 +16172,7 @@ private:
     std::vector<column_range> m_runs;
 };
 
+/// Fails to compile, with one sentence, unless C holds integers.
 template <class C>
 consteval bool require_counts() {
     constexpr bool integers = holds_integers<C>();
@@ -16001,12 +16193,18 @@ auto make_runs(C&& counts, const S& shape) {
 }
 } // namespace detail
 
-/// The run lengths of a mask. Costs each row's extent, and memory for the runs.
+/// The run lengths of a mask.
 ///
-/// The order is row-major, and runs go on from row to row. COCO's run-length encoding counts in the
-/// same way, but down the columns: it is that of the transposed mask.
+/// Runs go on from row to row. COCO's run-length encoding counts down the columns: it is that of
+/// the transposed mask.
 ///
 ///     xmask::run_lengths_of(xmask::keep_lengths({2, 4, 0}, 4)).counts;    // 0 2 2 4 4
+///
+/// @param m a mask.
+/// @returns its shape, and the lengths of its runs.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: 64 columns at a time, no look at ranges that the mask knows; memory for the runs.
 template <class M>
 run_lengths run_lengths_of(const M& m) {
     run_lengths result;
@@ -16037,38 +16235,64 @@ run_lengths run_lengths_of(const M& m) {
     return result;
 }
 
-/// The mask that has these run lengths, as run_lengths_of gives them.
+/// The mask that has these run lengths.
 ///
-/// counts: integers, a list, container or 1-D tensor: how many elements are dropped first, how many
-/// are kept then, and so on, in row-major order; any may be 0. shape: the mask's shape, or a number
-/// for 1-D. Throws std::out_of_range for a count below 0 or beyond the elements that are left,
-/// naming its position; std::invalid_argument where the counts do not add up to the mask's
-/// elements. Memory for the kept runs; a row costs a search among them, a word a step through them.
-/// Nothing is unpacked.
-///
-///     auto m = xmask::keep_run_lengths({1, 4, 3}, {2, 4});
+///     const std::vector<int> counts = {1, 4, 3};
+///     auto m = xmask::keep_run_lengths(counts, {2, 4});
 ///     // 0 1 1 1
 ///     // 1 0 0 0
-template <class C, class S>
+///
+/// @param counts a container or 1-D tensor of integers: how many elements are dropped first, how
+/// many are kept then, and so on, in row-major order; any may be 0.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for a count below 0 or beyond the elements that are left, with its
+/// position.
+/// @throws std::invalid_argument where the counts do not add up to the mask's elements.
+///
+/// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
+/// Nothing is unpacked.
+template <class C, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(C&& counts, const S& shape) {
     return detail::make_runs(std::forward<C>(counts), shape);
 }
 
-template <std::integral T, class S>
+/// The mask that has the run lengths of a list.
+///
+///     auto m = xmask::keep_run_lengths({1, 4, 3}, {2, 4});
+///     // 0 1 1 1
+///     // 1 0 0 0
+///
+/// @param counts a list of integers: how many elements are dropped first, how many are kept then,
+/// and so on, in row-major order; any may be 0.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for a count below 0 or beyond the elements that are left, with its
+/// position.
+/// @throws std::invalid_argument where the counts do not add up to the mask's elements.
+///
+/// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
+/// Nothing is unpacked.
+template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
     return detail::make_runs(detail::hold(counts), shape);
 }
 
-template <class C>
-auto keep_run_lengths(C&& counts, std::initializer_list<std::size_t> shape) {
-    return detail::make_runs(std::forward<C>(counts), shape);
-}
-
-template <std::integral T>
-auto keep_run_lengths(std::initializer_list<T> counts, std::initializer_list<std::size_t> shape) {
-    return detail::make_runs(detail::hold(counts), shape);
-}
-
+/// The mask whose run lengths run_lengths_of gave.
+///
+///     const auto runs = xmask::run_lengths_of(xmask::keep_lengths({1, 3}, 4));
+///     auto m = xmask::keep_run_lengths(runs);
+///     // 1 0 0 0
+///     // 1 1 1 0
+///
+/// @param runs shape and counts, as run_lengths_of gives them.
+/// @returns a mask of runs.shape.
+/// @throws std::out_of_range for a count below 0 or beyond the elements that are left, with its
+/// position.
+/// @throws std::invalid_argument where the counts do not add up to the mask's elements.
+///
+/// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
+/// Nothing is unpacked.
 template <std::same_as<run_lengths> R>
 auto keep_run_lengths(const R& runs) {
     return detail::make_runs(runs.counts, runs.shape);
@@ -16764,26 +16988,32 @@ auto keep_spans(
 #include <utility>
 #include <vector>
 
-// ==== xmask/masks/tiles.hpp ====
+// ==== xmask/masks/picture.hpp ====
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <iterator>
+
+// ==== xmask/masks/tile_band.hpp ====
+
+#include <algorithm>
+#include <cstddef>
 #include <memory>
-#include <utility>
 #include <vector>
 
 /// @file
-/// A mask as tiles, each full, partial or empty: what work is skipped by, and pictures are drawn
-/// from.
+/// The rows of tiles into which a mask is cut.
 
 namespace xmask::inline XMASK_ABI {
 /// How much of a tile is kept.
-enum class tile_kind : unsigned char { empty, partial, full };
+enum class tile_kind : unsigned char {
+    empty,   ///< nothing
+    partial, ///< some elements
+    full     ///< all elements
+};
 
 namespace detail {
-/// One row of tiles: how many elements of each are kept.
+/// The numbers of kept elements of the tiles in one row of tiles.
 class tile_counts {
 public:
     tile_counts(std::size_t tiles, std::size_t width)
@@ -16794,8 +17024,8 @@ public:
         std::fill(m_whole.begin(), m_whole.end(), 0);
     }
 
-    /// Columns of one row that are all kept: two tiles take their share, and those between them are
-    /// noted at once.
+    /// Adds columns of one row that are all kept. The first and the last tile get their share; the
+    /// whole tiles between them cost one step.
     void add(column_range all) {
         const std::size_t first = all.begin / m_width;
         const std::size_t last = (all.end - 1) / m_width;
@@ -16809,7 +17039,7 @@ public:
         --m_whole[last];
     }
 
-    /// The word at column c of one row.
+    /// Adds the word at column c of one row.
     void add(std::size_t c, word_t bits) {
         while (bits != 0) {
             const std::size_t dropped = lowest_bit(bits);
@@ -16823,7 +17053,7 @@ public:
         }
     }
 
-    /// Calls f(tile number, elements kept) for each tile.
+    /// Calls f(number of the tile, number of kept elements) for each tile.
     template <class F>
     void for_each(F&& f) const {
         std::ptrdiff_t whole = 0;
@@ -16836,17 +17066,16 @@ public:
 private:
     std::size_t m_width;
     std::vector<std::size_t> m_kept;
-    std::vector<std::ptrdiff_t>
-        m_whole; // rows that keep this tile whole, less those that keep the one before
+    std::vector<std::ptrdiff_t> m_whole; // rows that keep the whole tile: differences of neighbours
 };
 
-/// Bits, one for each element of some rows. There is no memory for them until some are written.
+/// One bit for each element of some rows. Memory is allocated with the first write.
 class bit_rows {
 public:
     bit_rows(std::size_t rows, std::size_t n)
         : m_rows(rows), m_words((n + word_columns - 1) / word_columns) {}
 
-    /// Sets the bits of columns [c, c + count); they lie in at most two words.
+    /// Sets the bits of columns [c, c + count), which lie in at most two words.
     void write(std::size_t i, std::size_t c, std::size_t count, word_t bits) {
         if (m_bits.empty()) {
             m_bits.resize(m_rows * m_words);
@@ -16860,7 +17089,7 @@ public:
         }
     }
 
-    /// The bits of columns [c, c + 64), those past the row 0 or those of the next one.
+    /// The bits of columns [c, c + 64). Bits past the row are unspecified.
     [[nodiscard]] word_t read(std::size_t i, std::size_t c) const {
         const std::size_t at = i * m_words + c / word_columns;
         const std::size_t shift = c % word_columns;
@@ -16874,8 +17103,8 @@ private:
     std::vector<word_t> m_bits;
 };
 
-/// How a stack of matrices is cut: tiles of `tile_rows` x `tile_columns` elements, fewer at the
-/// last edges.
+/// How a stack of matrices is cut into tiles of `tile_rows` x `tile_columns` elements. Those at the
+/// last edges are smaller.
 struct tiling {
     std::size_t matrices;
     std::size_t matrix_rows;
@@ -16883,7 +17112,7 @@ struct tiling {
     std::size_t tile_rows;
     std::size_t tile_columns;
 
-    /// The last two axes are the matrix; a row alone is a matrix of one row.
+    /// The last two axes are matrices. A single row is a matrix of one row.
     template <class S>
     static tiling of(const S& shape, std::size_t tile_rows, std::size_t tile_columns) {
         const std::size_t rows =
@@ -16907,8 +17136,8 @@ struct tiling {
     [[nodiscard]] std::size_t tiles() const noexcept { return bands() * tiles_of_band(); }
 };
 
-/// One row of tiles of a mask. Each word is asked for at most once; where words are wanted, those
-/// that were asked for are kept.
+/// One row of tiles of a mask. Each word is computed at most once, and stored where words are
+/// wanted.
 template <class MaskRows>
 class tile_band {
 public:
@@ -16922,7 +17151,7 @@ public:
         m_cursors.reserve(std::min(cut.tile_rows, cut.matrix_rows));
     }
 
-    /// Goes to a band. Of columns that the mask knows to be kept or dropped nobody asks for words.
+    /// Goes to a band. Computes no words of columns that the mask knows to be kept or dropped.
     void seek(std::size_t band) {
         m_matrix = band / m_cut.bands_of_matrix();
         m_first = band % m_cut.bands_of_matrix() * m_cut.tile_rows;
@@ -16941,14 +17170,14 @@ public:
 
     [[nodiscard]] std::size_t matrix() const noexcept { return m_matrix; }
 
-    /// Its first row in the matrix, and how many it has.
+    /// The first row in the matrix, and the number of rows.
     [[nodiscard]] std::size_t row() const noexcept { return m_first; }
 
     [[nodiscard]] std::size_t rows() const noexcept { return m_row_count; }
 
     [[nodiscard]] std::size_t tiles() const noexcept { return m_kept.size(); }
 
-    /// Columns of tile t.
+    /// The number of columns of tile t.
     [[nodiscard]] std::size_t columns(std::size_t t) const noexcept {
         return std::min(m_cut.tile_columns, m_cut.columns - t * m_cut.tile_columns);
     }
@@ -16981,7 +17210,7 @@ public:
     }
 
 private:
-    /// Counts a row, and writes its words where they are wanted.
+    /// The delegate that counts a row, and stores its words where they are wanted.
     struct row_delegate {
         static constexpr bool takes_any_range = true;
 
@@ -17012,36 +17241,58 @@ private:
     std::size_t m_row_count = 0;
 };
 } // namespace detail
+} // namespace xmask::inline XMASK_ABI
 
-/// One tile of a mask, while the walk that gave it stands at its row of tiles.
+// ==== xmask/masks/tiles.hpp ====
+
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// A mask as tiles, each full, partial or empty: for skipping work, and for pictures.
+
+namespace xmask::inline XMASK_ABI {
+/// One tile of a mask. It is valid until the iterator that gave it goes to the next row of tiles.
+///
+/// @tparam Band the row of tiles, which is deduced.
 template <class Band>
 class mask_tile {
 public:
+    /// @param band the row of tiles.
+    /// @param number which of its tiles.
     mask_tile(const Band& band, std::size_t number) noexcept
         : m_band(std::addressof(band)), m_number(number) {}
 
+    /// @returns whether the tile is full, partial or empty.
     [[nodiscard]] tile_kind kind() const noexcept { return m_band->kind(m_number); }
 
-    /// How many of its elements are kept; it is known, and asking costs nothing.
+    /// @returns the number of kept elements, which is stored.
     [[nodiscard]] std::size_t kept() const noexcept { return m_band->kept(m_number); }
 
-    /// Which matrix of a stack it lies in, by row-major number of the leading axes.
+    /// @returns the number of its matrix, in row-major order of the leading axes.
     [[nodiscard]] std::size_t matrix() const noexcept { return m_band->matrix(); }
 
-    /// Its first row and column, in the matrix.
+    /// @returns its first row in the matrix.
     [[nodiscard]] std::size_t row() const noexcept { return m_band->row(); }
 
+    /// @returns its first column.
     [[nodiscard]] std::size_t column() const noexcept {
         return m_number * m_band->cut().tile_columns;
     }
 
-    /// How many rows and columns it has.
+    /// @returns the number of its rows.
     [[nodiscard]] std::size_t rows() const noexcept { return m_band->rows(); }
 
+    /// @returns the number of its columns.
     [[nodiscard]] std::size_t columns() const noexcept { return m_band->columns(m_number); }
 
-    /// 64 of its elements, from column c of its row i on: bit k says whether column c + k is kept.
-    /// Bits past the tile are 0. No word of the mask is asked for twice.
+    /// @param i a row of the tile.
+    /// @param c a column of the tile.
+    /// @returns 64 elements: bit k says whether column c + k of row i is kept. Bits past the tile
+    /// are 0. No word of the mask is computed twice.
     [[nodiscard]] word_t word(std::size_t i, std::size_t c = 0) const {
         return m_band->word(i, column() + c) & first_bits(columns() - c);
     }
@@ -17051,7 +17302,9 @@ private:
     std::size_t m_number;
 };
 
-/// A mask cut into tiles: a range of them, in row-major order. Made by tiles().
+/// A mask cut into tiles, made by tiles(): a range of tiles in row-major order.
+///
+/// @tparam CTM the mask's type, a reference where the mask is held by reference.
 template <class CTM>
 class mask_tiles {
     using mask_type = std::decay_t<CTM>;
@@ -17060,6 +17313,7 @@ class mask_tiles {
 public:
     using band_type = detail::tile_band<rows_type>;
 
+    /// An input iterator over the tiles.
     class iterator {
     public:
         using value_type = mask_tile<band_type>;
@@ -17099,52 +17353,65 @@ public:
         std::size_t m_bands;
     };
 
-    /// Of the mask as it is.
+    /// @param m the mask, held by reference if it is an lvalue.
+    /// @param tile_rows rows of a tile.
+    /// @param tile_columns columns of a tile.
     template <class M>
     mask_tiles(M&& m, std::size_t tile_rows, std::size_t tile_columns)
         : m_mask(std::forward<M>(m))
         , m_rows(m_mask, m_mask.shape())
         , m_cut(detail::tiling::of(m_mask.shape(), tile_rows, tile_columns)) {}
 
-    /// Of a mask that is broadcast to a shape, cut as `cut` says.
+    /// @param m the mask, held by reference if it is an lvalue.
+    /// @param shape into which the mask is broadcast.
+    /// @param cut the tiles.
     template <class M, class S>
     mask_tiles(M&& m, const S& shape, const detail::tiling& cut)
         : m_mask(std::forward<M>(m)), m_rows(m_mask, shape), m_cut(cut) {}
 
-    // The rows look into the mask.
+    // m_rows refers to m_mask.
     mask_tiles(const mask_tiles&) = delete;
     mask_tiles& operator=(const mask_tiles&) = delete;
 
+    /// @returns an iterator at the first tile.
     [[nodiscard]] iterator begin() const {
         return {std::make_unique<band_type>(band()), size() == 0 ? 0 : rows()};
     }
 
+    /// @returns the end of the tiles.
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
-    /// How many tiles there are, how many rows of them in all matrices, and how many in a row.
+    /// @returns the number of tiles.
     [[nodiscard]] std::size_t size() const noexcept { return m_cut.tiles(); }
 
+    /// @returns the number of rows of tiles, in all matrices.
     [[nodiscard]] std::size_t rows() const noexcept { return m_cut.bands(); }
 
+    /// @returns the number of tiles in a row of tiles.
     [[nodiscard]] std::size_t columns() const noexcept { return m_cut.tiles_of_band(); }
 
-    /// The extents of a tile; the last ones may be smaller.
+    /// @returns the number of rows of a tile; the last ones may have fewer.
     [[nodiscard]] std::size_t tile_rows() const noexcept { return m_cut.tile_rows; }
 
+    /// @returns the number of columns of a tile; the last ones may have fewer.
     [[nodiscard]] std::size_t tile_columns() const noexcept { return m_cut.tile_columns; }
 
-    /// How many matrices of a stack end before a row of tiles.
+    /// @param tile_row the number of a row of tiles.
+    /// @returns the number of matrices that end before it.
     [[nodiscard]] std::size_t matrices_before(std::size_t tile_row) const noexcept {
         return tile_row / m_cut.bands_of_matrix();
     }
 
-    /// For a walk of one's own: band.seek(number of a row of tiles) makes it that row. Each thread
-    /// takes its own.
+    /// For a loop of one's own: band.seek(r) goes to row r of tiles. Each thread takes its own band.
+    ///
+    /// @param wants_words whether the words of tiles will be asked for, which are then stored.
+    /// @returns a row of tiles, at none yet.
     [[nodiscard]] band_type band(bool wants_words = true) const {
         return band_type(m_rows, m_cut, wants_words);
     }
 
-    /// How many tiles are full, partial and empty.
+    /// @param kind full, partial or empty.
+    /// @returns the number of tiles of that kind.
     [[nodiscard]] std::size_t count(tile_kind kind) const {
         std::size_t count = 0;
         band_type line = band(false);
@@ -17163,9 +17430,48 @@ private:
     detail::tiling m_cut;
 };
 
-namespace detail {
-/// A mask cut for a picture: at most `most_rows` x `most_columns` tiles of equal size, of one
-/// element each where that fits. Folded rows may belong to several matrices of a stack.
+/// Cuts a mask into tiles of its last two axes: a range of tiles in row-major order. Each tile says
+/// whether it is full, partial or empty, where it lies, how many elements it keeps, and their words.
+///
+/// Leading axes are a stack of matrices. A single row is a matrix of one row. The last tiles of a
+/// matrix may be smaller. to_string and to_svg draw a tile as one character or square.
+///
+///     for (const auto tile : xmask::tiles(m, 64, 64))
+///     {
+///         if (tile.kind() == xmask::tile_kind::empty) { continue; }
+///         std::cout << tile.row() << ' ' << tile.column() << ' ' << tile.kept() << '\n';
+///     }
+///     auto full = xmask::tiles(xmask::keep_causal(256, 256), 64, 64).count(xmask::tile_kind::full);    // 6
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param rows rows of a tile, 1 or more.
+/// @param columns columns of a tile, 1 or more.
+/// @returns a mask_tiles, a range of mask_tile.
+/// @throws std::invalid_argument for tiles of no rows or no columns.
+///
+/// Cost: each word of the mask is computed once; ranges that the mask knows to be kept or dropped
+/// (lengths, ranges, causal masks, windows, prefixes, segments and what is combined of them) cost a
+/// step. Memory for one row of tiles: a number for each tile and a bit for each element. A causal
+/// 65,536 x 65,536 in tiles of 64 x 64 takes milliseconds.
+template <class M>
+auto tiles(M&& m, std::size_t rows, std::size_t columns) {
+    if constexpr (detail::require_mask<M>()) {
+        if (rows == 0 || columns == 0) [[unlikely]] {
+            detail::throw_invalid(
+                "tiles", "tiles of ", rows, " x ", columns, " elements; expected 1 x 1 or more"
+            );
+        }
+        return mask_tiles<detail::closure_t<M>>(std::forward<M>(m), rows, columns);
+    }
+}
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// What pictures of masks share: the tiles of a picture, and its legend.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Cuts a mask for a picture into at most `most_rows` x `most_columns` tiles of equal size, of one
+/// element each where there are no more. The rows of a tile may belong to several matrices.
 template <mask_expression M>
 mask_tiles<const M&> picture_tiles(const M& m, std::size_t most_rows, std::size_t most_columns) {
     const auto extent_of_tile = [](std::size_t extent, std::size_t most) {
@@ -17184,7 +17490,7 @@ mask_tiles<const M&> picture_tiles(const M& m, std::size_t most_rows, std::size_
     return {m, m.shape(), cut};
 }
 
-/// How many tiles of each kind a picture has.
+/// The number of tiles of each kind in a picture.
 class tile_legend {
 public:
     void count(tile_kind kind) { ++m_counts[static_cast<std::size_t>(kind)]; }
@@ -17197,60 +17503,30 @@ private:
     std::array<std::size_t, 3> m_counts{};
 };
 
-/// Whether tiles are more than one element.
+/// Whether tiles have more than one element.
 template <class Tiles>
 bool is_folded(const Tiles& tiles) noexcept {
     return tiles.tile_rows() > 1 || tiles.tile_columns() > 1;
 }
-} // namespace detail
-
-/// The mask cut into tiles of `rows` x `columns` of its last two axes: a range of tiles in
-/// row-major order, each of which says whether it is full, partial or empty, where it lies, how
-/// many elements it keeps, and their words. Leading axes are a stack of matrices; a row alone is a
-/// matrix of one row. The last tiles of a matrix may be smaller.
-///
-/// Throws std::invalid_argument for tiles of no rows or no columns. What the mask knows of its rows
-/// (of lengths, ranges, causal masks, windows, prefixes, segments and all that is combined of them)
-/// is not looked at; other masks are asked for each word once. Memory for one row of tiles: a
-/// number for each, and a bit for each element. A causal 65,536 x 65,536 in tiles of 64 x 64 is
-/// walked in milliseconds. to_string and to_svg draw a tile as a character or square.
-///
-///     for (const auto tile : xmask::tiles(m, 64, 64))
-///     {
-///         if (tile.kind() == xmask::tile_kind::empty) { continue; }
-///         std::cout << tile.row() << ' ' << tile.column() << ' ' << tile.kept() << '\n';
-///     }
-///     auto full = xmask::tiles(xmask::keep_causal(256, 256), 64, 64).count(xmask::tile_kind::full);    // 6
-template <class M>
-auto tiles(M&& m, std::size_t rows, std::size_t columns) {
-    if constexpr (detail::require_mask<M>()) {
-        if (rows == 0 || columns == 0) [[unlikely]] {
-            detail::throw_invalid(
-                "tiles", "tiles of ", rows, " x ", columns, " elements; expected 1 x 1 or more"
-            );
-        }
-        return mask_tiles<detail::closure_t<M>>(std::forward<M>(m), rows, columns);
-    }
-}
-} // namespace xmask::inline XMASK_ABI
+} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// A mask as a picture in SVG, for documentation.
 
 namespace xmask::inline XMASK_ABI {
-/// What to_svg draws. Texts are UTF-8, and an empty one takes no room.
+/// Options of to_svg. Texts are UTF-8. An empty text takes no room.
 struct svg_options {
-    std::string title = {};        // above the picture; also what a screen reader says
-    std::string row_label = {};    // at the left, "queries"
-    std::string column_label = {}; // above the columns, "keys"
-    std::size_t rows = 64;         // at most as many squares; a larger mask is folded into tiles
-    std::size_t columns = 64;
-    std::size_t cell = 10; // the side of a square, in pixels
-    bool legend = true;    // what each shade means, and how many squares have it
+    std::string title = {};        ///< above the picture, and for screen readers
+    std::string row_label = {};    ///< left of the rows, as "queries"
+    std::string column_label = {}; ///< above the columns, as "keys"
+    std::size_t rows = 64;         ///< most squares in a column; a larger mask is folded into tiles
+    std::size_t columns = 64;      ///< most squares in a row
+    std::size_t cell = 10;         ///< side of a square, in pixels, 1 or more
+    bool legend = true;            ///< whether to explain the shades and give their numbers
 };
 
 namespace detail {
-/// Text as XML wants it; control characters, which XML has no place for, become spaces.
+/// Text for XML. Control characters, which XML cannot hold, become spaces.
 inline std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
@@ -17274,9 +17550,9 @@ inline std::string escaped(std::string_view text) {
     return out;
 }
 
-/// About as wide as a text of font size 12 is drawn, in pixels, and rather too wide: capitals take
-/// more room than other letters, and characters of three bytes and more, as Chinese ones, a square.
-/// UTF-8's continuation bytes take none.
+/// An upper estimate of a text's width at font size 12, in pixels: capitals are wider than other
+/// letters, and characters of three bytes and more, as Chinese ones, are squares. Continuation bytes
+/// of UTF-8 have no width.
 inline std::size_t text_width(std::string_view text) {
     std::size_t width = 0;
     for (const char c : text) {
@@ -17296,7 +17572,7 @@ class svg_picture {
     static constexpr std::size_t margin = 2;
     static constexpr std::size_t swatch = 10;
 
-    // In the middle between black and white, so that both backgrounds show them.
+    // Medium brightness, visible on black and on white.
     static constexpr const char* kept_color = "#3b82f6";
     static constexpr const char* text_color = "#76808b";
     static constexpr const char* empty_style = "fill=\"#808080\" fill-opacity=\".2\"";
@@ -17316,7 +17592,7 @@ public:
           ) {}
 
     [[nodiscard]] std::string text() {
-        // In this order: what is drawn is counted for the legend, and each part takes its room.
+        // In this order: runs() counts for the legend, and each part extends the picture.
         std::string body = frames();
         body += runs();
         body += is_folded(m_tiles) ? "" : grid();
@@ -17335,7 +17611,7 @@ public:
 private:
     static std::string number(std::size_t value) { return std::to_string(value); }
 
-    /// Where a row of tiles is drawn; matrices of a stack stand one square apart.
+    /// The top of a row of tiles. Matrices of a stack stand one square apart.
     [[nodiscard]] std::size_t y_of(std::size_t row) const {
         return m_top + (row + m_tiles.matrices_before(row)) * m_options.cell;
     }
@@ -17370,7 +17646,7 @@ private:
         }
     }
 
-    /// What lies behind each matrix: the shade of what is dropped.
+    /// The background of each matrix, in the shade of dropped elements.
     [[nodiscard]] std::string frames() const {
         std::string out;
         for_each_matrix([&](std::size_t first, std::size_t last) {
@@ -17423,7 +17699,7 @@ private:
                path + "\"/>\n";
     }
 
-    /// Text whose lower left corner is at (x, y), or centred there, or turned to be read upwards.
+    /// Text with its lower left corner at (x, y). Attributes may centre or turn it.
     [[nodiscard]] static std::string words(
         std::size_t x, std::size_t y, const std::string& text, const std::string& attributes = ""
     ) {
@@ -17460,7 +17736,7 @@ private:
         return out;
     }
 
-    /// The legend: a square of each shade, below the picture, one a line.
+    /// The legend below the picture: a line for each shade.
     [[nodiscard]] std::string key() {
         if (!m_options.legend) {
             return "";
@@ -17511,16 +17787,21 @@ std::string svg_text(const Tiles& tiles, const svg_options& options) {
 }
 } // namespace detail
 
-/// The mask as a picture: a small SVG that stands alone, for documentation, readable on light and
-/// dark backgrounds.
+/// Draws a mask as a small SVG for documentation, readable on light and dark backgrounds.
 ///
-/// Each row's kept columns are one rectangle a run, in the group of class "full". A mask of more
-/// rows or columns than options say is folded into tiles of three shades: full, partial (in a group
-/// of that class) and empty. Leading axes follow one another, matrices a square apart. Costs what
-/// to_string costs. Throws std::invalid_argument for squares of 0 pixels.
+/// Each run of kept columns is one rectangle in the group of class "full". A mask of more rows or
+/// columns than the options say is folded into tiles of three shades: full, partial (in a group of
+/// that class) and empty. The matrices of a stack stand one square apart.
 ///
 ///     std::ofstream file("causal.svg");
 ///     file << xmask::to_svg(xmask::keep_causal(8, 8), {.row_label = "queries", .column_label = "keys"});
+///
+/// @param m a mask.
+/// @param options texts, sizes and legend.
+/// @returns the SVG file.
+/// @throws std::invalid_argument for squares of 0 pixels.
+///
+/// Cost: each word is computed once, and none in ranges that the mask knows.
 template <class M>
 std::string to_svg(const M& m, const svg_options& options = {}) {
     if constexpr (detail::require_mask<M>()) {
@@ -17529,10 +17810,16 @@ std::string to_svg(const M& m, const svg_options& options = {}) {
     return {};
 }
 
-/// Tiles as a picture, a square for each, however many there are; options.rows and options.columns
-/// are not looked at. Otherwise as the picture of a mask.
+/// Draws tiles as an SVG with a square for each tile.
 ///
 ///     std::string svg = xmask::to_svg(xmask::tiles(m, 64, 64), {.title = "what attention computes"});
+///
+/// @param tiles a mask cut by tiles(), of any number of tiles.
+/// @param options texts, sizes and legend; rows and columns are not used.
+/// @returns the SVG file.
+/// @throws std::invalid_argument for squares of 0 pixels.
+///
+/// Cost: that of a walk over the tiles.
 template <class CTM>
 std::string to_svg(const mask_tiles<CTM>& tiles, const svg_options& options = {}) {
     return detail::svg_text(tiles, options);
@@ -17549,11 +17836,10 @@ std::string to_svg(const mask_tiles<CTM>& tiles, const svg_options& options = {}
 /// A mask as a picture in text.
 
 namespace xmask::inline XMASK_ABI {
-/// How large a picture may be, in characters and lines. A larger mask is folded: a character then
-/// stands for a tile.
+/// The largest size of a picture. A larger mask is folded: each character stands for a tile.
 struct text_options {
-    std::size_t width = 80;
-    std::size_t height = 40;
+    std::size_t width = 80;  ///< characters of a line
+    std::size_t height = 40; ///< lines
 };
 
 namespace detail {
@@ -17561,7 +17847,7 @@ namespace detail {
     return kind == tile_kind::full ? "█" : kind == tile_kind::partial ? "▒" : "·";
 }
 
-/// What a character of a folded picture stands for, and how many there are of each.
+/// The legend of a folded picture: the size of a tile, and the number of tiles of each kind.
 template <class Tiles>
 std::string legend_text(const Tiles& tiles, const tile_legend& legend) {
     std::string out = "(each character is a tile of " + std::to_string(tiles.tile_rows()) + " x " +
@@ -17582,7 +17868,7 @@ std::string legend_text(const Tiles& tiles, const tile_legend& legend) {
     return out;
 }
 
-/// A character for each tile, and what it stands for.
+/// One character for each tile, and the legend.
 template <class Tiles>
 std::string tiles_text(const Tiles& tiles) {
     std::string out;
@@ -17606,17 +17892,23 @@ std::string tiles_text(const Tiles& tiles) {
 }
 } // namespace detail
 
-/// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another,
-/// matrices a blank line apart.
+/// Draws a mask in UTF-8: █ kept, · dropped.
 ///
-/// A mask of more columns or rows than fit is folded: a character is then a tile, █ kept whole, ▒
-/// in part, · not at all, and a last line says how large a tile is and how many there are of each
-/// kind. Each row's extent is looked at once, and not where the mask knows a range to be kept
-/// whole: a causal window of 65,536 x 65,536 takes milliseconds.
+/// Each row of the last axis is a line; a blank line stands between the matrices of a stack.
+///
+/// A mask of more columns or rows than fit is folded: a character then is a tile, █ full, ▒
+/// partial, · empty. A last line gives the size of a tile and the number of tiles of each kind.
 ///
 ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
 ///     // ███·
 ///     // █···
+///
+/// @param m a mask.
+/// @param options the largest size of the picture.
+/// @returns the lines of the picture.
+///
+/// Cost: each word is computed once, and none in ranges that the mask knows: a causal window of
+/// 65,536 x 65,536 takes milliseconds.
 template <class M>
 std::string to_string(const M& m, const text_options& options = {}) {
     if constexpr (detail::require_mask<M>()) {
@@ -17625,18 +17917,29 @@ std::string to_string(const M& m, const text_options& options = {}) {
     return {};
 }
 
-/// Tiles as lines of characters, one for each, however many there are: █ full, ▒ partial, · empty;
-/// and how many there are of each kind.
+/// Draws tiles as characters, one for each tile: █ full, ▒ partial, · empty.
+///
+/// A last line gives the number of tiles of each kind.
 ///
 ///     std::string picture = xmask::to_string(xmask::tiles(xmask::keep_causal(256, 256), 64, 64));
+///
+/// @param tiles a mask cut by tiles(), of any number of tiles.
+/// @returns the lines of the picture.
+///
+/// Cost: that of a walk over the tiles, and three bytes for each tile.
 template <class CTM>
 std::string to_string(const mask_tiles<CTM>& tiles) {
     return detail::tiles_text(tiles);
 }
 
-/// The elements of one tile: █ kept, · dropped.
+/// Draws the elements of one tile: █ kept, · dropped.
 ///
 ///     std::string first = xmask::to_string(*xmask::tiles(xmask::keep_causal(9, 9), 2, 3).begin());
+///
+/// @param tile a tile of a mask.
+/// @returns a line for each row of the tile.
+///
+/// Cost: a look at each element.
 template <class Band>
 std::string to_string(const mask_tile<Band>& tile) {
     std::string out;
@@ -17650,19 +17953,27 @@ std::string to_string(const mask_tile<Band>& tile) {
     return out;
 }
 
-/// Draws tiles, as to_string does.
+/// Writes tiles as to_string draws them.
 ///
 ///     std::cout << xmask::tiles(xmask::keep_all({4, 6}), 2, 2);
+///
+/// @param out where to.
+/// @param tiles a mask cut by tiles().
+/// @returns out.
 template <class CTM>
 std::ostream& operator<<(std::ostream& out, const mask_tiles<CTM>& tiles) {
     return out << to_string(tiles);
 }
 
-/// Draws one tile, as to_string does.
+/// Writes one tile as to_string draws it.
 ///
 ///     std::cout << *xmask::tiles(xmask::keep_causal(2, 3), 2, 2).begin();
 ///     // █·
 ///     // ██
+///
+/// @param out where to.
+/// @param tile a tile of a mask.
+/// @returns out.
 template <class Band>
 std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
     return out << to_string(tile);
@@ -17695,11 +18006,11 @@ std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
 #include <vector>
 
 /// @file
-/// Ids of real numbers: codes, sentinels and labels that a file keeps as floats. They are looked up
-/// by their bits, as integers are.
+/// Ids that are real numbers: codes, sentinels and labels that a file stores as floats. Their bits
+/// are looked up as integers.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Whether T holds a number as it is. NaN is no number.
+/// Whether T can hold a number exactly. NaN is no number.
 template <std::floating_point T, class U>
 bool holds_exactly(U value) noexcept {
     if constexpr (std::integral<U>) {
@@ -17716,8 +18027,7 @@ bool holds_exactly(U value) noexcept {
     }
 }
 
-/// Ids, or one, of the tokens' own type. Those that the type can't hold are in no token, and left
-/// out.
+/// Ids in the tokens' type T, without those that T cannot hold, because then no token has them.
 template <std::floating_point T, class I>
 std::vector<T> real_ids_of(const I& ids) {
     std::vector<T> own;
@@ -17734,8 +18044,7 @@ std::vector<T> real_ids_of(const I& ids) {
     return own;
 }
 
-/// The integer that has the bits of a real number, of both zeros those of +0; void where there is
-/// none as wide.
+/// The integer type as wide as T; void where there is none.
 template <class T>
 using bits_of_real = std::conditional_t<
     !std::numeric_limits<T>::is_iec559, void,
@@ -17743,6 +18052,7 @@ using bits_of_real = std::conditional_t<
         sizeof(T) == sizeof(std::uint32_t), std::uint32_t,
         std::conditional_t<sizeof(T) == sizeof(std::uint64_t), std::uint64_t, void>>>;
 
+/// The bits of a number. Both zeros have those of +0.
 template <class T>
 XMASK_INLINE bits_of_real<T> to_bits(T x) noexcept {
     return std::bit_cast<bits_of_real<T>>(x == T(0) ? T(0) : x);
@@ -17798,7 +18108,7 @@ private:
     const Block& m_block;
 };
 
-/// The test of a token of a real type. NaN is equal to no id, and an id of NaN to no token.
+/// The test of a token of a real type. NaN equals no id, and an id of NaN equals no token.
 template <std::floating_point T>
 class real_ids {
     using bits = bits_of_real<T>;
@@ -17808,7 +18118,7 @@ public:
     template <class I>
     explicit real_ids(const I& ids) : m_ids(real_ids_of<T>(ids)), m_lookup(lookup_of(m_ids)) {}
 
-    /// In any order.
+    /// The ids, in any order.
     [[nodiscard]] const std::vector<T>& ids() const noexcept { return m_ids; }
 
     bool operator()(T token) const noexcept {
@@ -17819,17 +18129,13 @@ public:
         }
     }
 
-    /// Answers a block of a row.
+    /// The word of a block of a row.
     template <class Block, class Count>
     XMASK_INLINE word_t block(const Block& tokens, Count count) const {
         if constexpr (by_bits) {
             return m_lookup.block(block_of_bits<T, Block>(tokens), count);
         } else {
-            word_t found = 0;
-            for (std::size_t k = 0; k < count; ++k) {
-                found |= word_t((*this)(tokens.at(k))) << k;
-            }
-            return found;
+            return word_of(count, [&](std::size_t k) { return (*this)(tokens.at(k)); });
         }
     }
 
@@ -17849,7 +18155,7 @@ private:
     decltype(lookup_of(std::vector<T>())) m_lookup;
 };
 
-/// Whether I can stand for the ids of real tokens: a list or container of numbers, or one number.
+/// Whether a builder for real tokens takes I as ids: a list or container of numbers, or one number.
 template <class I>
 consteval bool holds_real_ids() {
     using ids = std::remove_cvref_t<I>;

@@ -13,13 +13,14 @@
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "../core/simd.hpp"
+#include "word_of.hpp"
 
 /// @file
-/// Masks that a test of each element of a tensor decides: booleans, thresholds, token ids.
+/// Masks made by a test of each element of a tensor: booleans, thresholds, token ids.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A test at hand. A small one is copied, so that what is written between two of its uses can't
-/// have changed it.
+/// A test as a cursor holds it. A small one is copied: the compiler then knows that no store between
+/// two uses changes it.
 template <class Test>
 class held_test {
     static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
@@ -49,11 +50,19 @@ private:
     std::conditional_t<small, Test, const Test*> m_test;
 };
 
-/// One row of elements under a test. Test has `bool operator()(T) const`, and `lane_mask<T>
-/// lanes(lanes<T>) const` where the type has registers, and may have `word_t word(word_t) const` to
-/// overrule what the registers say, or `word_t block(block, count) const` to answer a block its own
-/// way.
+/// Tests elements of type T: `bool operator()(T) const`.
+///
+/// A test may have `lane_mask<T> lanes(lanes<T>) const` for registers, `word_t word(word_t) const`,
+/// which has the last word over what registers gave, and `word_t block(block, count) const` to
+/// answer a whole block its own way.
+template <class Test, class T>
+concept element_test = requires(const Test& test, T x) {
+    { test(x) } -> std::convertible_to<bool>;
+};
+
+/// One row of elements under a test.
 template <class Test, class Row>
+    requires element_test<Test, typename block_t<Row>::value_type>
 class element_cursor {
     using T = typename block_t<Row>::value_type;
 
@@ -76,7 +85,7 @@ public:
         return c + word_columns <= m_columns ? test(c, whole_word()) : test(c, m_columns - c);
     }
 
-    /// Where the elements have registers of as many lanes, and nothing but these decides.
+    /// Only for elements with registers of as many lanes, and tests that nothing else decides.
     template <class U>
         requires(sizeof(U) == sizeof(T) && tests_lanes && block_t<Row>::in_registers)
     XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
@@ -86,7 +95,7 @@ public:
         });
     }
 
-    /// Where the elements are booleans, which are narrower, and nothing but their bytes decides.
+    /// Only for booleans, which are narrower, and tests that their bytes decide.
     template <class U>
         requires(
             sizeof(U) != 1 && has_lanes_of_bytes<U> &&
@@ -106,21 +115,18 @@ private:
         if constexpr (requires { m_test->block(block, count); }) {
             return m_test->block(block, count);
         }
-        word_t bits = 0;
         if constexpr (requires(const Test& t, const detail::lanes<T>& x) { t.lanes(x); }) {
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto x = load_register<full>(block, k, count - k);
-                bits |= bits_from_mask(m_test->lanes(x)) << k;
-            });
+            const word_t bits = word_of_registers<T>(
+                block, count,
+                [&](const detail::lanes<T>& x) XMASK_INLINE_LAMBDA { return m_test->lanes(x); }
+            );
             if constexpr (requires { m_test->word(bits); }) {
-                bits = m_test->word(bits);
+                return m_test->word(bits) & first_bits(count);
+            } else {
+                return bits;
             }
-            return bits & first_bits(count);
         } else {
-            for (std::size_t k = 0; k < count; ++k) {
-                bits |= word_t((*m_test)(block.at(k))) << k;
-            }
-            return bits;
+            return word_of(count, [&](std::size_t k) { return (*m_test)(block.at(k)); });
         }
     }
 
@@ -129,6 +135,7 @@ private:
     std::size_t m_columns;
 };
 
+/// The rows of a tensor under a test.
 template <class Test, class Rows>
 class element_rows {
 public:
@@ -152,7 +159,7 @@ private:
     std::size_t m_columns;
 };
 
-/// Keeps the elements of a tensor that pass a test, in the tensor's own type.
+/// Keeps the elements of a tensor that pass a test. The test sees them in their own type.
 template <class CTX, class Test>
 class element_rule {
     using operand_type = std::decay_t<CTX>;

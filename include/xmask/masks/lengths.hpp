@@ -30,6 +30,7 @@ namespace detail {
 /// Which end of a row is padded.
 enum class padding { right, left };
 
+/// A length for each row.
 template <class CTL, padding Side>
 class lengths_rule {
     using table = std::decay_t<CTL>;
@@ -62,8 +63,8 @@ public:
         );
     }
 
-    /// The first word of each of `count` rows, or so much of it as W holds; as many as fit into a
-    /// register at a time.
+    /// The first word of each of `count` rows, or as many of its bits as W holds; computed for a
+    /// register of rows at a time.
     template <class W>
     void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
         const std::size_t n = m_shape[m_shape.size() - 1];
@@ -71,7 +72,7 @@ public:
             ask_first_words(*this, r, count, to);
             return;
         }
-        // In 32 bits, of which a register holds more.
+        // In 32 bits, because a register holds more of these.
         const auto* lengths = data() + r;
         const auto most = static_cast<std::uint32_t>(n);
         for (std::size_t i = 0; i < count; ++i) {
@@ -80,7 +81,7 @@ public:
             if constexpr (std::is_same_v<W, word_t>) {
                 to[i] = bits;
             } else {
-                // In two steps, because a shift by 32 is not defined.
+                // In two steps, because a shift by 32 is undefined.
                 to[i] = static_cast<W>((std::uint32_t(1) << bits / 2 << (bits - bits / 2)) - 1);
             }
         }
@@ -107,12 +108,12 @@ private:
         return static_cast<std::make_unsigned_t<T>>(length);
     }
 
-    /// Looks at all of them, so that the compiler may compare many at a time.
+    /// Without an early exit, so that the compiler can compare many lengths at once.
     [[nodiscard]] bool all_within(std::size_t n) const noexcept {
         using length_type = std::decay_t<decltype(at(0))>;
         using number = decltype(as_unsigned(at(0)));
-        // The largest tells, as negative ones are larger than all that the lengths' type holds. Few processors find the largest
-        // of several of 64 bits; of those it is the sign of a length, or of what is left behind it.
+        // As unsigned numbers, lengths below 0 are the largest. Few processors have a maximum of
+        // 64-bit integers: for these a sign tells, of the length or of n - length.
         constexpr bool by_sign = sizeof(number) == sizeof(n);
         number seen = 0;
         const auto look_at = [&](auto length) {
@@ -150,6 +151,7 @@ private:
     const char* m_name;
 };
 
+/// Fails to compile, with one sentence, unless L holds integers.
 template <class L>
 consteval bool require_lengths() {
     constexpr bool integers = holds_integers<L>();
@@ -171,15 +173,18 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
 
 /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
 ///
-/// lengths: integers of any rank, a tensor, lazy expression, standard container or list. The mask's
-/// shape is lengths.shape + [n]. A tensor is held by reference if it is an lvalue. Throws
-/// std::out_of_range, naming the row and the value, for a length below 0 or beyond n. A word costs
-/// a shift; nothing is allocated for a tensor of lengths.
-///
 ///     xt::xtensor<int, 1> lengths = {2, 4};
 ///     auto m = xmask::keep_lengths(lengths, 4);
 ///     // 1 1 0 0
 ///     // 1 1 1 1
+///
+/// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
+/// lvalue tensor or expression is held by reference, a container is copied.
+/// @param n number of columns.
+/// @returns a mask of shape lengths.shape + (n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_lengths(L&& lengths, std::size_t n) {
     return detail::make_lengths<detail::padding::right>(
@@ -192,17 +197,37 @@ auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
     return detail::make_lengths<detail::padding::right>("keep_lengths", lengths, n);
 }
 
+/// Keeps the first columns of each row, as many as a list says.
+///
+///     auto m = xmask::keep_lengths({2, 4}, 4);
+///     // 1 1 0 0
+///     // 1 1 1 1
+///
+/// @param lengths a list of integers, 0 to n, one for each row.
+/// @param n number of columns.
+/// @returns a mask of shape (lengths.size(), n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; memory for the list.
 template <std::integral T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
     return keep_lengths(detail::hold(lengths), n);
 }
 
-/// Keeps the last lengths[...] of n columns in each row: a batch padded on the left. Otherwise as
-/// keep_lengths.
+/// Keeps the last lengths[...] of n columns in each row: a batch padded on the left.
 ///
-///     auto m = xmask::keep_last({2, 4}, 4);
+///     xt::xtensor<int, 1> lengths = {2, 4};
+///     auto m = xmask::keep_last(lengths, 4);
 ///     // 0 0 1 1
 ///     // 1 1 1 1
+///
+/// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
+/// lvalue tensor or expression is held by reference, a container is copied.
+/// @param n number of columns.
+/// @returns a mask of shape lengths.shape + (n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_last(L&& lengths, std::size_t n) {
     return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
@@ -213,6 +238,18 @@ auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
     return detail::make_lengths<detail::padding::left>("keep_last", lengths, n);
 }
 
+/// Keeps the last columns of each row, as many as a list says.
+///
+///     auto m = xmask::keep_last({2, 4}, 4);
+///     // 0 0 1 1
+///     // 1 1 1 1
+///
+/// @param lengths a list of integers, 0 to n, one for each row.
+/// @param n number of columns.
+/// @returns a mask of shape (lengths.size(), n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+///
+/// Cost: a word costs a shift; memory for the list.
 template <std::integral T>
 auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
     return keep_last(detail::hold(lengths), n);

@@ -23,6 +23,7 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// A range for each row.
 template <class CTB, class CTE>
 class ranges_rule {
     using table = std::decay_t<CTB>;
@@ -77,6 +78,7 @@ private:
     row_offsets m_end_offsets;
 };
 
+/// Fails to compile, with one sentence, unless T holds integers.
 template <class T>
 consteval bool require_boundaries() {
     constexpr bool integers = holds_integers<T>();
@@ -87,7 +89,7 @@ consteval bool require_boundaries() {
     return integers;
 }
 
-/// The lengths between cumulative ones, checked.
+/// The differences of cumulative lengths, which it checks.
 template <class C>
 xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative) {
     const auto& table = cumulative;
@@ -116,14 +118,20 @@ xt::xtensor<std::size_t, 1> lengths_between(const char* name, C&& cumulative) {
 
 /// Keeps columns [begin, end) of n in each row.
 ///
-/// begin, end: integers of one shape and any rank: tensors, lazy expressions, standard containers
-/// or lists. The mask's shape is begin.shape + [n]. Tensors are held by reference if they are
-/// lvalues. Throws std::out_of_range, naming the row, unless 0 <= begin <= end <= n;
-/// std::invalid_argument where the shapes differ. A word costs two shifts.
-///
-///     auto m = xmask::keep_ranges({0, 1}, {2, 4}, 4);
+///     const std::vector<int> begin = {0, 1}, end = {2, 4};
+///     auto m = xmask::keep_ranges(begin, end, 4);
 ///     // 1 1 0 0
 ///     // 0 1 1 1
+///
+/// @param begin integers of any rank: a tensor, lazy expression or standard container. An lvalue
+/// tensor or expression is held by reference.
+/// @param end integers of the shape of begin, held as begin is.
+/// @param n number of columns.
+/// @returns a mask of shape begin.shape + (n).
+/// @throws std::out_of_range unless 0 <= begin <= end <= n, with the row.
+/// @throws std::invalid_argument where the shapes differ.
+///
+/// Cost: a word costs two shifts.
 template <class B, class E>
 auto keep_ranges(B&& begin, E&& end, std::size_t n) {
     if constexpr (detail::require_boundaries<B>() && detail::require_boundaries<E>()) {
@@ -134,21 +142,41 @@ auto keep_ranges(B&& begin, E&& end, std::size_t n) {
     }
 }
 
+/// Keeps columns [begin, end) of n in each row, for bounds in lists.
+///
+///     auto m = xmask::keep_ranges({0, 1}, {2, 4}, 4);
+///     // 1 1 0 0
+///     // 0 1 1 1
+///
+/// @param begin a list of integers, one for each row.
+/// @param end a list of as many integers.
+/// @param n number of columns.
+/// @returns a mask of shape (begin.size(), n).
+/// @throws std::out_of_range unless 0 <= begin <= end <= n, with the row.
+/// @throws std::invalid_argument where the lists differ in size.
+///
+/// Cost: a word costs two shifts; memory for the lists.
 template <std::integral T, std::integral U>
 auto keep_ranges(std::initializer_list<T> begin, std::initializer_list<U> end, std::size_t n) {
     return keep_ranges(detail::hold(begin), detail::hold(end), n);
 }
 
 /// The padded batch of sequences that are packed end to end: row i keeps its first cumulative[i +
-/// 1] - cumulative[i] of n columns. cumulative: integers, 0 first, then the end of each sequence
-/// (cu_seqlens of variable-length attention). Throws std::invalid_argument where it does not begin
-/// with 0, std::out_of_range where it falls, or where a sequence is longer than n. Memory for one
-/// length a row.
+/// 1] - cumulative[i] of n columns.
 ///
-///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
+///     const std::vector<int> cumulative = {0, 2, 3};
+///     auto m = xmask::keep_packed(cumulative, 4);
 ///     // 1 1 0 0
 ///     // 1 0 0 0
-///     // 1 1 1 1
+///
+/// @param cumulative integers, 0 first, then the end of each sequence (cu_seqlens of
+/// variable-length attention): a 1-D tensor, lazy expression or standard container.
+/// @param n number of columns.
+/// @returns a mask of shape (cumulative.size() - 1, n).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall, or where a sequence is longer than n.
+///
+/// Cost: memory for one length a row; a word costs a shift.
 template <class C>
 auto keep_packed(C&& cumulative, std::size_t n) {
     if constexpr (detail::require_boundaries<C>()) {
@@ -159,16 +187,39 @@ auto keep_packed(C&& cumulative, std::size_t n) {
     }
 }
 
+/// The padded batch of sequences that are packed end to end, for cumulative lengths in a list.
+///
+///     auto m = xmask::keep_packed({0, 2, 3, 7}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
+///     // 1 1 1 1
+///
+/// @param cumulative a list of integers, 0 first, then the end of each sequence.
+/// @param n number of columns.
+/// @returns a mask of shape (cumulative.size() - 1, n).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall, or where a sequence is longer than n.
+///
+/// Cost: memory for one length a row; a word costs a shift.
 template <std::integral T>
 auto keep_packed(std::initializer_list<T> cumulative, std::size_t n) {
     return keep_packed(detail::hold(cumulative), n);
 }
 
-/// The number of its sequence for each token of a packed batch, an array of cumulative.back()
-/// elements: keep_same_segment makes the mask of attention within sequences from it. Otherwise as
-/// keep_packed.
+/// The number of its sequence for each token of a packed batch.
 ///
-///     auto ids = xmask::segment_ids({0, 2, 3, 7});    // 0 0 1 2 2 2 2
+/// keep_same_segment(ids, ids) is the mask of attention within sequences.
+///
+///     const std::vector<int> cumulative = {0, 2, 3};
+///     auto ids = xmask::segment_ids(cumulative);    // 0 0 1
+///
+/// @param cumulative integers, 0 first, then the end of each sequence (cu_seqlens of
+/// variable-length attention): a 1-D tensor, lazy expression or standard container.
+/// @returns an xt::xtensor of std::size_t, of shape (last of cumulative).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall.
+///
+/// Cost: one pass over the result.
 template <class C>
 auto segment_ids(C&& cumulative) {
     if constexpr (detail::require_boundaries<C>()) {
@@ -185,6 +236,16 @@ auto segment_ids(C&& cumulative) {
     }
 }
 
+/// The number of its sequence for each token of a packed batch, for cumulative lengths in a list.
+///
+///     auto ids = xmask::segment_ids({0, 2, 3, 7});    // 0 0 1 2 2 2 2
+///
+/// @param cumulative a list of integers, 0 first, then the end of each sequence.
+/// @returns an xt::xtensor of std::size_t, of shape (last of cumulative).
+/// @throws std::invalid_argument where the first is not 0.
+/// @throws std::out_of_range where they fall.
+///
+/// Cost: one pass over the result.
 template <std::integral T>
 auto segment_ids(std::initializer_list<T> cumulative) {
     return segment_ids(detail::hold(cumulative));

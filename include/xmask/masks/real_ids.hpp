@@ -19,14 +19,15 @@
 #include "../core/held.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
-#include "id_set.hpp"
+#include "id_lookup.hpp"
+#include "word_of.hpp"
 
 /// @file
-/// Ids of real numbers: codes, sentinels and labels that a file keeps as floats. They are looked up
-/// by their bits, as integers are.
+/// Ids that are real numbers: codes, sentinels and labels that a file stores as floats. Their bits
+/// are looked up as integers.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Whether T holds a number as it is. NaN is no number.
+/// Whether T can hold a number exactly. NaN is no number.
 template <std::floating_point T, class U>
 bool holds_exactly(U value) noexcept {
     if constexpr (std::integral<U>) {
@@ -43,8 +44,7 @@ bool holds_exactly(U value) noexcept {
     }
 }
 
-/// Ids, or one, of the tokens' own type. Those that the type can't hold are in no token, and left
-/// out.
+/// Ids in the tokens' type T, without those that T cannot hold, because then no token has them.
 template <std::floating_point T, class I>
 std::vector<T> real_ids_of(const I& ids) {
     std::vector<T> own;
@@ -61,8 +61,7 @@ std::vector<T> real_ids_of(const I& ids) {
     return own;
 }
 
-/// The integer that has the bits of a real number, of both zeros those of +0; void where there is
-/// none as wide.
+/// The integer type as wide as T; void where there is none.
 template <class T>
 using bits_of_real = std::conditional_t<
     !std::numeric_limits<T>::is_iec559, void,
@@ -70,6 +69,7 @@ using bits_of_real = std::conditional_t<
         sizeof(T) == sizeof(std::uint32_t), std::uint32_t,
         std::conditional_t<sizeof(T) == sizeof(std::uint64_t), std::uint64_t, void>>>;
 
+/// The bits of a number. Both zeros have those of +0.
 template <class T>
 XMASK_INLINE bits_of_real<T> to_bits(T x) noexcept {
     return std::bit_cast<bits_of_real<T>>(x == T(0) ? T(0) : x);
@@ -125,7 +125,7 @@ private:
     const Block& m_block;
 };
 
-/// The test of a token of a real type. NaN is equal to no id, and an id of NaN to no token.
+/// The test of a token of a real type. NaN equals no id, and an id of NaN equals no token.
 template <std::floating_point T>
 class real_ids {
     using bits = bits_of_real<T>;
@@ -135,7 +135,7 @@ public:
     template <class I>
     explicit real_ids(const I& ids) : m_ids(real_ids_of<T>(ids)), m_lookup(lookup_of(m_ids)) {}
 
-    /// In any order.
+    /// The ids, in any order.
     [[nodiscard]] const std::vector<T>& ids() const noexcept { return m_ids; }
 
     bool operator()(T token) const noexcept {
@@ -146,17 +146,13 @@ public:
         }
     }
 
-    /// Answers a block of a row.
+    /// The word of a block of a row.
     template <class Block, class Count>
     XMASK_INLINE word_t block(const Block& tokens, Count count) const {
         if constexpr (by_bits) {
             return m_lookup.block(block_of_bits<T, Block>(tokens), count);
         } else {
-            word_t found = 0;
-            for (std::size_t k = 0; k < count; ++k) {
-                found |= word_t((*this)(tokens.at(k))) << k;
-            }
-            return found;
+            return word_of(count, [&](std::size_t k) { return (*this)(tokens.at(k)); });
         }
     }
 
@@ -176,7 +172,7 @@ private:
     decltype(lookup_of(std::vector<T>())) m_lookup;
 };
 
-/// Whether I can stand for the ids of real tokens: a list or container of numbers, or one number.
+/// Whether a builder for real tokens takes I as ids: a list or container of numbers, or one number.
 template <class I>
 consteval bool holds_real_ids() {
     using ids = std::remove_cvref_t<I>;

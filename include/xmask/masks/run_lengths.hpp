@@ -26,18 +26,19 @@ namespace xmask::inline XMASK_ABI {
 /// A mask as the lengths of alternating runs, in row-major order of all its elements: how many are
 /// dropped first, how many are kept then, and so on. Two masks are equal if their run lengths are.
 struct run_lengths {
-    std::vector<std::size_t> shape;
+    std::vector<std::size_t> shape;  ///< the mask's shape
     std::vector<std::size_t> counts; ///< dropped, kept, dropped, ...; only the first may be 0
 
+    /// Compares shapes and counts.
     friend bool operator==(const run_lengths&, const run_lengths&) = default;
 };
 
 namespace detail {
-/// Part of a sequence of runs, of which it knows those that touch it. Words are mostly asked for in
-/// order, so the search starts where the last one ended.
+/// A row of a sequence of runs, with the runs that touch it. Words are mostly asked for in order, so
+/// each search starts where the last one ended.
 class runs_cursor {
 public:
-    /// Positions [begin, begin + n) of the sequence; every run of [first, last) has some of them.
+    /// Positions [begin, begin + n) of the sequence. Each run of [first, last) touches them.
     runs_cursor(
         const column_range* first, const column_range* last, std::size_t begin, std::size_t n
     ) noexcept
@@ -167,6 +168,7 @@ private:
     std::vector<column_range> m_runs;
 };
 
+/// Fails to compile, with one sentence, unless C holds integers.
 template <class C>
 consteval bool require_counts() {
     constexpr bool integers = holds_integers<C>();
@@ -187,12 +189,18 @@ auto make_runs(C&& counts, const S& shape) {
 }
 } // namespace detail
 
-/// The run lengths of a mask. Costs each row's extent, and memory for the runs.
+/// The run lengths of a mask.
 ///
-/// The order is row-major, and runs go on from row to row. COCO's run-length encoding counts in the
-/// same way, but down the columns: it is that of the transposed mask.
+/// Runs go on from row to row. COCO's run-length encoding counts down the columns: it is that of
+/// the transposed mask.
 ///
 ///     xmask::run_lengths_of(xmask::keep_lengths({2, 4, 0}, 4)).counts;    // 0 2 2 4 4
+///
+/// @param m a mask.
+/// @returns its shape, and the lengths of its runs.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: 64 columns at a time, no look at ranges that the mask knows; memory for the runs.
 template <class M>
 run_lengths run_lengths_of(const M& m) {
     run_lengths result;
@@ -223,38 +231,64 @@ run_lengths run_lengths_of(const M& m) {
     return result;
 }
 
-/// The mask that has these run lengths, as run_lengths_of gives them.
+/// The mask that has these run lengths.
 ///
-/// counts: integers, a list, container or 1-D tensor: how many elements are dropped first, how many
-/// are kept then, and so on, in row-major order; any may be 0. shape: the mask's shape, or a number
-/// for 1-D. Throws std::out_of_range for a count below 0 or beyond the elements that are left,
-/// naming its position; std::invalid_argument where the counts do not add up to the mask's
-/// elements. Memory for the kept runs; a row costs a search among them, a word a step through them.
-/// Nothing is unpacked.
-///
-///     auto m = xmask::keep_run_lengths({1, 4, 3}, {2, 4});
+///     const std::vector<int> counts = {1, 4, 3};
+///     auto m = xmask::keep_run_lengths(counts, {2, 4});
 ///     // 0 1 1 1
 ///     // 1 0 0 0
-template <class C, class S>
+///
+/// @param counts a container or 1-D tensor of integers: how many elements are dropped first, how
+/// many are kept then, and so on, in row-major order; any may be 0.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for a count below 0 or beyond the elements that are left, with its
+/// position.
+/// @throws std::invalid_argument where the counts do not add up to the mask's elements.
+///
+/// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
+/// Nothing is unpacked.
+template <class C, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(C&& counts, const S& shape) {
     return detail::make_runs(std::forward<C>(counts), shape);
 }
 
-template <std::integral T, class S>
+/// The mask that has the run lengths of a list.
+///
+///     auto m = xmask::keep_run_lengths({1, 4, 3}, {2, 4});
+///     // 0 1 1 1
+///     // 1 0 0 0
+///
+/// @param counts a list of integers: how many elements are dropped first, how many are kept then,
+/// and so on, in row-major order; any may be 0.
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for a count below 0 or beyond the elements that are left, with its
+/// position.
+/// @throws std::invalid_argument where the counts do not add up to the mask's elements.
+///
+/// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
+/// Nothing is unpacked.
+template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
     return detail::make_runs(detail::hold(counts), shape);
 }
 
-template <class C>
-auto keep_run_lengths(C&& counts, std::initializer_list<std::size_t> shape) {
-    return detail::make_runs(std::forward<C>(counts), shape);
-}
-
-template <std::integral T>
-auto keep_run_lengths(std::initializer_list<T> counts, std::initializer_list<std::size_t> shape) {
-    return detail::make_runs(detail::hold(counts), shape);
-}
-
+/// The mask whose run lengths run_lengths_of gave.
+///
+///     const auto runs = xmask::run_lengths_of(xmask::keep_lengths({1, 3}, 4));
+///     auto m = xmask::keep_run_lengths(runs);
+///     // 1 0 0 0
+///     // 1 1 1 0
+///
+/// @param runs shape and counts, as run_lengths_of gives them.
+/// @returns a mask of runs.shape.
+/// @throws std::out_of_range for a count below 0 or beyond the elements that are left, with its
+/// position.
+/// @throws std::invalid_argument where the counts do not add up to the mask's elements.
+///
+/// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
+/// Nothing is unpacked.
 template <std::same_as<run_lengths> R>
 auto keep_run_lengths(const R& runs) {
     return detail::make_runs(runs.counts, runs.shape);

@@ -11,25 +11,26 @@
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
+#include "picture.hpp"
 #include "tiles.hpp"
 
 /// @file
 /// A mask as a picture in SVG, for documentation.
 
 namespace xmask::inline XMASK_ABI {
-/// What to_svg draws. Texts are UTF-8, and an empty one takes no room.
+/// Options of to_svg. Texts are UTF-8. An empty text takes no room.
 struct svg_options {
-    std::string title = {};        // above the picture; also what a screen reader says
-    std::string row_label = {};    // at the left, "queries"
-    std::string column_label = {}; // above the columns, "keys"
-    std::size_t rows = 64;         // at most as many squares; a larger mask is folded into tiles
-    std::size_t columns = 64;
-    std::size_t cell = 10; // the side of a square, in pixels
-    bool legend = true;    // what each shade means, and how many squares have it
+    std::string title = {};        ///< above the picture, and for screen readers
+    std::string row_label = {};    ///< left of the rows, as "queries"
+    std::string column_label = {}; ///< above the columns, as "keys"
+    std::size_t rows = 64;         ///< most squares in a column; a larger mask is folded into tiles
+    std::size_t columns = 64;      ///< most squares in a row
+    std::size_t cell = 10;         ///< side of a square, in pixels, 1 or more
+    bool legend = true;            ///< whether to explain the shades and give their numbers
 };
 
 namespace detail {
-/// Text as XML wants it; control characters, which XML has no place for, become spaces.
+/// Text for XML. Control characters, which XML cannot hold, become spaces.
 inline std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
@@ -53,9 +54,9 @@ inline std::string escaped(std::string_view text) {
     return out;
 }
 
-/// About as wide as a text of font size 12 is drawn, in pixels, and rather too wide: capitals take
-/// more room than other letters, and characters of three bytes and more, as Chinese ones, a square.
-/// UTF-8's continuation bytes take none.
+/// An upper estimate of a text's width at font size 12, in pixels: capitals are wider than other
+/// letters, and characters of three bytes and more, as Chinese ones, are squares. Continuation bytes
+/// of UTF-8 have no width.
 inline std::size_t text_width(std::string_view text) {
     std::size_t width = 0;
     for (const char c : text) {
@@ -75,7 +76,7 @@ class svg_picture {
     static constexpr std::size_t margin = 2;
     static constexpr std::size_t swatch = 10;
 
-    // In the middle between black and white, so that both backgrounds show them.
+    // Medium brightness, visible on black and on white.
     static constexpr const char* kept_color = "#3b82f6";
     static constexpr const char* text_color = "#76808b";
     static constexpr const char* empty_style = "fill=\"#808080\" fill-opacity=\".2\"";
@@ -95,7 +96,7 @@ public:
           ) {}
 
     [[nodiscard]] std::string text() {
-        // In this order: what is drawn is counted for the legend, and each part takes its room.
+        // In this order: runs() counts for the legend, and each part extends the picture.
         std::string body = frames();
         body += runs();
         body += is_folded(m_tiles) ? "" : grid();
@@ -114,7 +115,7 @@ public:
 private:
     static std::string number(std::size_t value) { return std::to_string(value); }
 
-    /// Where a row of tiles is drawn; matrices of a stack stand one square apart.
+    /// The top of a row of tiles. Matrices of a stack stand one square apart.
     [[nodiscard]] std::size_t y_of(std::size_t row) const {
         return m_top + (row + m_tiles.matrices_before(row)) * m_options.cell;
     }
@@ -149,7 +150,7 @@ private:
         }
     }
 
-    /// What lies behind each matrix: the shade of what is dropped.
+    /// The background of each matrix, in the shade of dropped elements.
     [[nodiscard]] std::string frames() const {
         std::string out;
         for_each_matrix([&](std::size_t first, std::size_t last) {
@@ -202,7 +203,7 @@ private:
                path + "\"/>\n";
     }
 
-    /// Text whose lower left corner is at (x, y), or centred there, or turned to be read upwards.
+    /// Text with its lower left corner at (x, y). Attributes may centre or turn it.
     [[nodiscard]] static std::string words(
         std::size_t x, std::size_t y, const std::string& text, const std::string& attributes = ""
     ) {
@@ -239,7 +240,7 @@ private:
         return out;
     }
 
-    /// The legend: a square of each shade, below the picture, one a line.
+    /// The legend below the picture: a line for each shade.
     [[nodiscard]] std::string key() {
         if (!m_options.legend) {
             return "";
@@ -290,16 +291,21 @@ std::string svg_text(const Tiles& tiles, const svg_options& options) {
 }
 } // namespace detail
 
-/// The mask as a picture: a small SVG that stands alone, for documentation, readable on light and
-/// dark backgrounds.
+/// Draws a mask as a small SVG for documentation, readable on light and dark backgrounds.
 ///
-/// Each row's kept columns are one rectangle a run, in the group of class "full". A mask of more
-/// rows or columns than options say is folded into tiles of three shades: full, partial (in a group
-/// of that class) and empty. Leading axes follow one another, matrices a square apart. Costs what
-/// to_string costs. Throws std::invalid_argument for squares of 0 pixels.
+/// Each run of kept columns is one rectangle in the group of class "full". A mask of more rows or
+/// columns than the options say is folded into tiles of three shades: full, partial (in a group of
+/// that class) and empty. The matrices of a stack stand one square apart.
 ///
 ///     std::ofstream file("causal.svg");
 ///     file << xmask::to_svg(xmask::keep_causal(8, 8), {.row_label = "queries", .column_label = "keys"});
+///
+/// @param m a mask.
+/// @param options texts, sizes and legend.
+/// @returns the SVG file.
+/// @throws std::invalid_argument for squares of 0 pixels.
+///
+/// Cost: each word is computed once, and none in ranges that the mask knows.
 template <class M>
 std::string to_svg(const M& m, const svg_options& options = {}) {
     if constexpr (detail::require_mask<M>()) {
@@ -308,10 +314,16 @@ std::string to_svg(const M& m, const svg_options& options = {}) {
     return {};
 }
 
-/// Tiles as a picture, a square for each, however many there are; options.rows and options.columns
-/// are not looked at. Otherwise as the picture of a mask.
+/// Draws tiles as an SVG with a square for each tile.
 ///
 ///     std::string svg = xmask::to_svg(xmask::tiles(m, 64, 64), {.title = "what attention computes"});
+///
+/// @param tiles a mask cut by tiles(), of any number of tiles.
+/// @param options texts, sizes and legend; rows and columns are not used.
+/// @returns the SVG file.
+/// @throws std::invalid_argument for squares of 0 pixels.
+///
+/// Cost: that of a walk over the tiles.
 template <class CTM>
 std::string to_svg(const mask_tiles<CTM>& tiles, const svg_options& options = {}) {
     return detail::svg_text(tiles, options);

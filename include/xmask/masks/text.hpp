@@ -7,17 +7,17 @@
 #include <string>
 
 #include "../core/mask.hpp"
+#include "picture.hpp"
 #include "tiles.hpp"
 
 /// @file
 /// A mask as a picture in text.
 
 namespace xmask::inline XMASK_ABI {
-/// How large a picture may be, in characters and lines. A larger mask is folded: a character then
-/// stands for a tile.
+/// The largest size of a picture. A larger mask is folded: each character stands for a tile.
 struct text_options {
-    std::size_t width = 80;
-    std::size_t height = 40;
+    std::size_t width = 80;  ///< characters of a line
+    std::size_t height = 40; ///< lines
 };
 
 namespace detail {
@@ -25,7 +25,7 @@ namespace detail {
     return kind == tile_kind::full ? "█" : kind == tile_kind::partial ? "▒" : "·";
 }
 
-/// What a character of a folded picture stands for, and how many there are of each.
+/// The legend of a folded picture: the size of a tile, and the number of tiles of each kind.
 template <class Tiles>
 std::string legend_text(const Tiles& tiles, const tile_legend& legend) {
     std::string out = "(each character is a tile of " + std::to_string(tiles.tile_rows()) + " x " +
@@ -46,7 +46,7 @@ std::string legend_text(const Tiles& tiles, const tile_legend& legend) {
     return out;
 }
 
-/// A character for each tile, and what it stands for.
+/// One character for each tile, and the legend.
 template <class Tiles>
 std::string tiles_text(const Tiles& tiles) {
     std::string out;
@@ -70,17 +70,23 @@ std::string tiles_text(const Tiles& tiles) {
 }
 } // namespace detail
 
-/// The mask as lines of characters, UTF-8: █ kept, · dropped. Leading axes follow one another,
-/// matrices a blank line apart.
+/// Draws a mask in UTF-8: █ kept, · dropped.
 ///
-/// A mask of more columns or rows than fit is folded: a character is then a tile, █ kept whole, ▒
-/// in part, · not at all, and a last line says how large a tile is and how many there are of each
-/// kind. Each row's extent is looked at once, and not where the mask knows a range to be kept
-/// whole: a causal window of 65,536 x 65,536 takes milliseconds.
+/// Each row of the last axis is a line; a blank line stands between the matrices of a stack.
+///
+/// A mask of more columns or rows than fit is folded: a character then is a tile, █ full, ▒
+/// partial, · empty. A last line gives the size of a tile and the number of tiles of each kind.
 ///
 ///     std::cout << xmask::to_string(xmask::keep_lengths({3, 1}, 4));
 ///     // ███·
 ///     // █···
+///
+/// @param m a mask.
+/// @param options the largest size of the picture.
+/// @returns the lines of the picture.
+///
+/// Cost: each word is computed once, and none in ranges that the mask knows: a causal window of
+/// 65,536 x 65,536 takes milliseconds.
 template <class M>
 std::string to_string(const M& m, const text_options& options = {}) {
     if constexpr (detail::require_mask<M>()) {
@@ -89,18 +95,29 @@ std::string to_string(const M& m, const text_options& options = {}) {
     return {};
 }
 
-/// Tiles as lines of characters, one for each, however many there are: █ full, ▒ partial, · empty;
-/// and how many there are of each kind.
+/// Draws tiles as characters, one for each tile: █ full, ▒ partial, · empty.
+///
+/// A last line gives the number of tiles of each kind.
 ///
 ///     std::string picture = xmask::to_string(xmask::tiles(xmask::keep_causal(256, 256), 64, 64));
+///
+/// @param tiles a mask cut by tiles(), of any number of tiles.
+/// @returns the lines of the picture.
+///
+/// Cost: that of a walk over the tiles, and three bytes for each tile.
 template <class CTM>
 std::string to_string(const mask_tiles<CTM>& tiles) {
     return detail::tiles_text(tiles);
 }
 
-/// The elements of one tile: █ kept, · dropped.
+/// Draws the elements of one tile: █ kept, · dropped.
 ///
 ///     std::string first = xmask::to_string(*xmask::tiles(xmask::keep_causal(9, 9), 2, 3).begin());
+///
+/// @param tile a tile of a mask.
+/// @returns a line for each row of the tile.
+///
+/// Cost: a look at each element.
 template <class Band>
 std::string to_string(const mask_tile<Band>& tile) {
     std::string out;
@@ -114,19 +131,27 @@ std::string to_string(const mask_tile<Band>& tile) {
     return out;
 }
 
-/// Draws tiles, as to_string does.
+/// Writes tiles as to_string draws them.
 ///
 ///     std::cout << xmask::tiles(xmask::keep_all({4, 6}), 2, 2);
+///
+/// @param out where to.
+/// @param tiles a mask cut by tiles().
+/// @returns out.
 template <class CTM>
 std::ostream& operator<<(std::ostream& out, const mask_tiles<CTM>& tiles) {
     return out << to_string(tiles);
 }
 
-/// Draws one tile, as to_string does.
+/// Writes one tile as to_string draws it.
 ///
 ///     std::cout << *xmask::tiles(xmask::keep_causal(2, 3), 2, 2).begin();
 ///     // █·
 ///     // ██
+///
+/// @param out where to.
+/// @param tile a tile of a mask.
+/// @returns out.
 template <class Band>
 std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
     return out << to_string(tile);
