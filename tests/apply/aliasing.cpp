@@ -13,7 +13,7 @@
 #include <xmask/apply/multiply.hpp>
 
 namespace {
-/// op on row-major matrices of all shapes, with every mask of the target.
+/// Tests op on row-major matrices of all shapes, with every mask of the target.
 template <class T, class Op>
 void require_of_all_masks(Op&& op) {
     self_masks::for_each<T>([&](const char* name, const auto& make) {

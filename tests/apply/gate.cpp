@@ -95,7 +95,7 @@ TEST_CASE("a gate is an expression as others are, and holds what is temporary", 
     );
     const xt::xarray<float> number = 0.f;
     REQUIRE(xmask::sigmoid_gate(number)() == 0.5f);
-    // Where a mask chooses, too, and of another type than what it multiplies.
+    // A gate in a choice by a mask, and of another type than its operand.
     const xt::xarray<float> filled =
         xmask::masked_fill(gate_of_sum, xmask::keep_above(z, 0.f), -1.f);
     const xt::xarray<double> wide = z;
@@ -128,7 +128,7 @@ TEMPLATE_TEST_CASE("a gate overflows nowhere", "[gate]", float, double) {
     REQUIRE(std::abs(static_cast<double>(y(6)) / gate(-30.) - 1) < tolerance<TestType>);
     REQUIRE(y(99) == TestType(0.5));
 
-    // Far out, 1 - g still has all its digits: by_z = g (1 - g).
+    // Far from 0, 1 - g keeps all its digits: by_z = g (1 - g).
     const xt::xarray<TestType> one = xt::ones<TestType>({100});
     xt::xarray<TestType> by_x;
     xt::xarray<TestType> by_z;
@@ -264,7 +264,7 @@ TEST_CASE("a gate refuses gradients that share memory, and takes views that do n
     );
     REQUIRE(oracle::elements(wide) == std::vector<float>(12, 7.f));
 
-    // Halves of a row, and every other column, lie between each other without sharing anything.
+    // Halves of a row, and every other column, are interleaved without a common element.
     xt::xarray<float> by_x, by_z;
     xmask::sigmoid_gate_gradient(x, z, x, by_x, by_z);
     xt::xarray<float> packed = xt::zeros<float>({2, 6});

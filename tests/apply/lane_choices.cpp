@@ -13,12 +13,12 @@
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/threshold.hpp>
 
-// Masks that decide registers of elements without the way through a word.
+// Masks that decide registers of elements directly, without a word.
 
 namespace {
 using shape_t = std::vector<std::size_t>;
 
-/// kept ? x : -7, by a loop.
+/// The expected elements, by a loop: kept ? x : -7.
 template <class T, class F>
 std::vector<T> expected_of(const xt::xarray<T>& x, F&& keeps) {
     auto result = oracle::elements(x);
@@ -72,7 +72,7 @@ TEST_CASE(
         oracle::for_each_layout(x, [&](const auto& operand, const std::string& layout) {
             CAPTURE(n, layout);
             require_filled(operand, xmask::keep_above(operand, 0), expected);
-            // Unaligned, with gaps, by another mask than the operand's own.
+            // Unaligned, with gaps, under a mask of another tensor than the operand.
             xt::xarray<float> wide = xt::zeros<float>(shape_t{3, n + 3});
             auto part = xt::view(wide, xt::all(), xt::range(1, static_cast<std::ptrdiff_t>(n) + 1));
             xt::noalias(part) = xmask::masked_replace(operand, xmask::keep_above(x, 0), sevens);
@@ -99,7 +99,7 @@ TEMPLATE_TEST_CASE(
             x, xmask::keep_where(kept) && xmask::drop_where(also),
             expected_of(x, [&](std::size_t i) { return a[i] != 0 && b[i] == 0; })
         );
-        // One column, and one row, that stand for all.
+        // One column, and one row, broadcast to all.
         const auto column = oracle::random<bool>({3, 1}, 4);
         require_filled(x, xmask::keep_where(column), expected_of(x, [&](std::size_t i) {
                            return column.flat(i / n);

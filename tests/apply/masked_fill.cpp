@@ -22,8 +22,8 @@
 namespace {
 using shape_t = std::vector<std::size_t>;
 
-/// Booleans of which so many in eight are true; 0 and 8 give none and all, 9 alternates 64 true, 64
-/// mixed.
+/// Booleans of which `eighths` in eight are true: 0 gives none, 8 gives all, and 9 alternates 64
+/// true and 64 mixed ones.
 xt::xarray<bool> kept_in_eight(const shape_t& shape, unsigned eighths, unsigned seed = 7) {
     xt::xarray<bool> kept = xt::xarray<bool>::from_shape(shape);
     std::mt19937 generator(seed);
@@ -66,7 +66,7 @@ TEMPLATE_TEST_CASE(
     using stored = std::conditional_t<std::is_same_v<TestType, bool>, char, TestType>;
     const auto value = static_cast<TestType>(77);
     for (const std::size_t n : oracle::columns) {
-        // Enough rows that an odd length puts them at every place of a register.
+        // Enough rows that an odd length begins them at every place of a register.
         const shape_t shape = {n > 1000 ? std::size_t(3) : std::size_t(17), n};
         const auto x = oracle::random<TestType>(shape, 3);
         for (const unsigned eighths : {0u, 8u, 4u, 9u}) {
@@ -111,7 +111,7 @@ TEMPLATE_TEST_CASE(
         const auto x = oracle::random<TestType>({rows, n}, 5);
         xt::xtensor<int, 1> lengths = xt::zeros<int>({rows});
         for (std::size_t r = 0; r < rows; ++r) {
-            // Nothing, everything, and lengths on both sides of the words' borders.
+            // None, all, and lengths on both sides of the borders of words.
             const std::size_t length = r == 0       ? 0
                                        : r == 1     ? n
                                        : r % 2 == 0 ? r * n / rows
@@ -204,7 +204,7 @@ TEST_CASE("masked_fill may write to its own operand", "[masked_fill]") {
     xt::noalias(z) = xmask::masked_fill(2.f * z + 1.f, m, 2.f);
     const xt::xarray<float> line = 2.f * x + 1.f;
     REQUIRE(oracle::elements(z) == filled(oracle::elements(line), oracle::elements(kept), 2.f));
-    // The mask may come from the operand, too.
+    // The mask may read the operand, too.
     auto w = x;
     xt::noalias(w) = xmask::masked_fill(w, xmask::keep_above(w, 0.f), 0.5f);
     REQUIRE(
@@ -214,7 +214,7 @@ TEST_CASE("masked_fill may write to its own operand", "[masked_fill]") {
     auto v = x;
     xmask::masked_fill_inplace(v, xmask::keep_above(v, 0.f), 0.5f);
     REQUIRE(oracle::elements(v) == oracle::elements(w));
-    // A transposed operand needs the temporary that plain assignment makes.
+    // A transposed operand needs the temporary of a plain assignment.
     auto square = oracle::random<float>({66, 66}, 9);
     const xt::xarray<float> turned = xt::transpose(square);
     const auto square_kept = kept_in_eight({66, 66}, 4);
@@ -271,7 +271,7 @@ TEST_CASE("masked_fill refuses shapes that do not fit, and says which", "[masked
                                                ContainsSubstring("(2, 4)") &&
                                                ContainsSubstring("(2, 3)")
     );
-    // A mask never enlarges what it is applied to.
+    // A mask never enlarges its operand.
     REQUIRE_THROWS_AS(
         xmask::masked_fill(x, xmask::bitmask(xmask::keep_all({5, 2, 3})), 0.f),
         std::invalid_argument
@@ -335,7 +335,7 @@ TEST_CASE("masked_fill of a result beyond the caches, at an odd address", "[mask
     auto y = xt::adapt(
         memory.data() + 1, rows * n, xt::no_ownership(), std::array<std::size_t, 2>{rows, n}
     );
-    // Rows are compared as bytes: loops over so many elements take seconds without optimization.
+    // Compared as bytes: loops over so many elements take seconds without optimization.
     const auto wrong_rows = [&](const auto& fill) {
         std::size_t count = 0;
         std::vector<float> expected(n);

@@ -167,7 +167,7 @@ TEST_CASE("masked_fill_inplace on views changes only what it should", "[masked_f
             oracle::elements(view) == filled(oracle::elements(chosen), oracle::elements(kept), 99.)
         );
         REQUIRE(oracle::elements(whole) != oracle::elements(before));
-        // Undone, everything is as it was, beside the view too.
+        // With its old elements in the view, the whole is as before: nothing beside it changed.
         view = chosen;
         REQUIRE(oracle::elements(whole) == oracle::elements(before));
     };
@@ -179,7 +179,7 @@ TEST_CASE("masked_fill_inplace on views changes only what it should", "[masked_f
     check(tall, xt::transpose(tall));
     xt::xarray<double, xt::layout_type::column_major> columns = oracle::random<double>({4, 70}, 2);
     check(columns, xt::strided_view(columns, {xt::all(), xt::all()}));
-    // A temporary view, as people write it.
+    // A temporary view, as users write it.
     auto rows = oracle::random<double>({3, 4}, 2);
     const double first = rows(1, 0);
     xmask::masked_fill_inplace(xt::view(rows, xt::range(1, 2)), xmask::keep_lengths({1}, 4), 50.);

@@ -164,7 +164,7 @@ TEST_CASE(
     view = x;
     xmask::masked_replace_inplace(view, m, y);
     REQUIRE(oracle::elements(view) == expected);
-    // The elements get x's type.
+    // The elements of y are converted to the type of x.
     const xt::xarray<int> ints = xt::cast<int>(x);
     const auto mixed = xmask::masked_replace(ints, m, y);
     STATIC_REQUIRE(std::is_same_v<decltype(mixed)::value_type, int>);
@@ -174,7 +174,7 @@ TEST_CASE(
     );
     REQUIRE(oracle::elements(xt::xarray<int>(mixed)) == converted);
     REQUIRE(oracle::elements(mixed) == converted);
-    // y may read x where it is written.
+    // y may read x at the written element.
     auto own = x;
     xmask::masked_replace_inplace(own, m, -own);
     REQUIRE(

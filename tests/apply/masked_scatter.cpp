@@ -50,7 +50,7 @@ TEMPLATE_TEST_CASE(
             auto z = x;
             xmask::masked_scatter_inplace(z, m, source);
             REQUIRE(oracle::elements(z) == expected);
-            // What was selected goes back to where it was.
+            // Scattering the selected elements restores x.
             REQUIRE(
                 oracle::elements(xmask::masked_scatter(x, m, xmask::masked_select(x, m))) ==
                 oracle::elements(x)
@@ -129,7 +129,7 @@ TEST_CASE("masked_scatter into views, from other types and ranks", "[masked_scat
     REQUIRE(oracle::elements(view) == expected);
     REQUIRE(wide(0, 0) == 1.f);
     REQUIRE(wide(2, 142) == 1.f);
-    // bool from numbers and numbers from bool.
+    // bool from numbers, and numbers from bool.
     const xt::xtensor<bool, 1> flags = {false, false, true};
     const xmask::bitmask pairs = xmask::keep_lengths({2}, 3);
     const xt::xtensor<bool, 2> flag_rows = {{false, false, true}};
@@ -182,7 +182,7 @@ TEST_CASE(
         xmask::masked_scatter_inplace(x, xmask::bitmask(xmask::keep_all(2)), four),
         std::invalid_argument
     );
-    // A mask of one row counts for both.
+    // A mask of one row is broadcast to both.
     REQUIRE_THROWS_AS(
         xmask::masked_scatter_inplace(x, xmask::bitmask(xmask::keep_all(3)), four),
         std::invalid_argument

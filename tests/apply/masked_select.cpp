@@ -36,7 +36,7 @@ std::vector<T> kept_of(const std::vector<T>& x, const std::vector<char>& kept) {
     return result;
 }
 
-/// Booleans of which so many in eight are true.
+/// Booleans of which `eighths` in eight are true.
 xt::xarray<bool> kept_in_eight(const shape_t& shape, unsigned eighths) {
     xt::xarray<bool> kept = xt::xarray<bool>::from_shape(shape);
     std::mt19937 generator(7);
@@ -66,7 +66,8 @@ TEMPLATE_TEST_CASE(
 }
 
 TEST_CASE("masked_select of single elements at every place of a word", "[masked_select]") {
-    // Each choice of two columns, so that every lane of every register is chosen and passed over.
+    // Each choice of two columns, so that every lane of every register is chosen once and skipped
+    // once.
     for (const std::size_t n : {64u, 70u}) {
         const auto x = oracle::random<float>({n}, 1);
         const auto bytes = oracle::random<std::int8_t>({n}, 2);
@@ -161,7 +162,7 @@ TEST_CASE(
     });
     REQUIRE(oracle::same_bits(oracle::elements(xmask::masked_select(counted(x), m)), expected));
     REQUIRE(calls == expected.size());
-    // Whatever stands where the mask drops.
+    // Garbage where the mask drops.
     for (std::size_t i = 0; i < x.size(); ++i) {
         x.flat(i) = kept.flat(i) ? x.flat(i) : nan;
     }

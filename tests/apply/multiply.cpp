@@ -99,7 +99,7 @@ TEST_CASE("Real weights do not hide what they multiply", "[multiply]") {
     REQUIRE(std::isnan(y(1)));
     REQUIRE(oracle::same_bits(y(2), -0.f));
     REQUIRE(std::isnan(y(3)));
-    // As a mask, they do.
+    // Booleans multiply as a mask.
     const xt::xtensor<float, 1> z = xmask::multiply(x, xmask::keep_not_equal(weights, 0.f));
     REQUIRE(oracle::same_bits(std::vector<float>(z.begin(), z.begin() + 3), {0.f, 0.f, 0.f}));
 }
@@ -119,7 +119,7 @@ TEST_CASE("Weights and operands of any layout, and of different types", "[multip
         xt::noalias(y) = xmask::multiply(x, gate);
         REQUIRE(oracle::elements(y) == expected);
     });
-    // The product has the operand's type.
+    // The product has the type of the operand.
     const xt::xarray<double> wide = weights;
     const auto mixed = xmask::multiply(x, wide);
     STATIC_REQUIRE(std::is_same_v<decltype(mixed)::value_type, float>);

@@ -21,7 +21,7 @@
 #include "support/oracle.hpp"
 
 namespace {
-/// Whatever is kept of each token, one after another.
+/// The features of each kept token, one after another.
 template <class T>
 std::vector<T> naive_pack(const xt::xarray<T>& x, const std::vector<char>& kept) {
     const auto all = oracle::elements(x);
@@ -81,9 +81,9 @@ TEST_CASE("tokens of any layout are packed and unpacked", "[pack]") {
         CAPTURE(layout);
         REQUIRE(oracle::elements(xmask::pack(xmask::unpack(e, m), m)) == expected);
     });
-    // A mask of one row for all of a batch.
+    // A mask of one row, broadcast to a batch.
     REQUIRE(xmask::pack(x, xmask::bitmask(xmask::keep_lengths({3}, 5))).shape(0) == 6);
-    // The packed tensor is an ordinary one.
+    // The packed tensor is an ordinary xtensor.
     const xt::xtensor<float, 2> twice = 2.f * xmask::pack(x, m);
     REQUIRE(twice(5, 1) == 2 * x(1, 3, 1));
 }
@@ -99,7 +99,7 @@ TEST_CASE("what is packed and unpacked has the ranks it should have", "[pack]") 
     static_assert(std::is_same_v<decltype(back), const xt::xtensor<float, 3>>);
     REQUIRE(back(0, 0, 4) == x(0, 0, 4));
     REQUIRE(back(1, 4, 5) == 0.f);
-    // No feature, no token.
+    // No features, and no tokens.
     const xt::xtensor<float, 3> nothing = xt::zeros<float>({2, 5, 0});
     const xmask::bitmask m = xmask::keep_lengths({2, 1}, 5);
     REQUIRE(xmask::pack(nothing, m).shape() == std::array<std::size_t, 2>{3, 0});
@@ -145,12 +145,13 @@ TEST_CASE("pad makes a batch of sequences and their lengths", "[pad]") {
     const auto [tokens, lengths] = xmask::pad(sequences, -1);
     REQUIRE(tokens == xt::xtensor<int, 2>{{7, 4, 9}, {-1, -1, -1}, {5, 6, -1}});
     REQUIRE(lengths == xt::xtensor<std::size_t, 1>{3, 0, 2});
-    // The way back.
+    // unpack is the inverse.
     xt::xtensor<int, 3> features = xt::zeros<int>({3, 3, 1});
     xt::view(features, xt::all(), xt::all(), 0) = tokens;
     const auto packed = xmask::pack(features, xmask::keep_lengths(lengths, tokens.shape(1)));
     REQUIRE(oracle::elements(packed) == std::vector<int>{7, 4, 9, 5, 6});
-    // 0 where nothing else is said; lists, arrays and tensors as well; numbers of their own type.
+    // The padding is 0 by default. Lists, arrays and tensors are packed, too; the padding may have
+    // another type.
     REQUIRE(xmask::pad({{1.5f}, {2.f, 3.f}}).values == xt::xtensor<float, 2>{{1.5f, 0}, {2, 3}});
     const std::array<std::vector<bool>, 2> bits = {std::vector<bool>{true}, {false, true}};
     REQUIRE(xmask::pad(bits, true).values == xt::xtensor<bool, 2>{{true, true}, {false, true}});

@@ -12,8 +12,8 @@
 #include <xmask/masks/boolean.hpp>
 #include <xmask/masks/lengths.hpp>
 
-// What is not chosen is never seen: whatever stands there, no bit of what is selected, scattered or
-// replaced changes.
+// Elements that are not chosen are never seen: whatever their values, no bit of a selected,
+// scattered or replaced element changes.
 
 namespace {
 using shape_t = std::vector<std::size_t>;
@@ -78,7 +78,7 @@ void require_unseen(const M& m, const xt::xarray<bool>& kept) {
         REQUIRE(oracle::same_bits(select(poisoned(x, kept, true, poison)), selected));
         REQUIRE(oracle::same_bits(replace(poisoned(x, kept, true, poison), y), replaced));
         REQUIRE(oracle::same_bits(replace(x, poisoned(y, kept, false, poison)), replaced));
-        // What is overwritten, and what of the source is left over.
+        // The overwritten elements, and the unused elements of the source.
         xt::xarray<T> rest = source;
         std::fill(rest.begin() + static_cast<std::ptrdiff_t>(count), rest.end(), poison);
         REQUIRE(oracle::same_bits(scatter(poisoned(x, kept, false, poison), rest), scattered));

@@ -17,7 +17,7 @@
 #include "support/attention.hpp"
 
 namespace {
-/// Any mask of (2, q, k) as elements gives what loops over all pairs give.
+/// Compares attention under any mask of (2, q, k) with loops over all pairs.
 template <class T, class M>
 void require_attention(std::size_t q, std::size_t k, std::size_t d, std::size_t v, const M& m) {
     CAPTURE(q, k, d, v);
@@ -41,7 +41,7 @@ TEMPLATE_TEST_CASE("attention is what loops over all pairs give", "[attention]",
     }
     require_attention<T>(70, 600, 1, 1, xmask::bitmask(xmask::keep_all({70, 600})));
     require_attention<T>(70, 600, 64, 64, xmask::bitmask(xmask::keep_window(70, 600, 40, 300)));
-    // Nothing, and no more than some queries have.
+    // All queries, or some of them, keep nothing.
     require_attention<T>(70, 100, 4, 4, xmask::bitmask(xmask::keep_none({70, 100})));
     require_attention<T>(70, 100, 4, 4, xmask::bitmask(xmask::keep_causal(70, 100, -30)));
 }

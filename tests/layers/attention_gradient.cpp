@@ -16,8 +16,8 @@
 #include "support/attention.hpp"
 
 namespace {
-/// The gradient by one tensor is the central difference of the naive attention, summed with
-/// upstream's weights. Of larger tensors some elements are looked at.
+/// Compares the gradient by one tensor with central differences of the naive attention, summed with
+/// the weights of `upstream`. Of larger tensors, some elements are compared.
 template <class F>
 void require_slopes(
     xt::xtensor<double, 3>& x, const xt::xtensor<double, 3>& gradient, F&& loss, double tolerance
@@ -138,7 +138,7 @@ TEST_CASE("gradients of attention go into views of one tensor, but not twice", "
         xmask::masked_attention_gradient(query, key, key, m, query, dq, dk, dk),
         std::invalid_argument
     );
-    // (batch, tokens, 3, features), as one projection has them.
+    // (batch, tokens, 3, features), as one projection gives them.
     xt::xtensor<double, 4> packed = xt::zeros<double>({1, 5, 3, 4});
     const auto part = [&](std::size_t k) { return xt::view(packed, xt::all(), xt::all(), k); };
     xmask::masked_attention_gradient(query, key, key, m, query, part(0), part(1), part(2));

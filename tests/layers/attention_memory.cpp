@@ -14,8 +14,7 @@
 namespace {
 constexpr std::size_t features = 4;
 
-/// All that is ever asked for in a call, forward and backward, beside what the result and the
-/// gradients take.
+/// The memory that a forward and a backward call allocate, without the result and the gradients.
 template <class F>
 std::size_t bytes_of(std::size_t n, F&& mask_of) {
     const xt::xtensor<float, 2> x = oracle::random<float>({n, features}, 1);
@@ -34,7 +33,7 @@ void require_linear(F&& mask_of) {
     const std::size_t few = bytes_of(256, mask_of);
     const std::size_t many = bytes_of(512, mask_of);
     const std::size_t most = bytes_of(1024, mask_of);
-    // Twice the tokens, twice the growth: scores would grow fourfold, and take 4 MB at last.
+    // Twice the tokens double the memory. Scores would quadruple it, and take 4 MB in the end.
     REQUIRE(most - many <= 2 * (many - few) + 4096);
     REQUIRE(most < 1'000'000);
 }

@@ -46,13 +46,13 @@ TEMPLATE_TEST_CASE(
     };
     require({.scale = 0.75}, {.scale = 0.75});
     require({.soft_cap = 1.5}, {.soft_cap = 1.5});
-    require({.bias = 3}, {}); // alike for all keys
+    require({.bias = 3}, {}); // equal for all keys
     require({.sinks = 0.5}, {.sinks = {0.5, 0.5}});
 
     const xt::xarray<T> bias = oracle::random<T>(pairs, 9);
     const std::vector<double> biases(bias.begin(), bias.end());
     require({.bias = bias}, {.bias = biases});
-    // A lazy one, of another type, that broadcasts: a slope for each head, times the distance.
+    // A lazy bias of another type, broadcast: a slope for each head, times the distance.
     const xt::xtensor<double, 3> slopes = {{{0.25}}, {{-0.5}}};
     xt::xtensor<double, 2> distance = xt::zeros<double>({q, k});
     std::vector<double> sloped;
@@ -62,7 +62,7 @@ TEMPLATE_TEST_CASE(
         sloped.push_back((pair < q * k ? 0.25 : -0.5) * distance(pair / k % q, pair % k));
     }
     require({.bias = slopes * distance}, {.bias = sloped});
-    // A column for all keys' sake, and a float row.
+    // A column, which is equal for all keys, and a row of floats.
     const xt::xtensor<float, 1> row = oracle::random<float>({k}, 4);
     std::vector<double> rows;
     for (std::size_t pair = 0; pair < 2 * q * k; ++pair) {
@@ -81,7 +81,7 @@ TEST_CASE("scores of minus infinity weigh nothing", "[attention]") {
     const tensors<float> x;
     const auto m = xmask::keep_all(pairs);
     const double infinity = std::numeric_limits<double>::infinity();
-    // The bias drops as the mask would; a query of which it drops everything gives 0.
+    // The bias drops as a mask does. A query whose keys it all drops gives 0.
     const auto causal = xmask::keep_causal(q, k, -5);
     xt::xtensor<float, 2> bias = xt::zeros<float>({q, k});
     for (std::size_t i = 0; i < q * k; ++i) {
@@ -90,7 +90,7 @@ TEST_CASE("scores of minus infinity weigh nothing", "[attention]") {
     const auto y = xmask::masked_attention(x.query, x.key, x.value, m, {.bias = bias});
     REQUIRE(naive::difference(y, xmask::masked_attention(x.query, x.key, x.value, causal)) < 1e-6);
     REQUIRE(y(1, 4, 5) == 0.f);
-    // A sink of minus infinity is none.
+    // A sink of minus infinity has no effect.
     const auto without = xmask::masked_attention(x.query, x.key, x.value, causal);
     REQUIRE(oracle::same_bits(
         oracle::elements(
@@ -106,7 +106,7 @@ TEST_CASE("large scores do not overflow", "[attention]") {
     tensors<float> x;
     x.query *= 100.f;
     x.key *= 100.f;
-    // The largest score comes late, and all before it is scaled down.
+    // The largest score comes late, and all earlier results are scaled down.
     for (std::size_t j = 0; j < k; ++j) {
         for (std::size_t f = 0; f < 8; ++f) {
             x.key(0, j, f) *= static_cast<float>(j) / 10;

@@ -1,7 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Everything is included, and both namespaces are open: no name of the layers may be ambiguous, or
-// that of another header.
+// All headers are included, and both namespaces are open: no name of the layers may be ambiguous.
 
 #include <cstddef>
 #include <vector>

@@ -57,7 +57,7 @@ constexpr std::size_t tokens = 20;
 constexpr std::size_t heads = 4;
 constexpr std::size_t features = 8;
 
-/// Heads before tokens, as a view: its rows do not follow one another.
+/// Heads before tokens, as a view whose rows are not contiguous.
 auto by_heads(xt::xtensor<double, 2>& x) {
     x.reshape({batch * tokens, heads * features});
     return xt::transpose(xt::reshape_view(x, {batch, tokens, heads, features}), {0, 2, 1, 3});

@@ -34,7 +34,7 @@ TEST_CASE("tensors of any layout are attended to alike", "[attention]") {
     oracle::for_each_layout(value, [&](const auto& x, const std::string& layout) {
         same(xmask::masked_attention(query, key, x, m), layout);
     });
-    // Tokens one after another, heads within them.
+    // Tokens one after another, with heads in each token.
     const xt::xarray<float> by_tokens = xt::transpose(key, {1, 0, 2});
     same(
         xmask::masked_attention(query, xt::transpose(by_tokens, {1, 0, 2}), value, m),
@@ -48,7 +48,7 @@ TEST_CASE("attention has the query's rank, and the larger type", "[attention]") 
     const auto y = xmask::masked_attention(query, key, key, xmask::keep_all({3, 5}));
     static_assert(std::is_same_v<decltype(y), const xt::xtensor<double, 2>>);
     REQUIRE(y.shape() == std::array<std::size_t, 2>{3, 4});
-    // A mask of less axes, and one row or column for all.
+    // A mask of fewer axes, and one row or column broadcast to all.
     const auto row = xmask::masked_attention(query, key, key, xmask::keep_lengths({2}, 5));
     const auto rows = xmask::masked_attention(query, key, key, xmask::keep_lengths({2, 2, 2}, 5));
     REQUIRE(oracle::elements(row) == oracle::elements(rows));
@@ -78,7 +78,7 @@ TEST_CASE("attention of no token, no feature and no matrix", "[attention]") {
         REQUIRE(dk.shape() == key.shape());
         REQUIRE(dv.shape() == value.shape());
         for (const float x : y) {
-            // All keys are alike.
+            // All keys are equal.
             REQUIRE(std::abs(x - (k == 0 ? 0.f : 2.f)) < 1e-6f);
         }
     };

@@ -65,7 +65,7 @@ void spoil(xt::xtensor<T, 3>& x, std::size_t b, std::size_t i, T with) {
     }
 }
 
-/// The queries of a matrix, or its keys, that keep anything.
+/// The queries of a matrix, or its keys, with a kept pair.
 std::vector<char> rows_kept(
     const std::vector<char>& kept, std::size_t b, std::size_t q, std::size_t k, bool columns
 ) {
@@ -76,8 +76,8 @@ std::vector<char> rows_kept(
     return any;
 }
 
-/// Whatever stands in queries that keep nothing, in keys that nobody keeps, and in the bias of
-/// dropped pairs.
+/// Puts garbage into queries that keep nothing, keys that no query keeps, and the bias of dropped
+/// pairs.
 template <class T>
 void require_unseen(std::size_t q, std::size_t k, const xmask::bitmask& m, double soft_cap) {
     const auto kept = oracle::elements(m && xmask::keep_all({std::size_t(2), q, k}));
@@ -109,7 +109,7 @@ void require_unseen(std::size_t q, std::size_t k, const xmask::bitmask& m, doubl
         REQUIRE(same(all.dk, expected.dk));
         REQUIRE(same(all.dv, expected.dv));
     }
-    // And the gradients there are 0.
+    // The gradients there are 0.
     for (std::size_t b = 0; b < 2; ++b) {
         const auto queries = rows_kept(kept, b, q, k, false);
         const auto keys = rows_kept(kept, b, q, k, true);
@@ -136,7 +136,7 @@ TEMPLATE_TEST_CASE("what attention drops changes no bit", "[attention][unseen]",
     require_unseen<T>(
         70, 150, xmask::unsqueeze(xmask::keep_lengths({40, 130}, 150), 1) && window, 2
     );
-    // Keys and queries here and there.
+    // Kept keys and queries here and there.
     require_unseen<T>(
         70, 150,
         xmask::keep_if(
@@ -189,7 +189,7 @@ TEMPLATE_TEST_CASE(
                     if (i < 65) {
                         right = right && oracle::same_bits(all.y(1, i, f), expected.y(1, i, f));
                     } else if (in_key) {
-                        // Of an infinite key the sign of the score decides.
+                        // For an infinite key, the sign of the score decides.
                         right = right && (!std::isnan(with) || std::isnan(all.y(1, i, f)));
                     } else {
                         right = right && std::isfinite(all.y(1, i, f)) == (f != 2);
@@ -202,13 +202,13 @@ TEMPLATE_TEST_CASE(
                             (i >= 65 || oracle::same_bits(all.dq(1, i, f), expected.dq(1, i, f)));
                 }
             }
-            // Keys that only queries before it see, and those that no query sees.
+            // Keys that only queries before them see, and keys that no query sees.
             for (std::size_t j = 70; j < k; ++j) {
                 right = right && all.dk(1, j, 0) == 0 && all.dv(1, j, 0) == 0;
             }
             REQUIRE(right);
         }
-        // A query that is not finite: what it does not keep has the gradient it had.
+        // A query that is not finite: the gradients by keys that it drops do not change.
         tensors<T> spoilt = x;
         spoil(spoilt.query, 1, 20, with);
         spoilt.upstream(1, 30, 1) = with;

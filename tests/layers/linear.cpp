@@ -20,7 +20,7 @@ using Catch::Matchers::MessageMatches;
 namespace {
 using shape_t = std::vector<std::size_t>;
 
-/// A layer and its gradients by loops, with weights that multiply each weight; 0 skips it.
+/// A layer and its gradients by loops. `gate` multiplies each weight; 0 skips it.
 struct naive {
     std::vector<double> y, by_x, by_weight, by_bias;
 
@@ -178,7 +178,7 @@ TEMPLATE_TEST_CASE("masked layers agree with PyTorch", "[linear][reference]", fl
     REQUIRE(oracle::close(by_z, oracle::reference<double>("masked_linear_gate", "grad_gate"), error)
     );
 
-    // The same gate as plain weights: its gradient is by these.
+    // The same gate as plain weights: the gradient is by these weights.
     const xt::xarray<T> gate = xmask::sigmoid_gate(z);
     xt::xarray<T> by_gate;
     xmask::masked_linear_gradient(x, weight, gate, upstream, by_x, by_weight, by_bias, by_gate);

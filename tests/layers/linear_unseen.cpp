@@ -18,8 +18,8 @@
 
 #include "support/oracle.hpp"
 
-// What a layer drops is never seen: whatever stands there, no bit of its output or of any gradient
-// changes.
+// Dropped weights and their inputs are never seen: whatever their values, no bit of the output or
+// of any gradient changes.
 
 namespace {
 template <class T>
@@ -79,7 +79,8 @@ void require_unseen(std::size_t rows, const xmask::bitmask& m) {
         REQUIRE(same(all[1], expected[1]));
         REQUIRE(same(all[2], expected[2]));
         REQUIRE(same(all[3], expected[3]));
-        // And the slopes of outputs that keep no input: only the bias has them.
+        // The upstream gradient of outputs that keep no input: only the gradient by the bias has
+        // it.
         for (std::size_t i = 0; i < rows * out; ++i) {
             spoilt.upstream.flat(i) = any(i % out * in, in, 1) ? spoilt.upstream.flat(i) : with;
         }

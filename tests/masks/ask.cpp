@@ -17,7 +17,7 @@
 #include "support/oracle.hpp"
 
 namespace {
-/// What a loop over the elements says of each row.
+/// The answers for each row, by a loop over the elements.
 struct row_answer {
     std::vector<xmask::column_range> runs;
     std::size_t count = 0;
@@ -62,7 +62,7 @@ TEST_CASE("count_kept counts the elements that are kept", "[ask]") {
         REQUIRE(xmask::count_kept(xmask::drop_where(b)) == 3 * n - expected);
         REQUIRE(xmask::count_kept(xmask::keep_all({3, n})) == 3 * n);
         REQUIRE(xmask::count_kept(xmask::keep_none({3, n})) == 0);
-        // Extents that begin and end anywhere.
+        // Ranges with any begin and end.
         for (const std::size_t length : {n, n / 2, n / 3, std::size_t(0)}) {
             REQUIRE(xmask::count_kept(xmask::keep_last({length}, n)) == length);
             REQUIRE(xmask::count_kept(xmask::keep_lengths({length}, n)) == length);
@@ -171,7 +171,7 @@ std::vector<std::vector<char>> lines_of(
     return lines;
 }
 
-/// Fails unless a mask tells where each line along each axis keeps.
+/// Fails unless a mask gives the kept positions of each line along each axis.
 template <class M>
 void require_lines(const M& m) {
     const auto all = oracle::elements(m);
@@ -210,7 +210,7 @@ TEST_CASE("lines along any axis answer where they keep", "[ask]") {
     }
     const xt::xtensor<int, 2> lengths = {{3, 0}, {70, 65}};
     require_lines(!xmask::keep_lengths(lengths, 70));
-    // Lines without elements keep nothing; without lines there is no answer.
+    // Lines without elements keep nothing. Without lines there is no answer.
     const auto empty = xmask::keep_all({3, 0, 2});
     REQUIRE(
         xmask::first_kept(empty, 1) == xt::xarray<std::ptrdiff_t>{{-1, -1}, {-1, -1}, {-1, -1}}

@@ -73,7 +73,7 @@ TEST_CASE("a bitmask is a value: what it was made of may go", "[bitmask]") {
     oracle::require_words(copy, {1, 0, 1});
     m = xmask::keep_all({2, 2});
     oracle::require_words(m, {1, 1, 1, 1});
-    // Of one type, and so in a container.
+    // Bitmasks have one type, and fit into a container.
     const std::vector<xmask::bitmask> layers = {copy, xmask::keep_none(3), !copy};
     oracle::require_words(layers[1], {0, 0, 0});
     oracle::require_words(layers[2], {0, 1, 0});
@@ -87,7 +87,7 @@ TEST_CASE("bitmasks are combined in place", "[bitmask]") {
         const auto row = oracle::random<bool>({n}, 3);
         xmask::bitmask kept = xmask::keep_where(a);
         const xmask::bitmask copy = kept;
-        // By loops: xtensor computes broadcast booleans wrong with XTENSOR_USE_XSIMD.
+        // By loops: xtensor computes broadcast booleans wrongly with XTENSOR_USE_XSIMD.
         auto expected = oracle::elements(a);
         const auto combine = [&](const xt::xarray<bool>& other, auto&& f) {
             for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -204,7 +204,7 @@ TEST_CASE("bits are packed as NumPy packs them", "[bitmask]") {
             REQUIRE(back == xmask::bitmask(xmask::keep_where(b)));
         }
     }
-    // What lies past n is not looked at.
+    // Bits past n are not read.
     const xt::xtensor<std::uint8_t, 1> full = {255, 255};
     REQUIRE(xmask::unpackbits(full, 9) == xmask::bitmask(xmask::keep_all(9)));
     REQUIRE_THROWS_WITH(

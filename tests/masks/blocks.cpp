@@ -24,7 +24,7 @@ struct rectangle {
     std::size_t top, left, height, width;
 };
 
-/// The single block of an image; fails unless what is kept is a rectangle.
+/// The only block of an image. Fails unless the kept elements are a rectangle.
 rectangle block_of(const xmask::bitmask& m, std::size_t image) {
     const std::size_t rows = m.shape()[1];
     const std::size_t columns = m.shape()[2];
@@ -82,7 +82,7 @@ TEST_CASE("A block is a rectangle of whole patches", "[blocks]") {
         REQUIRE(heights[0] + heights[1] == 0);
         REQUIRE(widths[0] == 0);
         chance::require_even({heights[2], heights[3], heights[4]});
-        // Of 9 lengths the three greatest are cut to 7.
+        // Of 9 lengths, the three largest are cut to 7.
         chance::require_even(
             {widths[1], widths[2], widths[3], widths[4], widths[5], widths[6], widths[7] / 3}
         );
@@ -107,10 +107,11 @@ TEST_CASE("Blocks have the area and the aspect that are asked for", "[blocks]") 
         areas += area;
         aspects += height / width;
     }
-    // Uniform: the mean is the middle, give or take a standard deviation of 0.0014 and 0.043.
+    // The distribution is uniform: the mean is the middle, within standard deviations of 0.0014 and
+    // 0.043.
     REQUIRE(std::abs(areas / 100 - 0.075) < 0.007);
     REQUIRE(std::abs(aspects / 100 - 1.25) < 0.2);
-    // Rounded to whole patches; cut where a side is too long; never nothing.
+    // Rounded to whole patches, cut where a side is too long, and never empty.
     const rectangle half = block_of(xmask::keep_blocks({1, 14, 14}, {.area = 0.25}, 1), 0);
     REQUIRE((half.height == 7 && half.width == 7));
     const rectangle flat = block_of(xmask::keep_blocks({1, 4, 100}, {.area = 0.5}, 1), 0);
@@ -186,7 +187,7 @@ TEST_CASE("Every way to ask for blocks gives the same bits", "[blocks]") {
 }
 
 TEST_CASE("Blocks of known seeds", "[blocks]") {
-    // They are to be the same on every machine and in every version.
+    // The drawn masks must be the same on every machine and in every version.
     const xmask::bitmask sides =
         xmask::keep_blocks({4, 5}, {.count = 2, .height = 2, .width = 2}, 1);
     REQUIRE(text_of(sides) == "00111001110000000000");

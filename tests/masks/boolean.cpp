@@ -40,7 +40,7 @@ TEST_CASE("booleans of rows of any length, in any layout", "[boolean]") {
         const auto expected = oracle::elements(b);
         oracle::for_each_layout(b, [&](const auto& e, const char* layout) {
             INFO(layout);
-            // The lazy one is a sum, and so of int.
+            // The lazy one is a sum, and therefore of int.
             if constexpr (std::is_same_v<typename std::decay_t<decltype(e)>::value_type, bool>) {
                 oracle::require_words(xmask::keep_where(e), expected);
             }
@@ -88,7 +88,7 @@ TEST_CASE("booleans in any container are masks", "[boolean]") {
         {true, false, false}, {true, true, false}
     };
     oracle::require_words(xmask::keep_where(fixed), expected);
-    // A vector of bits has no memory of booleans to point to.
+    // A std::vector<bool> has no memory of booleans.
     const std::vector<bool> bits = {true, false, false, true, true, false};
     oracle::require_words(xmask::keep_where(xt::adapt(bits, extents{2, 3})), expected);
     const auto memory = std::make_unique<bool[]>(6);

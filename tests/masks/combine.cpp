@@ -63,7 +63,7 @@ TEST_CASE("masks of every two kinds combine element by element", "[combine]") {
 }
 
 TEST_CASE("ranges combine as their bits do", "[combine]") {
-    // Lengths know their extent and where they are solid; every way in which two ranges can lie.
+    // Lengths know their stretches. These are all relations of two ranges.
     for (const std::size_t n : std::initializer_list<std::size_t>{5, 64, 130}) {
         const std::vector<std::size_t> some = {0, 1, n / 2, n - 1, n};
         std::vector<std::size_t> firsts;

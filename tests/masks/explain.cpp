@@ -52,7 +52,7 @@ TEST_CASE("An explanation prints a line for each term, from the outside in", "[e
 }
 
 TEST_CASE("Each kind of combination hands the position on", "[explain]") {
-    // Queries of a padded batch, of which each sees the kept keys and its own left neighbour.
+    // Queries of a padded batch. Each query sees the kept keys and its own left neighbour.
     const auto keys = xmask::unsqueeze(xmask::keep_lengths({3, 1}, 4), 1);
     const auto m =
         !(keys && xmask::shift(xmask::keep_all({4, 4}), 1)) || xmask::keep_none({2, 1, 1});
@@ -73,7 +73,7 @@ TEST_CASE("Each kind of combination hands the position on", "[explain]") {
              "    keep_last keeps (0, 2)  <- decides\n"
              "  keep_none drops (1,)  <- decides\n"
     );
-    // The left half of either is what ends a search, whichever side is nested.
+    // The left term of either ends a search, whichever side is nested.
     const auto nested = xmask::keep_none(4) || (xmask::keep_all(4) && xmask::keep_lengths({2}, 4));
     REQUIRE(xmask::explain(nested, {0, 1}).decided_by() == names{"keep_all", "keep_lengths"});
     REQUIRE(xmask::explain(nested, {0, 2}).decided_by() == names{"keep_none", "keep_lengths"});

@@ -10,8 +10,7 @@
 
 #include "support/oracle.hpp"
 
-/// Each builder by itself: an explanation calls its mask by the name that the user wrote, and has
-/// no terms.
+/// Each builder by itself: an explanation names its mask as the user wrote it, and has no terms.
 #define REQUIRE_NAMED(BUILDER, ...)                                                                \
     do {                                                                                           \
         const auto m = xmask::BUILDER __VA_ARGS__;                                                 \
@@ -84,7 +83,7 @@ TEST_CASE("Every builder's mask carries its name", "[explain]") {
     REQUIRE_NAMED(bitmask, (xmask::keep_where(b)));
     REQUIRE_NAMED(unsqueeze, (xmask::keep_where(b), 0));
     REQUIRE_NAMED(shift, (xmask::keep_where(b), 1));
-    // A drop_ builder stands for itself, though it is made of another mask.
+    // A drop_ builder has its own name, although it negates another mask.
     REQUIRE(xmask::explain(xmask::drop_tokens(tokens, {7}), std::array<int, 2>{0, 0}).terms.empty()
     );
 }

@@ -16,7 +16,7 @@
 #include "support/oracle.hpp"
 
 /// @file
-/// Shapes that no number of elements fits, extents below 0, and too many axes.
+/// Shapes with too many elements, negative extents, or too many axes.
 
 namespace {
 using extents = std::vector<std::size_t>;
@@ -56,7 +56,7 @@ TEST_CASE("Shapes of more than 2^63 - 1 elements are refused", "[huge]") {
 }
 
 namespace {
-/// Fails unless all that counts or stores the elements refuses, by name, to.
+/// Fails unless all functions that count or store the elements throw, with their name.
 template <class M>
 void require_uncountable(const M& m) {
     const auto refuses = [](const std::string& name) {
@@ -90,7 +90,7 @@ TEST_CASE("Masks of more than 2^63 - 1 elements answer for a row only", "[huge]"
     require_uncountable(xmask::keep_lengths({1, 2}, std::size_t(1) << 62));
     require_uncountable(xmask::keep_last({1}, ~std::size_t(0)));
     require_uncountable(xmask::keep_ranges({1}, {2}, ~std::size_t(0)));
-    // Each of both can be counted, and what they are together cannot.
+    // Each mask can be counted; their combination cannot.
     const auto column = xmask::keep_all({many, std::size_t(1)});
     const auto row = xmask::keep_all(many);
     require_uncountable(column && row);

@@ -15,7 +15,7 @@ using Catch::Matchers::Message;
 using extents = std::vector<std::size_t>;
 
 namespace {
-/// The mask of `rows` rows of n columns, of which those listed are kept.
+/// A mask of `rows` rows of n columns that keeps the listed ones.
 std::vector<char> listed(
     const std::vector<std::size_t>& indices, std::size_t rows, std::size_t n, bool kept = true
 ) {
@@ -110,7 +110,7 @@ TEST_CASE("a table of indices holds one list for each row", "[indices]") {
         oracle::require_words(xmask::keep_indices(e, {4, 5}), expected);
         oracle::require_words(xmask::keep_indices(e, {2, 2, 5}), expected);
     });
-    // No lists, or lists of nothing.
+    // No lists, or empty lists.
     oracle::require_words(
         xmask::keep_indices(xt::xtensor<int, 2>::from_shape({2, 0}), {2, 3}), {0, 0, 0, 0, 0, 0}
     );
@@ -167,7 +167,7 @@ TEST_CASE("indices and shapes come in any form", "[indices]") {
     oracle::require_words(xmask::drop_indices({0}, {2, 3}), expected);
     oracle::require_words(xmask::drop_indices({0}, dynamic.shape()), expected);
     oracle::require_words(xmask::drop_indices(std::vector<int>(), 3), {1, 1, 1});
-    // One element, and so one column.
+    // One element, and therefore one column.
     oracle::require_words(xmask::keep_indices({0}, extents{}), {1});
     oracle::require_words(xmask::drop_indices({0}, extents{}), {0});
 }

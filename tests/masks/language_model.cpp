@@ -21,8 +21,8 @@
 #include <xmask/masks/tokens.hpp>
 
 namespace {
-/// What becomes of each element: '.' not selected, m masked, r randomized, u unchanged; '?' where
-/// masks contradict.
+/// The fate of each element: '.' not selected, m masked, r randomized, u unchanged; '?' where masks
+/// contradict.
 template <class M>
 std::string fates_of(const xmask::language_model_selection<M>& chosen) {
     const auto selected = oracle::elements(chosen.selected);
@@ -46,7 +46,7 @@ double count_of(const std::string& fates, char fate) {
     return count;
 }
 
-/// Fails unless `count` of `all` is as likely as chance has it: 5 standard deviations.
+/// Fails unless `count` of `all` is likely: within 5 standard deviations.
 void require_part(double count, double all, double p) {
     CAPTURE(count, all, p);
     REQUIRE(std::abs(count - all * p) <= 5 * std::sqrt(all * p * (1 - p)));
@@ -71,7 +71,7 @@ TEST_CASE(
     require_part(count_of(other, 'm'), all, 0.15);
     require_part(count_of(other, 'r'), all, 0.25);
     require_part(count_of(other, 'u'), all, 0.1);
-    // Nobody is left out, and what is selected with a small probability is so with a larger one.
+    // A token that is selected with a small probability is also selected with a larger one.
     bool within = true;
     for (std::size_t i = 0; i < bert.size(); ++i) {
         within = within && (bert[i] == '.' || other[i] != '.');
@@ -96,7 +96,8 @@ TEST_CASE("The extremes of a language model's masks", "[language_model]") {
         everything, {.probability = 1, .mask_token = 0, .random_token = 0}, 1
     ));
     REQUIRE(unchanged == std::string(300, 'u'));
-    // Fractions that are 1 together leave nothing unchanged, though their sum be rounded.
+    // Fractions whose exact sum is 1 leave nothing unchanged, although the rounded sum may not be
+    // 1.
     for (const double part : {0.1, 0.2, 0.3, 0.7, 0.9, 1. / 3, 1. / 7}) {
         const auto chosen = xmask::language_model_masks(
             everything, {.probability = 0.3, .mask_token = part, .random_token = 1 - part}, 2
@@ -157,8 +158,8 @@ TEST_CASE("Tokens are corrupted in three lines", "[language_model]") {
         changed += fates[i] == 'r' && random.data_element(i) != token ? 1 : 0;
     }
     REQUIRE(right);
-    // The random tokens are not those that stood there, though both came of streams of this
-    // library.
+    // The random tokens differ from the tokens at their places, although streams of this library
+    // drew both.
     REQUIRE(changed > 0.98 * count_of(fates, 'r'));
     REQUIRE(count_of(fates, 'r') > 200);
 }
@@ -179,7 +180,7 @@ TEST_CASE(
     REQUIRE(
         xmask::count_kept(xmask::language_model_masks(bits(), {.probability = 1}, 3).selected) == 10
     );
-    // An lvalue stands by reference.
+    // An lvalue is held by reference.
     xmask::bitmask stored = xmask::keep_none({2, 5});
     const auto [selected, masked, randomized, unchanged] =
         xmask::language_model_masks(stored, {.probability = 1}, 3);
@@ -189,7 +190,7 @@ TEST_CASE(
 }
 
 TEST_CASE("A language model's masks of a known seed", "[language_model]") {
-    // They are to be the same on every machine and in every version.
+    // The drawn masks must be the same on every machine and in every version.
     const auto chosen = xmask::language_model_masks(
         xmask::keep_all(40), {.probability = 0.4, .mask_token = 0.6}, 1
     );

@@ -59,7 +59,7 @@ std::vector<char> top_k(
     return kept;
 }
 
-/// Few different values, so that ties abound; the lowest of them all, and NaN where there is one.
+/// Few different values, so that ties are frequent; the lowest number, and NaN for real types.
 template <class T>
 xt::xarray<T> crowded(const std::vector<std::size_t>& shape, unsigned seed) {
     auto x = oracle::random<T>(shape, seed);
@@ -118,7 +118,7 @@ TEMPLATE_TEST_CASE(
 
 TEST_CASE("Groups of every size", "[largest]") {
     for (const std::size_t m : {1u, 2u, 3u, 5u, 8u, 11u, 16u, 17u, 40u}) {
-        // One group, less than a word, and more, so that groups lie across words.
+        // One group, less than a word, and more, so that groups cross words.
         for (const std::size_t groups : {std::size_t(1), std::size_t(4), 230 / m}) {
             const auto x = crowded<float>({3, m * groups}, 3);
             const auto all = oracle::elements(x);

@@ -32,7 +32,7 @@ bool before(T a, T b) {
     return By == size_by::magnitude ? std::abs(x) > std::abs(y) : x > y;
 }
 
-/// What is kept of x: k of each group of neighbours along an axis, the first ones of equal
+/// The kept elements of x: k of each group of neighbours along an axis, the first ones among equal
 /// elements.
 template <size_by By, class T>
 std::vector<char> expected_of(
@@ -65,8 +65,8 @@ std::vector<char> expected_of(
     return kept;
 }
 
-/// Few different values, so that ties abound; the lowest of them all, and NaN and infinities where
-/// there are some.
+/// Few different values, so that ties are frequent; the lowest number, and NaN and infinities for
+/// real types.
 template <class T>
 xt::xarray<T> crowded(const extents& shape, unsigned seed) {
     auto x = oracle::random<T>(shape, seed);

@@ -37,7 +37,7 @@ std::vector<std::size_t> slices_of(const xt::xarray<T>& x, std::size_t axis) {
     return slices;
 }
 
-/// By the definition of the norm, in long double; ties in order, NaN last.
+/// By the definition of the norm, in long double. Ties in order, NaN last.
 template <class T>
 std::vector<char> expected_of(const xt::xarray<T>& x, double fraction, std::size_t axis, double p) {
     const auto all = oracle::elements(x);
@@ -77,7 +77,7 @@ TEMPLATE_TEST_CASE(
     for (const extents& shape :
          std::vector<extents>{{7}, {5, 9}, {3, 130}, {4, 3, 5}, {2, 1, 6, 3}}) {
         auto x = oracle::random<T>(shape, 8);
-        // Two slices that are equal, and one that is zero.
+        // Two equal slices, and a slice of zeros.
         for (std::size_t i = 0; i < x.size(); ++i) {
             const std::size_t n = x.shape().back();
             x.flat(i) = i % n == n - 1 ? x.flat(i - i % n + n / 2) : i % n == 1 ? T(0) : x.flat(i);
@@ -106,7 +106,7 @@ TEST_CASE("Slices of other layouts and lazy operands", "[largest]") {
             xmask::keep_largest_slices(operand, 0.5, -1, 1), expected_of(x, 0.5, 2, 1)
         );
     });
-    // What is read once may go away.
+    // The mask does not read the tensor later.
     const auto make = [&] { return xmask::keep_largest_slices(xt::xarray<float>(x), 0.5, 1); };
     oracle::require_mask(make(), expected);
     const xt::xtensor<float, 2> weights = {{1, -1, 1}, {0, 3, 0}, {0, 0, 1}};
@@ -157,7 +157,7 @@ TEST_CASE("No norm overflows, and NaN and infinity have their places", "[largest
             std::vector<char>{0, 1, 1, 0}
         );
     }
-    // Norms that are beyond the largest number themselves.
+    // Norms that are larger than the largest number.
     for (const double p : {0.5, 1., 2., 3.}) {
         CAPTURE(p);
         const xt::xtensor<double, 2> x = {

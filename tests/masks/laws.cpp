@@ -18,7 +18,7 @@
 namespace {
 const std::vector<std::size_t> columns = {1, 2, 63, 64, 65, 130, 1000};
 
-/// Whether two masks of one shape answer alike, word by word.
+/// Whether two masks of one shape give the same words.
 template <class A, class B>
 bool same(const A& a, const B& b) {
     bool alike = xmask::detail::equal_shapes(a.shape(), b.shape());

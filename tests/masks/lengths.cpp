@@ -166,7 +166,7 @@ TEST_CASE("a length beyond the row is refused, with its row and value", "[length
         xmask::keep_lengths(bytes, 4), std::out_of_range,
         Message("xmask::keep_lengths: length -4 of row 3 is outside of [0, 4]")
     );
-    // As an unsigned number it is the largest there is.
+    // As an unsigned number this is the largest one.
     const std::vector<std::uint64_t> huge = {~std::uint64_t(0)};
     REQUIRE_THROWS_AS(xmask::keep_lengths(huge, 4), std::out_of_range);
     const xt::xarray<int, xt::layout_type::column_major> columns = {{1, 2}, {9, 3}};
@@ -183,7 +183,7 @@ TEST_CASE("lengths of the caller's tensor are looked at when asked, and clamped"
     oracle::require_words(m, {1, 0, 0, 1, 1, 0});
     lengths(0) = 3;
     oracle::require_words(m, {1, 1, 1, 1, 1, 0});
-    // Neither would be accepted by the builder; the nearest that would be stands for each.
+    // The builder accepts neither. The nearest valid length is used for each.
     lengths(0) = -5;
     lengths(1) = 1000;
     oracle::require_words(m, {0, 0, 0, 1, 1, 1});

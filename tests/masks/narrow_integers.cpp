@@ -24,8 +24,8 @@
 #include "support/oracle.hpp"
 
 /// @file
-/// Integers of every type are compared with a number of columns as numbers, and not in the
-/// integers' own type, where -1 is a large number or a large number is another one.
+/// Integers of every type are compared with a number of columns as numbers, not in the type of the
+/// integers, where -1 would be a large number.
 
 namespace {
 /// Row lengths around the limits of each type.
@@ -70,14 +70,14 @@ std::set<T> some_numbers() {
     return all;
 }
 
-/// Both are exact as long double.
+/// Both numbers are exact in long double.
 template <class T>
 bool within(T number, std::size_t n) {
     return static_cast<long double>(number) >= 0 &&
            static_cast<long double>(number) <= static_cast<long double>(n);
 }
 
-/// Fails unless make() throws std::out_of_range where it has to, and only there.
+/// Fails unless make() throws std::out_of_range exactly where it must.
 template <class F>
 void require_refused(bool refused, F&& make) {
     bool thrown = false;
@@ -142,7 +142,7 @@ TEMPLATE_TEST_CASE("Numbers of columns of any type are within the row", "[narrow
                     try {
                         return xmask::keep_run_lengths(std::vector<T>{number}, n);
                     } catch (const std::invalid_argument&) {
-                        // Within the row, but the counts do not fill it.
+                        // In the row, but the counts do not fill it.
                         return xmask::keep_run_lengths(std::vector<std::size_t>{n}, n);
                     }
                 });
@@ -187,7 +187,7 @@ TEMPLATE_TEST_CASE("Numbers of columns that change are clamped", "[narrow]", EVE
 
 TEMPLATE_TEST_CASE("Cumulative lengths of any type", "[narrow]", EVERY_INTEGER) {
     using T = TestType;
-    // Two rows of as many columns can still be counted.
+    // Two rows of so many columns can still be counted.
     const T most = static_cast<T>(std::min<std::uint64_t>(
         std::numeric_limits<T>::max(), std::numeric_limits<std::int64_t>::max() / 2
     ));
@@ -223,7 +223,7 @@ TEMPLATE_TEST_CASE("Classes of any type", "[narrow][cross_entropy]", EVERY_INTEG
                 const float expected = -logits(0, 0) - logits(1, static_cast<std::size_t>(number));
                 REQUIRE(l.sum == static_cast<double>(expected));
             });
-            // What is dropped is no class.
+            // A dropped target is not a class.
             const auto first = xmask::keep_indices({0}, 2);
             REQUIRE(xmask::masked_nll(logits, target, first).weight == 1);
         }

@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A header that gives a mask gives its operators: only lengths are included here.
+// A header with masks also has their operators. Only lengths are included here.
 
 #include <xmask/masks/lengths.hpp>
 

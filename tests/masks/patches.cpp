@@ -17,7 +17,7 @@
 #include <xmask/masks/patches.hpp>
 
 namespace {
-/// The patches of one image, '1' where kept; fails unless each is kept or dropped as a whole.
+/// The patches of one image, '1' where kept. Fails unless each patch is kept or dropped as a whole.
 std::string patches_of(
     const xmask::bitmask& m, std::size_t image, std::size_t patch_height, std::size_t patch_width
 ) {
@@ -96,12 +96,12 @@ TEST_CASE("An image's patches depend on its number, not on its place in a shape"
     const xmask::bitmask deep = xmask::keep_patches({2, 3, 8, 8}, 2, 4, 0.5, 8);
     const xmask::bitmask wide = xmask::keep_patches({6, 8, 8}, 2, 4, 0.5, 8);
     REQUIRE(oracle::elements(deep) == oracle::elements(wide));
-    // Nor on how large a patch is.
+    // Nor does it depend on the size of a patch.
     const xmask::bitmask small = xmask::keep_patches({6, 4, 2}, 1, 1, 0.5, 8);
     for (std::size_t image = 0; image < 6; ++image) {
         REQUIRE(patches_of(small, image, 1, 1) == patches_of(wide, image, 2, 4));
     }
-    // A smaller fraction keeps some of the same.
+    // A smaller fraction keeps a subset.
     const xmask::bitmask more = xmask::keep_patches({6, 8, 8}, 2, 4, 0.75, 8);
     xmask::bitmask both = more;
     both &= wide;
@@ -117,7 +117,7 @@ TEST_CASE("All choices of patches are equally likely, and images independent", "
     for (std::size_t image = 0; image < 6000; ++image) {
         const std::string patches = patches_of(m, image, 2, 3);
         ++choices[patches];
-        // What one image's patch and the next one's are together.
+        // The patches of one image and of the next are independent.
         ++pairs[before.substr(0, 1) + patches.substr(0, 1)];
         before = patches;
     }
@@ -133,13 +133,13 @@ TEST_CASE("All choices of patches are equally likely, and images independent", "
     std::erase_if(pairs, [](const auto& pair) { return pair.first.size() != 2; });
     REQUIRE(pairs.size() == 4);
     chance::require_even(counts_of(pairs));
-    // Each of 196 patches is kept as often as the others.
+    // Each of 196 patches is kept equally often.
     const auto often = xmask::count_kept(xmask::keep_patches({2000, 14, 14}, 1, 1, 0.25, 2), {0});
     chance::require_even(std::vector<double>(often.begin(), often.end()));
 }
 
 TEST_CASE("Patches of known seeds", "[patches]") {
-    // They are to be the same on every machine and in every version.
+    // The drawn masks must be the same on every machine and in every version.
     const xmask::bitmask few = xmask::keep_patches({1, 8, 8}, 2, 2, 0.25, 1);
     REQUIRE(patches_of(few, 0, 2, 2) == "1000000000110001");
     const xmask::bitmask many = xmask::keep_patches({1, 9, 9}, 1, 1, 0.1, 1);

@@ -36,7 +36,7 @@ constexpr std::ptrdiff_t least = std::numeric_limits<std::ptrdiff_t>::min();
 constexpr std::ptrdiff_t most = std::numeric_limits<std::ptrdiff_t>::max();
 constexpr std::size_t endless = std::numeric_limits<std::size_t>::max();
 
-/// What f(i, j), of signed indices, keeps.
+/// The expected elements: f(i, j), of signed indices.
 template <class F>
 std::vector<char> kept(extents e, F&& f) {
     std::vector<char> all;
@@ -50,7 +50,7 @@ std::vector<char> kept(extents e, F&& f) {
     return all;
 }
 
-/// Fails unless each row's extent is exact, and all of it is known to be kept.
+/// Fails unless the stretches of each row are exact, and all kept columns are known to be kept.
 template <class M>
 void require_ranges(const M& m) {
     const std::size_t n = xmask::detail::columns_of(m.shape());
@@ -70,7 +70,7 @@ void require_ranges(const M& m) {
 
 std::ptrdiff_t signed_of(std::size_t x) { return static_cast<std::ptrdiff_t>(x); }
 
-/// Offsets to either side, and those of a cache of keys and values.
+/// Offsets in both directions, and those of a cache of keys and values.
 std::vector<std::ptrdiff_t> some_offsets(extents e) {
     return {1, -1, -64, 63, 1000, signed_of(e.k) - signed_of(e.q)};
 }
@@ -174,7 +174,7 @@ TEST_CASE("no offset or width of a window overflows", "[patterns]") {
             xmask::keep_dilated(3, 4, endless, 1, offset), offset < 0 ? none : all
         );
     }
-    // Query i stands at most + i, and most is odd.
+    // Query i is at most + i, and most is odd.
     for (const std::ptrdiff_t step : {2, 3}) {
         CAPTURE(step);
         oracle::require_words(

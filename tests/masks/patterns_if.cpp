@@ -17,7 +17,7 @@
 namespace {
 bool is_even(std::size_t i) { return i % 2 == 0; }
 
-/// What f, of one container of indices, keeps.
+/// The expected elements: f of one container of indices.
 template <class F>
 std::vector<char> kept(const std::vector<std::size_t>& shape, F&& f) {
     std::size_t size = 1;

@@ -33,7 +33,7 @@ std::vector<char> equal(const A& queries, const B& keys) {
     return all;
 }
 
-/// n ids of 0 to 4, in no order.
+/// n ids from 0 to 4, in no order.
 template <class T>
 std::vector<T> mixed_ids(std::size_t n, unsigned seed) {
     std::mt19937 generator(seed);
@@ -42,7 +42,7 @@ std::vector<T> mixed_ids(std::size_t n, unsigned seed) {
     return ids;
 }
 
-/// Whether the columns that a row keeps lie side by side, and the cursor knows it; its extent is
+/// Whether the kept columns of a row are one range, and the cursor knows it. The stretches are
 /// exact in any case.
 template <class M>
 void require_exact(const M& m, bool whole) {
@@ -90,7 +90,7 @@ TEST_CASE("segments side by side need no order", "[patterns]") {
     const auto m = xmask::keep_same_segment(ids, ids);
     oracle::require_mask(m, equal(ids, ids));
     require_exact(m, true);
-    // One of three segments is torn; the others are still ranges.
+    // One of three segments is split; the others are still ranges.
     const std::vector<int> torn = {1, 2, 2, 1, 3};
     const auto n = xmask::keep_same_segment(torn, torn);
     oracle::require_mask(n, equal(torn, torn));
@@ -115,7 +115,7 @@ TEST_CASE("ids are compared by value, whatever their types", "[patterns]") {
 }
 
 TEST_CASE("segments of a batch, in every layout", "[patterns]") {
-    // The second of the batch is sorted, the first is not.
+    // The second row of the batch is sorted, the first is not.
     xt::xarray<int> keys = oracle::random<int>({2, 70});
     std::sort(keys.data() + 70, keys.data() + 140);
     const xt::xarray<int> queries = oracle::random<int>({2, 5}, 2);

@@ -13,7 +13,7 @@
 using xmask::random_length;
 
 namespace {
-/// Draws many lengths, and fails unless length k + 1 comes up as often as weights[k] says.
+/// Draws many lengths. Fails unless length k + 1 is as frequent as weights[k] says.
 void require_drawn(const random_length& length, std::vector<double> weights) {
     double total = 0;
     double mean = 0;

@@ -17,7 +17,7 @@
 #include <xmask/masks/random_subset.hpp>
 
 namespace {
-/// Where a subset of k of n has its elements, one by one.
+/// The columns of a subset of k of n, one by one.
 std::vector<std::size_t> kept_of(std::size_t n, std::size_t k, std::uint64_t seed) {
     const xmask::bitmask m = xmask::keep_random_k(n, k, seed);
     std::vector<std::size_t> kept;
@@ -43,7 +43,7 @@ TEST_CASE("A random subset of each row has exactly k elements", "[random_subset]
             }));
         }
     }
-    // Every shuffle of every size around powers of 4, at which the halves grow, is one.
+    // Every shuffle of every size around powers of 4, at which the halves grow, is a permutation.
     for (std::size_t n = 65; n < 300; ++n) {
         xmask::detail::shuffle shuffle(n);
         shuffle.set_key(xmask::detail::row_stream(n, 0));
@@ -70,7 +70,7 @@ TEST_CASE("A random fraction of everything is exact", "[random_subset]") {
         }
     }
     REQUIRE(xmask::count_kept(xmask::keep_random_fraction({1000, 1000}, 0.123456, 1)) == 123456);
-    // The same elements, whatever the shape.
+    // The elements do not depend on the shape.
     const xmask::bitmask flat = xmask::keep_random_fraction(600, 0.3, 5);
     const xmask::bitmask deep = xmask::keep_random_fraction({4, 3, 50}, 0.3, 5);
     REQUIRE(oracle::elements(flat) == oracle::elements(deep));
@@ -92,7 +92,7 @@ TEST_CASE("Every way to ask for a random subset gives the same bits", "[random_s
 }
 
 TEST_CASE("Random subsets of known seeds", "[random_subset]") {
-    // They are to be the same on every machine and in every version.
+    // The drawn masks must be the same on every machine and in every version.
     REQUIRE(kept_of(20, 5, 1) == std::vector<std::size_t>{2, 10, 15, 17, 19});
     REQUIRE(kept_of(100, 5, 1) == std::vector<std::size_t>{4, 16, 48, 58, 62});
 }
@@ -111,7 +111,7 @@ TEST_CASE("A smaller subset of the same seed lies within a larger one", "[random
 }
 
 TEST_CASE("All subsets are equally likely", "[random_subset]") {
-    // 3 of 8: 56 subsets, dealt. 20,000 draws each expect 357.
+    // 3 of 8: 56 subsets, dealt. Of 20,000 draws each is expected 357 times.
     std::vector<double> subsets(512);
     for (std::size_t seed = 0; seed < 20000; ++seed) {
         std::size_t bits = 0;
@@ -124,7 +124,7 @@ TEST_CASE("All subsets are equally likely", "[random_subset]") {
     REQUIRE(subsets.size() == 56);
     chance::require_even(subsets);
 
-    // 2 of 66, by the network: 2145 pairs, of which 40,000 rows each expect 19.
+    // 2 of 66, by the network: 2145 pairs. Of 40,000 rows each pair is expected in 19.
     const std::size_t n = 66;
     std::vector<double> pairs(n * n, -1);
     for (std::size_t i = 0; i < n; ++i) {
@@ -164,7 +164,7 @@ TEST_CASE("Rows and seeds are independent of one another", "[random_subset]") {
             with_seed += static_cast<std::size_t>(rows(r, c) == other_seed(r, c));
         }
     }
-    // Half of 40,000 agree, give or take 100: six times that.
+    // Half of 40,000 agree, with a standard deviation of 100; the limit is six times that.
     for (const std::size_t agree : {with_next_row, with_seed}) {
         REQUIRE(agree > 19400);
         REQUIRE(agree < 20600);
@@ -190,7 +190,7 @@ TEST_CASE("Subsets that can't be are refused", "[random_subset]") {
     );
     const std::size_t far = (std::size_t(1) << 58) + 1;
     REQUIRE_THROWS_AS(xmask::keep_random_k(far, 1, 1), std::invalid_argument);
-    // Much larger than memory, and yet a mask.
+    // Much larger than memory, and still a mask.
     const auto vast = xmask::keep_random_k(far - 1, (far - 1) / 2, 1);
     std::size_t kept = 0;
     for (std::size_t c = far / 3; c < far / 3 + 6400; c += 64) {

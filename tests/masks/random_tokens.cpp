@@ -16,7 +16,7 @@
 #include <xmask/masks/random_tokens.hpp>
 
 namespace {
-/// The id that is promised: the upper half of a product with the vocabulary.
+/// The documented id: the upper half of a product with the vocabulary.
 std::uint64_t id_of(
     std::uint64_t vocabulary, std::uint64_t seed, std::size_t row, std::size_t column
 ) {
@@ -76,7 +76,7 @@ TEST_CASE("All tokens are equally likely", "[random_tokens]") {
         ++counts.at(static_cast<std::size_t>(id));
     }
     chance::require_even(counts);
-    // So are pairs of neighbours, in a row and below each other.
+    // Pairs of neighbours are even, too, in a row and in a column.
     const xt::xtensor<int, 2> few = xmask::random_tokens<int>({100, 1000}, 12, 4);
     std::vector<double> beside(144);
     std::vector<double> below(144);
@@ -91,7 +91,7 @@ TEST_CASE("All tokens are equally likely", "[random_tokens]") {
 }
 
 TEST_CASE("Random tokens of a known seed", "[random_tokens]") {
-    // They are to be the same on every machine and in every version.
+    // The drawn tokens must be the same on every machine and in every version.
     const xt::xtensor<int, 1> ids = xmask::random_tokens<int>(6, 30522, 1);
     REQUIRE(ids == xt::xtensor<int, 1>{21105, 10537, 22379, 18969, 2663, 12220});
 }

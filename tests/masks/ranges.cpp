@@ -62,7 +62,7 @@ TEST_CASE("keep_ranges refuses what is no range of the row", "[ranges]") {
     REQUIRE_THROWS_AS(xmask::keep_ranges({0, -1}, {2, 2}, 4), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::keep_ranges({0, 0}, {2, 5}, 4), std::out_of_range);
     REQUIRE_THROWS_AS(xmask::keep_ranges({0, 0}, {2}, 4), std::invalid_argument);
-    // What changes later stays within the row.
+    // Bounds that change later are clamped to the row.
     xt::xtensor<int, 1> begin = {1};
     xt::xtensor<int, 1> end = {2};
     const auto m = xmask::keep_ranges(begin, end, 3);

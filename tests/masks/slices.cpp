@@ -26,7 +26,7 @@
 using extents = std::vector<std::size_t>;
 
 namespace {
-/// The elements of `all`, of a shape, whose index along an axis is within [begin, end).
+/// The elements of `all`, of a shape, whose index along an axis is in [begin, end).
 std::vector<char> part_of(
     const std::vector<char>& all, const extents& shape, std::size_t axis, std::size_t begin,
     std::size_t end
@@ -45,7 +45,7 @@ std::vector<char> part_of(
     return part;
 }
 
-/// Fails unless slices of a mask, along every axis, are those of its elements.
+/// Fails unless slices of a mask, along every axis, have the expected elements.
 template <class M>
 void require_slices(const M& m) {
     const extents shape(m.shape().begin(), m.shape().end());
@@ -108,7 +108,7 @@ TEST_CASE("Slices of every kind of mask answer in words and extents", "[slices]"
         }
         require_slices(xmask::keep_lengths({std::size_t(0), n / 2, n}, n));
         require_slices(xmask::keep_window(5, n, 2, 1, 1));
-        // Broadcast masks, of one column too.
+        // Broadcast masks, also of one column.
         require_slices(
             xmask::unsqueeze(xmask::keep_lengths({1, 0, 1}, 1), -1) && xmask::keep_causal(3, n)
         );
@@ -165,7 +165,7 @@ TEST_CASE("A slice along the last axis is a shift", "[slices]") {
 TEST_CASE("Slices of a cache of keys and values are causal masks themselves", "[slices]") {
     const std::size_t n = 65536;
     const auto causal = xmask::keep_causal(n, n);
-    // The queries that are new, and the keys that are still in the cache.
+    // The new queries, and the keys that are still in the cache.
     const auto last = xmask::mask_slice(causal, 0, n - 3, n);
     REQUIRE(xmask::bitmask(last) == xmask::bitmask(xmask::keep_causal_bottom_right(3, n)));
     REQUIRE(
@@ -183,7 +183,7 @@ TEST_CASE("Slices of a cache of keys and values are causal masks themselves", "[
 }
 
 namespace {
-/// A causal window that counts the words that it is asked for.
+/// A causal window that counts the words it is asked for.
 struct counted_window {
     using shape_type = std::array<std::size_t, 2>;
 
@@ -217,7 +217,7 @@ TEST_CASE("A row of a large mask costs a row", "[slices]") {
     std::size_t words = 0;
     std::size_t rows = 0;
     const xmask::mask window(counted_window{{n, n}, &words, &rows});
-    // One row: as many words as its extent of 1001 columns takes, and no other row.
+    // One row: as many words as its range of 1001 columns takes, and no other row.
     const xt::xtensor<bool, 1> row = xmask::mask_slice(window, 0, n - 1);
     REQUIRE(rows == 1);
     REQUIRE(words <= 18);
@@ -226,7 +226,7 @@ TEST_CASE("A row of a large mask costs a row", "[slices]") {
     REQUIRE(xmask::count_kept(xmask::mask_slice(window, 0, 40000)) == 1001);
     REQUIRE(rows == 1);
     REQUIRE(words <= 17);
-    // The same of a combination, and of a range of rows and columns.
+    // The same for a combination, and for a range of rows and columns.
     words = rows = 0;
     const auto part =
         xmask::mask_slice(xmask::mask_slice(!window && xmask::keep_all(n), 0, 500, 502), 1, 0, 640);
@@ -252,7 +252,7 @@ TEST_CASE("The rank of a slice is known where that of its mask is", "[slices]") 
     const xt::xtensor_fixed<float, xt::xshape<2, 3>> fixed = {{1.f, 2.f, 3.f}, {4.f, 5.f, 6.f}};
     oracle::require_mask(xmask::mask_slice(xmask::keep_above(fixed, 2), 1, 1, 3), {0, 1, 1, 1});
     oracle::require_mask(xmask::mask_slice(xmask::keep_above(fixed, 2), 0, 0), {0, 0, 1});
-    // A mask that has no name lives in its slice.
+    // A slice holds a temporary mask.
     const auto make = [] {
         return xmask::mask_slice(xmask::keep_lengths(std::vector<int>{1, 2}, 3), 0, 1);
     };

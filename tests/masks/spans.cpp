@@ -22,7 +22,7 @@ using xmask::span_options;
 namespace {
 using spans_t = std::vector<xmask::column_range>;
 
-/// The runs of kept columns of one row; with space between spans they are the spans.
+/// The runs of kept columns of one row. With space between spans, these are the spans.
 spans_t spans_of(const xmask::bitmask& m, std::size_t r) {
     spans_t spans;
     const auto cursor = m.row(r);
@@ -47,7 +47,7 @@ std::string text_of(const xmask::bitmask& m, std::size_t r) {
     return text;
 }
 
-/// Fails unless each of the `ways` rows that there are comes up as often as any other.
+/// Fails unless each of the `ways` rows is equally frequent.
 void require_all_ways(const xmask::bitmask& m, std::size_t ways) {
     std::map<std::string, double> rows;
     for (std::size_t r = 0; r < m.shape()[0]; ++r) {
@@ -121,7 +121,7 @@ TEST_CASE("Every way to ask for spans gives the same bits", "[spans]") {
 }
 
 TEST_CASE("Spans of known seeds", "[spans]") {
-    // They are to be the same on every machine and in every version.
+    // The drawn masks must be the same on every machine and in every version.
     const xmask::bitmask fixed = xmask::keep_spans({2, 30}, {.fraction = 0.3, .length = 4}, 1);
     REQUIRE(text_of(fixed, 0) == "000000000000000111100000001111");
     REQUIRE(text_of(fixed, 1) == "000000111100000000000000001111");
@@ -155,7 +155,7 @@ TEST_CASE("A fraction of each row is right on average, whatever the lengths", "[
          {random_length(10), random_length(7), random_length::uniform(1, 8),
           random_length::geometric(0.2, 10), random_length::poisson(3)}) {
         for (const double fraction : {0.05, 0.15, 0.4}) {
-            // In short rows, too, which have a span or none.
+            // In short rows, too, which have one span or none.
             for (const std::size_t n : {30u, 150u}) {
                 const auto m =
                     xmask::keep_spans({4000, n}, {.fraction = fraction, .length = length}, 6);
@@ -169,7 +169,7 @@ TEST_CASE("A fraction of each row is right on average, whatever the lengths", "[
                 const double mean = sum / 4000;
                 const double sigma = std::sqrt((squares / 4000 - mean * mean) / 4000);
                 CAPTURE(length.mean(), fraction, n, mean, sigma);
-                // A few rows of many long spans have no room for all of them.
+                // Some rows have no room for all of their long spans.
                 REQUIRE(mean <= fraction * static_cast<double>(n) + 5 * sigma);
                 REQUIRE(mean >= fraction * static_cast<double>(n) * 0.99 - 5 * sigma);
             }
@@ -237,14 +237,14 @@ TEST_CASE("Spans of a padded batch lie within its sequences", "[spans]") {
         REQUIRE((spans.empty() || spans.back().end <= static_cast<std::size_t>(lengths.data()[r])));
         REQUIRE(oracle::extent_of(m.row(r)).end <= static_cast<std::size_t>(lengths.data()[r]));
     }
-    // A row of a batch is the row of its own length, whatever it is padded to.
+    // A row of a batch depends on its own length, and not on the padding.
     const xmask::bitmask padded =
         xmask::keep_spans({50, 50}, 90, {.fraction = 0.5, .length = 4}, 5);
     const xmask::bitmask bare = xmask::keep_spans({2, 50}, {.fraction = 0.5, .length = 4}, 5);
     for (std::size_t r = 0; r < 2; ++r) {
         REQUIRE(text_of(padded, r) == text_of(bare, r) + std::string(40, '0'));
     }
-    // A table that is moved in stays.
+    // A table that is moved in is kept.
     const auto made = [] {
         return xmask::keep_spans(
             xt::xtensor<int, 1>{40, 10}, 40, {.fraction = 0.5, .length = 2}, 5
@@ -268,7 +268,7 @@ TEST_CASE("Rows and seeds of spans are independent", "[spans]") {
             next += static_cast<std::size_t>(m(r, c) && m((r + 1) % 200, c));
         }
     }
-    // 9 in 100 of 20,000, give or take 41 (and 3 times that for spans).
+    // 9 in 100 of 20,000, with a standard deviation of 41 (and 3 times that for spans).
     for (const std::size_t common : {both, next}) {
         REQUIRE(common > 1500);
         REQUIRE(common < 2100);
@@ -299,7 +299,7 @@ TEST_CASE("Spans that do not fit are refused where it is known", "[spans]") {
         xmask::keep_spans(20, {.fraction = 0.5, .count = 11, .exact = true}, 1),
         "xmask::keep_spans: 11 spans that hold 10 columns, with 1 between them, do not fit into rows of 20"
     );
-    // However few are wanted, and whatever is drawn, none fits.
+    // None fits, however few are wanted, and whatever lengths are drawn.
     REQUIRE_THROWS_WITH(
         xmask::keep_spans(5, {.fraction = 0.01, .length = 10}, 1),
         "xmask::keep_spans: 1 spans of 10 columns, with 1 between them, do not fit into rows of 5"
@@ -325,7 +325,7 @@ TEST_CASE("Spans that do not fit are refused where it is known", "[spans]") {
     REQUIRE(xmask::keep_spans({3, 0}, {.fraction = 0.5, .length = 10}, 1).size() == 0);
     REQUIRE_FALSE(xmask::any_kept(xmask::keep_spans(5, {.count = 0, .length = 10}, 1)));
     REQUIRE_NOTHROW(xmask::keep_spans(0, {.fraction = 0.5, .count = 0, .exact = true}, 1));
-    // Rounded up at random, or drawn long, they are fewer.
+    // Counts that are rounded up at random, and long lengths, give fewer spans.
     REQUIRE(
         xmask::count_kept(xmask::keep_spans({20, 15}, {.fraction = 1, .length = 10}, 1)) == 200
     );

@@ -17,7 +17,7 @@
 #include "support/oracle.hpp"
 
 namespace {
-/// Fails unless a stored mask comes back from each form in which masks are kept.
+/// Fails unless a stored mask survives a conversion to each other form, and back.
 void require_forms(const xmask::bitmask& m) {
     const std::vector<char> all = oracle::elements(m);
     for (const auto order : {xmask::bit_order::big, xmask::bit_order::little}) {
@@ -38,8 +38,8 @@ void require_forms(const xmask::bitmask& m) {
     REQUIRE(same);
 }
 
-/// Fails unless each form that is made of a lazy mask of two axes keeps what it keeps, element by
-/// element. Masks are of many types, so little is asked of each.
+/// Fails unless each stored form of a lazy mask of two axes keeps the same, element by element.
+/// Masks have many types, so that each is asked little.
 template <class M>
 void require_stored(const M& m) {
     std::vector<char> all;

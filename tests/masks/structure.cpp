@@ -21,13 +21,13 @@
 #include "support/oracle.hpp"
 
 /// @file
-/// What a mask knows of its rows without a word is known to masks made of it: their rows of 2^40
-/// columns are counted at once, which word by word would take minutes.
+/// A mask made of masks knows the stretches that its parts know without a word. Its rows of 2^40
+/// columns are counted at once; word by word this would take minutes.
 
 namespace {
 constexpr std::size_t n = std::size_t(1) << 40;
 
-/// Fails unless all questions agree with one row's runs of kept columns.
+/// Fails unless all questions agree with the runs of kept columns of one row.
 template <class M>
 void require_runs(const M& m, const std::vector<xmask::column_range>& runs) {
     std::size_t count = 0;
@@ -45,7 +45,7 @@ void require_runs(const M& m, const std::vector<xmask::column_range>& runs) {
     REQUIRE(xmask::count_kept(m, -1).flat(0) == count);
 }
 
-/// The elements that the questions tell of, row by row.
+/// The elements that the answers give, row by row.
 template <class M>
 std::vector<char> told(const M& m) {
     const std::size_t columns = xmask::detail::columns_of(m.shape());
@@ -68,7 +68,7 @@ void require_consistent(const M& m) {
     REQUIRE(told(m) == expected);
     const auto kept = static_cast<std::size_t>(std::count(expected.begin(), expected.end(), 1));
     REQUIRE(xmask::count_kept(m) == kept);
-    // In registers, over a larger operand as well.
+    // In registers, over a larger operand, too.
     const auto x = oracle::random<float>(m.shape(), 5);
     xt::xarray<float> y = xmask::masked_fill(x, m, 9.f);
     for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -97,7 +97,7 @@ void for_each_derived(const M& m, std::size_t columns, F&& f) {
     f(xmask::unsqueeze(m, 0));
     f(xmask::unsqueeze(m, 1));
     f(xmask::unsqueeze(m, 2));
-    f(m && xmask::mask_slice(m, 1, 0, 1)); // one column stands for all
+    f(m && xmask::mask_slice(m, 1, 0, 1)); // one column, broadcast to all
 }
 } // namespace
 
@@ -133,7 +133,7 @@ TEST_CASE("Slices and broadcasts of 2^40 columns keep what their mask knows", "[
     require_runs(xmask::mask_slice(!middle, 0, 0, 1), {{0, 100}, {n - 100, n}});
     require_runs(xmask::mask_slice(!middle, 0, 0), {{0, 100}, {n - 100, n}});
     require_runs(!xmask::mask_slice(!middle, 0, 0), {{100, n - 100}});
-    // One column that stands for all, beside one row that stands for many.
+    // One column, broadcast to all, beside one row, broadcast to many.
     const auto rows = xmask::unsqueeze(xmask::keep_indices({1}, 3), 1);
     REQUIRE(xmask::count_kept(rows && !middle) == 200);
     REQUIRE(xmask::count_kept(rows || middle) == n + 2 * (n - 200));
@@ -181,7 +181,7 @@ TEST_CASE("Masks made of masks answer every question as their elements do", "[st
 }
 
 TEST_CASE("Elements become rows of one column, of rows too long to be packed", "[structure]") {
-    // 4096 columns are put together at most: longer rows, of whose elements each becomes a row.
+    // At most 4096 columns are packed. Longer rows, with each element as a row.
     for (const std::size_t columns : {std::size_t(63), std::size_t(200), std::size_t(4097)}) {
         const std::vector<std::size_t> shape = {2, columns};
         const auto m = xmask::shift(xmask::keep_indices({1, 60}, shape), 1);

@@ -26,15 +26,15 @@ struct element {
     std::string name;
     std::map<std::string, std::string> attributes;
     std::string text;
-    std::string group; // the class of the innermost element around that has one
+    std::string group; // the class of the innermost enclosing element that has one
 
     std::size_t number(const std::string& attribute) const {
         return std::stoul(attributes.at(attribute));
     }
 };
 
-/// As much of XML as a picture has: elements, attributes in double quotes, text, five entities.
-/// Throws where a document is not well-formed.
+/// Parses the part of XML that pictures use: elements, attributes in double quotes, text, five
+/// entities. Throws where a document is not well-formed.
 class xml_reader {
 public:
     explicit xml_reader(std::string document) : m_rest(std::move(document)) {}
@@ -172,7 +172,8 @@ bool fits(const std::vector<element>& all) {
     });
 }
 
-/// Each square of a picture that is not folded, one rectangle a run, is where its element is.
+/// Each square of a picture that is not folded, one rectangle a run, is at the place of its
+/// element.
 template <class M>
 void require_drawn(const M& m, std::size_t cell) {
     const auto all = elements_of(xmask::to_svg(m, {.rows = 1000, .columns = 1000, .cell = cell}));
@@ -199,7 +200,7 @@ void require_drawn(const M& m, std::size_t cell) {
                                 (e.number("y") - frame->number("y")) / cell;
         const std::size_t begin = (e.number("x") - frame->number("x")) / cell;
         const std::size_t end = begin + e.number("width") / cell;
-        // A run is drawn as one.
+        // A run is drawn as one rectangle.
         REQUIRE((begin == 0 || kept[row * n + begin - 1] == 0));
         REQUIRE((end == n || kept[row * n + end] == 0));
         std::fill_n(
@@ -240,7 +241,7 @@ TEST_CASE("a large mask is drawn in tiles of three shades", "[svg]") {
     REQUIRE(fits(all));
     REQUIRE(std::none_of(all.begin(), all.end(), [](const element& e) { return e.name == "path"; })
     );
-    // No more squares than asked for, however large the mask is.
+    // No more squares than wanted, however large the mask is.
     const auto large = elements_of(xmask::to_svg(xmask::keep_causal(5000, 7000), {.cell = 2}));
     REQUIRE(area(rects(large, "empty")) == 64 * 64 * 4);
     const auto one = elements_of(xmask::to_svg(m, {.rows = 0, .columns = 0}));
@@ -260,7 +261,7 @@ TEST_CASE("a picture has the texts that are asked for, escaped", "[svg]") {
     REQUIRE(all[1].name == "title");
     REQUIRE(all[1].text == title);
     REQUIRE(fits(all));
-    // Characters that XML refuses.
+    // Characters that XML forbids.
     const auto spaced =
         elements_of(xmask::to_svg(xmask::keep_all(1), {.title = "a\tb\nc\1d", .legend = false}));
     REQUIRE(texts(spaced) == std::vector<std::string>{"a b c d"});
@@ -275,7 +276,7 @@ TEST_CASE("a picture is as wide and as high as its texts", "[svg]") {
     const std::size_t ten = width("causal key");
     REQUIRE(ten >= 2 + 10 * 7);
     REQUIRE(width("CAUSAL KEY") > ten);
-    // A margin on both sides, and bold letters, which are wider by a seventh.
+    // A margin on both sides, and bold letters, which are a seventh wider.
     REQUIRE(ten == 2 + xmask::detail::text_width("causal key") * 8 / 7 + 2);
     REQUIRE(width("ééééé ééé.") == ten);
     REQUIRE(width("因果掩码因果掩码因果") >= 2 + 10 * 12);

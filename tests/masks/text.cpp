@@ -63,7 +63,7 @@ TEST_CASE("a wide mask is folded, to its last column", "[text]") {
         "····\n▒···\n█···\n██▒·\n███·\n████\n"
         "(each character is a tile of 1 x 2 elements: █ 10 full, ▒ 2 partial, · 12 empty)\n"
     );
-    // Tiles that begin and end within words.
+    // Tiles that begin and end inside words.
     REQUIRE(
         xmask::to_string(xmask::keep_indices({99, 100, 298}, 300), {.width = 3, .height = 1}) ==
         "▒▒▒\n"
@@ -88,7 +88,7 @@ TEST_CASE("a high mask is folded, to its last row", "[text]") {
         "██\n▒·\n██\n"
         "(each character is a tile of 2 x 1 elements: █ 4 full, ▒ 1 partial, · 1 empty)\n"
     );
-    // The matrices of a folded stack no longer stand apart.
+    // The matrices of a folded stack are not separated.
     REQUIRE(
         xmask::to_string(xmask::keep_all({2, 2, 1}), {.width = 1, .height = 2}) ==
         "█\n█\n"

@@ -50,7 +50,7 @@ TEST_CASE("the examples of the thresholds' comments", "[threshold]") {
     );
     oracle::require_words(xmask::keep_above(xt::xtensor<int, 1>{16777217}, 16777216.f), {1});
     oracle::require_words(xmask::keep_above(xt::xtensor<int, 1>{-1}, 0u), {0});
-    // 0.1f lies above 0.1.
+    // 0.1f is above 0.1.
     oracle::require_words(xmask::keep_equal(xt::xtensor<float, 1>{0.1f}, 0.1), {0});
     oracle::require_words(xmask::keep_above(xt::xtensor<float, 1>{0.1f}, 0.1), {1});
     oracle::require_words(xmask::keep_equal(xt::xtensor<float, 1>{0.1f}, 0.1f), {1});

@@ -55,7 +55,8 @@ TEST_CASE("Magnitudes are compared exactly with tensors of other types", "[thres
 TEST_CASE("Bounds of a tolerance that no type holds", "[threshold]") {
     const double next = std::nextafter(1., 2.);
     const xt::xtensor<double, 1> x = {2 - next, 1., next};
-    // The bounds lie less beside 1 than an element does, by what long double rounds away.
+    // The bounds differ from 1 by less than an element does, by the part that long double rounds
+    // away.
     const double less = (next - 1) * (1 - std::ldexp(1., -53));
     oracle::require_words(xmask::keep_close_to(x, 1, less), {0, 1, 0});
     oracle::require_words(xmask::keep_close_to(x, 1, next - 1), {1, 1, 1});

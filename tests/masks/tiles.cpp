@@ -22,7 +22,7 @@
 namespace {
 using xmask::tile_kind;
 
-/// Tiles by looking at each element.
+/// The expected tiles, from each element.
 std::vector<tile_kind> naive_tiles(
     const std::vector<char>& kept, std::size_t n, std::size_t tile_rows, std::size_t tile_columns
 ) {
@@ -62,7 +62,7 @@ void require_tiles(const M& m) {
     }
 }
 
-/// Answers as another mask does, and counts how many words are asked for.
+/// Answers as another mask does, and counts the words that are asked for.
 template <class M>
 struct counting_rule {
     using shape_type = typename M::shape_type;
@@ -101,7 +101,7 @@ TEST_CASE("tiles say what is kept of their elements", "[tiles]") {
         require_tiles(xmask::bitmask(xmask::keep_where(oracle::random<bool>({3, n}, 5))));
         require_tiles(xmask::keep_window(9, n, n / 2, 3));
         require_tiles(xmask::keep_lengths({n, n / 2, std::size_t(0), n - 1}, n));
-        // Words, then a solid range, then words.
+        // Words, then a kept stretch, then words.
         require_tiles(
             xmask::keep_lengths({n / 3, n / 2}, n) ||
             xmask::keep_if({2, n}, [](std::size_t i, std::size_t j) { return (i + j) % 5 == 0; })
@@ -127,11 +127,11 @@ TEST_CASE("a mask without elements has no tiles", "[tiles]") {
 
 TEST_CASE("pictures of structured masks ask for no word", "[tiles]") {
     std::size_t asked = 0;
-    // Tens of thousands of rows, drawn at once: of each, one range.
+    // Tens of thousands of rows, drawn at once: each row keeps one range.
     const auto window = counting(xmask::keep_window(65536, 65536, 4096, 0), asked);
     const std::string text = xmask::to_string(window, {.width = 16, .height = 16});
     REQUIRE(asked == 0);
-    // Tiles of 4096: a query sees its own tile up to itself, and the rest of the one before.
+    // Tiles of 4096: a query sees its own tile up to itself, and the rest of the tile before.
     REQUIRE(
         text.find(
             "(each character is a tile of 4096 x 4096 elements: █ 0 full, ▒ 31 partial, · 225 empty)"
@@ -145,7 +145,7 @@ TEST_CASE("pictures of structured masks ask for no word", "[tiles]") {
 }
 
 TEST_CASE("pictures of other masks ask for each word of the extent once", "[tiles]") {
-    // Every other key from 64 to 164 is of segment 1: two words a query, however narrow the tiles
+    // Every other key from 64 to 164 is in segment 1: two words a query, however narrow the tiles
     // are.
     xt::xtensor<int, 1> keys = xt::zeros<int>({1000});
     for (std::size_t c = 64; c < 164; c += 2) {

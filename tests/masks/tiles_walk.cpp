@@ -24,7 +24,8 @@
 namespace {
 using xmask::tile_kind;
 
-/// Each tile is what its elements say, one after another without a gap, and its words are theirs.
+/// Fails unless tiles have the kind and the words of their elements, and follow each other without
+/// a gap.
 template <class M>
 void require_walk(const M& m, std::size_t tile_rows, std::size_t tile_columns) {
     CAPTURE(tile_rows, tile_columns);
@@ -88,7 +89,7 @@ void require_walks(const M& m) {
     require_walk(m, 1000, 1000);
 }
 
-/// Fails where a word is asked for: only structure may answer.
+/// Fails where a word is asked for: only stretches may answer.
 template <class M>
 struct wordless_rule {
     using shape_type = typename M::shape_type;
@@ -120,7 +121,7 @@ TEST_CASE("a walk over tiles gives each tile's place, kind, count and words", "[
     for (const std::size_t n : {1u, 63u, 64u, 65u, 130u, 200u}) {
         require_walks(xmask::keep_causal(67, n));
         require_walks(xmask::keep_where(oracle::random<bool>({2, 3, n}, 5)));
-        // Words, then a range, then words: what was looked at and what was known lie in one word.
+        // Words, then a range, then words: known and unknown columns are in one word.
         require_walks(
             xmask::keep_lengths({n / 3, n / 2}, n) ||
             xmask::keep_if({2, n}, [](std::size_t i, std::size_t j) { return (i + j) % 5 == 0; })
@@ -170,12 +171,12 @@ TEST_CASE("structure answers for tiles, and no word is asked for", "[tiles]") {
     const auto segments = wordless(xmask::keep_same_segment(ids, ids));
     REQUIRE(xmask::tiles(causal, 64, 64).count(tile_kind::full) == 63 * 64 / 2);
     REQUIRE(xmask::tiles(causal, 64, 64).count(tile_kind::partial) == 64);
-    // Queries of a tile begin within the tile four before, and see the three between wholly.
+    // Queries of a tile begin in the tile four before, and see the three between wholly.
     REQUIRE(xmask::tiles(window, 64, 64).count(tile_kind::full) == 63 + 62 + 61);
     REQUIRE(xmask::tiles(prefix && window, 64, 64).size() == 64 * 64);
     REQUIRE(xmask::tiles(segments && causal, 64, 64).count(tile_kind::empty) > 3000);
     REQUIRE(xmask::tiles(xmask::unsqueeze(lengths, 1) && causal, 64, 64).rows() == 3 * 64);
-    // Of 1000 keys 15 tiles are whole, and tile k is full below the diagonal.
+    // Of 1000 keys, 15 tiles are whole, and tile k is full below the diagonal.
     const std::size_t below = 15 * 63 - 15 * 14 / 2;
     REQUIRE(
         xmask::tiles(xmask::unsqueeze(lengths, 1) && causal, 64, 64).count(tile_kind::full) ==

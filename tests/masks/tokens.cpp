@@ -31,7 +31,7 @@ std::vector<char> among(const E& tokens, const I& ids, bool kept = true) {
     return expected;
 }
 
-/// The first word of a mask alone, which compiles quickly.
+/// Only the first word of a mask, which compiles quickly.
 template <class M>
 void require_word(const M& m, const std::vector<char>& expected) {
     REQUIRE(m.size() == expected.size());
@@ -45,7 +45,7 @@ TEST_CASE("tokens agree with PyTorch", "[tokens][reference]") {
         const auto ids = oracle::reference<std::int64_t>(name, "ids");
         const auto expected = oracle::elements(oracle::reference<bool>(name, "mask"));
         oracle::require_mask(xmask::drop_tokens(tokens, ids), expected);
-        // The tokens held in fewer bits, where they fit.
+        // The tokens in narrower types, where they fit.
         const xt::xarray<std::int32_t> narrow = tokens;
         oracle::require_words(xmask::drop_tokens(narrow, ids), expected);
     }
@@ -71,7 +71,7 @@ TEST_CASE("ids that the tokens' type can't hold are in no token", "[tokens]") {
         xmask::keep_tokens(large, {std::int64_t(-1), std::numeric_limits<std::int64_t>::min()}),
         {0, 0}
     );
-    // Nothing is left of many.
+    // No ids are left of many.
     std::vector<int> beyond;
     for (int id = 1000; id < 1020; ++id) {
         beyond.push_back(id);
@@ -263,8 +263,8 @@ TEST_CASE("an id_set is held by reference or moved in", "[tokens]") {
 }
 
 TEST_CASE("tokens inside and outside of a table of ids", "[tokens]") {
-    // All of a word within the table's range, some beyond, some below; ids that need a wider table,
-    // or hashes.
+    // A word with all tokens in the range of the table, with some above, and with some below. Ids
+    // that need a wider table, or hashes.
     for (const std::int64_t step : {1, 3, 50, 3000, 1 << 20}) {
         std::vector<std::int64_t> ids;
         for (std::int64_t k = 0; k < 1000; ++k) {
@@ -294,8 +294,8 @@ TEST_CASE("tokens inside and outside of a table of ids", "[tokens]") {
 }
 
 TEST_CASE("a table of ids near the ends of the tokens' type", "[tokens]") {
-    // Distances from the lowest id wrap around: tokens below it must not be taken for some beyond
-    // the highest.
+    // Distances from the lowest id wrap around: tokens below it must not match ids above the
+    // highest.
     xt::xtensor<std::int8_t, 1> tokens = xt::zeros<std::int8_t>({512});
     for (std::size_t k = 0; k < 512; ++k) {
         tokens(k) = static_cast<std::int8_t>(static_cast<std::uint8_t>(k));

@@ -50,8 +50,8 @@ std::vector<char> between(
     return expected;
 }
 
-/// Element by element, each look reads its row: long rows are only compared as an operation walks
-/// them.
+/// Each element by itself reads its whole row. Long rows are only compared in the order in which
+/// operations ask.
 template <class M>
 void require_row_by_row(const M& m, const std::vector<char>& expected) {
     if (xmask::detail::columns_of(m.shape()) <= 200) {
@@ -61,7 +61,7 @@ void require_row_by_row(const M& m, const std::vector<char>& expected) {
     REQUIRE(oracle::elements(assigned) == expected);
 }
 
-/// Mostly 0; a marker, 1 to 4, about every `gap` columns.
+/// Mostly 0, and a marker from 1 to 4 about every `gap` columns.
 template <class T>
 xt::xarray<T> marked(std::size_t rows, std::size_t n, unsigned gap) {
     xt::xarray<T> tokens = xt::zeros<T>({rows, n});

@@ -18,7 +18,7 @@
 #include "support/oracle.hpp"
 
 namespace {
-/// Which tokens are among the ids. All are exact as long double.
+/// Which tokens are among the ids. All are exact in long double.
 template <class E, class I>
 std::vector<char> among(const E& tokens, const I& ids, bool kept = true) {
     std::vector<char> expected;
@@ -111,12 +111,12 @@ TEMPLATE_TEST_CASE("Special real ids are compared as numbers", "[tokens]", float
 TEST_CASE("Ids of other types than the real tokens'", "[tokens]") {
     const xt::xtensor<float, 1> floats = {0.1f, 0.5f, 16777216.f, -3.f, 9.223372036854775808e18f};
     const xt::xtensor<double, 1> doubles = {0.1, 0.1f, 16777217., -3., 1.8446744073709551615e19};
-    // 0.1 as a double is no float.
+    // 0.1 as a double is not a float.
     oracle::require_words(xmask::keep_tokens(floats, 0.1), {0, 0, 0, 0, 0});
     oracle::require_words(xmask::keep_tokens(floats, 0.1f), {1, 0, 0, 0, 0});
     oracle::require_words(xmask::keep_tokens(doubles, 0.1f), {0, 1, 0, 0, 0});
     oracle::require_words(xmask::keep_tokens(floats, {0.5, 1e300, -1e-300}), {0, 1, 0, 0, 0});
-    // 16777217 is no float either, and not 16777216.
+    // 16777217 is not a float, and is not 16777216.
     oracle::require_words(xmask::keep_tokens(floats, 16777217), {0, 0, 0, 0, 0});
     oracle::require_words(xmask::keep_tokens(floats, {16777216, -3}), {0, 0, 1, 1, 0});
     oracle::require_words(xmask::keep_tokens(doubles, std::vector<int>{16777217}), {0, 0, 1, 0, 0});

@@ -27,7 +27,7 @@ std::vector<char> among(const E& tokens, const I& ids, bool kept = true) {
     return expected;
 }
 
-/// Tokens near to the ids: each id, its neighbours, and the ends of the type.
+/// Tokens near the ids: each id, its neighbours, and the limits of the type.
 template <class T>
 xt::xarray<T> tokens_near(const std::vector<T>& ids, std::size_t n) {
     std::mt19937_64 generator(3);
@@ -61,8 +61,8 @@ TEMPLATE_TEST_CASE(
 ) {
     using T = TestType;
     std::mt19937_64 generator(1);
-    // Up to 10 ids are compared in registers; more go to a table of bytes, or to one of hashes
-    // where they lie far apart.
+    // Up to 10 ids are compared in registers. More ids go to a table of bytes, or to a table of
+    // hashes where they are far apart.
     for (const std::size_t count :
          std::initializer_list<std::size_t>{0, 1, 2, 5, 7, 8, 9, 10, 100, 1000}) {
         for (const bool far : {false, true}) {
@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE(
                 ids.push_back(static_cast<T>(far ? generator() : generator() % 50 - 20));
             }
             if (far && count > 2) {
-                // As far apart as can be.
+                // As far apart as possible.
                 ids[0] = std::numeric_limits<T>::min();
                 ids[1] = std::numeric_limits<T>::max();
             }
