@@ -72,7 +72,7 @@ void take_turns(
 
 family::family(part in, void (*register_rows)()) { families().push_back({in, register_rows}); }
 
-void register_families() {
+std::size_t register_families() {
     std::stable_sort(families().begin(), families().end(), [](const auto& a, const auto& b) {
         return a.in < b.in;
     });
@@ -80,6 +80,7 @@ void register_families() {
         current = f.in;
         f.register_rows();
     }
+    return kept_results().size();
 }
 
 void add(const std::string& name, measurement run) {

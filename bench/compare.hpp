@@ -164,6 +164,7 @@ using measurement = std::function<void(benchmark::State&, const std::string& nam
 
 void add(const std::string& name, measurement run);
 
-// Calls the functions of all families, in the order of the report.
-void register_families();
+// Calls the functions of all families, in the order of the report. Gives how many rows and series there
+// are.
+std::size_t register_families();
 } // namespace bench

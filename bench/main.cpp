@@ -8,6 +8,9 @@
 //     xmask_bench --benchmark_min_time=0.001            only checks that everything works
 //     xmask_bench --report=FILE                         everything, as tables only, and a picture of it in FILE
 
+#include <chrono>
+#include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
@@ -56,14 +59,30 @@ std::vector<fact> facts() {
     };
 }
 
-// Says only how far it is; the tables come at the end.
+// Says only how far it is, and how long the rest takes at that pace; the tables come at the end.
 class progress : public benchmark::BenchmarkReporter {
+    using clock = std::chrono::steady_clock;
+
 public:
+    explicit progress(std::size_t all) : m_all(all) {}
+
     bool ReportContext(const Context& /*context*/) override { return true; }
 
     void ReportRuns(const std::vector<Run>& runs) override {
-        std::fprintf(stderr, "%s\n", runs.empty() ? "" : runs[0].benchmark_name().c_str());
+        ++m_done;
+        const double spent = std::chrono::duration<double>(clock::now() - m_start).count();
+        const std::size_t left = m_all > m_done ? m_all - m_done : 0;
+        const double minutes = spent / static_cast<double>(m_done) * static_cast<double>(left) / 60;
+        std::fprintf(
+            stderr, "%zu of %zu, about %.0f minutes left: %s\n", m_done, m_all, std::ceil(minutes),
+            runs.empty() ? "" : runs[0].benchmark_name().c_str()
+        );
     }
+
+private:
+    std::size_t m_all;
+    std::size_t m_done = 0;
+    clock::time_point m_start = clock::now();
 };
 
 struct options {
@@ -96,12 +115,12 @@ options read(int argc, char** argv) {
     return result;
 }
 
-void run(const options& given) {
+void run(const options& given, std::size_t all) {
     if (given.report_path.empty()) {
         benchmark::RunSpecifiedBenchmarks();
         return;
     }
-    progress reporter;
+    progress reporter(all);
     benchmark::RunSpecifiedBenchmarks(&reporter);
 }
 } // namespace
@@ -121,8 +140,8 @@ int main(int argc, char** argv) {
     for (const bench::fact& f : facts) {
         benchmark::AddCustomContext(f.name, f.value);
     }
-    bench::register_families();
-    bench::run(given);
+    const std::size_t all = bench::register_families();
+    bench::run(given, all);
     bench::print_report(given.machine_readable ? stderr : stdout, facts);
     benchmark::Shutdown();
     if (!given.report_path.empty() && !bench::write_chart(given.report_path, facts)) {

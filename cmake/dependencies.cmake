@@ -61,10 +61,11 @@ if(missing)
   message(STATUS "Missing: ${missing_text}")  # setup.sh reads this line
 endif()
 set(fetch_layers OFF)
-if(XMASK_LAYERS AND xmask_layers_missing STREQUAL "xtensor-blas")
+if(XMASK_LAYERS AND NOT XMASK_LAYERS STREQUAL "AUTO" AND xmask_layers_missing STREQUAL "xtensor-blas")
   set(fetch_layers ON)
 endif()
-if((missing OR fetch_layers) AND XMASK_FETCH_DEPENDENCIES AND PROJECT_IS_TOP_LEVEL)
+find_package(Git QUIET)
+if((missing OR fetch_layers) AND XMASK_FETCH_DEPENDENCIES AND PROJECT_IS_TOP_LEVEL AND Git_FOUND)
   include(cmake/fetch.cmake)
 elseif(missing)
   message(FATAL_ERROR "xmask needs ${missing_text}.\n"
@@ -74,7 +75,7 @@ endif()
 
 if(XMASK_LAYERS AND xmask_layers_missing)
   list(JOIN xmask_layers_missing " and " missing_text)
-  if(NOT PROJECT_IS_TOP_LEVEL)
+  if(NOT PROJECT_IS_TOP_LEVEL AND NOT XMASK_LAYERS STREQUAL "AUTO")
     message(FATAL_ERROR "XMASK_LAYERS is ON, and xmask's layers need ${missing_text}.")
   endif()
   message(STATUS "Layers are left out, for lack of ${missing_text}")  # setup.sh reads this line

@@ -237,7 +237,10 @@ get_libraries() { # the arguments of configure: tries, gets what was missing, an
   if [ $libraries = missing ]; then unpack_libraries base 0.25 || fetch=ON; fi
   if [ $catch2 = missing ]; then unpack_catch2 || fetch=ON; fi
 
-  if [ $fetch = ON ]; then say "CMake downloads the rest"; fi
+  if [ $fetch = ON ]; then
+    say "CMake downloads the rest"
+    set -- "$@" -DXMASK_LAYERS=ON
+  fi
   configure "$@" || { cat "$log" >&2; die "CMake failed"; }
 }
 

@@ -2,6 +2,7 @@
 # name.
 set(forwarding ${CMAKE_CURRENT_BINARY_DIR}/single_header)
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/include/*.hpp)
+list(REMOVE_ITEM headers xmask.hpp) # that is its own name
 foreach(header IN LISTS headers)
   set(single xmask.hpp)
   if(header MATCHES "^xmask/layers")

@@ -1,7 +1,7 @@
 // The program that every consumer builds: one mask, one masked operation, and a check of the
 // result.
 
-#ifdef XMASK_CONSUMES_SINGLE_HEADER
+#ifdef XMASK_CONSUMES_SHORT_NAME
 #include <xmask.hpp>
 #else
 #include <xmask/xmask.hpp>
