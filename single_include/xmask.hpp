@@ -1798,15 +1798,16 @@ consteval bool has_compress(avx512f) noexcept {
     return sizeof(T) >= 4;
 }
 
+/// The other lanes stay as they are: zeros in them would depend on what the result's register held.
 template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE lanes<T> compress_lanes(avx512f, const lanes<T>& x, std::uint64_t bits) noexcept {
     const auto from = __builtin_bit_cast(__m512i, x.data);
     __m512i moved;
     if constexpr (sizeof(T) == 8) {
-        moved = _mm512_maskz_compress_epi64(static_cast<__mmask8>(bits), from);
+        moved = _mm512_mask_compress_epi64(from, static_cast<__mmask8>(bits), from);
     } else {
-        moved = _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), from);
+        moved = _mm512_mask_compress_epi32(from, static_cast<__mmask16>(bits), from);
     }
     return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
 }
@@ -1935,9 +1936,9 @@ template <class T>
     requires(sizeof(T) <= 2)
 XMASK_INLINE lanes<T> compress_lanes(avx512vbmi2, const lanes<T>& x, std::uint64_t bits) noexcept {
     if constexpr (sizeof(T) == 2) {
-        return lanes<T>(_mm512_maskz_compress_epi16(static_cast<__mmask32>(bits), x));
+        return lanes<T>(_mm512_mask_compress_epi16(x, static_cast<__mmask32>(bits), x));
     } else {
-        return lanes<T>(_mm512_maskz_compress_epi8(static_cast<__mmask64>(bits), x));
+        return lanes<T>(_mm512_mask_compress_epi8(x, static_cast<__mmask64>(bits), x));
     }
 }
 } // namespace xmask::inline XMASK_ABI::detail::simd
@@ -12424,14 +12425,464 @@ auto language_model_masks(
 
 #include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
-#include <functional>
-#include <limits>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+// ==== xmask/core/selection.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <vector>
+
+// ==== xmask/core/keys.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+/// @file
+/// Keys that are selected by size: their order, passes over them in registers, and the ranks of a
+/// few of them.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The k-th largest key. NaN comes after all numbers: it is the k-th largest where there are fewer
+/// than k numbers.
+template <class K>
+struct ranked_key {
+    K key;
+    std::size_t above; ///< keys that are larger
+    std::size_t equal; ///< keys that are equal to it
+};
+
+/// The position of a key among all values of its type, and the key at a position.
+template <class K>
+struct key_order {
+    using bits_t = std::conditional_t<
+        sizeof(K) == 1, std::uint8_t,
+        std::conditional_t<
+            sizeof(K) == 2, std::uint16_t,
+            std::conditional_t<sizeof(K) == 4, std::uint32_t, std::uint64_t>>>;
+
+    static constexpr bits_t sign = static_cast<bits_t>(bits_t(1) << (8 * sizeof(bits_t) - 1));
+
+    static std::uint64_t position(K key) noexcept {
+        const auto bits = __builtin_bit_cast(bits_t, key);
+        if constexpr (std::is_floating_point_v<K>) {
+            return (bits & sign) != 0 ? bits_t(~bits) : bits_t(bits | sign);
+        } else {
+            return std::is_signed_v<K> ? bits_t(bits ^ sign) : bits;
+        }
+    }
+
+    static K at(std::uint64_t position) noexcept {
+        const auto bits = static_cast<bits_t>(position);
+        if constexpr (std::is_floating_point_v<K>) {
+            return __builtin_bit_cast(K, (bits & sign) != 0 ? bits_t(bits ^ sign) : bits_t(~bits));
+        } else {
+            return __builtin_bit_cast(K, std::is_signed_v<K> ? bits_t(bits ^ sign) : bits);
+        }
+    }
+};
+
+/// The smallest and the largest number of a type.
+template <class K>
+struct key_limits {
+    using limits = std::numeric_limits<K>;
+    static constexpr K lowest = limits::has_infinity ? -limits::infinity() : limits::lowest();
+    static constexpr K largest = limits::has_infinity ? limits::infinity() : limits::max();
+};
+
+/// Writes the chosen lanes to `to`, where there is room for a whole register; gives the place
+/// behind them.
+template <class K>
+XMASK_INLINE K* append_lanes(K* to, const lanes<K>& x, word_t chosen) noexcept {
+    if constexpr (has_compress<K>) {
+        store_lanes(to, compress_lanes<K>(x, chosen));
+        return to + count_bits(chosen);
+    } else {
+        std::array<K, lane_count<K>> all;
+        store_lanes(all.data(), x);
+        for (const K one : all) {
+            *to = one;
+            to += chosen & 1;
+            chosen >>= 1;
+        }
+        return to;
+    }
+}
+
+/// Calls f(register, valid) for n keys; the bits of `valid` say which lanes hold keys.
+template <class K, class F>
+XMASK_INLINE void for_each_lanes(const K* keys, std::size_t n, F&& f) {
+    constexpr std::size_t step = lane_count<K>;
+    std::size_t i = 0;
+    for (; i + step <= n; i += step) {
+        f(load_lanes(keys + i), first_bits(step));
+    }
+    if (i < n) {
+        f(load_first_lanes(keys + i, n - i), first_bits(n - i));
+    }
+}
+
+/// Copies the keys that pass a test of registers; the target may be the source. Gives their number.
+template <class K, class Test>
+std::size_t copy_keys(const K* keys, std::size_t n, K* to, Test&& test) {
+    const K* const first = to;
+    for_each_lanes(keys, n, [&](const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+        to = append_lanes(to, x, bits_from_mask(test(x)) & valid);
+    });
+    return static_cast<std::size_t>(to - first);
+}
+
+/// Ranks of at most 64 numbers, by comparing each with each.
+template <class K>
+class few_keys {
+    static constexpr std::size_t step = lane_count<K>;
+    using counts_t = xsimd::as_integer_t<K>;
+    using counts = xsimd::batch<counts_t>;
+
+public:
+    static constexpr std::size_t most = 64;
+
+    /// Room for `most` keys and a register.
+    [[nodiscard]] K* data() noexcept { return m_keys.data(); }
+
+    /// Ranks the first n keys.
+    void rank(std::size_t n) {
+        m_size = n;
+        for (std::size_t i = n; i % (2 * step) != 0; ++i) {
+            m_keys[i] = K();
+        }
+        // Two registers at once share the load of what they are compared with.
+        for (std::size_t i = 0; i < n; i += 2 * step) {
+            const auto x = load_lanes(m_keys.data() + i);
+            const auto y = load_lanes(m_keys.data() + i + step);
+            counts above_x(counts_t(0));
+            counts above_y(counts_t(0));
+            for (std::size_t j = 0; j < n; ++j) {
+                const lanes<K> other(m_keys[j]);
+                above_x = counted(above_x, other > x);
+                above_y = counted(above_y, other > y);
+            }
+            above_x.store_unaligned(m_above.data() + i);
+            above_y.store_unaligned(m_above.data() + i + step);
+        }
+    }
+
+    /// The k-th largest: the smallest of those that have fewer than k above them.
+    [[nodiscard]] K key(std::size_t k) const {
+        const auto limit = counts(static_cast<counts_t>(k));
+        lanes<K> least(key_limits<K>::largest);
+        for_each([&](std::size_t i, const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+            const auto above = counts::load_unaligned(m_above.data() + i);
+            const word_t chosen = bits_from_mask(above < limit) & valid;
+            least = select_by_bits<K>(chosen, 0, xsimd::min(least, x), least);
+        });
+        return smallest(least);
+    }
+
+    [[nodiscard]] ranked_key<K> kth_largest(std::size_t k) const {
+        ranked_key<K> found{key(k), 0, 0};
+        const lanes<K> at(found.key);
+        for_each([&](std::size_t /*i*/, const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+            found.above += count_bits(bits_from_mask(x > at) & valid);
+            found.equal += count_bits(bits_from_mask(x == at) & valid);
+        });
+        return found;
+    }
+
+private:
+    XMASK_INLINE static K smallest(const lanes<K>& x) noexcept {
+        if constexpr (sizeof(K) >= 4) {
+            return xsimd::reduce_min(x);
+        } else {
+            // xsimd 13 reduces only some of the narrow lanes of AVX-512.
+            std::array<K, step> all;
+            store_lanes(all.data(), x);
+            K least = all[0];
+            for (const K one : all) {
+                least = one < least ? one : least;
+            }
+            return least;
+        }
+    }
+
+    template <class F>
+    XMASK_INLINE void for_each(F&& f) const {
+        for (std::size_t i = 0; i < m_size; i += step) {
+            f(i, load_lanes(m_keys.data() + i), first_bits(std::min(m_size - i, step)));
+        }
+    }
+
+    template <class M>
+    XMASK_INLINE static counts counted(const counts& count, const M& larger) noexcept {
+        return xsimd::select(
+            xsimd::batch_bool_cast<counts_t>(larger), count + counts(counts_t(1)), count
+        );
+    }
+
+    std::array<K, most + 2 * step> m_keys;
+    std::array<counts_t, most + 2 * step> m_above;
+    std::size_t m_size = 0;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Selection without sorting: the k-th largest of some keys.
+///
+/// A sample of the keys gives two bounds between which the k-th largest is likely to lie. One pass
+/// of registers counts the keys above the bounds and collects those between them; the rest is
+/// forgotten. At most 64 keys are compared each with each. A guess that misses costs another pass;
+/// after some misses the bounds halve the range of the type, so that time is linear for any keys.
+/// The method follows Floyd and Rivest, "Expected time bounds for selection" (1975).
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Finds the k-th largest of keys, again and again in the same memory.
+template <class K>
+class key_selector {
+public:
+    /// Room for n keys, which the next selection may use and overwrite.
+    [[nodiscard]] K* room(std::size_t n) {
+        if (m_room.size() < n + lane_count<K>) {
+            m_room.resize(n + lane_count<K>);
+        }
+        return m_room.data();
+    }
+
+    /// The k-th largest of n keys, 1 <= k <= n. Keys outside of room() stay as they are.
+    ///
+    /// Cost: one pass over the keys, and some over a share of them.
+    ranked_key<K> kth_largest(const K* keys, std::size_t n, std::size_t k) {
+        search at{keys, n, k, 0, n};
+        K* const kept = room(n);
+        while (at.size > few_keys<K>::most) {
+            const bounds around = at.misses < most_misses ? guess(at) : middle(at);
+            if (narrow(at, around, kept)) {
+                return at.found;
+            }
+        }
+        few_keys<K> few;
+        const std::size_t count = copy_keys(at.keys, at.size, few.data(), is_number);
+        if (at.k > count) {
+            return at.missing(count);
+        }
+        few.rank(count);
+        auto found = few.kth_largest(at.k);
+        found.above += at.above;
+        return found;
+    }
+
+private:
+    using order = key_order<K>;
+
+    static constexpr std::size_t most_misses = 8;
+    static constexpr std::size_t sample_piece = std::min<std::size_t>(lane_count<K>, 16);
+
+    struct bounds {
+        K low;
+        K high;
+    };
+
+    /// What is left of a search.
+    struct search {
+        const K* keys;
+        std::size_t size;
+        std::size_t k;     ///< rank among what is left
+        std::size_t above; ///< keys that are forgotten because they are larger
+        std::size_t all;
+        std::size_t misses = 0;
+        std::uint64_t first = order::position(key_limits<K>::lowest); ///< where the k-th largest
+        std::uint64_t last = order::position(key_limits<K>::largest); ///< lies
+        ranked_key<K> found{};
+
+        /// Counts keys that are larger than the k-th largest.
+        void forget(std::size_t count) {
+            above += count;
+            k -= count;
+        }
+
+        /// NaN, where all `count` numbers that are left are larger.
+        [[nodiscard]] ranked_key<K> missing(std::size_t count) const {
+            return {std::numeric_limits<K>::quiet_NaN(), above + count, all - above - count};
+        }
+    };
+
+    XMASK_INLINE static auto is_number(const lanes<K>& x) noexcept { return x == x; }
+
+    /// Bounds between which the k-th largest is likely to lie; after a miss one key near it.
+    static bounds guess(const search& at) {
+        const std::size_t wanted = at.size < 1024 ? 32
+                                   : at.size < 16384
+                                       ? 64
+                                       : static_cast<std::size_t>(2 * std::sqrt(double(at.size)));
+        const std::size_t pieces = std::max<std::size_t>(2, wanted / sample_piece);
+        if (pieces * sample_piece <= few_keys<K>::most) {
+            few_keys<K> few;
+            const std::size_t count = take_sample(at, pieces, few.data());
+            few.rank(count);
+            return bounds_of(at, pieces * sample_piece, count, [&](std::size_t r) {
+                return few.key(r);
+            });
+        }
+        std::vector<K> sample(pieces * sample_piece + lane_count<K>);
+        const std::size_t count = take_sample(at, pieces, sample.data());
+        key_selector inner;
+        return bounds_of(at, pieces * sample_piece, count, [&](std::size_t r) {
+            return inner.kth_largest(sample.data(), count, r).key;
+        });
+    }
+
+    /// Bounds from a sample of `size` keys, `count` of them numbers, where ranked(r) is the r-th
+    /// largest.
+    template <class F>
+    static bounds bounds_of(const search& at, std::size_t size, std::size_t count, F&& ranked) {
+        bounds result{key_limits<K>::lowest, key_limits<K>::largest};
+        if (count == 0) {
+            return result;
+        }
+        const auto most = static_cast<double>(count);
+        const double share = (static_cast<double>(at.k) - 0.5) / static_cast<double>(at.size);
+        const double rank = share * static_cast<double>(size);
+        if (at.misses % 2 != 0) {
+            result.low = result.high =
+                ranked(static_cast<std::size_t>(std::clamp(std::ceil(rank), 1., most)));
+            return result;
+        }
+        const double spread = 0.5 + std::sqrt(rank * (1 - share));
+        const double first = std::floor(rank - spread);
+        const double last = std::ceil(rank + spread) + 1;
+        if (first >= 1) {
+            result.high = ranked(static_cast<std::size_t>(std::min(first, most)));
+        }
+        if (last <= most) {
+            result.low = ranked(static_cast<std::size_t>(last));
+        }
+        return result;
+    }
+
+    /// Takes pieces at even distances; NaN is left out.
+    static std::size_t take_sample(const search& at, std::size_t pieces, K* to) {
+        const K* const first = to;
+        const std::size_t distance = (at.size - sample_piece) / (pieces - 1);
+        for (std::size_t i = 0; i < pieces; ++i) {
+            const auto x = load_first_lanes(at.keys + i * distance, sample_piece);
+            to = append_lanes(to, x, bits_from_mask(is_number(x)) & first_bits(sample_piece));
+        }
+        return static_cast<std::size_t>(to - first);
+    }
+
+    /// The key in the middle of where the k-th largest lies.
+    static bounds middle(const search& at) {
+        const K key = order::at(at.first + (at.last - at.first) / 2);
+        return {key, key};
+    }
+
+    /// Forgets what lies outside of the bounds, or inside where the k-th largest lies outside.
+    /// Whether it is found.
+    static bool narrow(search& at, const bounds& around, K* kept) {
+        const lanes<K> low(around.low);
+        const lanes<K> high(around.high);
+        const std::size_t size = at.size;
+        const auto [above, between] = split(at, low, high, kept);
+        if (at.k <= above) {
+            at.size = copy_keys(at.keys, size, kept, [&](const auto& x) { return x > high; });
+            at.first = order::position(around.high) + 1;
+        } else if (at.k <= above + between) {
+            if (at.keys == kept) {
+                copy_keys(at.keys, size, kept, [&](const auto& x) {
+                    return (x >= low) & (x <= high);
+                });
+            }
+            at.size = between;
+            at.forget(above);
+            at.first = std::max(at.first, order::position(around.low));
+            at.last = std::min(at.last, order::position(around.high));
+            if (around.low == around.high) {
+                at.found = {around.low, at.above, between};
+                return true;
+            }
+        } else {
+            at.forget(above + between);
+            at.size = copy_keys(at.keys, size, kept, [&](const auto& x) { return x < low; });
+            at.last = order::position(around.low) - 1;
+            if (at.k > at.size) {
+                at.found = at.missing(at.size);
+                return true;
+            }
+        }
+        at.misses += at.size > size / 2 ? 1 : 0;
+        at.keys = kept;
+        return false;
+    }
+
+    /// How many keys lie above the bounds and between them. The latter are collected, too, unless a
+    /// wrong guess would so overwrite the others.
+    static std::array<std::size_t, 2> split(
+        const search& at, const lanes<K>& low, const lanes<K>& high, K* kept
+    ) {
+        std::size_t above = 0;
+        std::size_t between = 0;
+        const auto pass = [&](auto collects) {
+            K* to = kept;
+            const auto part = [&](const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+                const word_t larger = bits_from_mask(x > high) & valid;
+                const word_t inside = bits_from_mask(x >= low) & valid & ~larger;
+                above += count_bits(larger);
+                between += count_bits(inside);
+                if constexpr (collects) {
+                    to = append_lanes(to, x, inside);
+                }
+            };
+            for_each_lanes(at.keys, at.size, part);
+        };
+        at.keys == kept ? pass(std::false_type()) : pass(std::true_type());
+        return {above, between};
+    }
+
+    std::vector<K> m_room;
+};
+
+/// Types without registers.
+template <class K>
+    requires(!has_lanes<K>)
+class key_selector<K> {
+public:
+    [[nodiscard]] K* room(std::size_t n) {
+        m_room.resize(std::max(n, m_room.size()));
+        return m_room.data();
+    }
+
+    ranked_key<K> kth_largest(const K* keys, std::size_t n, std::size_t k) {
+        std::vector<K> numbers;
+        std::copy_if(keys, keys + n, std::back_inserter(numbers), [](K x) { return x == x; });
+        if (k > numbers.size()) {
+            return {std::numeric_limits<K>::quiet_NaN(), numbers.size(), n - numbers.size()};
+        }
+        const auto at = numbers.begin() + static_cast<std::ptrdiff_t>(k - 1);
+        std::nth_element(numbers.begin(), at, numbers.end(), std::greater<>());
+        const K key = *at;
+        const auto count = [&](auto test) {
+            return static_cast<std::size_t>(std::count_if(numbers.begin(), numbers.end(), test));
+        };
+        return {key, count([&](K x) { return x > key; }), count([&](K x) { return x == key; })};
+    }
+
+private:
+    std::vector<K> m_room;
+};
+} // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/masks/n_of_m.hpp ====
 
@@ -13695,152 +14146,185 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
 }
 } // namespace xmask::inline XMASK_ABI
 
+// ==== xmask/masks/size_cut.hpp ====
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+
 /// @file
-/// Masks that keep the largest elements: of each row, of a whole tensor, of groups. NaN comes after
-/// every number, and of equal elements the first ones are kept.
+/// Where a cut by size goes through elements.
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// Whether registers of T give their keys.
+namespace xmask::inline XMASK_ABI::detail {
+/// Keys of elements of T as they lie in memory.
 template <class T, size_by By>
-inline constexpr bool keys_in_registers =
-    has_lanes<T> && !std::same_as<T, bool> && (By == size_by::value || std::floating_point<T>);
+using stored_key = lane_t<size_key<T, By>>;
 
-/// Where a cut goes through elements: those with larger keys are kept, and the first few of those
-/// at the cut.
+/// Elements with larger keys are kept, and the first few of those with the cut's key.
 template <class T, size_by By>
 struct size_cut {
-    using key_limits = std::numeric_limits<size_key<T, By>>;
+    using key_type = stored_key<T, By>;
 
-    static constexpr size_key<T, By> largest_key =
-        key_limits::has_infinity ? key_limits::infinity() : key_limits::max();
+    key_type key = key_limits<key_type>::largest; ///< NaN where every number is kept
+    std::size_t ties = 0;                         ///< how many of those with this key are kept
+    bool all_ties = true;                         ///< whether these are all
 
-    size_key<T, By> key = largest_key; // nothing is larger
-    bool among_nan = false;            ///< every number is kept, and the cut goes through the NaN
-    std::size_t tie_end = 0; ///< elements at the cut are kept before this column (or flat position)
-
-    /// The cut that keeps k of the elements, which are given by their keys; called again for the
-    /// ties' positions.
-    static size_cut through(std::vector<T>& elements, std::size_t k) {
-        size_cut cut;
+    /// The cut that keeps k of n keys. Keys in the selector's own room are overwritten.
+    static size_cut through(
+        key_selector<key_type>& selector, const key_type* keys, std::size_t n, std::size_t k
+    ) {
         if (k == 0) {
-            return cut;
+            return {};
         }
-        std::vector<size_key<T, By>> keys;
-        keys.reserve(elements.size());
-        for (const T x : elements) {
-            if (x == x) {
-                keys.push_back(key_of<By>(x));
+        const auto found = selector.kth_largest(keys, n, k);
+        return {found.key, k - found.above, k - found.above == found.equal};
+    }
+
+    /// The first position past the ties that are kept, where bits_at(c) says which of positions
+    /// [c, c + 64) have the cut's key.
+    template <class F>
+    [[nodiscard]] std::size_t tie_end(std::size_t n, F&& bits_at) const {
+        if (all_ties) {
+            return ties == 0 ? 0 : n;
+        }
+        std::size_t left = ties;
+        for (std::size_t c = 0;; c += word_columns) {
+            word_t bits = bits_at(c);
+            if (left > count_bits(bits)) {
+                left -= count_bits(bits);
+                continue;
+            }
+            for (; left > 1; --left) {
+                bits &= bits - 1;
+            }
+            return c + lowest_bit(bits) + 1;
+        }
+    }
+};
+
+/// Whether elements lie above a cut or, where Ties, at the cut; for element_cursor.
+template <class T, size_by By, bool Ties>
+struct beyond_cut {
+    stored_key<T, By> key;
+
+    bool operator()(T x) const noexcept {
+        if (key != key) {
+            return Ties || x == x;
+        }
+        const auto own = static_cast<stored_key<T, By>>(key_of<By>(x));
+        return Ties ? own >= key : own > key;
+    }
+
+    XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
+        requires has_lanes<T>
+    {
+        const auto own = keys_of<T, By>(x);
+        const detail::lanes<stored_key<T, By>> cut(key);
+        auto beyond = Ties ? own >= cut : own > cut;
+        if constexpr (std::floating_point<T>) {
+            if (key != key) [[unlikely]] {
+                beyond = Ties ? decltype(beyond)(true) : x == x;
             }
         }
-        std::size_t ties = k;
-        if (k > keys.size()) {
-            cut.among_nan = true;
-            ties -= keys.size();
+        return beyond;
+    }
+};
+
+/// Keys of columns [0, n) of a row; `to` has room for a register more.
+template <size_by By, class Row, class K>
+void write_keys(Row row, std::size_t n, K* to) {
+    using T = typename block_t<Row>::value_type;
+    for_each_block(0, n, [&](std::size_t c, auto count) {
+        const auto block = row.block(c, count, first_bits(count));
+        if constexpr (block_t<Row>::in_registers) {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                store_lanes(to + c + k, keys_of<T, By>(load_register<full>(block, k, count - k)));
+            });
         } else {
-            const auto at = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
-            std::nth_element(keys.begin(), at, keys.end(), std::greater<>());
-            cut.key = *at;
-            ties -= static_cast<std::size_t>(
-                std::count_if(keys.begin(), keys.end(), [&](auto other) { return other > cut.key; })
-            );
-        }
-        for (std::size_t i = 0; i < elements.size(); ++i) {
-            if (cut.at(elements[i]) && --ties == 0) {
-                cut.tie_end = i + 1;
-                break;
+            for (std::size_t k = 0; k < count; ++k) {
+                to[c + k] = static_cast<K>(key_of<By>(block.at(k)));
             }
         }
-        return cut;
+    });
+}
+
+/// A row's elements as keys, where they lie in memory and are their own keys; otherwise null.
+template <size_by By, class Row>
+auto keys_in_place(const Row& row) noexcept {
+    using T = typename block_t<Row>::value_type;
+    using K = stored_key<T, By>;
+    if constexpr (key_differs<T, By>) {
+        return static_cast<const K*>(nullptr);
+    } else {
+        return reinterpret_cast<const K*>(contiguous_elements(row));
     }
+}
 
-    [[nodiscard]] bool above(T x) const noexcept {
-        return among_nan ? x == x : key_of<By>(x) > key;
-    }
-
-    [[nodiscard]] bool at(T x) const noexcept { return among_nan ? x != x : key_of<By>(x) == key; }
-
-    /// Whether the element at a position of those that were cut is kept.
-    [[nodiscard]] bool keeps(T x, std::size_t position) const noexcept {
-        return above(x) || (position < tie_end && at(x));
-    }
-
-    /// From the first element that is kept to past the last.
-    [[nodiscard]] column_range extent_of(const std::vector<T>& elements) const noexcept {
-        column_range kept{0, elements.size()};
-        while (kept.begin < kept.end && !keeps(elements[kept.begin], kept.begin)) {
-            ++kept.begin;
-        }
-        while (kept.end > kept.begin && !keeps(elements[kept.end - 1], kept.end - 1)) {
-            --kept.end;
-        }
-        return kept;
-    }
-};
-
-/// The two tests of a cut, for element_cursor.
-template <class T, size_by By>
-struct above_cut {
-    size_cut<T, By> cut;
-
-    bool operator()(T x) const noexcept { return cut.above(x); }
-
-    XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
-        requires keys_in_registers<T, By>
-    {
-        return cut.among_nan ? x == x : keys_of<T, By>(x) > detail::lanes<T>(cut.key);
-    }
-};
-
-template <class T, size_by By>
-struct at_cut {
-    size_cut<T, By> cut;
-
-    bool operator()(T x) const noexcept { return cut.at(x); }
-
-    XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
-        requires keys_in_registers<T, By>
-    {
-        return cut.among_nan ? x != x : keys_of<T, By>(x) == detail::lanes<T>(cut.key);
-    }
-};
-
+/// One row under a cut.
 template <class T, size_by By, class Row>
 class cut_cursor {
 public:
     cut_cursor(
-        const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end,
-        column_range extent, const Row& row, std::size_t n
+        const beyond_cut<T, By, false>& above, const beyond_cut<T, By, true>& from,
+        std::size_t tie_end, column_range extent, const Row& row, std::size_t n
     )
-        : m_above(above, row, n), m_at(at, row, n), m_tie_end(tie_end), m_extent(extent) {}
+        : m_above(above, row, n), m_from(from, row, n), m_tie_end(tie_end), m_extent(extent) {}
 
     [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        const word_t bits = m_above.word(c);
-        return c < m_tie_end ? bits | (m_at.word(c) & first_bits(m_tie_end - c)) : bits;
+        if (c >= m_tie_end) {
+            return m_above.word(c);
+        }
+        const word_t bits = m_from.word(c);
+        return c + word_columns <= m_tie_end ? bits
+                                             : (bits & first_bits(m_tie_end - c)) | m_above.word(c);
     }
+
+    /// Columns at the cut are kept before this one.
+    void end_ties(std::size_t tie_end) noexcept { m_tie_end = tie_end; }
+
+    /// Which columns lie at the cut.
+    [[nodiscard]] word_t ties(std::size_t c) const { return m_from.word(c) & ~m_above.word(c); }
 
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
         return stretch_within(m_extent, c);
     }
 
 private:
-    element_cursor<above_cut<T, By>, Row> m_above;
-    element_cursor<at_cut<T, By>, Row> m_at;
+    element_cursor<beyond_cut<T, By, false>, Row> m_above;
+    element_cursor<beyond_cut<T, By, true>, Row> m_from;
     std::size_t m_tie_end;
     column_range m_extent;
 };
 
-/// Reads a row of numbers.
-template <class T, class Row>
-void append_row(Row row, std::size_t n, std::vector<T>& to) {
-    for_each_block(0, n, [&](std::size_t c, std::size_t count) {
-        const auto block = row.block(c, count, first_bits(count));
-        for (std::size_t k = 0; k < count; ++k) {
-            to.push_back(block.at(k));
+/// From the first of columns [0, n) that is kept to past the last.
+template <class Cursor>
+column_range kept_extent(const Cursor& cursor, std::size_t n) {
+    column_range kept{n, n};
+    for (std::size_t c = 0; c < n; c += word_columns) {
+        if (const word_t bits = cursor.word(c); bits != 0) {
+            kept.begin = c + lowest_bit(bits);
+            break;
         }
-    });
+    }
+    for (std::size_t words = (n + word_columns - 1) / word_columns; kept.begin < n; --words) {
+        const std::size_t c = (words - 1) * word_columns;
+        if (const word_t bits = cursor.word(c); bits != 0) {
+            kept.end = c + static_cast<std::size_t>(std::bit_width(bits));
+            break;
+        }
+    }
+    return kept;
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
+/// @file
+/// Masks that keep the largest elements: of each row, of a whole tensor, of groups. NaN comes after
+/// every number, and of equal elements the first ones are kept.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
 /// Keeps what lies above a cut: one cut for each row, or one through the whole tensor.
 template <class CTX, size_by By>
 class cut_rule {
@@ -13849,11 +14333,15 @@ class cut_rule {
     using operand_rows = decltype(make_operand<T>(
         std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
     ));
+    using row_type = row_t<operand_rows>;
+    using cut_type = size_cut<T, By>;
+    using selector_type = key_selector<typename cut_type::key_type>;
 
-    struct two_tests {
-        above_cut<T, By> above;
-        at_cut<T, By> at;
-        column_range kept;
+    struct row_cut {
+        beyond_cut<T, By, false> above;
+        beyond_cut<T, By, true> from;
+        std::size_t tie_end = 0; ///< elements at the cut are kept before this position
+        column_range kept;       ///< positions outside of which nothing is kept
     };
 
     class cut_rows {
@@ -13864,16 +14352,7 @@ class cut_rule {
             , m_columns(columns_of(rule.shape())) {}
 
         XMASK_INLINE auto row(std::size_t r) const {
-            const auto& cuts = m_rule->m_cuts;
-            const two_tests& tests = cuts[cuts.size() == 1 ? 0 : r];
-            // A cut through everything counts its ties along all rows.
-            const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
-            const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
-            const column_range kept = intersection(tests.kept, {before, before + m_columns});
-            return cut_cursor<T, By, row_t<operand_rows>>(
-                tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before},
-                m_operand.row(r), m_columns
-            );
+            return m_rule->cursor(m_operand.row(r), r, m_columns);
         }
 
     private:
@@ -13894,17 +14373,30 @@ public:
     cut_rule(X&& x, std::size_t k, bool whole) : m_operand(std::forward<X>(x)), m_whole(whole) {
         const std::size_t n = columns_of(shape());
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
-        const auto operand = make_operand<T>(m_operand, shape());
-        std::vector<T> elements;
-        for (std::size_t r = 0; r < row_count; ++r) {
-            append_row(operand.row(r), n, elements);
-            if (!whole) {
-                cut(elements, k);
-            }
+        if (row_count == 0) {
+            m_cuts.push_back(through(cut_type()));
+            return;
         }
-        // One serves empty rows, however many there are.
-        if (whole || n == 0) {
-            cut(elements, k);
+        const auto operand = make_operand<T>(m_operand, shape());
+        selector_type selector;
+        if (whole) {
+            cut_all(selector, operand, row_count, n, k);
+            return;
+        }
+        m_cuts.reserve(row_count);
+        for (std::size_t r = 0; r < row_count; ++r) {
+            const auto row = operand.row(r);
+            const auto* keys = keys_in_place<By>(row);
+            if (keys == nullptr) {
+                write_keys<By>(row, n, selector.room(n));
+                keys = selector.room(n);
+            }
+            const auto cut = cut_type::through(selector, keys, n, k);
+            m_cuts.push_back(through(cut));
+            m_cuts[r].kept = {0, n};
+            const auto all = cursor(row, r, n);
+            m_cuts[r].tie_end = cut.tie_end(n, [&](std::size_t c) { return all.ties(c); });
+            m_cuts[r].kept = kept_extent(cursor(row, r, n), n);
         }
     }
 
@@ -13915,25 +14407,92 @@ public:
     [[nodiscard]] auto rows() const { return cut_rows(*this); }
 
 private:
-    void cut(std::vector<T>& elements, std::size_t k) {
-        const auto through = size_cut<T, By>::through(elements, k);
-        m_cuts.push_back({{through}, {through}, through.extent_of(elements)});
-        elements.clear();
+    static row_cut through(const cut_type& cut) { return {{cut.key}, {cut.key}, 0, {}}; }
+
+    XMASK_INLINE auto cursor(const row_type& row, std::size_t r, std::size_t n) const {
+        const row_cut& cut = m_cuts[m_cuts.size() == 1 ? 0 : r];
+        // A cut through everything counts its ties along all rows.
+        const std::size_t before = m_whole ? r * n : 0;
+        const column_range kept = intersection(cut.kept, {before, before + n});
+        return cut_cursor<T, By, row_type>(
+            cut.above, cut.from, std::max(cut.tie_end, before) - before,
+            {kept.begin - before, kept.end - before}, row, n
+        );
+    }
+
+    /// One cut through everything.
+    void cut_all(
+        selector_type& selector, const operand_rows& operand, std::size_t row_count, std::size_t n,
+        std::size_t k
+    ) {
+        const auto* keys = operand.flat(n) ? keys_in_place<By>(operand.row(0)) : nullptr;
+        if (keys == nullptr) {
+            auto* const to = selector.room(row_count * n);
+            for (std::size_t r = 0; r < row_count; ++r) {
+                write_keys<By>(operand.row(r), n, to + r * n);
+            }
+            keys = to;
+        }
+        const auto cut = cut_type::through(selector, keys, row_count * n, k);
+        m_cuts.push_back(through(cut));
+        row_cut& own = m_cuts[0];
+        own.tie_end = cut.all_ties ? (cut.ties == 0 ? 0 : row_count * n) : 0;
+        for (std::size_t r = 0, left = cut.ties; !cut.all_ties; ++r) {
+            const auto row = cursor(operand.row(r), r, n);
+            std::size_t ties = 0;
+            for (std::size_t c = 0; c < n; c += word_columns) {
+                ties += count_bits(row.ties(c));
+            }
+            if (left <= ties) {
+                const cut_type within{cut.key, left, false};
+                own.tie_end = r * n + within.tie_end(n, [&](std::size_t c) { return row.ties(c); });
+                break;
+            }
+            left -= ties;
+        }
+        own.kept = k == 0 ? column_range() : extent_of_rows(operand, row_count, n);
+    }
+
+    /// From the first element of all rows that is kept to past the last.
+    column_range extent_of_rows(const operand_rows& operand, std::size_t row_count, std::size_t n)
+        const {
+        std::size_t first = 0;
+        std::size_t last = row_count - 1;
+        column_range head;
+        column_range tail;
+        for (;; ++first) {
+            head = kept_extent(cursor(operand.row(first), first, n), n);
+            if (head.size() != 0) {
+                break;
+            }
+        }
+        for (;; --last) {
+            tail = kept_extent(cursor(operand.row(last), last, n), n);
+            if (tail.size() != 0) {
+                break;
+            }
+        }
+        return {first * n + head.begin, last * n + tail.end};
     }
 
     CTX m_operand;
-    std::vector<two_tests> m_cuts;
+    std::vector<row_cut> m_cuts;
     bool m_whole;
 };
 } // namespace detail
 
-/// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along
-/// another axis: keep_top_k(x, k, axis).
+/// Keeps the k largest elements of each row. Of equal elements the first ones are kept; NaN comes
+/// last.
 ///
-/// x: a tensor or lazy expression of numbers, whose shape is the mask's; the elements are to stay
-/// as they are while the mask is used. Throws std::out_of_range for k beyond the row's length. To
-/// build it takes linear time on average and memory for a row; a word costs a comparison a
-/// register.
+/// Cost: to build it about one pass over x, without sorting (core/selection.hpp), and memory for a
+/// row; a word costs one comparison a register. The mask stores x and a cut for each row.
+///
+/// @tparam By what makes an element large: its value, or its magnitude.
+/// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
+/// change while the mask is used.
+/// @param k how many elements of each row are kept.
+/// @returns a mask of x's shape.
+/// @throws std::out_of_range for k beyond the row's length.
 ///
 ///     auto m = xmask::keep_top_k(xt::xtensor<float, 1>{0.1f, 0.7f, 0.7f, 0.2f}, 2);    // 0 1 1 0
 template <size_by By = size_by::value, class X>
@@ -13949,9 +14508,18 @@ auto keep_top_k(X&& x, std::size_t k) {
     }
 }
 
-/// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number.
-/// Throws std::invalid_argument for a fraction outside of [0, 1]. Takes memory for all elements
-/// while it is built. Otherwise as keep_top_k.
+/// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number. Of
+/// equal elements the first ones are kept; NaN comes last.
+///
+/// Cost: to build it about one pass over x, without sorting, and memory for all elements while it is
+/// built; a word costs one comparison a register. The mask stores x and one cut.
+///
+/// @tparam By what makes an element large: its value, or its magnitude.
+/// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
+/// change while the mask is used.
+/// @param fraction the share of the elements that is kept, from 0 to 1.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument for a fraction outside of [0, 1].
 ///
 ///     xt::xtensor<float, 2> weights = {{0.1f, -0.9f}, {0.3f, 0.2f}};
 ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.5);
@@ -13973,7 +14541,6 @@ auto keep_largest(X&& x, double fraction) {
 // ==== xmask/masks/largest_along.hpp ====
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -13985,33 +14552,81 @@ auto keep_largest(X&& x, double fraction) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// The cuts of lines, and how far along its line each keeps elements of its key.
+template <class T, size_by By>
+class line_cuts {
+public:
+    using key_type = stored_key<T, By>;
+
+    void reserve(std::size_t count) {
+        m_keys.reserve(count + word_columns);
+        m_tie_ends.reserve(count);
+    }
+
+    /// The cut of a line of n keys, where the selector may overwrite its own room only.
+    void add(key_selector<key_type>& selector, const key_type* keys, std::size_t n, std::size_t k) {
+        const auto cut = size_cut<T, By>::through(selector, keys, n, k);
+        m_keys.push_back(cut.key);
+        m_tie_ends.push_back(cut.tie_end(n, [&](std::size_t c) {
+            word_t bits = 0;
+            for (std::size_t i = c; i < std::min(c + word_columns, n); ++i) {
+                const bool both_nan = keys[i] != keys[i] && cut.key != cut.key;
+                bits |= word_t(keys[i] == cut.key || both_nan) << (i - c);
+            }
+            return bits;
+        }));
+    }
+
+    /// Whole registers may be loaded at the last cuts.
+    void finish() { m_keys.resize(m_keys.size() + word_columns); }
+
+    [[nodiscard]] const key_type* keys() const noexcept { return m_keys.data(); }
+
+    [[nodiscard]] const std::size_t* tie_ends() const noexcept { return m_tie_ends.data(); }
+
+private:
+    std::vector<key_type> m_keys;
+    std::vector<std::size_t> m_tie_ends;
+};
+
 /// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
 template <size_by By, class Row>
 class line_cursor {
     using T = typename block_t<Row>::value_type;
+    using K = stored_key<T, By>;
+
+    struct decision {
+        word_t above = 0;
+        word_t ties = 0;
+    };
 
 public:
     line_cursor(
-        Row row, const size_cut<T, By>* cuts, std::size_t position, bool along_row,
+        Row row, const K* keys, const std::size_t* tie_ends, std::size_t position, bool along_row,
         column_range extent
     )
         : m_row(std::move(row))
-        , m_cuts(cuts)
+        , m_keys(keys)
+        , m_tie_ends(tie_ends)
         , m_position(position)
         , m_along_row(along_row)
         , m_extent(extent) {}
 
     [[nodiscard]] word_t word(std::size_t c) const {
-        word_t bits = 0;
         if (c >= m_extent.end) {
-            return bits;
+            return 0;
         }
         const std::size_t count = std::min(word_columns, m_extent.end - c);
-        const auto block = m_row.block(c, count, first_bits(count));
-        for (std::size_t k = 0; k < count; ++k) {
-            bits |= word_t(keeps(block.at(k), c + k)) << k;
+        const decision bits = decide(m_row.block(c, count, first_bits(count)), c, count);
+        if (m_along_row) {
+            return bits.above | (bits.ties & first_bits(std::max(*m_tie_ends, c) - c));
         }
-        return bits;
+        word_t kept = bits.above;
+        for (word_t ties = bits.ties; ties != 0; ties &= ties - 1) {
+            const std::size_t k = lowest_bit(ties);
+            kept |= word_t(m_position < m_tie_ends[c + k]) << k;
+        }
+        return kept;
     }
 
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
@@ -14019,12 +14634,36 @@ public:
     }
 
 private:
-    [[nodiscard]] bool keeps(T x, std::size_t c) const noexcept {
-        return m_along_row ? m_cuts->keeps(x, c) : m_cuts[c].keeps(x, m_position);
+    template <class Block>
+    [[nodiscard]] decision decide(const Block& block, std::size_t c, std::size_t count) const {
+        decision bits;
+        if constexpr (Block::in_registers) {
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto x = keys_of<T, By>(load_register<full>(block, k, count - k));
+                const auto cut = m_along_row ? lanes<K>(*m_keys) : load_lanes(m_keys + c + k);
+                const auto numbers = bits_from_mask(x == x);
+                const auto cuts = bits_from_mask(cut == cut);
+                const auto larger = bits_from_mask(x > cut) | (numbers & ~cuts);
+                const auto equal = bits_from_mask(x == cut) | ~(numbers | cuts);
+                bits.above |= larger << k;
+                bits.ties |= (equal & first_bits(lane_count<K>)) << k;
+            });
+            bits.above &= first_bits(count);
+            bits.ties &= first_bits(count);
+        } else {
+            for (std::size_t k = 0; k < count; ++k) {
+                const K x = static_cast<K>(key_of<By>(block.at(k)));
+                const K cut = m_keys[m_along_row ? 0 : c + k];
+                bits.above |= word_t(x > cut || (cut != cut && x == x)) << k;
+                bits.ties |= word_t(x == cut || (cut != cut && x != x)) << k;
+            }
+        }
+        return bits;
     }
 
     mutable Row m_row; // a row over anything but memory keeps a buffer
-    const size_cut<T, By>* m_cuts;
+    const K* m_keys;
+    const std::size_t* m_tie_ends;
     std::size_t m_position;
     bool m_along_row;
     column_range m_extent;
@@ -14035,6 +14674,7 @@ template <class CTX, size_by By>
 class line_rule {
     using operand_type = std::decay_t<CTX>;
     using T = std::remove_cv_t<value_type_t<operand_type>>;
+    using K = stored_key<T, By>;
     using operand_rows = decltype(make_operand<T>(
         std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
     ));
@@ -14051,8 +14691,8 @@ class line_rule {
             const bool along = lines.along_rows();
             const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
             return line_cursor<By, row_t<operand_rows>>(
-                m_operand.row(r), m_rule->m_cuts.data() + first, along ? 0 : lines.position(r),
-                along, {0, m_rule->m_any ? m_columns : 0}
+                m_operand.row(r), m_rule->m_cuts.keys() + first, m_rule->m_cuts.tie_ends() + first,
+                along ? 0 : lines.position(r), along, {0, m_rule->m_any ? m_columns : 0}
             );
         }
 
@@ -14071,24 +14711,29 @@ public:
     line_rule(X&& x, std::size_t k, std::size_t axis)
         : m_operand(std::forward<X>(x)), m_lines(shape(), axis), m_any(k != 0) {
         const std::size_t n = columns_of(shape());
-        const std::size_t row_count = n == 0 || m_lines.extent() == 0 ? 0 : rows_of(shape());
+        const std::size_t extent = m_lines.extent();
+        const std::size_t row_count = n == 0 || extent == 0 ? 0 : rows_of(shape());
+        const std::size_t bundles =
+            m_lines.along_rows() ? row_count : row_count / std::max<std::size_t>(extent, 1);
         const auto operand = make_operand<T>(m_operand, shape());
-        if (m_lines.along_rows()) {
-            std::vector<T> elements;
-            for (std::size_t r = 0; r < row_count; ++r, elements.clear()) {
-                append_row(operand.row(r), n, elements);
-                m_cuts.push_back(size_cut<T, By>::through(elements, k));
+        key_selector<K> selector;
+        // Whole registers may be written at the ends of rows.
+        std::vector<K> keys((m_lines.along_rows() ? n : word_columns * extent) + word_columns);
+        m_cuts.reserve(m_lines.along_rows() ? bundles : bundles * n);
+        for (std::size_t bundle = 0; bundle < bundles; ++bundle) {
+            if (m_lines.along_rows()) {
+                write_keys<By>(operand.row(bundle), n, keys.data());
+                m_cuts.add(selector, keys.data(), n, k);
+                continue;
             }
-            return;
-        }
-        m_cuts.reserve(row_count / std::max<std::size_t>(m_lines.extent(), 1) * n);
-        std::array<std::vector<T>, word_columns> lines;
-        for (std::size_t bundle = 0;
-             bundle < row_count / std::max<std::size_t>(m_lines.extent(), 1); ++bundle) {
             for_each_block(0, n, [&](std::size_t c, std::size_t count) {
-                cut_lines(operand, bundle, c, count, k, lines);
+                collect_lines(operand, bundle, c, count, keys.data());
+                for (std::size_t at = 0; at < count; ++at) {
+                    m_cuts.add(selector, keys.data() + at * extent, extent, k);
+                }
             });
         }
+        m_cuts.finish();
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
@@ -14098,38 +14743,40 @@ public:
     [[nodiscard]] auto rows() const { return line_rows(*this); }
 
 private:
-    /// Columns [c, c + count) of one bundle, a line each.
-    void cut_lines(
-        const operand_rows& operand, std::size_t bundle, std::size_t c, std::size_t count,
-        std::size_t k, std::array<std::vector<T>, word_columns>& lines
-    ) {
-        for (std::size_t i = 0; i < m_lines.extent(); ++i) {
+    /// Columns [c, c + count) of one bundle, one line after another.
+    void collect_lines(
+        const operand_rows& operand, std::size_t bundle, std::size_t c, std::size_t count, K* to
+    ) const {
+        const std::size_t extent = m_lines.extent();
+        for (std::size_t i = 0; i < extent; ++i) {
             auto row = operand.row(m_lines.first_row(bundle) + i * m_lines.stride());
             const auto block = row.block(c, count, first_bits(count));
             for (std::size_t at = 0; at < count; ++at) {
-                lines[at].push_back(block.at(at));
+                to[at * extent + i] = static_cast<K>(key_of<By>(block.at(at)));
             }
-        }
-        for (std::size_t at = 0; at < count; ++at) {
-            m_cuts.push_back(size_cut<T, By>::through(lines[at], k));
-            lines[at].clear();
         }
     }
 
     CTX m_operand;
     axis_of_rows m_lines;
-    std::vector<size_cut<T, By>> m_cuts;
+    line_cuts<T, By> m_cuts;
     bool m_any;
 };
 } // namespace detail
 
-/// Keeps the k largest elements along an axis, negative ones counted from the end: of each column
-/// of a matrix, for axis 0. Of equal elements the first ones along the axis are kept; NaN comes
-/// last.
+/// Keeps the k largest elements along an axis: of each column of a matrix, for axis 0. Of equal
+/// elements the first ones along the axis are kept; NaN comes last.
 ///
-/// Throws std::out_of_range for an axis that x does not have, or k beyond its extent. To build it
-/// takes linear time on average; memory is that of a cut for each line along the axis, x.size()
-/// divided by its extent. An element costs two comparisons. Otherwise as keep_top_k(x, k).
+/// Cost: to build it a few passes over x, without sorting, and memory for 64 lines; an element costs
+/// two comparisons in registers. The mask stores x and a cut for each line along the axis.
+///
+/// @tparam By what makes an element large: its value, or its magnitude.
+/// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
+/// change while the mask is used.
+/// @param k how many elements of each line are kept.
+/// @param axis the axis along which lines lie; negative numbers count from the end.
+/// @returns a mask of x's shape.
+/// @throws std::out_of_range for an axis that x does not have, or k beyond its extent.
 ///
 ///     const xt::xtensor<int, 2> x = {{1, 5}, {4, 5}, {3, 6}};
 ///     auto m = xmask::keep_top_k(x, 2, 0);
@@ -14277,15 +14924,24 @@ public:
     static constexpr const char* name = "keep_largest_slices";
 
     /// Keeps k of the slices, which are given by their norms.
-    slices_rule(const S& shape, std::size_t axis, std::vector<double>& norms, std::size_t k)
+    slices_rule(const S& shape, std::size_t axis, const std::vector<double>& norms, std::size_t k)
         : m_shape(shape)
         , m_slices(shape, axis)
         , m_words((norms.size() + word_columns - 1) / word_columns) {
-        const auto cut = size_cut<double, size_by::value>::through(norms, k);
-        m_kept = cut.extent_of(norms);
-        for (std::size_t i = 0; i < norms.size(); ++i) {
-            m_words[i / word_columns] |= word_t(cut.keeps(norms[i], i)) << i % word_columns;
+        key_selector<double> selector;
+        const std::size_t count = norms.size();
+        const auto cut =
+            size_cut<double, size_by::value>::through(selector, norms.data(), count, k);
+        using row = memory_row<double>;
+        cut_cursor<double, size_by::value, row> cursor(
+            {cut.key}, {cut.key}, 0, {0, count}, row(norms.data(), 1, nullptr), count
+        );
+        const std::size_t end = cut.tie_end(count, [&](std::size_t c) { return cursor.ties(c); });
+        cursor.end_ties(end);
+        for (std::size_t i = 0; i < m_words.size(); ++i) {
+            m_words[i] = cursor.word(i * word_columns);
         }
+        m_kept = kept_extent(cursor, count);
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }

@@ -4,24 +4,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
-#include <functional>
-#include <limits>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
+#include "../core/selection.hpp"
 #include "../core/shape.hpp"
-#include "../core/simd.hpp"
-#include "element_rule.hpp"
+#include "../core/word.hpp"
 #include "n_of_m.hpp"
+#include "size_cut.hpp"
 #include "size_key.hpp"
 #include "threshold.hpp"
 
@@ -31,146 +28,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Whether registers of T give their keys.
-template <class T, size_by By>
-inline constexpr bool keys_in_registers =
-    has_lanes<T> && !std::same_as<T, bool> && (By == size_by::value || std::floating_point<T>);
-
-/// Where a cut goes through elements: those with larger keys are kept, and the first few of those
-/// at the cut.
-template <class T, size_by By>
-struct size_cut {
-    using key_limits = std::numeric_limits<size_key<T, By>>;
-
-    static constexpr size_key<T, By> largest_key =
-        key_limits::has_infinity ? key_limits::infinity() : key_limits::max();
-
-    size_key<T, By> key = largest_key; // nothing is larger
-    bool among_nan = false;            ///< every number is kept, and the cut goes through the NaN
-    std::size_t tie_end = 0; ///< elements at the cut are kept before this column (or flat position)
-
-    /// The cut that keeps k of the elements, which are given by their keys; called again for the
-    /// ties' positions.
-    static size_cut through(std::vector<T>& elements, std::size_t k) {
-        size_cut cut;
-        if (k == 0) {
-            return cut;
-        }
-        std::vector<size_key<T, By>> keys;
-        keys.reserve(elements.size());
-        for (const T x : elements) {
-            if (x == x) {
-                keys.push_back(key_of<By>(x));
-            }
-        }
-        std::size_t ties = k;
-        if (k > keys.size()) {
-            cut.among_nan = true;
-            ties -= keys.size();
-        } else {
-            const auto at = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
-            std::nth_element(keys.begin(), at, keys.end(), std::greater<>());
-            cut.key = *at;
-            ties -= static_cast<std::size_t>(
-                std::count_if(keys.begin(), keys.end(), [&](auto other) { return other > cut.key; })
-            );
-        }
-        for (std::size_t i = 0; i < elements.size(); ++i) {
-            if (cut.at(elements[i]) && --ties == 0) {
-                cut.tie_end = i + 1;
-                break;
-            }
-        }
-        return cut;
-    }
-
-    [[nodiscard]] bool above(T x) const noexcept {
-        return among_nan ? x == x : key_of<By>(x) > key;
-    }
-
-    [[nodiscard]] bool at(T x) const noexcept { return among_nan ? x != x : key_of<By>(x) == key; }
-
-    /// Whether the element at a position of those that were cut is kept.
-    [[nodiscard]] bool keeps(T x, std::size_t position) const noexcept {
-        return above(x) || (position < tie_end && at(x));
-    }
-
-    /// From the first element that is kept to past the last.
-    [[nodiscard]] column_range extent_of(const std::vector<T>& elements) const noexcept {
-        column_range kept{0, elements.size()};
-        while (kept.begin < kept.end && !keeps(elements[kept.begin], kept.begin)) {
-            ++kept.begin;
-        }
-        while (kept.end > kept.begin && !keeps(elements[kept.end - 1], kept.end - 1)) {
-            --kept.end;
-        }
-        return kept;
-    }
-};
-
-/// The two tests of a cut, for element_cursor.
-template <class T, size_by By>
-struct above_cut {
-    size_cut<T, By> cut;
-
-    bool operator()(T x) const noexcept { return cut.above(x); }
-
-    XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
-        requires keys_in_registers<T, By>
-    {
-        return cut.among_nan ? x == x : keys_of<T, By>(x) > detail::lanes<T>(cut.key);
-    }
-};
-
-template <class T, size_by By>
-struct at_cut {
-    size_cut<T, By> cut;
-
-    bool operator()(T x) const noexcept { return cut.at(x); }
-
-    XMASK_INLINE auto lanes(const detail::lanes<T>& x) const noexcept
-        requires keys_in_registers<T, By>
-    {
-        return cut.among_nan ? x != x : keys_of<T, By>(x) == detail::lanes<T>(cut.key);
-    }
-};
-
-template <class T, size_by By, class Row>
-class cut_cursor {
-public:
-    cut_cursor(
-        const above_cut<T, By>& above, const at_cut<T, By>& at, std::size_t tie_end,
-        column_range extent, const Row& row, std::size_t n
-    )
-        : m_above(above, row, n), m_at(at, row, n), m_tie_end(tie_end), m_extent(extent) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        const word_t bits = m_above.word(c);
-        return c < m_tie_end ? bits | (m_at.word(c) & first_bits(m_tie_end - c)) : bits;
-    }
-
-    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const noexcept {
-        return stretch_within(m_extent, c);
-    }
-
-private:
-    element_cursor<above_cut<T, By>, Row> m_above;
-    element_cursor<at_cut<T, By>, Row> m_at;
-    std::size_t m_tie_end;
-    column_range m_extent;
-};
-
-/// Reads a row of numbers.
-template <class T, class Row>
-void append_row(Row row, std::size_t n, std::vector<T>& to) {
-    for_each_block(0, n, [&](std::size_t c, std::size_t count) {
-        const auto block = row.block(c, count, first_bits(count));
-        for (std::size_t k = 0; k < count; ++k) {
-            to.push_back(block.at(k));
-        }
-    });
-}
-
 /// Keeps what lies above a cut: one cut for each row, or one through the whole tensor.
 template <class CTX, size_by By>
 class cut_rule {
@@ -179,11 +36,15 @@ class cut_rule {
     using operand_rows = decltype(make_operand<T>(
         std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
     ));
+    using row_type = row_t<operand_rows>;
+    using cut_type = size_cut<T, By>;
+    using selector_type = key_selector<typename cut_type::key_type>;
 
-    struct two_tests {
-        above_cut<T, By> above;
-        at_cut<T, By> at;
-        column_range kept;
+    struct row_cut {
+        beyond_cut<T, By, false> above;
+        beyond_cut<T, By, true> from;
+        std::size_t tie_end = 0; ///< elements at the cut are kept before this position
+        column_range kept;       ///< positions outside of which nothing is kept
     };
 
     class cut_rows {
@@ -194,16 +55,7 @@ class cut_rule {
             , m_columns(columns_of(rule.shape())) {}
 
         XMASK_INLINE auto row(std::size_t r) const {
-            const auto& cuts = m_rule->m_cuts;
-            const two_tests& tests = cuts[cuts.size() == 1 ? 0 : r];
-            // A cut through everything counts its ties along all rows.
-            const std::size_t before = m_rule->m_whole ? r * m_columns : 0;
-            const std::size_t tie_end = std::max(tests.at.cut.tie_end, before) - before;
-            const column_range kept = intersection(tests.kept, {before, before + m_columns});
-            return cut_cursor<T, By, row_t<operand_rows>>(
-                tests.above, tests.at, tie_end, {kept.begin - before, kept.end - before},
-                m_operand.row(r), m_columns
-            );
+            return m_rule->cursor(m_operand.row(r), r, m_columns);
         }
 
     private:
@@ -224,17 +76,30 @@ public:
     cut_rule(X&& x, std::size_t k, bool whole) : m_operand(std::forward<X>(x)), m_whole(whole) {
         const std::size_t n = columns_of(shape());
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
-        const auto operand = make_operand<T>(m_operand, shape());
-        std::vector<T> elements;
-        for (std::size_t r = 0; r < row_count; ++r) {
-            append_row(operand.row(r), n, elements);
-            if (!whole) {
-                cut(elements, k);
-            }
+        if (row_count == 0) {
+            m_cuts.push_back(through(cut_type()));
+            return;
         }
-        // One serves empty rows, however many there are.
-        if (whole || n == 0) {
-            cut(elements, k);
+        const auto operand = make_operand<T>(m_operand, shape());
+        selector_type selector;
+        if (whole) {
+            cut_all(selector, operand, row_count, n, k);
+            return;
+        }
+        m_cuts.reserve(row_count);
+        for (std::size_t r = 0; r < row_count; ++r) {
+            const auto row = operand.row(r);
+            const auto* keys = keys_in_place<By>(row);
+            if (keys == nullptr) {
+                write_keys<By>(row, n, selector.room(n));
+                keys = selector.room(n);
+            }
+            const auto cut = cut_type::through(selector, keys, n, k);
+            m_cuts.push_back(through(cut));
+            m_cuts[r].kept = {0, n};
+            const auto all = cursor(row, r, n);
+            m_cuts[r].tie_end = cut.tie_end(n, [&](std::size_t c) { return all.ties(c); });
+            m_cuts[r].kept = kept_extent(cursor(row, r, n), n);
         }
     }
 
@@ -245,25 +110,92 @@ public:
     [[nodiscard]] auto rows() const { return cut_rows(*this); }
 
 private:
-    void cut(std::vector<T>& elements, std::size_t k) {
-        const auto through = size_cut<T, By>::through(elements, k);
-        m_cuts.push_back({{through}, {through}, through.extent_of(elements)});
-        elements.clear();
+    static row_cut through(const cut_type& cut) { return {{cut.key}, {cut.key}, 0, {}}; }
+
+    XMASK_INLINE auto cursor(const row_type& row, std::size_t r, std::size_t n) const {
+        const row_cut& cut = m_cuts[m_cuts.size() == 1 ? 0 : r];
+        // A cut through everything counts its ties along all rows.
+        const std::size_t before = m_whole ? r * n : 0;
+        const column_range kept = intersection(cut.kept, {before, before + n});
+        return cut_cursor<T, By, row_type>(
+            cut.above, cut.from, std::max(cut.tie_end, before) - before,
+            {kept.begin - before, kept.end - before}, row, n
+        );
+    }
+
+    /// One cut through everything.
+    void cut_all(
+        selector_type& selector, const operand_rows& operand, std::size_t row_count, std::size_t n,
+        std::size_t k
+    ) {
+        const auto* keys = operand.flat(n) ? keys_in_place<By>(operand.row(0)) : nullptr;
+        if (keys == nullptr) {
+            auto* const to = selector.room(row_count * n);
+            for (std::size_t r = 0; r < row_count; ++r) {
+                write_keys<By>(operand.row(r), n, to + r * n);
+            }
+            keys = to;
+        }
+        const auto cut = cut_type::through(selector, keys, row_count * n, k);
+        m_cuts.push_back(through(cut));
+        row_cut& own = m_cuts[0];
+        own.tie_end = cut.all_ties ? (cut.ties == 0 ? 0 : row_count * n) : 0;
+        for (std::size_t r = 0, left = cut.ties; !cut.all_ties; ++r) {
+            const auto row = cursor(operand.row(r), r, n);
+            std::size_t ties = 0;
+            for (std::size_t c = 0; c < n; c += word_columns) {
+                ties += count_bits(row.ties(c));
+            }
+            if (left <= ties) {
+                const cut_type within{cut.key, left, false};
+                own.tie_end = r * n + within.tie_end(n, [&](std::size_t c) { return row.ties(c); });
+                break;
+            }
+            left -= ties;
+        }
+        own.kept = k == 0 ? column_range() : extent_of_rows(operand, row_count, n);
+    }
+
+    /// From the first element of all rows that is kept to past the last.
+    column_range extent_of_rows(const operand_rows& operand, std::size_t row_count, std::size_t n)
+        const {
+        std::size_t first = 0;
+        std::size_t last = row_count - 1;
+        column_range head;
+        column_range tail;
+        for (;; ++first) {
+            head = kept_extent(cursor(operand.row(first), first, n), n);
+            if (head.size() != 0) {
+                break;
+            }
+        }
+        for (;; --last) {
+            tail = kept_extent(cursor(operand.row(last), last, n), n);
+            if (tail.size() != 0) {
+                break;
+            }
+        }
+        return {first * n + head.begin, last * n + tail.end};
     }
 
     CTX m_operand;
-    std::vector<two_tests> m_cuts;
+    std::vector<row_cut> m_cuts;
     bool m_whole;
 };
 } // namespace detail
 
-/// Keeps the k largest elements of each row; By is size_by::value or size_by::magnitude. Along
-/// another axis: keep_top_k(x, k, axis).
+/// Keeps the k largest elements of each row. Of equal elements the first ones are kept; NaN comes
+/// last.
 ///
-/// x: a tensor or lazy expression of numbers, whose shape is the mask's; the elements are to stay
-/// as they are while the mask is used. Throws std::out_of_range for k beyond the row's length. To
-/// build it takes linear time on average and memory for a row; a word costs a comparison a
-/// register.
+/// Cost: to build it about one pass over x, without sorting (core/selection.hpp), and memory for a
+/// row; a word costs one comparison a register. The mask stores x and a cut for each row.
+///
+/// @tparam By what makes an element large: its value, or its magnitude.
+/// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
+/// change while the mask is used.
+/// @param k how many elements of each row are kept.
+/// @returns a mask of x's shape.
+/// @throws std::out_of_range for k beyond the row's length.
 ///
 ///     auto m = xmask::keep_top_k(xt::xtensor<float, 1>{0.1f, 0.7f, 0.7f, 0.2f}, 2);    // 0 1 1 0
 template <size_by By = size_by::value, class X>
@@ -279,9 +211,18 @@ auto keep_top_k(X&& x, std::size_t k) {
     }
 }
 
-/// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number.
-/// Throws std::invalid_argument for a fraction outside of [0, 1]. Takes memory for all elements
-/// while it is built. Otherwise as keep_top_k.
+/// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number. Of
+/// equal elements the first ones are kept; NaN comes last.
+///
+/// Cost: to build it about one pass over x, without sorting, and memory for all elements while it is
+/// built; a word costs one comparison a register. The mask stores x and one cut.
+///
+/// @tparam By what makes an element large: its value, or its magnitude.
+/// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
+/// change while the mask is used.
+/// @param fraction the share of the elements that is kept, from 0 to 1.
+/// @returns a mask of x's shape.
+/// @throws std::invalid_argument for a fraction outside of [0, 1].
 ///
 ///     xt::xtensor<float, 2> weights = {{0.1f, -0.9f}, {0.3f, 0.2f}};
 ///     auto m = xmask::keep_largest<xmask::size_by::magnitude>(weights, 0.5);

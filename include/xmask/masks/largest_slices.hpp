@@ -22,6 +22,7 @@
 #include "bitmask.hpp"
 #include "largest.hpp"
 #include "largest_along.hpp"
+#include "size_cut.hpp"
 #include "threshold.hpp"
 
 /// @file
@@ -139,15 +140,24 @@ public:
     static constexpr const char* name = "keep_largest_slices";
 
     /// Keeps k of the slices, which are given by their norms.
-    slices_rule(const S& shape, std::size_t axis, std::vector<double>& norms, std::size_t k)
+    slices_rule(const S& shape, std::size_t axis, const std::vector<double>& norms, std::size_t k)
         : m_shape(shape)
         , m_slices(shape, axis)
         , m_words((norms.size() + word_columns - 1) / word_columns) {
-        const auto cut = size_cut<double, size_by::value>::through(norms, k);
-        m_kept = cut.extent_of(norms);
-        for (std::size_t i = 0; i < norms.size(); ++i) {
-            m_words[i / word_columns] |= word_t(cut.keeps(norms[i], i)) << i % word_columns;
+        key_selector<double> selector;
+        const std::size_t count = norms.size();
+        const auto cut =
+            size_cut<double, size_by::value>::through(selector, norms.data(), count, k);
+        using row = memory_row<double>;
+        cut_cursor<double, size_by::value, row> cursor(
+            {cut.key}, {cut.key}, 0, {0, count}, row(norms.data(), 1, nullptr), count
+        );
+        const std::size_t end = cut.tie_end(count, [&](std::size_t c) { return cursor.ties(c); });
+        cursor.end_ties(end);
+        for (std::size_t i = 0; i < m_words.size(); ++i) {
+            m_words[i] = cursor.word(i * word_columns);
         }
+        m_kept = kept_extent(cursor, count);
     }
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }

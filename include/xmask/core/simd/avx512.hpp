@@ -103,15 +103,16 @@ consteval bool has_compress(avx512f) noexcept {
     return sizeof(T) >= 4;
 }
 
+/// The other lanes stay as they are: zeros in them would depend on what the result's register held.
 template <class T>
     requires(sizeof(T) >= 4)
 XMASK_INLINE lanes<T> compress_lanes(avx512f, const lanes<T>& x, std::uint64_t bits) noexcept {
     const auto from = __builtin_bit_cast(__m512i, x.data);
     __m512i moved;
     if constexpr (sizeof(T) == 8) {
-        moved = _mm512_maskz_compress_epi64(static_cast<__mmask8>(bits), from);
+        moved = _mm512_mask_compress_epi64(from, static_cast<__mmask8>(bits), from);
     } else {
-        moved = _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), from);
+        moved = _mm512_mask_compress_epi32(from, static_cast<__mmask16>(bits), from);
     }
     return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
 }

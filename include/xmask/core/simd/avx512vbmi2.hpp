@@ -23,9 +23,9 @@ template <class T>
     requires(sizeof(T) <= 2)
 XMASK_INLINE lanes<T> compress_lanes(avx512vbmi2, const lanes<T>& x, std::uint64_t bits) noexcept {
     if constexpr (sizeof(T) == 2) {
-        return lanes<T>(_mm512_maskz_compress_epi16(static_cast<__mmask32>(bits), x));
+        return lanes<T>(_mm512_mask_compress_epi16(x, static_cast<__mmask32>(bits), x));
     } else {
-        return lanes<T>(_mm512_maskz_compress_epi8(static_cast<__mmask64>(bits), x));
+        return lanes<T>(_mm512_mask_compress_epi8(x, static_cast<__mmask64>(bits), x));
     }
 }
 } // namespace xmask::inline XMASK_ABI::detail::simd
