@@ -1,4 +1,4 @@
-// A boolean tensor combines with a mask by & no more than by &&.
+// A boolean tensor does not combine with a mask by &, either.
 // expect: xmask: a mask is expected here. A boolean or numeric tensor does not say what true means
 // lines: 10
 

@@ -1,4 +1,4 @@
-// A boolean tensor does not say what true means, so it is no mask.
+// A boolean tensor does not say what true means, and is therefore not a mask.
 // expect: a mask is expected here
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// A boolean tensor does not say what true means; and no weight makes one element the largest.
+// A boolean tensor does not say what true means, and a maximum takes no weights.
 // expect: a mask is expected here
 
 #include <xmask/xmask.hpp>

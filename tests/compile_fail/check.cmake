@@ -1,11 +1,11 @@
-# Checks one program that must not compile. It says so itself, in its first lines:
+# Checks one program that must not compile. The first lines of the program say how:
 #
 #   // expect: a sentence that the compiler's output must hold
 #   // lines: 10     (at most so many lines of g++, not counting those that say what includes a header)
 #   // flags: ...    (more flags; @ is this folder)
 #   // only: Clang    (only for this compiler, as CMAKE_CXX_COMPILER_ID has it)
 #
-# Where it includes <xmask/xmask.hpp> before anything else, that is a precompiled header.
+# A program that includes <xmask/xmask.hpp> first uses a precompiled header.
 
 cmake_minimum_required(VERSION 3.22)
 
@@ -23,7 +23,7 @@ if(flags OR NOT first_include STREQUAL "#include <xmask/xmask.hpp>")
   set(PRECOMPILED "")
 endif()
 
-# In front for folders, behind for what the last one decides.
+# Folders go in front, options that override go behind.
 set(compile "${COMPILER}" ${flags} ${PRECOMPILED} "@${FLAGS}" ${flags} -fsyntax-only "${SOURCE}")
 
 execute_process(COMMAND ${compile} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)

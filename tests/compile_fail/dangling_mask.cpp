@@ -1,4 +1,4 @@
-// A mask holds a tensor or a mask with a name by reference: it must not outlive a function's own.
+// A mask holds a named tensor or mask by reference: it must not outlive a local one.
 // only: Clang
 // flags: -Werror=return-stack-address
 // expect: address of stack memory associated with local variable 'lengths' returned

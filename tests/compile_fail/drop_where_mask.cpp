@@ -1,4 +1,4 @@
-// A mask says what it means already.
+// A mask already says what true means.
 // expect: keep_where and drop_where take a tensor or expression of bool
 
 #include <xmask/xmask.hpp>

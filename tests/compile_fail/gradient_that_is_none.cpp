@@ -1,4 +1,4 @@
-// A number in the gradient's place.
+// A number in the place of the gradient.
 // expect: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or scaled(tensor, factor)
 
 #include <xmask/xmask.hpp>

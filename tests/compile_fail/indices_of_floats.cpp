@@ -1,4 +1,4 @@
-// Indices are positions.
+// Indices are integers.
 // expect: indices are integers: a list or 1-D tensor for every row, or a 2-D tensor with one list a row
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// A loss of integers would be computed in integers; they are to be converted.
+// A loss of integers would be computed in integers; the user converts them.
 // expect: a loss takes tensors (or lazy expressions) of real numbers
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// Numbers are no conditions.
+// Numbers are not conditions.
 // expect: keep_where and drop_where take a tensor or expression of bool; for numbers compare them
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// A gradient needs the derivative of a loss that is made of lambdas.
+// A gradient needs the derivative of a loss of lambdas.
 // expect: xmask: a gradient needs the derivative of the loss: masked_loss(p, t, m, value, derivative, gradient).
 // lines: 10
 

@@ -1,4 +1,4 @@
-// Whether true means that a token may be selected, a tensor of booleans does not say.
+// A boolean tensor does not say whether true tokens may be selected.
 // expect: a mask is expected here
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// The language level comes before all else.
+// The check of the language level comes first.
 // expect: xmask needs C++20: compile with -std=c++20
 // lines: 10
 // flags: -std=c++17

@@ -1,4 +1,4 @@
-// A boolean says nothing about a length, in a container either.
+// Booleans are not lengths, in a container either.
 // expect: lengths are integers, one a row
 
 #include <xmask/xmask.hpp>

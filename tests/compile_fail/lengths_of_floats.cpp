@@ -1,4 +1,4 @@
-// Lengths are counts.
+// Lengths are integers.
 // expect: lengths are integers, one a row
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// A mask in the target's place would be a target of 0 and 1.
+// A mask in the place of the target would be a target of 0 and 1.
 // expect: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// A mask is compared with no number.
+// A mask is not compared with a number.
 // expect: xmask: a mask is not compared with a number. !m is its opposite
 // lines: 10
 

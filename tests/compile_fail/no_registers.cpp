@@ -1,4 +1,4 @@
-// A target without registers is named.
+// The error names a target without registers.
 // expect: xmask needs SIMD registers
 // lines: 10
 // flags: -DXSIMD_NO_SUPPORTED_ARCHITECTURE

@@ -1,4 +1,4 @@
-// NumPy's name of the correction has a sentence.
+// NumPy's name of the correction gives a sentence.
 // expect: xmask: what NumPy calls ddof is called correction
 // lines: 10
 

@@ -1,4 +1,4 @@
-// NumPy's name of keep_axes has a sentence.
+// NumPy's name of keep_axes gives a sentence.
 // expect: xmask: what NumPy calls keepdims, and PyTorch keepdim, is called keep_axes
 // lines: 10
 

@@ -1,4 +1,4 @@
-// No weight makes one element the largest, or a median, or a norm.
+// A maximum, a median and a norm take no weights.
 // expect: Real weights go with what multiplies
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// A reduction is of a tensor: a list of numbers is none.
+// A reduction takes a tensor: a list of numbers is not one.
 // expect: a reduction is of a tensor
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// One value in another tensor's place.
+// A number in the place of the other tensor.
 // expect: masked_replace takes what is dropped from a tensor; for one value write xmask::masked_fill
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// The lengths of a padded batch are counts, with spans too.
+// The lengths of a padded batch are integers, for spans, too.
 // expect: lengths are integers, one a row
 
 #include <xmask/xmask.hpp>

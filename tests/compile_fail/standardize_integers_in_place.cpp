@@ -1,4 +1,4 @@
-// What is standardized is real, and has no room among integers.
+// Standardized elements are real: a tensor of integers cannot hold them.
 // expect: only a tensor of real numbers can be standardized in place
 
 #include <xmask/xmask.hpp>

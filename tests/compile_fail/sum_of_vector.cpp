@@ -1,4 +1,4 @@
-// A sum is of a tensor.
+// A sum takes a tensor.
 // expect: xmask: sums and means are of a tensor (or lazy expression) of numbers
 // lines: 10
 

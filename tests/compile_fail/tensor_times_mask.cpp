@@ -1,4 +1,4 @@
-// NaN times 0 is NaN: multiply drops.
+// NaN times 0 is NaN: multiply drops it.
 // expect: xmask: write xmask::multiply(x, m) for a tensor times a mask
 // lines: 10
 

@@ -1,4 +1,4 @@
-// A boolean tensor does not say what true means: tiles are those of a mask.
+// A boolean tensor does not say what true means: tiles take a mask.
 // expect: a mask is expected here
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// A variance by weights would be one of several; none is there.
+// A variance takes no weights, as there are several definitions.
 // expect: Real weights go with what multiplies
 
 #include <xmask/xmask.hpp>

@@ -1,4 +1,4 @@
-// Booleans in the weights' place do not say what true means.
+// Booleans in the place of weights do not say what true means.
 // expect: weights are a tensor (or lazy expression) of real numbers
 
 #include <xmask/xmask.hpp>

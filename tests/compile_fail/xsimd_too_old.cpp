@@ -1,4 +1,4 @@
-// An old xsimd is named.
+// The error names an old xsimd.
 // expect: xmask needs xsimd 13 or later
 // lines: 10
 // flags: -I@old_xsimd

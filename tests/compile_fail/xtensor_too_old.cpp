@@ -1,4 +1,4 @@
-// An old xtensor is named.
+// The error names an old xtensor.
 // expect: xmask needs xtensor 0.25 or later
 // lines: 10
 // flags: -I@old_xtensor

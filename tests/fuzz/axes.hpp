@@ -9,10 +9,10 @@
 #include "draw.hpp"
 
 /// @file
-/// Axes that go in a reduction, and what they bring together.
+/// The reduced axes of a reduction, and the groups of elements that it reduces.
 
 namespace fuzz {
-/// Some axes, at least one; negative ones among them.
+/// Random axes, at least one; some are negative.
 inline std::vector<std::ptrdiff_t> draw_axes(dice& d, std::size_t rank) {
     std::vector<std::ptrdiff_t> axes;
     for (std::size_t axis = 0; axis < rank; ++axis) {
@@ -32,7 +32,7 @@ inline std::string text_of_axes(const std::vector<std::ptrdiff_t>& axes) {
     return text;
 }
 
-/// Which axes go.
+/// Which axes are reduced.
 inline std::vector<bool> gone(const std::vector<std::ptrdiff_t>& axes, std::size_t rank) {
     std::vector<bool> goes(rank, false);
     for (const std::ptrdiff_t axis : axes) {
@@ -42,7 +42,7 @@ inline std::vector<bool> gone(const std::vector<std::ptrdiff_t>& axes, std::size
     return goes;
 }
 
-/// The shape of what stays.
+/// The shape of the result.
 inline shape_t reduced_shape(const shape_t& shape, const std::vector<std::ptrdiff_t>& axes) {
     const std::vector<bool> goes = gone(axes, shape.size());
     shape_t result;

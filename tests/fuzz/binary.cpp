@@ -8,7 +8,7 @@
 #include "losses.hpp"
 
 /// @file
-/// Losses of yes or no, by their definitions in double.
+/// Losses of two classes, by their definitions in double.
 
 namespace fuzz {
 namespace {
@@ -28,7 +28,7 @@ slope bce_with_logits(double p, double t, double weight) {
     };
 }
 
-/// By the difference quotient of its definition: in double, and to 1e-6.
+/// The derivative by the difference quotient of the definition: in double, to 1e-6.
 slope focal(double p, double t, double alpha, double gamma) {
     const auto value = [&](double z) {
         const double yes = 1 / (1 + std::exp(-z));

@@ -15,10 +15,11 @@
 #include "operand.hpp"
 
 /// @file
-/// How random masks of one builder are drawn, and checked in their own type before that is hidden.
+/// Random masks of one builder: how they are drawn, and checked in their own type before that is
+/// hidden.
 
 namespace fuzz {
-/// One way to a mask of a shape.
+/// A function that makes a mask of a shape.
 struct builder {
     bool (*fits)(const shape_t& shape);
     drawn_mask (*make)(record& r, const shape_t& shape);
@@ -26,7 +27,7 @@ struct builder {
 
 using builders = std::vector<builder>;
 
-// One list a file.
+// One list in each file.
 const builders& length_builders();
 const builders& index_builders();
 const builders& token_builders();
@@ -47,7 +48,7 @@ inline bool has_elements(const shape_t& shape) { return !shape.empty() && size_o
 /// The leading axes of a shape.
 inline shape_t leading(const shape_t& shape) { return shape_t(shape.begin(), shape.end() - 1); }
 
-/// What f(index) says of each index.
+/// The results of f(index) for each index.
 template <class F>
 array<char> kept_where(const shape_t& shape, F&& f) {
     array<char> kept(size_of(shape));
@@ -100,7 +101,7 @@ void check_mask(record& r, const M& m, const array<char>& kept, const shape_t& s
     }
 }
 
-/// A native fill: the fast ways that only this type of mask has.
+/// A fill in the mask's own type, with the fast paths of this type.
 template <class M>
 void check_fill(record& r, const M& m, const array<char>& kept, const shape_t& shape) {
     auto x = xt::xarray<float>::from_shape(shape);
@@ -115,7 +116,7 @@ void check_fill(record& r, const M& m, const array<char>& kept, const shape_t& s
     r.same("masked_fill_inplace, native mask", x.storage(), expected, shape);
 }
 
-/// A mask that holds all that it needs, checked and hidden.
+/// A mask that owns its data, checked and hidden.
 template <class M>
 drawn_mask made(record& r, M m, array<char> kept, std::string text) {
     const shape_t shape(m.shape().begin(), m.shape().end());

@@ -12,12 +12,13 @@
 #include "builders.hpp"
 
 /// @file
-/// Masks of chance. What they keep nobody knows beforehand: it is asked element by element, each
-/// time of a new cursor, and must then be the same in every other way. How many are kept is known.
+/// Random masks. Their kept elements are not known beforehand. They are asked element by element,
+/// each time of a new cursor, and must then be the same in every other way. The number of kept
+/// elements is known.
 
 namespace fuzz {
 namespace {
-/// A mask's elements, one by one, in an order that is not the columns'.
+/// The elements of a mask, one by one, not in the order of columns.
 template <class M>
 array<char> asked(const M& m, const shape_t& shape) {
     array<char> kept(size_of(shape));
@@ -147,7 +148,7 @@ drawn_mask rectangles(record& r, const shape_t& shape) {
     );
 }
 
-/// A quarter of the candidates, which is exactly one of masked, randomized and unchanged.
+/// A quarter of the candidates, each in exactly one of masked, randomized and unchanged.
 drawn_mask selected(record& r, const shape_t& shape) {
     const drawn_mask candidates = draw_mask(r, shape, r.d.below(2));
     const std::uint64_t seed = r.d.bits();

@@ -6,7 +6,7 @@
 #include "builders.hpp"
 
 /// @file
-/// Masks of listed columns and points, and the constant ones.
+/// Masks of listed columns and points, and constant masks.
 
 namespace fuzz {
 namespace {

@@ -11,7 +11,7 @@
 
 namespace fuzz {
 namespace {
-/// A length that an element of T holds.
+/// A length that fits into T.
 template <class T>
 std::size_t most_of(std::size_t n) {
     return static_cast<std::size_t>(

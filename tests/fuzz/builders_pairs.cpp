@@ -11,7 +11,7 @@
 #include "builders.hpp"
 
 /// @file
-/// Some masks as they are combined most: lazy in all parts, with nothing hidden between these.
+/// Masks as users combine them: lazy in all parts, with no type hidden between them.
 
 namespace fuzz {
 namespace {
@@ -32,7 +32,7 @@ parts draw_parts(record& r, const shape_t& shape) {
     return all;
 }
 
-/// What is kept where test(row, column, position) is true.
+/// The elements for which test(row, column, position) is true.
 template <class F>
 array<char> kept_by(const shape_t& shape, F&& test) {
     array<char> kept(size_of(shape));
@@ -88,7 +88,7 @@ drawn_mask shifted_lengths(record& r, const shape_t& shape) {
 
 bool is_batch(const shape_t& shape) { return shape.size() == 3 && size_of(shape) > 0; }
 
-/// The mask of attention over a padded batch, of which a part is looked at.
+/// The mask of attention over a padded batch, or a slice of it.
 drawn_mask attention(record& r, const shape_t& shape) {
     const std::size_t k = shape[2] + 3;
     xt::xarray<std::int32_t> lengths = draw_integers<std::int32_t>(r.d, {shape[0]}, 0, k);

@@ -9,7 +9,7 @@
 
 namespace fuzz {
 namespace {
-/// A mask of a matrix of which test(i, j) says what is kept.
+/// A mask of a matrix, whose element (i, j) is test(i, j).
 template <class M, class F>
 drawn_mask made_of(record& r, M m, const shape_t& shape, const std::string& text, F&& test) {
     array<char> kept = kept_where(shape, [&](const shape_t& at) {

@@ -17,7 +17,7 @@ namespace fuzz {
 namespace {
 using xmask::size_by;
 
-/// Sorts positions: the larger first, the first of equal ones, NaN last.
+/// Sorts positions: larger elements first, equal ones in order, NaN last.
 template <size_by By, class T>
 void sort_by_size(std::vector<std::size_t>& positions, const xt::xarray<T>& x) {
     const auto size = [&](std::size_t i) {

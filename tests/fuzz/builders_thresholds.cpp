@@ -13,7 +13,7 @@
 
 namespace fuzz {
 namespace {
-/// A tensor that decides a mask: no part of it is under one.
+/// A tensor that decides a mask: none of its elements is dropped.
 template <class T>
 xt::xarray<T> draw_deciding(record& r, const shape_t& shape) {
     const values like = draw_values(r.d);
@@ -85,7 +85,7 @@ drawn_mask not_equal(record& r, const shape_t& shape) {
     );
 }
 
-/// The masks of two bounds, and those of what is no number.
+/// Masks of two bounds, and of NaN and infinities.
 template <class T>
 drawn_mask bounded(record& r, const shape_t& shape) {
     xt::xarray<T> x = draw_deciding<T>(r, shape);

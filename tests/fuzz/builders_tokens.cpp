@@ -16,7 +16,7 @@ struct drawn_tokens {
     array<char> among; ///< whether a token is among the ids
 };
 
-/// A vocabulary that makes some tokens be among the ids; ids that T does not hold are in none.
+/// A vocabulary of which some tokens are among the ids. Ids outside of T match no token.
 template <class T>
 drawn_tokens<T> draw_tokens(record& r, const shape_t& shape) {
     const std::size_t words = r.d.of<std::size_t>({3, 10, 100});

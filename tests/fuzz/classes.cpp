@@ -18,7 +18,7 @@ struct drawn_classes {
     array<char> kept;
     xt::xarray<std::int32_t> target;
     std::vector<double> weights; ///< of classes
-    array<char> exists;          ///< which classes there are
+    array<char> exists;          ///< the kept classes
     xmask::cross_entropy_options options;
 };
 
@@ -62,7 +62,7 @@ drawn_classes draw_classes(record& r) {
         }
     }
     for (std::size_t i = 0; i < all.kept.size(); ++i) {
-        // Without a class nothing can count.
+        // Without a class, no position counts.
         all.target.storage()[i] = all.kept[i] == 0 || possible.empty()
                                       ? r.d.of<std::int32_t>({-100, -1, 1 << 30})
                                       : possible[r.d.below(possible.size())];
@@ -70,7 +70,7 @@ drawn_classes draw_classes(record& r) {
     if (possible.empty()) {
         all.options.ignore = std::nullopt;
     } else if (r.d.once_in(4)) {
-        // A class that is ignored, though it is there.
+        // An ignored class, although it exists.
         all.options.ignore = possible[0];
         for (std::size_t i = 0; i < all.kept.size(); ++i) {
             all.kept[i] = all.kept[i] != 0 && all.target.storage()[i] != possible[0];
@@ -79,7 +79,7 @@ drawn_classes draw_classes(record& r) {
     return all;
 }
 
-/// What one position adds to the loss, and to the gradient.
+/// The terms of one position in the loss and in the gradient.
 struct entropy {
     double value;
     double size;
@@ -138,7 +138,7 @@ void check_entropy(record& r) {
     if (counts && !possible) {
         return;
     }
-    // Logits of positions that do not count, and of classes that there are not, are garbage.
+    // Logits of positions that do not count, and of dropped classes, are garbage.
     array<char> seen(size_of(all.shape));
     for (std::size_t i = 0; i < seen.size(); ++i) {
         seen[i] = all.kept[i / all.classes] != 0 && all.exists[i % all.classes] != 0;
@@ -197,7 +197,7 @@ void check_likelihood(record& r) {
     for (std::size_t i = 0; i < all.kept.size(); ++i) {
         const auto target = all.target.storage()[i];
         if (all.kept[i] != 0 && !(target >= 0 && std::cmp_less(target, all.classes))) {
-            return; // there was no class to draw
+            return; // no class to draw
         }
     }
     operand<T> x(r, all.shape, seen, values::plain, false);

@@ -23,7 +23,7 @@ std::size_t draw_columns(dice& d) {
 }
 
 shape_t draw_shape(dice& d, std::size_t least, std::size_t most) {
-    // Ranks 1 to 3 are what most code has.
+    // Most code has ranks 1 to 3.
     std::size_t rank = d.once_in(3) ? d.from(0, 5) : d.from(1, 3);
     rank = std::clamp(rank, least, most);
     shape_t shape(rank);
@@ -31,7 +31,7 @@ shape_t draw_shape(dice& d, std::size_t least, std::size_t most) {
         return shape;
     }
     shape.back() = draw_columns(d);
-    // Now and then an axis but the last is the long one.
+    // Sometimes another axis than the last one is long.
     std::size_t left = std::max<std::size_t>(1, 6000 / std::max<std::size_t>(1, shape.back()));
     for (std::size_t axis = rank - 1; axis-- > 0;) {
         const std::size_t most_here = d.once_in(8) ? left : std::min<std::size_t>(left, 6);

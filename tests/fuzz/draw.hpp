@@ -11,7 +11,7 @@
 #include <vector>
 
 /// @file
-/// What the fuzzer draws: numbers and shapes, the same for the same seed on every machine.
+/// Random numbers and shapes. The same seed gives the same on every machine.
 
 namespace fuzz {
 using shape_t = std::vector<std::size_t>;
@@ -28,7 +28,7 @@ public:
         return z ^ z >> 31;
     }
 
-    /// A number below n, or 0.
+    /// A number below n; 0 where n is 0.
     std::size_t below(std::size_t n) noexcept {
         return n == 0 ? 0 : static_cast<std::size_t>(bits() >> 11) % n;
     }
@@ -48,7 +48,7 @@ public:
 
     bool coin() noexcept { return once_in(2); }
 
-    /// In [0, 1).
+    /// A number in [0, 1).
     double share() noexcept { return static_cast<double>(bits() >> 11) * 0x1p-53; }
 
     template <class T>
@@ -60,7 +60,7 @@ private:
     std::uint64_t m_state;
 };
 
-/// Elements in memory; unlike std::vector, of bool too.
+/// Elements in memory, also of bool, unlike std::vector.
 template <class T>
 class array {
 public:
@@ -109,7 +109,7 @@ inline std::size_t size_of(const shape_t& shape) noexcept {
     return size;
 }
 
-/// The last extent; a tensor of rank 0 is a row of one column.
+/// The last extent. A tensor of rank 0 is a row of one column.
 inline std::size_t columns_of(const shape_t& shape) noexcept {
     return shape.empty() ? 1 : shape.back();
 }
@@ -133,7 +133,7 @@ void for_each_index(const shape_t& shape, F&& f) {
     }
 }
 
-/// The row-major position of an index in a shape that broadcasts into the index's own.
+/// The row-major position of an index in a shape that broadcasts into the shape of the index.
 inline std::size_t position_in(const shape_t& shape, const shape_t& index) noexcept {
     std::size_t position = 0;
     const std::size_t skipped = index.size() - shape.size();
@@ -155,9 +155,9 @@ inline std::string text_of(const shape_t& shape) {
 /// Extents at which loops over words, registers and short rows break.
 std::size_t draw_columns(dice& d);
 
-/// A shape of a rank of [least, most] and at most some thousand elements.
+/// A shape of a rank in [least, most], with at most some thousand elements.
 shape_t draw_shape(dice& d, std::size_t least = 0, std::size_t most = 5);
 
-/// A shape that broadcasts into another: half of the time that one.
+/// A shape that broadcasts into another one; in half of the cases that shape itself.
 shape_t draw_broadcast(dice& d, const shape_t& shape);
 } // namespace fuzz

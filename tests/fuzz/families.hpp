@@ -7,7 +7,7 @@
 #include "record.hpp"
 
 /// @file
-/// What the fuzzer compares, a family of operations a file.
+/// The operations that the fuzzer compares, one family a file.
 
 namespace fuzz {
 void run_masks(record& r);

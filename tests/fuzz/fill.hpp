@@ -16,16 +16,16 @@
 #include "operand.hpp"
 
 /// @file
-/// What is the same for each element type: fills, products and replacements.
+/// Fills, products and replacements, for each element type.
 
 namespace fuzz {
-/// Three types have all layouts, and lazy operands; the others two.
+/// Three types have all layouts and lazy operands, the others have two layouts.
 template <class T>
 using layouts_of = std::conditional_t<
     std::is_same_v<T, float> || std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::uint8_t>,
     every_layout, rows_and_strided>;
 
-/// y = f(x, m), lazy: assigned to a tensor of any layout.
+/// y = f(x, m), lazy, assigned to a tensor of any layout.
 template <class T>
 void check_lazy_fill(record& r, operand<T>& x, const drawn_mask& m, const array<char>& kept) {
     const bool multiplies = r.d.coin();
@@ -53,7 +53,7 @@ void check_lazy_fill(record& r, operand<T>& x, const drawn_mask& m, const array<
     });
 }
 
-/// In place, of any layout.
+/// In place, on a tensor of any layout.
 template <class T>
 void check_fill_inplace(record& r, operand<T>& x, const drawn_mask& m, const array<char>& kept) {
     const bool multiplies = r.d.coin();
@@ -75,7 +75,7 @@ void check_fill_inplace(record& r, operand<T>& x, const drawn_mask& m, const arr
     });
 }
 
-/// What is dropped becomes another tensor's, which broadcasts.
+/// Replacement of dropped elements by those of another tensor, which broadcasts.
 template <class T>
 void check_replace(record& r, operand<T>& x, const drawn_mask& m, const array<char>& kept) {
     const shape_t other_shape = draw_broadcast(r.d, x.shape);

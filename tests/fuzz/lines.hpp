@@ -11,14 +11,14 @@
 /// Operations along one axis.
 
 namespace fuzz {
-/// A tensor's shape and a mask, along an axis.
+/// The shape of a tensor and a mask, along an axis.
 struct lines {
     shape_t shape;
     drawn_mask mask;
     array<char> kept;
-    std::ptrdiff_t axis; ///< as it is given: negative ones too
-    groups all;          ///< what is kept of each line
-    groups whole;        ///< all of each line
+    std::ptrdiff_t axis; ///< as the caller gives it: negative numbers, too
+    groups all;          ///< the kept elements of each line
+    groups whole;        ///< all elements of each line
 };
 
 inline lines draw_lines(record& r) {

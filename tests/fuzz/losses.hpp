@@ -12,17 +12,17 @@
 #include "reduce.hpp"
 
 /// @file
-/// Element-wise losses and their gradients, by masks, weights and both.
+/// Element-wise losses and their gradients, under masks, weights, and both.
 
 namespace fuzz {
-/// A loss in double, as its definition has it, and a size that its rounding is relative to.
+/// A loss in double, by its definition, and the size that its rounding is relative to.
 struct slope {
     double value;
     double derivative;
     double size;
 };
 
-/// What predictions and targets may be.
+/// The ranges of predictions and targets.
 inline double draw_real(dice& d) { return static_cast<double>(d.below(8192)) / 1024 - 4; }
 
 inline double draw_label(dice& d) { return static_cast<double>(d.below(2)); }
@@ -35,10 +35,10 @@ inline double draw_share(dice& d) { return static_cast<double>(d.below(1024)) / 
 
 inline double draw_count(dice& d) { return static_cast<double>(d.below(9)); }
 
-/// What counts, and how much.
+/// The mask, the weights, or both.
 enum class counting { mask, weights, both, rows };
 
-/// How much each element counts. Where a mask drops, the weights are garbage.
+/// The weight of each element. Weights of dropped elements are garbage.
 inline array<double> draw_weights(
     record& r, counting how, const drawn_mask& m, const array<char>& kept, const shape_t& shape,
     xt::xarray<double>& weights
@@ -64,7 +64,7 @@ inline array<double> draw_weights(
     return all;
 }
 
-/// The loss and its gradient, against f(prediction, target).
+/// Compares the loss and its gradient with f(prediction, target).
 template <class T, class Loss, class F>
 void check_loss_by(
     record& r, const char* name, const Loss& call, F&& f, const shape_t& shape, const auto& p,
@@ -107,7 +107,7 @@ void check_loss_by(
     );
 }
 
-/// One random loss: call(prediction, target, counts [, gradient]), against f. Draws numbers of
+/// One random loss: compares call(prediction, target, counts [, gradient]) with f. Draws numbers of
 /// [p_least, p_most] and [t_least, t_most].
 template <class T, class Loss, class F, class DrawP, class DrawT>
 void check_loss(
@@ -145,7 +145,7 @@ void check_loss(
                 break;
             case counting::both:
                 r.mask = "weighted " + r.mask;
-                // Of one type with the next.
+                // Of the type of the next case, so that both are compiled once.
                 by(xmask::weighted(m.lazy, xt::xarray<double>(weights)));
                 break;
             case counting::rows: {

@@ -11,14 +11,14 @@
 #include "families.hpp"
 
 /// @file
-/// Compares xmask with loops that a reader can check, on random masks and tensors.
+/// Compares xmask with simple loops, on random masks and tensors.
 ///
 ///     xmask_fuzz [--seconds N | --elements N | --cases N] [--seed S] [--only FAMILY]
 ///
-/// Case k of a family is drawn of the seed S + k and of the family's name, so that a difference is
-/// repeated by itself. Ends with 1 where something differs.
+/// Case k of a family depends only on the seed S + k and the name of the family, so that it can be
+/// repeated alone. The exit status is 1 where a result differs.
 
-// The sanitizers' own, where the program has them.
+// The interface of the sanitizers, where the program has them.
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
 namespace {
@@ -65,7 +65,7 @@ arguments parse(int argc, char** argv) {
     return given;
 }
 
-/// The case that runs, for what ends the program in the middle of it.
+/// The running case, for functions that end the program.
 const char* running_family = "";
 unsigned long long running_seed = 0;
 

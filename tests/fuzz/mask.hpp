@@ -16,11 +16,11 @@
 #include "record.hpp"
 
 /// @file
-/// Random masks behind one type, so that masks of masks of masks are one type, too: a rule of one's
-/// own that hands every question to the mask that it hides.
+/// Random masks behind one type, so that masks of masks have one type, too: a rule that forwards
+/// all questions to a hidden mask.
 
 namespace fuzz {
-/// What a hidden cursor answers.
+/// The answers of a hidden cursor.
 class hidden_cursor {
 public:
     hidden_cursor() = default;
@@ -51,7 +51,7 @@ private:
     Cursor m_cursor;
 };
 
-/// What gives the cursors of one operation.
+/// The cursors of one operation.
 class hidden_rows {
 public:
     hidden_rows() = default;
@@ -104,7 +104,7 @@ private:
     M m_mask;
 };
 
-/// The cursor, and what it looks at.
+/// The cursor, and the rows that it refers to.
 struct lazy_cursor {
     std::shared_ptr<const hidden_rows> rows;
     std::shared_ptr<const hidden_cursor> own;
@@ -120,7 +120,7 @@ struct lazy_rows {
     lazy_cursor row(std::size_t r) const { return {from, from->row(r)}; }
 };
 
-/// A user's own rule.
+/// A rule of a user.
 class lazy_rule {
 public:
     using shape_type = xt::dynamic_shape<std::size_t>;
@@ -139,14 +139,14 @@ private:
 
 using lazy_mask = xmask::mask<lazy_rule>;
 
-/// Hides a mask that holds all that it needs.
+/// Hides a mask that owns its data.
 template <class M>
 lazy_mask hide(M m) {
     const shape_t shape(m.shape().begin(), m.shape().end());
     return xmask::mask(lazy_rule(shape, std::make_shared<hidden_mask_of<M>>(std::move(m))));
 }
 
-/// A random mask, and what it keeps by a reference that uses nothing of xmask.
+/// A random mask, and its elements by a reference without xmask.
 struct drawn_mask {
     shape_t shape;
     array<char> kept; ///< in row-major order of the shape
@@ -154,13 +154,13 @@ struct drawn_mask {
     std::string text;
 };
 
-/// A mask of this very shape, of masks combined up to `depth` times.
+/// A mask of exactly this shape, of masks combined up to `depth` times.
 drawn_mask draw_mask(record& r, const shape_t& shape, std::size_t depth);
 
-/// A mask that broadcasts into a tensor of a shape; its text becomes the record's.
+/// A mask that broadcasts into a tensor of a shape; its text goes into the record.
 drawn_mask draw_mask_for(record& r, const shape_t& shape);
 
-/// What a mask keeps of a shape that it broadcasts into.
+/// The elements of a mask that is broadcast to a shape.
 array<char> spread(const drawn_mask& m, const shape_t& shape);
 
 /// Calls f with the mask as it is, or stored.
@@ -174,7 +174,7 @@ void with_mask(record& r, const drawn_mask& m, F&& f) {
         f(stored);
     }
 }
-/// The same in one type, where more would take long to compile.
+/// Calls f with the mask in one type, where two would take long to compile.
 template <class F>
 void with_hidden_mask(record& r, const drawn_mask& m, F&& f) {
     if (r.d.coin()) {

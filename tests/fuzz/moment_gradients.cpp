@@ -20,7 +20,7 @@ double mean_of(const numbers& all) {
     return static_cast<double>(sum / static_cast<long double>(all.size()));
 }
 
-/// Of the variance, or of its root.
+/// The gradient of the variance, or of its root.
 slopes of_variance(const numbers& all, double correction, bool root) {
     const double mean = mean_of(all);
     const double free = static_cast<double>(all.size()) - correction;

@@ -79,7 +79,7 @@ void check_moments(record& r) {
             );
             break;
         default:
-            // The root of an error of var in its size: where var is small, it is large.
+            // The error of a root, relative to it, is large where var is small.
             for (std::size_t g = 0; g < way.all.size(); ++g) {
                 const double root = std::sqrt(expected.var.value[g]);
                 const double error = expected.var.size[g] - std::abs(expected.var.value[g]);

@@ -9,7 +9,7 @@
 #include "operand.hpp"
 
 /// @file
-/// What moves elements: select, scatter, pack and unpack.
+/// Operations that move elements: select, scatter, pack and unpack.
 
 namespace fuzz {
 namespace {
@@ -66,7 +66,7 @@ void check_scatter(record& r, operand<T>& x, const drawn_mask& m, const array<ch
     });
 }
 
-/// The mask is of the tensor's shape without its last axis.
+/// The mask has the shape of the tensor without its last axis.
 template <class T>
 void check_pack(record& r) {
     const shape_t shape = draw_shape(r.d, 1);

@@ -15,13 +15,13 @@
 #include "reduce.hpp"
 
 /// @file
-/// Masks in their own types, where these have ways of their own: thresholds that decide registers,
-/// lengths and indices that are packed for short rows, tensors of bool. And masks that look at the
-/// tensor that is written.
+/// Masks in their own types, where these have own paths: thresholds that decide registers, lengths
+/// and indices that are packed for short rows, tensors of bool. And masks that read the written
+/// tensor.
 
 namespace fuzz {
 namespace {
-/// A tensor, and what a mask keeps of it.
+/// A tensor, and the elements that a mask keeps of it.
 template <class T>
 struct scene {
     shape_t shape;
@@ -130,7 +130,7 @@ void check_native(record& r, scene<T>& s, const M& m, const char* text) {
     }
 }
 
-/// Writes garbage where nothing is kept, unless the mask looks at it.
+/// Writes garbage to dropped elements, unless the mask reads them.
 template <class T>
 void hide_dropped(record& r, scene<T>& s) {
     for (std::size_t i = 0; i < s.kept.size(); ++i) {
@@ -220,7 +220,7 @@ void check_indices(record& r) {
     check_native(r, s, xmask::drop_indices(columns, s.shape), "drop_indices");
 }
 
-/// In place, where the mask looks at what is written.
+/// In place, under a mask that reads the written tensor.
 template <class T>
 void check_own_threshold(record& r) {
     scene<T> s = draw_scene<T>(r);
@@ -236,7 +236,7 @@ void check_own_threshold(record& r) {
     if (r.d.coin() && !s.shape.empty()) {
         r.mask = "shift(keep_at_most(x, t), 1) of the tensor that is written";
         for (std::size_t i = 0; i < s.kept.size(); ++i) {
-            const bool keeps = i % n != 0 && s.x.storage()[i - 1] <= t; // of the column before
+            const bool keeps = i % n != 0 && s.x.storage()[i - 1] <= t; // reads the column before
             s.elements[i] = keeps ? s.x.storage()[i] : value;
         }
         xmask::masked_fill_inplace(s.x, xmask::shift(xmask::keep_at_most(s.x, t), 1), value);

@@ -10,7 +10,7 @@ placement draw_placement(dice& d, const shape_t& shape, bool repeats) {
     place.strides.resize(shape.size());
     std::vector<std::size_t> order(shape.size());
     std::iota(order.rbegin(), order.rend(), std::size_t(0));
-    // Half of the time as in a row-major tensor, with gaps after each row.
+    // In half of the cases row-major strides, with gaps after each row.
     if (d.coin()) {
         for (std::size_t axis = order.size(); axis > 1; --axis) {
             std::swap(order[axis - 1], order[d.below(axis)]);
@@ -31,7 +31,7 @@ placement draw_placement(dice& d, const shape_t& shape, bool repeats) {
             stride = stride * std::max<std::size_t>(1, extent) + (d.coin() ? d.below(5) : 0);
         }
     }
-    // stride is more than the distance between any two elements.
+    // stride is larger than the distance of any two elements.
     const std::size_t before = d.below(18);
     place.offset = before + static_cast<std::size_t>(-lowest);
     place.size = before + stride + d.below(9) + 1;

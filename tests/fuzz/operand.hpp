@@ -53,10 +53,10 @@ inline constexpr const char* type_name<std::uint32_t> = "uint32";
 template <>
 inline constexpr const char* type_name<std::uint64_t> = "uint64";
 
-/// What the kept elements of an operand are like.
+/// The distribution of the kept elements of an operand.
 enum class values {
     plain,    ///< in [-4, 4); integers of one digit
-    ties,     ///< few different ones, 0 and -0 among them
+    ties,     ///< few different ones, with 0 and -0
     extremes, ///< integers: the lowest and the highest; real numbers: large and small
     specials, ///< plain, with a few NaN and infinities
     lows      ///< plain, with a few NaN and -infinities
@@ -104,7 +104,7 @@ T draw_value(dice& d, values like) {
     }
 }
 
-/// What stands where nothing is kept.
+/// Garbage for dropped elements.
 template <class T>
 T draw_garbage(dice& d) {
     using limits = std::numeric_limits<T>;
@@ -122,7 +122,7 @@ T draw_garbage(dice& d) {
 
 enum class layout { rows, columns, strided, lazy };
 
-/// Where the elements of a tensor lie in memory.
+/// The strides and the memory of the elements of a tensor.
 struct placement {
     std::vector<std::ptrdiff_t> strides;
     std::size_t offset = 0;
@@ -137,20 +137,20 @@ struct placement {
     }
 };
 
-/// Any strides: axes in any order, gaps, backwards, and where `repeats`, 0 along an axis.
+/// Random strides: axes in any order, gaps, backwards, and, where `repeats`, 0 along an axis.
 placement draw_placement(dice& d, const shape_t& shape, bool repeats);
 
 template <class T>
 using strided_t = xt::xstrided_view<xt::xtensor<T, 1>&, xt::dynamic_shape<std::size_t>>;
 
-/// A random tensor; its elements are the same in every layout.
+/// A random tensor. Its elements do not depend on its layout.
 template <class T>
 class operand {
 public:
     shape_t shape;
     array<T> elements; ///< in row-major order
 
-    /// Garbage stands, most of the time, where `kept` is false.
+    /// Garbage replaces most elements for which `kept` is false.
     operand(
         record& r, const shape_t& its_shape, const array<char>& kept, values like,
         bool repeats = true
@@ -167,7 +167,7 @@ public:
         });
     }
 
-    /// These elements.
+    /// A tensor of given elements.
     operand(record& r, const shape_t& its_shape, array<T> its_elements)
         : shape(its_shape)
         , elements(std::move(its_elements))
@@ -280,12 +280,12 @@ using every_layout = layouts<layout::rows, layout::columns, layout::strided, lay
 using in_memory = layouts<layout::rows, layout::columns, layout::strided>;
 using rows_and_strided = layouts<layout::rows, layout::strided>;
 
-/// Where more would take long to compile.
+/// For types of which more would compile slowly.
 template <class T>
 using few_layouts =
     std::conditional_t<std::is_same_v<T, float>, rows_and_strided, layouts<layout::strided>>;
 
-/// Calls f(expression, its elements) with a tensor in one of some layouts, drawn.
+/// Calls f(expression, its elements) with a tensor in a random layout.
 template <class T, class F, layout... L>
 void with_operand(record& r, operand<T>& x, layouts<L...>, F&& f) {
     constexpr layout all[] = {L...};
@@ -317,8 +317,8 @@ void with_operand(record& r, operand<T>& x, layouts<L...>, F&& f) {
     (one(std::integral_constant<layout, L>()), ...);
 }
 
-/// Calls f(target) with a tensor that holds some elements, in one of some layouts, and gives its
-/// elements afterwards. What lies between the elements of a view must not change.
+/// Calls f(target) with a tensor of given elements in a random layout, and returns its elements
+/// afterwards. Memory between the elements of a view must not change.
 template <class T, class F, layout... L>
 array<T> with_target(
     record& r, const shape_t& shape, const array<T>& elements, layouts<L...>, F&& f
@@ -377,7 +377,7 @@ array<T> with_target(
     return result;
 }
 
-/// Calls f(T()) with one of some types, drawn.
+/// Calls f(T()) with a random type.
 template <class... T, class F>
 void with_type(record& r, F&& f) {
     const std::size_t chosen = r.d.below(sizeof...(T));

@@ -8,11 +8,11 @@
 #include "reduce.hpp"
 
 /// @file
-/// Medians, quantiles, places of extremes along axes, and truths.
+/// Medians, quantiles, positions of extremes along axes, any and all.
 
 namespace fuzz {
 namespace {
-/// What is kept of a group, in order; none of it NaN.
+/// The kept elements of a group, in order, without NaN.
 template <class V>
 std::vector<V> sorted(const std::vector<std::size_t>& group, const array<V>& x) {
     std::vector<V> all;
@@ -49,14 +49,14 @@ void check_quantiles(
         const auto low = static_cast<double>(all[below]);
         const auto high = static_cast<double>(all[std::min(below + 1, all.size() - 1)]);
         const double part = rank - static_cast<double>(below);
-        // Between a number and an infinity lies the infinity, between two infinities nothing.
+        // Between a number and an infinity is the infinity, between two infinities NaN.
         quantiles.value[g] = part == 0 || low == high               ? low
                              : std::isinf(low) && !std::isinf(high) ? low
                              : std::isinf(high) && !std::isinf(low) ? high
                                                                     : low + (high - low) * part;
         quantiles.size[g] = std::abs(low) + std::abs(high);
     }
-    // An integer has no NaN: where nothing is kept, 0 is asked for.
+    // An integer cannot be NaN: where nothing is kept, 0 is asked for.
     xmask::reduce_options options;
     if (std::is_integral_v<V>) {
         options.empty = xmask::when_empty::zero;
@@ -81,7 +81,7 @@ void check_quantiles(
     );
 }
 
-/// Where a group's largest, or smallest, stands among the elements of the axes that go.
+/// The position of the largest, or smallest, element of a group along the reduced axes.
 template <class V>
 std::size_t place_of(const reduction& way, std::size_t g, const array<V>& x, bool largest) {
     const array<char> all(x.size(), 1);

@@ -19,7 +19,7 @@ struct batch {
     drawn_mask mask;
     array<char> kept; ///< of the elements
     shape_t result;
-    groups all; ///< what is kept of each feature
+    groups all; ///< the kept elements of each feature
 };
 
 batch draw_batch(record& r) {

@@ -6,7 +6,7 @@
 
 namespace fuzz {
 namespace {
-/// So many differences of one operation are printed.
+/// The number of differences that are printed for each operation.
 constexpr std::uint64_t most_printed = 3;
 
 std::string index_text(std::size_t i, const shape_t& shape) {

@@ -16,15 +16,15 @@
 #include "draw.hpp"
 
 /// @file
-/// What is compared, how closely, and what is said of a difference.
+/// Comparisons with their tolerances, and the messages for differences.
 
 namespace fuzz {
-/// What all cases so far came to.
+/// The totals of all cases so far.
 struct totals {
     std::uint64_t passed = 0;
     std::uint64_t failed = 0;
     std::uint64_t elements = 0;
-    std::map<std::string, std::uint64_t> differences; ///< how many of each operation
+    std::map<std::string, std::uint64_t> differences; ///< the count for each operation
 };
 
 /// Whether two values are the same number: any NaN equals any other, 0 does not equal -0.
@@ -45,28 +45,28 @@ std::string text_of(const T& value) {
     return text.str();
 }
 
-/// How far a result may lie from a reference in double: relative to a size that is the reference's
-/// own, or larger where summands cancel.
+/// The allowed distance of a result from a reference in double: relative to a size, which is that
+/// of the reference, or larger where summands cancel.
 struct bound {
     double relative;
     double absolute = 0;
 };
 
-/// One case of a family: its chance, its operands as text, and its differences.
+/// One case of a family: its random numbers, its operands as text, and its differences.
 class record {
 public:
     record(std::string_view family, std::uint64_t seed, totals& all)
         : d(dice(seed ^ number_of(family)).bits()), m_family(family), m_seed(seed), m_all(all) {}
 
     dice d;
-    std::string mask;     ///< the mask's expression
-    std::string operands; ///< the operands' types, layouts and shapes
+    std::string mask;     ///< the expression of the mask
+    std::string operands; ///< types, layouts and shapes of the operands
 
     [[nodiscard]] bool failed() const noexcept { return m_failed; }
 
     [[nodiscard]] std::uint64_t seed() const noexcept { return m_seed; }
 
-    /// That many elements more were compared.
+    /// Counts compared elements.
     void count(std::size_t elements) noexcept { m_all.elements += elements; }
 
     void that(std::string_view what, bool holds, const std::string& text = "") {
@@ -84,7 +84,7 @@ public:
         }
     }
 
-    /// Elements that are the same, in row-major order of a shape.
+    /// Compares elements that must be equal, in row-major order of a shape.
     template <class G, class E>
     void same(std::string_view what, const G& got, const E& expected, const shape_t& shape) {
         using T = std::remove_cvref_t<decltype(expected[0])>;
@@ -104,8 +104,8 @@ public:
         }
     }
 
-    /// Numbers that are close: |got - expected| <= relative * size + absolute. An infinity or NaN
-    /// is met exactly, one that got its type's overflow too.
+    /// Compares numbers that must be close: |got - expected| <= relative * size + absolute. An
+    /// infinity or NaN must be equal, and also an infinity from an overflow of the type.
     template <class G>
     void close(
         std::string_view what, const G& got, const array<double>& expected,
@@ -150,7 +150,7 @@ public:
     void differ(std::string_view what, const std::string& text);
 
 private:
-    /// FNV-1a: families of one seed draw different numbers.
+    /// FNV-1a: families draw different numbers from one seed.
     static std::uint64_t number_of(std::string_view text) noexcept {
         std::uint64_t hash = 0xcbf29ce484222325;
         for (const char letter : text) {
@@ -182,7 +182,7 @@ private:
     bool m_failed = false;
 };
 
-/// A family of operations: what one case of it compares.
+/// A family of operations: the comparisons of one case.
 struct family {
     const char* name;
     void (*run)(record& r);

@@ -12,13 +12,13 @@
 #include "operand.hpp"
 
 /// @file
-/// One random reduction: a tensor, a mask, and the axes that go.
+/// One random reduction: a tensor, a mask, and the reduced axes.
 
 namespace fuzz {
-/// What is kept, for each position of the axes that stay: flat positions in the tensor.
+/// The kept elements for each position of the result, as flat positions in the tensor.
 using groups = std::vector<std::vector<std::size_t>>;
 
-/// Which axes go, and what they bring together.
+/// The reduced axes, and the groups of elements.
 struct reduction {
     shape_t shape;
     drawn_mask mask;
@@ -72,7 +72,7 @@ void with_reduction(record& r, const reduction& way, values like, Layouts some, 
     });
 }
 
-/// References and the sizes that errors are relative to, one for each position.
+/// References, and the sizes that errors are relative to, one for each position.
 struct references {
     explicit references(std::size_t count) : value(count), size(count) {}
 
@@ -80,7 +80,7 @@ struct references {
     array<double> size;
 };
 
-/// What README and DESIGN ask of results that are rounded: of floats 1e-5, of doubles 1e-12.
+/// The documented tolerances of rounded results: 1e-5 for floats, 1e-12 for doubles.
 template <class T>
 inline constexpr double rounding = std::is_same_v<T, float> ? 1e-5 : 1e-11;
 } // namespace fuzz

@@ -9,12 +9,12 @@
 #include "lines.hpp"
 
 /// @file
-/// Gradients of what has a tensor's shape: softmax, running sums, normalized and standardized
-/// tensors.
+/// Gradients of operations whose result has the shape of the tensor: softmax, running sums,
+/// normalized and standardized tensors.
 
 namespace fuzz {
 namespace {
-/// The kept elements of a line, their upstream gradients, and the slopes that these give.
+/// The kept elements of a line, their upstream gradients, and the resulting gradients.
 struct line_slopes {
     const std::vector<double>& x;
     const std::vector<double>& u;
@@ -38,7 +38,7 @@ double magnitudes(const std::vector<double>& a, const std::vector<double>& b) {
     return sum;
 }
 
-/// Compares a gradient with what `of` says of each line.
+/// Compares a gradient with the result of `of` for each line.
 template <class T, class Of>
 void check_against(
     record& r, const char* name, const lines& l, const array<T>& x, const array<T>& u,
@@ -92,7 +92,7 @@ void of_normalize(line_slopes s) {
         s.size[i] =
             (std::abs(s.u[i]) + std::abs(s.x[i]) * magnitudes(s.x, s.u) / (norm * norm)) / norm;
     }
-    // All of it is 0: x / eps.
+    // All elements are 0: x / eps.
     for (std::size_t i = 0; i < s.x.size() && norm <= 1e-12; ++i) {
         s.slope[i] = s.u[i] / 1e-12;
         s.size[i] = std::abs(s.slope[i]);
@@ -165,7 +165,7 @@ void check_mapped(
     }
 }
 
-/// Upstream counts everywhere: where the mask drops, the sum so far stands in the result.
+/// The upstream gradient counts everywhere: dropped elements of the result hold the sum so far.
 template <class T>
 void check_running(record& r, const lines& l) {
     array<T> us(l.kept.size());

@@ -10,7 +10,7 @@
 #include "families.hpp"
 
 /// @file
-/// Masks by themselves: every way to ask one.
+/// Masks alone: every way to ask one.
 
 namespace fuzz {
 namespace {
@@ -123,7 +123,7 @@ void check_stored(record& r, const M& m, const drawn_mask& d) {
     }
 }
 
-/// &=, |=, ^= with a mask that broadcasts.
+/// &=, |= and ^= with a mask that broadcasts.
 void check_updates(record& r, const drawn_mask& d) {
     const drawn_mask other = draw_mask(r, draw_broadcast(r.d, d.shape), r.d.below(3));
     r.mask = d.text + " updated by " + other.text;

@@ -9,19 +9,19 @@
 #include "reduce.hpp"
 
 /// @file
-/// How gradients of reductions are compared.
+/// Comparisons for gradients of reductions.
 
 namespace fuzz {
 /// The kept elements of one group, in double.
 using numbers = std::vector<double>;
 
-/// Of one group: the slope of each element, and what its rounding is relative to.
+/// For one group: the derivative by each element, and the size that its rounding is relative to.
 struct slopes {
     numbers value;
     numbers size;
 };
 
-/// u for those that equal x, shared evenly.
+/// u, shared evenly by the elements that equal x.
 inline slopes shared(const numbers& all, double x) {
     const auto ties = static_cast<double>(std::count(all.begin(), all.end(), x));
     slopes s;
@@ -32,7 +32,7 @@ inline slopes shared(const numbers& all, double x) {
     return s;
 }
 
-/// Compares gradient(x, mask, upstream [, axes]) with what `of` says of each group.
+/// Compares gradient(x, mask, upstream [, axes]) with the result of `of` for each group.
 template <class T, class E, class M, class Gradient, class Of>
 void check_gradient(
     record& r, const char* name, const reduction& way, const E& e, const array<T>& x, const M& mask,

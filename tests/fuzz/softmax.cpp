@@ -55,7 +55,7 @@ references softmax_of(kind k, const lines& l, const array<V>& x) {
 template <class T>
 void check_softmax(record& r, kind k) {
     const lines l = draw_lines(r);
-    // +infinity in the exponent is not promised.
+    // +infinity in the exponent is not specified.
     const values like = r.d.of(
         {values::plain, values::ties, values::extremes,
          k == kind::softmin ? values::plain : values::lows}

@@ -10,10 +10,10 @@
 #include "reduce.hpp"
 
 /// @file
-/// What is the same for each element type: sums, means, products, extremes, and their places.
+/// Sums, means, products, extremes and their positions, for each element type.
 
 namespace fuzz {
-/// Integers add up to 64 bits and wrap around.
+/// Sums of integers have 64 bits and wrap around.
 template <class T>
 using whole_t = std::conditional_t<std::is_unsigned_v<T>, std::uint64_t, std::int64_t>;
 
@@ -35,7 +35,7 @@ void check_sum(
             }
             expected[g] = static_cast<double>(sum);
         }
-        // README: less than 1e-7 of the sum of magnitudes, where elements are floats.
+        // README promises less than 1e-7 of the sum of magnitudes for floats.
         const bound by{std::is_same_v<V, float> ? 1e-7 : 1e-13};
         r.close("masked_sum", sums, expected, size, by, way.result);
         const auto means =
@@ -88,7 +88,7 @@ void check_extremes(
     }
     const auto same = [&](const char* what, const auto& got) {
         for (std::size_t g = 0; g < all.size(); ++g) {
-            // 0 and -0 tie: either is the largest.
+            // 0 and -0 tie: either may be the largest.
             if (got[g] != expected[g] && !same_value<V>(got[g], expected[g])) {
                 r.differ(
                     what, "position " + std::to_string(g) + " is " + text_of(got[g]) +
@@ -110,8 +110,8 @@ void check_extremes(
     }
 }
 
-/// Products of integers wrap around; those of real numbers are compared where no part of it may
-/// overflow.
+/// Products of integers wrap around. Products of real numbers are compared where no partial product
+/// can overflow.
 template <class V>
 void check_products(
     record& r, const reduction& way, const auto& e, const array<V>& x, const auto& mask

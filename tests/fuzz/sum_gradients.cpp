@@ -27,7 +27,7 @@ slopes of_product(const numbers& all) {
     return s;
 }
 
-/// Whether no part of a product overflows, or underflows, a double.
+/// Whether no partial product overflows or underflows a double.
 bool stays_within(const numbers& all) {
     double logs = 0;
     for (const double one : all) {

@@ -28,7 +28,7 @@ TEST_CASE("A gradient may be written where a loss reads", "[aliasing]") {
         const auto from = oracle::random<float>(shape, 5);
         self_masks::for_each<float>([&](const char* name, const auto& make) {
             if (std::string(name) == "unknown rule") {
-                return; // gradients trust what does not tell what it reads
+                return; // gradients assume that a rule without sources() does not read the target
             }
             CAPTURE(name, shape);
             xt::xarray<float> expected;
@@ -55,7 +55,7 @@ TEST_CASE("A gradient may be written where weights lie, or a shifted operand", "
         xt::xarray<float> w = weights;
         require_close(xmask::masked_mse(from, target, w, w), loss);
         REQUIRE(oracle::close(w, expected, 1e-6));
-        // A row of weights, whose array is given the gradient's shape.
+        // A row of weights, in the array that receives the gradient.
         const xt::xarray<float> row = xt::view(weights, 0, xt::all());
         const auto by_row = xmask::masked_mse(from, target, row, expected);
         w = row;
@@ -92,7 +92,7 @@ TEST_CASE("The gradient of a class loss may be written where it reads", "[aliasi
         xt::xarray<float> x = from;
         require_close(xmask::masked_cross_entropy(x, target, m(x), x), loss);
         REQUIRE(oracle::close(x, expected, 1e-6));
-        // Turned, so that a row of the gradient is a column of the logits.
+        // Transposed, so that a row of the gradient is a column of the logits.
         const auto square = oracle::random<float>({40, 40}, 6);
         const auto all = xmask::keep_all(40);
         const xt::xarray<std::int64_t> zeros = xt::zeros<std::int64_t>({40});
@@ -121,7 +121,7 @@ TEST_CASE("The gradients of a gate may be written where it reads", "[aliasing]")
         xmask::sigmoid_gate_gradient(x, xt::transpose(x), upstream, x, own_z);
         REQUIRE(oracle::close(x, by_x, 1e-6));
         REQUIRE(oracle::close(own_z, by_z, 1e-6));
-        // A gate of one row, in the array that is given x's shape.
+        // A gate of one row, in the array that receives the gradient by x.
         const xt::xarray<float> row = xt::view(from, 0, xt::all());
         xmask::sigmoid_gate_gradient(from, row, upstream, by_x, by_z);
         xt::xarray<float> z = row;

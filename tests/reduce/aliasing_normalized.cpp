@@ -11,7 +11,7 @@
 #include <xmask/reduce/softmax.hpp>
 
 namespace {
-/// op(x, mask of x, axis) on matrices of all shapes.
+/// Tests op(x, mask of x, axis) on matrices of all shapes.
 template <class Op>
 void require_of_all_masks(Op&& op) {
     self_masks::for_each<float>([&](const char* name, const auto& make) {
@@ -27,7 +27,7 @@ void require_of_all_masks(Op&& op) {
     });
 }
 
-/// The same of a layout that is not written in place.
+/// Tests op on a layout that is not written in place.
 template <class Op>
 void require_of_column_major(Op&& op) {
     for (const auto& shape : self_masks::shapes) {

@@ -54,7 +54,7 @@ struct naive {
                 }
                 rest /= x.shape(axis);
             }
-            // What is dropped may be NaN.
+            // Dropped elements may be NaN.
             sum[at] += weights[i] == 0. ? 0. : weights[i] * x.flat(i);
             weight[at] += weights[i];
         }
@@ -223,11 +223,11 @@ TEST_CASE("Options of sums and means", "[axes]") {
     REQUIRE(oracle::elements(mean) == std::vector<float>{1.5f, 0.f});
     const auto sum = xmask::masked_sum(x, m, {0, 1}, {.keep_axes = true});
     REQUIRE(shape_t(sum.shape().begin(), sum.shape().end()) == shape_t{1, 1});
-    // What is kept broadcasts back.
+    // The result of keep_axes broadcasts back.
     const xt::xarray<float> centred =
         x - xmask::masked_mean(x, m, -1, {.empty = when_empty::zero, .keep_axes = true});
     REQUIRE(oracle::elements(centred) == std::vector<float>{-0.5f, 0.5f, 3.f, 4.f});
-    // A sum of nothing is 0, unless asked otherwise.
+    // A sum of nothing is 0, unless the options say otherwise.
     REQUIRE(std::isnan(xmask::masked_sum(x, m, 1, when_empty::nan)(1)));
     REQUIRE_THROWS_AS(xmask::masked_sum(x, m, 1, {.empty = when_empty::raise}), std::domain_error);
     REQUIRE_THROWS_AS(
@@ -248,7 +248,7 @@ TEST_CASE("Options of sums and means", "[axes]") {
 }
 
 TEST_CASE("Means along leading axes count each column by itself", "[axes]") {
-    // More rows than one byte counts, under words that begin anywhere.
+    // More rows than one byte counts, under words that begin at any column.
     const std::size_t rows = 700;
     for (const std::size_t n : {5u, 64u, 100u}) {
         const auto x = oracle::random<double>({2, rows, n}, 1);

@@ -19,7 +19,7 @@ using real = double;
 
 real logistic(real x) { return 1 / (1 + std::exp(-x)); }
 
-/// Probabilities from 0 to 1, ends included, and targets of 0, 1 and between.
+/// Probabilities from 0 to 1, both included, and targets of 0, 1 and between.
 template <class T>
 auto probabilities() {
     return [](const losses::shape_t& shape) {
@@ -100,7 +100,7 @@ TEMPLATE_TEST_CASE(
     const xt::xarray<TestType> each = xmask::masked_hinge_embedding.each(p, t, all);
     xmask::masked_hinge_embedding(p, t, all, gradient);
     REQUIRE(oracle::elements(each) == std::vector<TestType>{0.5, 0.5, 1, 0, 3, 0});
-    // At the margin PyTorch's clamp_min lets the gradient through.
+    // At the margin, PyTorch's clamp_min has a gradient.
     REQUIRE(oracle::elements(gradient) == std::vector<TestType>{1, -1, 1, -1, 1, 0});
 }
 

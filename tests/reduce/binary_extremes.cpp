@@ -23,8 +23,8 @@ TEMPLATE_TEST_CASE("No logit overflows", "[binary]", float, double) {
         const double sum = xmask::masked_bce_with_logits(p, t, all, gradient).sum;
         double expected_sum = 0;
         for (std::size_t i = 0; i < 9; ++i) {
-            // Away from the target: log(1 + exp(x)), of which even the smallest is right to the
-            // last digits.
+            // Far from the target: log(1 + exp(x)), which is exact to the last digits even where it
+            // is tiny.
             const double x = target == TestType(0) ? double(p(i)) : -double(p(i));
             const double expected = std::max(x, 0.) + std::log1p(std::exp(-std::abs(x)));
             const double slope = (target == TestType(0) ? 1. : -1.) *

@@ -168,7 +168,7 @@ TEST_CASE("Huge logits neither overflow nor vanish", "[cross_entropy]") {
             xmask::masked_cross_entropy(row, at, xmask::bitmask(xmask::keep_all(1))).sum == l.sum
         );
     }
-    // NaN is not hidden.
+    // A kept NaN shows.
     const xt::xarray<float> bad = {{0.f, std::numeric_limits<float>::quiet_NaN(), 1.f}};
     REQUIRE(std::isnan(
         xmask::masked_cross_entropy(bad, xt::xtensor<int, 1>{0}, xmask::bitmask(xmask::keep_all(1)))
@@ -189,7 +189,7 @@ TEMPLATE_TEST_CASE(
         is(xmask::masked_cross_entropy(logits, target, xmask::bitmask(xmask::keep_where(kept))),
            expected, 2e-6)
     );
-    // The largest of the type is out of range, and quoted as a number.
+    // The largest number of the type is out of range, and is quoted as a number.
     xt::xarray<TestType> wrong = target;
     const xt::xarray<bool> every = kept || !kept;
     wrong(4) = std::numeric_limits<TestType>::max();
@@ -224,7 +224,7 @@ TEST_CASE(
         );
         REQUIRE(gradient.dimension() == 2);
         REQUIRE(xt::all(xt::equal(gradient, 1.f)));
-        // Dropped, it may be anything.
+        // A dropped target may be anything.
         const auto loss = xmask::masked_cross_entropy(
             logits, target, xmask::keep_not_equal(target, bad), gradient
         );
@@ -285,7 +285,7 @@ TEST_CASE("masked_cross_entropy agrees with PyTorch", "[cross_entropy]") {
     };
     check(logits, 1e-5);
     check(xt::xarray<double>(logits), 1e-12);
-    // Position by position; and parts add up to the whole.
+    // Position by position; and losses of parts add up to the whole.
     const auto each = oracle::reference<double>("cross_entropy", "elementwise");
     const xt::xarray<double> wide = logits;
     xmask::loss total;

@@ -102,7 +102,7 @@ TEST_CASE("Logits of any layout, gradients to any container", "[cross_entropy]")
     auto in_place = logits;
     REQUIRE(is(xmask::masked_cross_entropy(in_place, target, m, in_place), expected, 1e-13));
     REQUIRE(oracle::close(in_place, slopes, 1e-13));
-    // Smoothing takes more sums of a row than the one that is written over the logits.
+    // Smoothing needs more sums of a row than the one that is written over the logits.
     const auto require_in_place = [&](auto copy) {
         const xmask::cross_entropy_options smoothed = {.label_smoothing = 0.1, .z_loss = 0.2};
         decltype(copy) beside;

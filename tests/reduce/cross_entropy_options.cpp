@@ -188,7 +188,7 @@ TEST_CASE("cross entropy's options together, in value and gradient", "[cross_ent
             CAPTURE(i);
             REQUIRE(close(gradient.flat(i), slope, 1e-6));
         }
-        // Into a strided gradient, scaled, of floats.
+        // Into a strided gradient of floats, scaled.
         xt::xarray<double> wide = xt::zeros<double>({3, 4, 140});
         auto strided = xt::view(wide, xt::all(), xt::all(), xt::range(0, 140, 2));
         xmask::masked_cross_entropy(
@@ -244,7 +244,7 @@ TEST_CASE("cross entropy and nll of log_softmax agree", "[cross_entropy][nll]") 
     REQUIRE(close(a.sum, b.sum, 1e-13));
     REQUIRE(close(a.weight, b.weight, 1e-15));
     REQUIRE(a.weight > 0);
-    // The mean of rows' means.
+    // The mean of the means of rows.
     const auto each = xmask::masked_cross_entropy.each(given.x, given.target, m);
     double means = 0;
     double rows = 0;
@@ -312,7 +312,7 @@ TEST_CASE(
         Message("xmask::masked_nll: target 3 at (1,) is outside of [0, 3)")
     );
     REQUIRE(oracle::elements(gradient) == std::vector<float>{7.f, 7.f});
-    // Ignored, it may be anything.
+    // An ignored target may be anything.
     REQUIRE(xmask::masked_cross_entropy(x, outside, all, {.ignore = 3}).weight == 1);
 }
 

@@ -92,8 +92,8 @@ TEST_CASE("kl_div of impossible outcomes", "[distribution]") {
     const float inf = std::numeric_limits<float>::infinity();
     const xt::xarray<float> p = {-inf, -inf, 0.f};
     const xmask::bitmask all = xmask::keep_all(3);
-    // What never happens costs nothing, however unlikely it was thought; what happens against all
-    // odds costs everything.
+    // A target of 0 adds nothing, however small the predicted probability is. A target above 0 with
+    // a predicted probability of 0 adds infinity.
     const xt::xarray<float> each =
         xmask::masked_kl_div.each(p, xt::xarray<float>{0.f, 0.5f, 1.f}, all);
     REQUIRE(oracle::elements(each) == std::vector<float>{0.f, inf, 0.f});

@@ -55,7 +55,7 @@ TEST_CASE("masked_loss takes the function itself", "[element_loss]") {
         xmask::masked_loss(own_loss::charbonnier_loss{.scale = 2}, p, t, m, gradient).sum == sum
     );
     REQUIRE(oracle::elements(gradient) == oracle::elements(expected));
-    // One without a derivative is only measured.
+    // A loss without a derivative is only measured.
     double wrong = 0;
     const auto kept = oracle::elements(m);
     for (std::size_t i = 0; i < p.size(); ++i) {
@@ -94,7 +94,7 @@ TEST_CASE("Options may come in a variable, and be left out", "[element_loss]") {
     REQUIRE(masked(p, t, m, {}).sum == masked(p, t, m).sum);
     REQUIRE(masked(p, t, m, gradient).sum == masked(p, t, m).sum);
     REQUIRE(masked(p, t, m).sum != sum);
-    // The gradient may be a view that is not named.
+    // The gradient may be a temporary view.
     xt::xarray<double> wide = xt::ones<double>({4, 9});
     masked(p, t, m, xt::strided_view(wide, {xt::all(), xt::range(2, 7)}));
     REQUIRE(

@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE(
                 xmask::masked_focal_with_logits.each(p, t, all, {.alpha = -1, .gamma = gamma});
             xmask::masked_focal_with_logits(p, t, all, {.alpha = -1, .gamma = gamma}, gradient);
             for (std::size_t i = 0; i < 8; ++i) {
-                // Far on the wrong side the loss is |p|, and far on the right side nothing.
+                // Far on the wrong side the loss is |p|, and far on the right side 0.
                 const bool wrong = (p(i) > TestType(0)) == (target == TestType(0));
                 const double slope = target == TestType(0) ? 1. : -1.;
                 CAPTURE(p(i), target, gamma, each(i), gradient(i));

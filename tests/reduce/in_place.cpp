@@ -21,7 +21,7 @@
 using Catch::Matchers::MessageMatches;
 using Catch::Matchers::StartsWith;
 
-// What normalizes in place is what normalizes into another tensor, to the bit.
+// Operations in place give the same as those into another tensor, to the bit.
 
 namespace {
 /// Calls check(name, in_place(x, m), out_of_place(x, m)) for each operation along an axis.

@@ -67,7 +67,7 @@ TEST_CASE("The mean of a weighted loss over the number of elements", "[loss]") {
         count += kept.flat(i);
     }
     const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-13 * std::abs(b); };
-    // The mean that PyTorch's mse_loss gives with weights.
+    // The mean of PyTorch's mse_loss with weights.
     const auto whole = xmask::masked_mse(p, t, weights);
     REQUIRE(whole.count == 280);
     REQUIRE(near(whole.mean_by_count(), of_all / 280));
@@ -150,7 +150,7 @@ TEST_CASE("A gradient goes into any container", "[loss]") {
         auto view = xt::view(wide, xt::all(), xt::range(2, 72));
         xmask::masked_mse(p, t, m, xmask::scaled(view, 0.25));
         REQUIRE(oracle::elements(view) == expected);
-        // As its documentation shows it.
+        // As the documentation of element_loss shows it.
         auto count = static_cast<double>(xmask::count_kept(m));
         xmask::masked_mse(p, t, m, xmask::scaled(gradient, 1 / count));
         REQUIRE(

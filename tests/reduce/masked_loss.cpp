@@ -106,7 +106,7 @@ TEST_CASE("masked_loss sums an expression of one's own", "[mse]") {
     const auto in_float = xmask::masked_loss(0.5f * xt::square(narrow - narrow_target), m);
     REQUIRE(std::abs(in_float.sum - sum) <= 1e-5 * sum);
 
-    // As its documentation shows it; and with real weights.
+    // As the documentation shows it, and with real weights.
     double absolute = 0;
     double weighted = 0;
     const auto kept = oracle::elements(xt::xarray<bool>(m));
@@ -118,7 +118,7 @@ TEST_CASE("masked_loss sums an expression of one's own", "[mse]") {
     const auto by_weights = xmask::masked_loss(xt::abs(p - t), p);
     REQUIRE(std::abs(by_weights.sum - weighted) <= 1e-13);
     REQUIRE(std::abs(by_weights.weight - xt::sum(p)()) <= 1e-13);
-    // Only what is kept is computed.
+    // Only kept elements are computed.
     std::size_t calls = 0;
     auto counted = xt::vectorize([&](double v) {
         ++calls;

@@ -44,7 +44,7 @@ TEST_CASE("Gradients of variances and norms without a slope", "[moment_gradients
         return std::vector<double>{dx(r, 0), dx(r, 1), dx(r, 2), dx(r, 3)};
     };
     const std::vector<double> zeros(4, 0.);
-    // Elements that tie share it.
+    // Elements that tie share the gradient.
     REQUIRE(
         row(xmask::masked_norm_gradient(x, m, u, 1, {.p = std::numeric_limits<double>::infinity()}),
             0) == std::vector<double>{0.5f, 0.5f, 0., 0.}
@@ -115,14 +115,14 @@ TEST_CASE("Gradients of norms of any order", "[moment_gradients]") {
 
 TEST_CASE("Gradients of norms at infinity", "[moment_gradients]") {
     using std::vector;
-    // The sum of magnitudes has the slope of each, however large it is.
+    // The sum of magnitudes has the derivative 1 or -1 by each element, however large the sum is.
     REQUIRE(norm_gradient({infinity, 1., -2., 0.}, 1, 3) == vector<double>{3., 3., -3., 0.});
     REQUIRE(norm_gradient({1.7e308, -1.7e308}, 1) == vector<double>{1., -1.});
     const xt::xarray<float> large = {3e38f, -3e38f};
     const xt::xarray<float> slopes =
         xmask::masked_norm_gradient(large, xmask::keep_all(2), 1., {.p = 1});
     REQUIRE((slopes(0) == 1.f && slopes(1) == -1.f));
-    // Infinite elements as equal ones, finite ones beside them.
+    // Infinite elements count as equal ones, with finite ones beside them.
     for (const double p : {2., 3., infinity}) {
         CAPTURE(p);
         const auto dx = norm_gradient({-infinity, 5., infinity, 0.}, p, 2);

@@ -128,7 +128,7 @@ TEMPLATE_TEST_CASE(
             };
             require(xmask::masked_std(x, m, axes), deviation);
         });
-        // The same numbers in double, where nothing can wrap.
+        // The same numbers in double, where nothing wraps around.
         const xt::xarray<double> wide = x;
         const double mean = xmask::masked_mean(wide, m);
         REQUIRE(groups::close(xmask::masked_mean(x, m), mean, 1e-14));

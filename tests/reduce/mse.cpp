@@ -16,8 +16,8 @@
 namespace {
 using shape_t = std::vector<std::size_t>;
 
-/// Whether a loss is this sum and weight; sums to `tolerance` of the sum, which has only positive
-/// terms.
+/// Whether a loss has this sum and weight. Sums may differ by `tolerance` of the sum, which has
+/// only positive terms.
 bool is(const xmask::loss& l, double sum, double weight, double tolerance) {
     CAPTURE(l.sum, sum, l.weight, weight);
     CHECK(l.weight == weight);

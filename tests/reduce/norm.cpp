@@ -81,7 +81,7 @@ TEST_CASE("Norms of nothing, of NaN, and of what would overflow", "[norm]") {
 }
 
 namespace {
-/// By factors of long double, whose exponents are wide enough for each power here.
+/// By factors of long double, whose exponent range suffices for each power here.
 template <class T>
 long double wide_norm(const std::vector<T>& x, double p) {
     long double sum = 0;

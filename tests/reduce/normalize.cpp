@@ -158,7 +158,7 @@ TEMPLATE_TEST_CASE(
             if (std::isinf(p) || std::is_same_v<TestType, long double>) {
                 continue;
             }
-            // The gradient is that of scale 1, over the scale.
+            // The gradient is that of scale 1, divided by the scale.
             const xt::xarray<TestType> one = {3, -4};
             const xt::xarray<TestType> x = one * scale;
             const xt::xarray<TestType> up = {1, 2};
@@ -199,7 +199,7 @@ TEST_CASE("normalize's gradients are those of central differences", "[normalize]
             ));
         }
     }
-    // Where eps is divided by, it does not depend on x.
+    // Where eps is the divisor, it does not depend on x.
     const xt::xarray<double> tiny = {1e-13, 0.};
     const xt::xarray<double> g = {1., 2.};
     REQUIRE(

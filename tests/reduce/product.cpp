@@ -44,7 +44,7 @@ TEST_CASE("Products over every choice of axes, of any layout", "[product]") {
 TEST_CASE("Products of integers go beyond the elements' type", "[product]") {
     const xt::xarray<std::int8_t> x = {100, 100, 100, -1, 0};
     REQUIRE(xmask::masked_prod(x, xmask::keep_not_equal(x, 0)) == -1000000);
-    // Far beyond 64 bits they wrap around.
+    // Products beyond 64 bits wrap around.
     const xt::xarray<std::int32_t> twos = xt::ones<std::int32_t>({64}) * 2;
     REQUIRE(xmask::masked_prod(twos, xmask::bitmask(xmask::keep_all(64))) == 0);
 }

@@ -93,7 +93,7 @@ TEMPLATE_TEST_CASE("Quantiles beside infinities are infinite", "[quantile]", flo
         REQUIRE((whole == along || (std::isnan(whole) && std::isnan(along))));
         return whole;
     };
-    // Strictly between an infinity and a finite element, and on either.
+    // Strictly between an infinity and a finite element, and exactly at each.
     REQUIRE(at({-infinity, 1}, 0.5) == -infinity);
     REQUIRE(at({-infinity, 1}, 0.) == -infinity);
     REQUIRE(at({-infinity, 1}, 1.) == 1);
@@ -107,11 +107,11 @@ TEMPLATE_TEST_CASE("Quantiles beside infinities are infinite", "[quantile]", flo
     REQUIRE(at({-infinity, -infinity, 1, 1}, 0.5) == -infinity);
     REQUIRE(at({-infinity, -infinity, 1}, 0.25) == -infinity);
     REQUIRE(at({infinity, infinity, 1}, 0.75) == infinity);
-    // Both infinities meet.
+    // Between both infinities.
     REQUIRE(std::isnan(at({-infinity, infinity}, 0.5)));
     REQUIRE(at({-infinity, infinity}, 0.) == -infinity);
     REQUIRE(at({-infinity, infinity}, 1.) == infinity);
-    // Elements whose difference is beyond their type.
+    // Elements whose difference overflows their type.
     REQUIRE(at({-most, most}, 0.5) == 0);
     REQUIRE(std::abs(at({-most, most}, 0.75) / most - TestType(0.5)) < 1e-6);
     REQUIRE(std::abs(at({-most, most}, 0.25) / most + TestType(0.5)) < 1e-6);
@@ -194,7 +194,7 @@ TEST_CASE("Gradients of medians and quantiles that tie, of NaN and of nothing", 
     REQUIRE(oracle::elements(xt::view(middle, 0)) == std::vector<double>{6., 0., 6., 0.});
     REQUIRE(oracle::elements(xt::view(middle, 2)) == std::vector<double>(4, 0.));
     REQUIRE(std::isnan(middle(1, 1)));
-    // Halfway from 1 to 2: the upper half is shared. All of it where both ranks are equal.
+    // Halfway from 1 to 2, both share the gradient. Where both ranks are equal, one gets all of it.
     const auto sixth = xmask::masked_quantile_gradient(x, m, u, 1. / 6, 1);
     REQUIRE(oracle::close(xt::view(sixth, 0), xt::xarray<double>{3., 6., 3., 0.}, 1e-14));
     const auto half = xmask::masked_quantile_gradient(x, m, u, 0.5, 1);

@@ -15,7 +15,8 @@ const std::vector<std::size_t> no_axes;
 const std::vector<std::ptrdiff_t> axes = {0, -1};
 } // namespace
 
-/// A tensor of rank 0 has an axis 0 or -1 as in PyTorch, and gives what a line of one element does.
+/// As in PyTorch, a tensor of rank 0 has an axis 0 or -1, and gives the results of a line of one
+/// element.
 TEST_CASE("Reductions of rank 0 take the axis 0 or -1", "[rank_zero]") {
     const xt::xarray<double> x = -3.;
     const xt::xarray<double> line = {-3.};
@@ -58,7 +59,7 @@ TEST_CASE("Reductions of rank 0 take the axis 0 or -1", "[rank_zero]") {
             REQUIRE(xmask::masked_sum(x, xt::xarray<double>(2.), axis)() == -6.);
             REQUIRE(xmask::masked_mse(x, x, xmask::balanced(m, axis)).weight == (kept ? 1. : 0.));
             REQUIRE(xmask::masked_sum(x, m, axis, {.keep_axes = true}).dimension() == 0);
-            // What keeps the shape.
+            // Operations that keep the shape.
             const auto value = [](const auto& e) { return xt::xarray<double>(e)(); };
             REQUIRE(value(xmask::masked_softmax(x, m, axis)) == (kept ? 1. : 0.));
             REQUIRE(value(xmask::masked_normalize(x, m, axis)) == (kept ? -1. : 0.));

@@ -45,7 +45,7 @@ TEST_CASE("Gradients where a function has no slope", "[reduction_gradients]") {
     const xt::xarray<double> x = {{3., 3., 1., 9.}, {0., 0., 0., 9.}, {0., 2., 5., 9.}};
     const xmask::bitmask m = xmask::keep_indices({0, 1, 2}, {3, 4});
     const xt::xarray<double> u = {1., 1., 1.};
-    // Elements that tie share it.
+    // Elements that tie share the gradient.
     REQUIRE(
         elements_in_row(xmask::masked_max_gradient(x, m, u, 1), 0) ==
         vector<double>{0.5, 0.5, 0., 0.}

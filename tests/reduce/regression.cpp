@@ -66,7 +66,7 @@ TEST_CASE("mae, huber and smooth_l1 agree with PyTorch", "[regression]") {
 }
 
 TEST_CASE("Gradients of mae, huber and smooth_l1 are differences", "[regression]") {
-    // Odd multiples of 1/2048, so that no difference falls on an edge.
+    // Odd multiples of 1/2048, so that no difference is exactly at an edge.
     const xt::xarray<double> p = oracle::random<double>({3, 9}, 1) + 1. / 2048;
     const auto t = oracle::random<double>({3, 9}, 2);
     losses::require_differences(xmask::masked_mae, xmask::mae_loss(), p, t);

@@ -17,7 +17,7 @@
 #include "support/lines.hpp"
 #include "support/oracle.hpp"
 
-// Gradients of what depends on a whole line, of lines of any length, by loops in double.
+// Gradients of operations on whole lines, of any length, compared with loops in double.
 
 namespace {
 using line = std::vector<double>;
@@ -90,7 +90,7 @@ void require_slopes(
     REQUIRE(oracle::close(
         by_log_softmax, lines::map(axis, kept, log_softmax_slope, log_p, u), 4 * tolerance
     ));
-    // No norm is small: a slope is over it.
+    // No norm is small, because gradients divide by it.
     xt::xarray<T> far = x;
     for (auto& value : far) {
         value += value < 0 ? T(-1) : T(1);

@@ -19,8 +19,8 @@
 using Catch::Matchers::Message;
 
 namespace {
-/// PyTorch's cross_entropy with probabilities, by loops in double: sum over classes of w ((1 - e) q +
-/// e / classes) (L - x) for each position, over the classes there are; and its gradient.
+/// PyTorch's cross_entropy with probabilities, by loops in double. For each position, the sum over
+/// kept classes of w ((1 - e) q + e / classes) (L - x), and its gradient.
 struct naive {
     double sum = 0;
     double weight = 0;
@@ -228,15 +228,15 @@ TEST_CASE("Cross entropy sees no probability of what is dropped", "[soft_cross_e
         oracle::elements(gradient) ==
         std::vector<float>{gradient2(0, 0), gradient2(0, 1), 0.f, 0.f, 0.f, 0.f}
     );
-    // What is kept is seen.
+    // Kept NaN shows.
     REQUIRE(std::isnan(xmask::masked_cross_entropy(x, q, m).sum));
-    // A class without probability costs nothing, whatever its logit.
+    // A class with probability 0 adds nothing, whatever its logit.
     const xt::xarray<float> cut = {{1.f, 2.f, -infinity}};
     const xt::xarray<float> none = {{0.25f, 0.75f, 0.f}};
     const auto finite = xmask::masked_cross_entropy(cut, none, xmask::keep_all(1), gradient);
     REQUIRE(near(finite.sum, xmask::masked_cross_entropy(x2, q2, xmask::keep_all(1)).sum, 1e-6));
     REQUIRE(gradient(0, 2) == 0.f);
-    // A position without any class costs nothing.
+    // A position without classes adds nothing.
     const auto empty = xmask::masked_cross_entropy(
         x, q, m, {.label_smoothing = 0.1, .z_loss = 1, .classes = xmask::keep_none(3)}, gradient
     );

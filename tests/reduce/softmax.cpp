@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("softmax agrees with PyTorch", "[softmax][reference]", float,
     REQUIRE(oracle::close(y, oracle::reference<double>("masked_softmax", "y"), close));
     const xt::xarray<TestType> gradient = xmask::masked_softmax_gradient(y, m, up);
     REQUIRE(oracle::close(gradient, oracle::reference<double>("masked_softmax", "grad_x"), close));
-    // Only what is kept means anything in PyTorch's.
+    // In PyTorch's result, only kept elements have a meaning.
     auto log_y = oracle::reference<double>("masked_softmax", "log_y");
     for (std::size_t i = 0; i < kept.size(); ++i) {
         log_y.flat(i) = kept.flat(i) ? log_y.flat(i) : -infinity;
@@ -76,7 +76,7 @@ TEMPLATE_TEST_CASE(
 ) {
     for (const std::size_t n : oracle::columns) {
         CAPTURE(n);
-        // More rows than are worked on at a time.
+        // More rows than are processed at a time.
         const auto x = oracle::random<TestType>({11, n});
         const auto check = [&](const auto& m) {
             const xt::xarray<bool> kept = m;
@@ -86,7 +86,7 @@ TEMPLATE_TEST_CASE(
             REQUIRE(
                 oracle::close(log_y, lines::map(1, kept, log_softmax, x), 10 * tolerance<TestType>)
             );
-            // Inside of a larger expression, and in place.
+            // Inside a larger expression, and in place.
             const xt::xarray<TestType> twice = xmask::masked_softmax(x, m) * TestType(2);
             REQUIRE(oracle::close(twice, TestType(2) * y, tolerance<TestType>));
             auto in_place = x;
@@ -205,7 +205,7 @@ TEST_CASE("softmax at the ends of its numbers", "[softmax]") {
     const xt::xarray<float> log_y = xmask::masked_log_softmax(x, all);
     REQUIRE(log_y(1, 0) == -inf);
     REQUIRE(log_y(5, 2) == -3e38f);
-    // The element asked alone says the same.
+    // A single element gives the same.
     REQUIRE(oracle::close(xmask::masked_softmax(x, all), y, 1e-7));
 }
 
@@ -220,7 +220,7 @@ TEST_CASE("A kept NaN leaves what is dropped of its line at 0", "[softmax]") {
         const xt::xarray<float> by_element = xmask::masked_softmax(x, m) + 0.f;
         xt::xarray<float> in_place = x;
         xmask::masked_softmax_inplace(in_place, m);
-        // A mask that looks at what is written.
+        // A mask that reads the written tensor.
         xt::xarray<float> by_itself = x;
         xmask::masked_softmax_inplace(by_itself, xmask::keep_not_equal(by_itself, x(1, 1)));
         REQUIRE(by_itself(1, 1) == 0);
@@ -264,7 +264,7 @@ TEST_CASE("softmax's gradients are those of central differences", "[softmax]") {
             ),
             1e-8
         ));
-        // What is dropped has no logarithm.
+        // The log_softmax of a dropped element is -infinity.
         xt::xarray<double> seen = up;
         for (std::size_t i = 0; i < seen.size(); ++i) {
             seen.flat(i) = kept.flat(i) ? seen.flat(i) : 0;

@@ -19,7 +19,7 @@
 namespace {
 using shape_t = std::vector<std::size_t>;
 
-/// The sum, its terms' magnitudes and their number, by a loop in long double.
+/// The sum, the magnitudes of its terms and their number, by a loop in long double.
 struct naive {
     long double sum = 0;
     long double magnitude = 0;
@@ -68,7 +68,7 @@ TEMPLATE_TEST_CASE(
             const auto sum = xmask::masked_sum(x, m);
             STATIC_REQUIRE(std::is_same_v<decltype(sum), const sum_type>);
             CAPTURE(n);
-            // These numbers' sums are exact.
+            // The sums of these numbers are exact.
             REQUIRE(sum == static_cast<sum_type>(expected.sum));
             const auto mean = xmask::masked_mean(x, m);
             STATIC_REQUIRE(std::is_same_v<

@@ -12,7 +12,7 @@
 #include <xmask/masks/lengths.hpp>
 #include <xmask/reduce/sum.hpp>
 
-// What is dropped is never seen: whatever stands there, no bit of any result or gradient changes.
+// Dropped elements are never seen: whatever their values, no bit of any result or gradient changes.
 
 namespace {
 using shape_t = std::vector<std::size_t>;

@@ -15,8 +15,8 @@
 #include <xmask/reduce/mse.hpp>
 #include <xmask/reduce/regression.hpp>
 
-// What is dropped is never seen: whatever stands there, no bit of any element-wise loss or gradient
-// changes.
+// Dropped elements are never seen: whatever their values, no bit of any element-wise loss or
+// gradient changes.
 
 namespace {
 using shape_t = std::vector<std::size_t>;
@@ -35,17 +35,17 @@ void append(std::vector<double>& all, const E& result) {
     all.insert(all.end(), more.begin(), more.end());
 }
 
-/// Fails unless the loss, its gradient and its elements are the same bits whatever is dropped, and
-/// +0 there.
+/// Fails unless the loss, its gradient and its elements have the same bits whatever is dropped, and
+/// dropped elements are +0.
 template <class T, class L>
 void require_unseen(const L& masked) {
     using limits = std::numeric_limits<T>;
     for (const std::size_t n : {3u, 64u, 200u}) {
         const shape_t shape = {5, n};
-        // Fit for every loss: probabilities.
+        // Valid for every loss: probabilities.
         const xt::xarray<T> p = (oracle::random<T>(shape, 1) + T(2.01)) / T(4.1);
         const xt::xarray<T> t = (oracle::random<T>(shape, 2) + T(2)) / T(4);
-        // One container for all gradients: where it lies decides the order of additions.
+        // One container for all gradients, because its address decides the order of additions.
         xt::xarray<T> gradient = xt::zeros<T>(shape);
         const auto lengths = xt::xtensor<std::size_t, 1>{n, 0, n / 2, n - n / 3, 1};
         const xt::xarray<bool> by_length = xmask::keep_lengths(lengths, n);

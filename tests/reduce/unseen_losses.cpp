@@ -13,7 +13,7 @@
 #include <xmask/reduce/cross_entropy.hpp>
 #include <xmask/reduce/mse.hpp>
 
-// What is dropped is never seen: whatever stands there, no bit of any result or gradient changes.
+// Dropped elements are never seen: whatever their values, no bit of any result or gradient changes.
 
 namespace {
 using shape_t = std::vector<std::size_t>;
@@ -58,7 +58,7 @@ TEMPLATE_TEST_CASE(
         const shape_t shape = {5, n};
         const auto p = oracle::random<TestType>(shape, 1);
         const auto t = oracle::random<TestType>(shape, 2);
-        // One container for all gradients: where it lies decides the order of additions.
+        // One container for all gradients, because its address decides the order of additions.
         xt::xarray<TestType> gradient = xt::zeros<TestType>(shape);
         auto lengths = xt::xtensor<std::size_t, 1>{n, 0, n / 2, n - n / 3, 1};
         const xt::xarray<bool> by_length = xmask::keep_lengths(lengths, n);
@@ -82,7 +82,7 @@ TEMPLATE_TEST_CASE(
                     compute(poisoned(p, kept, poison), poisoned(t, kept, poison)), expected
                 ));
             }
-            // Nothing but +0 there.
+            // Dropped elements are +0.
             for (std::size_t i = 0; i < kept.size(); ++i) {
                 if (!kept.flat(i)) {
                     REQUIRE(oracle::same_bits(gradient.flat(i), TestType(0)));

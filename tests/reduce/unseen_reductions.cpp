@@ -11,8 +11,7 @@
 #include <xmask/masks/lengths.hpp>
 #include <xmask/xmask.hpp>
 
-// What is dropped is never seen by a reduction, a pooling or one of their gradients: no bit
-// changes.
+// A reduction, a pooling and their gradients never see dropped elements: no bit changes.
 
 namespace {
 template <class E>
@@ -22,7 +21,7 @@ void append(std::vector<double>& all, const E& result) {
     }
 }
 
-/// Everything that is computed of x under m, over everything and along each axis.
+/// All results for x under m, over everything and along each axis.
 template <class T, class M>
 std::vector<double> compute(const xt::xarray<T>& x, const M& m) {
     using xmask::when_empty;

@@ -17,11 +17,10 @@
 
 #include "support/oracle.hpp"
 
-// What is dropped is never seen by what depends on a whole line, or by a loss of classes: no bit
-// changes.
+// Operations on whole lines, and losses of classes, never see dropped elements: no bit changes.
 
 namespace {
-/// All that is computed of x and g under m, along an axis.
+/// All results for x and g under m, along an axis.
 template <class T, class M>
 std::vector<T> along(
     const xt::xarray<T>& x, const xt::xarray<T>& g, const M& m, std::ptrdiff_t axis

@@ -94,12 +94,12 @@ TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted
     REQUIRE(near(l.weight, 5., 5., 1e-14));
     REQUIRE(near(l.mean(), expected, expected, 1e-14));
     REQUIRE(oracle::close(gradient, slopes, 1e-14));
-    // The rows' means themselves, by single elements.
+    // The means of rows, by single elements.
     const auto rows = xmask::masked_mean(xmask::masked_mse.each(p, t, m), m, -1);
     REQUIRE(std::isnan(rows(2)));
     REQUIRE(near((rows(0) + rows(1) + rows(3) + rows(4) + rows(5)) / 5., expected, expected, 1e-14)
     );
-    // Parts add up, a mean of means of unequal batches too.
+    // Losses of parts add up; means of the means of rows of unequal batches do, too.
     const auto some = xmask::masked_mse(
         xt::view(p, xt::range(0, 2)), xt::view(t, xt::range(0, 2)),
         xmask::balanced(xmask::bitmask(xmask::keep_lengths({70, 3}, 70)))
@@ -109,7 +109,7 @@ TEST_CASE("balanced gives the mean of rows' means, and its gradient", "[weighted
         xmask::balanced(xmask::bitmask(xmask::keep_lengths({0, 17, 64, 1}, 70)))
     );
     REQUIRE(near((some + rest).mean(), expected, expected, 1e-14));
-    // Made on the way, it is held by the lazy tensor.
+    // The lazy tensor holds a temporary one.
     const auto each = xmask::masked_mse.each(
         p, t, xmask::balanced(xmask::bitmask(xmask::keep_lengths(lengths, 70)))
     );
@@ -138,7 +138,7 @@ TEST_CASE("The gradient of a mean is that of the sum over the weight", "[weighte
     check(weights);
     check(xmask::weighted(xmask::keep_where(some), weights));
 
-    // Where nothing weighs anything, the gradient is 0.
+    // Where all weights are 0, the gradient is 0.
     xt::xarray<double> gradient = xt::ones<double>({3});
     xmask::masked_mse(p, t, xmask::keep_none({6, 70}), xmask::of_mean(gradient));
     REQUIRE(oracle::elements(gradient) == std::vector<double>(420));
@@ -146,7 +146,7 @@ TEST_CASE("The gradient of a mean is that of the sum over the weight", "[weighte
     const auto view = xmask::of_mean(gradient);
     xmask::masked_mse(p, t, nothing, view);
     REQUIRE(oracle::elements(gradient) == std::vector<double>(420));
-    // Weights that are written are read before.
+    // Weights that are overwritten are read before.
     auto w = weights;
     xt::xarray<double> expected;
     xmask::masked_mse(p, t, weights, xmask::of_mean(expected));
@@ -250,7 +250,7 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]") {
             xmask::masked_mean(hidden, counted, 1, xmask::when_empty::zero),
             xt::xarray<double>(sums / xt::maximum(total, 1e-300)), 1e-12
         ));
-        // Their slopes are the weights, and the weights over their sum.
+        // Their gradients are the weights, and the weights over their sum.
         const auto u = oracle::random<double>({3, 67}, 4);
         const auto by_sum = xmask::masked_sum_gradient(hidden, counted, u, 1);
         const auto by_mean = xmask::masked_mean_gradient(hidden, counted, u, 1);
@@ -285,7 +285,7 @@ TEST_CASE("Sums and means by weights under a mask", "[weighted]") {
         ),
         Catch::Matchers::StartsWith("xmask::masked_sum: weights of shape (2,)")
     );
-    // The mean of rows' means.
+    // The mean of the means of rows.
     const auto two = oracle::random<double>({2, 9}, 5);
     const auto m = xmask::keep_lengths({9, 2}, 9);
     const auto rows = xmask::masked_mean(two, m, -1);

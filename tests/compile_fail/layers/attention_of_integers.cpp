@@ -1,4 +1,4 @@
-// A matrix product of integers is none that a BLAS has.
+// A BLAS has no matrix product of integers.
 // expect: attention takes query, key, value, then the mask; the first three are tensors
 
 #include <xmask/xmask.hpp>

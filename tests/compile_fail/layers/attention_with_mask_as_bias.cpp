@@ -1,4 +1,4 @@
-// A mask is no bias: it stands behind the value.
+// A mask is not a bias: it comes after the value.
 // expect: attention adds a tensor (or lazy expression) of numbers to its scores
 
 #include <xmask/xmask.hpp>

@@ -1,2 +1,2 @@
-// Stands for an xsimd that is too old.
+// Replaces an xsimd that is too old.
 #define XSIMD_VERSION_MAJOR 12
