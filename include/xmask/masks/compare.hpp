@@ -78,12 +78,12 @@ struct order {
     }
 };
 
-using above = order<std::greater<>, false, false, true>;
-using at_least = order<std::greater_equal<>, false, true, true>;
-using below = order<std::less<>, true, false, false>;
-using at_most = order<std::less_equal<>, true, true, false>;
-using equal = order<std::equal_to<>, false, true, false>;
-using not_equal = order<std::not_equal_to<>, true, false, true, true>;
+using is_above = order<std::greater<>, false, false, true>;
+using is_at_least = order<std::greater_equal<>, false, true, true>;
+using is_below = order<std::less<>, true, false, false>;
+using is_at_most = order<std::less_equal<>, true, true, false>;
+using is_equal = order<std::equal_to<>, false, true, false>;
+using is_not_equal = order<std::not_equal_to<>, true, false, true, true>;
 
 /// The largest T that is not above t; T's own limit where t lies beyond it.
 template <class T, class U>
@@ -143,8 +143,8 @@ class compare_number {
 public:
     template <class U>
     explicit compare_number(U t) {
-        constexpr bool lower = std::same_as<Order, above> || std::same_as<Order, at_most>;
-        const bool exact = std::same_as<Order, equal> || std::same_as<Order, not_equal>;
+        constexpr bool lower = std::same_as<Order, is_above> || std::same_as<Order, is_at_most>;
+        const bool exact = std::same_as<Order, is_equal> || std::same_as<Order, is_not_equal>;
         if (!within<T>(t) || (exact && !exactly_equal(rounded_down<T>(t), t))) {
             // All T lie on one side of t, or none equals t, or t is NaN. NaN as a threshold gives
             // these answers; for integers, which have none, any element gives the answer.

@@ -72,14 +72,14 @@ auto make_threshold(const char* name, X&& x, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_above(X&& x, T&& t) {
-    return detail::make_threshold<detail::above>(
+    return detail::make_threshold<detail::is_above>(
         "keep_above", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::above>("keep_above", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_above>("keep_above", x, std::forward<T>(t));
 }
 
 /// Keeps x >= t.
@@ -99,14 +99,14 @@ auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_at_least(X&& x, T&& t) {
-    return detail::make_threshold<detail::at_least>(
+    return detail::make_threshold<detail::is_at_least>(
         "keep_at_least", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::at_least>("keep_at_least", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_at_least>("keep_at_least", x, std::forward<T>(t));
 }
 
 /// Keeps x < t.
@@ -126,14 +126,14 @@ auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_below(X&& x, T&& t) {
-    return detail::make_threshold<detail::below>(
+    return detail::make_threshold<detail::is_below>(
         "keep_below", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::below>("keep_below", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_below>("keep_below", x, std::forward<T>(t));
 }
 
 /// Keeps x <= t.
@@ -153,14 +153,14 @@ auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_at_most(X&& x, T&& t) {
-    return detail::make_threshold<detail::at_most>(
+    return detail::make_threshold<detail::is_at_most>(
         "keep_at_most", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::at_most>("keep_at_most", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_at_most>("keep_at_most", x, std::forward<T>(t));
 }
 
 /// Keeps x == t.
@@ -180,14 +180,14 @@ auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::equal>(
+    return detail::make_threshold<detail::is_equal>(
         "keep_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::equal>("keep_equal", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_equal>("keep_equal", x, std::forward<T>(t));
 }
 
 /// Keeps x != t.
@@ -207,14 +207,14 @@ auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_not_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::not_equal>(
+    return detail::make_threshold<detail::is_not_equal>(
         "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::not_equal>("keep_not_equal", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_not_equal>("keep_not_equal", x, std::forward<T>(t));
 }
 
 /// Keeps |x| > t, as magnitude pruning does.
