@@ -13083,12 +13083,12 @@ struct order {
     }
 };
 
-using above = order<std::greater<>, false, false, true>;
-using at_least = order<std::greater_equal<>, false, true, true>;
-using below = order<std::less<>, true, false, false>;
-using at_most = order<std::less_equal<>, true, true, false>;
-using equal = order<std::equal_to<>, false, true, false>;
-using not_equal = order<std::not_equal_to<>, true, false, true, true>;
+using is_above = order<std::greater<>, false, false, true>;
+using is_at_least = order<std::greater_equal<>, false, true, true>;
+using is_below = order<std::less<>, true, false, false>;
+using is_at_most = order<std::less_equal<>, true, true, false>;
+using is_equal = order<std::equal_to<>, false, true, false>;
+using is_not_equal = order<std::not_equal_to<>, true, false, true, true>;
 
 /// The largest T that is not above t; T's own limit where t lies beyond it.
 template <class T, class U>
@@ -13148,8 +13148,8 @@ class compare_number {
 public:
     template <class U>
     explicit compare_number(U t) {
-        constexpr bool lower = std::same_as<Order, above> || std::same_as<Order, at_most>;
-        const bool exact = std::same_as<Order, equal> || std::same_as<Order, not_equal>;
+        constexpr bool lower = std::same_as<Order, is_above> || std::same_as<Order, is_at_most>;
+        const bool exact = std::same_as<Order, is_equal> || std::same_as<Order, is_not_equal>;
         if (!within<T>(t) || (exact && !exactly_equal(rounded_down<T>(t), t))) {
             // All T lie on one side of t, or none equals t, or t is NaN. NaN as a threshold gives
             // these answers; for integers, which have none, any element gives the answer.
@@ -13512,14 +13512,14 @@ auto make_threshold(const char* name, X&& x, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_above(X&& x, T&& t) {
-    return detail::make_threshold<detail::above>(
+    return detail::make_threshold<detail::is_above>(
         "keep_above", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::above>("keep_above", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_above>("keep_above", x, std::forward<T>(t));
 }
 
 /// Keeps x >= t.
@@ -13539,14 +13539,14 @@ auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_at_least(X&& x, T&& t) {
-    return detail::make_threshold<detail::at_least>(
+    return detail::make_threshold<detail::is_at_least>(
         "keep_at_least", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::at_least>("keep_at_least", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_at_least>("keep_at_least", x, std::forward<T>(t));
 }
 
 /// Keeps x < t.
@@ -13566,14 +13566,14 @@ auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_below(X&& x, T&& t) {
-    return detail::make_threshold<detail::below>(
+    return detail::make_threshold<detail::is_below>(
         "keep_below", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::below>("keep_below", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_below>("keep_below", x, std::forward<T>(t));
 }
 
 /// Keeps x <= t.
@@ -13593,14 +13593,14 @@ auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_at_most(X&& x, T&& t) {
-    return detail::make_threshold<detail::at_most>(
+    return detail::make_threshold<detail::is_at_most>(
         "keep_at_most", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::at_most>("keep_at_most", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_at_most>("keep_at_most", x, std::forward<T>(t));
 }
 
 /// Keeps x == t.
@@ -13620,14 +13620,14 @@ auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::equal>(
+    return detail::make_threshold<detail::is_equal>(
         "keep_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::equal>("keep_equal", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_equal>("keep_equal", x, std::forward<T>(t));
 }
 
 /// Keeps x != t.
@@ -13647,14 +13647,14 @@ auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
 template <class X, class T>
 auto keep_not_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::not_equal>(
+    return detail::make_threshold<detail::is_not_equal>(
         "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::not_equal>("keep_not_equal", x, std::forward<T>(t));
+    return detail::make_threshold<detail::is_not_equal>("keep_not_equal", x, std::forward<T>(t));
 }
 
 /// Keeps |x| > t, as magnitude pruning does.
@@ -14311,7 +14311,7 @@ column_range kept_extent(const Cursor& cursor, std::size_t n) {
     for (std::size_t words = (n + word_columns - 1) / word_columns; kept.begin < n; --words) {
         const std::size_t c = (words - 1) * word_columns;
         if (const word_t bits = cursor.word(c); bits != 0) {
-            kept.end = c + static_cast<std::size_t>(std::bit_width(bits));
+            kept.end = c + word_columns - static_cast<std::size_t>(std::countl_zero(bits));
             break;
         }
     }

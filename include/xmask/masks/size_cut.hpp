@@ -174,7 +174,7 @@ column_range kept_extent(const Cursor& cursor, std::size_t n) {
     for (std::size_t words = (n + word_columns - 1) / word_columns; kept.begin < n; --words) {
         const std::size_t c = (words - 1) * word_columns;
         if (const word_t bits = cursor.word(c); bits != 0) {
-            kept.end = c + static_cast<std::size_t>(std::bit_width(bits));
+            kept.end = c + word_columns - static_cast<std::size_t>(std::countl_zero(bits));
             break;
         }
     }
