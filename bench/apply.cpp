@@ -26,8 +26,8 @@ list kept_of(const table& x, const bool_table& kept) {
     return as_tensor;
 }
 
-// xmask and xtensor make the list; libtorch gets one of its size, a loop by hand room for a
-// register behind it.
+// xmask and xtensor make the list. libtorch gets a list of its size, and a loop by hand also gets
+// room for a register after it.
 template <class Source>
 void select(benchmark::State& state, const std::string& name, const size& s, double density) {
     const Source source(s, density);
@@ -59,7 +59,7 @@ void select(benchmark::State& state, const std::string& name, const size& s, dou
     );
 }
 
-// In place: each call writes the same.
+// In place: each call writes the same values.
 template <class Source>
 void scatter(benchmark::State& state, const std::string& name, const size& s, double density) {
     const Source source(s, density);

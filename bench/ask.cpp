@@ -1,12 +1,12 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Counting what is kept, and storing a mask.
+// Counting kept elements, and storing a mask.
 
 #include "bench.hpp"
 
 namespace bench {
 namespace {
-// What is read at most: the operand of a threshold, or the booleans that stand for any other mask.
+// The memory that is read at most: the operand of a threshold, or the booleans of any other mask.
 template <class Source>
 const auto& read_by(const Source& source) {
     if constexpr (std::same_as<Source, from_threshold>) {

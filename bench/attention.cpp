@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Attention beside its two matrix products and one softmax, done one after another by the same
-// BLAS: a program of its own, because it needs one.
+// Attention beside its two matrix products and one softmax, computed one after another by the same
+// BLAS. A program of its own, because it needs a BLAS.
 //
 //     OPENBLAS_NUM_THREADS=1 xmask_attention_bench            4,096 tokens of 64 features
 //     OPENBLAS_NUM_THREADS=1 xmask_attention_bench 300        other numbers of tokens; few only check that all works
@@ -28,7 +28,7 @@ namespace {
 std::size_t bytes = 0;
 }
 
-// What is asked for, so that nobody has to believe how much memory a call takes.
+// The bytes that a call allocates.
 [[gnu::noinline]] void* operator new(std::size_t size) {
     bytes += size;
     if (void* memory = std::malloc(size == 0 ? 1 : size)) {
@@ -57,7 +57,7 @@ tensor random(std::size_t n, std::size_t columns, unsigned seed) {
     return x;
 }
 
-/// Milliseconds of one call; those that are compared take turns, so that each meets the same noise.
+/// Milliseconds of one call. Compared functions take turns, so that noise affects all alike.
 template <class F>
 double once(F&& f) {
     const auto start = clock::now();
@@ -78,7 +78,7 @@ struct tensors {
     tensor upstream;
 };
 
-/// What attention is without tiles: all scores, their softmax, their product with the values.
+/// Attention without tiles: all scores, their softmax, and its product with the values.
 void one_after_another(const tensors& x, tensor& scores, tensor& result) {
     using namespace xmask::detail;
     const std::size_t n = x.query.shape(0);
@@ -124,7 +124,7 @@ void measure_gradient(line& l, const tensors& x, const M& m) {
     }));
 }
 
-/// Bytes of a causal call, beside its result.
+/// Bytes of a causal call, without its result.
 std::size_t memory_of(std::size_t n) {
     const tensors x(n);
     const std::size_t before = bytes;

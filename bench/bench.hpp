@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// All that a family of rows needs.
+// All includes of a family of rows.
 
 #pragma once
 

@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Loops that someone writes by hand with xsimd, each for the one case that is at hand: floats, one
-// after another in memory. Sums are added in float, as is usual by hand.
+// Loops by hand with xsimd, each for one case: contiguous floats. Sums are added in float, as is
+// usual by hand.
 
 #pragma once
 
@@ -29,12 +29,12 @@ inline batch_mask mask_of_bools(const bool* from) {
     return xsimd::batch_bool_cast<float>(xsimd::batch<std::int32_t>::load_unaligned(bytes) != 0);
 }
 
-// One bit an element, 64 in a word; i is a multiple of the lanes.
+// One bit an element, 64 in a word. i is a multiple of the lanes.
 inline batch_mask mask_of_bits(const std::uint64_t* words, std::size_t i) {
     return batch_mask::from_mask(words[i / 64] >> i % 64 & ((std::uint64_t(1) << lanes) - 1));
 }
 
-// ---- What gives a tensor ----------------------------------------------------------------------------------------
+// ---- Results that are tensors -----------------------------------------------------------------------------------
 
 inline void copy(const float* x, float* y, std::size_t n) {
     std::size_t i = 0;
@@ -59,7 +59,7 @@ inline void set(float* y, std::size_t n, float value) {
     std::fill(y + i, y + n, value);
 }
 
-// keep(i) says what to keep of a register's elements. All n here are multiples of the lanes.
+// keep(i) gives the mask of a register. All n are multiples of the lanes.
 template <class Keep>
 void fill(const float* x, float* y, std::size_t n, float value, Keep keep) {
     for (std::size_t i = 0; i < n; i += lanes) {
@@ -67,8 +67,7 @@ void fill(const float* x, float* y, std::size_t n, float value, Keep keep) {
     }
 }
 
-// The first `length` elements of a row of n are read(i), which are computed where they are kept
-// only.
+// The first `length` elements of a row of n are read(i). read is called only for kept elements.
 template <class Read, class ReadOne>
 void fill_by_length(
     float* y, std::size_t n, std::size_t length, float value, Read read, ReadOne read_one
@@ -105,7 +104,7 @@ inline void add_first(const float* x, const float* t, float* y, std::size_t n, s
     }
 }
 
-// Writes up to a register more than what is kept. Only AVX-512 moves lanes together in one
+// Writes up to a register after the kept elements. Only AVX-512 compresses lanes in one
 // instruction.
 inline void select(const float* x, const bool* kept, std::size_t n, float* to) {
     if constexpr (lanes == 16) {
@@ -124,7 +123,7 @@ inline void select(const float* x, const bool* kept, std::size_t n, float* to) {
 
 // ---- Token ids --------------------------------------------------------------------------------------------------
 
-// Few ids are compared with, one after another.
+// Few ids are compared, one after another.
 template <std::size_t N>
 void drop_few(const std::int64_t* tokens, std::size_t n, const std::int64_t (&ids)[N], bool* kept) {
     using tokens_batch = xsimd::batch<std::int64_t>;
@@ -138,16 +137,16 @@ void drop_few(const std::int64_t* tokens, std::size_t n, const std::int64_t (&id
     }
 }
 
-// Many are looked up in a table of the vocabulary.
+// Many ids are looked up in a table of the vocabulary.
 inline void drop_many(const std::int64_t* tokens, std::size_t n, const char* is_id, bool* kept) {
     for (std::size_t i = 0; i < n; ++i) {
         kept[i] = is_id[tokens[i]] == 0;
     }
 }
 
-// ---- What gives less --------------------------------------------------------------------------------------------
+// ---- Results that are smaller -----------------------------------------------------------------------------------
 
-// The sum of term(i) over a row's first `length` elements, in four sums at once.
+// The sum of term(i) over the first `length` elements of a row, in four sums at once.
 template <class Term, class OneTerm>
 float sum(std::size_t length, Term term, OneTerm one_term) {
     batch a(0.f);
@@ -198,7 +197,7 @@ inline float largest(const float* x, std::size_t length) {
     return result;
 }
 
-// Softmax of a row's first `length` elements; the others become 0.
+// Softmax of the first `length` elements of a row. The others become 0.
 inline void softmax(const float* x, float* y, std::size_t n, std::size_t length) {
     const float top = largest(x, length);
     fill_by_length(

@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// The results as a picture: bars of time over that of a copy, on a logarithmic scale.
+// The results as a picture: bars of time as a multiple of a copy, on a logarithmic scale.
 
 #include <cmath>
 #include <fstream>
@@ -29,7 +29,7 @@ constexpr bars drawn[] = {
 struct drawn_way {
     way which;
     const char* label;
-    const char* color; // between black and white, so that both backgrounds show it
+    const char* color; // between black and white, visible on both backgrounds
 };
 
 constexpr drawn_way ways[] = {
@@ -39,8 +39,8 @@ constexpr drawn_way ways[] = {
     {libtorch, "libtorch", "#db4b4b"},
 };
 
-constexpr double left = 230;  // where bars begin
-constexpr double right = 700; // where the scale ends
+constexpr double left = 230;  // the start of the bars
+constexpr double right = 700; // the end of the scale
 constexpr double top = 62;
 constexpr double bar = 9;
 constexpr double gap = 12; // between the groups

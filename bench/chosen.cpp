@@ -10,8 +10,8 @@ namespace bench {
 using namespace masks;
 
 namespace {
-// Whether fewer than `most` of the others come before x(r, c), by size and then by place. They are
-// given by their row and column, in order.
+// Whether fewer than `most` of the others come before x(r, c), by size and then by place. The
+// others are given by row and column, in order.
 template <class F>
 bool among_largest(
     const given& g, std::size_t r, std::size_t c, std::size_t begin, std::size_t end,
@@ -42,7 +42,7 @@ bool largest_of_column(
     return among_largest(g, r, c, begin, end, most, [c](std::size_t k) { return std::pair(k, c); });
 }
 
-// Whether a row is of the half with the larger norms; no two are equal.
+// Whether a row is in the half with the larger norms. No two norms are equal.
 bool of_larger_rows(const given& g, std::size_t r) {
     const auto square = [&](std::size_t row) {
         return std::inner_product(&g.x(row, 0), &g.x(row, 0) + g.columns, &g.x(row, 0), 0.);
@@ -63,7 +63,7 @@ const family chosen(part::masks, [] {
     row(
         "keep_largest, half", sizes::l2, MASK(keep_largest(g.x, 0.5)),
         [](const given& g, std::size_t r, std::size_t c) {
-            // The least of those that are kept; there is no tie of it.
+            // The smallest of the kept elements. It has no tie.
             static std::vector<float> sorted;
             if (sorted.size() != g.x.size()) {
                 sorted.assign(g.x.begin(), g.x.end());

@@ -6,7 +6,7 @@
 
 namespace bench {
 namespace {
-// Logits of rows, their targets, and which rows are kept. All agree with one another.
+// Logits of rows, their targets, and the kept rows. All describe the same batch.
 struct labelled {
     table logits;
     xt::xtensor<std::int64_t, 1> target;
@@ -23,7 +23,7 @@ struct labelled {
         random_numbers random(8);
         for (std::size_t r = 0; r < s.rows; ++r) {
             target(r) = static_cast<std::int64_t>(random.next() % s.columns);
-            // Evenly, so that few rows have the density too.
+            // Evenly spread, so that any few rows have the density, too.
             ready(r) = std::ceil(static_cast<double>(r + 1) * density) >
                        std::ceil(static_cast<double>(r) * density);
             marked(r) = ready(r) ? target(r) : -100;
@@ -54,7 +54,7 @@ struct labelled {
     }
 };
 
-// Of the rows that are kept.
+// Of the kept rows.
 auto copy_of_kept(const labelled& data, table& to) {
     return [&] {
         for (std::size_t r = 0; r < to.shape(0); ++r) {
@@ -65,7 +65,7 @@ auto copy_of_kept(const labelled& data, table& to) {
     };
 }
 
-// `exps` is room for as many logits; a user of xtensor alone computes all rows.
+// `exps` is room for as many logits. xtensor alone computes all rows.
 double with_xtensor(const labelled& data, table& exps) {
     const xt::xtensor<float, 1> top = xt::amax(data.logits, {1});
     xt::noalias(exps) = xt::exp(data.logits - xt::view(top, xt::all(), xt::newaxis()));
@@ -114,7 +114,7 @@ void masked(benchmark::State& state, const std::string& name, const size& s, dou
     );
 }
 
-// The mask is in the targets.
+// The targets contain the mask.
 void ignoring(benchmark::State& state, const std::string& name, const size& s, double density) {
     const labelled data(s, density);
     table room(s.shape(), 0.f);
@@ -207,7 +207,7 @@ void add_losses(
     }
 }
 
-// As many logits as a size has elements, about.
+// About as many logits as a size has elements.
 size with_classes(const size& s, std::size_t classes) {
     return {s.name, std::max<std::size_t>(4, s.elements() / classes), classes};
 }

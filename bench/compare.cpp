@@ -10,8 +10,8 @@
 
 namespace bench {
 namespace {
-constexpr double enough_seconds = 100e-6; // to be timed well
-constexpr double most_seconds = 0.5;      // for all rounds of one contender
+constexpr double enough_seconds = 100e-6; // the least time of a measurement
+constexpr double most_seconds = 0.5;      // the most time of all rounds of one contender
 
 struct registered {
     part in;
@@ -23,7 +23,7 @@ std::vector<registered>& families() {
     return all;
 }
 
-part current = part::copies; // whose rows are being added
+part current = part::copies; // the family whose rows are being added
 
 std::vector<result>& kept_results() {
     static std::vector<result> all;
@@ -44,7 +44,7 @@ auto find_name(All& all, const std::string& name) {
 
 std::size_t least_rounds() { return is_smoke_run() ? 1 : 5; }
 
-// Contenders in turn, until Google Benchmark has what it wants of the first `counted`.
+// Runs contenders in turn, until Google Benchmark has enough rounds of the first `counted`.
 void take_turns(
     benchmark::State& state, std::span<contender> all, std::size_t counted, samples* to
 ) {
@@ -52,7 +52,7 @@ void take_turns(
     for (std::size_t k = 0; k < all.size(); ++k) {
         all[k].prepare();
         calls += k < counted ? all[k].calls() : 0;
-        to[k].clear(); // of a shorter run before
+        to[k].clear(); // of an earlier, shorter run
     }
     while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(calls * least_rounds()))) {
         double total = 0;
@@ -155,7 +155,7 @@ void compare(
     constexpr std::array<const char*, way_count> suffixes{
         "", "", " with xtensor", " by hand", " with libtorch"
     };
-    is_right(); // what a row before has left
+    is_right(); // the result of an earlier row
     for (std::size_t k = 0; k < in_turn.size(); ++k) {
         if (k != reference && in_turn[k]) {
             in_turn[k].call();

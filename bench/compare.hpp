@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Pieces of work that are timed in turn, and what comes of it. Knows nothing of tensors.
+// Pieces of work that are timed in turn, and the results. Knows nothing of tensors.
 
 #pragma once
 
@@ -19,7 +19,7 @@
 namespace bench {
 // ---- Families ---------------------------------------------------------------------------------------------------
 
-// The parts of the report, in order. Families of a part come in the order of their files' names.
+// The parts of the report, in order. The families of a part are in the order of their file names.
 enum class part {
     copies,
     apply,
@@ -29,7 +29,7 @@ enum class part {
     shapes,
 };
 
-// A namespace-scope object of this makes a family of rows known: its function adds them.
+// An object of this type at namespace scope registers a family of rows: its function adds them.
 class family {
 public:
     family(part in, void (*register_rows)());
@@ -37,10 +37,10 @@ public:
 
 // ---- Work -------------------------------------------------------------------------------------------------------
 
-// Where there is nothing to compare with.
+// A contender that does not exist.
 struct nothing {};
 
-// A piece of work, many calls of which are timed at once; or none.
+// A piece of work, or none. Many calls are timed at once.
 class contender {
 public:
     contender() = default;
@@ -63,13 +63,13 @@ public:
 
     void call() const { m_run(1); }
 
-    // Finds out how many calls are timed at once.
+    // Determines how many calls are timed at once.
     void prepare();
 
-    // What would take too long takes part in fewer rounds.
+    // Slow contenders take part in fewer rounds.
     bool takes_part() const;
 
-    // Seconds a call. What fits into the cache is in it.
+    // Seconds a call. Work that fits into the cache stays in it.
     double measure();
 
     std::size_t calls() const { return m_calls; }
@@ -91,7 +91,7 @@ using samples = std::vector<double>;
 // The median over the rounds of a / b, or 0 where either took no part.
 double ratio(const samples& a, const samples& b);
 
-// What a row compares: ways to do the same.
+// A row of the report: ways to compute the same.
 enum way : std::size_t { ours, reference, xtensor, by_hand, libtorch, way_count };
 
 struct result {
@@ -102,11 +102,12 @@ struct result {
 
     bool has(way which) const { return !seconds[which].empty(); }
 
-    // How many times as long as b is a, or 0 where either took no part.
+    // The time of a as a multiple of that of b, or 0 where either took no part.
     double over(way a, way b) const { return ratio(seconds[a], seconds[b]); }
 };
 
-// Points that differ in one thing, as in their shape, beside the first of them, which is the unit.
+// Points that differ in one property, such as their shape, beside the first point, which is the
+// unit.
 struct series {
     std::string table; // series of one table have the same labels
     std::string name;
@@ -114,14 +115,14 @@ struct series {
     std::vector<samples> seconds;
 };
 
-// In the order in which they were added. Rows that were not asked for have no samples.
+// In the order of addition. Rows that were not asked for have no samples.
 const std::vector<result>& results();
 const std::vector<series>& all_series();
 
-// The row of this name if it was measured, or null.
+// The row of this name, or null where it was not measured.
 const result* find_result(const std::string& name);
 
-// A run to see that everything works: one round, and less memory in DRAM's stead.
+// A short run to check that everything works: one round, and smaller memory in place of DRAM.
 bool is_smoke_run();
 
 // ---- Comparing --------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ bool is_smoke_run();
 // Ends the program with status 1 where an answer is wrong.
 void check(const std::string& name, bool right);
 
-// Ours beside a reference, mostly a copy, and other ways to do the same.
+// Compares xmask with a reference, mostly a copy, and with other ways to compute the same.
 struct contenders {
     contender ours = {};
     contender reference = {};
@@ -139,11 +140,11 @@ struct contenders {
     const char* reference_name = "memcpy";
 };
 
-// Whether the answer is there. Forgets it, so that the next contender has to give its own.
+// Whether the answer is there. Clears it, so that the next contender has to give its own.
 using answer_check = std::function<bool()>;
 
-// First asks each but the reference for the answer, then times them all in turn, so that whatever
-// else the machine does falls on all of them alike.
+// Checks the answer of each contender but the reference, then times all in turn, so that the noise
+// of the machine affects all alike.
 void compare(
     benchmark::State& state, const std::string& name, contenders all, const answer_check& is_right
 );
@@ -153,18 +154,18 @@ struct point {
     contender work;
 };
 
-// The same for a series; its points check their answers themselves.
+// Times a series. Its points check their answers themselves.
 void compare_series(
     benchmark::State& state, const std::string& table, const std::string& name,
     std::vector<point> points
 );
 
-// Adds a row, or a series, which is measured by this.
+// Adds a row, or a series, which this function measures.
 using measurement = std::function<void(benchmark::State&, const std::string& name)>;
 
 void add(const std::string& name, measurement run);
 
-// Calls the functions of all families, in the order of the report. Gives how many rows and series there
-// are.
+// Calls the functions of all families, in the order of the report. Returns the number of rows and
+// series.
 std::size_t register_families();
 } // namespace bench

@@ -1,4 +1,5 @@
-# How long a compiler takes for what a user includes: medians, and what they are above xtensor's arrays and xsimd alone.
+# Measures how long a compiler takes for the includes of a user: medians, and the excess over xtensor's arrays and xsimd
+# alone.
 #
 #   cmake -DCOMPILER=c++ -DFLAGS=flags.txt -DFOLDER=folder -P compile_time.cmake
 
@@ -20,7 +21,7 @@ set(some "${base}#include <xmask/apply/masked_fill.hpp>\n#include <xmask/masks/l
 set(all_title "and all of xmask")
 set(all "${base}#include <xmask/xmask.hpp>\n")
 
-# Compiles FOLDER/NAME.cpp, and gives the milliseconds that it took.
+# Compiles FOLDER/NAME.cpp, and gives the milliseconds.
 function(milliseconds_of name result)
   string(TIMESTAMP start "%s%f")
   execute_process(COMMAND ${COMPILER} @${FLAGS} -fsyntax-only ${FOLDER}/${name}.cpp COMMAND_ERROR_IS_FATAL ANY)
@@ -33,7 +34,7 @@ foreach(name IN LISTS names)
   file(WRITE ${FOLDER}/${name}.cpp "${${name}}")
   set(${name}_times "")
 endforeach()
-# By turns, so that a machine that slows down does so for all of them.
+# In turn, so that a machine that slows down affects all alike.
 foreach(run RANGE 1 ${runs})
   foreach(name IN LISTS names)
     milliseconds_of(${name} taken)

@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What bounds everything else: a loop that loads and stores, beside memcpy. Where memcpy is faster,
-// as by `rep movsb` in L2, no loop that looks at what it copies can be as fast as memcpy.
+// The bound of all other times: a loop that loads and stores, beside memcpy. Where memcpy is
+// faster, such as with `rep movsb` in L2, no loop that looks at the copied elements can reach it.
 
 #include "bench.hpp"
 
@@ -22,7 +22,7 @@ void loop(benchmark::State& state, const std::string& name, const size& s) {
     );
 }
 
-// The least that masked_fill of half of the elements does: read these, write all.
+// The minimum for masked_fill of half of the elements: read these, write all.
 void half(benchmark::State& state, const std::string& name, const size& s) {
     const auto& x = operand(s);
     auto& y = output(s);

@@ -26,7 +26,7 @@ void fill(benchmark::State& state, const std::string& name, const size& s, doubl
     );
 }
 
-// What is dropped was filled before, too: each call writes the same.
+// Dropped elements were filled before, so that each call writes the same.
 void fill_inplace(benchmark::State& state, const std::string& name, const size& s, double density) {
     const from_lengths source(s, density);
     auto& y = output(s);

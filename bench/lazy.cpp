@@ -49,7 +49,7 @@ void fill_lazy(benchmark::State& state, const std::string& name, const size& s) 
     );
 }
 
-// A masked tensor inside of a larger expression.
+// A masked tensor inside a larger expression.
 void inside(benchmark::State& state, const std::string& name, const size& s) {
     const from_lengths source(s, 0.5);
     const auto& x = operand(s);

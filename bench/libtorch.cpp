@@ -12,7 +12,7 @@
 
 namespace bench::with_libtorch {
 namespace {
-// For the program's only thread, until it ends.
+// For the only thread of the program, until it ends.
 void set_up() {
     static const bool threads = (at::set_num_threads(1), true);
     static const c10::InferenceMode no_gradients;

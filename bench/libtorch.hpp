@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// The same work done by libtorch, in one thread, on the same memory; nothing where libtorch was not
-// found. Each function makes the tensors, which see memory that is already there, and gives the
-// work, which writes to what is already there.
+// The same work by libtorch, in one thread, on the same memory; nothing where libtorch was not
+// found. Each function makes tensors over existing memory, and gives the work, which writes to
+// existing memory.
 
 #pragma once
 
@@ -16,7 +16,7 @@
 #include "compare.hpp"
 
 namespace bench::with_libtorch {
-// Memory of an array, in row-major order. One that is only read is not written to.
+// Memory of an array, in row-major order. An input is not written.
 template <class T>
 struct memory {
     T* data;
@@ -41,7 +41,7 @@ using integers = memory<std::int64_t>;
 #ifdef BENCH_LIBTORCH
 using work = std::function<void()>;
 
-// What it is, and how it was built.
+// The version of libtorch, and how it was built.
 std::string description();
 
 work copy(floats x, floats y);
@@ -54,7 +54,7 @@ work drop_tokens(integers tokens, integers ids, bools kept);
 work masked_select(floats x, bools kept, floats y);
 work masked_softmax(floats x, bools kept, floats y);
 
-// Sums. `kept` is 0 and 1: multiplying by booleans takes longer.
+// Sums. `kept` is 0 and 1, because multiplying by booleans takes longer.
 work masked_mse(floats p, floats t, floats kept, double& sum);
 work masked_cross_entropy(floats logits, integers target, floats kept, double& sum);
 work ignoring_cross_entropy(floats logits, integers target, std::int64_t ignored, double& sum);

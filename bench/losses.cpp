@@ -1,12 +1,12 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Sums of what is kept, and losses of single elements, with and without the gradient.
+// Sums of kept elements, and losses of single elements, with and without the gradient.
 
 #include "bench.hpp"
 
 namespace bench {
 namespace {
-// Of sums that xtensor, libtorch and loops by hand add up in float.
+// The tolerance for sums that xtensor, libtorch and loops by hand add in float.
 constexpr double float_tolerance = 1e-3;
 
 template <class Source>
@@ -71,7 +71,7 @@ void mse(benchmark::State& state, const std::string& name, const size& s, double
     );
 }
 
-// What a loss is measured with: predictions p * scale + offset, and targets, of p and t in [0, 1).
+// The operands of a loss: predictions p * scale + offset, and targets, from p and t in [0, 1).
 struct loss_operands {
     float scale;
     float offset;
@@ -178,7 +178,7 @@ void add_element_losses() {
         "masked_bce_with_logits", xmask::masked_bce_with_logits, any_logits, entropy,
         [=](const auto& p, const auto& t) { return logistic(p) - t; }
     );
-    // Of targets 0 and 1.
+    // For targets of 0 and 1.
     const auto missed = [=](const auto& p, const auto& t) { return xt::abs(logistic(p) - t); };
     const auto weight = [](const auto& t) { return 0.75f - 0.5f * t; };
     add_element_loss(

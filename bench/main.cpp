@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// xmask beside a copy of the same bytes, and beside other ways to do the same: with xtensor alone,
-// by hand with xsimd, and with libtorch where it is found.
+// xmask beside a copy of the same bytes, and beside other ways to compute the same: with xtensor
+// alone, by hand with xsimd, and with libtorch where it is found.
 //
 //     xmask_bench                                       everything
 //     xmask_bench --benchmark_filter='masked_fill.*L2'  as all options of Google Benchmark
@@ -59,7 +59,7 @@ std::vector<fact> facts() {
     };
 }
 
-// Says only how far it is, and how long the rest takes at that pace; the tables come at the end.
+// Reports only the progress, and the estimated rest of the time; the tables come at the end.
 class progress : public benchmark::BenchmarkReporter {
     using clock = std::chrono::steady_clock;
 
@@ -91,13 +91,13 @@ struct options {
     bool machine_readable = false;
 };
 
-// What follows `name` in an argument that begins with it, or null.
+// The rest of an argument that begins with `name`, or null.
 const char* value_of(const char* argument, std::string_view name) {
     return std::string_view(argument).starts_with(name) ? argument + name.size() : nullptr;
 }
 
 options read(int argc, char** argv) {
-    static char least[] = "--benchmark_min_time=0.02"; // which the arguments after it override
+    static char least[] = "--benchmark_min_time=0.02"; // the arguments after it override this
     options result{{argv[0], least}};
     for (int i = 1; i < argc; ++i) {
         if (const char* path = value_of(argv[i], "--report=")) {

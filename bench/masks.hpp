@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What the benchmarks of ready-made masks share: each mask made anew in each call, and masked_fill
-// by it. Several files, as each mask costs the compiler seconds. Masks from lengths, columns,
-// booleans and token ids are in fill.cpp, tokens.cpp.
+// The common part of the benchmarks of ready-made masks: each mask is made in each call, and used
+// by masked_fill. In several files, because each mask costs the compiler seconds. Masks from
+// lengths, columns, booleans and token ids are in fill.cpp and tokens.cpp.
 
 #pragma once
 
@@ -14,7 +14,7 @@ inline constexpr float value = -1e9f;
 
 using integers = xt::xtensor<int, 1>;
 
-// What masks of one size are made from.
+// The inputs of the masks of one size.
 struct given {
     explicit given(const size& s)
         : rows(s.rows)
@@ -77,7 +77,8 @@ struct given {
     integers runs; // those of lengths
 };
 
-// One function a mask, and one a condition: compiled once each, called through a pointer.
+// One function for each mask, and one for each condition: compiled once, and called through a
+// pointer.
 using filler = void (*)(const given&, table&);
 
 struct fill {
@@ -104,7 +105,7 @@ inline void fill_by(
     compare(state, name, std::move(all), is(y, expected));
 }
 
-// In DRAM only those that show something there: fill.cpp has the others' kin.
+// In DRAM only masks that show a difference there. Similar masks are in fill.cpp.
 enum class sizes { l2, both };
 
 inline void add_fill(const char* name, sizes which, const fill& by) {
@@ -118,8 +119,8 @@ inline void add_fill(const char* name, sizes which, const fill& by) {
     }
 }
 
-// Functions of what is given, without captures: the mask; whether (r, c) is kept, by the simplest
-// way to say so; and the condition that an xtensor user writes, or nothing().
+// Functions of the inputs, without captures: the mask; whether (r, c) is kept, in the simplest way;
+// and the condition of an xtensor user, or nothing().
 template <class Mask, class Kept, class Condition>
 void row(const char* name, sizes which, Mask, Kept kept, Condition) {
     fill by{nullptr, nullptr, kept};
@@ -135,14 +136,14 @@ void row(const char* name, sizes which, Mask, Kept kept, Condition) {
 }
 } // namespace masks
 
-// With XTENSOR_USE_XSIMD, xt::where on a condition of integers is wrong beside floats
+// With XTENSOR_USE_XSIMD, xt::where of a condition of integers is wrong beside floats
 // (xtensor#2025).
 #ifdef XTENSOR_USE_XSIMD
 #define OF_INTEGERS(...) nothing()
 #else
 #define OF_INTEGERS(...) [](const given& g) { return __VA_ARGS__; }
 #endif
-// Functions of what is given.
+// Functions of the inputs.
 #define MASK(...) [](const given& g) { return xmask::__VA_ARGS__; }
 #define KEPT(...)                                                                                  \
     []([[maybe_unused]] const given& g, [[maybe_unused]] std::size_t r,                            \

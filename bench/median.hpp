@@ -7,7 +7,7 @@
 #include <vector>
 
 namespace bench {
-// The middle one of some values, or the larger of two in the middle; 0 where there are none.
+// The median: the middle value, or the larger of the two in the middle; 0 without values.
 inline double median(std::vector<double> values) {
     if (values.empty()) {
         return 0;

@@ -8,7 +8,7 @@ namespace bench {
 using namespace operations;
 
 namespace {
-// What is kept of x, minus infinity elsewhere, shifted by the largest.
+// The kept elements of x, minus infinity elsewhere, shifted by the largest.
 table shifted(const table& x, const bool_table& ready) {
     const table kept = xt::where(ready, x, -infinity);
     const xt::xtensor<float, 1> top = xt::amax(kept, {1});
@@ -99,7 +99,7 @@ const family rows(part::reduce, [] {
                   const xt::xtensor<float, 1> sums = xt::sum(xt::exp(kept), {1});
                   a.full = kept - column(xt::log(sums)))
     );
-    // The gradients are given x for softmax's result, which costs the same.
+    // The gradients get x in place of the result of softmax, at the same cost.
     add_operation(
         "masked_softmax_gradient/lengths/50%", s,
         OPERATION(xt::noalias(a.full) = xmask::masked_softmax_gradient(g.x, g.mask(), g.t)),

@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Sizes, and the tensors that all benchmarks share.
+// Sizes, and the tensors of all benchmarks.
 
 #pragma once
 
@@ -55,7 +55,7 @@ inline size l3() { return {"L3", 512, 4096}; }
 
 inline size dram() { return {"DRAM", is_smoke_run() ? 256u : 4096u, 8192}; }
 
-// Those at which the most is measured. A smoke run has seen L3's like.
+// The sizes of most benchmarks. A short run uses the size of L3 in place of DRAM.
 inline std::vector<size> all_sizes() {
     return is_smoke_run() ? std::vector{tiny(), l2(), dram()}
                           : std::vector{tiny(), l2(), l3(), dram()};
@@ -67,7 +67,7 @@ inline std::string percent(double density) {
     return std::to_string(std::lround(100 * density)) + "%";
 }
 
-// The last parts of a row's name.
+// The last parts of the name of a row.
 inline std::string tail(const std::string& what, double density, const size& s) {
     return "/" + what + "/" + percent(density) + "/" + s.name;
 }
@@ -77,7 +77,7 @@ inline std::string tail(const std::string& what, double density, const size& s) 
 using table = xt::xtensor<float, 2>;
 using bool_table = xt::xtensor<bool, 2>;
 
-// Any benchmark may be run alone, so what it gets must not depend on those before it.
+// Any benchmark may run alone: its inputs must not depend on earlier ones.
 class random_numbers {
 public:
     explicit random_numbers(std::uint64_t seed) : m_state(seed * 0x9E3779B97F4A7C15u + 1) {}
@@ -101,7 +101,7 @@ inline table random_floats(const size& s, std::uint64_t seed) {
     return x;
 }
 
-// Kept, as each size is asked for often.
+// Cached, because each size is used often.
 inline table& kept_table(const size& s, std::uint64_t seed, const std::function<table()>& make) {
     static std::map<std::tuple<std::size_t, std::size_t, std::uint64_t>, table> made;
     const std::tuple key(s.rows, s.columns, seed);
@@ -140,7 +140,7 @@ bool same(const A& a, const B& b) {
     );
 }
 
-// Whether y is what is expected; forgets it.
+// Whether y is as expected. Clears y.
 template <class Y>
 answer_check is(Y& y, Y expected) {
     return [&y, expected = std::move(expected)] {
@@ -150,8 +150,7 @@ answer_check is(Y& y, Y expected) {
     };
 }
 
-// Whether a number is about what is expected. Those who add up floats in float get a tolerance to
-// match.
+// Whether a number is close to the expected one. Sums in float get a matching tolerance.
 inline answer_check is_about(double& number, double expected, double tolerance = 1e-4) {
     return [&number, expected, tolerance] {
         const bool right = close(number, expected, tolerance);

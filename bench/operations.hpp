@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What the benchmarks of operations share: each as one function beside one that uses xtensor alone,
-// which must give the same. They are called through pointers, so that the comparison is compiled
-// once.
+// The common part of the benchmarks of operations: each operation is a function beside one of
+// xtensor alone, which must give the same. They are called through pointers, so that the comparison
+// is compiled once.
 
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace bench {
 namespace operations {
-// What operations take. An xtensor user has the mask as booleans.
+// The operands. An xtensor user has the mask as booleans.
 struct given {
     explicit given(const size& s)
         : x(operand(s))
@@ -28,7 +28,7 @@ struct given {
     xmask::bitmask bits;
 };
 
-// What they give: a tensor of the operand's shape, one with an axis less, a number.
+// The results: a tensor of the operand's shape, one with an axis less, a number.
 struct answer {
     table full;
     xt::xtensor<float, 1> reduced;
@@ -49,7 +49,7 @@ inline bool alike(const answer& a, const answer& b) {
     return alike(a.full, b.full) && alike(a.reduced, b.reduced) && close(a.number, b.number, 1e-4);
 }
 
-// What xmask gives must be what xtensor gives.
+// The result of xmask must be that of xtensor.
 inline void measure(
     benchmark::State& state, const std::string& name, const size& s, operation ours,
     operation theirs
@@ -91,6 +91,6 @@ auto column(E&& e) {
 }
 } // namespace operations
 
-// A function of what is given, g, that gives an answer, a.
+// A function of the operands, g, that gives an answer, a.
 #define OPERATION(...) [](const given& g, answer& a) { __VA_ARGS__; }
 } // namespace bench

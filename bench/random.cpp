@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Masks by chance, and random tokens.
+// Random masks, and random tokens.
 
 #include "masks.hpp"
 
@@ -14,13 +14,13 @@ namespace bench {
 using namespace masks;
 
 namespace {
-// There is no second way to say what chance keeps but element by element.
+// The only other way to know a random mask is element by element.
 template <class Mask>
 void random_row(const char* name, Mask mask) {
     row(name, sizes::l2, mask, KEPT(Mask()(g)(r, c)), nothing());
 }
 
-// Chance goes otherwise with xtensor, so that answers are about the same only.
+// xtensor draws other numbers, so that answers are only approximately equal.
 void fill_randomly(benchmark::State& state, const std::string& name, const size& s) {
     const auto& x = operand(s);
     auto& y = output(s);

@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Reductions of everything and along axes, and pooling of tokens. (Sums of everything are with the
-// losses.)
+// Reductions of everything and along axes, and pooling of tokens. Sums of everything are with the
+// losses.
 
 #include "operations.hpp"
 
@@ -154,7 +154,7 @@ void register_gradients(const size& s) {
     );
 }
 
-// What is pooled: (batch, tokens, features), by lengths.
+// The pooled tensor: (batch, tokens, features), by lengths.
 struct pooled {
     static constexpr std::size_t batch = 16;
     static constexpr std::size_t tokens = 128;

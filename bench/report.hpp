@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What becomes of the results.
+// The output of the results.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <vector>
 
 namespace bench {
-// What the results depend on.
+// The conditions of the measurement.
 struct fact {
     const char* name;
     std::string value;
@@ -18,10 +18,10 @@ struct fact {
 // Every row, every series, and the targets.
 void print_report(std::FILE* out, const std::vector<fact>& facts);
 
-// What xmask owes its users beside what was measured.
+// The targets of xmask beside the measured times.
 void print_targets(std::FILE* out);
 
-// Draws the rows that say the most as an SVG picture; false where that cannot be written.
+// Draws the most important rows as an SVG picture. False where the file cannot be written.
 bool write_chart(const std::string& path, const std::vector<fact>& facts);
 
 // "1.25 us".

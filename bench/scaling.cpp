@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// How the cost grows: with what is kept, with the rank, with the number of masks that are combined.
-// All in L2, over a copy.
+// How the time grows with the density, the rank, and the number of combined masks. All in L2, as a
+// multiple of a copy.
 
 #include "bench.hpp"
 
@@ -14,7 +14,7 @@ constexpr double densities[] = {0, 0.1, 0.25, 0.5, 0.75, 0.9, 1};
 constexpr const char* density_table =
     "Cost against density: a copy, and the time over it at each share that is kept";
 
-// `work(source, y)` at every density, on operands of one size.
+// Runs `work(source, y)` at every density, on operands of one size.
 template <class Source, class Work>
 void add_densities(const std::string& name, Work work) {
     add(name + "/densities/" + Source::name, [=](benchmark::State& state, const std::string& row) {
@@ -69,7 +69,7 @@ const std::vector<shape>& shapes() {
     return of_rank;
 }
 
-// Masks of every rank, of the same elements.
+// Masks of every rank, with the same elements.
 struct of_rank {
     explicit of_rank(const shape& s)
         : x(tensor::from_shape(s))

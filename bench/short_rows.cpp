@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// The same elements in rows of any length: what a row costs by itself.
+// The same elements in rows of any length: the cost of a row itself.
 
 #include "bench.hpp"
 
@@ -11,7 +11,7 @@ constexpr size shapes[] = {
     {"1024 x 32", 1024, 32}, {"2048 x 16", 2048, 16}, {"4096 x 8", 4096, 8},
 };
 
-// Every second token is dropped, about.
+// About every second token is dropped.
 struct from_tokens : source {
     static constexpr const char* name = "tokens";
     xt::xtensor<int, 2> tokens;

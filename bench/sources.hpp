@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Where masks come from, and what goes without xmask for each.
+// The sources of masks, and the alternatives without xmask for each.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 #include "operands.hpp"
 
 namespace bench {
-// Lengths of this mean, as spread as it allows. No row is empty: its softmax would be NaN
+// Lengths of this mean, with the largest possible spread. No row is empty: its softmax would be NaN
 // elsewhere.
 inline xt::xtensor<int, 1> random_lengths(const size& s, double density) {
     const double n = static_cast<double>(s.columns);
@@ -53,12 +53,12 @@ bool_table booleans_of(const size& s, F&& kept) {
     return result;
 }
 
-// A mask on operand(s). Each source has mask(), which makes it anew where that needs no table;
-// condition(), what an xtensor user writes for it; what libtorch does; and fill_by_hand(value, y),
-// a loop of xsimd. Filling with 0 multiplies.
+// A mask on operands. Each source has mask(), which makes the mask again where that needs no table;
+// condition(), which an xtensor user writes; the work of libtorch; and fill_by_hand(value, y), a
+// loop of xsimd. Filling with 0 multiplies.
 struct source {
     const table& x;
-    bool_table ready; // what an answer is checked against, and what an xtensor user has
+    bool_table ready; // for checks of answers, and for xtensor users
 
     const auto& condition() const { return ready; }
 
@@ -127,7 +127,7 @@ struct from_indices : source {
 
     const auto& mask() const { return held; }
 
-    // The booleans of one row do for all.
+    // The booleans of one row suffice.
     void fill_by_hand(float value, table& y) const {
         using namespace by_hand_loops;
         const bool* kept = ready.data();
@@ -212,7 +212,7 @@ struct from_threshold : source {
     }
 };
 
-// Two masks, of which each keeps the square root of the density.
+// Two masks, each with the square root of the density.
 struct from_both : source {
     static constexpr const char* name = "lengths && bitmask";
     from_lengths a;

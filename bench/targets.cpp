@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What xmask owes its users, and whether it was reached.
+// The targets of xmask, and whether they were reached.
 
 #include <algorithm>
 #include <string_view>
@@ -13,9 +13,9 @@ namespace {
 struct target {
     const char* work;
     double most;
-    const char* of; // what `most` is a multiple of
+    const char* of; // the unit of `most`
     double (*measured)(const result&);
-    std::vector<std::string_view> starts; // of the names of the rows that it is about
+    std::vector<std::string_view> starts; // part of the names of its rows
     std::vector<std::string_view> ends;
 };
 

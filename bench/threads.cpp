@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// How many times as fast several threads are: a program of its own, because no thread is woken
+// How many times as fast several threads are. A program of its own, because no thread is woken
 // unless XTENSOR_USE_OPENMP or XTENSOR_USE_TBB is defined.
 //
 //     xmask_threads_bench           512 rows of 1,024 floats
@@ -62,7 +62,7 @@ struct tensors {
     xt::xtensor<std::int64_t, 1> classes;
 };
 
-/// Some work on the tensors, which gives the number that it computes, or 0 where it writes to y.
+/// Some work on the tensors. It returns the computed number, or 0 where it writes to y.
 struct work {
     const char* name;
     std::function<double(tensors&)> run;
@@ -126,7 +126,7 @@ bool is_same_by_all(const work& some, tensors& s) {
 }
 
 /// Prints the time of one thread, and how many times as fast others are. They take turns, so that
-/// each meets the same noise.
+/// noise affects all alike.
 void print_times(const work& some, tensors& s) {
     const auto counts = thread_counts();
     std::vector<std::vector<double>> times(counts.size());

@@ -4,7 +4,7 @@
 
 #include "bench.hpp"
 
-// From 0.26 on xt::isin does not compile where xtensor uses xsimd: it asks whether two registers
+// From 0.26 on, xt::isin does not compile where xtensor uses xsimd: it asks whether two registers
 // are equal.
 #if !defined(XTENSOR_USE_XSIMD) || (XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 26)
 #define ISIN_COMPILES
@@ -19,7 +19,7 @@ struct case_of_tokens {
     std::vector<std::int64_t> ids;
     bool_table kept;
 
-    // One token in a hundred is among the ids, however many these are.
+    // One token in a hundred is among the ids, whatever their number.
     case_of_tokens(const size& s, std::size_t id_count) : tokens(s.shape()), kept(s.shape()) {
         random_numbers random(6);
         std::vector<bool> is_id(vocabulary);
@@ -40,12 +40,12 @@ struct case_of_tokens {
     }
 };
 
-// A thousand ids in DRAM would take xtensor too long, as it looks at each.
+// A thousand ids in DRAM would take xtensor too long, because it compares each.
 bool is_too_long(const case_of_tokens& data) {
     return data.tokens.size() * data.ids.size() > 200'000'000;
 }
 
-// Few ids are compared with, many are looked up.
+// Few ids are compared, many are looked up.
 contender drop_by_hand(const case_of_tokens& data, bool_table& kept) {
     const std::int64_t* tokens = data.tokens.data();
     const std::size_t n = data.tokens.size();

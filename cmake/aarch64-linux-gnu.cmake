@@ -1,5 +1,5 @@
-# Builds for 64-bit ARM on another machine, and runs the tests there with qemu: by g++, or by the clang++ that
-# CMAKE_CXX_COMPILER names, which takes the libraries of that g++.
+# Builds for 64-bit ARM on another machine, and runs the tests there with qemu. The compiler is g++, or the clang++ in
+# CMAKE_CXX_COMPILER, which uses the libraries of that g++.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

@@ -1,17 +1,17 @@
-# Makes single_include/xmask.hpp, and xmask_layers.hpp for what needs a BLAS, out of include/xmask:
+# Makes single_include/xmask.hpp, and xmask_layers.hpp for users with a BLAS, from include/xmask:
 #
 #   cmake -P cmake/amalgamate.cmake             writes them
 #   cmake -DCHECK=ON -P cmake/amalgamate.cmake  fails if they are not what would be written
 #
-# Starting from xmask/xmask.hpp, the first include of each of xmask's headers becomes the header's text, and later ones become
-# nothing. So such an include must not stand inside an #if. Other includes stay where they are.
+# Starting from xmask/xmask.hpp, the first include of each header of xmask is replaced by its text, and later ones are
+# removed. Therefore such an include must not be inside an #if. Other includes stay.
 
 cmake_minimum_required(VERSION 3.22)
 
 get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
 
-# C++ is full of `;`, `[` and `\`, which mean something to CMake's lists. Text is therefore only ever cut with FIND and
-# SUBSTRING, and never becomes a list.
+# `;`, `[` and `\`, which are frequent in C++, have a meaning in CMake's lists. Therefore the text is only cut with FIND
+# and SUBSTRING, and never becomes a list.
 function(expand path result)
   set_property(GLOBAL APPEND PROPERTY expanded "${path}")
   file(READ "${root}/include/${path}" rest)
@@ -46,7 +46,7 @@ function(expand path result)
   set(${result} "${text}${rest}" PARENT_SCOPE)
 endfunction()
 
-# Writes or checks one file: what `header` includes that no file before has.
+# Writes or checks one file: the includes of `header` that are in no file before.
 function(amalgamate header file what includes)
   expand(${header} text)
   file(STRINGS "${root}/include/${header}" banner LIMIT_COUNT 1)
@@ -74,7 +74,7 @@ ${includes}")
 endfunction()
 
 amalgamate(xmask/xmask.hpp xmask.hpp "All of xmask" "")
-# What needs a BLAS is for those who have one.
+# Headers that need a BLAS are in their own file.
 amalgamate(xmask/layers.hpp xmask_layers.hpp "The layers of xmask, which need xmask.hpp beside them and a BLAS,"
            "\n#include \"xmask.hpp\"\n")
 

@@ -1,7 +1,7 @@
-# Finds xtensor and xsimd, for the tests Catch2, and for the layers xtensor-blas and a BLAS.
+# Finds xtensor and xsimd, Catch2 for the tests, and xtensor-blas and a BLAS for the layers.
 #
-# What cmake/setup.sh unpacked into build/deps comes after the caller's own CMAKE_PREFIX_PATH and before the system.
-# What is still missing is downloaded, but only while working on xmask itself: a project that uses xmask decides where
+# The libraries that cmake/setup.sh unpacked into build/deps come after the caller's own CMAKE_PREFIX_PATH, and before
+# the system. Missing ones are downloaded, but only for work on xmask itself: a project that uses xmask decides where
 # its libraries come from.
 
 if(PROJECT_IS_TOP_LEVEL)
@@ -15,7 +15,7 @@ set(xmask_xtensor_minimum 0.25)
 
 set(missing "")
 
-# xsimd's package answers only to its very own major version, so versions are compared here and not by find_package.
+# The package of xsimd accepts only its own major version. Therefore versions are compared here, not by find_package.
 macro(xmask_find name target minimum)
   if(NOT TARGET ${target})
     find_package(${name} CONFIG QUIET)
@@ -26,7 +26,7 @@ macro(xmask_find name target minimum)
                           "`sh cmake/setup.sh` gets a newer one into build/deps; or set CMAKE_PREFIX_PATH.")
     else()
       message(STATUS "Found ${name} ${${name}_VERSION} in ${${name}_DIR}")
-      # Imported targets are seen only in the folder that found them, unless they are made global: a project that adds
+      # Imported targets are visible only in the folder that found them, unless they are global. A project that adds
       # xmask with add_subdirectory links to them from its own folder.
       if(NOT PROJECT_IS_TOP_LEVEL)
         set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)

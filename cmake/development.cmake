@@ -1,4 +1,4 @@
-# How xmask's own tests, examples and benchmarks are compiled. Nothing in here reaches a project that uses xmask.
+# How xmask's own tests, examples and benchmarks are compiled. Nothing here affects a project that uses xmask.
 
 set(XMASK_TEST_MARCH "" CACHE STRING "Instruction set for the tests and benchmarks, as in -march=x86-64-v3")
 set(XMASK_SANITIZE "" CACHE STRING "Sanitizers, as in address;undefined")
@@ -17,19 +17,19 @@ target_compile_options(xmask_development INTERFACE -Wall -Wextra -Wpedantic -Wsh
 if(XMASK_WARNINGS_AS_ERRORS)
   target_compile_options(xmask_development INTERFACE -Werror)
 endif()
-# Catch2's test cases count themselves by a macro that newer versions of clang++ call one of the next C.
+# Catch2's test cases use a counting macro, which newer versions of clang++ call an extension of the next C.
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(xmask_development INTERFACE -Wno-unknown-warning-option -Wno-c2y-extensions)
 endif()
-# On ARM g++ notes that it changed how it passes registers years ago.
+# On ARM, g++ notes that it changed how it passes registers years ago.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(xmask_development INTERFACE -Wno-psabi)
 endif()
-# g++ 12 takes the undefined registers in its own AVX-512 intrinsics for a mistake (GCC bug 105593).
+# g++ 12 wrongly warns of the undefined registers in its own AVX-512 intrinsics (GCC bug 105593).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(xmask_development INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized)
 endif()
-# All that compilers warn of, for programs that use xmask as a stranger's do: its headers come without a warning.
+# All warnings of the compilers, for programs that include xmask as a user does: its headers must compile without one.
 add_library(xmask_strict INTERFACE)
 target_link_libraries(xmask_strict INTERFACE xmask_development)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -38,21 +38,21 @@ elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(
     xmask_strict
     INTERFACE -Weverything
-              # xmask is C++20, and need not be anything older.
+              # xmask is C++20, and need not be compatible with older versions.
               -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-c++20-compat -Wno-pre-c++20-compat-pedantic
-              # Masks and rows are read by pointers.
+              # Masks and rows are read through pointers.
               -Wno-unsafe-buffer-usage -Wno-unsafe-buffer-usage-in-container
               # 0, infinity and equal elements are compared exactly, on purpose.
               -Wno-float-equal
               # Class templates deduce their arguments from their constructors, without guides.
               -Wno-ctad-maybe-unsupported
-              # Speaks of the layout of structs.
+              # Warns of the layout of structs.
               -Wno-padded
-              # A switch over an enumeration names its values or has a default, as it likes.
+              # A switch over an enumeration either names its values or has a default.
               -Wno-switch-enum -Wno-switch-default
-              # Speaks of copies of small shapes, which clang 21 and newer elide only outside of templates.
+              # Warns of copies of small shapes, which clang 21 and newer elide only outside of templates.
               $<$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,21>:-Wno-nrvo>
-              # Constants at namespace scope, as Catch2's test cases, and the tables of a program.
+              # Constants at namespace scope, such as Catch2's test cases, and the tables of a program.
               -Wno-global-constructors -Wno-exit-time-destructors)
 endif()
 if(XMASK_SANITIZE)
@@ -62,29 +62,29 @@ if(XMASK_SANITIZE)
   target_compile_definitions(xmask_development INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(xmask_development INTERFACE -fsanitize=${sanitizers})
   if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-    # xmask's own code has all checks; the files in this list belong to others.
+    # xmask's own code gets all checks; the list names files of others.
     target_compile_options(xmask_development INTERFACE -fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/sanitize-ignore.txt)
   else()
-    # g++ has no such list. xtensor steps from the null pointer of an empty array to its end, and never looks there.
+    # g++ has no such list. xtensor steps from the null pointer of an empty array to its end, and never reads there.
     target_compile_options(xmask_development INTERFACE -fno-sanitize=pointer-overflow)
   endif()
 endif()
 
-# GNU's own linker takes 10 s for the tests, lld 1 s.
+# GNU's linker takes 10 s for the tests, lld 1 s.
 include(CheckLinkerFlag)
 check_linker_flag(CXX -fuse-ld=lld XMASK_HAS_LLD)
 if(XMASK_HAS_LLD)
   target_link_options(xmask_development INTERFACE -fuse-ld=lld)
 endif()
 
-# Writes what a compiler needs for a program that includes what a target does, to be read as @FILE. (-isystem would take
-# /usr/include out of its place in the order.)
+# Writes the options for a program with the includes of a target, to be read as @FILE. (-isystem would move /usr/include
+# in the order.)
 function(write_compiler_flags file target)
   set(include_folders "$<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>")
   file(GENERATE OUTPUT ${file} CONTENT "-std=c++20\n-I$<JOIN:${include_folders},\n-I>\n")
 endfunction()
 
-# What a user may choose, and xmask must not.
+# Options that users choose, and xmask never sets.
 add_library(xmask_flavour INTERFACE)
 if(XMASK_TEST_XSIMD)
   target_compile_definitions(xmask_flavour INTERFACE XTENSOR_USE_XSIMD)

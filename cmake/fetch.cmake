@@ -1,8 +1,8 @@
-# Downloads what dependencies.cmake did not find, as released by the projects themselves.
+# Downloads the libraries that dependencies.cmake did not find, as released by their projects.
 
 include(FetchContent)
 
-# These are headers alone: their own CMakeLists.txt, which would look for one another, are not needed. (The folder
+# These are headers only. Their own CMakeLists.txt, which would search for one another, are not used. (The folder
 # `include` has none, so FetchContent adds nothing to the build.)
 macro(xmask_fetch_headers name tag)
   if(NOT TARGET ${name})
@@ -21,7 +21,7 @@ endmacro()
 
 xmask_fetch_headers(xtl 0.8.2)
 xmask_fetch_headers(xsimd 14.3.0)
-if(xtl_VERSION AND xtl_VERSION VERSION_LESS 0.8) # an installed xtl decides which xtensor goes with it
+if(xtl_VERSION AND xtl_VERSION VERSION_LESS 0.8) # an installed xtl decides the version of xtensor
   xmask_fetch_headers(xtensor 0.25.0 xtl)
 else()
   xmask_fetch_headers(xtensor 0.27.1 xtl)

@@ -3,12 +3,12 @@ include(GNUInstallDirs)
 
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 
-# Nothing that is installed depends on the machine's architecture.
+# No installed file depends on the architecture of the machine.
 set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/xmask)
 install(TARGETS xmask EXPORT xmaskTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT xmaskTargets NAMESPACE xmask:: DESTINATION ${package_folder})
 
-# While the major version is 0, a new minor version may break what used an older one.
+# While the major version is 0, a new minor version may be incompatible.
 if(PROJECT_VERSION_MAJOR EQUAL 0)
   set(compatibility SameMinorVersion)
 else()
@@ -24,7 +24,7 @@ install(FILES ${PROJECT_BINARY_DIR}/xmaskConfig.cmake ${PROJECT_BINARY_DIR}/xmas
         DESTINATION ${package_folder})
 install(FILES cmake/layers.cmake DESTINATION ${package_folder} RENAME xmaskLayers.cmake)
 
-# The prefix is given relative to the .pc file, so that an installed tree can be moved.
+# The prefix is relative to the .pc file, so that an installed tree can be moved.
 set(pkgconfig_folder ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 file(RELATIVE_PATH pkgconfig_prefix "/prefix/${pkgconfig_folder}" "/prefix")
 string(REGEX REPLACE "/$" "" pkgconfig_prefix "${pkgconfig_prefix}")

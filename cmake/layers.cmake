@@ -1,6 +1,7 @@
-# Finds what the headers in include/xmask/layers need beside xmask: xtensor-blas, and a BLAS with the C interface. Gives the
-# targets xmask_blas, these two, and xmask::layers, which is xmask::xmask and them; or none, and says in
-# xmask_layers_missing why. xmask's own build comes here, and so does its package where someone asks for the layers.
+# Finds the libraries for include/xmask/layers: xtensor-blas, and a BLAS with the C interface. Makes the targets
+# xmask_blas, for these two, and xmask::layers, for xmask::xmask and them. Otherwise makes none, and gives the reason in
+# xmask_layers_missing. xmask's own build includes this file, and so does its package where the component layers is
+# asked for.
 
 set(xmask_layers_missing "")
 
@@ -15,7 +16,7 @@ endif()
 
 find_package(BLAS QUIET)
 if(BLAS_FOUND)
-  # Some libraries have only the functions of Fortran.
+  # Some libraries have only the Fortran functions.
   include(CMakePushCheckState)
   include(CheckFunctionExists)
   cmake_push_check_state(RESET)
@@ -29,7 +30,7 @@ if(NOT BLAS_FOUND OR NOT XMASK_BLAS_HAS_C_INTERFACE)
 endif()
 
 if(NOT xmask_layers_missing AND NOT TARGET xmask::layers)
-  # A target of find_package(BLAS) is seen in one folder only, so the libraries themselves stand here.
+  # A target of find_package(BLAS) is visible in one folder only, so the libraries are listed here.
   add_library(xmask_blas INTERFACE IMPORTED GLOBAL)
   target_include_directories(xmask_blas SYSTEM INTERFACE "${XMASK_XTENSOR_BLAS_FOLDER}")
   target_link_libraries(xmask_blas INTERFACE ${BLAS_LINKER_FLAGS} ${BLAS_LIBRARIES})

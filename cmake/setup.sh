@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gets what xmask needs, then builds and runs something. From a bare Debian or Ubuntu on:
+# Gets the dependencies of xmask, then builds and runs something, from a bare Debian or Ubuntu on:
 #
 #   sh cmake/setup.sh quickstart   builds and runs examples/quickstart.cpp
 #   sh cmake/setup.sh test         builds and runs the tests; what follows goes to CMake, as -DXMASK_TEST_MARCH=x86-64-v3.
@@ -8,13 +8,13 @@
 #   sh cmake/setup.sh deps-next    gets the next generation of xtensor and xsimd, into build/deps/next
 #   sh cmake/setup.sh deps-cross   gets Catch2 for aarch64, into build/deps/catch2-aarch64
 #
-# What is there is used. A missing compiler, CMake or build tool is installed with apt-get, and so are xtensor, xsimd and
-# Catch2 where this release has recent ones. Where it has not, a newer release's headers are unpacked into build/deps,
-# which leaves the system as it is. The tests of what needs a BLAS or MPI get OpenBLAS and Open MPI, or are left out.
-# Without apt-get, CMake downloads the libraries' own releases.
+# Installed libraries are used. A missing compiler, CMake or build tool is installed with apt-get, and so are xtensor,
+# xsimd and Catch2 where this release has recent ones. Otherwise the headers of a newer release are unpacked into
+# build/deps, and the system does not change. Tests that need a BLAS or MPI get OpenBLAS and Open MPI, or are left out.
+# Without apt-get, CMake downloads the releases of the libraries.
 #
-# CXX names the compiler. Without it the tests take a clang++ where there is one or nothing at all, because it compiles
-# them in half of the time and half of the memory that g++ needs.
+# CXX names the compiler. Without it the tests take a clang++, or install one where there is no compiler at all, because
+# it compiles them in half of the time and half of the memory of g++.
 set -eu
 cd "$(dirname "$0")/.."
 here=$(pwd)
@@ -66,7 +66,7 @@ offers() { # PACKAGE VERSION: whether this release has that version of the packa
 
 known() { [ -n "$(candidate "$1")" ]; }
 
-# The newest clang++ that is there, 16 or newer: its name, or nothing.
+# The newest clang++, 16 or newer: its name, or nothing.
 newest_clang() {
   for version in $clang_versions; do
     if have "clang++-$version"; then echo "clang++-$version" && return; fi
@@ -77,7 +77,7 @@ newest_clang() {
 }
 clang_versions="25 24 23 22 21 20 19 18 17 16"
 
-get_tools() { # test, where clang++ is to be preferred
+get_tools() { # test, where clang++ is preferred
   if [ "${1:-}" = test ] && [ -z "${CXX:-}" ]; then
     CXX=$(newest_clang)
     if [ -z "$CXX" ] && ! have c++ && ! have g++ && can_install; then
@@ -100,7 +100,7 @@ get_tools() { # test, where clang++ is to be preferred
   have cmake || tools="$tools cmake"
   have ninja || have make || tools="$tools ninja-build"
   if [ -n "$tools" ]; then
-    # Only the test of xmask.pc wants pkg-config, so by itself it is no reason to install anything.
+    # Only the test of xmask.pc needs pkg-config, which alone is no reason to install anything.
     have pkg-config || tools="$tools pkg-config"
     install_packages $tools || die "please install:$tools"
   fi
@@ -113,8 +113,8 @@ get_tools() { # test, where clang++ is to be preferred
 
 # ---- A newer release's packages, unpacked into a folder -------------------------------------------------------------
 
-# apt-get with a state, a cache and sources of its own: it needs no root, and the system's packages know nothing of it.
-# Signatures are checked as ever. Only the date is not: a mirror that is a snapshot shows a testing release past its own.
+# apt-get with its own state, cache and sources: it needs no root, and does not change the system's packages. Signatures
+# are checked as usual, but not the date: a mirror that is a snapshot has a testing release past its own date.
 private_apt() {
   apt-get -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$apt/sources" \
     -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null -o APT::Default-Release= \
@@ -122,7 +122,7 @@ private_apt() {
     -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none "$@"
 }
 
-open_release() { # RELEASE "TYPES": makes private_apt speak of that release
+open_release() { # RELEASE "TYPES": points private_apt to that release
   . /etc/os-release
   apt=$deps/apt-$1
   case ${ID:-} in ubuntu) components="main universe" ;; *) components=main ;; esac
@@ -139,7 +139,7 @@ open_release() { # RELEASE "TYPES": makes private_apt speak of that release
   cat "$apt"/sources/own.* | grep -q . && private_apt update >"$log" 2>&1
 }
 
-# The releases that are known to have xtensor 0.25 or newer, the best first.
+# The releases with xtensor 0.25 or newer, the best first.
 releases() {
   . /etc/os-release
   case ${ID:-}:$1 in
@@ -160,12 +160,12 @@ unpack_libraries() { # base or next, and the version of xtensor: into build/deps
     mkdir -p "$deps/$1.part"
     (cd "$deps/$1.part" && private_apt download xtl-dev libxtensor-dev libxsimd-dev) >"$log" 2>&1 || continue
     dpkg --compare-versions "$(dpkg-deb -f "$deps/$1.part"/libxtensor-dev_*.deb Version)" ge "$2" || continue
-    # Only the layers want it.
+    # Only the layers need it.
     (cd "$deps/$1.part" && private_apt download libxtensor-blas-dev) >"$log" 2>&1 || say "$release has no xtensor-blas"
     for package in "$deps/$1.part"/*.deb; do
       dpkg-deb -x "$package" "$deps/$1.part"
     done
-    # pkg-config takes the paths as they are written, and they are written for a system's own folders.
+    # pkg-config takes the paths as written, and they are those of a system's own folders.
     find "$deps/$1.part" -name '*.pc' -exec sed -i "s|=/usr|=$deps/$1/usr|" {} +
     rm -rf "$apt" "$deps/$1" "$deps/$1.part"/*.deb
     mv "$deps/$1.part" "$deps/$1"
@@ -175,7 +175,7 @@ unpack_libraries() { # base or next, and the version of xtensor: into build/deps
   return 1
 }
 
-unpack_catch2() { # builds it: a newer release's library need not link with this one's
+unpack_catch2() { # builds it: the library of a newer release need not link with this one's
   [ -d "$deps/catch2-$(uname -m)" ] && return
   have apt-get && get_catch2_source || return 1
   say "building Catch2 into build/deps"
@@ -202,7 +202,7 @@ get_catch2_source() {
 build_catch2() { # FOLDER, and options for CMake
   into=$1
   shift
-  # Merged into few files it builds in seconds instead of minutes.
+  # Amalgamated to few files it builds in seconds instead of minutes.
   quietly cmake -S "$deps/catch2-source" -B "$into.build" "$@" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
     -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20 -DCMAKE_INSTALL_PREFIX="$into.part" \
     -DCATCH_INSTALL_DOCS=OFF -DCATCH_INSTALL_EXTRAS=ON &&
@@ -219,7 +219,7 @@ configure() { # BUILD-FOLDER OPTION...
   cmake -S . -B "build/$folder" $generator -DXMASK_BUILD_TESTS=ON -DXMASK_FETCH_DEPENDENCIES=$fetch "$@" >"$log" 2>&1
 }
 
-get_libraries() { # the arguments of configure: tries, gets what was missing, and tries again
+get_libraries() { # the arguments of configure: tries, gets missing libraries, and tries again
   configure "$@" && return
   missing=$(grep -- "-- Missing: " "$log") || { cat "$log" >&2; die "CMake failed"; }
   libraries=there catch2=there
@@ -246,12 +246,12 @@ get_libraries() { # the arguments of configure: tries, gets what was missing, an
 
 left_out() { sed -n 's/^-- \(.* left out.*\)/\1/p' "$log"; }
 
-# The package of that name which goes with the clang++ that compiles.
+# The package of that name for the clang++ that compiles.
 of_clang() { # NAME SUFFIX
   case ${CXX:-} in *clang++*) echo "$1-$("$CXX" -dumpversion | sed 's/\..*//')-$2" ;; esac
 }
 
-# What the layers and some examples need, where it can be had; without it they are left out.
+# The dependencies of the layers and some examples, where they are available; otherwise these are left out.
 get_extras() { # the arguments of configure
   missing=$(left_out)
   packages=
@@ -259,7 +259,7 @@ get_extras() { # the arguments of configure
     *"a BLAS"*) packages=libopenblas-dev ;;
   esac
   case $missing in
-    # It brings this release's xtensor with it, and is of use only where that is new enough.
+    # It depends on this release's xtensor, and is useful only where that is new enough.
     *xtensor-blas*) if offers libxtensor-dev 0.25; then packages="$packages libxtensor-blas-dev"; fi ;;
   esac
   case $missing in *"without MPI"*) packages="$packages libopenmpi-dev openmpi-bin" ;; esac
@@ -298,7 +298,7 @@ count_jobs() {
   fi
 }
 
-# The tests, once more only where something has changed since they passed.
+# Runs the tests only where something has changed since they passed.
 test_key() { echo "$("${CXX:-c++}" --version | head -n 1) $*"; }
 
 nothing_changed() { # the arguments of configure
@@ -319,14 +319,14 @@ case ${1:-} in
     build/quickstart/examples/quickstart
     ;;
   test)
-    # xtensor compiles slowly; what is tested here needs no optimization, and keeps its assertions.
+    # xtensor compiles slowly; these tests need no optimization, and keep their assertions.
     shift
     set -- -DXMASK_BUILD_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 "$@"
     if nothing_changed "$@"; then
       say "the tests passed, and nothing has changed since; to run them again: ctest --test-dir build/test"
       exit
     fi
-    # What another compiler built is of no use.
+    # Objects of another compiler are of no use.
     if ! grep -q "^CMAKE_CXX_COMPILER:.*[=/]${CXX:-c++}\$" build/test/CMakeCache.txt 2>/dev/null; then rm -rf build/test; fi
     case ${CXX:-c++} in *clang*) seconds=400 ;; *) seconds=900 ;; esac
     say "compiling and running the tests with ${CXX:-c++}: about $((seconds / jobs / 60 + 1)) minutes," \

@@ -1,5 +1,5 @@
-# Reads the machine's own apt sources and writes the same ones for another release: same mirror, same keys, same
-# options. Called by setup.sh with from, to, types and components; reads both forms, the one-line and the deb822 one.
+# Reads the apt sources of the machine, and writes them for another release: same mirror, same keys, same options.
+# setup.sh gives from, to, types and components. Reads both forms, one-line and deb822.
 
 FNR == 1 || /^[ \t]*$/ { end_of_stanza() }
 /^[ \t]*(#|$)/ { next }
