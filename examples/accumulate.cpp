@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A batch too large for the memory is computed in parts, micro-batches, and what they give is added
-// up. Their sequences have different lengths, so a mean of their means is not the mean of the
-// whole: short ones would count too much.
+// A batch too large for the memory is computed in parts, micro-batches, and their losses are added.
+// The sequences have different lengths, so that a mean of the means of parts is not the mean of the
+// whole: short sequences would count too much.
 //
 //     accumulate
 
@@ -22,7 +22,7 @@ int main() {
     std::vector<xmask::loss> parts;
     xmask::loss merged;
     for (std::size_t i = 0; i < batches.count(); ++i) {
-        parts.push_back(batches.part(i, accumulated)); // masked_mse of it, and its gradient
+        parts.push_back(batches.part(i, accumulated)); // its loss, and the gradient
         merged += parts.back();
     }
 
@@ -30,8 +30,8 @@ int main() {
     const xmask::loss whole = batches.whole(gradient);
     example::show_losses("micro-batch", parts, "loss += loss, then loss.mean()", merged, whole);
 
-    // The gradient of the mean is that of the sum times 1 / weight, and the weight is known when
-    // all parts are.
+    // The gradient of the mean is the gradient of the sum times 1 / weight. The weight is known
+    // after all parts.
     accumulated *= static_cast<float>(1 / merged.weight);
     gradient *= static_cast<float>(1 / whole.weight);
     example::compare_gradients(accumulated, gradient);

@@ -1,4 +1,4 @@
-# Runs an example, and checks its exit status and what it prints: on stdout, or on stderr where it is to fail.
+# Runs an example, and checks its exit status and its output: on stdout, or on stderr where it must fail.
 
 cmake_minimum_required(VERSION 3.22)
 

@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What the examples share: checks that end a program, numbers as text, and the results of PyTorch
-// to compare with.
+// The common part of the examples: checks that end a program, numbers as text, and the results of
+// PyTorch for comparison.
 
 #pragma once
 
@@ -30,7 +30,7 @@
 #endif
 
 namespace example {
-/// Ends the program with 1 unless what it says is so.
+/// Ends the program with status 1 unless `holds`.
 inline void check(bool holds, const std::string& what) {
     if (!holds) {
         std::cerr << "It does not hold that " << what << ".\n";
@@ -38,7 +38,7 @@ inline void check(bool holds, const std::string& what) {
     }
 }
 
-/// Rows of numbers, so wide that they stand below each other. Numbers of great size are short.
+/// Rows of numbers in aligned columns. Very large numbers are short.
 template <class E>
 std::string table(const E& e, int digits = 2, const std::string& indent = "    ") {
     std::ostringstream out;
@@ -72,7 +72,7 @@ inline double reference_number(const std::string& name, const std::string& array
     return reference<double>(name, array).flat(0);
 }
 
-/// The largest |a - b|, as a part of |b| where that is more than 1; infinite where the shapes
+/// The largest |a - b|, relative to |b| where that is more than 1; infinite where the shapes
 /// differ.
 template <class A, class B>
 double difference(const A& a, const B& b) {
@@ -90,7 +90,7 @@ double difference(const A& a, const B& b) {
 
 inline double difference(double a, double b) { return std::abs(a - b) / std::max(1., std::abs(b)); }
 
-/// Says how far a result is from PyTorch's, and ends the program where that is too far.
+/// Prints the difference of a result from PyTorch's, and ends the program where it is too large.
 template <class A, class B>
 void compare(const std::string& what, const A& a, const B& b, double tolerance = 1e-5) {
     const double largest = difference(a, b);

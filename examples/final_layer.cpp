@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A model's last layer gives a score to each word that could come next. Some words must not be
-// chosen: the mask says which may, and everything after it counts only those.
+// The last layer of a model gives a score to each word that could come next. Some words must not be
+// chosen. The mask says which words may be, and everything after the layer counts only these.
 //
 //     final_layer
 
@@ -21,7 +21,7 @@ using example::check;
 
 const std::vector<std::string> words = {"the", "cat", "sat", "<unk>", "on", "<pad>"};
 
-// Three texts, and the scores of what could come next in each.
+// Three texts, and the scores of the next word for each.
 const xt::xtensor<float, 2> scores = {
     {0.5f, 2.0f, -1.0f, 3.0f, 0.0f, 1.5f},
     {1.0f, -0.5f, 2.5f, 0.0f, 0.5f, 4.0f},
@@ -49,8 +49,8 @@ void mask_some_words() {
         "multiply keeps what is kept and gives 0 for the rest"
     );
 
-    // 0 is a score like any other: exp(0) = 1. For a softmax, what is dropped must be far below
-    // everything.
+    // A score of 0 is a score like any other: exp(0) = 1. For a softmax, dropped scores must be far
+    // below all others.
     const xt::xtensor<float, 2> filled = xmask::masked_fill(scores, allowed, -1e9f);
     show("masked_fill(scores, allowed, -1e9f): for a softmax", filled);
 
@@ -72,7 +72,7 @@ void mask_some_words() {
     }
 
     xt::xtensor<float, 2> x = scores;
-    xmask::masked_fill_inplace(x, allowed, -1e9f); // only what is dropped is written
+    xmask::masked_fill_inplace(x, allowed, -1e9f); // only dropped scores are written
     check(x == filled, "in place and not are the same");
     x = scores;
     xmask::multiply_inplace(x, allowed);
@@ -80,7 +80,7 @@ void mask_some_words() {
     std::cout << "\nIn place, masked_fill_inplace and multiply_inplace give the same.\n";
 }
 
-// Candidates may be of another number in each text: the rest of a row is padding.
+// Each text may have another number of candidates: the rest of a row is padding.
 void mask_by_lengths() {
     const std::vector<int> lengths = {6, 2, 4};
     const auto m = xmask::keep_lengths(lengths, 6);

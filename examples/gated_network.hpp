@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A network whose outputs are masked by its input: what it computes from features goes through a
-// gate, between 0 and 1, that it computes from the input.
+// A network whose outputs are masked by its input: a gate between 0 and 1, computed from the input,
+// multiplies the output of the features.
 //
 //     hidden = relu(feature(x))
 //     y      = output(hidden) * sigmoid(gate(x))
@@ -24,7 +24,7 @@ struct layer {
         return xmask::masked_linear(x, weight, bias, kept);
     }
 
-    /// The gradient by x, of which `upstream` is that by the output.
+    /// The gradient by x; `upstream` is the gradient by the output.
     xt::xarray<float> backward(const xt::xarray<float>& x, const xt::xarray<float>& upstream) {
         xt::xarray<float> by_x;
         xmask::masked_linear_gradient(x, weight, kept, upstream, by_x, by_weight, by_bias);
@@ -33,13 +33,13 @@ struct layer {
 
     xt::xarray<float> weight; // (out, in)
     xt::xarray<float> bias;   // (out)
-    xmask::bitmask kept;      // which weights count: all, to begin with
+    xmask::bitmask kept;      // the mask of the weights: all, to begin with
     xt::xarray<float> by_weight;
     xt::xarray<float> by_bias;
 };
 
 struct gated_network {
-    /// What the backward pass needs of the forward one.
+    /// The tensors of the forward pass that the backward pass needs.
     struct pass {
         xt::xarray<float> hidden;
         xt::xarray<float> ungated;
@@ -57,7 +57,7 @@ struct gated_network {
         return p;
     }
 
-    /// The gradient by x; those by weights and biases are in the layers.
+    /// The gradient by x. Those by weights and biases are in the layers.
     xt::xarray<float> backward(
         const xt::xarray<float>& x, const pass& p, const xt::xarray<float>& upstream
     ) {

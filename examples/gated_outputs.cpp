@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Models whose outputs are masked by their input: each output has a gate, between 0 and 1, that is
-// computed beside it. Three of them, with PyTorch's weights: a fully connected network, a sequence
+// Models whose outputs are masked by their input: each output has a gate between 0 and 1, which is
+// computed beside it. Three models with PyTorch's weights: a fully connected network, a sequence
 // encoder, attention.
 //
 //     gated_outputs [FILE.svg]
@@ -43,7 +43,7 @@ layer layer_of(const std::string& model, const std::string& name) {
     };
 }
 
-/// What output and gate make of the features that both get.
+/// The output and the gate, both computed from the same features.
 tensor gated(const std::string& model, const std::string& output, const tensor& features) {
     const tensor logits = layer_of(model, "mask").forward(features);
     return xmask::multiply(layer_of(model, output).forward(features), xmask::sigmoid_gate(logits));
@@ -111,8 +111,8 @@ void fully_connected(const std::string& path) {
 
 // ---- A sequence encoder -----------------------------------------------------------------------------------------
 
-/// The hidden state that an LSTM ends with. Its own gates are soft masks, too: what to forget, to
-/// take in, to show.
+/// The last hidden state of an LSTM. Its own gates are soft masks, too: they forget, take in, and
+/// show.
 tensor lstm(const std::string& model, const tensor& x) {
     const auto weights = [&](const char* name) { return example::reference<float>(model, name); };
     const layer from_input(weights("weight_ih"), weights("bias_ih"));
@@ -161,8 +161,8 @@ tensor join_heads(const tensor& x) {
     return joined;
 }
 
-/// Each token looks at those that `pairs` keeps; the mean over those that `tokens` keeps drives the
-/// outputs.
+/// Each token attends to the tokens that `pairs` keeps. The mean over the tokens that `tokens`
+/// keeps drives the outputs.
 template <class M, class P>
 void attention(
     const std::string& what, const M& pairs, const P& tokens, const std::string& expected
@@ -183,7 +183,7 @@ void attention_layers() {
     constexpr std::size_t n = 20;
     const auto lengths = example::reference<std::int64_t>("gated_attention", "lengths");
     const auto tokens = xmask::keep_lengths(lengths, n);
-    // A key is padding for every head and every query.
+    // A padded key is dropped for every head and every query.
     const auto keys = xmask::unsqueeze(xmask::unsqueeze(tokens, 1), 1);
     std::cout
         << "\nFour heads of attention over 4 sequences of 20 tokens, of which some are padding:\n"

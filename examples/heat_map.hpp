@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A gate as a picture: the more open it is, the darker.
+// A gate as a picture: the more open, the darker.
 
 #pragma once
 
@@ -18,7 +18,7 @@
 #include <xmask/xmask.hpp>
 
 namespace example {
-/// A matrix of numbers from 0 to 1, and what its rows and columns are.
+/// A matrix of numbers from 0 to 1, and the labels of its rows and columns.
 struct heat_map {
     std::string title;
     std::string columns;

@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Masks from the lists that people have: lengths, indices, token ids.
+// Masks from common lists: lengths, indices, token ids.
 //
 //     list_masks
 
@@ -73,12 +73,12 @@ void from_token_ids() {
     show("keep_through_first(tokens, 102)", xmask::keep_through_first(tokens, 102));
     check(xmask::count_kept(words) == 10, "there are 10 words");
 
-    // Masks go together: words among the first six tokens of each text but the second.
+    // Masks combine: words among the first six tokens of each text except the second.
     const auto both = words && xmask::keep_lengths({6, 0, 6}, 8);
     show("drop_tokens(tokens, {0, 101, 102}) && keep_lengths({6, 0, 6}, 8)", both);
     check(xmask::count_kept(both) == 8, "both are kept together");
 
-    // A set is made once and used for many batches, however many ids there are.
+    // A set is made once and used for many batches, whatever the number of ids.
     std::vector<int> many;
     for (int id = 0; id < 2000; id += 2) {
         many.push_back(id);

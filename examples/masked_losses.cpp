@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Losses over what counts: sequences of many lengths, data with holes, and a loss of one's own on
-// images.
+// Losses over kept elements: sequences of many lengths, data with gaps, and a loss of the user's
+// own on images.
 //
 //     masked_losses
 
@@ -49,7 +49,7 @@ void cross_entropy_over_padded_sequences() {
     const auto padding = xmask::unsqueeze(!m, -1);
     check(!xmask::masked_any(gradient, padding), "padding has no gradient");
 
-    // What stands in the padding is never seen.
+    // The values of the padding are never seen.
     const float nan = std::numeric_limits<float>::quiet_NaN();
     xmask::masked_fill_inplace(logits, !padding, nan);
     check(
@@ -58,7 +58,7 @@ void cross_entropy_over_padded_sequences() {
     );
 }
 
-// Hourly temperatures, and what a model says they were. A sensor that failed has sent NaN.
+// Hourly temperatures, and those of a model. A failed sensor has sent NaN.
 void squares_over_missing_data() {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const xt::xtensor<float, 2> measured = {
@@ -104,7 +104,7 @@ struct half_square {
 
 constexpr xmask::element_loss<half_square> masked_half_square("masked_half_square");
 
-// Images of (batch, height, width), of which only the inside of a circle counts.
+// Images of (batch, height, width). Only the inside of a circle counts.
 void own_loss_on_images() {
     const xt::xtensor<float, 3> prediction = xt::ones<float>({2, 5, 8}) * 3.f;
     const xt::xtensor<float, 3> truth = xt::ones<float>({2, 5, 8});
@@ -124,7 +124,7 @@ void own_loss_on_images() {
         "only the inside has a gradient"
     );
 
-    // Or as an expression, where no gradient is needed.
+    // As an expression, where no gradient is needed.
     const xmask::loss same =
         xmask::masked_loss(0.5f * (prediction - truth) * (prediction - truth), circle);
     check(same.sum == loss.sum && same.weight == loss.weight, "an expression gives the same loss");

@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A batch in six parts, and what the losses of parts say of the whole: for those who compute one
-// part after another, and for those who compute them on many processes.
+// A batch in six parts, and the loss of the whole from those of the parts: for programs that
+// compute one part after another, and for those that compute them on many processes.
 
 #pragma once
 
@@ -22,7 +22,8 @@ namespace example {
 struct micro_batches {
     [[nodiscard]] std::size_t count() const { return lengths.shape(0); }
 
-    /// The squared error of one of them. The gradient is of the sum, so it needs no other part.
+    /// The squared error of one micro-batch. The gradient is of the sum, so that it needs no other
+    /// part.
     xmask::loss part(std::size_t i, xt::xtensor<float, 3>& gradient) const {
         const auto m = xmask::keep_lengths(xt::view(lengths, i), prediction.shape(2));
         return xmask::masked_mse(
@@ -30,7 +31,7 @@ struct micro_batches {
         );
     }
 
-    /// That of all at once.
+    /// The squared error of all micro-batches at once.
     xmask::loss whole(xt::xtensor<float, 3>& gradient) const {
         return xmask::masked_mse(
             prediction, target, xmask::keep_lengths(lengths, prediction.shape(2)), gradient
@@ -50,8 +51,8 @@ inline double mean_of_means(const std::vector<xmask::loss>& parts) {
     return sum / static_cast<double>(parts.size());
 }
 
-/// Shows the parts, what they make together, `how`, and the whole; ends the program unless these
-/// two are the same.
+/// Prints the parts, their total, `how`, and the whole. Ends the program unless the total equals
+/// the whole.
 inline void show_losses(
     const std::string& name, const std::vector<xmask::loss>& parts, const std::string& how,
     const xmask::loss& merged, const xmask::loss& whole
@@ -81,7 +82,7 @@ inline void show_losses(
     check(difference(merged.mean(), pytorch) < 1e-6, "the merged loss is PyTorch's");
 }
 
-/// Says that they are the same to the bit, and ends the program if they are not.
+/// Reports that the results are equal to the bit, and ends the program where they are not.
 inline void compare_gradients(
     const xt::xtensor<float, 3>& of_parts, const xt::xtensor<float, 3>& of_whole
 ) {

@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// How well do a text's own pairs of words predict its words? Lines have many lengths, and some of
-// their tokens must not count: that is what masks are for.
+// How well do the pairs of words of a text predict its words? Lines have many lengths, and some of
+// their tokens must not count. Masks select the tokens that do.
 //
 //     quickstart [FILE]
 
@@ -33,10 +33,10 @@ using example::text;
 // ---- The batch: lines of many lengths, padded into one tensor ---------------------------------------------------
 
 struct batch {
-    xt::xtensor<int, 1> lengths;  // how many tokens each line has
+    xt::xtensor<int, 1> lengths;  // the number of tokens of each line
     xt::xtensor<int, 2> targets;  // the next token, at each position of each line
-    xt::xtensor<int, 2> counts;   // how often that token occurs in the text
-    xt::xtensor<float, 3> logits; // how likely each token of the vocabulary is to be the next one
+    xt::xtensor<int, 2> counts;   // the frequency of that token in the text
+    xt::xtensor<float, 3> logits; // the logits of each token of the vocabulary as the next one
 };
 
 batch make_batch(const text& t, std::size_t first, std::size_t last) {
@@ -66,8 +66,8 @@ batch make_batch(const text& t, std::size_t first, std::size_t last) {
 
 // ---- The masks: which positions count? --------------------------------------------------------------------------
 
-// A mask says what is kept. It is lazy: it refers to its tensor, and nothing is computed before it
-// is used.
+// A mask says which elements are kept. It is lazy: it refers to its tensor, and nothing is computed
+// before it is used.
 auto in_line(const batch& b) { return xmask::keep_lengths(b.lengths, b.targets.shape(1)); }
 
 auto words(const batch& b, const text& t) { return xmask::drop_tokens(b.targets, t.marks); }
@@ -86,7 +86,7 @@ auto kept_of(const batch& b, const text& t) {
     return in_line(b) && words(b, t) && frequent(b) && not_held_out(b);
 }
 
-// Names a mask, and hands out its picture line by line.
+// Names a mask, and gives its picture line by line.
 class picture {
 public:
     static constexpr std::size_t width = 14;
@@ -137,7 +137,7 @@ void show_masks(const batch& b, const text& t) {
 
 // ---- The loss: how surprised are we by what counts? -------------------------------------------------------------
 
-// The same without padding, masks or floats, to compare with.
+// The same without padding, masks or floats, for comparison.
 xmask::loss plain_loss(const text& t, std::size_t lines) {
     xmask::loss total;
     for (std::size_t r = 0; r < lines; ++r) {
@@ -174,7 +174,7 @@ bool agree(const xmask::loss& a, const xmask::loss& b) {
     return a.weight == b.weight && std::abs(std::exp(a.mean()) / std::exp(b.mean()) - 1) <= 1e-6;
 }
 
-// Whether there was something to predict.
+// Whether there is a token to predict.
 bool show_losses(const batch& b, const text& t) {
     const xmask::bitmask kept =
         kept_of(b, t); // stored, one bit a position, because it is used often

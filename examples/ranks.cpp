@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// The micro-batches of accumulate.cpp on many processes at a time: each rank of MPI computes its
-// own, and one MPI_Allreduce of a loss, which is three numbers, gives every rank the loss of the
-// whole. However many ranks there are, loss and gradient are the same.
+// The micro-batches of accumulate.cpp on many processes: each rank of MPI computes its own, and one
+// MPI_Allreduce of a loss, which is three numbers, gives every rank the loss of the whole. Loss and
+// gradient do not depend on the number of ranks.
 //
 //     mpiexec -n 4 ranks
 
@@ -21,7 +21,7 @@
 namespace {
 static_assert(sizeof(xmask::loss) == 3 * sizeof(double), "a loss travels as three doubles");
 
-// What rank 0 shows of all ranks.
+// The numbers of one rank, which rank 0 shows.
 struct report {
     xmask::loss own;
     xmask::loss total;
@@ -69,8 +69,8 @@ int main(int argc, char** argv) {
     MPI_Allreduce(MPI_IN_PLACE, &total, 3, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
     gradient *= static_cast<float>(1 / total.weight); // of the mean over the whole
 
-    // That is all. What follows brings it to rank 0, which looks at it: a gradient is 0 where it is
-    // another rank's.
+    // The loss and the gradient are complete. The rest brings them to rank 0 for the check: a
+    // gradient is 0 where it belongs to another rank.
     const report mine = {own, total};
     std::vector<report> reports(rank == 0 ? count : 0);
     MPI_Gather(&mine, 6, MPI_DOUBLE, reports.data(), 6, MPI_DOUBLE, 0, MPI_COMM_WORLD);

@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// For quickstart.cpp: reads a text, and scores its pairs of tokens. Nothing in here is about masks.
+// For quickstart.cpp: reads a text, and scores its pairs of tokens. This file has no masks.
 
 #pragma once
 
@@ -19,7 +19,7 @@
 #include <xmask/xmask.hpp>
 
 namespace example {
-// What a run may use at most: together they bound its memory.
+// The limits of a run: together they bound its memory.
 inline constexpr std::size_t most_bytes = std::size_t(10) << 20;
 inline constexpr std::size_t most_classes = 500;
 inline constexpr std::size_t most_lines = 250;
@@ -30,7 +30,7 @@ enum special_id : int { padding, line_start, unknown, first_word };
 struct text {
     std::vector<std::vector<int>> lines; // ids of tokens
     std::vector<std::string> vocabulary{"<padding>", "<line>", "<unknown>"};
-    std::vector<int> count{0, 0, 0}; // how often each id occurs
+    std::vector<int> count{0, 0, 0}; // the frequency of each id
     std::vector<int> marks;          // ids of punctuation
     xt::xtensor<float, 2> scores;    // a logit for each pair (token, next token)
 
@@ -63,8 +63,8 @@ inline std::string read_file(const std::string& path) {
     return bytes.starts_with("\xEF\xBB\xBF") ? bytes.substr(3) : bytes;
 }
 
-// How many bytes of punctuation `s` starts with: one, three for UTF-8's own dashes and quotes, none
-// for a letter.
+// The number of bytes of punctuation at the start of `s`: one, three for the dashes and quotes of
+// UTF-8, none for a letter.
 inline std::size_t mark_bytes(std::string_view s) {
     const auto byte = static_cast<unsigned char>(s[0]);
     if (byte >= 0x80) {
@@ -75,7 +75,8 @@ inline std::size_t mark_bytes(std::string_view s) {
 
 inline bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 
-// Words in lower case, with the apostrophes inside of them; every mark is a token of its own.
+// Words in lower case, with the apostrophes inside them. Every punctuation mark is a token of its
+// own.
 inline std::vector<std::string> tokens_of(std::string_view line) {
     std::vector<std::string> tokens;
     while (!line.empty()) {
@@ -99,7 +100,7 @@ inline std::vector<std::string> tokens_of(std::string_view line) {
     return tokens;
 }
 
-// The most frequent words stay, all others become <unknown>.
+// The most frequent words remain, all others become <unknown>.
 inline void limit_vocabulary(
     text& t, const std::vector<std::string>& words, const std::vector<int>& counts
 ) {
@@ -128,7 +129,7 @@ inline void limit_vocabulary(
     }
 }
 
-// The logit of a pair is the log of how often it occurs, smoothed.
+// The logit of a pair is the log of its frequency, smoothed.
 inline void score_pairs(text& t) {
     t.scores = xt::xtensor<float, 2>({t.vocabulary.size(), t.vocabulary.size()}, 0.1f);
     for (const auto& line : t.lines) {
@@ -157,7 +158,7 @@ inline text read_text(const std::string& path) {
                 counts.push_back(0);
             }
             if (column++ % most_columns == 0) {
-                t.lines.emplace_back(); // a line too long goes on in the next row
+                t.lines.emplace_back(); // a line that is too long continues in the next row
             }
             t.lines.back().push_back(at->second);
             ++counts[static_cast<std::size_t>(at->second)];

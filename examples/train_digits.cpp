@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Trains a network on handwritten digits, then takes most of its weights away, then most of the
-// sense out of its data: each time a mask says what counts.
+// Trains a network on handwritten digits, then removes most of its weights, then hides a part of
+// its data. Each time a mask says what counts.
 //
 //     train_digits
 
@@ -75,7 +75,7 @@ images images_of(const xt::xarray<std::uint8_t>& digits, std::span<const std::si
 
 // ---- The network ------------------------------------------------------------------------------------------------
 
-/// Weights as He et al. (2015) draw them; the same on every machine.
+/// Weights as He et al. (2015) draw them, the same on every machine.
 layer random_layer(std::size_t out, std::size_t in, std::mt19937& generator) {
     xt::xarray<float> weight = xt::zeros<float>({out, in});
     const double bound = std::sqrt(6. / static_cast<double>(in));
@@ -105,7 +105,7 @@ double accuracy(const gated_network& network, const images& test) {
 
 // ---- Training ---------------------------------------------------------------------------------------------------
 
-/// `count` images of a random order; the last batch is filled up with padding.
+/// `count` images of a random order. The last batch is filled with padding.
 images batch_of(
     const images& all, const std::vector<std::size_t>& order, std::size_t first, std::size_t count
 ) {
@@ -117,7 +117,7 @@ images batch_of(
     return batch;
 }
 
-/// A bar, which leaves nothing behind when all is done.
+/// A progress bar, which disappears at the end.
 void show_progress(const std::string& what, std::size_t done, std::size_t all, double loss) {
     const std::size_t width = 30 * done / all;
     std::ostringstream bar;
@@ -229,7 +229,7 @@ void show_missing_data(const gated_network& trained, const images& test) {
     xt::xarray<float> x = xmask::masked_fill(measured, present, 0.f);
     const double as_zero = show("naive: missing is 0, masked_fill(x, m, 0.f)", x);
     const xt::xarray<float> mean =
-        xmask::masked_mean(measured, present, {0}); // of what there is, for each pixel
+        xmask::masked_mean(measured, present, {0}); // of the present values, for each pixel
     x = xmask::masked_replace(measured, present, mean);
     const double as_mean =
         show("masked: missing is that pixel's mean, masked_replace(x, m, mean)", x);

@@ -1,8 +1,7 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// A feed-forward layer of which only some weights count: by a given mask, by a threshold, and by a
-// gate that is learned. Only active weights receive gradients, so training leaves the others as
-// they are.
+// A feed-forward layer with masked weights: by a given mask, by a threshold, and by a gate that is
+// learned. Only active weights receive gradients, so that training does not change the others.
 //
 //     weight_masks
 
@@ -30,8 +29,7 @@ double error(const xt::xarray<float>& y) {
     return xmask::masked_mse(y, target, xmask::keep_all(target.shape())).mean();
 }
 
-// One step of gradient descent: y = x (weight * m)^T + bias, its error, and what that says to
-// change.
+// One step of gradient descent: y = x (weight * m)^T + bias, its error, and the resulting changes.
 template <class M>
 void train(const M& m) {
     xt::xtensor<float, 2> w = weight, by_output, by_x, by_weight;
@@ -63,7 +61,7 @@ void by_a_given_mask() {
     const xt::xtensor<bool, 2> b = {{true, true, false, false}, {false, true, true, false}};
     train(xmask::keep_where(b));
 
-    // A weight that is dropped may be anything.
+    // A dropped weight may be anything.
     xt::xtensor<float, 2> spoiled = weight;
     xmask::masked_fill_inplace(
         spoiled, xmask::keep_where(b), std::numeric_limits<float>::quiet_NaN()
@@ -80,8 +78,8 @@ void by_a_threshold() {
     train(xmask::keep_above(weight, 0.5f));
 }
 
-// What is dropped here is a matter of degree: each weight has a gate between 0 and 1, which is
-// learned with it.
+// Here weights are dropped by degrees: each weight has a gate between 0 and 1, which is learned
+// with it.
 void by_a_learned_gate() {
     std::cout << "\nA learned gate: sigmoid_gate(z)\n";
     xt::xtensor<float, 2> w = weight, z = xt::zeros<float>(weight.shape()), by_output, by_x,
