@@ -27598,74 +27598,184 @@ auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
 #include <type_traits>
 #include <vector>
 
-/// @file
-/// Medians and quantiles of what a mask keeps.
+// ==== xmask/reduce/kept_elements.hpp ====
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// What is kept, side by side for each position of the axes that stay.
-template <class T>
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Copies of what a mask keeps, for reductions that need all of it at once.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What is kept at each position of the axes that stay. Where the axes that go are the last ones, a
+/// position is collected when it is asked for, otherwise all are collected at once.
+template <class T, class X, class M>
 class kept_elements {
     using value = lane_t<T>;
 
+    static auto make_rows(const X& x, const M& m) {
+        const auto& shape = x.shape();
+        return masked_operands{
+            mask_rows<M>(m, shape), make_operand<T>(x, shape), columns_of(shape)
+        };
+    }
+
 public:
-    template <class X, class M>
     kept_elements(const char* function, const X& x, const M& m, const kept_axes& axes)
-        : m_begins(axes.size() + 1) {
-        const auto rows = masked_rows<T>(function, x, m);
-        const auto counts = count_along(x.shape(), m, axes);
+        : m_axes(&axes), m_row_count(columns_of(x.shape()) == 0 ? 0 : rows_of(x.shape())) {
+        require_broadcast(function, "a mask", m.shape(), x.shape());
+        m_rows.emplace(make_rows(x, m));
+        bool goes = false;
+        for (std::size_t axis = 0; axis < x.dimension(); ++axis) {
+            goes = goes || axes.reduces(axis);
+            m_in_turn = m_in_turn && goes == axes.reduces(axis);
+        }
+        m_in_turn = m_in_turn && !axes.keeps_last();
+        if (!m_in_turn) {
+            collect_all(x.shape(), m);
+        }
+    }
+
+    /// Those of position i, in any order; the next call overwrites them.
+    [[nodiscard]] std::span<const value> at(std::size_t i) {
+        return m_in_turn ? collect(i)
+                         : std::span<const value>(
+                               m_values.data() + m_begins[i], m_begins[i + 1] - m_begins[i]
+                           );
+    }
+
+    /// What selects among them.
+    [[nodiscard]] key_selector<value>& selector() noexcept { return m_selector; }
+
+private:
+    std::span<const value> collect(std::size_t i) {
+        const std::size_t row_count = m_row_count / m_axes->size();
+        const std::size_t first = i * row_count;
+        std::size_t most = m_rows->columns;
+        if (row_count != 1) {
+            most = 0;
+            for (std::size_t r = first; r < first + row_count; ++r) {
+                most += count_row(m_rows->masks.row(r), 0, m_rows->columns);
+            }
+        }
+        if (m_values.size() < most) {
+            m_values.resize(most);
+        }
+        // bool lies in memory as a byte.
+        T* const begin = reinterpret_cast<T*>(m_values.data());
+        T* const end = begin + m_values.size();
+        T* to = begin;
+        for (std::size_t r = first; r < first + row_count; ++r) {
+            auto row = m_rows->row(r);
+            for_each_kept_block(
+                row,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    to = compress_block(to, end, row.block(c, count, bits), count, bits);
+                }
+            );
+        }
+        return {m_values.data(), static_cast<std::size_t>(to - begin)};
+    }
+
+    template <class S>
+    void collect_all(const S& shape, const M& m) {
+        const auto counts = count_along(shape, m, *m_axes);
+        m_begins.resize(m_axes->size() + 1);
         std::partial_sum(counts.begin(), counts.end(), m_begins.begin() + 1);
         m_values.resize(m_begins.back());
         std::vector<std::size_t> next(m_begins.begin(), m_begins.end() - 1);
-        const std::size_t n = columns_of(x.shape());
-        const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-        for (std::size_t r = 0; r < row_count; ++r) {
-            auto row = rows.row(r);
-            std::size_t* to = next.data() + axes.offset(r);
+        const bool by_column = m_axes->keeps_last();
+        for (std::size_t r = 0; r < m_row_count; ++r) {
+            auto row = m_rows->row(r);
+            std::size_t* to = next.data() + m_axes->offset(r);
             for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
                 const auto block = row.block(c, count, bits);
                 for (; bits != 0; bits &= bits - 1) {
                     const std::size_t k = lowest_bit(bits);
-                    m_values[to[axes.keeps_last() ? c + k : 0]++] =
-                        static_cast<value>(block.value(k));
+                    m_values[to[by_column ? c + k : 0]++] = static_cast<value>(block.at(k));
                 }
             });
         }
     }
 
-    /// Those of position i, in any order.
-    [[nodiscard]] std::span<value> at(std::size_t i) {
-        return {m_values.data() + m_begins[i], m_begins[i + 1] - m_begins[i]};
-    }
-
-private:
+    const kept_axes* m_axes;
+    std::size_t m_row_count;
+    std::optional<decltype(make_rows(std::declval<const X&>(), std::declval<const M&>()))> m_rows;
+    bool m_in_turn = true;
     std::vector<std::size_t> m_begins;
     std::vector<value> m_values;
+    key_selector<value> m_selector;
 };
 
 template <class T>
-bool holds_nan(std::span<T> values) {
-    return std::ranges::any_of(values, [](T x) { return is_nan(x); });
+bool holds_nan(std::span<const T> values) {
+    if constexpr (!std::is_floating_point_v<T>) {
+        return false;
+    } else if constexpr (has_lanes<T>) {
+        word_t found = 0;
+        for_each_lanes(
+            values.data(), values.size(),
+            [&](const lanes<T>& x, word_t valid)
+                XMASK_INLINE_LAMBDA { found |= bits_from_mask(x != x) & valid; }
+        );
+        return found != 0;
+    } else {
+        return std::ranges::any_of(values, [](T x) { return is_nan(x); });
+    }
 }
 
-/// The element of rank k, as if the values were sorted; they are reordered.
+/// The smallest of the values that are larger than a limit; there are some.
 template <class T>
-T of_rank(std::span<T> values, std::size_t k) {
-    std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(k));
-    return values[k];
+T next_larger(std::span<const T> values, T limit) {
+    if constexpr (has_lanes<T>) {
+        // A lane without any holds the largest value of all.
+        lanes<T> least(key_limits<T>::largest);
+        const lanes<T> at(limit);
+        for_each_lanes(
+            values.data(), values.size(),
+            [&](const lanes<T>& x, word_t valid) XMASK_INLINE_LAMBDA {
+                const word_t larger = bits_from_mask(x > at) & valid;
+                least = select_by_bits<T>(larger, 0, xsimd::min(least, x), least);
+            }
+        );
+        std::array<T, lane_count<T>> all;
+        store_lanes(all.data(), least);
+        return *std::ranges::min_element(all);
+    } else {
+        T least = key_limits<T>::largest;
+        for (const T x : values) {
+            least = x > limit && x < least ? x : least;
+        }
+        return least;
+    }
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
-template <class R, class T>
-R median_of(const char* function, std::span<T> values, const reduce_options& options) {
-    if (values.empty()) {
+/// @file
+/// Medians and quantiles of what a mask keeps.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+template <class R, class T, class Selector>
+R median_of(
+    const char* function, std::span<const T> values, Selector& selector,
+    const reduce_options& options
+) {
+    const std::size_t n = values.size();
+    if (n == 0) {
         return when_nothing_kept<R>(function, options.empty);
     }
-    if constexpr (std::is_floating_point_v<R>) {
-        if (holds_nan(values)) {
-            return std::numeric_limits<R>::quiet_NaN();
-        }
+    if (holds_nan(values)) {
+        return std::numeric_limits<R>::quiet_NaN();
     }
-    return static_cast<R>(of_rank(values, (values.size() - 1) / 2));
+    return static_cast<R>(selector.kth_largest(values.data(), n, n - (n - 1) / 2).key);
 }
 
 /// The elements between which a quantile lies, and how far it is from the lower to the higher one.
@@ -27676,15 +27786,16 @@ struct between_ranks {
     double share;
 };
 
-/// Of values of which there are some; they are reordered.
-template <class T>
-between_ranks<T> ranks_around(std::span<T> values, double q) {
-    const double rank = q * static_cast<double>(values.size() - 1);
+/// Of values of which there are some.
+template <class T, class Selector>
+between_ranks<T> ranks_around(std::span<const T> values, Selector& selector, double q) {
+    const std::size_t n = values.size();
+    const double rank = q * static_cast<double>(n - 1);
     const auto below = static_cast<std::size_t>(rank);
     const double share = rank - static_cast<double>(below);
-    const T low = of_rank(values, below);
-    // What stands behind rank k is not smaller.
-    return {low, share == 0 ? low : *std::ranges::min_element(values.subspan(below + 1)), share};
+    const auto low = selector.kth_largest(values.data(), n, n - below);
+    const bool alone = share != 0 && low.above + below + 1 == n;
+    return {low.key, alone ? next_larger(values, low.key) : low.key, share};
 }
 
 /// The point at a share in [0, 1) of the way from low to high. Beside an infinity it is that one;
@@ -27698,8 +27809,11 @@ T point_between(T low, T high, T share) {
     return std::isinf(way) ? low * (1 - share) + high * share : low + share * way;
 }
 
-template <class R, class T>
-R quantile_of(const char* function, std::span<T> values, double q, const reduce_options& options) {
+template <class R, class T, class Selector>
+R quantile_of(
+    const char* function, std::span<const T> values, Selector& selector, double q,
+    const reduce_options& options
+) {
     using wide = wide_t<R>;
     if (values.empty()) {
         return when_nothing_kept<R>(function, options.empty);
@@ -27707,7 +27821,7 @@ R quantile_of(const char* function, std::span<T> values, double q, const reduce_
     if (holds_nan(values)) {
         return std::numeric_limits<R>::quiet_NaN();
     }
-    const auto around = ranks_around(values, q);
+    const auto around = ranks_around(values, selector, q);
     return static_cast<R>(point_between(
         static_cast<wide>(around.low), static_cast<wide>(around.high),
         static_cast<wide>(around.share)
@@ -27724,10 +27838,15 @@ inline void require_share(const char* function, double q) {
 /// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
 /// torch.median has it, so that it is one of them. NaN that is kept is the result.
 ///
-/// x: a tensor or lazy expression of numbers. Returns x's type. Where nothing is kept: NaN (of
-/// integers std::domain_error), 0, or std::domain_error, as the options say. Throws
-/// std::invalid_argument where the mask does not broadcast into x. What is kept is copied; then the
-/// time is in proportion to it.
+/// Cost: a copy of what is kept and about one pass over it, without sorting (core/selection.hpp).
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param options `empty`: the result where nothing is kept. By default NaN, and std::domain_error
+/// for integers.
+/// @returns the median, of x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+/// @throws std::domain_error where nothing is kept, as the options say.
 ///
 ///     float middle = xmask::masked_median(x, m);
 template <class X, class M, class O = reduce_options>
@@ -27736,14 +27855,28 @@ auto masked_median(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using element = detail::element_t<X>;
         const detail::kept_axes none("masked_median", x.shape(), detail::every_axis(x.dimension()));
-        detail::kept_elements<element> kept("masked_median", x, m, none);
+        detail::kept_elements<element, X, M> kept("masked_median", x, m, none);
         return detail::median_of<element>(
-            "masked_median", kept.at(0), detail::to_options<reduce_options>(options)
+            "masked_median", kept.at(0), kept.selector(),
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
 /// The medians along `axes`, one for each position of the axes that stay.
+///
+/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
+/// about one pass over it.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param axes the axes that go: one number, or a container of them; negative numbers count from
+/// the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::out_of_range for an axis that x does not have.
+/// @throws std::domain_error where nothing is kept, as the options say.
 ///
 ///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);
 template <class X, class M, detail::axes_argument A, class O = reduce_options>
@@ -27753,13 +27886,24 @@ auto masked_median(const X& x, const M& m, const A& axes, const O& options = {})
         using element = detail::element_t<X>;
         const auto chosen = detail::to_options<reduce_options>(options);
         const detail::kept_axes stay("masked_median", x.shape(), axes);
-        detail::kept_elements<element> kept("masked_median", x, m, stay);
+        detail::kept_elements<element, X, M> kept("masked_median", x, m, stay);
         return detail::make_result<element>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::median_of<element>("masked_median", kept.at(i), chosen);
+            return detail::median_of<element>("masked_median", kept.at(i), kept.selector(), chosen);
         });
     }
 }
 
+/// The medians along axes in braces, one for each position of the axes that stay.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param axes the axes that go; negative numbers count from the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::out_of_range for an axis that x does not have.
+///
+///     xt::xarray<float> middle = xmask::masked_median(x, m, {0, 1});
 template <class X, class M, class O = reduce_options>
     requires detail::options_argument<O, reduce_options>
 auto masked_median(
@@ -27768,13 +27912,21 @@ auto masked_median(
     return masked_median(x, m, std::vector<std::ptrdiff_t>(axes), options);
 }
 
-/// The quantile q of what the mask keeps, 0 <= q <= 1: the element of rank q (number kept - 1), or,
-/// between two ranks, on the line between their elements, as torch.quantile and NumPy have it.
-/// Between a finite and an infinite element it is the infinite one, as in NumPy's median; between
-/// the two infinities NaN. NaN that is kept is the result.
+/// The quantile q of what the mask keeps: the element of rank q (number kept - 1), or, between two
+/// ranks, on the line between their elements, as torch.quantile and NumPy have it. Between a finite
+/// and an infinite element it is the infinite one, as in NumPy's median; between the two infinities
+/// NaN. NaN that is kept is the result.
 ///
-/// Returns x's type, or double for integers. Throws std::out_of_range for another q. Where nothing
-/// is kept: NaN, 0, or std::domain_error, as the options say. Otherwise as masked_median.
+/// Cost: a copy of what is kept and about two passes over it, without sorting.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param options `empty`: the result where nothing is kept, NaN by default.
+/// @returns the quantile, of x's type, or double for integers.
+/// @throws std::out_of_range for q outside of [0, 1].
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+/// @throws std::domain_error where nothing is kept, if the options say so.
 ///
 ///     float ninth = xmask::masked_quantile(x, m, 0.9);
 template <class X, class M, class O = reduce_options>
@@ -27787,14 +27939,29 @@ auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
         const detail::kept_axes none(
             "masked_quantile", x.shape(), detail::every_axis(x.dimension())
         );
-        detail::kept_elements<element> kept("masked_quantile", x, m, none);
+        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, none);
         return detail::quantile_of<result>(
-            "masked_quantile", kept.at(0), q, detail::to_options<reduce_options>(options)
+            "masked_quantile", kept.at(0), kept.selector(), q,
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
 /// The quantiles q along `axes`, one for each position of the axes that stay.
+///
+/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
+/// about two passes over it.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param axes the axes that go: one number, or a container of them; negative numbers count from
+/// the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type, or of double for integers.
+/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::domain_error where nothing is kept, if the options say so.
 ///
 ///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
 template <class X, class M, detail::axes_argument A, class O = reduce_options>
@@ -27806,13 +27973,27 @@ auto masked_quantile(const X& x, const M& m, double q, const A& axes, const O& o
         detail::require_share("masked_quantile", q);
         const auto chosen = detail::to_options<reduce_options>(options);
         const detail::kept_axes stay("masked_quantile", x.shape(), axes);
-        detail::kept_elements<element> kept("masked_quantile", x, m, stay);
+        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, stay);
         return detail::make_result<result>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::quantile_of<result>("masked_quantile", kept.at(i), q, chosen);
+            return detail::quantile_of<result>(
+                "masked_quantile", kept.at(i), kept.selector(), q, chosen
+            );
         });
     }
 }
 
+/// The quantiles q along axes in braces, one for each position of the axes that stay.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param axes the axes that go; negative numbers count from the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type, or of double for integers.
+/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+///
+///     xt::xarray<float> middle = xmask::masked_quantile(x, m, 0.5, {0, 1});
 template <class X, class M, class O = reduce_options>
     requires detail::options_argument<O, reduce_options>
 auto masked_quantile(
@@ -27832,8 +28013,8 @@ struct shares_of_ranks {
     }
 };
 
-/// The gradient of choose(values).low and high at each position, by their shares; elements that tie
-/// share it.
+/// The gradient of choose(values, selector).low and high at each position, by their shares; elements
+/// that tie share it.
 template <class X, class M, class U, class F>
 auto rank_gradient(
     const char* function, const X& x, const M& m, const axes_list& names, const U& upstream,
@@ -27843,7 +28024,7 @@ auto rank_gradient(
     using wide = wide_t<element>;
     const kept_axes axes(function, x.shape(), names);
     const auto u = upstream_of<element>(function, upstream, axes);
-    kept_elements<element> kept(function, x, m, axes);
+    kept_elements<element, X, M> kept(function, x, m, axes);
     auto low = at_positions<element>(axes, [](std::size_t) { return 0; });
     auto high = low;
     auto to_low = low;
@@ -27857,7 +28038,7 @@ auto rank_gradient(
             low.data()[i] = to_low.data()[i] = std::numeric_limits<element>::quiet_NaN();
             continue;
         }
-        const auto chosen = choose(values);
+        const auto chosen = choose(values, kept.selector());
         const auto share = [&](element value, double part) {
             const auto ties = static_cast<wide>(std::ranges::count(values, value));
             return static_cast<element>(
@@ -27876,10 +28057,14 @@ auto rank_gradient(
 
 template <class X, class M, class U>
 auto median_gradient(const X& x, const M& m, const axes_list& names, const U& upstream) {
-    return rank_gradient("masked_median_gradient", x, m, names, upstream, [](auto values) {
-        const auto middle = of_rank(values, (values.size() - 1) / 2);
-        return between_ranks<std::decay_t<decltype(middle)>>{middle, middle, 0};
-    });
+    return rank_gradient(
+        "masked_median_gradient", x, m, names, upstream,
+        [](auto values, auto& selector) {
+            const std::size_t n = values.size();
+            const auto middle = selector.kth_largest(values.data(), n, n - (n - 1) / 2).key;
+            return between_ranks<std::decay_t<decltype(middle)>>{middle, middle, 0};
+        }
+    );
 }
 
 template <class X, class M, class U>
@@ -27887,18 +28072,27 @@ auto quantile_gradient(
     const X& x, const M& m, double q, const axes_list& names, const U& upstream
 ) {
     require_share("masked_quantile_gradient", q);
-    return rank_gradient("masked_quantile_gradient", x, m, names, upstream, [q](auto values) {
-        return ranks_around(values, q);
-    });
+    return rank_gradient(
+        "masked_quantile_gradient", x, m, names, upstream,
+        [q](auto values, auto& selector) { return ranks_around(values, selector, q); }
+    );
 }
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: u at the median,
-/// shared evenly by elements that equal it; 0 elsewhere and where the mask drops; NaN for all that
-/// is kept where some of it is NaN. An array of x's shape and type.
+/// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: upstream at the
+/// median, shared evenly by elements that equal it; 0 elsewhere and where the mask drops. Where NaN
+/// is kept, the gradient of all that is kept with it is NaN.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. What is kept is copied.
+/// Cost: that of the median, and one pass over x.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream array of the result's shape, with or without the axes that went.
+/// @param axes the axes that went, as for masked_median.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where upstream has another shape, or the mask does not broadcast
+/// into x.
+/// @throws std::out_of_range for an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, upstream, -1);
 template <
@@ -27912,6 +28106,14 @@ auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& 
 }
 
 /// The gradient of `upstream` times masked_median(x, m), over everything.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream what the gradient is multiplied by.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+///
+///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, 2.);
 template <class X, class M>
 auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     if constexpr (detail::require_differentiable<X, M>()) {
@@ -27919,8 +28121,21 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     }
 }
 
-/// The same of masked_quantile: u is parted between the two elements that the quantile lies
-/// between, as it is.
+/// The gradient of the sum of `upstream` times masked_quantile(x, m, q, axes) by x: the two elements
+/// between which the quantile lies get upstream in proportion to their parts in it; elements that
+/// tie share it. Where NaN is kept, the gradient of all that is kept with it is NaN.
+///
+/// Cost: that of the quantile, and one pass over x.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream array of the result's shape, with or without the axes that went.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param axes the axes that went, as for masked_quantile.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where upstream has another shape, or the mask does not broadcast
+/// into x.
+/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, upstream, 0.9, -1);
 template <
@@ -27936,6 +28151,17 @@ auto masked_quantile_gradient(
     }
 }
 
+/// The gradient of `upstream` times masked_quantile(x, m, q), over everything.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream what the gradient is multiplied by.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @returns an array of x's shape and type.
+/// @throws std::out_of_range for q outside of [0, 1].
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+///
+///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 1., 0.9);
 template <class X, class M>
 auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "../core/axes.hpp"
-#include "../core/simd.hpp"
 #include "accumulate.hpp"
 #include "extreme.hpp"
 #include "fold.hpp"
 #include "gradient.hpp"
+#include "kept_elements.hpp"
 #include "options.hpp"
 
 /// @file
@@ -24,69 +24,19 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// What is kept, side by side for each position of the axes that stay.
-template <class T>
-class kept_elements {
-    using value = lane_t<T>;
-
-public:
-    template <class X, class M>
-    kept_elements(const char* function, const X& x, const M& m, const kept_axes& axes)
-        : m_begins(axes.size() + 1) {
-        const auto rows = masked_rows<T>(function, x, m);
-        const auto counts = count_along(x.shape(), m, axes);
-        std::partial_sum(counts.begin(), counts.end(), m_begins.begin() + 1);
-        m_values.resize(m_begins.back());
-        std::vector<std::size_t> next(m_begins.begin(), m_begins.end() - 1);
-        const std::size_t n = columns_of(x.shape());
-        const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-        for (std::size_t r = 0; r < row_count; ++r) {
-            auto row = rows.row(r);
-            std::size_t* to = next.data() + axes.offset(r);
-            for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
-                const auto block = row.block(c, count, bits);
-                for (; bits != 0; bits &= bits - 1) {
-                    const std::size_t k = lowest_bit(bits);
-                    m_values[to[axes.keeps_last() ? c + k : 0]++] =
-                        static_cast<value>(block.value(k));
-                }
-            });
-        }
-    }
-
-    /// Those of position i, in any order.
-    [[nodiscard]] std::span<value> at(std::size_t i) {
-        return {m_values.data() + m_begins[i], m_begins[i + 1] - m_begins[i]};
-    }
-
-private:
-    std::vector<std::size_t> m_begins;
-    std::vector<value> m_values;
-};
-
-template <class T>
-bool holds_nan(std::span<T> values) {
-    return std::ranges::any_of(values, [](T x) { return is_nan(x); });
-}
-
-/// The element of rank k, as if the values were sorted; they are reordered.
-template <class T>
-T of_rank(std::span<T> values, std::size_t k) {
-    std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(k));
-    return values[k];
-}
-
-template <class R, class T>
-R median_of(const char* function, std::span<T> values, const reduce_options& options) {
-    if (values.empty()) {
+template <class R, class T, class Selector>
+R median_of(
+    const char* function, std::span<const T> values, Selector& selector,
+    const reduce_options& options
+) {
+    const std::size_t n = values.size();
+    if (n == 0) {
         return when_nothing_kept<R>(function, options.empty);
     }
-    if constexpr (std::is_floating_point_v<R>) {
-        if (holds_nan(values)) {
-            return std::numeric_limits<R>::quiet_NaN();
-        }
+    if (holds_nan(values)) {
+        return std::numeric_limits<R>::quiet_NaN();
     }
-    return static_cast<R>(of_rank(values, (values.size() - 1) / 2));
+    return static_cast<R>(selector.kth_largest(values.data(), n, n - (n - 1) / 2).key);
 }
 
 /// The elements between which a quantile lies, and how far it is from the lower to the higher one.
@@ -97,15 +47,16 @@ struct between_ranks {
     double share;
 };
 
-/// Of values of which there are some; they are reordered.
-template <class T>
-between_ranks<T> ranks_around(std::span<T> values, double q) {
-    const double rank = q * static_cast<double>(values.size() - 1);
+/// Of values of which there are some.
+template <class T, class Selector>
+between_ranks<T> ranks_around(std::span<const T> values, Selector& selector, double q) {
+    const std::size_t n = values.size();
+    const double rank = q * static_cast<double>(n - 1);
     const auto below = static_cast<std::size_t>(rank);
     const double share = rank - static_cast<double>(below);
-    const T low = of_rank(values, below);
-    // What stands behind rank k is not smaller.
-    return {low, share == 0 ? low : *std::ranges::min_element(values.subspan(below + 1)), share};
+    const auto low = selector.kth_largest(values.data(), n, n - below);
+    const bool alone = share != 0 && low.above + below + 1 == n;
+    return {low.key, alone ? next_larger(values, low.key) : low.key, share};
 }
 
 /// The point at a share in [0, 1) of the way from low to high. Beside an infinity it is that one;
@@ -119,8 +70,11 @@ T point_between(T low, T high, T share) {
     return std::isinf(way) ? low * (1 - share) + high * share : low + share * way;
 }
 
-template <class R, class T>
-R quantile_of(const char* function, std::span<T> values, double q, const reduce_options& options) {
+template <class R, class T, class Selector>
+R quantile_of(
+    const char* function, std::span<const T> values, Selector& selector, double q,
+    const reduce_options& options
+) {
     using wide = wide_t<R>;
     if (values.empty()) {
         return when_nothing_kept<R>(function, options.empty);
@@ -128,7 +82,7 @@ R quantile_of(const char* function, std::span<T> values, double q, const reduce_
     if (holds_nan(values)) {
         return std::numeric_limits<R>::quiet_NaN();
     }
-    const auto around = ranks_around(values, q);
+    const auto around = ranks_around(values, selector, q);
     return static_cast<R>(point_between(
         static_cast<wide>(around.low), static_cast<wide>(around.high),
         static_cast<wide>(around.share)
@@ -145,10 +99,15 @@ inline void require_share(const char* function, double q) {
 /// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
 /// torch.median has it, so that it is one of them. NaN that is kept is the result.
 ///
-/// x: a tensor or lazy expression of numbers. Returns x's type. Where nothing is kept: NaN (of
-/// integers std::domain_error), 0, or std::domain_error, as the options say. Throws
-/// std::invalid_argument where the mask does not broadcast into x. What is kept is copied; then the
-/// time is in proportion to it.
+/// Cost: a copy of what is kept and about one pass over it, without sorting (core/selection.hpp).
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param options `empty`: the result where nothing is kept. By default NaN, and std::domain_error
+/// for integers.
+/// @returns the median, of x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+/// @throws std::domain_error where nothing is kept, as the options say.
 ///
 ///     float middle = xmask::masked_median(x, m);
 template <class X, class M, class O = reduce_options>
@@ -157,14 +116,28 @@ auto masked_median(const X& x, const M& m, const O& options = {}) {
     if constexpr (detail::require_reducible<X, M>()) {
         using element = detail::element_t<X>;
         const detail::kept_axes none("masked_median", x.shape(), detail::every_axis(x.dimension()));
-        detail::kept_elements<element> kept("masked_median", x, m, none);
+        detail::kept_elements<element, X, M> kept("masked_median", x, m, none);
         return detail::median_of<element>(
-            "masked_median", kept.at(0), detail::to_options<reduce_options>(options)
+            "masked_median", kept.at(0), kept.selector(),
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
 /// The medians along `axes`, one for each position of the axes that stay.
+///
+/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
+/// about one pass over it.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param axes the axes that go: one number, or a container of them; negative numbers count from
+/// the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::out_of_range for an axis that x does not have.
+/// @throws std::domain_error where nothing is kept, as the options say.
 ///
 ///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);
 template <class X, class M, detail::axes_argument A, class O = reduce_options>
@@ -174,13 +147,24 @@ auto masked_median(const X& x, const M& m, const A& axes, const O& options = {})
         using element = detail::element_t<X>;
         const auto chosen = detail::to_options<reduce_options>(options);
         const detail::kept_axes stay("masked_median", x.shape(), axes);
-        detail::kept_elements<element> kept("masked_median", x, m, stay);
+        detail::kept_elements<element, X, M> kept("masked_median", x, m, stay);
         return detail::make_result<element>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::median_of<element>("masked_median", kept.at(i), chosen);
+            return detail::median_of<element>("masked_median", kept.at(i), kept.selector(), chosen);
         });
     }
 }
 
+/// The medians along axes in braces, one for each position of the axes that stay.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param axes the axes that go; negative numbers count from the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::out_of_range for an axis that x does not have.
+///
+///     xt::xarray<float> middle = xmask::masked_median(x, m, {0, 1});
 template <class X, class M, class O = reduce_options>
     requires detail::options_argument<O, reduce_options>
 auto masked_median(
@@ -189,13 +173,21 @@ auto masked_median(
     return masked_median(x, m, std::vector<std::ptrdiff_t>(axes), options);
 }
 
-/// The quantile q of what the mask keeps, 0 <= q <= 1: the element of rank q (number kept - 1), or,
-/// between two ranks, on the line between their elements, as torch.quantile and NumPy have it.
-/// Between a finite and an infinite element it is the infinite one, as in NumPy's median; between
-/// the two infinities NaN. NaN that is kept is the result.
+/// The quantile q of what the mask keeps: the element of rank q (number kept - 1), or, between two
+/// ranks, on the line between their elements, as torch.quantile and NumPy have it. Between a finite
+/// and an infinite element it is the infinite one, as in NumPy's median; between the two infinities
+/// NaN. NaN that is kept is the result.
 ///
-/// Returns x's type, or double for integers. Throws std::out_of_range for another q. Where nothing
-/// is kept: NaN, 0, or std::domain_error, as the options say. Otherwise as masked_median.
+/// Cost: a copy of what is kept and about two passes over it, without sorting.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param options `empty`: the result where nothing is kept, NaN by default.
+/// @returns the quantile, of x's type, or double for integers.
+/// @throws std::out_of_range for q outside of [0, 1].
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+/// @throws std::domain_error where nothing is kept, if the options say so.
 ///
 ///     float ninth = xmask::masked_quantile(x, m, 0.9);
 template <class X, class M, class O = reduce_options>
@@ -208,14 +200,29 @@ auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
         const detail::kept_axes none(
             "masked_quantile", x.shape(), detail::every_axis(x.dimension())
         );
-        detail::kept_elements<element> kept("masked_quantile", x, m, none);
+        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, none);
         return detail::quantile_of<result>(
-            "masked_quantile", kept.at(0), q, detail::to_options<reduce_options>(options)
+            "masked_quantile", kept.at(0), kept.selector(), q,
+            detail::to_options<reduce_options>(options)
         );
     }
 }
 
 /// The quantiles q along `axes`, one for each position of the axes that stay.
+///
+/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
+/// about two passes over it.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param axes the axes that go: one number, or a container of them; negative numbers count from
+/// the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type, or of double for integers.
+/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::domain_error where nothing is kept, if the options say so.
 ///
 ///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
 template <class X, class M, detail::axes_argument A, class O = reduce_options>
@@ -227,13 +234,27 @@ auto masked_quantile(const X& x, const M& m, double q, const A& axes, const O& o
         detail::require_share("masked_quantile", q);
         const auto chosen = detail::to_options<reduce_options>(options);
         const detail::kept_axes stay("masked_quantile", x.shape(), axes);
-        detail::kept_elements<element> kept("masked_quantile", x, m, stay);
+        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, stay);
         return detail::make_result<result>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::quantile_of<result>("masked_quantile", kept.at(i), q, chosen);
+            return detail::quantile_of<result>(
+                "masked_quantile", kept.at(i), kept.selector(), q, chosen
+            );
         });
     }
 }
 
+/// The quantiles q along axes in braces, one for each position of the axes that stay.
+///
+/// @param x tensor or lazy expression of numbers.
+/// @param m mask that broadcasts into x.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param axes the axes that go; negative numbers count from the end.
+/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
+/// @returns an array of x's type, or of double for integers.
+/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+///
+///     xt::xarray<float> middle = xmask::masked_quantile(x, m, 0.5, {0, 1});
 template <class X, class M, class O = reduce_options>
     requires detail::options_argument<O, reduce_options>
 auto masked_quantile(
@@ -253,8 +274,8 @@ struct shares_of_ranks {
     }
 };
 
-/// The gradient of choose(values).low and high at each position, by their shares; elements that tie
-/// share it.
+/// The gradient of choose(values, selector).low and high at each position, by their shares; elements
+/// that tie share it.
 template <class X, class M, class U, class F>
 auto rank_gradient(
     const char* function, const X& x, const M& m, const axes_list& names, const U& upstream,
@@ -264,7 +285,7 @@ auto rank_gradient(
     using wide = wide_t<element>;
     const kept_axes axes(function, x.shape(), names);
     const auto u = upstream_of<element>(function, upstream, axes);
-    kept_elements<element> kept(function, x, m, axes);
+    kept_elements<element, X, M> kept(function, x, m, axes);
     auto low = at_positions<element>(axes, [](std::size_t) { return 0; });
     auto high = low;
     auto to_low = low;
@@ -278,7 +299,7 @@ auto rank_gradient(
             low.data()[i] = to_low.data()[i] = std::numeric_limits<element>::quiet_NaN();
             continue;
         }
-        const auto chosen = choose(values);
+        const auto chosen = choose(values, kept.selector());
         const auto share = [&](element value, double part) {
             const auto ties = static_cast<wide>(std::ranges::count(values, value));
             return static_cast<element>(
@@ -297,10 +318,14 @@ auto rank_gradient(
 
 template <class X, class M, class U>
 auto median_gradient(const X& x, const M& m, const axes_list& names, const U& upstream) {
-    return rank_gradient("masked_median_gradient", x, m, names, upstream, [](auto values) {
-        const auto middle = of_rank(values, (values.size() - 1) / 2);
-        return between_ranks<std::decay_t<decltype(middle)>>{middle, middle, 0};
-    });
+    return rank_gradient(
+        "masked_median_gradient", x, m, names, upstream,
+        [](auto values, auto& selector) {
+            const std::size_t n = values.size();
+            const auto middle = selector.kth_largest(values.data(), n, n - (n - 1) / 2).key;
+            return between_ranks<std::decay_t<decltype(middle)>>{middle, middle, 0};
+        }
+    );
 }
 
 template <class X, class M, class U>
@@ -308,18 +333,27 @@ auto quantile_gradient(
     const X& x, const M& m, double q, const axes_list& names, const U& upstream
 ) {
     require_share("masked_quantile_gradient", q);
-    return rank_gradient("masked_quantile_gradient", x, m, names, upstream, [q](auto values) {
-        return ranks_around(values, q);
-    });
+    return rank_gradient(
+        "masked_quantile_gradient", x, m, names, upstream,
+        [q](auto values, auto& selector) { return ranks_around(values, selector, q); }
+    );
 }
 } // namespace detail
 
-/// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: u at the median,
-/// shared evenly by elements that equal it; 0 elsewhere and where the mask drops; NaN for all that
-/// is kept where some of it is NaN. An array of x's shape and type.
+/// The gradient of the sum of `upstream` times masked_median(x, m, axes) by x: upstream at the
+/// median, shared evenly by elements that equal it; 0 elsewhere and where the mask drops. Where NaN
+/// is kept, the gradient of all that is kept with it is NaN.
 ///
-/// upstream: an array of the result's shape, with or without the axes that went; throws
-/// std::invalid_argument where it has another. What is kept is copied.
+/// Cost: that of the median, and one pass over x.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream array of the result's shape, with or without the axes that went.
+/// @param axes the axes that went, as for masked_median.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where upstream has another shape, or the mask does not broadcast
+/// into x.
+/// @throws std::out_of_range for an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, upstream, -1);
 template <
@@ -333,6 +367,14 @@ auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& 
 }
 
 /// The gradient of `upstream` times masked_median(x, m), over everything.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream what the gradient is multiplied by.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+///
+///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, 2.);
 template <class X, class M>
 auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     if constexpr (detail::require_differentiable<X, M>()) {
@@ -340,8 +382,21 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     }
 }
 
-/// The same of masked_quantile: u is parted between the two elements that the quantile lies
-/// between, as it is.
+/// The gradient of the sum of `upstream` times masked_quantile(x, m, q, axes) by x: the two elements
+/// between which the quantile lies get upstream in proportion to their parts in it; elements that
+/// tie share it. Where NaN is kept, the gradient of all that is kept with it is NaN.
+///
+/// Cost: that of the quantile, and one pass over x.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream array of the result's shape, with or without the axes that went.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @param axes the axes that went, as for masked_quantile.
+/// @returns an array of x's shape and type.
+/// @throws std::invalid_argument where upstream has another shape, or the mask does not broadcast
+/// into x.
+/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, upstream, 0.9, -1);
 template <
@@ -357,6 +412,17 @@ auto masked_quantile_gradient(
     }
 }
 
+/// The gradient of `upstream` times masked_quantile(x, m, q), over everything.
+///
+/// @param x tensor or lazy expression of real numbers.
+/// @param m mask that broadcasts into x.
+/// @param upstream what the gradient is multiplied by.
+/// @param q the share of the elements below the quantile, from 0 to 1.
+/// @returns an array of x's shape and type.
+/// @throws std::out_of_range for q outside of [0, 1].
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+///
+///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 1., 0.9);
 template <class X, class M>
 auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {
