@@ -7026,11 +7026,11 @@ auto make_fill(const char* name, X&& x, M&& m, const T& value) {
 #include <vector>
 
 /// @file
-/// A mask in memory, one bit an element.
+/// A mask in memory: one bit for each element.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A row of stored words; the bits past its end are 0.
+/// A row of stored words. Bits past its end are 0.
 class stored_cursor {
 public:
     stored_cursor(const word_t* words, std::size_t n) noexcept : m_words(words), m_columns(n) {}
@@ -7050,13 +7050,14 @@ private:
     std::size_t m_columns;
 };
 
+/// Stored words, of which each row begins one.
 class bitmask_rule {
 public:
     using shape_type = any_shape;
 
     static constexpr const char* name = "bitmask";
 
-    /// Only masks of this very rule read its words.
+    /// Only masks of this rule itself read its words.
     static constexpr bool shares_no_memory = true;
 
     template <mask_expression M>
@@ -7074,7 +7075,7 @@ public:
         }
     }
 
-    /// Rows of words as they are stored; the bits past a row's end are 0.
+    /// @param words as they are stored: bits past a row's end are 0.
     bitmask_rule(any_shape shape, std::vector<word_t> words)
         : m_shape(std::move(shape))
         , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
@@ -7083,7 +7084,7 @@ public:
     bitmask_rule(const bitmask_rule&) = default;
     bitmask_rule& operator=(const bitmask_rule&) = default;
 
-    /// What is moved from is a mask of no elements.
+    /// A rule that was moved from has no elements.
     bitmask_rule(bitmask_rule&& other) noexcept { take(other); }
 
     bitmask_rule& operator=(bitmask_rule&& other) noexcept {
@@ -7095,7 +7096,7 @@ public:
 
     ~bitmask_rule() = default;
 
-    /// Combines each word with another mask's, which broadcasts into this one.
+    /// Combines each word with one of another mask, which broadcasts into this one.
     template <class M, class F>
     void combine(const char* function, const M& other, F&& f) {
         require_broadcast(function, "a mask", other.shape(), m_shape);
@@ -7124,7 +7125,7 @@ public:
         return {m_words.data() + r * m_row_words, columns_of(m_shape)};
     }
 
-    /// The first word of each of `count` rows, or so much of it as W holds.
+    /// The first word of each of `count` rows, or as many of its bits as W holds.
     template <class W>
     void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
         if (m_row_words != 1) {
@@ -7151,7 +7152,7 @@ private:
         m_words = std::exchange(other.m_words, {});
     }
 
-    /// Throws std::invalid_argument for more bytes than there can be.
+    /// Throws std::invalid_argument for more than 2^63 - 1 bytes.
     [[nodiscard]] std::size_t word_count() const {
         require_countable(name, m_shape);
         const std::array<std::size_t, 3> bytes = {rows_of(m_shape), m_row_words, sizeof(word_t)};
@@ -7167,17 +7168,17 @@ private:
 };
 } // namespace detail
 
-/// A mask in memory: one bit an element, every row starts a 64-bit word. Itself a mask; made from
-/// any other.
-///
-/// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
+/// A mask in memory, made from any other mask: one bit for each element, and each row begins a
+/// 64-bit word. It is worth its memory for masks that are slow and used often.
 ///
 ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
+///
+/// Cost: each word is computed once.
 using bitmask = mask<detail::bitmask_rule>;
 
 namespace detail {
-/// Calls f with a mask, or, where it may read more of `to` than is allowed, with a copy of it; by
-/// default more than the element that is written.
+/// Calls f with a mask, or with a stored copy where the mask may read more of `to` than `allowed`,
+/// which by default is the element that is written.
 template <class M, class To, class F>
 void with_mask_apart(const M& m, const To& to, F&& f, overlap allowed = overlap::in_place) {
     if constexpr (may_overlap<M, typename target<To>::element>()) {
@@ -7188,9 +7189,7 @@ void with_mask_apart(const M& m, const To& to, F&& f, overlap allowed = overlap:
     }
     f(m);
 }
-} // namespace detail
-
-namespace detail {
+/// Combines a mask into a stored one, word by word.
 template <class M, class F>
 bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
     if constexpr (require_mask<M>()) {
@@ -7200,57 +7199,94 @@ bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
 }
 } // namespace detail
 
-/// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In
-/// place.
+/// Keeps what both masks keep.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
 ///     kept &= xmask::drop_indices({1}, 4);
 ///     // 1 0 0 0
 ///     // 1 0 1 0
+///
+/// @param to the stored mask, which is changed in place.
+/// @param m a mask that broadcasts into it.
+/// @returns to.
+/// @throws std::invalid_argument where m does not broadcast into it.
+///
+/// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator&=(bitmask& to, const M& m) {
     return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
 }
 
-/// Keeps what m keeps, too. Otherwise as &=.
+/// Keeps what one of both masks keeps, or both.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept |= xmask::keep_indices({3}, 4);
 ///     // 1 0 0 1
 ///     // 1 1 0 1
+///
+/// @param to the stored mask, which is changed in place.
+/// @param m a mask that broadcasts into it.
+/// @returns to.
+/// @throws std::invalid_argument where m does not broadcast into it.
+///
+/// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator|=(bitmask& to, const M& m) {
     return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
 }
 
-/// Keeps what exactly one of both keeps. Otherwise as &=.
+/// Keeps what exactly one of both masks keeps.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept ^= xmask::keep_indices({1}, 4);
 ///     // 1 1 0 0
 ///     // 1 0 0 0
+///
+/// @param to the stored mask, which is changed in place.
+/// @param m a mask that broadcasts into it.
+/// @returns to.
+/// @throws std::invalid_argument where m does not broadcast into it.
+///
+/// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator^=(bitmask& to, const M& m) {
     return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
 }
 
-/// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+/// Whether two stored masks have the same shape and keep the same elements.
 ///
 ///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
 ///     bool same = first == second;    // true
+///
+/// @param a a stored mask.
+/// @param b another.
+/// @returns true where they are equal.
+///
+/// Cost: a comparison for each word.
 inline bool operator==(const bitmask& a, const bitmask& b) {
     return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
 }
 
+/// Whether two stored masks differ in shape or elements.
+///
+///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_all({1, 4});
+///     bool differ = first != second;    // true
+///
+/// @param a a stored mask.
+/// @param b another.
+/// @returns true where they differ.
+///
+/// Cost: a comparison for each word.
 inline bool operator!=(const bitmask& a, const bitmask& b) { return !(a == b); }
 
-/// Which bit of a byte comes first, as NumPy's packbits names it.
+/// The order of the bits in a byte, as NumPy's packbits names it.
 enum class bit_order {
     big,   ///< the first element is the highest bit
     little ///< the first element is the lowest bit
 };
 
 namespace detail {
+/// A byte with its bits in the opposite order.
 constexpr std::uint8_t reversed(std::uint8_t byte) noexcept {
     unsigned bits = byte;
     bits = (bits & 0x0f) << 4 | bits >> 4;
@@ -7259,18 +7295,25 @@ constexpr std::uint8_t reversed(std::uint8_t byte) noexcept {
     return static_cast<std::uint8_t>(bits);
 }
 
+/// A byte of an order from or to one whose first element is the lowest bit.
 constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept {
     return order == bit_order::big ? reversed(byte) : byte;
 }
 } // namespace detail
 
-/// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1,
-/// bitorder=...) gives them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank
-/// 0 gives one byte.
+/// Packs a mask into bytes of 8 elements, as numpy.packbits(mask, axis=-1, bitorder=...) does.
 ///
 ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
 ///     // 128, 0
 ///     // 255, 192
+///
+/// @param m a mask.
+/// @param order which bit of a byte is the first element.
+/// @returns an xt::xarray of std::uint8_t, of shape (..., ceil(n / 8)) for n columns, (1) for a
+/// mask of rank 0. Each row begins a byte; spare bits are 0.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: one word of the mask for each 8 bytes.
 template <class M>
 auto packbits(const M& m, bit_order order = bit_order::big) {
     if constexpr (detail::require_mask<M>()) {
@@ -7294,13 +7337,18 @@ auto packbits(const M& m, bit_order order = bit_order::big) {
     }
 }
 
-/// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
-///
-/// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked
-/// at. Throws std::invalid_argument where the last axis is of another extent.
+/// The mask that packbits, or numpy.packbits along the last axis, packed.
 ///
 ///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
 ///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
+///
+/// @param bytes a tensor of std::uint8_t, of shape (..., ceil(n / 8)). Bits past n are not read.
+/// @param n number of the mask's columns.
+/// @param order which bit of a byte is the first element.
+/// @returns a stored mask of shape (..., n).
+/// @throws std::invalid_argument where the last axis has another extent.
+///
+/// Cost: a step for each byte.
 template <expression E>
 bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big) {
     static_assert(
@@ -8878,13 +8926,12 @@ void multiply_inplace(X&& x, const M& m) {
 #include <utility>
 
 /// @file
-/// Masks from masks: unsqueeze and shift (&& || ! ^ come with every mask); and the two masks that
-/// need nothing, keep_all and keep_none.
+/// Masks from masks: unsqueeze and shift (&& || ! ^ come with every mask); and the two constant
+/// masks, keep_all and keep_none.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row
-/// of its own.
+/// A mask with one more axis of extent 1. Where this is the last axis, each element becomes a row.
 template <class CTM>
 class unsqueeze_rule {
     using mask_type = std::decay_t<CTM>;
@@ -8930,10 +8977,10 @@ class unsqueeze_rule {
 
         [[nodiscard]] bool flat() const { return m_rows.flat(); }
 
-        /// Packing is for short rows; rows of one column say nothing of how long theirs are.
+        /// Packing is for short rows. Rows of one column do not tell how long the mask's rows are.
         [[nodiscard]] bool packs() const noexcept { return m_whole_row; }
 
-        /// The elements lie end to end as they did.
+        /// The new axis does not change the order of the elements.
         XMASK_INLINE column_cursor whole() const { return column_cursor(m_rows.whole(), 0, true); }
 
     private:
@@ -8979,7 +9026,7 @@ private:
     bool m_last;
 };
 
-/// A row moved along its columns; what comes in from outside is dropped.
+/// A row moved along its columns. Columns that come in from outside are dropped.
 template <row_cursor C>
 class shift_cursor {
 public:
@@ -9014,6 +9061,7 @@ private:
     std::size_t m_columns;
 };
 
+/// Rows moved along their columns.
 template <class Rows>
 class shift_rows {
 public:
@@ -9032,6 +9080,7 @@ private:
     std::size_t m_columns;
 };
 
+/// A mask moved along its last axis.
 template <class CTM>
 class shift_rule {
     using mask_type = std::decay_t<CTM>;
@@ -9054,7 +9103,7 @@ public:
         return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
     }
 
-    /// What comes in from outside of the row is no term's doing.
+    /// Bits shifted in from outside the row belong to no term.
     template <class F>
     void for_each_term(element_index index, F&& f) const {
         const std::ptrdiff_t from =
@@ -9077,7 +9126,7 @@ private:
     std::ptrdiff_t m_by;
 };
 
-/// Every row alike: all kept, or none.
+/// All elements kept, or none.
 template <class S>
 class constant_rule {
 public:
@@ -9117,11 +9166,17 @@ auto make_constant(const S& shape, bool kept) {
 }
 } // namespace detail
 
-/// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the
-/// new shape), so that it broadcasts there. Throws std::out_of_range for an axis that the new shape
-/// does not have.
+/// Inserts an axis of extent 1, along which the mask broadcasts.
 ///
 ///     auto m = xmask::unsqueeze(xmask::keep_lengths({2, 4, 3}, 4), 1);    // (3, 1, 4)
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param axis the place of the new axis in the new shape; negative ones are counted from its end.
+/// @returns a mask with one more axis.
+/// @throws std::out_of_range for an axis that the new shape does not have.
+///
+/// Cost: nothing is stored; a word costs one of the mask, or one element where the new axis is the
+/// last.
 template <class M>
 auto unsqueeze(M&& m, std::ptrdiff_t axis) {
     if constexpr (detail::require_mask<M>()) {
@@ -9131,12 +9186,17 @@ auto unsqueeze(M&& m, std::ptrdiff_t axis) {
     }
 }
 
-/// The mask moved along its last axis, to the right where `by` is positive: column c keeps what
-/// column c - by kept. What comes in from outside of the row is dropped. A word costs one of the
-/// mask's own.
+/// Moves a mask along its last axis: column c keeps what column c - by kept.
 ///
 ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
 ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param by number of columns, to the right where positive. Columns from outside the row are
+/// dropped.
+/// @returns a mask of m's shape.
+///
+/// Cost: nothing is stored; a word costs one of the mask.
 template <class M>
 auto shift(M&& m, std::ptrdiff_t by) {
     if constexpr (detail::require_mask<M>()) {
@@ -9144,27 +9204,33 @@ auto shift(M&& m, std::ptrdiff_t by) {
     }
 }
 
-/// Keeps everything. shape: a number (one axis), or a shape.
+/// Keeps everything.
 ///
-///     auto m = xmask::keep_all(x.shape());
-template <class S>
+///     auto m = xmask::keep_all({2, 3});
+///     // 1 1 1
+///     // 1 1 1
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for an extent below 0, or more than 16 axes.
+///
+/// Cost: nothing is stored, and no word is asked for.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_all(const S& shape) {
     return detail::make_constant(shape, true);
 }
 
-inline auto keep_all(std::initializer_list<std::size_t> shape) {
-    return detail::make_constant(shape, true);
-}
-
-/// Keeps nothing. shape: a number (one axis), or a shape.
+/// Keeps nothing.
 ///
 ///     auto m = xmask::keep_none(3);    // 0 0 0
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for an extent below 0, or more than 16 axes.
+///
+/// Cost: nothing is stored, and no word is asked for.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_none(const S& shape) {
-    return detail::make_constant(shape, false);
-}
-
-inline auto keep_none(std::initializer_list<std::size_t> shape) {
     return detail::make_constant(shape, false);
 }
 } // namespace xmask::inline XMASK_ABI
@@ -9369,6 +9435,7 @@ padded_batch<T> pad(std::initializer_list<std::initializer_list<T>> sequences, V
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// The function of an additive mask.
 template <class T>
 struct to_additive {
     T operator()(bool kept) const noexcept {
@@ -9377,13 +9444,19 @@ struct to_additive {
 };
 } // namespace detail
 
-/// 0 where the mask keeps, minus infinity where it drops: what PyTorch calls a float mask. A lazy
-/// expression of T, a real type, with the mask's shape. Where a row keeps nothing, a softmax of
-/// scores plus it is NaN.
+/// 0 where a mask keeps, minus infinity where it drops: what PyTorch calls a float mask.
+///
+/// Where a row keeps nothing, a softmax of scores plus this is NaN.
 ///
 ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
 ///     // 0, 0, -inf, -inf
 ///     // 0, 0, 0, 0
+///
+/// @tparam T a real type.
+/// @param m a mask, held by reference if it is an lvalue.
+/// @returns a lazy expression of T, of the mask's shape.
+///
+/// Cost: one of the mask; nothing is stored.
 template <class T, class M>
 auto additive(M&& m) {
     static_assert(
@@ -9433,26 +9506,26 @@ namespace xmask::inline XMASK_ABI::detail {
 inline constexpr std::uint64_t golden_gamma = 0x9e3779b97f4a7c15;
 
 /// The output function of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number
-/// generators, 2014; constants by D. Stafford): every input gives its own output, and all bits
-/// depend on all.
+/// generators, 2014; constants by D. Stafford). Each input has its own output, and each bit of the
+/// output depends on all bits of the input.
 constexpr std::uint64_t scrambled(std::uint64_t x) noexcept {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
     x = (x ^ x >> 27) * 0x94d049bb133111eb;
     return x ^ x >> 31;
 }
 
-/// The upper half of a product: an even number of 64 bits becomes one in [0, n), each as likely to
-/// within n / 2^64.
+/// The upper half of the product with n: it maps 64 random bits to [0, n), where each number is
+/// equally likely to within n / 2^64.
 constexpr std::uint64_t number_below(std::uint64_t n, std::uint64_t number) noexcept {
-    // By halves, which every compiler has.
+    // In halves, because not all compilers have 128-bit integers.
     const std::uint64_t low = (number & 0xffffffff) * (n & 0xffffffff) >> 32;
     const std::uint64_t middle = (number >> 32) * (n & 0xffffffff) + low;
     const std::uint64_t other = (number & 0xffffffff) * (n >> 32) + (middle & 0xffffffff);
     return (number >> 32) * (n >> 32) + (middle >> 32) + (other >> 32);
 }
 
-/// A stream of 32-bit numbers for each row of a seed, of which any can be had at any time: the
-/// numbers of SplitMix64, in halves, that starts at the row's key.
+/// The 32-bit random numbers of one row, each of which is computed alone: the halves of the numbers
+/// of SplitMix64, started at the row's key.
 class row_stream {
 public:
     constexpr row_stream(std::uint64_t seed, std::size_t row) noexcept
@@ -9472,8 +9545,8 @@ private:
     std::uint64_t m_key;
 };
 
-/// What numbers are drawn for. Each use has streams of its own, so that masks of different kinds
-/// are independent though they have one seed.
+/// The uses of random numbers. Each use has its own streams, so that masks of different kinds are
+/// independent even with the same seed.
 enum class stream_use : std::uint64_t {
     subset = 1,
     patches,
@@ -9504,19 +9577,47 @@ constexpr std::uint64_t seed_of(stream_use use, std::uint64_t seed) noexcept {
 #include <tuple>
 #include <utility>
 
+// ==== xmask/masks/word_of.hpp ====
+
+#include <cstddef>
+
 /// @file
-/// Masks that keep an exact number of elements, chosen at random: of each row, or of a whole
-/// tensor.
+/// Words of bits from the answers of a test.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Bit k of the word is f(k).
+template <class Count, class F>
+XMASK_INLINE word_t word_of(Count count, F&& f) {
+    word_t bits = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+        bits |= word_t(f(k)) << k;
+    }
+    return bits;
+}
+
+/// The word that f makes of a block: f gives the lane mask of a register of T.
+template <class T, class Block, class Count, class F>
+XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
+    word_t bits = 0;
+    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
+    });
+    return bits & first_bits(count);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Masks that keep an exact number of random elements, of each row or of a whole tensor.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The most elements of which a random subset is drawn: its halves have 32 bits.
+/// The largest set of which subsets are drawn: the halves of a number have 32 bits.
 inline constexpr std::uint64_t most_shuffled = std::uint64_t(1) << 58;
 
-/// A shuffle of the numbers [0, n), n > 64, of which each can be had alone: a Feistel network
-/// (Black and Rogaway, Ciphers with arbitrary finite domains, 2002) on pairs (high, low) with high
-/// in [0, highs) and low in [0, 2^bits). There are a few more pairs than numbers; what leaves [0,
-/// n) goes round again until it is back.
+/// A shuffle of the numbers [0, n), n > 64, that computes the place of each number alone: a Feistel
+/// network (Black and Rogaway, Ciphers with arbitrary finite domains, 2002) on pairs (high, low)
+/// with high in [0, highs) and low in [0, 2^bits). There are a few more pairs than numbers: a
+/// number that leaves [0, n) goes through the network again until it is back.
 class shuffle {
 public:
     shuffle() = default;
@@ -9526,7 +9627,7 @@ public:
         , m_highs(static_cast<std::uint32_t>((n + low_mask()) >> m_bits))
         , m_end(n) {}
 
-    /// The same numbers in another order.
+    /// Chooses the order of the numbers.
     void set_key(const row_stream& stream) noexcept {
         for (std::size_t round = 0; round < rounds; round += 2) {
             const std::uint64_t numbers = stream.pair(round / 2);
@@ -9535,7 +9636,7 @@ public:
         }
     }
 
-    /// Where number i goes.
+    /// The place of number i.
     [[nodiscard]] std::uint64_t operator()(std::uint64_t i) const noexcept {
         do {
             auto high = static_cast<std::uint32_t>(i >> m_bits);
@@ -9549,9 +9650,9 @@ public:
         return i;
     }
 
-    /// A bit for each of the numbers from `first` on: whether it goes below `limit`.
+    /// A bit for each of 64 numbers from `first` on: whether its place is below `limit`.
     [[nodiscard]] word_t below(std::uint64_t limit, std::uint64_t first) const noexcept {
-        // Loops that compilers turn into registers of lanes.
+        // Compilers turn these loops into loops over registers.
         std::array<std::uint32_t, word_columns> high;
         std::array<std::uint32_t, word_columns> low;
         const auto first_high = static_cast<std::uint32_t>(first >> m_bits);
@@ -9579,11 +9680,11 @@ public:
     }
 
 private:
-    /// With 8 the pairs and triples of 2,000,000 subsets of 65 to 130 positions are as even as
-    /// chance; with 6 not yet.
+    /// With 8 rounds pairs and triples in 2,000,000 subsets of 65 to 130 positions are as even as
+    /// chance; with 6 they are not.
     static constexpr std::size_t rounds = 8;
 
-    /// All bits depend on all (C. Wellons, hash-prospector, 2018; constants by TheIronBorn).
+    /// Mixes all bits (C. Wellons, hash-prospector, 2018; constants by TheIronBorn).
     static constexpr std::uint32_t mixed(std::uint32_t x) noexcept {
         x = (x ^ x >> 16) * 0x21f0aaad;
         x = (x ^ x >> 15) * 0x735a2d97;
@@ -9598,7 +9699,7 @@ private:
         std::uint32_t high, std::uint32_t low, std::uint32_t key
     ) const noexcept {
         high += static_cast<std::uint32_t>(std::uint64_t(mixed(low + key)) * m_highs >> 32);
-        return std::min(high, high - m_highs); // which wraps round where it is not too large
+        return std::min(high, high - m_highs); // wraps to a large number where high < m_highs
     }
 
     [[nodiscard]] XMASK_INLINE std::uint32_t next_low(
@@ -9611,11 +9712,11 @@ private:
         std::uint64_t limit, const std::array<std::uint32_t, word_columns>& high,
         const std::array<std::uint32_t, word_columns>& low
     ) const noexcept {
-        // Halves below 2^31 are compared as signed, which every processor can.
+        // Halves lie below 2^31, and every processor compares signed numbers.
         const auto limit_high = static_cast<std::int32_t>(limit >> m_bits);
         const auto limit_low = static_cast<std::int32_t>(limit & low_mask());
-        word_t bits = 0;
         if constexpr (has_lanes<std::int32_t>) {
+            word_t bits = 0;
             for_each_register<std::int32_t>(
                 whole_word(),
                 [&](std::size_t k, auto) XMASK_INLINE_LAMBDA {
@@ -9627,12 +9728,12 @@ private:
                             << k;
                 }
             );
+            return bits;
         } else {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                bits |= word_t((std::uint64_t(high[k]) << m_bits | low[k]) < limit) << k;
-            }
+            return word_of(whole_word(), [&](std::size_t k) {
+                return (std::uint64_t(high[k]) << m_bits | low[k]) < limit;
+            });
         }
-        return bits;
     }
 
     unsigned m_bits = 0;
@@ -9641,8 +9742,8 @@ private:
     std::array<std::uint32_t, rounds> m_keys{};
 };
 
-/// k of n positions, kept: those that a shuffle brings to the front. Up to 64 positions are
-/// shuffled as cards are, so that all subsets are exactly as likely.
+/// k of n positions: those that a shuffle brings to the front. Up to 64 positions are shuffled like
+/// cards, which makes all subsets exactly equally likely.
 class random_subset {
 public:
     random_subset() = default;
@@ -9671,7 +9772,7 @@ public:
 
     [[nodiscard]] std::uint64_t size() const noexcept { return m_size; }
 
-    /// Whether all positions are alike.
+    /// What all positions have in common.
     [[nodiscard]] stretch_kind known() const noexcept {
         return m_kept == 0        ? stretch_kind::dropped
                : m_kept == m_size ? stretch_kind::kept
@@ -9679,7 +9780,7 @@ public:
     }
 
 private:
-    /// The first k cards of a shuffled pack (Fisher and Yates): a larger k keeps the same and more.
+    /// The first k cards of a shuffled pack (Fisher and Yates). A larger k keeps these and more.
     [[nodiscard]] word_t dealt(const row_stream& stream) const noexcept {
         std::array<unsigned char, word_columns> cards;
         std::iota(cards.begin(), cards.end(), static_cast<unsigned char>(0));
@@ -9697,7 +9798,7 @@ private:
     word_t m_bits = 0;
 };
 
-/// n columns whose first one is a position of a subset.
+/// A row of n columns, the first of which is a given position of a subset.
 class subset_cursor {
 public:
     subset_cursor(const random_subset& subset, std::uint64_t first, std::size_t n) noexcept
@@ -9717,6 +9818,7 @@ private:
     std::size_t m_columns;
 };
 
+/// Throws std::invalid_argument for a set of too many elements.
 inline void require_shuffled(const char* name, std::uint64_t n) {
     if (n > most_shuffled) [[unlikely]] {
         throw_invalid(
@@ -9760,7 +9862,7 @@ private:
     std::uint64_t m_seed;
 };
 
-/// How many of `size` things are a fraction of them, to the nearest number.
+/// The number of elements that is nearest to a fraction of `size`.
 inline std::size_t fraction_of(const char* name, double fraction, std::size_t size) {
     require_option(name, "fraction", fraction, option_range::between(0, 1));
     require_shuffled(name, size);
@@ -9816,51 +9918,57 @@ auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Keeps exactly k elements of each row, chosen at random, each row on its own.
+/// Keeps exactly k random elements of each row.
 ///
-/// shape: the mask's shape, or a number for 1-D. A pure function of the seed, the number of the
-/// row, its length and the column; of one seed, a smaller k keeps a subset of what a larger one
-/// keeps. All subsets are equally likely: exactly in rows of up to 64 columns, as far as a keyed
-/// permutation (a Feistel network) goes in longer ones. Throws std::out_of_range for k beyond the
-/// row's length. Takes no memory; an element costs eight rounds of the network, each time it is
-/// asked: a mask that is used often is worth a bitmask.
+/// The mask is a pure function of the seed, the number of the row, its length and the column. With
+/// the same seed a smaller k keeps a subset of a larger one. All subsets are equally likely:
+/// exactly in rows of up to 64 columns, and as nearly as a keyed permutation (a Feistel network)
+/// gives it in longer ones.
 ///
 ///     auto m = xmask::keep_random_k({64, 4096}, 1024, 42);    // prunes three weights out of four in each row
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param k number of kept elements, at most the length of a row.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for k beyond the row's length.
+///
+/// Cost: nothing is stored; an element costs eight rounds of the network, each time it is asked
+/// for: store a mask that is used often in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
     return detail::make_row_subset(shape, k, seed);
 }
 
-inline auto keep_random_k(
-    std::initializer_list<std::size_t> shape, std::size_t k, std::uint64_t seed
-) {
-    return detail::make_row_subset(shape, k, seed);
-}
-
-/// Keeps exactly a fraction of all elements, to the nearest number, chosen at random: unstructured
-/// random pruning. Throws std::invalid_argument for a fraction outside of [0, 1]. Otherwise as
-/// keep_random_k of a single row.
+/// Keeps exactly a fraction of all elements, at random: unstructured random pruning.
+///
+/// The mask is a pure function of the seed, the number of elements and the place of the element
+/// among them. With the same seed a smaller fraction keeps a subset of a larger one. All subsets
+/// are equally likely, as those of keep_random_k.
 ///
 ///     auto m = xmask::keep_random_fraction(weights.shape(), 0.1, 42);    // prunes nine weights out of ten
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param fraction share of kept elements, 0 to 1, to the nearest number of elements.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for a fraction outside of [0, 1].
+///
+/// Cost: nothing is stored; an element costs eight rounds of a Feistel network, each time it is
+/// asked for.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_random_fraction(const S& shape, double fraction, std::uint64_t seed) {
-    return detail::make_whole_subset(shape, fraction, seed);
-}
-
-inline auto keep_random_fraction(
-    std::initializer_list<std::size_t> shape, double fraction, std::uint64_t seed
-) {
     return detail::make_whole_subset(shape, fraction, seed);
 }
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Random patches of images, as masked image models are trained with.
+/// Random patches of images, for training masked image models.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Images cut into patches: the last two axes of a shape. Rows of patches are numbered within their
-/// image.
+/// The patches of images, which are the last two axes of a shape. Rows of patches are numbered
+/// within their image.
 class patch_grid {
 public:
     template <class S>
@@ -9885,10 +9993,10 @@ public:
         m_width = width / patch_width;
     }
 
-    /// How many patches lie one upon the other.
+    /// The number of rows of patches in an image.
     [[nodiscard]] std::size_t height() const noexcept { return m_height; }
 
-    /// How many patches lie side by side.
+    /// The number of patches in a row of patches.
     [[nodiscard]] std::size_t width() const noexcept { return m_width; }
 
     [[nodiscard]] std::size_t patch_width() const noexcept { return m_patch_width; }
@@ -9898,7 +10006,7 @@ public:
         return r / (m_height * m_patch_height);
     }
 
-    /// The row of patches that a row of the mask lies in.
+    /// The row of patches in which a row of the mask lies.
     [[nodiscard]] std::size_t patch_row(std::size_t r) const noexcept {
         return r % (m_height * m_patch_height) / m_patch_height;
     }
@@ -9910,7 +10018,7 @@ private:
     std::size_t m_width = 0;
 };
 
-/// A row through patches, of which a subset is kept.
+/// A row of a mask that keeps a subset of patches.
 class patches_cursor {
 public:
     patches_cursor(
@@ -9934,8 +10042,8 @@ public:
     }
 
 private:
-    /// A bit for each of the patches first to last, of which there are at most 64. They are drawn
-    /// 64 at a time, mostly once for several words.
+    /// A bit for each of the patches first to last, at most 64. Patches are drawn 64 at a time,
+    /// mostly once for several words.
     [[nodiscard]] word_t patches(std::size_t first, std::size_t last) const noexcept {
         if (first < m_drawn || last - m_drawn >= word_columns) {
             m_drawn = first;
@@ -9953,6 +10061,7 @@ private:
         std::numeric_limits<std::size_t>::max(); // m_bits begins with this patch
 };
 
+/// A subset of the patches of each image.
 template <class S>
 class patches_rule {
 public:
@@ -9999,30 +10108,32 @@ auto make_patches(
 }
 } // namespace detail
 
-/// Keeps whole patches of images: exactly a fraction of each image's patches, to the nearest
-/// number, each image drawn on its own. A masked autoencoder sees a quarter of the patches of 16 x
-/// 16 (He and others, 2021).
+/// Keeps a random subset of the patches of each image: exactly a fraction of them.
 ///
-/// shape: (..., height, width), the mask's shape; a mask of the patches themselves has patches of 1
-/// x 1. A pure function of the seed, the number of the image and the place of the patch in it. All
-/// choices of patches are equally likely, as with keep_random_k; a smaller fraction of one seed
-/// keeps a subset. Throws std::invalid_argument for fewer than two axes, extents that are not whole
-/// patches, and a fraction outside of [0, 1]. No memory; a row costs as much as 64 elements of
-/// keep_random_k, and a mask that is used often is worth a bitmask.
+/// A masked autoencoder sees a quarter of the patches of 16 x 16 (He et al., 2021). The mask is a
+/// pure function of the seed, the number of the image and the place of the patch in it. All subsets
+/// are equally likely, as those of keep_random_k; with the same seed a smaller fraction keeps a
+/// subset of a larger one.
 ///
 ///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);
 ///     auto images = xmask::unsqueeze(seen, 1);    // fits into a tensor of shape (64, 3, 224, 224)
-template <class S>
+///
+/// @param shape (..., height, width), the mask's shape: a container of extents, or a list in
+/// braces. A mask of the patches themselves has patches of 1 x 1.
+/// @param patch_height rows of a patch, a divisor of the height.
+/// @param patch_width columns of a patch, a divisor of the width.
+/// @param fraction share of kept patches, 0 to 1, to the nearest number of patches.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for fewer than two axes, extents that are not whole patches, and a
+/// fraction outside of [0, 1].
+///
+/// Cost: nothing is stored; a row costs as much as 64 elements of keep_random_k: store a mask that
+/// is used often in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
-) {
-    return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
-}
-
-inline auto keep_patches(
-    std::initializer_list<std::size_t> shape, std::size_t patch_height, std::size_t patch_width,
-    double fraction, std::uint64_t seed
 ) {
     return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
 }
@@ -10040,20 +10151,23 @@ inline auto keep_patches(
 #include <vector>
 
 /// @file
-/// How long the spans and blocks of a random mask are.
+/// Lengths of the spans and sides of the rectangles of random masks.
 
 namespace xmask::inline XMASK_ABI {
-/// A length of 1 or more: always the same, or drawn. A number converts to it.
+/// A length of 1 or more, fixed or random. A number converts to it.
 ///
-/// Drawn lengths are those of 64 random bits by tables made with nothing but correctly rounded
-/// operations: the same on every machine.
+/// A random length is computed from 64 random bits, with correctly rounded operations only: it is
+/// the same on every machine.
 ///
 ///     xmask::random_length always = 10;
 ///     auto between = xmask::random_length::uniform(1, 10);
 ///     auto spanbert = xmask::random_length::geometric(0.2, 10);
 class random_length {
 public:
-    /// Always the same. Throws std::invalid_argument for one below 1.
+    /// A fixed length.
+    ///
+    /// @param fixed the length, 1 or more.
+    /// @throws std::invalid_argument for a length below 1.
     template <std::integral T>
     random_length(T fixed) {
         if (fixed < T(1)) [[unlikely]] {
@@ -10063,8 +10177,12 @@ public:
         m_longest = m_shortest;
     }
 
-    /// Any of shortest to longest, each as likely. Throws std::invalid_argument unless 1 <=
-    /// shortest <= longest.
+    /// Lengths in a range, equally likely.
+    ///
+    /// @param shortest the minimum, 1 or more.
+    /// @param longest the maximum.
+    /// @returns such a length.
+    /// @throws std::invalid_argument unless 1 <= shortest <= longest.
     [[nodiscard]] static random_length uniform(std::size_t shortest, std::size_t longest) {
         if (shortest < 1 || shortest > longest) [[unlikely]] {
             detail::throw_invalid(
@@ -10077,8 +10195,13 @@ public:
         return length;
     }
 
-    /// 1 to longest, each next one less likely by a factor of 1 - p, as SpanBERT has it (p 0.2,
-    /// longest 10). Throws std::invalid_argument unless 0 < p <= 1 and longest >= 1.
+    /// Lengths 1 to longest, each less likely than the one before by a factor of 1 - p, as in
+    /// SpanBERT (p 0.2, longest 10).
+    ///
+    /// @param p above 0, at most 1.
+    /// @param longest the maximum, 1 or more.
+    /// @returns such a length.
+    /// @throws std::invalid_argument unless 0 < p <= 1 and longest >= 1.
     [[nodiscard]] static random_length geometric(double p, std::size_t longest) {
         if (!(p > 0 && p <= 1) || longest == 0) [[unlikely]] {
             detail::throw_invalid(
@@ -10095,14 +10218,17 @@ public:
         return from_weights(weights);
     }
 
-    /// Poisson's distribution of this mean, of what is at least 1 (as BART's, which has a mean of
-    /// 3). Throws std::invalid_argument for a mean outside of (0, 1000000].
+    /// Lengths of Poisson's distribution, without 0, as in BART (mean 3).
+    ///
+    /// @param mean of the distribution with 0, above 0 and at most 1,000,000.
+    /// @returns such a length.
+    /// @throws std::invalid_argument for a mean outside of (0, 1000000].
     [[nodiscard]] static random_length poisson(double mean) {
         detail::require_option(
             "random_length::poisson", "mean", mean,
             {.least = 0, .most = 1e6, .excludes_least = true}
         );
-        // From the most likely length downwards and upwards, so that nothing overflows.
+        // Starts from the most likely length, so that nothing overflows.
         std::vector<double> weights(std::max<std::size_t>(1, static_cast<std::size_t>(mean)), 1.);
         for (std::size_t length = weights.size(); length > 1; --length) {
             weights[length - 2] = weights[length - 1] * static_cast<double>(length) / mean;
@@ -10113,8 +10239,12 @@ public:
         return from_weights(weights);
     }
 
-    /// Length k + 1 as likely as weights[k] is large. Throws std::invalid_argument for a negative
-    /// or infinite weight, or none above 0.
+    /// Lengths with weights: the probability of length k + 1 is in proportion to weights[k].
+    ///
+    /// @param weights numbers of 0 or more, at least one of them above 0.
+    /// @returns such a length.
+    /// @throws std::invalid_argument for a weight that is negative, NaN or infinite, or where none
+    /// is above 0.
     [[nodiscard]] static random_length weighted(const std::vector<double>& weights) {
         detail::require_each_option(
             "random_length::weighted", "weights", weights,
@@ -10126,13 +10256,13 @@ public:
         return from_weights(weights);
     }
 
-    /// The least length that comes up.
+    /// @returns the smallest possible length.
     [[nodiscard]] std::size_t shortest() const noexcept { return m_shortest; }
 
-    /// The greatest length that comes up.
+    /// @returns the largest possible length.
     [[nodiscard]] std::size_t longest() const noexcept { return m_longest; }
 
-    /// The mean of many.
+    /// @returns the expected length.
     [[nodiscard]] double mean() const noexcept {
         if (m_limits.empty()) {
             return (static_cast<double>(m_shortest) + static_cast<double>(m_longest)) / 2;
@@ -10144,7 +10274,8 @@ public:
         return mean;
     }
 
-    /// The length that 64 random bits stand for.
+    /// @param bits 64 random bits.
+    /// @returns the length that they stand for.
     [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept {
         if (m_limits.empty()) {
             return m_shortest +
@@ -10181,47 +10312,45 @@ private:
 
     std::size_t m_shortest = 1;
     std::size_t m_longest = 1;
-    std::vector<std::uint64_t>
-        m_limits; // of 64 bits: those below the k-th one stand for at most the k-th length
+    std::vector<std::uint64_t> m_limits; // 64 random bits below limit k: at most length k
 };
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Random rectangles in images, as joint-embedding models predict them.
+/// Random rectangles in images, for joint-embedding models and cutout.
 
 namespace xmask::inline XMASK_ABI {
-/// Any number of [least, most], each as likely. One number converts to it.
+/// A random number of [least, most], uniformly distributed. One number converts to it.
 struct random_real {
+    /// A fixed number.
+    ///
+    /// @param fixed the number.
     constexpr random_real(double fixed) noexcept : random_real(fixed, fixed) {}
 
+    /// A number of a range.
+    ///
+    /// @param from the minimum.
+    /// @param to the maximum.
     constexpr random_real(double from, double to) noexcept : least(from), most(to) {}
 
-    double least;
-    double most;
+    double least; ///< minimum
+    double most;  ///< maximum
 };
 
-/// How many blocks keep_blocks keeps in an image, and how large they are.
+/// How many rectangles keep_blocks keeps in an image, and how large they are: by `area` and
+/// `aspect`, or by `height` and `width`.
 struct block_options {
-    /// How many blocks there are; they may overlap.
-    std::size_t count = 1;
-
-    /// Blocks are whole patches of so many rows and columns.
-    std::size_t patch_height = 1;
-    std::size_t patch_width = 1;
-
-    /// Either the area of a block as a part of its image, above 0 and at most 1, and its height
-    /// divided by its width, in patches; sides are rounded to whole patches, at least one, at most
-    /// all.
-    random_real area = 0;
-    random_real aspect = 1;
-
-    /// Or its sides in patches; those that are longer than the image are cut.
-    std::optional<random_length> height = std::nullopt;
-    std::optional<random_length> width = std::nullopt;
+    std::size_t count = 1;        ///< number of rectangles in an image; they may overlap
+    std::size_t patch_height = 1; ///< rows of a patch; rectangles are whole patches
+    std::size_t patch_width = 1;  ///< columns of a patch
+    random_real area = 0;   ///< share of the image's area, above 0 and at most 1; 0 where not used
+    random_real aspect = 1; ///< height divided by width, in patches; sides are rounded to patches
+    std::optional<random_length> height = {}; ///< in patches, cut to the image's height
+    std::optional<random_length> width = {};  ///< in patches, cut to the image's width
 };
 
 namespace detail {
-/// Where the blocks of images are: the options, checked.
+/// The places of the rectangles. Checks the options.
 class block_plan {
 public:
     block_plan(const char* name, const patch_grid& grid, block_options options, std::uint64_t seed)
@@ -10243,7 +10372,7 @@ public:
 
     [[nodiscard]] row_stream stream(std::size_t image) const noexcept { return {m_seed, image}; }
 
-    /// The columns that a block keeps in a row of patches; none where it lies above or below.
+    /// The columns of a rectangle in a row of patches; none where it lies above or below.
     [[nodiscard]] column_range columns(
         const row_stream& stream, std::size_t block, std::size_t patch_row
     ) const noexcept {
@@ -10263,7 +10392,7 @@ private:
         std::size_t width;
     };
 
-    /// How many pairs of random numbers a block takes.
+    /// Pairs of random numbers for one rectangle.
     static constexpr std::size_t numbers = 4;
 
     static void require_range(
@@ -10294,9 +10423,9 @@ private:
         };
     }
 
-    /// A number of a range; rounded once, whether or not the processor has this instruction.
+    /// A number of a range. fma rounds once on every processor.
     static double drawn(const random_real& range, std::uint64_t bits) noexcept {
-        // 53 bits make a double of [0, 1) exactly.
+        // 53 bits are exactly a double of [0, 1).
         const double part = static_cast<double>(bits >> 11) / 9007199254740992.;
         return std::fma(part, range.most - range.least, range.least);
     }
@@ -10311,7 +10440,7 @@ private:
     std::uint64_t m_seed;
 };
 
-/// A row through the blocks of an image.
+/// A row through the rectangles of an image.
 class blocks_cursor {
 public:
     blocks_cursor(const block_plan& plan, std::size_t r) noexcept
@@ -10347,6 +10476,7 @@ private:
     column_range m_extent;
 };
 
+/// Rectangles in each image.
 template <class S>
 class blocks_rule {
 public:
@@ -10376,30 +10506,33 @@ auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Keeps rectangles of whole patches at random places of images, each image on its own: what I-JEPA
-/// predicts (Assran and others, 2023), or !keep_blocks(...), the holes of cutout (DeVries and
-/// Taylor, 2017).
+/// Keeps rectangles of whole patches at random places of each image.
 ///
-/// shape: (..., height, width), the mask's shape. options: see block_options. The size of each
-/// block is drawn, then its place, all places within the image equally likely; blocks may overlap.
-/// A pure function of the seed, the number of the image and its size in patches; of one seed, fewer
-/// blocks are the first of more. I-JEPA: {.count = 4, .patch_height = 14, .patch_width = 14, .area
-/// = {0.15, 0.2}, .aspect = {0.75, 1.5}} for the targets, and for the context one block with .area
-/// = {0.85, 1}, without the targets. Throws std::invalid_argument for fewer than two axes, extents
-/// that are not whole patches, and for neither or both of area and sides, or ranges of them that
-/// are none. No memory; a word costs drawing each block.
+/// I-JEPA predicts them (Assran et al., 2023); !keep_blocks(...) are the holes of cutout (DeVries
+/// and Taylor, 2017). The size of each rectangle is drawn, then its place: all places within the
+/// image are equally likely, and rectangles may overlap. The mask is a pure function of the seed,
+/// the number of the image and its size in patches; with the same seed, fewer rectangles are the
+/// first of more.
+///
+/// I-JEPA: {.count = 4, .patch_height = 14, .patch_width = 14, .area = {0.15, 0.2}, .aspect =
+/// {0.75, 1.5}} for the targets, and for the context one rectangle with .area = {0.85, 1}, without
+/// the targets.
 ///
 ///     auto targets = xmask::keep_blocks({8, 16, 16}, {.count = 4, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}}, 42);
 ///     auto context = xmask::keep_blocks({8, 16, 16}, {.area = {0.85, 1}}, 43) && !targets;
 ///     auto holes = xmask::keep_blocks({8, 32, 32}, {.height = 8, .width = 8}, 42);
-template <class S>
+///
+/// @param shape (..., height, width), the mask's shape: a container of extents, or a list in
+/// braces.
+/// @param options number and size of the rectangles.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for fewer than two axes, extents that are not whole patches,
+/// neither or both of area and sides, and ranges out of order or out of bounds.
+///
+/// Cost: nothing is stored; a word costs drawing each rectangle.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    return detail::make_blocks(shape, std::move(options), seed);
-}
-
-inline auto keep_blocks(
-    std::initializer_list<std::size_t> shape, block_options options, std::uint64_t seed
-) {
     return detail::make_blocks(shape, std::move(options), seed);
 }
 } // namespace xmask::inline XMASK_ABI
@@ -10502,35 +10635,6 @@ row_offsets table_offsets(const char* function, const E& table) {
 #include <tuple>
 #include <type_traits>
 #include <utility>
-
-// ==== xmask/masks/word_of.hpp ====
-
-#include <cstddef>
-
-/// @file
-/// Words of bits from the answers of a test.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// Bit k of the word is f(k).
-template <class Count, class F>
-XMASK_INLINE word_t word_of(Count count, F&& f) {
-    word_t bits = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-        bits |= word_t(f(k)) << k;
-    }
-    return bits;
-}
-
-/// The word that f makes of a block: f gives the lane mask of a register of T.
-template <class T, class Block, class Count, class F>
-XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
-    word_t bits = 0;
-    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
-    });
-    return bits & first_bits(count);
-}
-} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// Masks made by a test of each element of a tensor: booleans, thresholds, token ids.
@@ -10715,13 +10819,13 @@ auto make_element_mask(const char* name, X&& x, Test test) {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// The only ways in for boolean tensors: the name says what true means.
+/// Masks from boolean tensors. The name says what true means.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The test of a boolean: 64 bytes are packed to a word.
+/// The test of a boolean.
 struct is_true {
-    /// A byte that is not 0 is a true one.
+    /// Bytes other than 0 are true.
     static constexpr bool of_bytes = true;
 
     bool operator()(bool value) const noexcept { return value; }
@@ -10732,6 +10836,7 @@ struct is_true {
     }
 };
 
+/// Fails to compile, with one sentence, unless E is a tensor of bool.
 template <class E>
 consteval bool require_booleans() {
     constexpr bool booleans = [] {
@@ -10750,14 +10855,17 @@ consteval bool require_booleans() {
 }
 } // namespace detail
 
-/// Keeps where `e` is true. e: a tensor or lazy expression of bool, of any shape, which is the
-/// mask's; or a standard container of bool, which is copied.
-///
-/// A word costs loading 64 bytes; a lazy expression is computed in its own types, 64 elements at a
-/// time, so that comparisons of any types are right.
+/// Keeps the elements that are true.
 ///
 ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.9f};
 ///     auto m = xmask::keep_where(x > 0.5f && x < 0.8f);    // 0 1 0
+///
+/// @param e a tensor or lazy expression of bool, or a standard container of bool, which is copied.
+/// An lvalue expression is held by reference.
+/// @returns a mask of e's shape.
+///
+/// Cost: a word loads 64 bytes; a lazy expression is computed 64 elements at a time, in its own
+/// types, so that its comparisons are right.
 template <class E>
 auto keep_where(E&& e) {
     if constexpr (detail::number_range<E>) {
@@ -10774,10 +10882,17 @@ auto keep_where(E& e XMASK_LIFETIMEBOUND) {
     }
 }
 
-/// Drops where `e` is true: for the masks of APIs in which true means padding.
+/// Drops the elements that are true: for APIs in which true means padding.
 ///
 ///     xt::xtensor<bool, 1> key_padding_mask = {false, false, true};
 ///     auto m = xmask::drop_where(key_padding_mask);    // 1 1 0
+///
+/// @param e a tensor or lazy expression of bool, or a standard container of bool, which is copied.
+/// An lvalue expression is held by reference.
+/// @returns a mask of e's shape.
+///
+/// Cost: a word loads 64 bytes; a lazy expression is computed 64 elements at a time, in its own
+/// types, so that its comparisons are right.
 template <class E>
 auto drop_where(E&& e) {
     if constexpr (detail::number_range<E>) {
@@ -10808,17 +10923,15 @@ auto drop_where(E& e XMASK_LIFETIMEBOUND) {
 /// Why a mask keeps or drops an element.
 
 namespace xmask::inline XMASK_ABI {
-/// Why a mask keeps or drops an element: its own answer, and those of the masks that it is made of.
+/// Why a mask keeps or drops an element: its own answer, and those of its terms.
 struct explanation {
-    std::string name;                    ///< what the mask is called: keep_lengths, operator&&, ...
+    std::string name;                    ///< of the mask: keep_lengths, operator&&, ...
     bool kept = false;                   ///< whether it keeps the element
-    std::vector<std::size_t> index = {}; ///< where the element stands in this mask
-    bool decides =
-        true; ///< whether the mask around this one answers as it does because of this one
-    std::vector<explanation> terms = {
-    }; ///< the masks that this one is made of; none where it stands for itself
+    std::vector<std::size_t> index = {}; ///< place of the element in this mask
+    bool decides = true; ///< whether the mask around this one answers so because of it
+    std::vector<explanation> terms = {}; ///< the masks of which it is made
 
-    /// The names of the builders that decide, in the order in which they were written.
+    /// @returns the names of the builders that decide, in the order in which they were written.
     [[nodiscard]] std::vector<std::string> decided_by() const {
         if (terms.empty()) {
             return {name};
@@ -10836,6 +10949,7 @@ struct explanation {
 };
 
 namespace detail {
+/// Explains an element of a mask, and that of its terms.
 template <class M>
 explanation explain_at(const M& m, const element_index& index) {
     explanation result{name_of(m.rule()), m.element(index.begin(), index.end()), index};
@@ -10854,7 +10968,7 @@ explanation explain_at(const M& m, const element_index& index) {
     return result;
 }
 
-/// A position as an index of a mask's shape, checked.
+/// A position as an index of a shape. Throws where it is none.
 template <class S, class P>
 element_index checked_index(const S& shape, const P& position) {
     if (position.size() != shape.size()) [[unlikely]] {
@@ -10877,6 +10991,7 @@ element_index checked_index(const S& shape, const P& position) {
     return index;
 }
 
+/// Appends a line for an explanation, and lines for its terms.
 inline void append_lines(
     std::string& out, const explanation& term, std::size_t depth, bool decides
 ) {
@@ -10892,19 +11007,22 @@ inline void append_lines(
 }
 } // namespace detail
 
-/// Which term of a combined mask keeps or drops the element at a position.
+/// Says which term of a combined mask keeps or drops the element at a position.
 ///
-/// position: a list, container or 1-D tensor of integers, one index for each axis. Of a && that
-/// drops, those terms decide that drop; where it keeps, all do. Each term is explained in turn, at
-/// the place in its own shape that broadcasts, shifts or is cut to the position. Costs an element
-/// of each term. Throws std::out_of_range for an index outside of its axis, naming both;
-/// std::invalid_argument for a wrong number of indices.
+/// Of a && that drops, the terms that drop decide; where it keeps, all do. Each term is explained
+/// at the place in its own shape that is broadcast, shifted or cut to the position.
 ///
 ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
-///     std::cout << xmask::explain(m, {0, 2});
-///     // operator&& drops (0, 2)
-///     //   keep_lengths keeps (0, 2)
-///     //   drop_indices drops (2,)  <- decides
+///     const std::vector<int> position = {0, 2};
+///     auto why = xmask::explain(m, position).decided_by();
+///
+/// @param m a mask.
+/// @param position a container or 1-D tensor of integers, one index for each axis.
+/// @returns its answer and those of its terms.
+/// @throws std::out_of_range for an index outside of its axis, with both.
+/// @throws std::invalid_argument for a wrong number of indices.
+///
+/// Cost: one element of each term.
 template <class M, detail::number_table P>
 explanation explain(const M& m, const P& position) {
     if constexpr (detail::require_mask<M>()) {
@@ -10920,21 +11038,52 @@ explanation explain(const M& m, const P& position) {
     return {};
 }
 
+/// Says which term of a combined mask keeps or drops the element at a position in braces.
+///
+/// Of a && that drops, the terms that drop decide; where it keeps, all do. Each term is explained
+/// at the place in its own shape that is broadcast, shifted or cut to the position.
+///
+///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+///     std::cout << xmask::explain(m, {0, 2});
+///     // operator&& drops (0, 2)
+///     //   keep_lengths keeps (0, 2)
+///     //   drop_indices drops (2,)  <- decides
+///
+/// @param m a mask.
+/// @param position a list of integers, one index for each axis.
+/// @returns its answer and those of its terms.
+/// @throws std::out_of_range for an index outside of its axis, with both.
+/// @throws std::invalid_argument for a wrong number of indices.
+///
+/// Cost: one element of each term.
 template <class M>
 explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position) {
     return explain(m, std::vector<std::ptrdiff_t>(position));
 }
 
-/// An explanation as text: a line for each term, from the outside in, with the place of the element
-/// in the term; what decides is marked.
+/// Writes an explanation as text.
+///
+/// Each term is a line, from the outside in, with the place of the element in the term. Terms that
+/// decide are marked.
 ///
 ///     std::string text = to_string(xmask::explain(m, {0, 2}));
+///
+/// @param why what explain() gave.
+/// @returns the lines.
 inline std::string to_string(const explanation& why) {
     std::string out;
     detail::append_lines(out, why, 0, true);
     return out;
 }
 
+/// Writes an explanation as to_string does.
+///
+///     std::cout << xmask::explain(xmask::keep_all({2, 4}), {0, 2});
+///     // keep_all keeps (0, 2)
+///
+/// @param out where to.
+/// @param why what explain() gave.
+/// @returns out.
 inline std::ostream& operator<<(std::ostream& out, const explanation& why) {
     return out << to_string(why);
 }
@@ -12180,19 +12329,19 @@ auto drop_indices(std::initializer_list<T> indices, const S& shape) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A share of the 2^32 numbers of a stream.
+/// A range [begin, end) of the 2^32 numbers of a stream.
 struct number_share {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
 };
 
-/// The numbers that come with a probability, which is checked.
+/// How many of the 2^32 numbers are a probability. Throws for one outside of [0, 1].
 inline std::uint64_t share_of(const char* name, const char* what, double probability) {
     require_option(name, what, probability, option_range::between(0, 1));
     return static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
 }
 
-/// Keeps each column of a row whose number lies in a range.
+/// A row that keeps the columns whose numbers lie in a range.
 class random_cursor {
 public:
     random_cursor(row_stream stream, number_share range, std::size_t n) noexcept
@@ -12231,12 +12380,12 @@ private:
         return number - m_begin < m_count;
     }
 
-    /// The word from column 2 * pair on.
+    /// The word that begins at column 2 * pair.
     [[nodiscard]] word_t even_word(std::size_t pair) const noexcept {
         if (every_number()) {
             return ~word_t(0);
         }
-        // A loop of nothing but arithmetic becomes one over registers.
+        // Compilers turn a loop of arithmetic alone into one over registers.
         pairs drawn;
         for (std::size_t k = 0; k < drawn.size(); ++k) {
             drawn[k] = m_stream.pair(pair + k);
@@ -12267,6 +12416,7 @@ private:
     std::size_t m_columns;
 };
 
+/// Each element is kept where its number lies in a range.
 template <class S>
 class random_rule {
 public:
@@ -12301,54 +12451,50 @@ auto make_random(const S& shape, double probability, std::uint64_t seed) {
 
 /// Keeps each element with a probability, independently of all others.
 ///
-/// shape: the mask's shape, or a number for 1-D. probability: of being kept, 0 to 1, to the nearest
-/// 2^-32. An element depends on the seed, the number of its row and its column only: not on the
-/// extents, on other elements, on the order in which they are asked for, or on the machine. Another
-/// mask needs another seed. Throws std::invalid_argument for a probability outside of [0, 1]. Costs
-/// two multiplications for two elements, each time it is asked: a mask that is used often is worth
-/// a bitmask.
+/// An element depends on the seed, the number of its row and its column only: not on the extents,
+/// other elements, the order of the questions, or the machine. Another mask needs another seed.
 ///
 ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param probability that an element is kept, 0 to 1, to the nearest 2^-32.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for a probability outside of [0, 1].
+///
+/// Cost: nothing is stored; two multiplications for two elements, each time they are asked for:
+/// store a mask that is used often in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_random(const S& shape, double probability, std::uint64_t seed) {
-    return detail::make_random(shape, probability, seed);
-}
-
-inline auto keep_random(
-    std::initializer_list<std::size_t> shape, double probability, std::uint64_t seed
-) {
     return detail::make_random(shape, probability, seed);
 }
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Which tokens a masked language model is to restore, and what it sees in their place.
+/// The tokens that a masked language model restores, and what it sees in their place.
 
 namespace xmask::inline XMASK_ABI {
-/// How often tokens are selected, and what becomes of those that are; the defaults are BERT's.
+/// How often tokens are selected, and what becomes of them. The defaults are BERT's.
 struct language_model_options {
-    /// Of a candidate to be selected.
-    double probability = 0.15;
-
-    /// Of a selected token to become the mask token.
-    double mask_token = 0.8;
-
-    /// Of a selected token to become a random one. All others stay as they are.
-    double random_token = 0.1;
+    double probability = 0.15; ///< that a candidate is selected
+    double mask_token = 0.8;   ///< that a selected token becomes the mask token
+    double random_token = 0.1; ///< that it becomes a random token; all others stay as they are
 };
 
 /// The masks of language_model_masks. Each selected token is in exactly one of the last three.
+///
+/// @tparam M the type of the masks, which is deduced.
 template <mask_expression M>
 struct language_model_selection {
-    M selected;   ///< what the model is to restore: the mask of its loss
-    M masked;     ///< what becomes the mask token
-    M randomized; ///< what becomes a random token
-    M unchanged;  ///< what is to be restored though it is seen
+    M selected;   ///< tokens to restore: the mask of the loss
+    M masked;     ///< selected tokens that become the mask token
+    M randomized; ///< selected tokens that become a random token
+    M unchanged;  ///< selected tokens that the model sees
 };
 
 namespace detail {
-/// Random numbers below `masked` select a token to be masked, from there to `randomized` to be
-/// randomized, from there to `selected` to stay.
+/// The bounds of random numbers: those below `masked` make a token masked, those up to `randomized`
+/// make it random, those up to `selected` select it unchanged.
 struct token_fates {
     explicit token_fates(const language_model_options& options) {
         const char* const name = "language_model_masks";
@@ -12356,7 +12502,7 @@ struct token_fates {
         share_of(name, "mask_token", options.mask_token);
         share_of(name, "random_token", options.random_token);
         const double changed = options.mask_token + options.random_token;
-        // A sum of decimal fractions may be 1 but for its rounding.
+        // Decimal fractions whose sum is 1 may exceed 1 by rounding.
         if (changed > 1 + 1e-12) [[unlikely]] {
             throw_invalid(
                 name, "mask_token ", options.mask_token, " and random_token ", options.random_token,
@@ -12372,8 +12518,8 @@ struct token_fates {
     std::uint64_t selected;
 };
 
-/// The candidates whose random numbers lie in a range. Four masks share the candidates: those that
-/// are an rvalue are copied into each.
+/// The candidates whose random numbers lie in a range. Four masks share the candidates, so that an
+/// rvalue is copied into each.
 template <class M>
 auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed) {
     auto shape = to_shape("language_model_masks", candidates.shape());
@@ -12387,16 +12533,12 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 }
 } // namespace detail
 
-/// Selects random tokens that a language model is to restore, and says what becomes of each: four
-/// lazy masks of the candidates' shape, selected, masked, randomized and unchanged. BERT's rule
-/// (Devlin and others, 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask token, 10
-/// in 100 a random one, and 10 in 100 stay.
+/// Selects random tokens that a language model is to restore, and says what becomes of each.
 ///
-/// candidates: a mask of the tokens that may be selected, with no padding or special tokens among
-/// them; held by reference if it is an lvalue, otherwise copied four times. A pure function of the
-/// seed, the number of the row and the column: of one seed, a larger probability selects more of
-/// the same. Throws std::invalid_argument for a probability outside of [0, 1], and where mask_token
-/// and random_token exceed 1 together. Costs what keep_random costs, and the candidates.
+/// BERT's rule (Devlin et al., 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask
+/// token, 10 in 100 a random one, and 10 in 100 stay. The masks are a pure function of the seed,
+/// the number of the row and the column. With the same seed, a larger probability selects more of
+/// the same.
 ///
 ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
 ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
@@ -12404,6 +12546,16 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 ///     auto hidden = xmask::masked_fill(tokens, !chosen.masked, 103);
 ///     auto random = xmask::random_tokens<int>(tokens.shape(), 30522, 42);
 ///     xt::xtensor<int, 2> seen = xmask::masked_replace(hidden, !chosen.randomized, random);
+///
+/// @param candidates a mask of the tokens that may be selected, without padding and special tokens;
+/// held by reference if it is an lvalue, otherwise copied four times.
+/// @param options the probabilities.
+/// @param seed of the random numbers.
+/// @returns four lazy masks of the candidates' shape.
+/// @throws std::invalid_argument for a probability outside of [0, 1], and where mask_token +
+/// random_token exceeds 1.
+///
+/// Cost: that of keep_random, and of the candidates; nothing is stored.
 template <class M>
 auto language_model_masks(
     M&& candidates, const language_model_options& options, std::uint64_t seed
@@ -16132,7 +16284,7 @@ auto keep_same_segment(std::initializer_list<T> q_segments, std::initializer_lis
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The flat positions of what a mask keeps, in order: a range to loop over.
+/// The range of the flat positions that a mask keeps, in order.
 template <class CTM>
 class kept_positions {
     using mask_type = std::decay_t<CTM>;
@@ -16194,7 +16346,7 @@ public:
     template <class M>
     explicit kept_positions(M&& m) : m_mask(std::forward<M>(m)), m_rows(m_mask, m_mask.shape()) {}
 
-    // The rows look into the mask.
+    // m_rows refers to m_mask.
     kept_positions(const kept_positions&) = delete;
     kept_positions& operator=(const kept_positions&) = delete;
 
@@ -16211,10 +16363,15 @@ private:
 };
 } // namespace detail
 
-/// The flat row-major positions of what the mask keeps, in order: a range for a loop. Nothing is
-/// allocated; each word is asked for once.
+/// The flat row-major positions that a mask keeps, in order: a range for a loop.
 ///
 ///     for (std::size_t i : xmask::positions_of(xmask::keep_lengths({1, 2}, 4))) { std::cout << i << ' '; }    // 0 4 5
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @returns an input range of std::size_t.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: nothing is stored; each word is computed once.
 template <class M>
 auto positions_of(M&& m) {
     if constexpr (detail::require_mask<M>()) {
@@ -16237,10 +16394,9 @@ auto positions_of(M&& m) {
 #include <utility>
 
 /// @file
-/// Random token ids, to put in place of those that a language model is to restore.
+/// Random token ids, which replace ids that a language model is to restore.
 
 namespace xmask::inline XMASK_ABI {
-/// Random token ids, not yet drawn: what random_tokens gives.
 template <class T, class S>
 class drawn_tokens;
 } // namespace xmask::inline XMASK_ABI
@@ -16260,6 +16416,10 @@ struct xt::xcontainer_inner_types<xmask::drawn_tokens<T, S>> {
 };
 
 namespace xmask::inline XMASK_ABI {
+/// A lazy expression of random token ids, made by random_tokens().
+///
+/// @tparam T the type of the ids.
+/// @tparam S the type of the shape.
 template <class T, class S>
 class drawn_tokens : public detail::lazy<drawn_tokens<T, S>, T> {
     using base = detail::lazy<drawn_tokens<T, S>, T>;
@@ -16270,6 +16430,10 @@ public:
     using typename base::size_type;
     using typename base::value_type;
 
+    /// @param shape of the expression.
+    /// @param vocabulary number of ids, 1 or more.
+    /// @param seed of the random numbers.
+    /// @throws std::invalid_argument for a vocabulary of 0, or one whose ids T cannot hold.
     drawn_tokens(S shape, std::size_t vocabulary, std::uint64_t seed)
         : m_shape(std::move(shape))
         , m_vocabulary(vocabulary)
@@ -16288,7 +16452,9 @@ public:
 
     const inner_shape_type& shape() const noexcept { return m_shape; }
 
-    /// The id that a row has in a column.
+    /// @param row the random numbers of a row.
+    /// @param c a column.
+    /// @returns the id there.
     [[nodiscard]] XMASK_INLINE T id(const detail::row_stream& row, std::size_t c) const noexcept {
         return static_cast<T>(row.below(m_vocabulary, c));
     }
@@ -16324,7 +16490,7 @@ private:
 };
 
 namespace detail {
-/// One row of random tokens: those that are asked for are drawn into a buffer.
+/// One row of random tokens. Draws the tokens that are asked for into a buffer.
 template <class T, class S>
 class drawn_tokens_row {
 public:
@@ -16355,6 +16521,7 @@ private:
     block_buffer<T> m_buffer;
 };
 
+/// The rows of random tokens, broadcast into a shape.
 template <class T, class S>
 class drawn_tokens_rows {
 public:
@@ -16384,6 +16551,7 @@ struct row_maker<drawn_tokens<T, S>> {
     }
 };
 
+/// Fails to compile, with one sentence, unless T is an integer type.
 template <class T>
 consteval bool require_ids() {
     constexpr bool integers = std::integral<T> && !std::same_as<T, bool>;
@@ -16395,7 +16563,7 @@ consteval bool require_ids() {
 }
 
 template <class T, class S>
-auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
+auto make_random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
     if constexpr (require_ids<T>()) {
         auto owned = to_shape("random_tokens", shape);
         return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
@@ -16403,25 +16571,26 @@ auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Random token ids, each of [0, vocabulary) as likely: a lazy expression of T, an integer type.
+/// Random token ids, uniformly distributed in [0, vocabulary).
 ///
-/// shape: of the tensor, or a number for 1-D. An id depends on the seed, the number of its row, its
-/// column and the vocabulary only, and not on the masks that are drawn of the same seed. Where the
-/// first ids are not words, write `first + random_tokens(shape, vocabulary - first, seed)`. Throws
-/// std::invalid_argument for an empty vocabulary, or one whose ids T does not hold. Where a mask
-/// chooses (masked_replace), only what is chosen is drawn.
+/// An id depends on the seed, the number of its row, its column and the vocabulary only; it is
+/// independent of masks with the same seed. Where the first ids are not words, write `first +
+/// random_tokens(shape, vocabulary - first, seed)`.
 ///
 ///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);
-template <class T = std::int64_t, class S>
+///
+/// @tparam T the type of the ids, an integer type.
+/// @param shape of the tensor: a number (one axis), a container of extents, or a list in braces.
+/// @param vocabulary number of ids, 1 or more.
+/// @param seed of the random numbers.
+/// @returns a lazy expression of T.
+/// @throws std::invalid_argument for a vocabulary of 0, or one whose ids T cannot hold.
+///
+/// Cost: nothing is stored; two multiplications for an id. Where a mask chooses (masked_replace),
+/// only the chosen ids are drawn.
+template <class T = std::int64_t, class S = std::initializer_list<std::size_t>>
 auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
-    return detail::make_tokens<T>(shape, vocabulary, seed);
-}
-
-template <class T = std::int64_t>
-auto random_tokens(
-    std::initializer_list<std::size_t> shape, std::size_t vocabulary, std::uint64_t seed
-) {
-    return detail::make_tokens<T>(shape, vocabulary, seed);
+    return detail::make_random_tokens<T>(shape, vocabulary, seed);
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -16966,7 +17135,7 @@ auto keep_run_lengths(const R& runs) {
 #include <utility>
 
 /// @file
-/// Parts of a mask that are masks themselves: a range of an axis, or one index of it.
+/// Masks that are parts of a mask: a range of an axis, or one index of it.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -16982,14 +17151,14 @@ struct one_axis_less<std::array<T, N>> {
     using type = std::array<std::size_t, N - 1>;
 };
 
-/// A shape as one that can be changed: as it is, but for shapes fixed at compile time.
+/// A shape type whose extents can be changed.
 template <class S>
 using free_shape = typename broadcast_shape_type<S, S>::type;
 
-/// The rows of a mask that are rows of its part. Along the last axis all of them are.
+/// Maps rows of a part to rows of the mask. A part of the last axis has all rows.
 class part_rows {
 public:
-    /// [begin, begin + count) of an axis.
+    /// The part is [begin, begin + count) of an axis.
     template <class S>
     part_rows(const S& shape, std::size_t axis, std::size_t begin, std::size_t count) {
         std::size_t inner = 1;
@@ -17039,7 +17208,7 @@ private:
     std::size_t m_columns;
 };
 
-/// A range of an axis, which stays.
+/// A range of an axis. The axis stays.
 template <class CTM>
 class slice_range_rule {
     using mask_type = std::decay_t<CTM>;
@@ -17100,8 +17269,8 @@ private:
     std::size_t m_begin;
 };
 
-/// One index of an axis, which goes. Where that is the last axis, a row is a column of the mask: an
-/// element from each of its rows.
+/// One index of an axis. The axis goes. Where this is the last axis, a row of the slice is a column
+/// of the mask.
 template <class CTM>
 class slice_index_rule {
     using mask_type = std::decay_t<CTM>;
@@ -17125,11 +17294,9 @@ class slice_index_rule {
 
     private:
         [[nodiscard]] word_t gathered(std::size_t c) const {
-            word_t bits = 0;
-            for (std::size_t k = 0; k < word_columns && c + k < m_columns; ++k) {
-                bits |= word_t(keeps(m_rows->row(m_first + c + k), m_column)) << k;
-            }
-            return bits;
+            return word_of(std::min(m_columns - c, word_columns), [&](std::size_t k) {
+                return keeps(m_rows->row(m_first + c + k), m_column);
+            });
         }
 
         std::optional<cursor_type> m_row;
@@ -17198,17 +17365,22 @@ private:
 };
 } // namespace detail
 
-/// Indices [begin, end) of one axis of a mask, as a mask; the axis stays. In Python, m[begin:end]
-/// for axis 0.
-///
-/// axis: negative ones are counted from the end. The slice is as lazy as its mask: it stores
-/// nothing, and answers with the mask's own words, extents and solid ranges, so that a row of it
-/// costs a row of the mask. It is held by reference if it has a name. Throws std::out_of_range for
-/// an axis that the mask does not have, or unless 0 <= begin <= end <= its extent.
+/// Indices [begin, end) of one axis of a mask, as a mask. In Python, m[begin:end] for axis 0.
 ///
 ///     auto causal = xmask::keep_causal(4096, 4096);
 ///     auto last = xmask::mask_slice(causal, 0, 4000, 4096);    // the last 96 queries see all keys before them
 ///     auto near = xmask::mask_slice(last, 1, 3000, 4096);      // of the last 1096 keys
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param axis negative ones are counted from the end.
+/// @param begin the first index.
+/// @param end past the last index.
+/// @returns a mask with the same axes.
+/// @throws std::out_of_range for an axis that the mask does not have, or unless 0 <= begin <= end
+/// <= its extent.
+///
+/// Cost: nothing is stored; a row costs one of the mask, and knows the ranges that the mask's row
+/// knows.
 template <class M, std::integral A, std::integral B, std::integral E>
 auto mask_slice(M&& m, A axis, B begin, E end) {
     if constexpr (detail::require_mask<M>()) {
@@ -17230,10 +17402,16 @@ auto mask_slice(M&& m, A axis, B begin, E end) {
 
 /// One index of an axis of a mask, as a mask without this axis. In Python, m[index] for axis 0.
 ///
-/// As the range above; but of the last axis, an element costs one of the mask's rows. Throws
-/// std::out_of_range for an axis that the mask does not have, or an index outside of it.
-///
 ///     auto row = xmask::mask_slice(xmask::keep_causal(3, 4), 0, 1);    // 1 1 0 0
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param axis negative ones are counted from the end.
+/// @param index 0 or more.
+/// @returns a mask with one axis less.
+/// @throws std::out_of_range for an axis that the mask does not have, or an index outside of it.
+///
+/// Cost: nothing is stored; a row costs one of the mask, but along the last axis an element costs a
+/// row.
 template <class M, std::integral A, std::integral I>
 auto mask_slice(M&& m, A axis, I index) {
     if constexpr (detail::require_mask<M>()) {
@@ -17264,40 +17442,34 @@ auto mask_slice(M&& m, A axis, I index) {
 #include <utility>
 
 /// @file
-/// Random spans of columns in each row, as models of speech and text are trained with.
+/// Random spans of columns in each row, for training models of speech and text.
 
 namespace xmask::inline XMASK_ABI {
-/// How many spans keep_spans keeps in a row, and how long they are.
+/// How many spans keep_spans keeps in a row, and how long they are: by `fraction` or by `count`.
 struct span_options {
-    /// How much of a row the spans are to hold, 0 to 1: fraction * n / mean length spans, rounded
-    /// up or down at random so that it is right on average.
-    std::optional<double> fraction = std::nullopt;
+    /// Share of a row that the spans hold, 0 to 1: fraction * n / mean length spans, rounded up or
+    /// down at random so that the share is right on average.
+    std::optional<double> fraction = {};
 
-    /// Or how many spans there are in a row.
-    std::optional<std::size_t> count = std::nullopt;
+    std::optional<std::size_t> count = {}; ///< number of spans in a row
+    random_length length = 10;             ///< columns of a span
+    std::size_t min_space = 1;             ///< least number of columns between two spans
 
-    /// How long a span is.
-    random_length length = 10;
-
-    /// The least number of columns between two spans; 0 lets them touch.
-    std::size_t min_space = 1;
-
-    /// Spans hold exactly round(fraction * n) columns of each row, as T5 has it: `count` spans, or
-    /// as many as the mean length makes of them, to the nearest number; all ways to part the
-    /// columns among them are equally likely, and only the mean of `length` counts.
+    /// Spans hold exactly round(fraction * n) columns of each row, as in T5: `count` spans, or as
+    /// many as the mean length makes of them, to the nearest number. All ways to divide the columns
+    /// among the spans are equally likely; only the mean of `length` counts.
     bool exact = false;
 };
 
 namespace detail {
-/// Some of a row of slots are marked, all choices equally likely; gives the marks in order, each by
-/// how many slots lie before it (Fan, Muller and Rezucha's selection sampling, 1962). A draw a
-/// slot.
+/// Marks some of a row of slots, all choices equally likely, and gives the marks in order (Fan,
+/// Muller and Rezucha's selection sampling, 1962). Each slot costs a random number.
 class ordered_marks {
 public:
     ordered_marks(std::uint64_t slots, std::uint64_t marks) noexcept
         : m_slots(slots), m_marks(marks) {}
 
-    /// How many slots are skipped before the next mark, of which there must be one.
+    /// The number of slots before the next mark. There must be one.
     [[nodiscard]] std::size_t next(const row_stream& stream) noexcept {
         std::size_t skipped = 0;
         while (stream.below(m_slots--, m_drawn++) >= m_marks) {
@@ -17313,12 +17485,12 @@ private:
     std::size_t m_drawn = 0;
 };
 
-/// What the rows of a mask of spans share: the options, checked.
+/// The options of a mask of spans, which its rows share. Checks them.
 class span_plan {
 public:
     span_plan(const char* name, span_options options, std::size_t n, std::uint64_t seed)
         : m_options(std::move(options)), m_mean(m_options.length.mean()), m_seed(seed) {
-        // More than a row has is as much as a row has.
+        // More space than a row has columns means the same as the whole row.
         m_options.min_space = std::min(m_options.min_space, n);
         require_complete(name);
         require_fit(name, n);
@@ -17334,14 +17506,14 @@ public:
         return {seed_of(use, m_seed), row};
     }
 
-    /// How many columns exact spans hold.
+    /// The number of columns that exact spans hold.
     [[nodiscard]] std::size_t exact_columns(std::size_t n) const noexcept {
         return std::min(
             n, static_cast<std::size_t>(std::llround(*m_options.fraction * static_cast<double>(n)))
         );
     }
 
-    /// How many exact spans hold that many of n columns.
+    /// The number of exact spans that hold that many of n columns.
     [[nodiscard]] std::size_t exact_count(std::size_t n, std::size_t columns) const noexcept {
         const auto wanted = m_options.count ? *m_options.count
                                             : at_least_one(static_cast<double>(columns) / m_mean);
@@ -17350,19 +17522,19 @@ public:
         return std::min({wanted, columns, fitting});
     }
 
-    /// How many spans a row of n columns is to have, whether or not they fit.
+    /// The number of spans wanted in a row of n columns, whether or not they fit.
     [[nodiscard]] std::size_t wanted_count(std::size_t n, std::size_t row) const noexcept {
         if (m_options.count) {
             return *m_options.count;
         }
-        // 53 bits make a double of [0, 1) exactly.
+        // 53 bits are exactly a double of [0, 1).
         const auto drawn = static_cast<double>(stream(stream_use::span_count, row).pair(0) >> 11);
         return static_cast<std::size_t>(
             *m_options.fraction * static_cast<double>(n) / m_mean + drawn / 9007199254740992.
         );
     }
 
-    /// How many spans of one length fit.
+    /// The number of spans of one length that fit.
     [[nodiscard]] std::size_t fitting_count(std::size_t n, std::size_t length) const noexcept {
         return length > n ? 0 : (n - length) / (length + m_options.min_space) + 1;
     }
@@ -17390,7 +17562,7 @@ private:
         }
     }
 
-    /// What is known before anything is drawn.
+    /// Throws where it is known, before anything is drawn, that the spans do not fit.
     void require_fit(const char* name, std::size_t n) const {
         std::size_t count = m_options.count.value_or(0);
         if (m_options.exact) {
@@ -17405,7 +17577,7 @@ private:
             return;
         }
         if (!m_options.count) {
-            // At least one in some of the rows, however small a fraction is.
+            // However small the fraction, some rows have a span.
             const double wanted = *m_options.fraction * static_cast<double>(n) / m_mean;
             count = wanted > 0 ? std::max<std::size_t>(1, static_cast<std::size_t>(wanted)) : 0;
         }
@@ -17422,8 +17594,8 @@ private:
     std::uint64_t m_seed;
 };
 
-/// The spans of one row, generated in order; it remembers where it is, and begins again when asked
-/// for what lies behind.
+/// The spans of one row, generated in order. The cursor remembers its place, and restarts where an
+/// earlier column is asked for.
 class spans_cursor {
 public:
     spans_cursor(const span_plan& plan, std::size_t row, column_range within) noexcept
@@ -17447,16 +17619,6 @@ public:
         return bits;
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        if (c < m_known) {
-            restart();
-        }
-        while (m_span.end <= c) {
-            advance();
-        }
-        return c >= m_span.begin;
-    }
-
     [[nodiscard]] stretch at(std::size_t c) const noexcept {
         return stretch_within(m_count == 0 ? column_range() : m_within, c);
     }
@@ -17464,7 +17626,7 @@ public:
 private:
     static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
 
-    /// How many spans there are, and how many columns they hold.
+    /// Finds the number of spans and of the columns that they hold.
     void plan_row(std::size_t row) noexcept {
         const std::size_t n = m_within.size();
         const auto& options = m_plan->options();
@@ -17507,7 +17669,7 @@ private:
         m_known = 0;
     }
 
-    /// Goes on to the next span; behind the last one there is one that nobody reaches.
+    /// Goes to the next span. Behind the last one stands a span past any column.
     void advance() const noexcept {
         m_known = m_span.end;
         if (m_next == m_count) {
@@ -17539,14 +17701,20 @@ private:
 
     mutable ordered_marks m_marks{0, 0}; // where spans begin among the free columns
     mutable ordered_marks m_cuts{0, 0};  // where exact spans end among their columns
-    mutable std::size_t m_left = 0;      // columns of exact spans that are still to come
+    mutable std::size_t m_left = 0;      // columns of the exact spans that follow
     mutable std::size_t m_next = 0;      // the number of the span after m_span
     mutable column_range m_span;
-    mutable std::size_t m_known = 0; // nothing is kept from here to m_span
+    mutable std::size_t m_known = 0; // no column is kept from here to m_span
 };
 
-/// Within says which columns of a row there are: all of them, or those of a sequence.
-template <class Within>
+/// A rule that gives the range of columns in which a row's spans lie.
+template <class R>
+concept range_rule = mask_rule<R> && requires(const R& rule, std::size_t r) {
+    { rule.row(r) } -> std::same_as<range_cursor>;
+};
+
+/// Spans in each row.
+template <range_rule Within>
 class spans_rule {
 public:
     using shape_type = typename Within::shape_type;
@@ -17578,44 +17746,59 @@ auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Keeps spans of columns in each row, at random places, each row on its own: what speech and text
-/// models are to predict (!keep_spans(...) is what they see). Spans never overlap.
+/// Keeps spans of columns at random places of each row.
 ///
-/// shape: the mask's shape, or a number for 1-D. options: see span_options. Lengths are drawn one
-/// by one, then all ways to distribute the free columns before, between and behind the spans are
-/// equally likely. A pure function of the seed, the number of the row and its length. wav2vec 2.0
-/// and HuBERT: {.fraction = 0.65, .length = 10}; SpanBERT: {.fraction = 0.15, .length =
+/// Masked models predict the spans and see !keep_spans(...). Spans never overlap. Lengths are drawn
+/// one by one; then all ways to distribute the free columns before, between and behind the spans
+/// are equally likely. Where random lengths do not all fit, a row has fewer spans. The mask is a
+/// pure function of the seed, the number of the row and its length.
+///
+/// wav2vec 2.0 and HuBERT: {.fraction = 0.65, .length = 10}; SpanBERT: {.fraction = 0.15, .length =
 /// random_length::geometric(0.2, 10)}; BART: {.fraction = 0.3, .length =
-/// random_length::poisson(3)}; T5: {.fraction =
-/// 0.15, .length = 3, .exact = true}.
-/// Throws std::invalid_argument for a fraction outside of [0, 1], for both or none of fraction and
-/// count, and where it is known that the spans do not fit: as many of the least length as are wanted.
-/// Otherwise a row has as many of them as fit. No memory; a
-/// cursor makes the spans in order, a random number for each free column, so that a row costs about
-/// as much as one of keep_random. Asked for what lies behind, it begins the row again: for random
-/// access store a bitmask.
+/// random_length::poisson(3)}; T5: {.fraction = 0.15, .length = 3, .exact = true}.
 ///
 ///     auto predicted = xmask::keep_spans({8, 1500}, {.fraction = 0.65, .length = 10}, 42);
 ///     auto two = xmask::keep_spans({2, 12}, {.count = 2, .length = 3}, 42);
 ///     // ····███·███·
 ///     // ·███····███·
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param options number and length of the spans.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for a fraction outside of [0, 1], for both or neither of fraction
+/// and count, and where it is known that the spans do not fit: as many of the smallest length as
+/// are wanted.
+///
+/// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
+/// free column. A question for an earlier column starts the row again: store a mask for random
+/// access in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_spans(const S& shape, span_options options, std::uint64_t seed) {
     return detail::make_spans(shape, std::move(options), seed);
 }
 
-inline auto keep_spans(
-    std::initializer_list<std::size_t> shape, span_options options, std::uint64_t seed
-) {
-    return detail::make_spans(shape, std::move(options), seed);
-}
-
-/// The same for a padded batch: spans lie within the first lengths[...] of n columns of each row,
-/// and fractions are of these. lengths: as keep_lengths takes them, which throws what this throws.
-/// The mask's shape is lengths.shape + [n]. Options are checked for rows of n columns; a shorter
-/// row has as many spans as fit.
+/// Keeps spans of columns at random places of each sequence of a padded batch.
+///
+/// Spans lie within the first lengths[...] of n columns of each row, and fractions are of these.
+/// The options are checked for rows of n columns; a shorter row has as many spans as fit.
 ///
 ///     auto predicted = xmask::keep_spans(lengths, n, {.fraction = 0.5, .length = 2}, 42);
+///
+/// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
+/// lvalue tensor or expression is held by reference.
+/// @param n number of columns.
+/// @param options number and length of the spans.
+/// @param seed of the random numbers.
+/// @returns a mask of shape lengths.shape + (n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+/// @throws std::invalid_argument for a fraction outside of [0, 1], for both or neither of fraction
+/// and count, and where it is known that the spans do not fit: as many of the smallest length as
+/// are wanted.
+///
+/// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
+/// free column. A question for an earlier column starts the row again: store a mask for random
+/// access in a bitmask.
 template <class L>
 auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t seed) {
     if constexpr (detail::require_lengths<L>()) {
@@ -17627,6 +17810,27 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
     }
 }
 
+/// Keeps spans of columns at random places of each sequence of a padded batch, for lengths in a
+/// list.
+///
+/// Spans lie within the first lengths[...] of n columns of each row, and fractions are of these.
+/// The options are checked for rows of n columns; a shorter row has as many spans as fit.
+///
+///     auto predicted = xmask::keep_spans({2, 4}, 4, {.fraction = 0.5, .length = 2}, 42);
+///
+/// @param lengths a list of integers, 0 to n, one for each row.
+/// @param n number of columns.
+/// @param options number and length of the spans.
+/// @param seed of the random numbers.
+/// @returns a mask of shape (lengths.size(), n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+/// @throws std::invalid_argument for a fraction outside of [0, 1], for both or neither of fraction
+/// and count, and where it is known that the spans do not fit: as many of the smallest length as
+/// are wanted.
+///
+/// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
+/// free column. A question for an earlier column starts the row again: store a mask for random
+/// access in a bitmask.
 template <std::integral T>
 auto keep_spans(
     std::initializer_list<T> lengths, std::size_t n, span_options options, std::uint64_t seed
@@ -18638,11 +18842,22 @@ std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
 
 // ==== xmask/masks/tokens.hpp ====
 
+#include <initializer_list>
+#include <utility>
+
+// ==== xmask/masks/markers.hpp ====
+
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <tuple>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/masks/token_test.hpp ====
+
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -18828,18 +19043,18 @@ consteval bool holds_real_ids() {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Masks from token ids, integers or real numbers: padding, special tokens, a vocabulary to keep; sequences up to their end
-/// marker; spans between markers.
+/// Tests of tokens against ids.
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
+namespace xmask::inline XMASK_ABI::detail {
 /// The type of a tensor's tokens.
 template <class X>
 using token_t = std::remove_cv_t<value_type_t<X>>;
 
+/// A number.
 template <class T>
 concept arithmetic = std::is_arithmetic_v<T>;
 
+/// Whether X is a tensor of real numbers.
 template <class X>
 consteval bool holds_real_tokens() {
     if constexpr (expression<X> && !mask_expression<X>) {
@@ -18848,6 +19063,7 @@ consteval bool holds_real_tokens() {
     return false;
 }
 
+/// Fails to compile, with one sentence, unless X is a tensor of tokens and all I are ids for them.
 template <class X, class... I>
 consteval bool require_tokens() {
     if constexpr (holds_real_tokens<X>()) {
@@ -18879,7 +19095,7 @@ auto make_token_test(I&& ids) {
     }
 }
 
-/// The same of ids that can be gone through.
+/// The test of a token against ids, which it lists.
 template <class T, class I>
 auto make_marker_test(I&& ids) {
     if constexpr (std::floating_point<T>) {
@@ -18888,17 +19104,14 @@ auto make_marker_test(I&& ids) {
         return make_set_test<T>(std::forward<I>(ids));
     }
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
-template <class X, class I>
-auto make_tokens(const char* name, X&& tokens, I&& ids) {
-    if constexpr (require_tokens<X, I>()) {
-        return make_element_mask(
-            name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
-        );
-    }
-}
+/// @file
+/// Masks from markers among tokens: sequences up to their end marker, spans between markers.
 
-/// Calls f(block, count) with the columns [c, c + 64) of a row, or as many as there are.
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Calls f(block, count) with columns [c, c + 64) of a row, or fewer at its end.
 template <class Row, class F>
 XMASK_INLINE auto with_block(Row& row, std::size_t c, std::size_t n, F&& f) {
     const std::size_t count = std::min(n - c, word_columns);
@@ -18906,8 +19119,16 @@ XMASK_INLINE auto with_block(Row& row, std::size_t c, std::size_t n, F&& f) {
     return count == word_columns ? f(block, whole_word()) : f(block, count);
 }
 
-/// Gives each row's cursor, which is made of the tokens' row and whatever Finder knows.
+/// Makes the cursor of a row of tokens: cursor(row, columns). Has the mask's name.
+template <class F, class Row>
+concept marker_finder = requires(const F& finder, Row row, std::size_t n) {
+    { finder.cursor(std::move(row), n) } -> row_cursor;
+    { F::name } -> std::convertible_to<const char*>;
+};
+
+/// The rows of a tensor of tokens, divided by markers.
 template <class Finder, class Rows>
+    requires marker_finder<Finder, row_t<Rows>>
 class marked_rows {
 public:
     marked_rows(const Finder& finder, Rows rows, std::size_t n)
@@ -18923,7 +19144,7 @@ private:
     std::size_t m_columns;
 };
 
-/// Rows that markers among the tokens divide; a Finder has cursor(row, columns).
+/// The mask of rows that markers among the tokens divide.
 template <class CTX, class Finder>
 class marked_rule {
     using operand_type = std::decay_t<CTX>;
@@ -18958,7 +19179,7 @@ auto make_marked(X&& tokens, Finder finder) {
     return mask(marked_rule<closure_t<X>, Finder>(std::forward<X>(tokens), std::move(finder)));
 }
 
-/// Keeps a row up to and with its first marker.
+/// Keeps a row through its first marker.
 template <class Test>
 class through_first {
 public:
@@ -18984,8 +19205,8 @@ private:
     Test m_test;
 };
 
-/// A row that keeps what lies between markers. It remembers how far it has read, so that words
-/// asked in order cost one pass; one that lies before starts anew.
+/// A row that keeps the columns between markers. It remembers how far it has read, so that words in
+/// order cost one pass; an earlier word starts again.
 template <class Begin, class End, class Row>
 class between_cursor {
 public:
@@ -19004,7 +19225,7 @@ public:
     }
 
 private:
-    /// The word of the columns from the next one up to `stop`, at most 64.
+    /// The word of the columns from m_next up to `stop`, at most 64.
     word_t read(std::size_t stop) const {
         word_t begins = 0;
         word_t ends = 0;
@@ -19013,7 +19234,7 @@ private:
             ends = m_end->block(block, count);
             return 0;
         });
-        // What an addition carries runs on from each begin up to the next end.
+        // The carry of an addition runs from each begin up to the next end.
         const word_t between = ~ends;
         const word_t from = (begins | word_t(m_inside)) & between;
         const word_t reached = (((from + between) ^ between) | from) & between;
@@ -19031,7 +19252,7 @@ private:
     mutable bool m_inside = false;
 };
 
-/// Keeps what lies between begin and end markers.
+/// Keeps the columns between begin and end markers.
 template <class Begin, class End>
 class between_markers {
 public:
@@ -19078,20 +19299,147 @@ auto make_between_markers(X&& tokens, B&& begin, E&& end) {
 }
 } // namespace detail
 
-/// Keeps the tokens that are among `ids`.
+/// Keeps each row through its first token that is among ids; the whole row where none is.
 ///
-/// tokens: a tensor or lazy expression of integers or real numbers, whose shape is the mask's; an
-/// lvalue is held by reference. ids: one id, a list, container or tensor of integers, which is
-/// copied, or an id_set, which is held by reference if it is an lvalue; of real tokens, integers or
-/// real numbers. Tokens and ids are compared exactly, as numbers: an id that the tokens' type can't
-/// hold is in none, as 0.1 is in no float; -0 is 0, and NaN equals nothing, NaN included
-/// (keep_not_nan finds it). Up to about 8 ids cost about as much as copying the
-/// tokens; more cost three instructions a token, one of them a look into a table.
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
+///
+///     const xt::xtensor<int, 1> tokens = {5, 6, 2, 0, 2};
+///     auto m = xmask::keep_through_first(tokens, 2);
+///     // 1 1 1 0 0
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param ids one id, a container or tensor of integers, which is copied, or an id_set, which is
+/// held by reference if it is an lvalue. Real tokens take integers and real numbers.
+/// @returns a mask of the tokens' shape.
+///
+/// Cost: a row is read once, up to its first marker, when an operation comes to it; each word after
+/// that costs a shift.
+template <class X, class I>
+auto keep_through_first(X&& tokens, I&& ids) {
+    return detail::make_through_first(std::forward<X>(tokens), std::forward<I>(ids));
+}
+
+/// Keeps each row through its first token that is in a list; the whole row where none is.
+///
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
+///
+///     const xt::xtensor<int, 1> tokens = {5, 6, 2, 0, 2};
+///     auto m = xmask::keep_through_first(tokens, {0, 2});
+///     // 1 1 1 0 0
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param ids a list of numbers, of integers where the tokens are integers.
+/// @returns a mask of the tokens' shape.
+///
+/// Cost: a row is read once, up to its first marker, when an operation comes to it; each word after
+/// that costs a shift.
+template <class X, detail::arithmetic T>
+auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
+    return detail::make_through_first(std::forward<X>(tokens), ids);
+}
+
+/// Keeps the tokens between a begin marker and the next end marker.
+///
+/// A span without an end marker goes on to the row's end. No marker is kept, wherever it stands: a
+/// begin inside of a span, or an end outside of one, is only dropped.
+///
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
+///
+///     const xt::xtensor<int, 1> tokens = {7, 1, 5, 6, 2, 8, 1, 9};
+///     auto m = xmask::keep_between_markers(tokens, 1, 2);
+///     // 0 0 1 1 0 0 0 1
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param begin ids of begin markers: one id, a container, tensor or id_set, as for keep_tokens.
+/// @param end ids of end markers, as `begin`.
+/// @returns a mask of the tokens' shape.
+/// @throws std::invalid_argument, with the id, where an id is among the begin markers and among the
+/// end markers.
+///
+/// Cost: words in the order of the columns cost two look-ups a token; a question for an earlier
+/// word reads the row again.
+template <class X, class B, class E>
+auto keep_between_markers(X&& tokens, B&& begin, E&& end) {
+    return detail::make_between_markers(
+        std::forward<X>(tokens), std::forward<B>(begin), std::forward<E>(end)
+    );
+}
+
+/// Keeps the tokens between a begin marker and the next end marker, for ids in lists.
+///
+/// A span without an end marker goes on to the row's end. No marker is kept, wherever it stands: a
+/// begin inside of a span, or an end outside of one, is only dropped.
+///
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
+///
+///     const xt::xtensor<int, 1> tokens = {7, 1, 5, 6, 2, 8, 3, 9};
+///     auto m = xmask::keep_between_markers(tokens, {1, 3}, {2});
+///     // 0 0 1 1 0 0 0 1
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param begin a list of ids of begin markers.
+/// @param end a list of ids of end markers.
+/// @returns a mask of the tokens' shape.
+/// @throws std::invalid_argument, with the id, where an id is among the begin markers and among the
+/// end markers.
+///
+/// Cost: words in the order of the columns cost two look-ups a token; a question for an earlier
+/// word reads the row again.
+template <class X, detail::arithmetic T, detail::arithmetic U>
+auto keep_between_markers(
+    X&& tokens, std::initializer_list<T> begin, std::initializer_list<U> end
+) {
+    return detail::make_between_markers(std::forward<X>(tokens), begin, end);
+}
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// Masks from token ids, integers or real numbers: padding, special tokens, a vocabulary to keep;
+/// and those of markers.hpp.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The mask of a test of each token.
+template <class X, class I>
+auto make_tokens(const char* name, X&& tokens, I&& ids) {
+    if constexpr (require_tokens<X, I>()) {
+        return make_element_mask(
+            name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
+        );
+    }
+}
+} // namespace detail
+
+/// Keeps the tokens that are among ids.
+///
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
 ///
 ///     const xt::xtensor<int, 1> tokens = {101, 7, 8, 102};
-///     auto m = xmask::keep_tokens(tokens, {101, 102});    // 1 0 0 1
-///     const xt::xtensor<float, 1> codes = {-999.f, 0.5f};
-///     auto known = xmask::drop_tokens(codes, -999);    // 0 1
+///     const xmask::id_set<int> special({101, 102});
+///     auto m = xmask::keep_tokens(tokens, special);    // 1 0 0 1
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param ids one id, a container or tensor of integers, which is copied, or an id_set, which is
+/// held by reference if it is an lvalue. Real tokens take integers and real numbers.
+/// @returns a mask of the tokens' shape.
+///
+/// Cost: up to about 8 ids cost about as much as copying the tokens; more ids cost three
+/// instructions a token, one of them a look into a table.
 template <class X, class I>
 auto keep_tokens(X&& tokens, I&& ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
@@ -19102,15 +19450,44 @@ auto keep_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
     return detail::make_tokens("keep_tokens", tokens, std::forward<I>(ids));
 }
 
+/// Keeps the tokens that are in a list.
+///
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
+///
+///     const xt::xtensor<int, 1> tokens = {101, 7, 8, 102};
+///     auto m = xmask::keep_tokens(tokens, {101, 102});    // 1 0 0 1
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param ids a list of numbers, of integers where the tokens are integers.
+/// @returns a mask of the tokens' shape.
+///
+/// Cost: up to about 8 ids cost about as much as copying the tokens; more ids cost three
+/// instructions a token, one of them a look into a table.
 template <class X, detail::arithmetic T>
 auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
 }
 
-/// Drops the tokens that are among `ids`, and keeps all others. Otherwise as keep_tokens.
+/// Drops the tokens that are among ids, and keeps all others.
 ///
-///     const xt::xtensor<int, 1> tokens = {5, 6, 0, 0};
-///     auto m = xmask::drop_tokens(tokens, {0});    // 1 1 0 0
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
+///
+///     const xt::xtensor<float, 1> codes = {-999.f, 0.5f};
+///     auto known = xmask::drop_tokens(codes, -999);    // 0 1
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param ids one id, a container or tensor of integers, which is copied, or an id_set, which is
+/// held by reference if it is an lvalue. Real tokens take integers and real numbers.
+/// @returns a mask of the tokens' shape.
+///
+/// Cost: up to about 8 ids cost about as much as copying the tokens; more ids cost three
+/// instructions a token, one of them a look into a table.
 template <class X, class I>
 auto drop_tokens(X&& tokens, I&& ids) {
     return detail::complement(
@@ -19124,55 +19501,27 @@ auto drop_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
     return detail::complement("drop_tokens", keep_tokens(tokens, std::forward<I>(ids)));
 }
 
+/// Drops the tokens that are in a list, and keeps all others.
+///
+/// Tokens and ids are compared exactly, as numbers: an id that the type of the tokens cannot hold
+/// is in no token, as 0.1 is in no float; -0 equals 0, and NaN equals nothing, NaN included
+/// (keep_not_nan finds it).
+///
+///     const xt::xtensor<int, 1> tokens = {5, 6, 0, 0};
+///     auto m = xmask::drop_tokens(tokens, {0});    // 1 1 0 0
+///
+/// @param tokens a tensor or lazy expression of integers or real numbers. An lvalue is held by
+/// reference.
+/// @param ids a list of numbers, of integers where the tokens are integers.
+/// @returns a mask of the tokens' shape.
+///
+/// Cost: up to about 8 ids cost about as much as copying the tokens; more ids cost three
+/// instructions a token, one of them a look into a table.
 template <class X, detail::arithmetic T>
 auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::complement(
         "drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids)
     );
-}
-
-/// Keeps each row up to and with the first of its tokens that is among `ids`; the whole row where
-/// none is.
-///
-/// tokens and ids: as keep_tokens takes them. Each row is read once, up to its first marker, when
-/// an operation comes to it; the words after that cost a shift.
-///
-///     const xt::xtensor<int, 1> tokens = {5, 6, 2, 0, 2};
-///     auto m = xmask::keep_through_first(tokens, 2);
-///     // 1 1 1 0 0
-template <class X, class I>
-auto keep_through_first(X&& tokens, I&& ids) {
-    return detail::make_through_first(std::forward<X>(tokens), std::forward<I>(ids));
-}
-
-template <class X, detail::arithmetic T>
-auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
-    return detail::make_through_first(std::forward<X>(tokens), ids);
-}
-
-/// Keeps what lies after a begin marker and before the next end marker; a span without an end goes
-/// on to the row's end. No marker is kept, wherever it stands: a begin inside of a span, or an end
-/// outside of one, is only dropped.
-///
-/// tokens: as keep_tokens takes them. begin, end: one id, a list, container, tensor or id_set.
-/// Throws std::invalid_argument, naming the id, if a token could be a begin and an end. Words in
-/// the order of the columns cost two look-ups a token; one asked out of order reads its row anew.
-///
-///     const xt::xtensor<int, 1> tokens = {7, 1, 5, 6, 2, 8, 1, 9};
-///     auto m = xmask::keep_between_markers(tokens, 1, 2);
-///     // 0 0 1 1 0 0 0 1
-template <class X, class B, class E>
-auto keep_between_markers(X&& tokens, B&& begin, E&& end) {
-    return detail::make_between_markers(
-        std::forward<X>(tokens), std::forward<B>(begin), std::forward<E>(end)
-    );
-}
-
-template <class X, detail::arithmetic T, detail::arithmetic U>
-auto keep_between_markers(
-    X&& tokens, std::initializer_list<T> begin, std::initializer_list<U> end
-) {
-    return detail::make_between_markers(std::forward<X>(tokens), begin, end);
 }
 } // namespace xmask::inline XMASK_ABI
 

@@ -14,6 +14,7 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// The function of an additive mask.
 template <class T>
 struct to_additive {
     T operator()(bool kept) const noexcept {
@@ -22,13 +23,19 @@ struct to_additive {
 };
 } // namespace detail
 
-/// 0 where the mask keeps, minus infinity where it drops: what PyTorch calls a float mask. A lazy
-/// expression of T, a real type, with the mask's shape. Where a row keeps nothing, a softmax of
-/// scores plus it is NaN.
+/// 0 where a mask keeps, minus infinity where it drops: what PyTorch calls a float mask.
+///
+/// Where a row keeps nothing, a softmax of scores plus this is NaN.
 ///
 ///     xt::xtensor<float, 2> bias = xmask::additive<float>(xmask::keep_lengths({2, 4}, 4));
 ///     // 0, 0, -inf, -inf
 ///     // 0, 0, 0, 0
+///
+/// @tparam T a real type.
+/// @param m a mask, held by reference if it is an lvalue.
+/// @returns a lazy expression of T, of the mask's shape.
+///
+/// Cost: one of the mask; nothing is stored.
 template <class T, class M>
 auto additive(M&& m) {
     static_assert(

@@ -17,11 +17,11 @@
 #include "../core/shape.hpp"
 
 /// @file
-/// A mask in memory, one bit an element.
+/// A mask in memory: one bit for each element.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A row of stored words; the bits past its end are 0.
+/// A row of stored words. Bits past its end are 0.
 class stored_cursor {
 public:
     stored_cursor(const word_t* words, std::size_t n) noexcept : m_words(words), m_columns(n) {}
@@ -41,13 +41,14 @@ private:
     std::size_t m_columns;
 };
 
+/// Stored words, of which each row begins one.
 class bitmask_rule {
 public:
     using shape_type = any_shape;
 
     static constexpr const char* name = "bitmask";
 
-    /// Only masks of this very rule read its words.
+    /// Only masks of this rule itself read its words.
     static constexpr bool shares_no_memory = true;
 
     template <mask_expression M>
@@ -65,7 +66,7 @@ public:
         }
     }
 
-    /// Rows of words as they are stored; the bits past a row's end are 0.
+    /// @param words as they are stored: bits past a row's end are 0.
     bitmask_rule(any_shape shape, std::vector<word_t> words)
         : m_shape(std::move(shape))
         , m_row_words((columns_of(m_shape) + word_columns - 1) / word_columns)
@@ -74,7 +75,7 @@ public:
     bitmask_rule(const bitmask_rule&) = default;
     bitmask_rule& operator=(const bitmask_rule&) = default;
 
-    /// What is moved from is a mask of no elements.
+    /// A rule that was moved from has no elements.
     bitmask_rule(bitmask_rule&& other) noexcept { take(other); }
 
     bitmask_rule& operator=(bitmask_rule&& other) noexcept {
@@ -86,7 +87,7 @@ public:
 
     ~bitmask_rule() = default;
 
-    /// Combines each word with another mask's, which broadcasts into this one.
+    /// Combines each word with one of another mask, which broadcasts into this one.
     template <class M, class F>
     void combine(const char* function, const M& other, F&& f) {
         require_broadcast(function, "a mask", other.shape(), m_shape);
@@ -115,7 +116,7 @@ public:
         return {m_words.data() + r * m_row_words, columns_of(m_shape)};
     }
 
-    /// The first word of each of `count` rows, or so much of it as W holds.
+    /// The first word of each of `count` rows, or as many of its bits as W holds.
     template <class W>
     void first_words(std::size_t r, std::size_t count, W* to) const noexcept {
         if (m_row_words != 1) {
@@ -142,7 +143,7 @@ private:
         m_words = std::exchange(other.m_words, {});
     }
 
-    /// Throws std::invalid_argument for more bytes than there can be.
+    /// Throws std::invalid_argument for more than 2^63 - 1 bytes.
     [[nodiscard]] std::size_t word_count() const {
         require_countable(name, m_shape);
         const std::array<std::size_t, 3> bytes = {rows_of(m_shape), m_row_words, sizeof(word_t)};
@@ -158,17 +159,17 @@ private:
 };
 } // namespace detail
 
-/// A mask in memory: one bit an element, every row starts a 64-bit word. Itself a mask; made from
-/// any other.
-///
-/// Worth it for a mask that is costly to answer and used often. Making it asks for each word once.
+/// A mask in memory, made from any other mask: one bit for each element, and each row begins a
+/// 64-bit word. It is worth its memory for masks that are slow and used often.
 ///
 ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
+///
+/// Cost: each word is computed once.
 using bitmask = mask<detail::bitmask_rule>;
 
 namespace detail {
-/// Calls f with a mask, or, where it may read more of `to` than is allowed, with a copy of it; by
-/// default more than the element that is written.
+/// Calls f with a mask, or with a stored copy where the mask may read more of `to` than `allowed`,
+/// which by default is the element that is written.
 template <class M, class To, class F>
 void with_mask_apart(const M& m, const To& to, F&& f, overlap allowed = overlap::in_place) {
     if constexpr (may_overlap<M, typename target<To>::element>()) {
@@ -179,9 +180,7 @@ void with_mask_apart(const M& m, const To& to, F&& f, overlap allowed = overlap:
     }
     f(m);
 }
-} // namespace detail
-
-namespace detail {
+/// Combines a mask into a stored one, word by word.
 template <class M, class F>
 bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
     if constexpr (require_mask<M>()) {
@@ -191,57 +190,94 @@ bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
 }
 } // namespace detail
 
-/// Drops what m drops, too. m broadcasts into the stored mask: std::invalid_argument otherwise. In
-/// place.
+/// Keeps what both masks keep.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
 ///     kept &= xmask::drop_indices({1}, 4);
 ///     // 1 0 0 0
 ///     // 1 0 1 0
+///
+/// @param to the stored mask, which is changed in place.
+/// @param m a mask that broadcasts into it.
+/// @returns to.
+/// @throws std::invalid_argument where m does not broadcast into it.
+///
+/// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator&=(bitmask& to, const M& m) {
     return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
 }
 
-/// Keeps what m keeps, too. Otherwise as &=.
+/// Keeps what one of both masks keeps, or both.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept |= xmask::keep_indices({3}, 4);
 ///     // 1 0 0 1
 ///     // 1 1 0 1
+///
+/// @param to the stored mask, which is changed in place.
+/// @param m a mask that broadcasts into it.
+/// @returns to.
+/// @throws std::invalid_argument where m does not broadcast into it.
+///
+/// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator|=(bitmask& to, const M& m) {
     return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
 }
 
-/// Keeps what exactly one of both keeps. Otherwise as &=.
+/// Keeps what exactly one of both masks keeps.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept ^= xmask::keep_indices({1}, 4);
 ///     // 1 1 0 0
 ///     // 1 0 0 0
+///
+/// @param to the stored mask, which is changed in place.
+/// @param m a mask that broadcasts into it.
+/// @returns to.
+/// @throws std::invalid_argument where m does not broadcast into it.
+///
+/// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator^=(bitmask& to, const M& m) {
     return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
 }
 
-/// Whether two stored masks have one shape and keep the same elements. A comparison a word.
+/// Whether two stored masks have the same shape and keep the same elements.
 ///
 ///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_indices({0, 1}, {1, 4});
 ///     bool same = first == second;    // true
+///
+/// @param a a stored mask.
+/// @param b another.
+/// @returns true where they are equal.
+///
+/// Cost: a comparison for each word.
 inline bool operator==(const bitmask& a, const bitmask& b) {
     return detail::equal_shapes(a.shape(), b.shape()) && a.rule().words() == b.rule().words();
 }
 
+/// Whether two stored masks differ in shape or elements.
+///
+///     xmask::bitmask first = xmask::keep_lengths({2}, 4), second = xmask::keep_all({1, 4});
+///     bool differ = first != second;    // true
+///
+/// @param a a stored mask.
+/// @param b another.
+/// @returns true where they differ.
+///
+/// Cost: a comparison for each word.
 inline bool operator!=(const bitmask& a, const bitmask& b) { return !(a == b); }
 
-/// Which bit of a byte comes first, as NumPy's packbits names it.
+/// The order of the bits in a byte, as NumPy's packbits names it.
 enum class bit_order {
     big,   ///< the first element is the highest bit
     little ///< the first element is the lowest bit
 };
 
 namespace detail {
+/// A byte with its bits in the opposite order.
 constexpr std::uint8_t reversed(std::uint8_t byte) noexcept {
     unsigned bits = byte;
     bits = (bits & 0x0f) << 4 | bits >> 4;
@@ -250,18 +286,25 @@ constexpr std::uint8_t reversed(std::uint8_t byte) noexcept {
     return static_cast<std::uint8_t>(bits);
 }
 
+/// A byte of an order from or to one whose first element is the lowest bit.
 constexpr std::uint8_t ordered(std::uint8_t byte, bit_order order) noexcept {
     return order == bit_order::big ? reversed(byte) : byte;
 }
 } // namespace detail
 
-/// The mask as bytes of 8 elements, each row starting a byte, as numpy.packbits(mask, axis=-1,
-/// bitorder=...) gives them: an array of shape (..., ceil(n / 8)); spare bits are 0. A mask of rank
-/// 0 gives one byte.
+/// Packs a mask into bytes of 8 elements, as numpy.packbits(mask, axis=-1, bitorder=...) does.
 ///
 ///     xt::xarray<std::uint8_t> bytes = xmask::packbits(xmask::keep_lengths({1, 10}, 10));
 ///     // 128, 0
 ///     // 255, 192
+///
+/// @param m a mask.
+/// @param order which bit of a byte is the first element.
+/// @returns an xt::xarray of std::uint8_t, of shape (..., ceil(n / 8)) for n columns, (1) for a
+/// mask of rank 0. Each row begins a byte; spare bits are 0.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: one word of the mask for each 8 bytes.
 template <class M>
 auto packbits(const M& m, bit_order order = bit_order::big) {
     if constexpr (detail::require_mask<M>()) {
@@ -285,13 +328,18 @@ auto packbits(const M& m, bit_order order = bit_order::big) {
     }
 }
 
-/// The mask of n columns that packbits, or numpy.packbits along the last axis, made bytes of.
-///
-/// bytes: an array of std::uint8_t of shape (..., ceil(n / 8)); what it holds past n is not looked
-/// at. Throws std::invalid_argument where the last axis is of another extent.
+/// The mask that packbits, or numpy.packbits along the last axis, packed.
 ///
 ///     xt::xtensor<std::uint8_t, 1> bytes = {0b10100000};
 ///     xmask::bitmask m = xmask::unpackbits(bytes, 4);    // 1 0 1 0
+///
+/// @param bytes a tensor of std::uint8_t, of shape (..., ceil(n / 8)). Bits past n are not read.
+/// @param n number of the mask's columns.
+/// @param order which bit of a byte is the first element.
+/// @returns a stored mask of shape (..., n).
+/// @throws std::invalid_argument where the last axis has another extent.
+///
+/// Cost: a step for each byte.
 template <expression E>
 bitmask unpackbits(const E& bytes, std::size_t n, bit_order order = bit_order::big) {
     static_assert(

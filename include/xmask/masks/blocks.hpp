@@ -22,41 +22,40 @@
 #include "random_stream.hpp"
 
 /// @file
-/// Random rectangles in images, as joint-embedding models predict them.
+/// Random rectangles in images, for joint-embedding models and cutout.
 
 namespace xmask::inline XMASK_ABI {
-/// Any number of [least, most], each as likely. One number converts to it.
+/// A random number of [least, most], uniformly distributed. One number converts to it.
 struct random_real {
+    /// A fixed number.
+    ///
+    /// @param fixed the number.
     constexpr random_real(double fixed) noexcept : random_real(fixed, fixed) {}
 
+    /// A number of a range.
+    ///
+    /// @param from the minimum.
+    /// @param to the maximum.
     constexpr random_real(double from, double to) noexcept : least(from), most(to) {}
 
-    double least;
-    double most;
+    double least; ///< minimum
+    double most;  ///< maximum
 };
 
-/// How many blocks keep_blocks keeps in an image, and how large they are.
+/// How many rectangles keep_blocks keeps in an image, and how large they are: by `area` and
+/// `aspect`, or by `height` and `width`.
 struct block_options {
-    /// How many blocks there are; they may overlap.
-    std::size_t count = 1;
-
-    /// Blocks are whole patches of so many rows and columns.
-    std::size_t patch_height = 1;
-    std::size_t patch_width = 1;
-
-    /// Either the area of a block as a part of its image, above 0 and at most 1, and its height
-    /// divided by its width, in patches; sides are rounded to whole patches, at least one, at most
-    /// all.
-    random_real area = 0;
-    random_real aspect = 1;
-
-    /// Or its sides in patches; those that are longer than the image are cut.
-    std::optional<random_length> height = std::nullopt;
-    std::optional<random_length> width = std::nullopt;
+    std::size_t count = 1;        ///< number of rectangles in an image; they may overlap
+    std::size_t patch_height = 1; ///< rows of a patch; rectangles are whole patches
+    std::size_t patch_width = 1;  ///< columns of a patch
+    random_real area = 0;   ///< share of the image's area, above 0 and at most 1; 0 where not used
+    random_real aspect = 1; ///< height divided by width, in patches; sides are rounded to patches
+    std::optional<random_length> height = {}; ///< in patches, cut to the image's height
+    std::optional<random_length> width = {};  ///< in patches, cut to the image's width
 };
 
 namespace detail {
-/// Where the blocks of images are: the options, checked.
+/// The places of the rectangles. Checks the options.
 class block_plan {
 public:
     block_plan(const char* name, const patch_grid& grid, block_options options, std::uint64_t seed)
@@ -78,7 +77,7 @@ public:
 
     [[nodiscard]] row_stream stream(std::size_t image) const noexcept { return {m_seed, image}; }
 
-    /// The columns that a block keeps in a row of patches; none where it lies above or below.
+    /// The columns of a rectangle in a row of patches; none where it lies above or below.
     [[nodiscard]] column_range columns(
         const row_stream& stream, std::size_t block, std::size_t patch_row
     ) const noexcept {
@@ -98,7 +97,7 @@ private:
         std::size_t width;
     };
 
-    /// How many pairs of random numbers a block takes.
+    /// Pairs of random numbers for one rectangle.
     static constexpr std::size_t numbers = 4;
 
     static void require_range(
@@ -129,9 +128,9 @@ private:
         };
     }
 
-    /// A number of a range; rounded once, whether or not the processor has this instruction.
+    /// A number of a range. fma rounds once on every processor.
     static double drawn(const random_real& range, std::uint64_t bits) noexcept {
-        // 53 bits make a double of [0, 1) exactly.
+        // 53 bits are exactly a double of [0, 1).
         const double part = static_cast<double>(bits >> 11) / 9007199254740992.;
         return std::fma(part, range.most - range.least, range.least);
     }
@@ -146,7 +145,7 @@ private:
     std::uint64_t m_seed;
 };
 
-/// A row through the blocks of an image.
+/// A row through the rectangles of an image.
 class blocks_cursor {
 public:
     blocks_cursor(const block_plan& plan, std::size_t r) noexcept
@@ -182,6 +181,7 @@ private:
     column_range m_extent;
 };
 
+/// Rectangles in each image.
 template <class S>
 class blocks_rule {
 public:
@@ -211,30 +211,33 @@ auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Keeps rectangles of whole patches at random places of images, each image on its own: what I-JEPA
-/// predicts (Assran and others, 2023), or !keep_blocks(...), the holes of cutout (DeVries and
-/// Taylor, 2017).
+/// Keeps rectangles of whole patches at random places of each image.
 ///
-/// shape: (..., height, width), the mask's shape. options: see block_options. The size of each
-/// block is drawn, then its place, all places within the image equally likely; blocks may overlap.
-/// A pure function of the seed, the number of the image and its size in patches; of one seed, fewer
-/// blocks are the first of more. I-JEPA: {.count = 4, .patch_height = 14, .patch_width = 14, .area
-/// = {0.15, 0.2}, .aspect = {0.75, 1.5}} for the targets, and for the context one block with .area
-/// = {0.85, 1}, without the targets. Throws std::invalid_argument for fewer than two axes, extents
-/// that are not whole patches, and for neither or both of area and sides, or ranges of them that
-/// are none. No memory; a word costs drawing each block.
+/// I-JEPA predicts them (Assran et al., 2023); !keep_blocks(...) are the holes of cutout (DeVries
+/// and Taylor, 2017). The size of each rectangle is drawn, then its place: all places within the
+/// image are equally likely, and rectangles may overlap. The mask is a pure function of the seed,
+/// the number of the image and its size in patches; with the same seed, fewer rectangles are the
+/// first of more.
+///
+/// I-JEPA: {.count = 4, .patch_height = 14, .patch_width = 14, .area = {0.15, 0.2}, .aspect =
+/// {0.75, 1.5}} for the targets, and for the context one rectangle with .area = {0.85, 1}, without
+/// the targets.
 ///
 ///     auto targets = xmask::keep_blocks({8, 16, 16}, {.count = 4, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}}, 42);
 ///     auto context = xmask::keep_blocks({8, 16, 16}, {.area = {0.85, 1}}, 43) && !targets;
 ///     auto holes = xmask::keep_blocks({8, 32, 32}, {.height = 8, .width = 8}, 42);
-template <class S>
+///
+/// @param shape (..., height, width), the mask's shape: a container of extents, or a list in
+/// braces.
+/// @param options number and size of the rectangles.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for fewer than two axes, extents that are not whole patches,
+/// neither or both of area and sides, and ranges out of order or out of bounds.
+///
+/// Cost: nothing is stored; a word costs drawing each rectangle.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    return detail::make_blocks(shape, std::move(options), seed);
-}
-
-inline auto keep_blocks(
-    std::initializer_list<std::size_t> shape, block_options options, std::uint64_t seed
-) {
     return detail::make_blocks(shape, std::move(options), seed);
 }
 } // namespace xmask::inline XMASK_ABI

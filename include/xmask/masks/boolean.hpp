@@ -13,13 +13,13 @@
 #include "element_rule.hpp"
 
 /// @file
-/// The only ways in for boolean tensors: the name says what true means.
+/// Masks from boolean tensors. The name says what true means.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The test of a boolean: 64 bytes are packed to a word.
+/// The test of a boolean.
 struct is_true {
-    /// A byte that is not 0 is a true one.
+    /// Bytes other than 0 are true.
     static constexpr bool of_bytes = true;
 
     bool operator()(bool value) const noexcept { return value; }
@@ -30,6 +30,7 @@ struct is_true {
     }
 };
 
+/// Fails to compile, with one sentence, unless E is a tensor of bool.
 template <class E>
 consteval bool require_booleans() {
     constexpr bool booleans = [] {
@@ -48,14 +49,17 @@ consteval bool require_booleans() {
 }
 } // namespace detail
 
-/// Keeps where `e` is true. e: a tensor or lazy expression of bool, of any shape, which is the
-/// mask's; or a standard container of bool, which is copied.
-///
-/// A word costs loading 64 bytes; a lazy expression is computed in its own types, 64 elements at a
-/// time, so that comparisons of any types are right.
+/// Keeps the elements that are true.
 ///
 ///     xt::xtensor<float, 1> x = {0.2f, 0.7f, 0.9f};
 ///     auto m = xmask::keep_where(x > 0.5f && x < 0.8f);    // 0 1 0
+///
+/// @param e a tensor or lazy expression of bool, or a standard container of bool, which is copied.
+/// An lvalue expression is held by reference.
+/// @returns a mask of e's shape.
+///
+/// Cost: a word loads 64 bytes; a lazy expression is computed 64 elements at a time, in its own
+/// types, so that its comparisons are right.
 template <class E>
 auto keep_where(E&& e) {
     if constexpr (detail::number_range<E>) {
@@ -72,10 +76,17 @@ auto keep_where(E& e XMASK_LIFETIMEBOUND) {
     }
 }
 
-/// Drops where `e` is true: for the masks of APIs in which true means padding.
+/// Drops the elements that are true: for APIs in which true means padding.
 ///
 ///     xt::xtensor<bool, 1> key_padding_mask = {false, false, true};
 ///     auto m = xmask::drop_where(key_padding_mask);    // 1 1 0
+///
+/// @param e a tensor or lazy expression of bool, or a standard container of bool, which is copied.
+/// An lvalue expression is held by reference.
+/// @returns a mask of e's shape.
+///
+/// Cost: a word loads 64 bytes; a lazy expression is computed 64 elements at a time, in its own
+/// types, so that its comparisons are right.
 template <class E>
 auto drop_where(E&& e) {
     if constexpr (detail::number_range<E>) {

@@ -16,13 +16,12 @@
 #include "../core/shape.hpp"
 
 /// @file
-/// Masks from masks: unsqueeze and shift (&& || ! ^ come with every mask); and the two masks that
-/// need nothing, keep_all and keep_none.
+/// Masks from masks: unsqueeze and shift (&& || ! ^ come with every mask); and the two constant
+/// masks, keep_all and keep_none.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A mask with one more axis of extent 1. Where that is the last axis, each element becomes a row
-/// of its own.
+/// A mask with one more axis of extent 1. Where this is the last axis, each element becomes a row.
 template <class CTM>
 class unsqueeze_rule {
     using mask_type = std::decay_t<CTM>;
@@ -68,10 +67,10 @@ class unsqueeze_rule {
 
         [[nodiscard]] bool flat() const { return m_rows.flat(); }
 
-        /// Packing is for short rows; rows of one column say nothing of how long theirs are.
+        /// Packing is for short rows. Rows of one column do not tell how long the mask's rows are.
         [[nodiscard]] bool packs() const noexcept { return m_whole_row; }
 
-        /// The elements lie end to end as they did.
+        /// The new axis does not change the order of the elements.
         XMASK_INLINE column_cursor whole() const { return column_cursor(m_rows.whole(), 0, true); }
 
     private:
@@ -117,7 +116,7 @@ private:
     bool m_last;
 };
 
-/// A row moved along its columns; what comes in from outside is dropped.
+/// A row moved along its columns. Columns that come in from outside are dropped.
 template <row_cursor C>
 class shift_cursor {
 public:
@@ -152,6 +151,7 @@ private:
     std::size_t m_columns;
 };
 
+/// Rows moved along their columns.
 template <class Rows>
 class shift_rows {
 public:
@@ -170,6 +170,7 @@ private:
     std::size_t m_columns;
 };
 
+/// A mask moved along its last axis.
 template <class CTM>
 class shift_rule {
     using mask_type = std::decay_t<CTM>;
@@ -192,7 +193,7 @@ public:
         return shift_rows<rows>(rows(m_mask, shape()), m_by, columns_of(shape()));
     }
 
-    /// What comes in from outside of the row is no term's doing.
+    /// Bits shifted in from outside the row belong to no term.
     template <class F>
     void for_each_term(element_index index, F&& f) const {
         const std::ptrdiff_t from =
@@ -215,7 +216,7 @@ private:
     std::ptrdiff_t m_by;
 };
 
-/// Every row alike: all kept, or none.
+/// All elements kept, or none.
 template <class S>
 class constant_rule {
 public:
@@ -255,11 +256,17 @@ auto make_constant(const S& shape, bool kept) {
 }
 } // namespace detail
 
-/// The mask with an axis of extent 1 inserted before `axis` (negative: counted from the end of the
-/// new shape), so that it broadcasts there. Throws std::out_of_range for an axis that the new shape
-/// does not have.
+/// Inserts an axis of extent 1, along which the mask broadcasts.
 ///
 ///     auto m = xmask::unsqueeze(xmask::keep_lengths({2, 4, 3}, 4), 1);    // (3, 1, 4)
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param axis the place of the new axis in the new shape; negative ones are counted from its end.
+/// @returns a mask with one more axis.
+/// @throws std::out_of_range for an axis that the new shape does not have.
+///
+/// Cost: nothing is stored; a word costs one of the mask, or one element where the new axis is the
+/// last.
 template <class M>
 auto unsqueeze(M&& m, std::ptrdiff_t axis) {
     if constexpr (detail::require_mask<M>()) {
@@ -269,12 +276,17 @@ auto unsqueeze(M&& m, std::ptrdiff_t axis) {
     }
 }
 
-/// The mask moved along its last axis, to the right where `by` is positive: column c keeps what
-/// column c - by kept. What comes in from outside of the row is dropped. A word costs one of the
-/// mask's own.
+/// Moves a mask along its last axis: column c keeps what column c - by kept.
 ///
 ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
 ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param by number of columns, to the right where positive. Columns from outside the row are
+/// dropped.
+/// @returns a mask of m's shape.
+///
+/// Cost: nothing is stored; a word costs one of the mask.
 template <class M>
 auto shift(M&& m, std::ptrdiff_t by) {
     if constexpr (detail::require_mask<M>()) {
@@ -282,27 +294,33 @@ auto shift(M&& m, std::ptrdiff_t by) {
     }
 }
 
-/// Keeps everything. shape: a number (one axis), or a shape.
+/// Keeps everything.
 ///
-///     auto m = xmask::keep_all(x.shape());
-template <class S>
+///     auto m = xmask::keep_all({2, 3});
+///     // 1 1 1
+///     // 1 1 1
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for an extent below 0, or more than 16 axes.
+///
+/// Cost: nothing is stored, and no word is asked for.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_all(const S& shape) {
     return detail::make_constant(shape, true);
 }
 
-inline auto keep_all(std::initializer_list<std::size_t> shape) {
-    return detail::make_constant(shape, true);
-}
-
-/// Keeps nothing. shape: a number (one axis), or a shape.
+/// Keeps nothing.
 ///
 ///     auto m = xmask::keep_none(3);    // 0 0 0
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for an extent below 0, or more than 16 axes.
+///
+/// Cost: nothing is stored, and no word is asked for.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_none(const S& shape) {
-    return detail::make_constant(shape, false);
-}
-
-inline auto keep_none(std::initializer_list<std::size_t> shape) {
     return detail::make_constant(shape, false);
 }
 } // namespace xmask::inline XMASK_ABI

@@ -18,17 +18,15 @@
 /// Why a mask keeps or drops an element.
 
 namespace xmask::inline XMASK_ABI {
-/// Why a mask keeps or drops an element: its own answer, and those of the masks that it is made of.
+/// Why a mask keeps or drops an element: its own answer, and those of its terms.
 struct explanation {
-    std::string name;                    ///< what the mask is called: keep_lengths, operator&&, ...
+    std::string name;                    ///< of the mask: keep_lengths, operator&&, ...
     bool kept = false;                   ///< whether it keeps the element
-    std::vector<std::size_t> index = {}; ///< where the element stands in this mask
-    bool decides =
-        true; ///< whether the mask around this one answers as it does because of this one
-    std::vector<explanation> terms = {
-    }; ///< the masks that this one is made of; none where it stands for itself
+    std::vector<std::size_t> index = {}; ///< place of the element in this mask
+    bool decides = true; ///< whether the mask around this one answers so because of it
+    std::vector<explanation> terms = {}; ///< the masks of which it is made
 
-    /// The names of the builders that decide, in the order in which they were written.
+    /// @returns the names of the builders that decide, in the order in which they were written.
     [[nodiscard]] std::vector<std::string> decided_by() const {
         if (terms.empty()) {
             return {name};
@@ -46,6 +44,7 @@ struct explanation {
 };
 
 namespace detail {
+/// Explains an element of a mask, and that of its terms.
 template <class M>
 explanation explain_at(const M& m, const element_index& index) {
     explanation result{name_of(m.rule()), m.element(index.begin(), index.end()), index};
@@ -64,7 +63,7 @@ explanation explain_at(const M& m, const element_index& index) {
     return result;
 }
 
-/// A position as an index of a mask's shape, checked.
+/// A position as an index of a shape. Throws where it is none.
 template <class S, class P>
 element_index checked_index(const S& shape, const P& position) {
     if (position.size() != shape.size()) [[unlikely]] {
@@ -87,6 +86,7 @@ element_index checked_index(const S& shape, const P& position) {
     return index;
 }
 
+/// Appends a line for an explanation, and lines for its terms.
 inline void append_lines(
     std::string& out, const explanation& term, std::size_t depth, bool decides
 ) {
@@ -102,19 +102,22 @@ inline void append_lines(
 }
 } // namespace detail
 
-/// Which term of a combined mask keeps or drops the element at a position.
+/// Says which term of a combined mask keeps or drops the element at a position.
 ///
-/// position: a list, container or 1-D tensor of integers, one index for each axis. Of a && that
-/// drops, those terms decide that drop; where it keeps, all do. Each term is explained in turn, at
-/// the place in its own shape that broadcasts, shifts or is cut to the position. Costs an element
-/// of each term. Throws std::out_of_range for an index outside of its axis, naming both;
-/// std::invalid_argument for a wrong number of indices.
+/// Of a && that drops, the terms that drop decide; where it keeps, all do. Each term is explained
+/// at the place in its own shape that is broadcast, shifted or cut to the position.
 ///
 ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
-///     std::cout << xmask::explain(m, {0, 2});
-///     // operator&& drops (0, 2)
-///     //   keep_lengths keeps (0, 2)
-///     //   drop_indices drops (2,)  <- decides
+///     const std::vector<int> position = {0, 2};
+///     auto why = xmask::explain(m, position).decided_by();
+///
+/// @param m a mask.
+/// @param position a container or 1-D tensor of integers, one index for each axis.
+/// @returns its answer and those of its terms.
+/// @throws std::out_of_range for an index outside of its axis, with both.
+/// @throws std::invalid_argument for a wrong number of indices.
+///
+/// Cost: one element of each term.
 template <class M, detail::number_table P>
 explanation explain(const M& m, const P& position) {
     if constexpr (detail::require_mask<M>()) {
@@ -130,21 +133,52 @@ explanation explain(const M& m, const P& position) {
     return {};
 }
 
+/// Says which term of a combined mask keeps or drops the element at a position in braces.
+///
+/// Of a && that drops, the terms that drop decide; where it keeps, all do. Each term is explained
+/// at the place in its own shape that is broadcast, shifted or cut to the position.
+///
+///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+///     std::cout << xmask::explain(m, {0, 2});
+///     // operator&& drops (0, 2)
+///     //   keep_lengths keeps (0, 2)
+///     //   drop_indices drops (2,)  <- decides
+///
+/// @param m a mask.
+/// @param position a list of integers, one index for each axis.
+/// @returns its answer and those of its terms.
+/// @throws std::out_of_range for an index outside of its axis, with both.
+/// @throws std::invalid_argument for a wrong number of indices.
+///
+/// Cost: one element of each term.
 template <class M>
 explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position) {
     return explain(m, std::vector<std::ptrdiff_t>(position));
 }
 
-/// An explanation as text: a line for each term, from the outside in, with the place of the element
-/// in the term; what decides is marked.
+/// Writes an explanation as text.
+///
+/// Each term is a line, from the outside in, with the place of the element in the term. Terms that
+/// decide are marked.
 ///
 ///     std::string text = to_string(xmask::explain(m, {0, 2}));
+///
+/// @param why what explain() gave.
+/// @returns the lines.
 inline std::string to_string(const explanation& why) {
     std::string out;
     detail::append_lines(out, why, 0, true);
     return out;
 }
 
+/// Writes an explanation as to_string does.
+///
+///     std::cout << xmask::explain(xmask::keep_all({2, 4}), {0, 2});
+///     // keep_all keeps (0, 2)
+///
+/// @param out where to.
+/// @param why what explain() gave.
+/// @returns out.
 inline std::ostream& operator<<(std::ostream& out, const explanation& why) {
     return out << to_string(why);
 }

@@ -17,33 +17,30 @@
 #include "random_stream.hpp"
 
 /// @file
-/// Which tokens a masked language model is to restore, and what it sees in their place.
+/// The tokens that a masked language model restores, and what it sees in their place.
 
 namespace xmask::inline XMASK_ABI {
-/// How often tokens are selected, and what becomes of those that are; the defaults are BERT's.
+/// How often tokens are selected, and what becomes of them. The defaults are BERT's.
 struct language_model_options {
-    /// Of a candidate to be selected.
-    double probability = 0.15;
-
-    /// Of a selected token to become the mask token.
-    double mask_token = 0.8;
-
-    /// Of a selected token to become a random one. All others stay as they are.
-    double random_token = 0.1;
+    double probability = 0.15; ///< that a candidate is selected
+    double mask_token = 0.8;   ///< that a selected token becomes the mask token
+    double random_token = 0.1; ///< that it becomes a random token; all others stay as they are
 };
 
 /// The masks of language_model_masks. Each selected token is in exactly one of the last three.
+///
+/// @tparam M the type of the masks, which is deduced.
 template <mask_expression M>
 struct language_model_selection {
-    M selected;   ///< what the model is to restore: the mask of its loss
-    M masked;     ///< what becomes the mask token
-    M randomized; ///< what becomes a random token
-    M unchanged;  ///< what is to be restored though it is seen
+    M selected;   ///< tokens to restore: the mask of the loss
+    M masked;     ///< selected tokens that become the mask token
+    M randomized; ///< selected tokens that become a random token
+    M unchanged;  ///< selected tokens that the model sees
 };
 
 namespace detail {
-/// Random numbers below `masked` select a token to be masked, from there to `randomized` to be
-/// randomized, from there to `selected` to stay.
+/// The bounds of random numbers: those below `masked` make a token masked, those up to `randomized`
+/// make it random, those up to `selected` select it unchanged.
 struct token_fates {
     explicit token_fates(const language_model_options& options) {
         const char* const name = "language_model_masks";
@@ -51,7 +48,7 @@ struct token_fates {
         share_of(name, "mask_token", options.mask_token);
         share_of(name, "random_token", options.random_token);
         const double changed = options.mask_token + options.random_token;
-        // A sum of decimal fractions may be 1 but for its rounding.
+        // Decimal fractions whose sum is 1 may exceed 1 by rounding.
         if (changed > 1 + 1e-12) [[unlikely]] {
             throw_invalid(
                 name, "mask_token ", options.mask_token, " and random_token ", options.random_token,
@@ -67,8 +64,8 @@ struct token_fates {
     std::uint64_t selected;
 };
 
-/// The candidates whose random numbers lie in a range. Four masks share the candidates: those that
-/// are an rvalue are copied into each.
+/// The candidates whose random numbers lie in a range. Four masks share the candidates, so that an
+/// rvalue is copied into each.
 template <class M>
 auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed) {
     auto shape = to_shape("language_model_masks", candidates.shape());
@@ -82,16 +79,12 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 }
 } // namespace detail
 
-/// Selects random tokens that a language model is to restore, and says what becomes of each: four
-/// lazy masks of the candidates' shape, selected, masked, randomized and unchanged. BERT's rule
-/// (Devlin and others, 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask token, 10
-/// in 100 a random one, and 10 in 100 stay.
+/// Selects random tokens that a language model is to restore, and says what becomes of each.
 ///
-/// candidates: a mask of the tokens that may be selected, with no padding or special tokens among
-/// them; held by reference if it is an lvalue, otherwise copied four times. A pure function of the
-/// seed, the number of the row and the column: of one seed, a larger probability selects more of
-/// the same. Throws std::invalid_argument for a probability outside of [0, 1], and where mask_token
-/// and random_token exceed 1 together. Costs what keep_random costs, and the candidates.
+/// BERT's rule (Devlin et al., 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask
+/// token, 10 in 100 a random one, and 10 in 100 stay. The masks are a pure function of the seed,
+/// the number of the row and the column. With the same seed, a larger probability selects more of
+/// the same.
 ///
 ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
 ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
@@ -99,6 +92,16 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 ///     auto hidden = xmask::masked_fill(tokens, !chosen.masked, 103);
 ///     auto random = xmask::random_tokens<int>(tokens.shape(), 30522, 42);
 ///     xt::xtensor<int, 2> seen = xmask::masked_replace(hidden, !chosen.randomized, random);
+///
+/// @param candidates a mask of the tokens that may be selected, without padding and special tokens;
+/// held by reference if it is an lvalue, otherwise copied four times.
+/// @param options the probabilities.
+/// @param seed of the random numbers.
+/// @returns four lazy masks of the candidates' shape.
+/// @throws std::invalid_argument for a probability outside of [0, 1], and where mask_token +
+/// random_token exceeds 1.
+///
+/// Cost: that of keep_random, and of the candidates; nothing is stored.
 template <class M>
 auto language_model_masks(
     M&& candidates, const language_model_options& options, std::uint64_t seed

@@ -19,12 +19,12 @@
 #include "random_subset.hpp"
 
 /// @file
-/// Random patches of images, as masked image models are trained with.
+/// Random patches of images, for training masked image models.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Images cut into patches: the last two axes of a shape. Rows of patches are numbered within their
-/// image.
+/// The patches of images, which are the last two axes of a shape. Rows of patches are numbered
+/// within their image.
 class patch_grid {
 public:
     template <class S>
@@ -49,10 +49,10 @@ public:
         m_width = width / patch_width;
     }
 
-    /// How many patches lie one upon the other.
+    /// The number of rows of patches in an image.
     [[nodiscard]] std::size_t height() const noexcept { return m_height; }
 
-    /// How many patches lie side by side.
+    /// The number of patches in a row of patches.
     [[nodiscard]] std::size_t width() const noexcept { return m_width; }
 
     [[nodiscard]] std::size_t patch_width() const noexcept { return m_patch_width; }
@@ -62,7 +62,7 @@ public:
         return r / (m_height * m_patch_height);
     }
 
-    /// The row of patches that a row of the mask lies in.
+    /// The row of patches in which a row of the mask lies.
     [[nodiscard]] std::size_t patch_row(std::size_t r) const noexcept {
         return r % (m_height * m_patch_height) / m_patch_height;
     }
@@ -74,7 +74,7 @@ private:
     std::size_t m_width = 0;
 };
 
-/// A row through patches, of which a subset is kept.
+/// A row of a mask that keeps a subset of patches.
 class patches_cursor {
 public:
     patches_cursor(
@@ -98,8 +98,8 @@ public:
     }
 
 private:
-    /// A bit for each of the patches first to last, of which there are at most 64. They are drawn
-    /// 64 at a time, mostly once for several words.
+    /// A bit for each of the patches first to last, at most 64. Patches are drawn 64 at a time,
+    /// mostly once for several words.
     [[nodiscard]] word_t patches(std::size_t first, std::size_t last) const noexcept {
         if (first < m_drawn || last - m_drawn >= word_columns) {
             m_drawn = first;
@@ -117,6 +117,7 @@ private:
         std::numeric_limits<std::size_t>::max(); // m_bits begins with this patch
 };
 
+/// A subset of the patches of each image.
 template <class S>
 class patches_rule {
 public:
@@ -163,30 +164,32 @@ auto make_patches(
 }
 } // namespace detail
 
-/// Keeps whole patches of images: exactly a fraction of each image's patches, to the nearest
-/// number, each image drawn on its own. A masked autoencoder sees a quarter of the patches of 16 x
-/// 16 (He and others, 2021).
+/// Keeps a random subset of the patches of each image: exactly a fraction of them.
 ///
-/// shape: (..., height, width), the mask's shape; a mask of the patches themselves has patches of 1
-/// x 1. A pure function of the seed, the number of the image and the place of the patch in it. All
-/// choices of patches are equally likely, as with keep_random_k; a smaller fraction of one seed
-/// keeps a subset. Throws std::invalid_argument for fewer than two axes, extents that are not whole
-/// patches, and a fraction outside of [0, 1]. No memory; a row costs as much as 64 elements of
-/// keep_random_k, and a mask that is used often is worth a bitmask.
+/// A masked autoencoder sees a quarter of the patches of 16 x 16 (He et al., 2021). The mask is a
+/// pure function of the seed, the number of the image and the place of the patch in it. All subsets
+/// are equally likely, as those of keep_random_k; with the same seed a smaller fraction keeps a
+/// subset of a larger one.
 ///
 ///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);
 ///     auto images = xmask::unsqueeze(seen, 1);    // fits into a tensor of shape (64, 3, 224, 224)
-template <class S>
+///
+/// @param shape (..., height, width), the mask's shape: a container of extents, or a list in
+/// braces. A mask of the patches themselves has patches of 1 x 1.
+/// @param patch_height rows of a patch, a divisor of the height.
+/// @param patch_width columns of a patch, a divisor of the width.
+/// @param fraction share of kept patches, 0 to 1, to the nearest number of patches.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for fewer than two axes, extents that are not whole patches, and a
+/// fraction outside of [0, 1].
+///
+/// Cost: nothing is stored; a row costs as much as 64 elements of keep_random_k: store a mask that
+/// is used often in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
-) {
-    return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
-}
-
-inline auto keep_patches(
-    std::initializer_list<std::size_t> shape, std::size_t patch_height, std::size_t patch_width,
-    double fraction, std::uint64_t seed
 ) {
     return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
 }

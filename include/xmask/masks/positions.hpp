@@ -19,7 +19,7 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The flat positions of what a mask keeps, in order: a range to loop over.
+/// The range of the flat positions that a mask keeps, in order.
 template <class CTM>
 class kept_positions {
     using mask_type = std::decay_t<CTM>;
@@ -81,7 +81,7 @@ public:
     template <class M>
     explicit kept_positions(M&& m) : m_mask(std::forward<M>(m)), m_rows(m_mask, m_mask.shape()) {}
 
-    // The rows look into the mask.
+    // m_rows refers to m_mask.
     kept_positions(const kept_positions&) = delete;
     kept_positions& operator=(const kept_positions&) = delete;
 
@@ -98,10 +98,15 @@ private:
 };
 } // namespace detail
 
-/// The flat row-major positions of what the mask keeps, in order: a range for a loop. Nothing is
-/// allocated; each word is asked for once.
+/// The flat row-major positions that a mask keeps, in order: a range for a loop.
 ///
 ///     for (std::size_t i : xmask::positions_of(xmask::keep_lengths({1, 2}, 4))) { std::cout << i << ' '; }    // 0 4 5
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @returns an input range of std::size_t.
+/// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
+///
+/// Cost: nothing is stored; each word is computed once.
 template <class M>
 auto positions_of(M&& m) {
     if constexpr (detail::require_mask<M>()) {

@@ -26,19 +26,19 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A share of the 2^32 numbers of a stream.
+/// A range [begin, end) of the 2^32 numbers of a stream.
 struct number_share {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
 };
 
-/// The numbers that come with a probability, which is checked.
+/// How many of the 2^32 numbers are a probability. Throws for one outside of [0, 1].
 inline std::uint64_t share_of(const char* name, const char* what, double probability) {
     require_option(name, what, probability, option_range::between(0, 1));
     return static_cast<std::uint64_t>(std::nearbyint(probability * 4294967296.));
 }
 
-/// Keeps each column of a row whose number lies in a range.
+/// A row that keeps the columns whose numbers lie in a range.
 class random_cursor {
 public:
     random_cursor(row_stream stream, number_share range, std::size_t n) noexcept
@@ -77,12 +77,12 @@ private:
         return number - m_begin < m_count;
     }
 
-    /// The word from column 2 * pair on.
+    /// The word that begins at column 2 * pair.
     [[nodiscard]] word_t even_word(std::size_t pair) const noexcept {
         if (every_number()) {
             return ~word_t(0);
         }
-        // A loop of nothing but arithmetic becomes one over registers.
+        // Compilers turn a loop of arithmetic alone into one over registers.
         pairs drawn;
         for (std::size_t k = 0; k < drawn.size(); ++k) {
             drawn[k] = m_stream.pair(pair + k);
@@ -113,6 +113,7 @@ private:
     std::size_t m_columns;
 };
 
+/// Each element is kept where its number lies in a range.
 template <class S>
 class random_rule {
 public:
@@ -147,22 +148,21 @@ auto make_random(const S& shape, double probability, std::uint64_t seed) {
 
 /// Keeps each element with a probability, independently of all others.
 ///
-/// shape: the mask's shape, or a number for 1-D. probability: of being kept, 0 to 1, to the nearest
-/// 2^-32. An element depends on the seed, the number of its row and its column only: not on the
-/// extents, on other elements, on the order in which they are asked for, or on the machine. Another
-/// mask needs another seed. Throws std::invalid_argument for a probability outside of [0, 1]. Costs
-/// two multiplications for two elements, each time it is asked: a mask that is used often is worth
-/// a bitmask.
+/// An element depends on the seed, the number of its row and its column only: not on the extents,
+/// other elements, the order of the questions, or the machine. Another mask needs another seed.
 ///
 ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param probability that an element is kept, 0 to 1, to the nearest 2^-32.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for a probability outside of [0, 1].
+///
+/// Cost: nothing is stored; two multiplications for two elements, each time they are asked for:
+/// store a mask that is used often in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_random(const S& shape, double probability, std::uint64_t seed) {
-    return detail::make_random(shape, probability, seed);
-}
-
-inline auto keep_random(
-    std::initializer_list<std::size_t> shape, double probability, std::uint64_t seed
-) {
     return detail::make_random(shape, probability, seed);
 }
 } // namespace xmask::inline XMASK_ABI

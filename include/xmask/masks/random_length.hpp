@@ -16,20 +16,23 @@
 #include "random_stream.hpp"
 
 /// @file
-/// How long the spans and blocks of a random mask are.
+/// Lengths of the spans and sides of the rectangles of random masks.
 
 namespace xmask::inline XMASK_ABI {
-/// A length of 1 or more: always the same, or drawn. A number converts to it.
+/// A length of 1 or more, fixed or random. A number converts to it.
 ///
-/// Drawn lengths are those of 64 random bits by tables made with nothing but correctly rounded
-/// operations: the same on every machine.
+/// A random length is computed from 64 random bits, with correctly rounded operations only: it is
+/// the same on every machine.
 ///
 ///     xmask::random_length always = 10;
 ///     auto between = xmask::random_length::uniform(1, 10);
 ///     auto spanbert = xmask::random_length::geometric(0.2, 10);
 class random_length {
 public:
-    /// Always the same. Throws std::invalid_argument for one below 1.
+    /// A fixed length.
+    ///
+    /// @param fixed the length, 1 or more.
+    /// @throws std::invalid_argument for a length below 1.
     template <std::integral T>
     random_length(T fixed) {
         if (fixed < T(1)) [[unlikely]] {
@@ -39,8 +42,12 @@ public:
         m_longest = m_shortest;
     }
 
-    /// Any of shortest to longest, each as likely. Throws std::invalid_argument unless 1 <=
-    /// shortest <= longest.
+    /// Lengths in a range, equally likely.
+    ///
+    /// @param shortest the minimum, 1 or more.
+    /// @param longest the maximum.
+    /// @returns such a length.
+    /// @throws std::invalid_argument unless 1 <= shortest <= longest.
     [[nodiscard]] static random_length uniform(std::size_t shortest, std::size_t longest) {
         if (shortest < 1 || shortest > longest) [[unlikely]] {
             detail::throw_invalid(
@@ -53,8 +60,13 @@ public:
         return length;
     }
 
-    /// 1 to longest, each next one less likely by a factor of 1 - p, as SpanBERT has it (p 0.2,
-    /// longest 10). Throws std::invalid_argument unless 0 < p <= 1 and longest >= 1.
+    /// Lengths 1 to longest, each less likely than the one before by a factor of 1 - p, as in
+    /// SpanBERT (p 0.2, longest 10).
+    ///
+    /// @param p above 0, at most 1.
+    /// @param longest the maximum, 1 or more.
+    /// @returns such a length.
+    /// @throws std::invalid_argument unless 0 < p <= 1 and longest >= 1.
     [[nodiscard]] static random_length geometric(double p, std::size_t longest) {
         if (!(p > 0 && p <= 1) || longest == 0) [[unlikely]] {
             detail::throw_invalid(
@@ -71,14 +83,17 @@ public:
         return from_weights(weights);
     }
 
-    /// Poisson's distribution of this mean, of what is at least 1 (as BART's, which has a mean of
-    /// 3). Throws std::invalid_argument for a mean outside of (0, 1000000].
+    /// Lengths of Poisson's distribution, without 0, as in BART (mean 3).
+    ///
+    /// @param mean of the distribution with 0, above 0 and at most 1,000,000.
+    /// @returns such a length.
+    /// @throws std::invalid_argument for a mean outside of (0, 1000000].
     [[nodiscard]] static random_length poisson(double mean) {
         detail::require_option(
             "random_length::poisson", "mean", mean,
             {.least = 0, .most = 1e6, .excludes_least = true}
         );
-        // From the most likely length downwards and upwards, so that nothing overflows.
+        // Starts from the most likely length, so that nothing overflows.
         std::vector<double> weights(std::max<std::size_t>(1, static_cast<std::size_t>(mean)), 1.);
         for (std::size_t length = weights.size(); length > 1; --length) {
             weights[length - 2] = weights[length - 1] * static_cast<double>(length) / mean;
@@ -89,8 +104,12 @@ public:
         return from_weights(weights);
     }
 
-    /// Length k + 1 as likely as weights[k] is large. Throws std::invalid_argument for a negative
-    /// or infinite weight, or none above 0.
+    /// Lengths with weights: the probability of length k + 1 is in proportion to weights[k].
+    ///
+    /// @param weights numbers of 0 or more, at least one of them above 0.
+    /// @returns such a length.
+    /// @throws std::invalid_argument for a weight that is negative, NaN or infinite, or where none
+    /// is above 0.
     [[nodiscard]] static random_length weighted(const std::vector<double>& weights) {
         detail::require_each_option(
             "random_length::weighted", "weights", weights,
@@ -102,13 +121,13 @@ public:
         return from_weights(weights);
     }
 
-    /// The least length that comes up.
+    /// @returns the smallest possible length.
     [[nodiscard]] std::size_t shortest() const noexcept { return m_shortest; }
 
-    /// The greatest length that comes up.
+    /// @returns the largest possible length.
     [[nodiscard]] std::size_t longest() const noexcept { return m_longest; }
 
-    /// The mean of many.
+    /// @returns the expected length.
     [[nodiscard]] double mean() const noexcept {
         if (m_limits.empty()) {
             return (static_cast<double>(m_shortest) + static_cast<double>(m_longest)) / 2;
@@ -120,7 +139,8 @@ public:
         return mean;
     }
 
-    /// The length that 64 random bits stand for.
+    /// @param bits 64 random bits.
+    /// @returns the length that they stand for.
     [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept {
         if (m_limits.empty()) {
             return m_shortest +
@@ -157,7 +177,6 @@ private:
 
     std::size_t m_shortest = 1;
     std::size_t m_longest = 1;
-    std::vector<std::uint64_t>
-        m_limits; // of 64 bits: those below the k-th one stand for at most the k-th length
+    std::vector<std::uint64_t> m_limits; // 64 random bits below limit k: at most length k
 };
 } // namespace xmask::inline XMASK_ABI

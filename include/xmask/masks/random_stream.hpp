@@ -16,26 +16,26 @@ namespace xmask::inline XMASK_ABI::detail {
 inline constexpr std::uint64_t golden_gamma = 0x9e3779b97f4a7c15;
 
 /// The output function of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number
-/// generators, 2014; constants by D. Stafford): every input gives its own output, and all bits
-/// depend on all.
+/// generators, 2014; constants by D. Stafford). Each input has its own output, and each bit of the
+/// output depends on all bits of the input.
 constexpr std::uint64_t scrambled(std::uint64_t x) noexcept {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
     x = (x ^ x >> 27) * 0x94d049bb133111eb;
     return x ^ x >> 31;
 }
 
-/// The upper half of a product: an even number of 64 bits becomes one in [0, n), each as likely to
-/// within n / 2^64.
+/// The upper half of the product with n: it maps 64 random bits to [0, n), where each number is
+/// equally likely to within n / 2^64.
 constexpr std::uint64_t number_below(std::uint64_t n, std::uint64_t number) noexcept {
-    // By halves, which every compiler has.
+    // In halves, because not all compilers have 128-bit integers.
     const std::uint64_t low = (number & 0xffffffff) * (n & 0xffffffff) >> 32;
     const std::uint64_t middle = (number >> 32) * (n & 0xffffffff) + low;
     const std::uint64_t other = (number & 0xffffffff) * (n >> 32) + (middle & 0xffffffff);
     return (number >> 32) * (n >> 32) + (middle >> 32) + (other >> 32);
 }
 
-/// A stream of 32-bit numbers for each row of a seed, of which any can be had at any time: the
-/// numbers of SplitMix64, in halves, that starts at the row's key.
+/// The 32-bit random numbers of one row, each of which is computed alone: the halves of the numbers
+/// of SplitMix64, started at the row's key.
 class row_stream {
 public:
     constexpr row_stream(std::uint64_t seed, std::size_t row) noexcept
@@ -55,8 +55,8 @@ private:
     std::uint64_t m_key;
 };
 
-/// What numbers are drawn for. Each use has streams of its own, so that masks of different kinds
-/// are independent though they have one seed.
+/// The uses of random numbers. Each use has its own streams, so that masks of different kinds are
+/// independent even with the same seed.
 enum class stream_use : std::uint64_t {
     subset = 1,
     patches,

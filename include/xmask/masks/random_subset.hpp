@@ -22,20 +22,20 @@
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 #include "random_stream.hpp"
+#include "word_of.hpp"
 
 /// @file
-/// Masks that keep an exact number of elements, chosen at random: of each row, or of a whole
-/// tensor.
+/// Masks that keep an exact number of random elements, of each row or of a whole tensor.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The most elements of which a random subset is drawn: its halves have 32 bits.
+/// The largest set of which subsets are drawn: the halves of a number have 32 bits.
 inline constexpr std::uint64_t most_shuffled = std::uint64_t(1) << 58;
 
-/// A shuffle of the numbers [0, n), n > 64, of which each can be had alone: a Feistel network
-/// (Black and Rogaway, Ciphers with arbitrary finite domains, 2002) on pairs (high, low) with high
-/// in [0, highs) and low in [0, 2^bits). There are a few more pairs than numbers; what leaves [0,
-/// n) goes round again until it is back.
+/// A shuffle of the numbers [0, n), n > 64, that computes the place of each number alone: a Feistel
+/// network (Black and Rogaway, Ciphers with arbitrary finite domains, 2002) on pairs (high, low)
+/// with high in [0, highs) and low in [0, 2^bits). There are a few more pairs than numbers: a
+/// number that leaves [0, n) goes through the network again until it is back.
 class shuffle {
 public:
     shuffle() = default;
@@ -45,7 +45,7 @@ public:
         , m_highs(static_cast<std::uint32_t>((n + low_mask()) >> m_bits))
         , m_end(n) {}
 
-    /// The same numbers in another order.
+    /// Chooses the order of the numbers.
     void set_key(const row_stream& stream) noexcept {
         for (std::size_t round = 0; round < rounds; round += 2) {
             const std::uint64_t numbers = stream.pair(round / 2);
@@ -54,7 +54,7 @@ public:
         }
     }
 
-    /// Where number i goes.
+    /// The place of number i.
     [[nodiscard]] std::uint64_t operator()(std::uint64_t i) const noexcept {
         do {
             auto high = static_cast<std::uint32_t>(i >> m_bits);
@@ -68,9 +68,9 @@ public:
         return i;
     }
 
-    /// A bit for each of the numbers from `first` on: whether it goes below `limit`.
+    /// A bit for each of 64 numbers from `first` on: whether its place is below `limit`.
     [[nodiscard]] word_t below(std::uint64_t limit, std::uint64_t first) const noexcept {
-        // Loops that compilers turn into registers of lanes.
+        // Compilers turn these loops into loops over registers.
         std::array<std::uint32_t, word_columns> high;
         std::array<std::uint32_t, word_columns> low;
         const auto first_high = static_cast<std::uint32_t>(first >> m_bits);
@@ -98,11 +98,11 @@ public:
     }
 
 private:
-    /// With 8 the pairs and triples of 2,000,000 subsets of 65 to 130 positions are as even as
-    /// chance; with 6 not yet.
+    /// With 8 rounds pairs and triples in 2,000,000 subsets of 65 to 130 positions are as even as
+    /// chance; with 6 they are not.
     static constexpr std::size_t rounds = 8;
 
-    /// All bits depend on all (C. Wellons, hash-prospector, 2018; constants by TheIronBorn).
+    /// Mixes all bits (C. Wellons, hash-prospector, 2018; constants by TheIronBorn).
     static constexpr std::uint32_t mixed(std::uint32_t x) noexcept {
         x = (x ^ x >> 16) * 0x21f0aaad;
         x = (x ^ x >> 15) * 0x735a2d97;
@@ -117,7 +117,7 @@ private:
         std::uint32_t high, std::uint32_t low, std::uint32_t key
     ) const noexcept {
         high += static_cast<std::uint32_t>(std::uint64_t(mixed(low + key)) * m_highs >> 32);
-        return std::min(high, high - m_highs); // which wraps round where it is not too large
+        return std::min(high, high - m_highs); // wraps to a large number where high < m_highs
     }
 
     [[nodiscard]] XMASK_INLINE std::uint32_t next_low(
@@ -130,11 +130,11 @@ private:
         std::uint64_t limit, const std::array<std::uint32_t, word_columns>& high,
         const std::array<std::uint32_t, word_columns>& low
     ) const noexcept {
-        // Halves below 2^31 are compared as signed, which every processor can.
+        // Halves lie below 2^31, and every processor compares signed numbers.
         const auto limit_high = static_cast<std::int32_t>(limit >> m_bits);
         const auto limit_low = static_cast<std::int32_t>(limit & low_mask());
-        word_t bits = 0;
         if constexpr (has_lanes<std::int32_t>) {
+            word_t bits = 0;
             for_each_register<std::int32_t>(
                 whole_word(),
                 [&](std::size_t k, auto) XMASK_INLINE_LAMBDA {
@@ -146,12 +146,12 @@ private:
                             << k;
                 }
             );
+            return bits;
         } else {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                bits |= word_t((std::uint64_t(high[k]) << m_bits | low[k]) < limit) << k;
-            }
+            return word_of(whole_word(), [&](std::size_t k) {
+                return (std::uint64_t(high[k]) << m_bits | low[k]) < limit;
+            });
         }
-        return bits;
     }
 
     unsigned m_bits = 0;
@@ -160,8 +160,8 @@ private:
     std::array<std::uint32_t, rounds> m_keys{};
 };
 
-/// k of n positions, kept: those that a shuffle brings to the front. Up to 64 positions are
-/// shuffled as cards are, so that all subsets are exactly as likely.
+/// k of n positions: those that a shuffle brings to the front. Up to 64 positions are shuffled like
+/// cards, which makes all subsets exactly equally likely.
 class random_subset {
 public:
     random_subset() = default;
@@ -190,7 +190,7 @@ public:
 
     [[nodiscard]] std::uint64_t size() const noexcept { return m_size; }
 
-    /// Whether all positions are alike.
+    /// What all positions have in common.
     [[nodiscard]] stretch_kind known() const noexcept {
         return m_kept == 0        ? stretch_kind::dropped
                : m_kept == m_size ? stretch_kind::kept
@@ -198,7 +198,7 @@ public:
     }
 
 private:
-    /// The first k cards of a shuffled pack (Fisher and Yates): a larger k keeps the same and more.
+    /// The first k cards of a shuffled pack (Fisher and Yates). A larger k keeps these and more.
     [[nodiscard]] word_t dealt(const row_stream& stream) const noexcept {
         std::array<unsigned char, word_columns> cards;
         std::iota(cards.begin(), cards.end(), static_cast<unsigned char>(0));
@@ -216,7 +216,7 @@ private:
     word_t m_bits = 0;
 };
 
-/// n columns whose first one is a position of a subset.
+/// A row of n columns, the first of which is a given position of a subset.
 class subset_cursor {
 public:
     subset_cursor(const random_subset& subset, std::uint64_t first, std::size_t n) noexcept
@@ -236,6 +236,7 @@ private:
     std::size_t m_columns;
 };
 
+/// Throws std::invalid_argument for a set of too many elements.
 inline void require_shuffled(const char* name, std::uint64_t n) {
     if (n > most_shuffled) [[unlikely]] {
         throw_invalid(
@@ -279,7 +280,7 @@ private:
     std::uint64_t m_seed;
 };
 
-/// How many of `size` things are a fraction of them, to the nearest number.
+/// The number of elements that is nearest to a fraction of `size`.
 inline std::size_t fraction_of(const char* name, double fraction, std::size_t size) {
     require_option(name, "fraction", fraction, option_range::between(0, 1));
     require_shuffled(name, size);
@@ -335,40 +336,46 @@ auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Keeps exactly k elements of each row, chosen at random, each row on its own.
+/// Keeps exactly k random elements of each row.
 ///
-/// shape: the mask's shape, or a number for 1-D. A pure function of the seed, the number of the
-/// row, its length and the column; of one seed, a smaller k keeps a subset of what a larger one
-/// keeps. All subsets are equally likely: exactly in rows of up to 64 columns, as far as a keyed
-/// permutation (a Feistel network) goes in longer ones. Throws std::out_of_range for k beyond the
-/// row's length. Takes no memory; an element costs eight rounds of the network, each time it is
-/// asked: a mask that is used often is worth a bitmask.
+/// The mask is a pure function of the seed, the number of the row, its length and the column. With
+/// the same seed a smaller k keeps a subset of a larger one. All subsets are equally likely:
+/// exactly in rows of up to 64 columns, and as nearly as a keyed permutation (a Feistel network)
+/// gives it in longer ones.
 ///
 ///     auto m = xmask::keep_random_k({64, 4096}, 1024, 42);    // prunes three weights out of four in each row
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param k number of kept elements, at most the length of a row.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::out_of_range for k beyond the row's length.
+///
+/// Cost: nothing is stored; an element costs eight rounds of the network, each time it is asked
+/// for: store a mask that is used often in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
     return detail::make_row_subset(shape, k, seed);
 }
 
-inline auto keep_random_k(
-    std::initializer_list<std::size_t> shape, std::size_t k, std::uint64_t seed
-) {
-    return detail::make_row_subset(shape, k, seed);
-}
-
-/// Keeps exactly a fraction of all elements, to the nearest number, chosen at random: unstructured
-/// random pruning. Throws std::invalid_argument for a fraction outside of [0, 1]. Otherwise as
-/// keep_random_k of a single row.
+/// Keeps exactly a fraction of all elements, at random: unstructured random pruning.
+///
+/// The mask is a pure function of the seed, the number of elements and the place of the element
+/// among them. With the same seed a smaller fraction keeps a subset of a larger one. All subsets
+/// are equally likely, as those of keep_random_k.
 ///
 ///     auto m = xmask::keep_random_fraction(weights.shape(), 0.1, 42);    // prunes nine weights out of ten
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param fraction share of kept elements, 0 to 1, to the nearest number of elements.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for a fraction outside of [0, 1].
+///
+/// Cost: nothing is stored; an element costs eight rounds of a Feistel network, each time it is
+/// asked for.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_random_fraction(const S& shape, double fraction, std::uint64_t seed) {
-    return detail::make_whole_subset(shape, fraction, seed);
-}
-
-inline auto keep_random_fraction(
-    std::initializer_list<std::size_t> shape, double fraction, std::uint64_t seed
-) {
     return detail::make_whole_subset(shape, fraction, seed);
 }
 } // namespace xmask::inline XMASK_ABI

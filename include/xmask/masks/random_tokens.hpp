@@ -21,10 +21,9 @@
 #include "random_stream.hpp"
 
 /// @file
-/// Random token ids, to put in place of those that a language model is to restore.
+/// Random token ids, which replace ids that a language model is to restore.
 
 namespace xmask::inline XMASK_ABI {
-/// Random token ids, not yet drawn: what random_tokens gives.
 template <class T, class S>
 class drawn_tokens;
 } // namespace xmask::inline XMASK_ABI
@@ -44,6 +43,10 @@ struct xt::xcontainer_inner_types<xmask::drawn_tokens<T, S>> {
 };
 
 namespace xmask::inline XMASK_ABI {
+/// A lazy expression of random token ids, made by random_tokens().
+///
+/// @tparam T the type of the ids.
+/// @tparam S the type of the shape.
 template <class T, class S>
 class drawn_tokens : public detail::lazy<drawn_tokens<T, S>, T> {
     using base = detail::lazy<drawn_tokens<T, S>, T>;
@@ -54,6 +57,10 @@ public:
     using typename base::size_type;
     using typename base::value_type;
 
+    /// @param shape of the expression.
+    /// @param vocabulary number of ids, 1 or more.
+    /// @param seed of the random numbers.
+    /// @throws std::invalid_argument for a vocabulary of 0, or one whose ids T cannot hold.
     drawn_tokens(S shape, std::size_t vocabulary, std::uint64_t seed)
         : m_shape(std::move(shape))
         , m_vocabulary(vocabulary)
@@ -72,7 +79,9 @@ public:
 
     const inner_shape_type& shape() const noexcept { return m_shape; }
 
-    /// The id that a row has in a column.
+    /// @param row the random numbers of a row.
+    /// @param c a column.
+    /// @returns the id there.
     [[nodiscard]] XMASK_INLINE T id(const detail::row_stream& row, std::size_t c) const noexcept {
         return static_cast<T>(row.below(m_vocabulary, c));
     }
@@ -108,7 +117,7 @@ private:
 };
 
 namespace detail {
-/// One row of random tokens: those that are asked for are drawn into a buffer.
+/// One row of random tokens. Draws the tokens that are asked for into a buffer.
 template <class T, class S>
 class drawn_tokens_row {
 public:
@@ -139,6 +148,7 @@ private:
     block_buffer<T> m_buffer;
 };
 
+/// The rows of random tokens, broadcast into a shape.
 template <class T, class S>
 class drawn_tokens_rows {
 public:
@@ -168,6 +178,7 @@ struct row_maker<drawn_tokens<T, S>> {
     }
 };
 
+/// Fails to compile, with one sentence, unless T is an integer type.
 template <class T>
 consteval bool require_ids() {
     constexpr bool integers = std::integral<T> && !std::same_as<T, bool>;
@@ -179,7 +190,7 @@ consteval bool require_ids() {
 }
 
 template <class T, class S>
-auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
+auto make_random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
     if constexpr (require_ids<T>()) {
         auto owned = to_shape("random_tokens", shape);
         return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
@@ -187,24 +198,25 @@ auto make_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Random token ids, each of [0, vocabulary) as likely: a lazy expression of T, an integer type.
+/// Random token ids, uniformly distributed in [0, vocabulary).
 ///
-/// shape: of the tensor, or a number for 1-D. An id depends on the seed, the number of its row, its
-/// column and the vocabulary only, and not on the masks that are drawn of the same seed. Where the
-/// first ids are not words, write `first + random_tokens(shape, vocabulary - first, seed)`. Throws
-/// std::invalid_argument for an empty vocabulary, or one whose ids T does not hold. Where a mask
-/// chooses (masked_replace), only what is chosen is drawn.
+/// An id depends on the seed, the number of its row, its column and the vocabulary only; it is
+/// independent of masks with the same seed. Where the first ids are not words, write `first +
+/// random_tokens(shape, vocabulary - first, seed)`.
 ///
 ///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);
-template <class T = std::int64_t, class S>
+///
+/// @tparam T the type of the ids, an integer type.
+/// @param shape of the tensor: a number (one axis), a container of extents, or a list in braces.
+/// @param vocabulary number of ids, 1 or more.
+/// @param seed of the random numbers.
+/// @returns a lazy expression of T.
+/// @throws std::invalid_argument for a vocabulary of 0, or one whose ids T cannot hold.
+///
+/// Cost: nothing is stored; two multiplications for an id. Where a mask chooses (masked_replace),
+/// only the chosen ids are drawn.
+template <class T = std::int64_t, class S = std::initializer_list<std::size_t>>
 auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
-    return detail::make_tokens<T>(shape, vocabulary, seed);
-}
-
-template <class T = std::int64_t>
-auto random_tokens(
-    std::initializer_list<std::size_t> shape, std::size_t vocabulary, std::uint64_t seed
-) {
-    return detail::make_tokens<T>(shape, vocabulary, seed);
+    return detail::make_random_tokens<T>(shape, vocabulary, seed);
 }
 } // namespace xmask::inline XMASK_ABI

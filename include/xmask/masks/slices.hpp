@@ -19,9 +19,10 @@
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"
+#include "word_of.hpp"
 
 /// @file
-/// Parts of a mask that are masks themselves: a range of an axis, or one index of it.
+/// Masks that are parts of a mask: a range of an axis, or one index of it.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -37,14 +38,14 @@ struct one_axis_less<std::array<T, N>> {
     using type = std::array<std::size_t, N - 1>;
 };
 
-/// A shape as one that can be changed: as it is, but for shapes fixed at compile time.
+/// A shape type whose extents can be changed.
 template <class S>
 using free_shape = typename broadcast_shape_type<S, S>::type;
 
-/// The rows of a mask that are rows of its part. Along the last axis all of them are.
+/// Maps rows of a part to rows of the mask. A part of the last axis has all rows.
 class part_rows {
 public:
-    /// [begin, begin + count) of an axis.
+    /// The part is [begin, begin + count) of an axis.
     template <class S>
     part_rows(const S& shape, std::size_t axis, std::size_t begin, std::size_t count) {
         std::size_t inner = 1;
@@ -94,7 +95,7 @@ private:
     std::size_t m_columns;
 };
 
-/// A range of an axis, which stays.
+/// A range of an axis. The axis stays.
 template <class CTM>
 class slice_range_rule {
     using mask_type = std::decay_t<CTM>;
@@ -155,8 +156,8 @@ private:
     std::size_t m_begin;
 };
 
-/// One index of an axis, which goes. Where that is the last axis, a row is a column of the mask: an
-/// element from each of its rows.
+/// One index of an axis. The axis goes. Where this is the last axis, a row of the slice is a column
+/// of the mask.
 template <class CTM>
 class slice_index_rule {
     using mask_type = std::decay_t<CTM>;
@@ -180,11 +181,9 @@ class slice_index_rule {
 
     private:
         [[nodiscard]] word_t gathered(std::size_t c) const {
-            word_t bits = 0;
-            for (std::size_t k = 0; k < word_columns && c + k < m_columns; ++k) {
-                bits |= word_t(keeps(m_rows->row(m_first + c + k), m_column)) << k;
-            }
-            return bits;
+            return word_of(std::min(m_columns - c, word_columns), [&](std::size_t k) {
+                return keeps(m_rows->row(m_first + c + k), m_column);
+            });
         }
 
         std::optional<cursor_type> m_row;
@@ -253,17 +252,22 @@ private:
 };
 } // namespace detail
 
-/// Indices [begin, end) of one axis of a mask, as a mask; the axis stays. In Python, m[begin:end]
-/// for axis 0.
-///
-/// axis: negative ones are counted from the end. The slice is as lazy as its mask: it stores
-/// nothing, and answers with the mask's own words, extents and solid ranges, so that a row of it
-/// costs a row of the mask. It is held by reference if it has a name. Throws std::out_of_range for
-/// an axis that the mask does not have, or unless 0 <= begin <= end <= its extent.
+/// Indices [begin, end) of one axis of a mask, as a mask. In Python, m[begin:end] for axis 0.
 ///
 ///     auto causal = xmask::keep_causal(4096, 4096);
 ///     auto last = xmask::mask_slice(causal, 0, 4000, 4096);    // the last 96 queries see all keys before them
 ///     auto near = xmask::mask_slice(last, 1, 3000, 4096);      // of the last 1096 keys
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param axis negative ones are counted from the end.
+/// @param begin the first index.
+/// @param end past the last index.
+/// @returns a mask with the same axes.
+/// @throws std::out_of_range for an axis that the mask does not have, or unless 0 <= begin <= end
+/// <= its extent.
+///
+/// Cost: nothing is stored; a row costs one of the mask, and knows the ranges that the mask's row
+/// knows.
 template <class M, std::integral A, std::integral B, std::integral E>
 auto mask_slice(M&& m, A axis, B begin, E end) {
     if constexpr (detail::require_mask<M>()) {
@@ -285,10 +289,16 @@ auto mask_slice(M&& m, A axis, B begin, E end) {
 
 /// One index of an axis of a mask, as a mask without this axis. In Python, m[index] for axis 0.
 ///
-/// As the range above; but of the last axis, an element costs one of the mask's rows. Throws
-/// std::out_of_range for an axis that the mask does not have, or an index outside of it.
-///
 ///     auto row = xmask::mask_slice(xmask::keep_causal(3, 4), 0, 1);    // 1 1 0 0
+///
+/// @param m a mask, held by reference if it is an lvalue.
+/// @param axis negative ones are counted from the end.
+/// @param index 0 or more.
+/// @returns a mask with one axis less.
+/// @throws std::out_of_range for an axis that the mask does not have, or an index outside of it.
+///
+/// Cost: nothing is stored; a row costs one of the mask, but along the last axis an element costs a
+/// row.
 template <class M, std::integral A, std::integral I>
 auto mask_slice(M&& m, A axis, I index) {
     if constexpr (detail::require_mask<M>()) {

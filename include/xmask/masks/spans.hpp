@@ -16,7 +16,7 @@
 #include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
-#include "../core/overlap.hpp"
+#include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"
@@ -25,40 +25,34 @@
 #include "random_stream.hpp"
 
 /// @file
-/// Random spans of columns in each row, as models of speech and text are trained with.
+/// Random spans of columns in each row, for training models of speech and text.
 
 namespace xmask::inline XMASK_ABI {
-/// How many spans keep_spans keeps in a row, and how long they are.
+/// How many spans keep_spans keeps in a row, and how long they are: by `fraction` or by `count`.
 struct span_options {
-    /// How much of a row the spans are to hold, 0 to 1: fraction * n / mean length spans, rounded
-    /// up or down at random so that it is right on average.
-    std::optional<double> fraction = std::nullopt;
+    /// Share of a row that the spans hold, 0 to 1: fraction * n / mean length spans, rounded up or
+    /// down at random so that the share is right on average.
+    std::optional<double> fraction = {};
 
-    /// Or how many spans there are in a row.
-    std::optional<std::size_t> count = std::nullopt;
+    std::optional<std::size_t> count = {}; ///< number of spans in a row
+    random_length length = 10;             ///< columns of a span
+    std::size_t min_space = 1;             ///< least number of columns between two spans
 
-    /// How long a span is.
-    random_length length = 10;
-
-    /// The least number of columns between two spans; 0 lets them touch.
-    std::size_t min_space = 1;
-
-    /// Spans hold exactly round(fraction * n) columns of each row, as T5 has it: `count` spans, or
-    /// as many as the mean length makes of them, to the nearest number; all ways to part the
-    /// columns among them are equally likely, and only the mean of `length` counts.
+    /// Spans hold exactly round(fraction * n) columns of each row, as in T5: `count` spans, or as
+    /// many as the mean length makes of them, to the nearest number. All ways to divide the columns
+    /// among the spans are equally likely; only the mean of `length` counts.
     bool exact = false;
 };
 
 namespace detail {
-/// Some of a row of slots are marked, all choices equally likely; gives the marks in order, each by
-/// how many slots lie before it (Fan, Muller and Rezucha's selection sampling, 1962). A draw a
-/// slot.
+/// Marks some of a row of slots, all choices equally likely, and gives the marks in order (Fan,
+/// Muller and Rezucha's selection sampling, 1962). Each slot costs a random number.
 class ordered_marks {
 public:
     ordered_marks(std::uint64_t slots, std::uint64_t marks) noexcept
         : m_slots(slots), m_marks(marks) {}
 
-    /// How many slots are skipped before the next mark, of which there must be one.
+    /// The number of slots before the next mark. There must be one.
     [[nodiscard]] std::size_t next(const row_stream& stream) noexcept {
         std::size_t skipped = 0;
         while (stream.below(m_slots--, m_drawn++) >= m_marks) {
@@ -74,12 +68,12 @@ private:
     std::size_t m_drawn = 0;
 };
 
-/// What the rows of a mask of spans share: the options, checked.
+/// The options of a mask of spans, which its rows share. Checks them.
 class span_plan {
 public:
     span_plan(const char* name, span_options options, std::size_t n, std::uint64_t seed)
         : m_options(std::move(options)), m_mean(m_options.length.mean()), m_seed(seed) {
-        // More than a row has is as much as a row has.
+        // More space than a row has columns means the same as the whole row.
         m_options.min_space = std::min(m_options.min_space, n);
         require_complete(name);
         require_fit(name, n);
@@ -95,14 +89,14 @@ public:
         return {seed_of(use, m_seed), row};
     }
 
-    /// How many columns exact spans hold.
+    /// The number of columns that exact spans hold.
     [[nodiscard]] std::size_t exact_columns(std::size_t n) const noexcept {
         return std::min(
             n, static_cast<std::size_t>(std::llround(*m_options.fraction * static_cast<double>(n)))
         );
     }
 
-    /// How many exact spans hold that many of n columns.
+    /// The number of exact spans that hold that many of n columns.
     [[nodiscard]] std::size_t exact_count(std::size_t n, std::size_t columns) const noexcept {
         const auto wanted = m_options.count ? *m_options.count
                                             : at_least_one(static_cast<double>(columns) / m_mean);
@@ -111,19 +105,19 @@ public:
         return std::min({wanted, columns, fitting});
     }
 
-    /// How many spans a row of n columns is to have, whether or not they fit.
+    /// The number of spans wanted in a row of n columns, whether or not they fit.
     [[nodiscard]] std::size_t wanted_count(std::size_t n, std::size_t row) const noexcept {
         if (m_options.count) {
             return *m_options.count;
         }
-        // 53 bits make a double of [0, 1) exactly.
+        // 53 bits are exactly a double of [0, 1).
         const auto drawn = static_cast<double>(stream(stream_use::span_count, row).pair(0) >> 11);
         return static_cast<std::size_t>(
             *m_options.fraction * static_cast<double>(n) / m_mean + drawn / 9007199254740992.
         );
     }
 
-    /// How many spans of one length fit.
+    /// The number of spans of one length that fit.
     [[nodiscard]] std::size_t fitting_count(std::size_t n, std::size_t length) const noexcept {
         return length > n ? 0 : (n - length) / (length + m_options.min_space) + 1;
     }
@@ -151,7 +145,7 @@ private:
         }
     }
 
-    /// What is known before anything is drawn.
+    /// Throws where it is known, before anything is drawn, that the spans do not fit.
     void require_fit(const char* name, std::size_t n) const {
         std::size_t count = m_options.count.value_or(0);
         if (m_options.exact) {
@@ -166,7 +160,7 @@ private:
             return;
         }
         if (!m_options.count) {
-            // At least one in some of the rows, however small a fraction is.
+            // However small the fraction, some rows have a span.
             const double wanted = *m_options.fraction * static_cast<double>(n) / m_mean;
             count = wanted > 0 ? std::max<std::size_t>(1, static_cast<std::size_t>(wanted)) : 0;
         }
@@ -183,8 +177,8 @@ private:
     std::uint64_t m_seed;
 };
 
-/// The spans of one row, generated in order; it remembers where it is, and begins again when asked
-/// for what lies behind.
+/// The spans of one row, generated in order. The cursor remembers its place, and restarts where an
+/// earlier column is asked for.
 class spans_cursor {
 public:
     spans_cursor(const span_plan& plan, std::size_t row, column_range within) noexcept
@@ -208,16 +202,6 @@ public:
         return bits;
     }
 
-    [[nodiscard]] bool kept(std::size_t c) const noexcept {
-        if (c < m_known) {
-            restart();
-        }
-        while (m_span.end <= c) {
-            advance();
-        }
-        return c >= m_span.begin;
-    }
-
     [[nodiscard]] stretch at(std::size_t c) const noexcept {
         return stretch_within(m_count == 0 ? column_range() : m_within, c);
     }
@@ -225,7 +209,7 @@ public:
 private:
     static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
 
-    /// How many spans there are, and how many columns they hold.
+    /// Finds the number of spans and of the columns that they hold.
     void plan_row(std::size_t row) noexcept {
         const std::size_t n = m_within.size();
         const auto& options = m_plan->options();
@@ -268,7 +252,7 @@ private:
         m_known = 0;
     }
 
-    /// Goes on to the next span; behind the last one there is one that nobody reaches.
+    /// Goes to the next span. Behind the last one stands a span past any column.
     void advance() const noexcept {
         m_known = m_span.end;
         if (m_next == m_count) {
@@ -300,14 +284,20 @@ private:
 
     mutable ordered_marks m_marks{0, 0}; // where spans begin among the free columns
     mutable ordered_marks m_cuts{0, 0};  // where exact spans end among their columns
-    mutable std::size_t m_left = 0;      // columns of exact spans that are still to come
+    mutable std::size_t m_left = 0;      // columns of the exact spans that follow
     mutable std::size_t m_next = 0;      // the number of the span after m_span
     mutable column_range m_span;
-    mutable std::size_t m_known = 0; // nothing is kept from here to m_span
+    mutable std::size_t m_known = 0; // no column is kept from here to m_span
 };
 
-/// Within says which columns of a row there are: all of them, or those of a sequence.
-template <class Within>
+/// A rule that gives the range of columns in which a row's spans lie.
+template <class R>
+concept range_rule = mask_rule<R> && requires(const R& rule, std::size_t r) {
+    { rule.row(r) } -> std::same_as<range_cursor>;
+};
+
+/// Spans in each row.
+template <range_rule Within>
 class spans_rule {
 public:
     using shape_type = typename Within::shape_type;
@@ -339,44 +329,59 @@ auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
 }
 } // namespace detail
 
-/// Keeps spans of columns in each row, at random places, each row on its own: what speech and text
-/// models are to predict (!keep_spans(...) is what they see). Spans never overlap.
+/// Keeps spans of columns at random places of each row.
 ///
-/// shape: the mask's shape, or a number for 1-D. options: see span_options. Lengths are drawn one
-/// by one, then all ways to distribute the free columns before, between and behind the spans are
-/// equally likely. A pure function of the seed, the number of the row and its length. wav2vec 2.0
-/// and HuBERT: {.fraction = 0.65, .length = 10}; SpanBERT: {.fraction = 0.15, .length =
+/// Masked models predict the spans and see !keep_spans(...). Spans never overlap. Lengths are drawn
+/// one by one; then all ways to distribute the free columns before, between and behind the spans
+/// are equally likely. Where random lengths do not all fit, a row has fewer spans. The mask is a
+/// pure function of the seed, the number of the row and its length.
+///
+/// wav2vec 2.0 and HuBERT: {.fraction = 0.65, .length = 10}; SpanBERT: {.fraction = 0.15, .length =
 /// random_length::geometric(0.2, 10)}; BART: {.fraction = 0.3, .length =
-/// random_length::poisson(3)}; T5: {.fraction =
-/// 0.15, .length = 3, .exact = true}.
-/// Throws std::invalid_argument for a fraction outside of [0, 1], for both or none of fraction and
-/// count, and where it is known that the spans do not fit: as many of the least length as are wanted.
-/// Otherwise a row has as many of them as fit. No memory; a
-/// cursor makes the spans in order, a random number for each free column, so that a row costs about
-/// as much as one of keep_random. Asked for what lies behind, it begins the row again: for random
-/// access store a bitmask.
+/// random_length::poisson(3)}; T5: {.fraction = 0.15, .length = 3, .exact = true}.
 ///
 ///     auto predicted = xmask::keep_spans({8, 1500}, {.fraction = 0.65, .length = 10}, 42);
 ///     auto two = xmask::keep_spans({2, 12}, {.count = 2, .length = 3}, 42);
 ///     // ····███·███·
 ///     // ·███····███·
-template <class S>
+///
+/// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
+/// @param options number and length of the spans.
+/// @param seed of the random numbers.
+/// @returns a mask of that shape.
+/// @throws std::invalid_argument for a fraction outside of [0, 1], for both or neither of fraction
+/// and count, and where it is known that the spans do not fit: as many of the smallest length as
+/// are wanted.
+///
+/// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
+/// free column. A question for an earlier column starts the row again: store a mask for random
+/// access in a bitmask.
+template <class S = std::initializer_list<std::size_t>>
 auto keep_spans(const S& shape, span_options options, std::uint64_t seed) {
     return detail::make_spans(shape, std::move(options), seed);
 }
 
-inline auto keep_spans(
-    std::initializer_list<std::size_t> shape, span_options options, std::uint64_t seed
-) {
-    return detail::make_spans(shape, std::move(options), seed);
-}
-
-/// The same for a padded batch: spans lie within the first lengths[...] of n columns of each row,
-/// and fractions are of these. lengths: as keep_lengths takes them, which throws what this throws.
-/// The mask's shape is lengths.shape + [n]. Options are checked for rows of n columns; a shorter
-/// row has as many spans as fit.
+/// Keeps spans of columns at random places of each sequence of a padded batch.
+///
+/// Spans lie within the first lengths[...] of n columns of each row, and fractions are of these.
+/// The options are checked for rows of n columns; a shorter row has as many spans as fit.
 ///
 ///     auto predicted = xmask::keep_spans(lengths, n, {.fraction = 0.5, .length = 2}, 42);
+///
+/// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
+/// lvalue tensor or expression is held by reference.
+/// @param n number of columns.
+/// @param options number and length of the spans.
+/// @param seed of the random numbers.
+/// @returns a mask of shape lengths.shape + (n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+/// @throws std::invalid_argument for a fraction outside of [0, 1], for both or neither of fraction
+/// and count, and where it is known that the spans do not fit: as many of the smallest length as
+/// are wanted.
+///
+/// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
+/// free column. A question for an earlier column starts the row again: store a mask for random
+/// access in a bitmask.
 template <class L>
 auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t seed) {
     if constexpr (detail::require_lengths<L>()) {
@@ -388,6 +393,27 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
     }
 }
 
+/// Keeps spans of columns at random places of each sequence of a padded batch, for lengths in a
+/// list.
+///
+/// Spans lie within the first lengths[...] of n columns of each row, and fractions are of these.
+/// The options are checked for rows of n columns; a shorter row has as many spans as fit.
+///
+///     auto predicted = xmask::keep_spans({2, 4}, 4, {.fraction = 0.5, .length = 2}, 42);
+///
+/// @param lengths a list of integers, 0 to n, one for each row.
+/// @param n number of columns.
+/// @param options number and length of the spans.
+/// @param seed of the random numbers.
+/// @returns a mask of shape (lengths.size(), n).
+/// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
+/// @throws std::invalid_argument for a fraction outside of [0, 1], for both or neither of fraction
+/// and count, and where it is known that the spans do not fit: as many of the smallest length as
+/// are wanted.
+///
+/// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
+/// free column. A question for an earlier column starts the row again: store a mask for random
+/// access in a bitmask.
 template <std::integral T>
 auto keep_spans(
     std::initializer_list<T> lengths, std::size_t n, span_options options, std::uint64_t seed
