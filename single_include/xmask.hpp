@@ -12656,8 +12656,8 @@ struct key_limits {
     static constexpr K largest = limits::has_infinity ? limits::infinity() : limits::max();
 };
 
-/// Writes the chosen lanes to `to`, where there is room for a whole register; gives the place
-/// behind them.
+/// Writes the chosen lanes to `to`, which has room for a whole register. Returns the address after
+/// the last one.
 template <class K>
 XMASK_INLINE K* append_lanes(K* to, const lanes<K>& x, word_t chosen) noexcept {
     if constexpr (has_compress<K>) {
@@ -12675,7 +12675,7 @@ XMASK_INLINE K* append_lanes(K* to, const lanes<K>& x, word_t chosen) noexcept {
     }
 }
 
-/// Calls f(register, valid) for n keys; the bits of `valid` say which lanes hold keys.
+/// Calls f(register, valid) for n keys. The bits of `valid` say which lanes hold keys.
 template <class K, class F>
 XMASK_INLINE void for_each_lanes(const K* keys, std::size_t n, F&& f) {
     constexpr std::size_t step = lane_count<K>;
@@ -12688,7 +12688,8 @@ XMASK_INLINE void for_each_lanes(const K* keys, std::size_t n, F&& f) {
     }
 }
 
-/// Copies the keys that pass a test of registers; the target may be the source. Gives their number.
+/// Copies the keys that pass a test of registers. The target may be the source. Returns their
+/// number.
 template <class K, class Test>
 std::size_t copy_keys(const K* keys, std::size_t n, K* to, Test&& test) {
     const K* const first = to;
@@ -12698,7 +12699,7 @@ std::size_t copy_keys(const K* keys, std::size_t n, K* to, Test&& test) {
     return static_cast<std::size_t>(to - first);
 }
 
-/// Ranks of at most 64 numbers, by comparing each with each.
+/// The ranks of at most 64 numbers, by comparing each number with each other one.
 template <class K>
 class few_keys {
     static constexpr std::size_t step = lane_count<K>;
@@ -12717,7 +12718,7 @@ public:
         for (std::size_t i = n; i % (2 * step) != 0; ++i) {
             m_keys[i] = K();
         }
-        // Two registers at once share the load of what they are compared with.
+        // Two registers at a time share the load of the other key.
         for (std::size_t i = 0; i < n; i += 2 * step) {
             const auto x = load_lanes(m_keys.data() + i);
             const auto y = load_lanes(m_keys.data() + i + step);
@@ -12733,7 +12734,7 @@ public:
         }
     }
 
-    /// The k-th largest: the smallest of those that have fewer than k above them.
+    /// The k-th largest key: the smallest key with fewer than k larger ones.
     [[nodiscard]] K key(std::size_t k) const {
         const auto limit = counts(static_cast<counts_t>(k));
         lanes<K> least(key_limits<K>::largest);
@@ -12794,14 +12795,14 @@ private:
 /// @file
 /// Selection without sorting: the k-th largest of some keys.
 ///
-/// A sample of the keys gives two bounds between which the k-th largest is likely to lie. One pass
-/// of registers counts the keys above the bounds and collects those between them; the rest is
-/// forgotten. At most 64 keys are compared each with each. A guess that misses costs another pass;
-/// after some misses the bounds halve the range of the type, so that time is linear for any keys.
-/// The method follows Floyd and Rivest, "Expected time bounds for selection" (1975).
+/// A sample of the keys gives two bounds that are likely to contain the k-th largest key. One pass
+/// of registers counts the keys above the bounds, and collects the keys between them; all others
+/// are dropped. At most 64 keys are compared each with each other. Wrong bounds cost another pass.
+/// After some misses the bounds halve the range of the type, so that the time is linear for any
+/// keys. Source: Floyd and Rivest, Expected time bounds for selection, CACM 18, 1975.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Finds the k-th largest of keys, again and again in the same memory.
+/// Finds the k-th largest of keys. Further selections use the same memory.
 template <class K>
 class key_selector {
 public:
@@ -12813,7 +12814,7 @@ public:
         return m_room.data();
     }
 
-    /// The k-th largest of n keys, 1 <= k <= n. Keys outside of room() stay as they are.
+    /// The k-th largest of n keys, 1 <= k <= n. Keys outside of room() do not change.
     ///
     /// Cost: one pass over the keys, and some over a share of them.
     ranked_key<K> kth_largest(const K* keys, std::size_t n, std::size_t k) {
@@ -12847,25 +12848,25 @@ private:
         K high;
     };
 
-    /// What is left of a search.
+    /// The state of a search: the remaining keys.
     struct search {
         const K* keys;
         std::size_t size;
-        std::size_t k;     ///< rank among what is left
-        std::size_t above; ///< keys that are forgotten because they are larger
+        std::size_t k;     ///< rank among the remaining keys
+        std::size_t above; ///< dropped keys that are larger
         std::size_t all;
         std::size_t misses = 0;
         std::uint64_t first = order::position(key_limits<K>::lowest); ///< where the k-th largest
         std::uint64_t last = order::position(key_limits<K>::largest); ///< lies
         ranked_key<K> found{};
 
-        /// Counts keys that are larger than the k-th largest.
+        /// Drops keys that are larger than the k-th largest.
         void forget(std::size_t count) {
             above += count;
             k -= count;
         }
 
-        /// NaN, where all `count` numbers that are left are larger.
+        /// NaN, where all `count` remaining numbers are larger.
         [[nodiscard]] ranked_key<K> missing(std::size_t count) const {
             return {std::numeric_limits<K>::quiet_NaN(), above + count, all - above - count};
         }
@@ -12873,7 +12874,7 @@ private:
 
     XMASK_INLINE static auto is_number(const lanes<K>& x) noexcept { return x == x; }
 
-    /// Bounds between which the k-th largest is likely to lie; after a miss one key near it.
+    /// Bounds that are likely to contain the k-th largest key; after a miss, one key near it.
     static bounds guess(const search& at) {
         const std::size_t wanted = at.size < 1024 ? 32
                                    : at.size < 16384
@@ -12924,7 +12925,7 @@ private:
         return result;
     }
 
-    /// Takes pieces at even distances; NaN is left out.
+    /// Samples pieces at even distances, without NaN.
     static std::size_t take_sample(const search& at, std::size_t pieces, K* to) {
         const K* const first = to;
         const std::size_t distance = (at.size - sample_piece) / (pieces - 1);
@@ -12935,14 +12936,14 @@ private:
         return static_cast<std::size_t>(to - first);
     }
 
-    /// The key in the middle of where the k-th largest lies.
+    /// The key in the middle of the range that contains the k-th largest key.
     static bounds middle(const search& at) {
         const K key = order::at(at.first + (at.last - at.first) / 2);
         return {key, key};
     }
 
-    /// Forgets what lies outside of the bounds, or inside where the k-th largest lies outside.
-    /// Whether it is found.
+    /// Drops the keys outside of the bounds, or those inside where the k-th largest key is outside.
+    /// Returns whether the key is found.
     static bool narrow(search& at, const bounds& around, K* kept) {
         const lanes<K> low(around.low);
         const lanes<K> high(around.high);
@@ -12979,8 +12980,8 @@ private:
         return false;
     }
 
-    /// How many keys lie above the bounds and between them. The latter are collected, too, unless a
-    /// wrong guess would so overwrite the others.
+    /// Counts the keys above the bounds and between them. Collects the keys between them, unless
+    /// wrong bounds would then have overwritten the others.
     static std::array<std::size_t, 2> split(
         const search& at, const lanes<K>& low, const lanes<K>& high, K* kept
     ) {
@@ -13006,7 +13007,7 @@ private:
     std::vector<K> m_room;
 };
 
-/// Types without registers.
+/// The selector of types without registers.
 template <class K>
     requires(!has_lanes<K>)
 class key_selector<K> {

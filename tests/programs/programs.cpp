@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// What strangers write in their first hour, with no more than the words of README.md. Its own programs,
-// a rule and a loss of one's own among them, are compiled by the test `readme`; how to get xmask is in
-// tests/consumers.
+// Programs of a new user's first hour, with only the words of README.md. The test `readme` compiles
+// README's own programs, including a rule and a loss of the user; tests/consumers tests how to get
+// xmask.
 
 #include <cmath>
 #include <limits>
@@ -67,7 +67,7 @@ TEST_CASE("Masks are made of vectors and raw memory", "[programs]") {
 
 TEST_CASE("Window attention ignores padding", "[programs]") {
     const xt::xtensor<int, 1> lengths = {4, 2};
-    // Of each text, all queries, and the keys that are no padding.
+    // For each text all queries, and the keys that are not padding.
     const auto m =
         xmask::keep_window(4, 4, 1, 0) && xmask::unsqueeze(xmask::keep_lengths(lengths, 4), 1);
     REQUIRE(xmask::to_string(m) == "█···\n██··\n·██·\n··██\n\n█···\n██··\n·█··\n····\n");

@@ -1,6 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Compiled by itself: a test of masks that includes one builder, and nothing that prints.
+// Compiled by itself: a test of masks that includes one builder, and no printing.
 
 #include <sstream>
 

@@ -65,8 +65,8 @@ struct key_limits {
     static constexpr K largest = limits::has_infinity ? limits::infinity() : limits::max();
 };
 
-/// Writes the chosen lanes to `to`, where there is room for a whole register; gives the place
-/// behind them.
+/// Writes the chosen lanes to `to`, which has room for a whole register. Returns the address after
+/// the last one.
 template <class K>
 XMASK_INLINE K* append_lanes(K* to, const lanes<K>& x, word_t chosen) noexcept {
     if constexpr (has_compress<K>) {
@@ -84,7 +84,7 @@ XMASK_INLINE K* append_lanes(K* to, const lanes<K>& x, word_t chosen) noexcept {
     }
 }
 
-/// Calls f(register, valid) for n keys; the bits of `valid` say which lanes hold keys.
+/// Calls f(register, valid) for n keys. The bits of `valid` say which lanes hold keys.
 template <class K, class F>
 XMASK_INLINE void for_each_lanes(const K* keys, std::size_t n, F&& f) {
     constexpr std::size_t step = lane_count<K>;
@@ -97,7 +97,8 @@ XMASK_INLINE void for_each_lanes(const K* keys, std::size_t n, F&& f) {
     }
 }
 
-/// Copies the keys that pass a test of registers; the target may be the source. Gives their number.
+/// Copies the keys that pass a test of registers. The target may be the source. Returns their
+/// number.
 template <class K, class Test>
 std::size_t copy_keys(const K* keys, std::size_t n, K* to, Test&& test) {
     const K* const first = to;
@@ -107,7 +108,7 @@ std::size_t copy_keys(const K* keys, std::size_t n, K* to, Test&& test) {
     return static_cast<std::size_t>(to - first);
 }
 
-/// Ranks of at most 64 numbers, by comparing each with each.
+/// The ranks of at most 64 numbers, by comparing each number with each other one.
 template <class K>
 class few_keys {
     static constexpr std::size_t step = lane_count<K>;
@@ -126,7 +127,7 @@ public:
         for (std::size_t i = n; i % (2 * step) != 0; ++i) {
             m_keys[i] = K();
         }
-        // Two registers at once share the load of what they are compared with.
+        // Two registers at a time share the load of the other key.
         for (std::size_t i = 0; i < n; i += 2 * step) {
             const auto x = load_lanes(m_keys.data() + i);
             const auto y = load_lanes(m_keys.data() + i + step);
@@ -142,7 +143,7 @@ public:
         }
     }
 
-    /// The k-th largest: the smallest of those that have fewer than k above them.
+    /// The k-th largest key: the smallest key with fewer than k larger ones.
     [[nodiscard]] K key(std::size_t k) const {
         const auto limit = counts(static_cast<counts_t>(k));
         lanes<K> least(key_limits<K>::largest);
