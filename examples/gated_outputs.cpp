@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -67,10 +66,7 @@ void draw_gate(const gated_network& network, const std::string& path) {
     }
     std::cout << "\nThe gates of all outputs as input 0 goes from -4 to 4, █ open, · shut:\n\n"
               << example::to_text(map);
-    std::ofstream file(path);
-    if (!(file << example::to_svg(map))) {
-        throw std::runtime_error(path + " cannot be written");
-    }
+    example::write_svg(map, path);
     std::cout << "\nThe same is drawn in " << path << '\n';
     check(gate(0, 0) != gate(steps - 1, 0), "the input turns the gates");
 }
@@ -206,7 +202,7 @@ int main(int argc, char** argv) {
         if (argc > 2) {
             throw std::runtime_error("usage: gated_outputs [FILE.svg]");
         }
-        fully_connected(argc == 2 ? argv[1] : "gated_outputs.svg");
+        fully_connected(argc == 2 ? argv[1] : EXAMPLE_PICTURES "/gated_outputs.svg");
         sequence_encoder();
         attention_layers();
         std::cout << "\nAll of it holds.\n";

@@ -28,6 +28,11 @@
 
 #include "example.hpp"
 #include "gated_network.hpp"
+#include "heat_map.hpp"
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
 
 #ifndef EXAMPLE_DATA
 #define EXAMPLE_DATA "examples/data"
@@ -117,8 +122,20 @@ images batch_of(
     return batch;
 }
 
-/// A progress bar, which disappears at the end.
+/// Whether somebody sees what goes to std::cerr at once.
+bool is_watched() {
+#if __has_include(<unistd.h>)
+    return isatty(STDERR_FILENO) != 0;
+#else
+    return false;
+#endif
+}
+
+/// A progress bar for terminals, which disappears at the end.
 void show_progress(const std::string& what, std::size_t done, std::size_t all, double loss) {
+    if (!is_watched()) {
+        return;
+    }
     const std::size_t width = 30 * done / all;
     std::ostringstream bar;
     bar << what << " [" << std::string(width, '#') << std::string(30 - width, '.') << "] loss "
@@ -212,11 +229,29 @@ void show_pruning(const gated_network& trained, const images& data, const images
 
 // ---- Missing data -----------------------------------------------------------------------------------------------
 
+/// Draws the first images beside each other, as text and into a file.
+void draw(const std::string& title, const std::string& file, const xt::xarray<float>& x) {
+    constexpr std::size_t count = 6;
+    constexpr std::size_t side = 8;
+    const auto shape = std::array<std::size_t, 2>{side, count * (side + 1) - 1};
+    example::heat_map map{title, "", std::vector<std::string>(side), xt::zeros<float>(shape)};
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t p = 0; p < pixels; ++p) {
+            map.values(p / side, i * (side + 1) + p % side) = x(i, p);
+        }
+    }
+    const std::string path = std::string(EXAMPLE_PICTURES "/").append(file);
+    example::write_svg(map, path);
+    std::cout << '\n' << title << ", drawn in " << path << ":\n\n" << example::to_text(map) << '\n';
+}
+
 void show_missing_data(const gated_network& trained, const images& test) {
     std::cout << "\nA quarter of the test images' pixels is missing, and reads NaN:\n\n";
     const xmask::bitmask there = xmask::keep_random(test.x.shape(), 0.75, 3);
     const auto nan = std::numeric_limits<float>::quiet_NaN();
     const xt::xarray<float> measured = xmask::masked_fill(test.x, there, nan);
+    draw("Some digits", "digits.svg", test.x);
+    draw("The same, ? where a pixel is missing", "digits_missing.svg", measured);
     const auto show = [&](const std::string& what, const xt::xarray<float>& x) {
         const double right = accuracy(trained, {x, test.label});
         std::cout << "    " << std::left << std::setw(64) << what << std::right

@@ -17844,6 +17844,7 @@ auto keep_spans(
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18382,8 +18383,9 @@ struct svg_options {
     std::string column_label = {}; ///< above the columns, as "keys"
     std::size_t rows = 64;         ///< most squares in a column; a larger mask is folded into tiles
     std::size_t columns = 64;      ///< most squares in a row
-    std::size_t cell = 10;         ///< side of a square, in pixels, 1 or more
-    bool legend = true;            ///< whether to explain the shades and give their numbers
+    std::optional<std::size_t> cell = {
+    }; ///< side of a square, in pixels; else 10 to 24, more of small masks
+    bool legend = true; ///< whether to explain the shades and give their numbers
 };
 
 namespace detail {
@@ -18442,15 +18444,14 @@ public:
     svg_picture(const Tiles& tiles, const svg_options& options)
         : m_tiles(tiles)
         , m_options(options)
+        , m_cell(options.cell.value_or(cell_of(tiles)))
         , m_left(margin + (options.row_label.empty() ? 0 : line_height))
         , m_top(
               margin +
               line_height * (!options.title.empty() + std::size_t(!options.column_label.empty()))
           )
-        , m_picture_width(m_tiles.columns() * options.cell)
-        , m_picture_height(
-              m_tiles.rows() == 0 ? 0 : y_of(m_tiles.rows() - 1) + options.cell - m_top
-          ) {}
+        , m_picture_width(m_tiles.columns() * m_cell)
+        , m_picture_height(m_tiles.rows() == 0 ? 0 : y_of(m_tiles.rows() - 1) + m_cell - m_top) {}
 
     [[nodiscard]] std::string text() {
         // In this order: runs() counts for the legend, and each part extends the picture.
@@ -18470,11 +18471,17 @@ public:
     }
 
 private:
+    /// Squares of a small mask are as large as 240 pixels allow, up to 24 pixels.
+    static std::size_t cell_of(const Tiles& tiles) {
+        const std::size_t longer = std::max({tiles.rows(), tiles.columns(), std::size_t(1)});
+        return std::clamp<std::size_t>(240 / longer, 10, 24);
+    }
+
     static std::string number(std::size_t value) { return std::to_string(value); }
 
     /// The top of a row of tiles. Matrices of a stack stand one square apart.
     [[nodiscard]] std::size_t y_of(std::size_t row) const {
-        return m_top + (row + m_tiles.matrices_before(row)) * m_options.cell;
+        return m_top + (row + m_tiles.matrices_before(row)) * m_cell;
     }
 
     static std::string rect(std::size_t x, std::size_t y, std::size_t width, std::size_t height) {
@@ -18511,7 +18518,7 @@ private:
     [[nodiscard]] std::string frames() const {
         std::string out;
         for_each_matrix([&](std::size_t first, std::size_t last) {
-            const std::size_t height = y_of(last) + m_options.cell - y_of(first);
+            const std::size_t height = y_of(last) + m_cell - y_of(first);
             out += rect(m_left, y_of(first), m_picture_width, height);
         });
         return group("empty", empty_style, out);
@@ -18530,9 +18537,9 @@ private:
                     m_legend.count(kind);
                 }
                 if (kind != tile_kind::empty) {
-                    const std::size_t width = (end - begin) * m_options.cell;
+                    const std::size_t width = (end - begin) * m_cell;
                     (kind == tile_kind::full ? full : partial) +=
-                        rect(m_left + begin * m_options.cell, y_of(r), width, m_options.cell);
+                        rect(m_left + begin * m_cell, y_of(r), width, m_cell);
                 }
             }
         }
@@ -18545,11 +18552,11 @@ private:
         std::string path;
         for_each_matrix([&](std::size_t first, std::size_t last) {
             const std::size_t top = y_of(first);
-            const std::size_t bottom = y_of(last) + m_options.cell;
-            for (std::size_t y = top; y <= bottom; y += m_options.cell) {
+            const std::size_t bottom = y_of(last) + m_cell;
+            for (std::size_t y = top; y <= bottom; y += m_cell) {
                 path += "M" + number(m_left) + " " + number(y) + "h" + number(m_picture_width);
             }
-            for (std::size_t x = m_left; x <= m_left + m_picture_width; x += m_options.cell) {
+            for (std::size_t x = m_left; x <= m_left + m_picture_width; x += m_cell) {
                 path += "M" + number(x) + " " + number(top) + "v" + number(bottom - top);
             }
         });
@@ -18630,6 +18637,7 @@ private:
 
     const Tiles& m_tiles;
     const svg_options& m_options;
+    std::size_t m_cell;
     std::size_t m_left;
     std::size_t m_top;
     std::size_t m_picture_width;
@@ -18641,7 +18649,7 @@ private:
 
 template <class Tiles>
 std::string svg_text(const Tiles& tiles, const svg_options& options) {
-    if (options.cell == 0) [[unlikely]] {
+    if (options.cell == std::size_t(0)) [[unlikely]] {
         throw_invalid("to_svg", "cell 0; expected squares of 1 pixel or more");
     }
     return svg_picture<Tiles>(tiles, options).text();

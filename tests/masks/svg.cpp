@@ -244,8 +244,14 @@ TEST_CASE("a large mask is drawn in tiles of three shades", "[svg]") {
     // No more squares than wanted, however large the mask is.
     const auto large = elements_of(xmask::to_svg(xmask::keep_causal(5000, 7000), {.cell = 2}));
     REQUIRE(area(rects(large, "empty")) == 64 * 64 * 4);
-    const auto one = elements_of(xmask::to_svg(m, {.rows = 0, .columns = 0}));
+    const auto one = elements_of(xmask::to_svg(m, {.rows = 0, .columns = 0, .cell = 10}));
     REQUIRE(area(rects(one, "partial")) == 100);
+    // Squares of small masks are larger.
+    const auto side = [](const auto& mask) {
+        return rects(elements_of(xmask::to_svg(mask)), "full")[0].number("height");
+    };
+    REQUIRE((side(xmask::keep_all({2, 3})) == 24 && side(xmask::keep_all({5, 16})) == 15));
+    REQUIRE((side(xmask::keep_all({2, 60})) == 10 && side(xmask::keep_all(5000)) == 10));
 }
 
 TEST_CASE("a picture has the texts that are asked for, escaped", "[svg]") {
