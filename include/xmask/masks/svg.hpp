@@ -26,8 +26,7 @@ struct svg_options {
     std::string column_label = {}; ///< above the columns, as "keys"
     std::size_t rows = 64;         ///< most squares in a column; a larger mask is folded into tiles
     std::size_t columns = 64;      ///< most squares in a row
-    std::optional<std::size_t> cell = {
-    }; ///< side of a square, in pixels; else 10 to 24, more of small masks
+    std::optional<std::size_t> cell = std::nullopt; ///< side of a square, in pixels; else 10 to 24
     bool legend = true; ///< whether to explain the shades and give their numbers
 };
 
