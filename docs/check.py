@@ -43,7 +43,7 @@ def run_doxygen():
         sys.exit("docs/check.py needs doxygen: apt-get install doxygen")
     with open(os.path.join(ROOT, "docs", "Doxyfile"), encoding="utf-8") as file:
         options = file.read()
-    options += "\nGENERATE_HTML=NO\nGENERATE_XML=YES\nXML_PROGRAMLISTING=NO\nHAVE_DOT=NO\n"
+    options += "\nGENERATE_HTML=NO\nGENERATE_XML=YES\nXML_PROGRAMLISTING=NO\n"
     os.makedirs(FOLDER, exist_ok=True)
     done = subprocess.run(
         ["doxygen", "-"], input=options, cwd=ROOT, text=True, stderr=subprocess.PIPE, check=True
