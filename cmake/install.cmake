@@ -1,3 +1,6 @@
+# Installs the headers, the CMake package and the file of pkg-config. CMakeLists.txt includes this where XMASK_INSTALL is
+# on.
+
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 

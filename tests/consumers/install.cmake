@@ -1,3 +1,5 @@
+# Installs BUILD into a folder, and moves the folder to STAGE.
+
 cmake_minimum_required(VERSION 3.22)
 
 file(REMOVE_RECURSE ${STAGE} ${STAGE}.first)

@@ -1,12 +1,12 @@
-"""The reference results of this folder: computed by PyTorch in float64, from inputs in float32.
+"""Makes the reference results of this folder with PyTorch, in float64 from inputs in float32.
 
-To make these anew (PyTorch 2.14 and NumPy; another version of PyTorch may draw other numbers):
+Needs PyTorch 2.14 and NumPy; another version of PyTorch may draw other numbers:
 
-    python3 tests/data/generate.py                      # into this folder, with the seed of what is in it
+    python3 tests/data/generate.py                      # into this folder, with its seed
     python3 tests/data/generate.py /tmp/other 42        # into another folder, with another seed
 
-Writes FOLDER/<case>/<name>.npy, and FOLDER/manifest.json, which says what each case is. Inputs are float32, int64 or bool; every
-result is float64 unless boolean. Masks: true means kept.
+Writes FOLDER/<case>/<name>.npy, and FOLDER/manifest.json, which describes each case. Inputs are float32, int64 or bool;
+results are float64 or bool. Masks: true means kept.
 """
 import sys, os, json, math
 import numpy as np, torch
