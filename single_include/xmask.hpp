@@ -7902,7 +7902,7 @@ class column_counts {
 
 public:
     explicit column_counts(std::size_t columns)
-        : m_counters(columns == 0 ? 0 : columns / word_columns + 2), m_counts(columns) {}
+        : m_columns(columns), m_counters(columns == 0 ? 0 : columns / word_columns + 2) {}
 
     /// Adds bit k to column at + k.
     void add(std::size_t at, word_t bits) {
@@ -7914,7 +7914,7 @@ public:
     }
 
     [[nodiscard]] std::size_t count(std::size_t column) const noexcept {
-        std::size_t count = m_counts[column];
+        std::size_t count = m_carried.empty() ? 0 : m_carried[column];
         const auto& held = m_counters[column / word_columns];
         for (std::size_t digit = 0; digit < digits; ++digit) {
             count += to_size(held[digit] >> column % word_columns & 1) << digit;
@@ -7929,13 +7929,17 @@ private:
             m_counters[i][digit] ^= bits;
             bits = carry;
         }
+        if (bits != 0) {
+            m_carried.resize(m_columns);
+        }
         for (; bits != 0; bits &= bits - 1) {
-            m_counts[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
+            m_carried[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
         }
     }
 
+    std::size_t m_columns;
     std::vector<counter> m_counters;
-    std::vector<std::size_t> m_counts;
+    std::vector<std::size_t> m_carried; // what the counters could not hold: empty up to 255 rows
 };
 
 /// How many elements are kept at each position of the axes that stay.
@@ -19546,8 +19550,6 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 
 // ==== xmask/reduce/element_sum.hpp ====
 
-#include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -19711,6 +19713,11 @@ XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
     }
 }
 } // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/reduce/counted.hpp ====
+
+#include <tuple>
+#include <type_traits>
 
 // ==== xmask/reduce/loss.hpp ====
 
@@ -20070,54 +20077,120 @@ auto balanced(M&& m) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// The sum of an element-wise function over what a mask keeps, or times real weights; with its
-/// derivative in the same pass. A function F has `value(x...)`, and for a gradient
-/// `derivative(x...)` by its first argument; both take numbers, and, to be fast, registers of them.
+/// What counts in a loss, a mask or weights or both, and where its gradient is written.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The function of a plain sum.
-struct identity {
-    template <class V>
-    XMASK_INLINE V value(const V& x) const noexcept {
-        return x;
-    }
-};
-
-/// A function times real weights, which come before its arguments.
-template <class F>
-struct weighted {
-    F function;
-
-    template <class W, class... V>
-        requires requires(const F& f, const V&... x) { f.value(x...); }
-    XMASK_INLINE W value(const W& w, const V&... x) const {
-        return w * static_cast<W>(function.value(x...));
-    }
-
-    template <class W, class... V>
-    XMASK_INLINE W derivative(const W& w, const V&... x) const {
-        return w * static_cast<W>(function.derivative(x...));
-    }
-};
-
-/// Whether F takes and gives registers of T. A function of plain numbers is called for one element
-/// at a time.
-template <class F, class T, class... Row>
-consteval bool takes_registers() {
-    if constexpr (sums_in_registers<T>) {
-        return requires(const F& f, const lanes<T>& x) {
-            { f.value((static_cast<void>(sizeof(Row)), x)...) } -> std::convertible_to<lanes<T>>;
-        };
+/// Throws std::invalid_argument unless what counts broadcasts into the operand.
+template <class M, class S>
+void require_counted_shape(const char* function, const M& m, const S& shape) {
+    if constexpr (weighted_mask_expression<M>) {
+        require_broadcast(function, "a mask", m.mask().shape(), shape);
+        require_broadcast(function, "weights", m.weights().shape(), shape);
     } else {
-        return false;
+        require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
     }
 }
 
-/// Whether the terms of F are elements as they are, so that nothing but their sum may round.
-template <class F>
-inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
+/// The rows of the mask in what counts; all rows, where there are only weights.
+template <class M, class S>
+auto counted_rows(const M& m, const S& shape) {
+    if constexpr (mask_expression<M>) {
+        return mask_rows<M>(m, shape);
+    } else if constexpr (weighted_mask_expression<M>) {
+        return mask_rows<std::decay_t<decltype(m.mask())>>(m.mask(), shape);
+    } else {
+        return all_rows(shape);
+    }
+}
 
-/// A sum of terms of type T, the weight it is of, and the number of terms.
+/// The weights in what counts, where there are some.
+template <holds_weights M>
+const auto& weights_in(const M& m) noexcept {
+    if constexpr (weighted_mask_expression<M>) {
+        return m.weights();
+    } else {
+        return m;
+    }
+}
+
+/// What a loss reads of what counts. Weights are read again after the gradient is written.
+template <class M>
+auto sources_of_counted(const M& m) noexcept {
+    if constexpr (mask_expression<M>) {
+        return std::tuple(read_in_place(m));
+    } else if constexpr (weighted_mask_expression<M>) {
+        return std::tuple(read_in_place(m.mask()), read_anywhere(m.weights()));
+    } else {
+        return std::tuple(read_anywhere(m));
+    }
+}
+
+/// Whether a gradient is asked for.
+template <class G>
+inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
+
+/// f(copy), with a copy of the gradient that is written back in the end.
+template <class T, class G, class S, class F>
+auto with_copy(const char* function, G& gradient, const S& shape, F&& f) {
+    using traits = gradient_traits<G>;
+    using container = typename traits::container;
+    auto& to = traits::target(gradient);
+    row_major_copy_t<T, container> copy;
+    resize_or_check(function, "a copy of the gradient", copy, shape);
+    const auto result = [&] {
+        if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
+            return f(copy); // most often of the same type
+        } else {
+            const auto apart = scaled(copy, traits::scale(gradient));
+            return f(apart);
+        }
+    }();
+    resize_or_check(function, "the gradient", to, copy.shape());
+    copy_rows(to, copy);
+    return result;
+}
+
+/// f(gradient), with a gradient that has its shape. Where the sources would be read too late, f gets a
+/// copy. `weight(gradient)` is the weight of the loss, for a gradient of the mean. A generic lambda:
+/// only for such a gradient is it compiled.
+template <class T, class G, class S, class Sources, class Weight, class F>
+auto with_gradient(
+    [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
+    [[maybe_unused]] const Sources& sources, [[maybe_unused]] Weight&& weight, F&& f
+) {
+    if constexpr (of_the_mean<std::remove_const_t<G>>) {
+        const double of_all = weight(gradient);
+        const scaled_gradient<typename gradient_traits<G>::container> of_sum{
+            gradient.container, of_all == 0 ? 0 : 1 / of_all
+        };
+        return with_gradient<T>(function, of_sum, shape, sources, weight, f);
+    } else {
+        if constexpr (wants_gradient<G>) {
+            using traits = gradient_traits<G>;
+            using container = typename traits::container;
+            auto& to = traits::target(gradient);
+            if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
+                if (reads_too_late(to, shape, sources)) [[unlikely]] {
+                    return with_copy<T>(function, gradient, shape, f);
+                }
+            }
+            resize_or_check(function, "the gradient", to, shape);
+        }
+        return f(gradient);
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/reduce/term_sum.hpp ====
+
+#include <cstddef>
+#include <type_traits>
+
+/// @file
+/// Sums of terms, and how a block of them is added.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A sum of terms of type T, its weight, and the number of terms.
 template <class T, class Sum = sum_t<T>>
 struct weighted_sum {
     Sum sum = 0;
@@ -20132,7 +20205,7 @@ struct weighted_sum {
     }
 };
 
-/// Collects terms of type T, by registers where they have them.
+/// Adds terms of type T, in registers where T has them.
 template <class T, class Sum = sum_t<T>>
 class term_sum {
 public:
@@ -20162,7 +20235,108 @@ private:
     std::size_t m_count = 0;
 };
 
-/// A function of the blocks of several operands: its values, and its derivatives.
+/// Whether a word may hold columns of several rows.
+template <class Cursor>
+inline constexpr bool joins_rows = std::is_same_v<Cursor, words_cursor>;
+
+/// Adds what a block keeps. Without Exact, words that are kept whole are added four registers at a time.
+/// What a row adds depends only on its own columns: not on padding, and not on its neighbours.
+template <bool Exact, class T, class Sum, class Block, class Count>
+XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count count, word_t bits) {
+    sum.add_count(count_bits(bits));
+    if constexpr (Block::in_registers) {
+        // Where all is kept, only a partial register needs selection: the function may give anything
+        // of the zeros past its end.
+        if (bits == first_bits(count)) {
+            sum.template add_registers<Exact>(
+                count,
+                [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    const auto x = terms.template value_register<full>(k, count - k);
+                    if constexpr (full) {
+                        return x;
+                    } else {
+                        return zero_unless<T>(bits, k, x);
+                    }
+                }
+            );
+            return;
+        }
+        sum.template add_registers<true>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
+        });
+    } else if (bits == ~word_t(0)) {
+        for (std::size_t k = 0; k < word_columns; ++k) {
+            sum.add(static_cast<sum_t<T>>(terms.value(k)));
+        }
+    } else {
+        for (; bits != 0; bits &= bits - 1) {
+            sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
+        }
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/reduce/terms.hpp ====
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Terms of a sum: a function of the elements of some operands, and its derivative.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The function of a plain sum: x itself.
+struct identity {
+    template <class V>
+    XMASK_INLINE V value(const V& x) const noexcept {
+        return x;
+    }
+};
+
+/// A function times real weights. The weight is the first argument.
+template <class F>
+struct weighted {
+    F function;
+
+    template <class W, class... V>
+        requires requires(const F& f, const V&... x) { f.value(x...); }
+    XMASK_INLINE W value(const W& w, const V&... x) const {
+        return w * static_cast<W>(function.value(x...));
+    }
+
+    template <class W, class... V>
+    XMASK_INLINE W derivative(const W& w, const V&... x) const {
+        return w * static_cast<W>(function.derivative(x...));
+    }
+};
+
+/// Whether F takes and gives registers of T. Else F is called for one element at a time.
+template <class F, class T, class... Row>
+consteval bool takes_registers() {
+    if constexpr (sums_in_registers<T>) {
+        return requires(const F& f, const lanes<T>& x) {
+            { f.value((static_cast<void>(sizeof(Row)), x)...) } -> std::convertible_to<lanes<T>>;
+        };
+    } else {
+        return false;
+    }
+}
+
+/// Whether the terms of F are the elements themselves. Then only the sum may round.
+template <class F>
+inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
+
+/// A function whose values are summed, of one element of each operand: a struct with `value(x...)` of
+/// numbers of type T, and, to be fast, of registers of them. For a gradient it also has
+/// `derivative(x...)`, by the first x.
+template <class F, class T, class... Operand>
+concept term_function = requires(const F& f, const T& x) {
+    { f.value((static_cast<void>(sizeof(Operand)), x)...) } -> std::convertible_to<T>;
+};
+
+/// The values and the derivatives of a function of several blocks.
 template <class T, class F, class... Block>
 class term_block {
 public:
@@ -20203,6 +20377,7 @@ private:
     zip_block<Block...> m_operands;
 };
 
+/// One row of terms.
 template <class T, class F, class... Row>
 class term_row {
 public:
@@ -20224,6 +20399,7 @@ template <class T, class F, class... Row>
 inline constexpr bool reads_freely<term_row<T, F, Row...>> =
     term_block<T, F, block_t<Row>...>::in_registers && (reads_freely<Row> && ...);
 
+/// All rows of terms.
 template <class T, class F, class... Rows>
 class term_rows {
 public:
@@ -20236,8 +20412,8 @@ public:
 
     [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
 
-    /// How the terms are walked. Words that lie across rows are added exactly; terms that are not
-    /// may only be packed where no row holds a whole word.
+    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be packed
+    /// where no row holds a whole word: the sum of a row must not depend on its place.
     template <class Masks>
     [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
         if constexpr (adds_exactly<F>) {
@@ -20252,57 +20428,24 @@ private:
     zip_rows<Rows...> m_rows;
 };
 
+/// The terms f(x...) of type T, of the rows of some operands.
 template <class T, class F, class... Rows>
+    requires term_function<F, T, Rows...>
 auto make_terms(const F& f, Rows... rows) {
     return term_rows<T, F, Rows...>(f, std::move(rows)...);
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// Whether words of a row may hold columns of several rows.
-template <class Cursor>
-inline constexpr bool joins_rows = std::is_same_v<Cursor, words_cursor>;
+/// @file
+/// The sum of a function of elements over what a mask keeps, or times real weights; with the
+/// derivative in the same pass.
 
-/// Adds what a block keeps. Where not Exact, words that are kept whole are added up four registers
-/// at a time: what a row adds depends on its own columns only, not on how many are padded or on
-/// what lies before and behind it.
-template <bool Exact, class T, class Sum, class Block, class Count>
-XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count count, word_t bits) {
-    sum.add_count(count_bits(bits));
-    if constexpr (Block::in_registers) {
-        // Where all is kept, only a partial register needs selection: it holds 0 past its end,
-        // which the function need not map to 0.
-        if (bits == first_bits(count)) {
-            sum.template add_registers<Exact>(
-                count,
-                [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto x = terms.template value_register<full>(k, count - k);
-                    if constexpr (full) {
-                        return x;
-                    } else {
-                        return zero_unless<T>(bits, k, x);
-                    }
-                }
-            );
-            return;
-        }
-        sum.template add_registers<true>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-            return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));
-        });
-    } else if (bits == ~word_t(0)) {
-        for (std::size_t k = 0; k < word_columns; ++k) {
-            sum.add(static_cast<sum_t<T>>(terms.value(k)));
-        }
-    } else {
-        for (; bits != 0; bits &= bits - 1) {
-            sum.add(static_cast<sum_t<T>>(terms.value(lowest_bit(bits))));
-        }
-    }
-}
-
+namespace xmask::inline XMASK_ABI::detail {
 /// Sums the terms of a row.
 template <bool Exact, class T, class Sum, class Row>
 class sum_delegate {
 public:
-    /// The sum is held here while it grows, so that it stays in registers.
+    /// A copy of the sum, which stays in registers while it grows.
     sum_delegate(const term_sum<T, Sum>& sum, Row row) : m_sum(sum), m_row(std::move(row)) {}
 
     [[nodiscard]] const term_sum<T, Sum>& sum() const noexcept { return m_sum; }
@@ -20343,11 +20486,11 @@ private:
     Row m_row;
 };
 
-/// Sums the terms of a row, and writes scale * derivative where something is kept, 0 elsewhere.
+/// Sums the terms of a row, and writes scale * derivative for what is kept, 0 for the rest.
 template <bool Exact, class T, class Columns, class Row>
 class gradient_delegate {
 public:
-    /// The sum is held here while it grows, so that it stays in registers.
+    /// A copy of the sum, which stays in registers while it grows.
     gradient_delegate(Columns to, term_sum<T>& sum, Row row, T scale)
         : m_to(to), m_total(&sum), m_sum(sum), m_row(std::move(row)), m_scale(scale) {}
 
@@ -20388,11 +20531,7 @@ private:
     T m_scale;
 };
 
-/// Whether a gradient is asked for.
-template <class G>
-inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
-
-/// The sum of the terms that are kept of `shape`. Terms of T are summed in Sum.
+/// The sum of the kept terms. Terms of T are summed in Sum.
 template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms>
 weighted_sum<T, Sum> sum_terms(
     const S& shape, const masked_operands<Masks, Terms>& rows, const no_gradient& /*none*/
@@ -20423,7 +20562,7 @@ weighted_sum<T, Sum> sum_terms(
     );
 }
 
-/// The same, and their derivatives in `gradient`, which has the shape.
+/// The sum of the kept terms, and their derivatives in `gradient`, which has the shape.
 template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms, class G>
     requires wants_gradient<G>
 weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& rows, G& gradient) {
@@ -20457,39 +20596,6 @@ weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& r
     );
 }
 
-/// Throws std::invalid_argument unless what counts fits into the operand.
-template <class M, class S>
-void require_counted_shape(const char* function, const M& m, const S& shape) {
-    if constexpr (weighted_mask_expression<M>) {
-        require_broadcast(function, "a mask", m.mask().shape(), shape);
-        require_broadcast(function, "weights", m.weights().shape(), shape);
-    } else {
-        require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
-    }
-}
-
-/// The mask in what counts, row by row.
-template <class M, class S>
-auto counted_rows(const M& m, const S& shape) {
-    if constexpr (mask_expression<M>) {
-        return mask_rows<M>(m, shape);
-    } else if constexpr (weighted_mask_expression<M>) {
-        return mask_rows<std::decay_t<decltype(m.mask())>>(m.mask(), shape);
-    } else {
-        return all_rows(shape);
-    }
-}
-
-/// The weights in what counts, where there are some.
-template <holds_weights M>
-const auto& weights_in(const M& m) noexcept {
-    if constexpr (weighted_mask_expression<M>) {
-        return m.weights();
-    } else {
-        return m;
-    }
-}
-
 /// The sum of the weights of what the masks keep.
 template <class T, class S, class Masks, class W>
 double sum_of_weights(const S& shape, const Masks& masks, const W& weights) {
@@ -20513,7 +20619,7 @@ double counted_weight(const M& m, const S& shape) {
     }
 }
 
-/// The same sum, of f times weights.
+/// The sum of f times weights, and the sum of weights.
 template <class T, class F, class S, class Masks, class W, class G, class... X>
 weighted_sum<T> sum_by_weights(
     const F& f, const S& shape, const Masks& masks, const W& weights, G&& gradient, const X&... x
@@ -20534,62 +20640,8 @@ weighted_sum<T> sum_by_weights(
     return result;
 }
 
-/// What a loss reads of what counts. Weights are summed after the gradient was written.
-template <class M>
-auto sources_of_counted(const M& m) noexcept {
-    if constexpr (mask_expression<M>) {
-        return std::tuple(read_in_place(m));
-    } else if constexpr (weighted_mask_expression<M>) {
-        return std::tuple(read_in_place(m.mask()), read_anywhere(m.weights()));
-    } else {
-        return std::tuple(read_anywhere(m));
-    }
-}
-
-/// f(gradient), with a gradient that is asked for in its shape; or in a copy of it, where these
-/// sources would be read too late. weight(gradient) is that of the loss, for a gradient of the mean; a
-/// generic lambda, so that nothing of it is compiled for another gradient.
-template <class T, class G, class S, class Sources, class Weight, class F>
-auto with_gradient(
-    [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
-    [[maybe_unused]] const Sources& sources, [[maybe_unused]] Weight&& weight, F&& f
-) {
-    if constexpr (of_the_mean<std::remove_const_t<G>>) {
-        const double of_all = weight(gradient);
-        const scaled_gradient<typename gradient_traits<G>::container> of_sum{
-            gradient.container, of_all == 0 ? 0 : 1 / of_all
-        };
-        return with_gradient<T>(function, of_sum, shape, sources, weight, f);
-    } else {
-        if constexpr (wants_gradient<G>) {
-            using traits = gradient_traits<G>;
-            using container = typename traits::container;
-            auto& to = traits::target(gradient);
-            if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
-                if (reads_too_late(to, shape, sources)) [[unlikely]] {
-                    row_major_copy_t<T, container> copy;
-                    resize_or_check(function, "a copy of the gradient", copy, shape);
-                    const auto result = [&] {
-                        if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
-                            return f(copy); // most often of the same type
-                        } else {
-                            const auto apart = scaled(copy, traits::scale(gradient));
-                            return f(apart);
-                        }
-                    }();
-                    resize_or_check(function, "the gradient", to, copy.shape());
-                    copy_rows(to, copy);
-                    return result;
-                }
-            }
-            resize_or_check(function, "the gradient", to, shape);
-        }
-        return f(gradient);
-    }
-}
-
-/// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
-/// if asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
+/// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient if
+/// asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
 template <class T, class Sum = sum_t<T>, class F, class M, class G, class X, class... Y>
 weighted_sum<T, Sum> element_sum(
     const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y
@@ -21288,27 +21340,19 @@ inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_
 
 // ==== xmask/reduce/cross_entropy.hpp ====
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 // ==== xmask/reduce/class_options.hpp ====
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 /// @file
-/// What losses of classes share: their options, and how they write a gradient.
+/// Options of the losses of a class for each position.
 
 namespace xmask::inline XMASK_ABI {
 /// Options of masked_cross_entropy.
@@ -21369,56 +21413,396 @@ inline void require_entropy_options(
     require_option(function, "z_loss", options.z_loss, option_range::at_least(0).finite());
     require_class_weights(function, options.class_weights, classes);
 }
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
 
-/// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer
-/// that is copied there.
-template <class T, class G>
-class class_gradient {
-    using traits = gradient_traits<G>;
+// ==== xmask/reduce/hard_cross_entropy.hpp ====
+
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+
+// ==== xmask/reduce/class_gradient.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <vector>
+
+// ==== xmask/reduce/line_sums.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Sums over the lines of an axis, the base of softmax, normalization and cross entropy. Where the
+/// function asks for it, terms are shifted by the largest kept element of the line.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What is summed along a line: a struct with
+///
+///     using value_type = ...;                    // T, float or double
+///     static constexpr std::size_t sums = ...;   // how many sums there are
+///     static constexpr bool shifts = ...;        // whether the terms have a shift
+///
+///     V first(const V& x...) const;              // the shift is made of the largest of these,
+///     T settle(T largest) const;                 // by settle
+///     V term<I>(const V& shift, const V& x...) const;    // of sum I
+///
+/// V is T or a register of it. Of each operand there is one x.
+template <class F, class... Operand>
+concept line_terms =
+    std::floating_point<typename F::value_type> && (F::sums > 0) &&
+    requires(const F& f, const typename F::value_type& x) {
+        {
+            f.template term<F::sums - 1>(x, (static_cast<void>(sizeof(Operand)), x)...)
+        } -> std::convertible_to<typename F::value_type>;
+    } && (!F::shifts || requires(const F& f, const typename F::value_type& x) {
+        {
+            f.first((static_cast<void>(sizeof(Operand)), x)...)
+        } -> std::convertible_to<typename F::value_type>;
+        { f.settle(x) } -> std::convertible_to<typename F::value_type>;
+    });
+
+/// A function of a line's elements: line_terms, and how the sums map each kept element.
+///
+///     static constexpr std::size_t fact_count = ...;
+///     static constexpr T outside = ...;          // what is dropped
+///     static constexpr bool keeps_terms = ...;   // whether map is term<0> times facts[1], and outside 0
+///
+///     std::array<T, fact_count> facts(T shift, const std::array<double, sums>& totals) const;
+///     V map(const std::array<V, fact_count>& facts, const V& x...) const;
+///
+/// A row that is assigned by itself and keeps its terms holds these in the result until their sum is
+/// known, so that none is computed twice.
+template <class F, class... Operand>
+concept line_function =
+    line_terms<F, Operand...> &&
+    requires(
+        const F& f, const typename F::value_type& x, const std::array<double, F::sums>& totals,
+        const std::array<typename F::value_type, F::fact_count>& facts
+    ) {
+        { F::keeps_terms } -> std::convertible_to<bool>;
+        { F::outside } -> std::convertible_to<typename F::value_type>;
+        { f.facts(x, totals) } -> std::same_as<std::array<typename F::value_type, F::fact_count>>;
+        {
+            f.map(facts, (static_cast<void>(sizeof(Operand)), x)...)
+        } -> std::convertible_to<typename F::value_type>;
+    };
+
+/// The numbers with which F maps an element.
+template <class F>
+using facts_of = std::array<typename F::value_type, F::fact_count>;
+
+/// The shift before the first element.
+template <class F>
+inline constexpr auto first_shift =
+    F::shifts ? -std::numeric_limits<typename F::value_type>::infinity()
+              : typename F::value_type(0);
+
+/// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
+template <std::size_t N, class F>
+XMASK_INLINE void for_each_index(F&& f) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+        (f(std::integral_constant<std::size_t, I>()), ...);
+    }(std::make_index_sequence<N>());
+}
+
+/// The shift of a line and the sums of its terms.
+template <class F>
+struct line_sums {
+    typename F::value_type shift;
+    std::array<double, F::sums> sums;
+};
+
+/// Collects the shift and the sums of one line, element by element.
+template <class F>
+class line_facts {
+    using T = typename F::value_type;
 
 public:
-    class_gradient(G& gradient, std::size_t classes)
-        : m_writer(traits::target(gradient))
-        , m_buffer(m_writer.in_place() ? 0 : classes)
-        , m_classes(classes)
-        , m_scale(traits::scale(gradient)) {}
+    explicit line_facts(const F& f) noexcept : m_function(&f) {}
 
-    [[nodiscard]] double scale() const noexcept { return m_scale; }
-
-    [[nodiscard]] T* begin(std::size_t row) {
-        m_writer.seek(row);
-        return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
+    template <class... V>
+    void add_to_shift(const V&... x) {
+        if constexpr (F::shifts) {
+            m_shift = std::max(m_shift, m_function->first(x...));
+        }
     }
 
-    void end() {
-        for_each_block(0, m_buffer.size(), [&](std::size_t c, std::size_t count) {
-            std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
-            m_writer.commit(c, count);
+    /// After the last element was added to the shift.
+    void finish_shift() noexcept {
+        if constexpr (F::shifts) {
+            m_shift = m_function->settle(m_shift);
+        }
+    }
+
+    template <class... V>
+    void add_terms(const V&... x) {
+        for_each_index<F::sums>([&](auto i) {
+            m_sums[i] += static_cast<double>(m_function->template term<i>(m_shift, x...));
         });
     }
 
-    void clear(std::size_t row) {
-        T* to = begin(row);
-        fill_columns(to, to + m_classes, T(0));
-        end();
-    }
+    [[nodiscard]] line_sums<F> total() const noexcept { return {m_shift, m_sums}; }
+
+    [[nodiscard]] facts_of<F> facts() const { return m_function->facts(m_shift, m_sums); }
 
 private:
-    row_writer<T, typename traits::container> m_writer;
-    std::vector<T> m_buffer;
-    std::size_t m_classes;
-    double m_scale;
+    const F* m_function;
+    T m_shift = first_shift<F>;
+    std::array<double, F::sums> m_sums{};
 };
 
+/// The shift and the sums of a line. visit(f) calls f(x...) for each kept element, in order.
+template <class F, class Visit>
+line_sums<F> sums_of_line(const F& f, Visit&& visit) {
+    line_facts<F> line(f);
+    visit([&](const auto&... x) { line.add_to_shift(x...); });
+    line.finish_shift();
+    visit([&](const auto&... x) { line.add_terms(x...); });
+    return line.total();
+}
+
+/// The rows of some operands under a mask, as elements of T.
+template <class T, class S, class M, class... X>
+auto make_zipped_operands(const S& shape, const M& m, const X&... x) {
+    return masked_operands{
+        mask_rows<M>(m, shape), zip_rows(make_operand<T>(x, shape)...), columns_of(shape)
+    };
+}
+
+template <class T, std::size_t N>
+std::array<double, N> totals_of(const std::array<register_sum<T>, N>& sums) noexcept {
+    std::array<double, N> totals;
+    std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
+    return totals;
+}
+
+/// Adds g(x...) of what a block keeps.
+template <bool Exact, class T, class Blocks, class Count, class G>
+XMASK_INLINE void add_kept(
+    register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g
+) {
+    if (bits == ~word_t(0)) {
+        add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            return blocks.template load<full>(k, count - k, g);
+        });
+        return;
+    }
+    add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+        return zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, g));
+    });
+}
+
+/// The shift of a row.
+template <class F, class Row>
+typename F::value_type shift_of_row(const F& f, Row row) {
+    using T = typename F::value_type;
+    if constexpr (F::shifts) {
+        const auto lowest = lanes<T>(first_shift<F>);
+        // Four: a processor starts as many comparisons before the first is done.
+        std::array<lanes<T>, 4> largest{lowest, lowest, lowest, lowest};
+        const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
+        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+            const auto blocks = row.block(c, count, bits);
+            const bool all = bits == ~word_t(0);
+            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                auto x = blocks.template load<full>(k, count - k, first);
+                if (!full || !all) {
+                    x = select_by_bits<T>(bits, k, x, lowest);
+                }
+                // NaN may get lost here: the sums bring it back.
+                auto& to = largest[k / lane_count<T> % 4];
+                to = xsimd::max(x, to);
+            });
+        });
+        const auto even = xsimd::max(largest[0], largest[2]);
+        const auto odd = xsimd::max(largest[1], largest[3]);
+        return f.settle(xsimd::reduce_max(xsimd::max(even, odd)));
+    } else {
+        return T(0);
+    }
+}
+
+/// The sums of a row, given its shift.
+template <class F, class Row>
+std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row row) {
+    using T = typename F::value_type;
+    const auto wide = lanes<T>(shift);
+    std::array<register_sum<T>, F::sums> sums;
+    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+        const auto blocks = row.block(c, count, bits);
+        for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
+            add_kept<false>(
+                sums[i], blocks, count, bits,
+                [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<i>(wide, x...); }
+            );
+        });
+    });
+    return totals_of(sums);
+}
+
+/// The shift and the sums of a row.
+template <class F, class Row>
+line_sums<F> sums_of_row(const F& f, Row row) {
+    using T = typename F::value_type;
+    if constexpr (sums_in_registers<T>) {
+        const T shift = shift_of_row(f, row);
+        return {shift, sums_of_terms(f, shift, std::move(row))};
+    } else {
+        return sums_of_line(f, [&](auto&& visit) {
+            auto walked = row;
+            for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
+                const auto blocks = walked.block(c, count, bits);
+                for (; bits != 0; bits &= bits - 1) {
+                    blocks.at(lowest_bit(bits), visit);
+                }
+            });
+        });
+    }
+}
+
+/// The facts of a row.
+template <class F, class Row>
+facts_of<F> facts_of_row(const F& f, Row row) {
+    const auto total = sums_of_row(f, std::move(row));
+    return f.facts(total.shift, total.sums);
+}
+
+/// Multiplies [first, last) by a factor.
 template <class T>
-class class_gradient<T, const no_gradient> {
-public:
-    class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
+void scale_columns(T* first, T* last, T factor) noexcept {
+    if constexpr (has_lanes<T>) {
+        const auto wide = lanes<T>(factor);
+        constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
+        for (; last - first >= n; first += n) {
+            store_lanes(first, load_lanes(first) * wide);
+        }
+    }
+    for (; first != last; ++first) {
+        *first *= factor;
+    }
+}
 
-    void clear(std::size_t /*row*/) const noexcept {}
+/// Writes term<0> of each kept element of a row, 0 where nothing is kept, and sums all terms.
+template <class F, class Row>
+class store_terms_delegate {
+    using T = typename F::value_type;
+
+public:
+    store_terms_delegate(const F& f, T shift, Row& row, T* to) noexcept
+        : m_function(&f), m_row(&row), m_to(to), m_shift(shift) {}
+
+    void dropped(std::size_t c, std::size_t end) const noexcept {
+        fill_columns(m_to + c, m_to + end, T(0));
+    }
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits == 0) {
+            dropped(c, c + count);
+            return;
+        }
+        const auto blocks = m_row->block(c, count, bits);
+        // Before the store: the row may lie where it is written.
+        for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
+            add_kept<false>(m_sums[i + 1], blocks, count, bits, term<i + 1>());
+        });
+        const bool all = bits == ~word_t(0);
+        all ? store<true>(c, blocks, count, bits) : store<false>(c, blocks, count, bits);
+    }
+
+    [[nodiscard]] std::array<double, F::sums> totals() const noexcept { return totals_of(m_sums); }
+
+private:
+    template <std::size_t I>
+    XMASK_INLINE auto term() const {
+        return [this](const auto&... x)
+                   XMASK_INLINE_LAMBDA { return m_function->template term<I>(m_shift, x...); };
+    }
+
+    template <bool All, class Blocks, class Count>
+    XMASK_INLINE void store(std::size_t c, const Blocks& blocks, Count count, word_t bits) {
+        T* const to = m_to + c;
+        add_block<T, false>(m_sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            lanes<T> y = blocks.template load<full>(k, count - k, term<0>());
+            if constexpr (!All) {
+                y = zero_unless<T>(bits, k, y);
+            }
+            store_register<full, false>(to + k, y, count - k);
+            return y;
+        });
+    }
+
+    const F* m_function;
+    Row* m_row;
+    T* m_to;
+    lanes<T> m_shift;
+    std::array<register_sum<T>, F::sums> m_sums;
 };
-} // namespace detail
-} // namespace xmask::inline XMASK_ABI
+
+/// The sums of a row's terms, while term<0> of each kept element is written to `to`.
+template <class F, class Row>
+std::array<double, F::sums> store_terms(
+    const F& f, typename F::value_type shift, Row row, typename F::value_type* to
+) {
+    store_terms_delegate<F, Row> delegate(f, shift, row, to);
+    walk(row.cursor(), 0, row.columns(), delegate);
+    return delegate.totals();
+}
+
+/// The shift and the sums of a row, while term<0> of each kept element is written to `to`.
+template <class F, class Row>
+line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n) {
+    using T = typename F::value_type;
+    if constexpr (sums_in_registers<T>) {
+        const T shift = shift_of_row(f, row);
+        return {shift, store_terms(f, shift, std::move(row), to)};
+    } else {
+        const auto line = sums_of_row(f, row);
+        // Block by block: the row may lie where it is written.
+        for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+            const word_t bits = row.cursor().word(c) & first_bits(count);
+            const auto blocks = row.block(c, count, bits);
+            for (std::size_t k = 0; k < count; ++k) {
+                to[c + k] = (bits >> k & 1) == 0 ? T(0) : blocks.at(k, [&](const auto&... x) {
+                    return f.template term<0>(line.shift, x...);
+                });
+            }
+        });
+        return line;
+    }
+}
+
+/// Multiplies a row's terms by a factor. Dropped columns stay 0, even by a factor of NaN.
+template <class T, class Row>
+void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
+    // Only stretches that are not dropped; no word is asked for.
+    for (std::size_t c = 0; c < n;) {
+        const stretch ahead = stretch_at(row.cursor(), c);
+        const std::size_t end = std::min(ahead.end, n);
+        if (ahead.kind != stretch_kind::dropped) {
+            scale_columns(to + c, to + end, factor);
+        }
+        c = end;
+    }
+    if (factor == factor) [[likely]] {
+        return;
+    }
+    for_each_block(0, n, [&](std::size_t c, std::size_t count) {
+        word_t dropped = ~row.cursor().word(c) & first_bits(count);
+        for (; dropped != 0; dropped &= dropped - 1) {
+            to[c + lowest_bit(dropped)] = T(0);
+        }
+    });
+}
+} // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/reduce/positions.hpp ====
 
@@ -21700,1253 +22084,115 @@ consteval bool require_classes() {
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
-// ==== xmask/reduce/row_map.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <limits>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-// ==== xmask/reduce/held_rows.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-
-// ==== xmask/reduce/line_sums.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <limits>
-#include <type_traits>
-#include <utility>
-
 /// @file
-/// Sums over the lines of an axis, shifted by the largest kept element where the function asks for
-/// it: the base of softmax, normalization and cross entropy.
-///
-/// A function F says what is summed. Along the axis, over kept elements, first the largest of
-/// first(x...) is found, where F::shifts, and settle() makes the shift of it; then F::sums sums of
-/// term<n>(shift, x...) are taken. first and term take numbers and registers of them.
+/// What losses of classes share: how they read, weigh, and write their gradient.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The numbers with which F maps an element.
-template <class F>
-using facts_of = std::array<typename F::value_type, F::fact_count>;
-
-/// The shift of nothing.
-template <class F>
-inline constexpr auto first_shift =
-    F::shifts ? -std::numeric_limits<typename F::value_type>::infinity()
-              : typename F::value_type(0);
-
-/// Calls f(std::integral_constant<std::size_t, I>()) for I = 0, ..., N - 1.
-template <std::size_t N, class F>
-XMASK_INLINE void for_each_index(F&& f) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
-        (f(std::integral_constant<std::size_t, I>()), ...);
-    }(std::make_index_sequence<N>());
-}
-
-/// The shift of a line and the sums of its terms.
-template <class F>
-struct line_sums {
-    typename F::value_type shift;
-    std::array<double, F::sums> sums;
-};
-
-/// The shift and the sums of one line of elements.
-template <class F>
-class line_facts {
-    using T = typename F::value_type;
+/// The gradient of a class loss, row by row. Rows that are not contiguous memory of T are written
+/// through a buffer.
+template <class T, class G>
+class class_gradient {
+    using traits = gradient_traits<G>;
 
 public:
-    explicit line_facts(const F& f) noexcept : m_function(&f) {}
+    class_gradient(G& gradient, std::size_t classes)
+        : m_writer(traits::target(gradient))
+        , m_buffer(m_writer.in_place() ? 0 : classes)
+        , m_classes(classes)
+        , m_scale(traits::scale(gradient)) {}
 
-    template <class... V>
-    void add_to_shift(const V&... x) {
-        if constexpr (F::shifts) {
-            m_shift = std::max(m_shift, m_function->first(x...));
-        }
+    [[nodiscard]] double scale() const noexcept { return m_scale; }
+
+    [[nodiscard]] T* begin(std::size_t row) {
+        m_writer.seek(row);
+        m_to = m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
+        return m_to;
     }
 
-    /// After the last element was added to the shift.
-    void finish_shift() noexcept {
-        if constexpr (F::shifts) {
-            m_shift = m_function->settle(m_shift);
-        }
+    /// Begins a row with term<0> of each class, and gives the sums of the terms.
+    template <class F, class Row>
+    line_sums<F> sums(const F& terms, const Row& row, std::size_t position) {
+        T* to = begin(position);
+        return store_terms(terms, row, to, m_classes);
     }
 
-    template <class... V>
-    void add_terms(const V&... x) {
-        for_each_index<F::sums>([&](auto i) {
-            m_sums[i] += static_cast<double>(m_function->template term<i>(m_shift, x...));
+    /// Multiplies the terms that the row began with; gives the row.
+    template <class Row>
+    T* scale_terms(const Row& row, T factor) {
+        detail::scale_terms(row, m_to, m_classes, factor);
+        return m_to;
+    }
+
+    void end() {
+        for_each_block(0, m_buffer.size(), [&](std::size_t c, std::size_t count) {
+            std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
+            m_writer.commit(c, count);
         });
     }
 
-    [[nodiscard]] line_sums<F> total() const noexcept { return {m_shift, m_sums}; }
-
-    [[nodiscard]] facts_of<F> facts() const { return m_function->facts(m_shift, m_sums); }
+    void clear(std::size_t row) {
+        T* to = begin(row);
+        fill_columns(to, to + m_classes, T(0));
+        end();
+    }
 
 private:
-    const F* m_function;
-    T m_shift = first_shift<F>;
-    std::array<double, F::sums> m_sums{};
+    row_writer<T, typename traits::container> m_writer;
+    std::vector<T> m_buffer;
+    T* m_to = nullptr; // the row
+    std::size_t m_classes;
+    double m_scale;
 };
 
-/// The shift and sums of a line; visit(f) calls f(x...) with what it keeps, in order.
-template <class F, class Visit>
-line_sums<F> sums_of_line(const F& f, Visit&& visit) {
-    line_facts<F> line(f);
-    visit([&](const auto&... x) { line.add_to_shift(x...); });
-    line.finish_shift();
-    visit([&](const auto&... x) { line.add_terms(x...); });
-    return line.total();
-}
-
-/// The rows of some operands under a mask, read as elements of T.
-template <class T, class S, class M, class... X>
-auto make_zipped_operands(const S& shape, const M& m, const X&... x) {
-    return masked_operands{
-        mask_rows<M>(m, shape), zip_rows(make_operand<T>(x, shape)...), columns_of(shape)
-    };
-}
-
-template <class T, std::size_t N>
-std::array<double, N> totals_of(const std::array<register_sum<T>, N>& sums) noexcept {
-    std::array<double, N> totals;
-    std::ranges::transform(sums, totals.begin(), [](const auto& sum) { return sum.total(); });
-    return totals;
-}
-
-/// Adds g(x...) of what a block keeps.
-template <bool Exact, class T, class Blocks, class Count, class G>
-XMASK_INLINE void add_kept(
-    register_sum<T>& sum, const Blocks& blocks, Count count, word_t bits, G&& g
-) {
-    if (bits == ~word_t(0)) {
-        add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-            return blocks.template load<full>(k, count - k, g);
-        });
-        return;
-    }
-    add_block<T, Exact>(sum, count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-        return zero_unless<T>(bits, k, blocks.template load<full>(k, count - k, g));
-    });
-}
-
-template <class F, class Row>
-typename F::value_type shift_of_row(const F& f, Row row) {
-    using T = typename F::value_type;
-    if constexpr (F::shifts) {
-        const auto lowest = lanes<T>(first_shift<F>);
-        // As many as a processor compares before it has the first result.
-        std::array<lanes<T>, 4> largest{lowest, lowest, lowest, lowest};
-        const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
-        for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-            const auto blocks = row.block(c, count, bits);
-            const bool all = bits == ~word_t(0);
-            for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                auto x = blocks.template load<full>(k, count - k, first);
-                if (!full || !all) {
-                    x = select_by_bits<T>(bits, k, x, lowest);
-                }
-                // Whether NaN is passed over or not: it shows in the sums.
-                auto& to = largest[k / lane_count<T> % 4];
-                to = xsimd::max(x, to);
-            });
-        });
-        const auto even = xsimd::max(largest[0], largest[2]);
-        const auto odd = xsimd::max(largest[1], largest[3]);
-        return f.settle(xsimd::reduce_max(xsimd::max(even, odd)));
-    } else {
-        return T(0);
-    }
-}
-
-/// The sums of a row whose shift is known.
-template <class F, class Row>
-std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row row) {
-    using T = typename F::value_type;
-    const auto wide = lanes<T>(shift);
-    std::array<register_sum<T>, F::sums> sums;
-    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-        const auto blocks = row.block(c, count, bits);
-        for_each_index<F::sums>([&](auto i) XMASK_INLINE_LAMBDA {
-            add_kept<false>(
-                sums[i], blocks, count, bits,
-                [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.template term<i>(wide, x...); }
-            );
-        });
-    });
-    return totals_of(sums);
-}
-
-template <class F, class Row>
-line_sums<F> sums_of_row(const F& f, Row row) {
-    using T = typename F::value_type;
-    if constexpr (sums_in_registers<T>) {
-        const T shift = shift_of_row(f, row);
-        return {shift, sums_of_terms(f, shift, std::move(row))};
-    } else {
-        return sums_of_line(f, [&](auto&& visit) {
-            auto walked = row;
-            for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
-                const auto blocks = walked.block(c, count, bits);
-                for (; bits != 0; bits &= bits - 1) {
-                    blocks.at(lowest_bit(bits), visit);
-                }
-            });
-        });
-    }
-}
-
-template <class F, class Row>
-facts_of<F> facts_of_row(const F& f, Row row) {
-    const auto total = sums_of_row(f, std::move(row));
-    return f.facts(total.shift, total.sums);
-}
-
-/// Multiplies [first, last) by a factor.
+/// A gradient that nobody asks for.
 template <class T>
-void scale_columns(T* first, T* last, T factor) noexcept {
-    if constexpr (has_lanes<T>) {
-        const auto wide = lanes<T>(factor);
-        constexpr auto n = static_cast<std::ptrdiff_t>(lane_count<T>);
-        for (; last - first >= n; first += n) {
-            store_lanes(first, load_lanes(first) * wide);
-        }
-    }
-    for (; first != last; ++first) {
-        *first *= factor;
-    }
-}
-
-/// Writes term<0> of each kept element of a row, 0 where nothing is kept, and sums all terms.
-template <class F, class Row>
-class store_terms_delegate {
-    using T = typename F::value_type;
-
+class class_gradient<T, const no_gradient> {
 public:
-    store_terms_delegate(const F& f, T shift, Row& row, T* to) noexcept
-        : m_function(&f), m_row(&row), m_to(to), m_shift(shift) {}
+    class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
 
-    void dropped(std::size_t c, std::size_t end) const noexcept {
-        fill_columns(m_to + c, m_to + end, T(0));
+    template <class F, class Row>
+    line_sums<F> sums(const F& terms, const Row& row, std::size_t /*position*/) const {
+        return sums_of_row(terms, row);
     }
 
-    template <class Count>
-    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
-        if (bits == 0) {
-            dropped(c, c + count);
-            return;
-        }
-        const auto blocks = m_row->block(c, count, bits);
-        // First, as the row may lie where it is written.
-        for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
-            add_kept<false>(m_sums[i + 1], blocks, count, bits, term<i + 1>());
-        });
-        const bool all = bits == ~word_t(0);
-        all ? store<true>(c, blocks, count, bits) : store<false>(c, blocks, count, bits);
-    }
-
-    [[nodiscard]] std::array<double, F::sums> totals() const noexcept { return totals_of(m_sums); }
-
-private:
-    template <std::size_t I>
-    XMASK_INLINE auto term() const {
-        return [this](const auto&... x)
-                   XMASK_INLINE_LAMBDA { return m_function->template term<I>(m_shift, x...); };
-    }
-
-    template <bool All, class Blocks, class Count>
-    XMASK_INLINE void store(std::size_t c, const Blocks& blocks, Count count, word_t bits) {
-        T* const to = m_to + c;
-        add_block<T, false>(m_sums[0], count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-            lanes<T> y = blocks.template load<full>(k, count - k, term<0>());
-            if constexpr (!All) {
-                y = zero_unless<T>(bits, k, y);
-            }
-            store_register<full, false>(to + k, y, count - k);
-            return y;
-        });
-    }
-
-    const F* m_function;
-    Row* m_row;
-    T* m_to;
-    lanes<T> m_shift;
-    std::array<register_sum<T>, F::sums> m_sums;
+    void clear(std::size_t /*row*/) const noexcept {}
 };
-
-/// The sums of a row's terms, while term<0> of each kept element is written to `to`.
-template <class F, class Row>
-std::array<double, F::sums> store_terms(
-    const F& f, typename F::value_type shift, Row row, typename F::value_type* to
+/// The weight of a class loss: a position's own times that of its target's class.
+template <class Positions>
+double weight_by_class(
+    const Positions& positions, std::size_t classes, const xt::xtensor<double, 1>& class_weights
 ) {
-    store_terms_delegate<F, Row> delegate(f, shift, row, to);
-    walk(row.cursor(), 0, row.columns(), delegate);
-    return delegate.totals();
-}
-
-/// The same, with the shift of the row.
-template <class F, class Row>
-line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n) {
-    using T = typename F::value_type;
-    if constexpr (sums_in_registers<T>) {
-        const T shift = shift_of_row(f, row);
-        return {shift, store_terms(f, shift, std::move(row), to)};
-    } else {
-        const auto line = sums_of_row(f, row);
-        // The row may lie where it is written.
-        for_each_block(0, n, [&](std::size_t c, std::size_t count) {
-            const word_t bits = row.cursor().word(c) & first_bits(count);
-            const auto blocks = row.block(c, count, bits);
-            for (std::size_t k = 0; k < count; ++k) {
-                to[c + k] = (bits >> k & 1) == 0 ? T(0) : blocks.at(k, [&](const auto&... x) {
-                    return f.template term<0>(line.shift, x...);
-                });
-            }
-        });
-        return line;
-    }
-}
-
-/// Multiplies a row's terms by a factor. A dropped column is 0, and stays so if the factor is NaN.
-template <class T, class Row>
-void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
-    // Only stretches that are not dropped; no word is asked for.
-    for (std::size_t c = 0; c < n;) {
-        const stretch ahead = stretch_at(row.cursor(), c);
-        const std::size_t end = std::min(ahead.end, n);
-        if (ahead.kind != stretch_kind::dropped) {
-            scale_columns(to + c, to + end, factor);
-        }
-        c = end;
-    }
-    if (factor == factor) [[likely]] {
-        return;
-    }
-    for_each_block(0, n, [&](std::size_t c, std::size_t count) {
-        word_t dropped = ~row.cursor().word(c) & first_bits(count);
-        for (; dropped != 0; dropped &= dropped - 1) {
-            to[c + lowest_bit(dropped)] = T(0);
-        }
-    });
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/reduce/mapped_row.hpp ====
-
-#include <array>
-#include <cstddef>
-#include <type_traits>
-#include <utility>
-
-/// @file
-/// One row of a tensor whose elements depend on all that is kept along an axis.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// The facts of a row of the result: the same for all columns, or some for each.
-template <class F>
-class row_facts {
-    using T = typename F::value_type;
-
-public:
-    explicit row_facts(const facts_of<F>& facts) : m_facts(facts) {}
-
-    row_facts(const T* table, std::size_t size) : m_table(table), m_size(size) {}
-
-    XMASK_INLINE facts_of<F> at(std::size_t c) const {
-        if (m_table == nullptr) [[likely]] {
-            return m_facts;
-        }
-        facts_of<F> facts;
-        for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
-            facts[i] = m_table[i * m_size + c];
-        });
-        return facts;
-    }
-
-    XMASK_INLINE auto load(std::size_t c) const {
-        std::array<lanes<T>, F::fact_count> facts;
-        for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
-            facts[i] =
-                m_table == nullptr ? lanes<T>(m_facts[i]) : load_lanes(m_table + i * m_size + c);
-        });
-        return facts;
-    }
-
-private:
-    facts_of<F> m_facts{};
-    const T* m_table = nullptr;
-    std::size_t m_size = 0;
-};
-
-/// 64 elements of the result.
-template <class F, class Blocks>
-class mapped_block {
-public:
-    using value_type = typename F::value_type;
-    static constexpr bool in_registers = sums_in_registers<value_type>;
-
-    mapped_block(
-        const F& f, const row_facts<F>& facts, const Blocks& operands, std::size_t c, word_t bits
-    )
-        : m_function(f), m_facts(facts), m_operands(operands), m_column(c), m_bits(bits) {}
-
-    XMASK_INLINE value_type at(std::size_t k) const {
-        return (m_bits >> k & 1) == 0 ? F::outside : m_operands.at(k, [&](const auto&... x) {
-            return m_function.map(m_facts.at(m_column + k), x...);
-        });
-    }
-
-    XMASK_INLINE lanes<value_type> load(std::size_t k) const
-        requires in_registers
-    {
-        return load<true>(k, 0);
-    }
-
-    XMASK_INLINE lanes<value_type> load_first(std::size_t k, std::size_t count) const
-        requires in_registers
-    {
-        return load<false>(k, count);
-    }
-
-private:
-    template <bool Full>
-    XMASK_INLINE lanes<value_type> load(std::size_t k, std::size_t count) const {
-        const auto facts = m_facts.load(m_column + k);
-        const auto y =
-            m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                return m_function.map(facts, x...);
-            });
-        return select_by_bits<value_type>(m_bits, k, y, lanes<value_type>(F::outside));
-    }
-
-    F m_function;
-    row_facts<F> m_facts;
-    Blocks m_operands;
-    std::size_t m_column;
-    word_t m_bits;
-};
-
-/// One row of the result.
-template <class F, class Row>
-class mapped_row {
-public:
-    mapped_row(const F& f, const row_facts<F>& facts, Row row)
-        : m_function(f), m_facts(facts), m_row(std::move(row)) {}
-
-    /// A block of which the kept columns are known.
-    template <class Count>
-    XMASK_INLINE auto mapped(std::size_t c, Count count, word_t kept, word_t looked_at) {
-        const auto operands = m_row.block(c, count, kept & looked_at);
-        return mapped_block<F, std::remove_const_t<decltype(operands)>>(
-            m_function, m_facts, operands, c, kept
-        );
-    }
-
-    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits) {
-        return mapped(c, count, m_row.cursor().word(c), bits);
-    }
-
-private:
-    F m_function;
-    row_facts<F> m_facts;
-    Row m_row;
-};
-
-/// Writes a row of the result.
-template <class Columns, class F, class Row>
-class map_delegate {
-public:
-    map_delegate(Columns to, mapped_row<F, Row> row) : m_to(to), m_row(std::move(row)) {}
-
-    void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, F::outside); }
-
-    template <class Count>
-    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
-        if (bits == 0) {
-            dropped(c, c + count);
-        } else {
-            m_to.store(c, m_row.mapped(c, count, bits, bits), count);
-        }
-    }
-
-private:
-    Columns m_to;
-    mapped_row<F, Row> m_row;
-};
-} // namespace xmask::inline XMASK_ABI::detail
-
-/// @file
-/// Rows along which the axis lies, written in place: short ones from registers that hold the whole
-/// row, longer ones a few at a time, so that they stay in the first cache.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// The most registers of a row that is held in them as a whole.
-inline constexpr std::size_t held_registers = 4;
-
-/// Whether rows of n columns are held in registers as a whole.
-template <class T>
-constexpr bool fits_registers(std::size_t n) noexcept {
-    return n <= std::min(held_registers * lane_count<T>, word_columns);
-}
-
-/// Writes a row that R registers hold. No branch depends on what is kept, so that the processor
-/// works on several rows at a time.
-template <std::size_t R, class F, class Row>
-void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n) {
-    using T = typename F::value_type;
-    using batch = lanes<T>;
-    constexpr std::size_t width = lane_count<T>;
-    const word_t bits = row.cursor().word(0) & first_bits(n);
-    const auto blocks = row.block(0, n, bits);
-    // g of the operands' registers, `other` where nothing is kept.
-    const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
-        const std::size_t k = i * width;
-        const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
-                                       : blocks.template load<false>(k, n > k ? n - k : 0, g);
-        return select_by_bits<T>(bits, k, x, other);
-    };
-    T shift = T(0);
-    if constexpr (F::shifts) {
-        const auto lowest = batch(first_shift<F>);
-        auto largest = lowest;
-        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
-            const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
-            largest = xsimd::max(kept(i, lowest, first), largest);
-        });
-        shift = f.settle(xsimd::reduce_max(largest));
-    }
-    const auto wide = batch(shift);
-    const auto zero = batch(T(0));
-    std::array<batch, R> terms;
-    std::array<double, F::sums> totals;
-    for_each_index<F::sums>([&](auto s) XMASK_INLINE_LAMBDA {
-        register_sum<T> sum;
-        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
-            const auto term = kept(i, zero, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                return f.template term<s>(wide, x...);
-            });
-            sum.add(term);
-            if constexpr (s == 0) {
-                terms[i] = term;
-            }
-        });
-        totals[s] = sum.total();
-    });
-    const facts_of<F> facts = f.facts(shift, totals);
-    std::array<batch, F::fact_count> wide_facts;
-    std::ranges::transform(facts, wide_facts.begin(), [](T fact) { return batch(fact); });
-    for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
-        batch y;
-        if constexpr (F::keeps_terms) {
-            // A dropped lane is 0, and times NaN would be NaN.
-            y = zero_unless<T>(bits, i * width, terms[i] * wide_facts[1]);
-        } else {
-            y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                return f.map(wide_facts, x...);
-            });
-        }
-        const std::size_t k = i * width;
-        if (k + width <= n) {
-            store_lanes(to + k, y);
-        } else if (k < n) {
-            store_first_lanes(to + k, y, n - k);
-        }
+    return weight_over_positions(positions, classes, [&](auto target, double weight) {
+        return weight * class_weight(class_weights, static_cast<std::size_t>(target));
     });
 }
 
-/// Writes each row by itself, from what registers hold of it.
-template <std::size_t R, class F, class Rows, class Writer>
-void write_held_rows(
-    const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
-) {
-    for (std::size_t r = begin; r < end; ++r) {
-        writer.seek(r);
-        write_held_row<R>(f, rows.row(r), writer.block(0), n);
-    }
-}
-
-/// Writes a row whose facts are known; where the terms are kept, `to` holds them.
-template <class F, class Row>
-void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to) {
-    if constexpr (F::keeps_terms) {
-        scale_terms(row, to, row.columns(), facts[1]);
-    } else {
-        const auto cursor = row.cursor();
-        const std::size_t n = row.columns();
-        using columns = written_columns<typename F::value_type, false>;
-        map_delegate<columns, F, Row> delegate(
-            columns(to, 0), mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row))
-        );
-        walk(cursor, 0, n, delegate);
-    }
-}
-
-/// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the
-/// first cache: what comes last in one row need not be waited for by the next.
-template <class F, class Rows, class Writer>
-void write_whole_rows(
-    const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
-) {
-    using T = typename F::value_type;
-    constexpr std::size_t most = 8;
-    constexpr std::size_t cached_columns = (std::size_t(16) << 10) / sizeof(T);
-    const std::size_t step = std::clamp(cached_columns / n, std::size_t(1), most);
-    std::array<T, most> shifts;
-    std::array<std::array<double, F::sums>, most> sums;
-    for (std::size_t first = begin; first < end; first += step) {
-        const std::size_t count = std::min(step, end - first);
-        for (std::size_t i = 0; i < count; ++i) {
-            shifts[i] = shift_of_row(f, rows.row(first + i));
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            writer.seek(first + i);
-            if constexpr (F::keeps_terms) {
-                sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0));
-            } else {
-                sums[i] = sums_of_terms(f, shifts[i], rows.row(first + i));
-            }
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            writer.seek(first + i);
-            finish_row(f, f.facts(shifts[i], sums[i]), rows.row(first + i), writer.block(0));
-        }
-    }
+/// What a class loss reads while its gradient is written.
+template <class P, class Q, class M>
+auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
+    return std::tuple_cat(
+        sources_of_counted(m), std::tuple(read_in_place(prediction), read_anywhere(target))
+    );
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
-// ==== xmask/reduce/line_table.hpp ====
+// ==== xmask/reduce/entropy_rows.hpp ====
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <type_traits>
-#include <vector>
-
-/// @file
-/// The lines of an axis that is not the last: all lines through the columns of a row, side by side.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis
-/// left out.
-struct row_axis {
-    std::size_t extent = 1; ///< of the axis
-    std::size_t inner = 1;  ///< rows between two elements of a line
-    bool last = true;       ///< lines are rows
-
-    template <class S>
-    row_axis(const S& shape, std::size_t axis) : last(axis + 1 >= shape.size()) {
-        for (std::size_t i = 0; i + 1 < shape.size(); ++i) {
-            if (i == axis) {
-                extent = static_cast<std::size_t>(shape[i]);
-            } else if (i > axis) {
-                inner *= static_cast<std::size_t>(shape[i]);
-            }
-        }
-    }
-
-    /// The row of lines that row r belongs to.
-    [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept {
-        return r / (extent * inner) * inner + r % inner;
-    }
-
-    /// The row at position i of a row of lines.
-    [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept {
-        return (line_row / inner * extent + i) * inner + line_row % inner;
-    }
-};
-
-/// The lines through the columns of a row, side by side; each row of the axis is added to all of
-/// them.
-template <class F>
-class line_row {
-    using T = typename F::value_type;
-
-public:
-    line_row(const F& f, std::size_t n) : m_function(&f), m_shift(padded(n), first_shift<F>) {
-        m_sums.fill(std::vector<double>(padded(n)));
-    }
-
-    template <class Row>
-    void add_to_shift(Row row) {
-        if constexpr (F::shifts) {
-            const auto first = [&](const auto&... x)
-                                   XMASK_INLINE_LAMBDA { return m_function->first(x...); };
-            for_each_kept_block(
-                row,
-                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.block(c, count, bits);
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        T* to = m_shift.data() + c + k;
-                        const auto before = load_lanes(to);
-                        const auto x = blocks.template load<full>(k, count - k, first);
-                        store_lanes(to, select_by_bits<T>(bits, k, xsimd::max(x, before), before));
-                    });
-                }
-            );
-        }
-    }
-
-    void finish_shift() {
-        if constexpr (F::shifts) {
-            std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) {
-                return m_function->settle(largest);
-            });
-        }
-    }
-
-    template <class Row>
-    void add_terms(Row row) {
-        for_each_index<F::sums>([&](auto i) {
-            // The shift is one more operand, read from where the columns are.
-            for_each_kept_block(
-                row,
-                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    const auto blocks = row.block(c, count, bits);
-                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                        const auto shift = load_lanes(m_shift.data() + c + k);
-                        const auto term = blocks.template load<full>(
-                            k, count - k,
-                            [&](const auto&... x) XMASK_INLINE_LAMBDA {
-                                return m_function->template term<i>(shift, x...);
-                            }
-                        );
-                        add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
-                    });
-                }
-            );
-        });
-    }
-
-    [[nodiscard]] facts_of<F> facts(std::size_t c) const {
-        std::array<double, F::sums> sums;
-        std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
-        return m_function->facts(m_shift[c], sums);
-    }
-
-private:
-    /// Registers are loaded and stored whole, also at the last few columns.
-    static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
-
-    static void add(double* to, const lanes<T>& x) {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) + wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) + x);
-        }
-    }
-
-    const F* m_function;
-    std::vector<T> m_shift;
-    std::array<std::vector<double>, F::sums> m_sums;
-};
-
-/// The same for types without registers.
-template <class F>
-    requires(!sums_in_registers<typename F::value_type>)
-class line_row<F> {
-public:
-    line_row(const F& f, std::size_t n) : m_lines(n, line_facts<F>(f)) {}
-
-    template <class Row>
-    void add_to_shift(Row row) {
-        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
-    }
-
-    void finish_shift() {
-        std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
-    }
-
-    template <class Row>
-    void add_terms(Row row) {
-        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
-    }
-
-    [[nodiscard]] facts_of<F> facts(std::size_t c) const { return m_lines[c].facts(); }
-
-private:
-    template <class Row, class G>
-    static void for_each_kept(Row& row, G&& g) {
-        for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
-            const auto blocks = row.block(c, count, bits);
-            for (; bits != 0; bits &= bits - 1) {
-                const std::size_t k = lowest_bit(bits);
-                blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
-            }
-        });
-    }
-
-    std::vector<line_facts<F>> m_lines;
-};
-
-/// The facts of all lines of an axis that is not the last. Holds as many numbers as there are
-/// lines, a few times.
-template <class F>
-class facts_table {
-    using T = typename F::value_type;
-
-public:
-    template <class Rows>
-    facts_table(
-        const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n
-    )
-        : m_columns(n) {
-        const std::size_t line_rows =
-            row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
-        m_size = line_rows * n;
-        if (m_size == 0) {
-            return;
-        }
-        m_values.resize(F::fact_count * m_size + word_columns); // registers are loaded whole
-        for (std::size_t l = 0; l < line_rows; ++l) {
-            line_row<F> lines(f, n);
-            for (std::size_t i = 0; i < axis.extent; ++i) {
-                lines.add_to_shift(rows.row(axis.row(l, i)));
-            }
-            lines.finish_shift();
-            for (std::size_t i = 0; i < axis.extent; ++i) {
-                lines.add_terms(rows.row(axis.row(l, i)));
-            }
-            for (std::size_t c = 0; c < n; ++c) {
-                const auto facts = lines.facts(c);
-                for (std::size_t i = 0; i < F::fact_count; ++i) {
-                    m_values[i * m_size + l * n + c] = facts[i];
-                }
-            }
-        }
-    }
-
-    /// Where the first facts of a row of lines begin; the next ones lie size() further on.
-    [[nodiscard]] const T* row(std::size_t line_row) const noexcept {
-        return m_values.data() + line_row * m_columns;
-    }
-
-    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
-
-private:
-    std::size_t m_columns;
-    std::size_t m_size = 0;
-    std::vector<T> m_values;
-};
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/reduce/upstream.hpp ====
-
-/// @file
-/// The order in which all gradients are called: the tensor, the mask, the upstream gradient, then
-/// axes and options.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// What stands for an upstream gradient: an array over the axes that stay.
-template <class U>
-concept upstream_argument = expression<U> && !mask_expression<U>;
-
-/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
-/// so that require_gradient_order can say so.
-template <class U, class A>
-concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
-
-/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
-/// place.
-template <class... U>
-consteval bool require_gradient_order() {
-    constexpr bool ordered = (upstream_argument<U> && ...);
-    static_assert(
-        ordered,
-        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
-        "feeds), then axes and options, in this order."
-    );
-    return ordered;
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
-/// @file
-/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and
-/// their gradients.
-///
-/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is
-/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<n>(shift,
-/// x...) are taken. facts(shift, sums) makes of them the few numbers with which map(facts, x...)
-/// gives each kept element; what is dropped is `outside`. first, term and map take numbers and
-/// registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row
-/// that is assigned by itself holds its terms in the result until their sum is known, so that none
-/// is computed twice.
-
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// The rows of the result, broadcast to a shape. What is summed along the axis is so in the
-/// result's own shape.
-template <class F, class OwnRows, class Rows>
-class mapped_rows {
-public:
-    template <class Own, class S>
-    mapped_rows(
-        const F& f, const Own& own_shape, OwnRows own, const row_axis& axis, const S& shape,
-        Rows rows
-    )
-        : m_function(f)
-        , m_own(std::move(own))
-        , m_rows(std::move(rows))
-        , m_axis(axis)
-        , m_numbers(row_numbers(shape, own_shape))
-        , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
-        , m_one_column(columns_of(own_shape) == 1) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        using row_type = row_t<Rows>;
-        return mapped_row<F, row_type>(
-            m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r)
-        );
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    [[nodiscard]] row_facts<F> facts(std::size_t own_row) const {
-        if (m_axis.last) {
-            return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
-        }
-        const row_facts<F> facts(m_table.row(m_axis.line_row(own_row)), m_table.size());
-        return m_one_column ? row_facts<F>(facts.at(0)) : facts;
-    }
-
-    F m_function;
-    OwnRows m_own;
-    Rows m_rows;
-    row_axis m_axis;
-    row_offsets m_numbers;
-    facts_table<F> m_table;
-    bool m_one_column;
-};
-} // namespace detail
-
-/// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax,
-/// masked_normalize, ...), not yet computed. An ordinary lazy xtensor expression: what is assigned
-/// goes row by row. A single element costs the whole line along the axis.
-template <class F, class CTM, class... CTX>
-class row_mapped;
-} // namespace xmask::inline XMASK_ABI
-
-template <class F, class CTM, class CTX, class... CTY>
-struct xt::xiterable_inner_types<xmask::row_mapped<F, CTM, CTX, CTY...>> {
-    using inner_shape_type = typename std::decay_t<CTX>::inner_shape_type;
-    using const_stepper = xt::xindexed_stepper<xmask::row_mapped<F, CTM, CTX, CTY...>, true>;
-    using stepper = const_stepper;
-};
-
-template <class F, class CTM, class... CTX>
-struct xt::xcontainer_inner_types<xmask::row_mapped<F, CTM, CTX...>> {
-    using reference = typename F::value_type;
-    using const_reference = typename F::value_type;
-    using size_type = std::size_t;
-};
-
-namespace xmask::inline XMASK_ABI {
-template <class F, class CTM, class... CTX>
-class row_mapped : public detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type> {
-    using base = detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>;
-
-public:
-    using typename base::const_stepper;
-    using typename base::inner_shape_type;
-    using typename base::size_type;
-    using typename base::value_type;
-
-    /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
-    template <class M, class... X>
-    row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
-        : m_function(f)
-        , m_mask(std::forward<M>(m))
-        , m_operands(std::forward<X>(operands)...)
-        , m_axis(axis)
-        , m_name(name) {
-        detail::call_with(
-            [&](const auto&, const auto&... rest) {
-                (detail::require_same_shape(
-                     name, "the first tensor", shape(), "another", rest.shape()
-                 ),
-                 ...);
-            },
-            m_operands
-        );
-        detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
-    }
-
-    using base::shape;
-
-    const inner_shape_type& shape() const noexcept { return std::get<0>(m_operands).shape(); }
-
-    template <class It>
-    value_type element(It first, It last) const {
-        // As xtensor does: surplus leading indices are ignored, missing ones count as 0.
-        xt::svector<std::size_t, 8> index(shape().size(), 0);
-        for (std::size_t axis = index.size(); axis-- > 0 && last != first;) {
-            index[axis] = static_cast<std::size_t>(*--last);
-        }
-        const auto kept = [&](const auto& at) { return m_mask.element(at.begin(), at.end()); };
-        if (!kept(index)) {
-            return F::outside;
-        }
-        const auto visit_at = [&](const auto& at, auto&& visit) {
-            return detail::call_with(
-                [&](const auto&... x) {
-                    return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...);
-                },
-                m_operands
-            );
-        };
-        const auto total = detail::sums_of_line(m_function, [&](auto&& visit) {
-            auto at = index;
-            const std::size_t extent = at.empty() ? 1 : static_cast<std::size_t>(shape()[m_axis]);
-            for (std::size_t i = 0; i < extent; ++i) {
-                if (!at.empty()) {
-                    at[m_axis] = i;
-                }
-                if (kept(at)) {
-                    visit_at(at, visit);
-                }
-            }
-        });
-        const auto facts = m_function.facts(total.shift, total.sums);
-        return visit_at(index, [&](const auto&... x) { return m_function.map(facts, x...); });
-    }
-
-    value_type data_element(size_type i) const {
-        return detail::at_flat_index(shape(), i, [&](const auto& index) {
-            return element(index.begin(), index.end());
-        });
-    }
-
-    template <class S>
-    const_stepper stepper_begin(const S& walked) const noexcept {
-        return const_stepper(this, walked.size() - this->dimension());
-    }
-
-    template <class S>
-    const_stepper stepper_end(const S& walked, xt::layout_type /*l*/) const noexcept {
-        return const_stepper(this, walked.size() - this->dimension(), true);
-    }
-
-    /// xtensor calls it when this expression stands alone on the right-hand side.
-    template <class E>
-    void assign_to(xt::xexpression<E>& to) const {
-        auto& result = to.derived_cast();
-        if (detail::assign_apart<value_type>(m_name, *this, sources_of_rows(), result)) {
-            return;
-        }
-        if constexpr (detail::has_threads) {
-            // Several threads may write parts of a row, each of which needs all of it.
-            if (detail::columns_of(shape()) > detail::piece_elements &&
-                detail::assign_apart<value_type>(m_name, *this, result)) {
-                return;
-            }
-        }
-        detail::resize_or_check(m_name, "the result", result, shape());
-        write_to(result);
-    }
-
-    /// The same into what has this shape, and is read in place, if at all.
-    template <class E>
-    void write_to(E& result) const {
-        if constexpr (detail::sums_in_registers<value_type>) {
-            if (detail::row_axis(shape(), m_axis).last &&
-                detail::row_writer<value_type, E>(result).in_place()) {
-                write_own_rows(result);
-                return;
-            }
-        }
-        using masks = detail::mask_rows<std::decay_t<CTM>>;
-        detail::write_rows<value_type>(
-            result,
-            detail::masked_operands{
-                masks(m_mask, shape()), rows(shape()), detail::columns_of(shape())
-            },
-            [](const auto& rows, std::size_t r, auto columns) {
-                return detail::map_delegate(columns, rows.row(r));
-            }
-        );
-    }
-
-    /// What this reads in a larger expression (core/overlap.hpp).
-    [[nodiscard]] auto sources() const noexcept {
-        return detail::call_with(
-            [&](const auto&... x) {
-                return std::tuple(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
-            },
-            m_operands
-        );
-    }
-
-    /// What a walk over `walked`, into which this broadcasts, reads.
-    template <class S>
-    auto rows(const S& walked) const {
-        auto own = operand_rows(shape());
-        auto broadcast = operand_rows(walked);
-        return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
-            m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked,
-            std::move(broadcast)
-        );
-    }
-
-private:
-    /// What this reads where it is written by itself: a line before any element of it is written,
-    /// and its mask again where the line holds its terms.
-    [[nodiscard]] auto sources_of_rows() const noexcept {
-        return detail::call_with(
-            [&](const auto&... x) {
-                if constexpr (F::keeps_terms) {
-                    return std::tuple(detail::read_anywhere(m_mask), detail::read_in_place(x)...);
-                } else {
-                    return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
-                }
-            },
-            m_operands
-        );
-    }
-
-    /// Writes rows along which the axis lies, in place.
-    template <class E>
-    void write_own_rows(E& to) const {
-        constexpr std::size_t width = detail::lane_count<value_type>;
-        const std::size_t n = detail::columns_of(shape());
-        const auto all = detail::pieces::of_whole_rows(n == 0 ? 0 : detail::rows_of(shape()), n);
-        detail::for_each_piece(
-            all, operand_rows(shape()),
-            [&](const auto& rows, const detail::piece& part) {
-                detail::row_writer<value_type, E> writer(to);
-                const auto write = [&](auto registers) {
-                    detail::write_held_rows<registers>(
-                        m_function, rows, writer, part.first_row, part.last_row, n
-                    );
-                };
-                if (!detail::fits_registers<value_type>(n)) {
-                    detail::write_whole_rows(
-                        m_function, rows, writer, part.first_row, part.last_row, n
-                    );
-                } else if (n <= width) {
-                    write(std::integral_constant<std::size_t, 1>());
-                } else if (n <= 2 * width) {
-                    write(std::integral_constant<std::size_t, 2>());
-                } else {
-                    write(std::integral_constant<std::size_t, 4>());
-                }
-            }
-        );
-    }
-
-    template <class S>
-    auto operand_rows(const S& walked) const {
-        return detail::call_with(
-            [&](const auto&... x) {
-                return detail::make_zipped_operands<value_type>(walked, m_mask, x...);
-            },
-            m_operands
-        );
-    }
-
-    F m_function;
-    CTM m_mask;
-    std::tuple<CTX...> m_operands;
-    std::size_t m_axis;
-    const char* m_name;
-};
-
-namespace detail {
-template <class F, class CTM, class... CTX>
-struct row_maker<row_mapped<F, CTM, CTX...>> {
-    template <class S>
-    static auto make(const row_mapped<F, CTM, CTX...>& e, const S& shape) {
-        return e.rows(shape);
-    }
-};
-
-template <class... X>
-consteval bool require_real_tensors() {
-    constexpr bool real = ([] {
-        if constexpr (expression<X> && !mask_expression<X>) {
-            return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
-        } else {
-            return false;
-        }
-    }() && ...);
-    static_assert(
-        real,
-        "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
-    );
-    return real;
-}
-
-/// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
-/// gradient of a gradient along an axis.
-template <class X, class M, class G>
-consteval bool require_row_gradient() {
-    if constexpr (require_gradient_order<G>()) {
-        return require_real_tensors<X, G>() && require_mask<M>();
-    } else {
-        return false;
-    }
-}
-
-template <class... X>
-using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
-
-template <class F, class M, class... X>
-auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands) {
-    const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
-    return row_mapped<F, closure_t<M>, closure_t<X>...>(
-        name, f, line_axis_number(name, axis, rank), std::forward<M>(m),
-        std::forward<X>(operands)...
-    );
-}
-
-/// Gives x what F makes of it, in place.
-template <class F, class X, class M>
-void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, X& x) {
-    // Of a row that holds its terms, the mask is asked again.
-    with_mask_apart(
-        m, x, [&](const auto& apart) { make_row_mapped(name, f, axis, apart, x).assign_to(x); },
-        F::keeps_terms ? overlap::none : overlap::in_place
-    );
-}
-} // namespace detail
-} // namespace xmask::inline XMASK_ABI
-
-// ==== xmask/reduce/soft_cross_entropy.hpp ====
-
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <tuple>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
-// ==== xmask/reduce/softmax.hpp ====
+// ==== xmask/reduce/exp_terms.hpp ====
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <utility>
 
 /// @file
-/// Softmax, log_softmax and softmin over what a mask keeps, and their gradients.
+/// Sums of exponentials, and their logarithm: what softmax, logsumexp and cross entropy share.
 
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// What all of the family share: elements shifted by the largest, so that no exponential overflows.
+namespace xmask::inline XMASK_ABI::detail {
+/// The terms exp(x - largest), or exp(-x - largest). Of a shift by the largest no exponential overflows.
 template <class T, bool Negative>
 struct exp_terms {
     using value_type = T;
@@ -22964,7 +22210,7 @@ struct exp_terms {
         }
     }
 
-    /// Where all that is kept is -inf, it stays so, and no difference of infinities is taken.
+    /// Where all that is kept is -infinity, the shift is 0: no difference of infinities is taken.
     static T settle(T largest) noexcept {
         return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
     }
@@ -22975,246 +22221,388 @@ struct exp_terms {
     }
 };
 
-/// exp(x - largest) / sum.
-template <class T, bool Negative = false>
-struct softmax_function : exp_terms<T, Negative> {
-    static constexpr bool keeps_terms = true;
-    static constexpr T outside = T(0);
+/// log(sum of exp(x)), given the shift and the sum of exp(x - shift).
+template <class T>
+T log_of_sum(T sum, T shift) {
+    return std::log(sum) + shift;
+}
+} // namespace xmask::inline XMASK_ABI::detail
 
-    static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept {
-        return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
-    }
+/// @file
+/// The rows of logits of a cross entropy, with what options add to them.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest) and w (x -
+/// largest).
+template <class T>
+struct smoothed_terms : exp_terms<T, false> {
+    static constexpr std::size_t sums = 2;
 
     template <class V>
-    XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
-        return softmax_function::template term<0>(facts[0], x) * facts[1];
+    XMASK_INLINE static V first(const V& x, const V& /*w*/) noexcept {
+        return x;
     }
-};
-
-/// (x - largest) - log(sum).
-template <class T>
-struct log_softmax_function : exp_terms<T, false> {
-    static constexpr bool keeps_terms = false;
-    static constexpr T outside = -std::numeric_limits<T>::infinity();
-
-    static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept {
-        return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
-    }
-
-    template <class V>
-    XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
-        return (x - facts[0]) - facts[1];
-    }
-};
-
-/// y (g - sum(y g)), of y = softmax(x) and the gradient g by y.
-template <class T>
-struct softmax_gradient_function {
-    using value_type = T;
-
-    static constexpr bool shifts = false;
-    static constexpr std::size_t sums = 1;
-    static constexpr std::size_t fact_count = 1;
-    static constexpr bool keeps_terms = false;
-    static constexpr T outside = T(0);
 
     template <std::size_t I, class V>
-    XMASK_INLINE static V term(const V& /*shift*/, const V& y, const V& g) noexcept {
-        return y * g;
-    }
-
-    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
-        return {static_cast<T>(total[0])};
-    }
-
-    template <class V>
-    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
-        return y * (g - facts[0]);
+    XMASK_INLINE static V term(const V& largest, const V& x, const V& w) noexcept {
+        return I == 0 ? exp_nonpositive(x - largest) : w * (x - largest);
     }
 };
 
-/// Its negative, of y = softmin(x).
+/// The rows of logits, for options without smoothing and without a mask over classes.
+template <class T, class Logits>
+class plain_entropy {
+public:
+    using terms = exp_terms<T, false>;
+    static_assert(line_terms<terms, Logits>);
+
+    plain_entropy(Logits logits, std::size_t classes)
+        : m_logits(std::move(logits)), m_classes(classes) {}
+
+    [[nodiscard]] double logit(std::size_t position, std::size_t target) const {
+        return static_cast<double>(read_at(m_logits, position, target));
+    }
+
+    [[nodiscard]] auto row(std::size_t position) const {
+        return masked_row<range_cursor, zip_row<row_t<Logits>>>(
+            range_cursor({0, m_classes}), zip_row<row_t<Logits>>(m_logits.row(position)), m_classes
+        );
+    }
+
+    [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept {
+        return true;
+    }
+
+    /// What a counted position adds besides the entropy of its target: nothing without smoothing.
+    [[nodiscard]] static double smoothing(
+        std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/
+    ) noexcept {
+        return 0;
+    }
+
+    [[nodiscard]] static double smoothing_slope(std::size_t /*position*/) noexcept { return 0; }
+
+    static void subtract_smoothing(std::size_t /*position*/, T* /*to*/, double /*scale*/) noexcept {
+    }
+
+private:
+    Logits m_logits;
+    std::size_t m_classes;
+};
+
+/// The weights of the classes, and the mask over them.
 template <class T>
-struct softmin_gradient_function : softmax_gradient_function<T> {
-    template <class V>
-    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
-        return y * (facts[0] - g);
+struct class_table {
+    template <class S>
+    class_table(const char* function, const S& shape, const cross_entropy_options& options)
+        : weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
+        , classes(
+              options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape)))
+          ) {
+        require_broadcast(function, "a mask over classes", classes.shape(), shape);
+        if (options.class_weights.size() == 0) {
+            weights.fill(T(1));
+        } else {
+            std::ranges::transform(options.class_weights, weights.begin(), [](double w) {
+                return static_cast<T>(w);
+            });
+        }
     }
+
+    xt::xtensor<T, 1> weights;
+    bitmask classes;
 };
 
-/// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
-template <class T>
-struct log_softmax_gradient_function {
-    using value_type = T;
+/// The rows of logits, with smoothing, class weights and a mask over classes. The smoothed part of a
+/// position is smoothing / (number of classes) * sum over classes of w (log_sum - x).
+template <class T, class Logits>
+class smoothed_entropy {
+public:
+    using terms = smoothed_terms<T>;
+    static_assert(line_terms<terms, Logits, memory_rows<T>>);
 
-    static constexpr bool shifts = false;
-    static constexpr std::size_t sums = 1;
-    static constexpr std::size_t fact_count = 1;
-    static constexpr bool keeps_terms = false;
-    static constexpr T outside = T(0);
+    template <class S>
+    smoothed_entropy(Logits logits, const class_table<T>& table, const S& shape, double smoothing)
+        : m_logits(std::move(logits))
+        , m_table(&table)
+        , m_masks(table.classes, shape)
+        , m_rows(table.weights, shape)
+        , m_smoothing(smoothing) {}
 
-    template <std::size_t I, class V>
-    XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept {
-        return g;
+    [[nodiscard]] double logit(std::size_t position, std::size_t target) const {
+        return static_cast<double>(read_at(m_logits, position, target));
     }
 
-    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
-        return {static_cast<T>(total[0])};
+    [[nodiscard]] auto row(std::size_t position) const {
+        using cursor = typename mask_rows<bitmask>::cursor;
+        using row = zip_row<row_t<Logits>, memory_row<T>>;
+        return masked_row<cursor, row>(
+            m_masks.row(position), row(m_logits.row(position), m_rows.row(position)),
+            m_table->weights.size()
+        );
     }
 
-    template <class V>
-    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
-        return g - exp_nonpositive(y) * facts[0];
+    [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const {
+        return keeps(m_masks.row(position), target);
     }
+
+    [[nodiscard]] double smoothing(
+        std::size_t position, double log_sum, const line_sums<terms>& line
+    ) const {
+        const auto [count, weight] = classes_of(position);
+        const double over_largest = log_sum - static_cast<double>(line.shift);
+        return m_smoothing == 0 || count == 0
+                   ? 0
+                   : m_smoothing / count * (weight * over_largest - line.sums[1]);
+    }
+
+    /// The factor of the softmax in the gradient of the smoothed part.
+    [[nodiscard]] double smoothing_slope(std::size_t position) const {
+        const auto [count, weight] = classes_of(position);
+        return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * weight;
+    }
+
+    /// Subtracts the part of the smoothed gradient that is not a factor of the softmax.
+    void subtract_smoothing(std::size_t position, T* to, double scale) const {
+        if (m_smoothing == 0) {
+            return;
+        }
+        const auto cursor = m_masks.row(position);
+        const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
+        const T* weights = m_table->weights.data();
+        for_each_kept_block(
+            cursor, 0, m_table->weights.size(),
+            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                for (; bits != 0; bits &= bits - 1) {
+                    to[c + lowest_bit(bits)] -= factor * weights[c + lowest_bit(bits)];
+                }
+            }
+        );
+    }
+
+private:
+    struct class_sums {
+        double count = 0;
+        double weight = 0;
+    };
+
+    /// The number of classes of a position, and the sum of their weights. Most masks over classes have
+    /// one row, whose sums are taken once.
+    [[nodiscard]] class_sums classes_of(std::size_t position) const {
+        if (m_smoothing == 0) {
+            return {};
+        }
+        if (m_table->classes.dimension() > 1 || !m_known) {
+            m_sums = {};
+            const auto cursor = m_masks.row(position);
+            const T* weights = m_table->weights.data();
+            for_each_kept_block(
+                cursor, 0, m_table->weights.size(),
+                [&](std::size_t c, std::size_t /*count*/, word_t bits) {
+                    for (; bits != 0; bits &= bits - 1) {
+                        m_sums.count += 1;
+                        m_sums.weight += static_cast<double>(weights[c + lowest_bit(bits)]);
+                    }
+                }
+            );
+            m_known = true;
+        }
+        return m_sums;
+    }
+
+    Logits m_logits;
+    const class_table<T>* m_table;
+    mask_rows<bitmask> m_masks;
+    memory_rows<T> m_rows;
+    double m_smoothing;
+    mutable class_sums m_sums;
+    mutable bool m_known = false;
 };
-} // namespace detail
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
-///
-/// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f
-/// * scores + bias` is scaled and shifted on the way. m broadcasts into x. axis: counts from the
-/// end where negative. Lazy: assign it, or go on with it. Where nothing is kept, or nothing but
-/// -inf, the result is 0, never NaN; NaN that is kept makes its line NaN. Elements below 1.2e-38 of
-/// the largest may come out smaller, or 0. Throws std::invalid_argument where the mask does not
-/// fit, std::out_of_range for an axis that x does not have. Along the last axis a row is read
-/// twice, while in the cache, and each exponential is computed once; along another axis, or inside
-/// of a larger expression, twice, and another axis takes memory for its lines.
-///
-///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
-///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
-///     // 0.5 0.5 0
-///     // 0   0   0
-template <class X, class M>
-auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        return detail::make_row_mapped(
-            "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
-            std::forward<M>(m), std::forward<X>(x)
-        );
-    }
+/// @file
+/// Cross entropy with a class for each position.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The sum of the losses of the positions [first, last), and the gradient if asked for. Calls
+/// visit(position, loss) for each position that counts.
+template <class T, class Entropy, class Positions, class G, class Visit>
+loss sum_of_entropies(
+    const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
+    const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+) {
+    class_gradient<T, G> result(gradient, classes);
+    const typename Entropy::terms terms;
+    const double hard = 1 - options.label_smoothing;
+    loss sum;
+    positions.for_each(
+        first, last,
+        [&](std::size_t position, auto at, double weight) {
+            const auto target = static_cast<std::size_t>(at);
+            // Before the gradient is written, which may be the logits' own memory.
+            const double logit = entropy.logit(position, target);
+            const auto line = result.sums(terms, entropy.row(position), position);
+            const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
+            const double own = class_weight(options.class_weights, target);
+            const double value = hard * own * (log_sum - logit) +
+                                 entropy.smoothing(position, log_sum, line) +
+                                 options.z_loss * log_sum * log_sum;
+            const loss one{weight * value, weight * own, 1};
+            visit(position, one);
+            sum += one;
+            if constexpr (wants_gradient<G>) {
+                const double scale = weight * result.scale();
+                const double slope =
+                    hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
+                T* to = result.scale_terms(
+                    entropy.row(position), static_cast<T>(scale * slope / line.sums[0])
+                );
+                to[target] -= static_cast<T>(scale * hard * own);
+                entropy.subtract_smoothing(position, to, scale);
+                result.end();
+            }
+        },
+        [&](std::size_t position) { result.clear(position); }
+    );
+    return sum;
 }
 
-/// The same in place: x becomes its softmax. x is any assignable tensor or view.
-///
-///     xmask::masked_softmax_inplace(scores, m);
-template <class X, class M>
-void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
-        detail::map_inplace(
-            "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
+/// Cross entropy with a class for each position. Checks everything, then sums the losses, visits the
+/// loss of each counted position, and writes the gradient.
+template <class P, class Q, class M, class G, class Visit>
+loss cross_entropy(
+    const char* function, const P& prediction, const Q& target, const M& m,
+    const cross_entropy_options& options, G& gradient, Visit&& visit
+) {
+    using T = std::remove_cv_t<value_type_t<P>>;
+    using logits = decltype(make_operand<T>(prediction, prediction.shape()));
+    require_class_shapes(function, prediction, target, m);
+    const auto& shape = prediction.shape();
+    const std::size_t classes = columns_of(shape);
+    require_entropy_options(function, options, classes);
+    const auto positions = positions_of(m, target, options.ignore);
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_by_class(positions, classes, options.class_weights);
+    };
+    const auto run = [&](const auto& entropy) {
+        require_targets(
+            function, positions, target.shape(), classes,
+            [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
         );
+        return with_gradient<T>(
+            function, gradient, shape, sources_of_classes(prediction, target, m), weight,
+            [&](auto& to) {
+                return sum_over_positions(
+                    entropy, positions, classes,
+                    [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
+                        return sum_of_entropies<T>(
+                            rows, some, first, last, options, classes, to, visit
+                        );
+                    }
+                );
+            }
+        );
+    };
+    if (options.label_smoothing == 0 && !options.classes.has_value()) {
+        return run(plain_entropy<T, logits>(make_operand<T>(prediction, shape), classes));
     }
+    const class_table<T> table(function, shape, options);
+    return run(smoothed_entropy<T, logits>(
+        make_operand<T>(prediction, shape), table, shape, options.label_smoothing
+    ));
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/reduce/likelihood.hpp ====
+
+#include <cstddef>
+#include <type_traits>
+
+/// @file
+/// Negative log-likelihood of log-probabilities.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The sum of the losses of the positions [first, last), of log-probabilities, and the gradient if asked
+/// for. Calls visit(position, loss) for each position that counts.
+template <class T, class Logs, class Positions, class G, class Visit>
+loss sum_of_likelihoods(
+    const Logs& logs, const Positions& positions, std::size_t first, std::size_t last,
+    const nll_options& options, std::size_t classes, G& gradient, Visit&& visit
+) {
+    class_gradient<T, G> result(gradient, classes);
+    loss sum;
+    positions.for_each(
+        first, last,
+        [&](std::size_t position, auto at, double weight) {
+            const auto target = static_cast<std::size_t>(at);
+            const double own = weight * class_weight(options.class_weights, target);
+            // Before the gradient is written, which may be the prediction's own memory.
+            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own, 1};
+            visit(position, one);
+            sum += one;
+            if constexpr (wants_gradient<G>) {
+                T* to = result.begin(position);
+                fill_columns(to, to + classes, T(0));
+                to[target] = static_cast<T>(-own * result.scale());
+                result.end();
+            }
+        },
+        [&](std::size_t position) { result.clear(position); }
+    );
+    return sum;
 }
 
-/// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
-///
-///     auto weights = xmask::masked_softmin(distances, m);
-template <class X, class M>
-auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        return detail::make_row_mapped(
-            "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
-            std::forward<M>(m), std::forward<X>(x)
-        );
-    }
+/// Negative log-likelihood. Checks everything, then sums the losses, visits the loss of each counted
+/// position, and writes the gradient.
+template <class P, class Q, class M, class G, class Visit>
+loss log_likelihood(
+    const char* function, const P& prediction, const Q& target, const M& m,
+    const nll_options& options, G& gradient, Visit&& visit
+) {
+    using T = std::remove_cv_t<value_type_t<P>>;
+    require_class_shapes(function, prediction, target, m);
+    const auto& shape = prediction.shape();
+    const std::size_t classes = columns_of(shape);
+    require_class_weights(function, options.class_weights, classes);
+    const auto positions = positions_of(m, target, options.ignore);
+    require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
+        return true;
+    });
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_by_class(positions, classes, options.class_weights);
+    };
+    return with_gradient<T>(
+        function, gradient, shape, sources_of_classes(prediction, target, m), weight,
+        [&](auto& to) {
+            return sum_over_positions(
+                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
+                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
+                    return sum_of_likelihoods<T>(
+                        logs, some, first, last, options, classes, to, visit
+                    );
+                }
+            );
+        }
+    );
 }
+} // namespace xmask::inline XMASK_ABI::detail
 
-/// The same in place.
-///
-///     xmask::masked_softmin_inplace(distances, m);
-template <class X, class M>
-void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
-        detail::map_inplace(
-            "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
-            x
-        );
-    }
-}
+// ==== xmask/reduce/soft_cross_entropy.hpp ====
 
-/// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise
-/// as masked_softmax.
-///
-///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
-template <class X, class M>
-auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
-        return detail::make_row_mapped(
-            "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
-            std::forward<M>(m), std::forward<X>(x)
-        );
-    }
-}
-
-/// The same in place.
-///
-///     xmask::masked_log_softmax_inplace(scores, m);
-template <class X, class M>
-void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
-        detail::map_inplace(
-            "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
-            m, x
-        );
-    }
-}
-
-/// The gradient of masked_softmax(x, m, axis) by x, from its result, not from x: result (upstream -
-/// sum(result upstream)), 0 where the mask drops.
-///
-/// result: what masked_softmax gave. upstream: the gradient by the result. Lazy; tensors of one
-/// shape; otherwise as masked_softmax.
-///
-///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
-template <class Y, class M, class G>
-auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_row_gradient<Y, M, G>()) {
-        return detail::make_row_mapped(
-            "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
-        );
-    }
-}
-
-/// The gradient of masked_softmin(x, m, axis) by x, from its result: result (sum(result upstream) -
-/// upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
-///
-///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
-template <class Y, class M, class G>
-auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_row_gradient<Y, M, G>()) {
-        return detail::make_row_mapped(
-            "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
-        );
-    }
-}
-
-/// The gradient of masked_log_softmax(x, m, axis) by x, from its result: upstream - exp(result)
-/// sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
-///
-///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
-template <class Y, class M, class G>
-auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_row_gradient<Y, M, G>()) {
-        return detail::make_row_mapped(
-            "masked_log_softmax_gradient",
-            detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
-            std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
-        );
-    }
-}
-} // namespace xmask::inline XMASK_ABI
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 /// @file
 /// Cross entropy with a target of probabilities, one for each class.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The terms of the cross entropy of logits x with a target q: exp(x - largest), q, and q (x -
-/// largest), which is 0 where q is 0, even of a logit of -infinity.
+/// largest). The last is 0 where q is 0, even of a logit of -infinity.
 template <class T>
 struct soft_terms : exp_terms<T, false> {
     static constexpr std::size_t sums = 3;
@@ -23236,7 +22624,7 @@ struct soft_terms : exp_terms<T, false> {
     }
 };
 
-/// The rows of logits, of the probabilities they are to have, and of the classes there are.
+/// The rows of logits, of the probabilities that they should have, and of the mask over classes.
 template <class Logits, class Targets, class Masks>
 struct soft_rows {
     Logits logits;
@@ -23245,7 +22633,7 @@ struct soft_rows {
 };
 
 /// The target of one position at a time, smoothed and times the class weights: w ((1 - e) t + e /
-/// (number of classes)), 0 for classes that there are not.
+/// (number of classes)), and 0 for classes that the mask drops.
 template <class T>
 class soft_target {
 public:
@@ -23254,7 +22642,7 @@ public:
         , m_weights(&options.class_weights)
         , m_smoothing(options.label_smoothing) {}
 
-    /// Gives how many classes there are.
+    /// Reads the target of a position. Gives the number of its classes.
     template <class Cursor, class Row>
     std::size_t read(const Cursor& cursor, Row row) {
         const std::size_t n = m_values.size();
@@ -23294,8 +22682,9 @@ private:
     double m_smoothing;
 };
 
-/// As sum_of_entropies, of targets that are probabilities. A position without any class costs
-/// nothing.
+/// The sum of the losses of the positions [first, last), of targets that are probabilities, and the
+/// gradient if asked for. Calls visit(position, loss) for each position that counts. A position
+/// without any class costs nothing.
 template <class T, class Rows, class Positions, class G, class Visit>
 loss sum_of_soft_entropies(
     const Rows& rows, const Positions& positions, std::size_t first, std::size_t last,
@@ -23304,6 +22693,7 @@ loss sum_of_soft_entropies(
     class_gradient<T, G> result(gradient, classes);
     soft_target<T> target(options, classes);
     const soft_terms<T> terms;
+    static_assert(line_terms<soft_terms<T>, Rows, memory_row<T>>);
     loss sum;
     positions.for_each(
         first, last,
@@ -23320,17 +22710,9 @@ loss sum_of_soft_entropies(
             const masked_row<std::decay_t<decltype(cursor)>, operands> row(
                 cursor, operands(rows.logits.row(position), target.row()), classes
             );
-            [[maybe_unused]] T* to = nullptr;
-            const auto line = [&] {
-                if constexpr (wants_gradient<G>) {
-                    to = result.begin(position);
-                    return store_terms(terms, row, to, classes);
-                } else {
-                    return sums_of_row(terms, row);
-                }
-            }();
+            const auto line = result.sums(terms, row, position);
             const double over_largest = std::log(line.sums[0]);
-            const double log_sum = over_largest + static_cast<double>(line.shift);
+            const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
             one.sum = weight * (line.sums[1] * over_largest - line.sums[2] +
                                 options.z_loss * log_sum * log_sum);
             visit(position, one);
@@ -23338,8 +22720,7 @@ loss sum_of_soft_entropies(
             if constexpr (wants_gradient<G>) {
                 const double scale = weight * result.scale();
                 const double slope = line.sums[1] + 2 * options.z_loss * log_sum;
-                const auto factor = static_cast<T>(scale * slope / line.sums[0]);
-                scale_terms(row, to, classes, factor);
+                T* to = result.scale_terms(row, static_cast<T>(scale * slope / line.sums[0]));
                 target.subtract(to, static_cast<T>(scale));
                 result.end();
             }
@@ -23349,8 +22730,8 @@ loss sum_of_soft_entropies(
     return sum;
 }
 
-/// Cross entropy with a target of probabilities: checks all there is to check, then sums the losses,
-/// visits that of each counted position, and writes the gradient.
+/// Cross entropy with a target of probabilities. Checks everything, then sums the losses, visits the
+/// loss of each counted position, and writes the gradient.
 template <class P, class Q, class M, class G, class Visit>
 loss soft_cross_entropy(
     const char* function, const P& prediction, const Q& target, const M& m,
@@ -23407,368 +22788,6 @@ loss soft_cross_entropy(
 /// log-probabilities.
 
 namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest), and w
-/// (x - largest).
-template <class T>
-struct smoothed_terms : exp_terms<T, false> {
-    static constexpr std::size_t sums = 2;
-
-    template <class V>
-    XMASK_INLINE static V first(const V& x, const V& /*w*/) noexcept {
-        return x;
-    }
-
-    template <std::size_t I, class V>
-    XMASK_INLINE static V term(const V& largest, const V& x, const V& w) noexcept {
-        return I == 0 ? exp_nonpositive(x - largest) : w * (x - largest);
-    }
-};
-
-/// What the rows of logits have in common where options ask for nothing but a z-loss.
-template <class T, class Logits>
-class plain_entropy {
-public:
-    using terms = exp_terms<T, false>;
-
-    plain_entropy(Logits logits, std::size_t classes)
-        : m_logits(std::move(logits)), m_classes(classes) {}
-
-    [[nodiscard]] double logit(std::size_t position, std::size_t target) const {
-        return static_cast<double>(read_at(m_logits, position, target));
-    }
-
-    [[nodiscard]] auto row(std::size_t position) const {
-        return masked_row<range_cursor, zip_row<row_t<Logits>>>(
-            range_cursor({0, m_classes}), zip_row<row_t<Logits>>(m_logits.row(position)), m_classes
-        );
-    }
-
-    [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept {
-        return true;
-    }
-
-    /// What a counted position adds besides the entropy of its target; there is no smoothing.
-    [[nodiscard]] static double smoothing(
-        std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/
-    ) noexcept {
-        return 0;
-    }
-
-    [[nodiscard]] static double smoothing_slope(std::size_t /*position*/) noexcept { return 0; }
-
-    static void subtract_smoothing(std::size_t /*position*/, T* /*to*/, double /*scale*/) noexcept {
-    }
-
-private:
-    Logits m_logits;
-    std::size_t m_classes;
-};
-
-/// The weights of the classes, and which of them there are.
-template <class T>
-struct class_table {
-    template <class S>
-    class_table(const char* function, const S& shape, const cross_entropy_options& options)
-        : weights(xt::xtensor<T, 1>::from_shape({columns_of(shape)}))
-        , classes(
-              options.classes.has_value() ? *options.classes : bitmask(keep_all(columns_of(shape)))
-          ) {
-        require_broadcast(function, "a mask over classes", classes.shape(), shape);
-        if (options.class_weights.size() == 0) {
-            weights.fill(T(1));
-        } else {
-            std::ranges::transform(options.class_weights, weights.begin(), [](double w) {
-                return static_cast<T>(w);
-            });
-        }
-    }
-
-    xt::xtensor<T, 1> weights;
-    bitmask classes;
-};
-
-/// The same with smoothing, class weights and a mask over classes. The smoothed part of position i
-/// is smoothing / (number of classes) * sum over classes of w (log_sum - x).
-template <class T, class Logits>
-class smoothed_entropy {
-public:
-    using terms = smoothed_terms<T>;
-
-    template <class S>
-    smoothed_entropy(Logits logits, const class_table<T>& table, const S& shape, double smoothing)
-        : m_logits(std::move(logits))
-        , m_table(&table)
-        , m_masks(table.classes, shape)
-        , m_rows(table.weights, shape)
-        , m_smoothing(smoothing) {}
-
-    [[nodiscard]] double logit(std::size_t position, std::size_t target) const {
-        return static_cast<double>(read_at(m_logits, position, target));
-    }
-
-    [[nodiscard]] auto row(std::size_t position) const {
-        using cursor = typename mask_rows<bitmask>::cursor;
-        using row = zip_row<row_t<Logits>, memory_row<T>>;
-        return masked_row<cursor, row>(
-            m_masks.row(position), row(m_logits.row(position), m_rows.row(position)),
-            m_table->weights.size()
-        );
-    }
-
-    [[nodiscard]] bool has_class(std::size_t position, std::size_t target) const {
-        return keeps(m_masks.row(position), target);
-    }
-
-    [[nodiscard]] double smoothing(
-        std::size_t position, double log_sum, const line_sums<terms>& line
-    ) const {
-        const auto [count, weight] = classes_of(position);
-        const double over_largest = log_sum - static_cast<double>(line.shift);
-        return m_smoothing == 0 || count == 0
-                   ? 0
-                   : m_smoothing / count * (weight * over_largest - line.sums[1]);
-    }
-
-    /// The factor of the softmax in the gradient of the smoothed part.
-    [[nodiscard]] double smoothing_slope(std::size_t position) const {
-        const auto [count, weight] = classes_of(position);
-        return m_smoothing == 0 || count == 0 ? 0 : m_smoothing / count * weight;
-    }
-
-    /// Subtracts what is not the softmax of that gradient.
-    void subtract_smoothing(std::size_t position, T* to, double scale) const {
-        if (m_smoothing == 0) {
-            return;
-        }
-        const auto cursor = m_masks.row(position);
-        const T factor = static_cast<T>(scale * m_smoothing / classes_of(position).count);
-        const T* weights = m_table->weights.data();
-        for_each_kept_block(
-            cursor, 0, m_table->weights.size(),
-            [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-                for (; bits != 0; bits &= bits - 1) {
-                    to[c + lowest_bit(bits)] -= factor * weights[c + lowest_bit(bits)];
-                }
-            }
-        );
-    }
-
-private:
-    struct class_sums {
-        double count = 0;
-        double weight = 0;
-    };
-
-    /// The classes of a position and their weights; one mask row is mostly that of all positions.
-    [[nodiscard]] class_sums classes_of(std::size_t position) const {
-        if (m_smoothing == 0) {
-            return {};
-        }
-        if (m_table->classes.dimension() > 1 || !m_known) {
-            m_sums = {};
-            const auto cursor = m_masks.row(position);
-            const T* weights = m_table->weights.data();
-            for_each_kept_block(
-                cursor, 0, m_table->weights.size(),
-                [&](std::size_t c, std::size_t /*count*/, word_t bits) {
-                    for (; bits != 0; bits &= bits - 1) {
-                        m_sums.count += 1;
-                        m_sums.weight += static_cast<double>(weights[c + lowest_bit(bits)]);
-                    }
-                }
-            );
-            m_known = true;
-        }
-        return m_sums;
-    }
-
-    Logits m_logits;
-    const class_table<T>* m_table;
-    mask_rows<bitmask> m_masks;
-    memory_rows<T> m_rows;
-    double m_smoothing;
-    mutable class_sums m_sums;
-    mutable bool m_known = false;
-};
-
-/// The sum of the losses of the positions [first, last), and the gradient if asked for;
-/// visit(position, loss) is called for each position that counts.
-template <class T, class Entropy, class Positions, class G, class Visit>
-loss sum_of_entropies(
-    const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
-    const cross_entropy_options& options, [[maybe_unused]] std::size_t classes, G& gradient,
-    Visit&& visit
-) {
-    class_gradient<T, G> result(gradient, classes);
-    const typename Entropy::terms terms;
-    const double hard = 1 - options.label_smoothing;
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto at, double weight) {
-            const auto target = static_cast<std::size_t>(at);
-            [[maybe_unused]] T* to = nullptr;
-            // Before its place is written: the gradient may be the logits' own memory.
-            const double logit = entropy.logit(position, target);
-            const auto line = [&] {
-                if constexpr (wants_gradient<G>) {
-                    to = result.begin(position);
-                    return store_terms(terms, entropy.row(position), to, classes);
-                } else {
-                    return sums_of_row(terms, entropy.row(position));
-                }
-            }();
-            const double log_sum = std::log(line.sums[0]) + static_cast<double>(line.shift);
-            const double own = class_weight(options.class_weights, target);
-            const double value = hard * own * (log_sum - logit) +
-                                 entropy.smoothing(position, log_sum, line) +
-                                 options.z_loss * log_sum * log_sum;
-            const loss one{weight * value, weight * own, 1};
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                const double scale = weight * result.scale();
-                const double slope =
-                    hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
-                const auto factor = static_cast<T>(scale * slope / line.sums[0]);
-                scale_terms(entropy.row(position), to, classes, factor);
-                to[target] -= static_cast<T>(scale * hard * own);
-                entropy.subtract_smoothing(position, to, scale);
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
-}
-
-/// The weight of a class loss: a position's own times that of its target's class.
-template <class Positions>
-double weight_by_class(
-    const Positions& positions, std::size_t classes, const xt::xtensor<double, 1>& class_weights
-) {
-    return weight_over_positions(positions, classes, [&](auto target, double weight) {
-        return weight * class_weight(class_weights, static_cast<std::size_t>(target));
-    });
-}
-
-/// What a class loss reads while its gradient is written.
-template <class P, class Q, class M>
-auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
-    return std::tuple_cat(
-        sources_of_counted(m), std::tuple(read_in_place(prediction), read_anywhere(target))
-    );
-}
-
-/// Checks all there is to check, then sums the losses, visits that of each counted position, and
-/// writes the gradient.
-template <class P, class Q, class M, class G, class Visit>
-loss cross_entropy(
-    const char* function, const P& prediction, const Q& target, const M& m,
-    const cross_entropy_options& options, G& gradient, Visit&& visit
-) {
-    using T = std::remove_cv_t<value_type_t<P>>;
-    using logits = decltype(make_operand<T>(prediction, prediction.shape()));
-    require_class_shapes(function, prediction, target, m);
-    const auto& shape = prediction.shape();
-    const std::size_t classes = columns_of(shape);
-    require_entropy_options(function, options, classes);
-    const auto positions = positions_of(m, target, options.ignore);
-    const auto weight = [&](const auto& /*gradient*/) {
-        return weight_by_class(positions, classes, options.class_weights);
-    };
-    const auto run = [&](const auto& entropy) {
-        require_targets(
-            function, positions, target.shape(), classes,
-            [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
-        );
-        return with_gradient<T>(
-            function, gradient, shape, sources_of_classes(prediction, target, m), weight,
-            [&](auto& to) {
-                return sum_over_positions(
-                    entropy, positions, classes,
-                    [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                        return sum_of_entropies<T>(
-                            rows, some, first, last, options, classes, to, visit
-                        );
-                    }
-                );
-            }
-        );
-    };
-    if (options.label_smoothing == 0 && !options.classes.has_value()) {
-        return run(plain_entropy<T, logits>(make_operand<T>(prediction, shape), classes));
-    }
-    const class_table<T> table(function, shape, options);
-    return run(smoothed_entropy<T, logits>(
-        make_operand<T>(prediction, shape), table, shape, options.label_smoothing
-    ));
-}
-
-/// The same of log-probabilities.
-template <class T, class Logs, class Positions, class G, class Visit>
-loss sum_of_likelihoods(
-    const Logs& logs, const Positions& positions, std::size_t first, std::size_t last,
-    const nll_options& options, std::size_t classes, G& gradient, Visit&& visit
-) {
-    class_gradient<T, G> result(gradient, classes);
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto at, double weight) {
-            const auto target = static_cast<std::size_t>(at);
-            const double own = weight * class_weight(options.class_weights, target);
-            // Before its place is written: the gradient may be the prediction's own memory.
-            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own, 1};
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                T* to = result.begin(position);
-                fill_columns(to, to + classes, T(0));
-                to[target] = static_cast<T>(-own * result.scale());
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
-}
-
-/// As cross_entropy, of log-probabilities.
-template <class P, class Q, class M, class G, class Visit>
-loss log_likelihood(
-    const char* function, const P& prediction, const Q& target, const M& m,
-    const nll_options& options, G& gradient, Visit&& visit
-) {
-    using T = std::remove_cv_t<value_type_t<P>>;
-    require_class_shapes(function, prediction, target, m);
-    const auto& shape = prediction.shape();
-    const std::size_t classes = columns_of(shape);
-    require_class_weights(function, options.class_weights, classes);
-    const auto positions = positions_of(m, target, options.ignore);
-    require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
-        return true;
-    });
-    const auto weight = [&](const auto& /*gradient*/) {
-        return weight_by_class(positions, classes, options.class_weights);
-    };
-    return with_gradient<T>(
-        function, gradient, shape, sources_of_classes(prediction, target, m), weight,
-        [&](auto& to) {
-            return sum_over_positions(
-                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
-                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
-                    return sum_of_likelihoods<T>(
-                        logs, some, first, last, options, classes, to, visit
-                    );
-                }
-            );
-        }
-    );
-}
-} // namespace detail
-
 /// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like
 /// all losses: (prediction, target, what counts, options, gradient), of which the last two may be
 /// left out.
@@ -24479,6 +23498,36 @@ folded_axes<typename Fold::state> fold_over(
     const kept_axes& axes, const Fold& fold, const S& shape, Rows rows, bool counted
 ) {
     return fold_along<T>(fold, shape, axes, plain_rows<Rows>{std::move(rows)}, counted);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/reduce/upstream.hpp ====
+
+/// @file
+/// The order in which all gradients are called: the tensor, the mask, the upstream gradient, then
+/// axes and options.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// What stands for an upstream gradient: an array over the axes that stay.
+template <class U>
+concept upstream_argument = expression<U> && !mask_expression<U>;
+
+/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
+/// so that require_gradient_order can say so.
+template <class U, class A>
+concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
+
+/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
+/// place.
+template <class... U>
+consteval bool require_gradient_order() {
+    constexpr bool ordered = (upstream_argument<U> && ...);
+    static_assert(
+        ordered,
+        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
+        "feeds), then axes and options, in this order."
+    );
+    return ordered;
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -25986,6 +25035,7 @@ auto sum_shifted(
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// exp(x - shift), for any type and any x.
 struct exp_of_difference {
     template <class V>
     XMASK_INLINE V value(const V& x, const V& shift) const {
@@ -26026,12 +25076,12 @@ auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& ove
     };
 }
 
-/// log(sum of exp(x - shift)) + shift; NaN where NaN is kept.
+/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). NaN where NaN is
+/// kept.
 template <class R>
-R shifted_log(R largest, wide_t<R> sum) {
-    return is_nan(largest)
-               ? largest
-               : static_cast<R>(std::log(sum) + static_cast<wide_t<R>>(shift_of(largest)));
+R log_of_shifted(R largest, wide_t<R> sum) {
+    const auto shift = static_cast<wide_t<R>>(shift_of(largest));
+    return is_nan(largest) ? largest : static_cast<R>(log_of_sum(sum, shift));
 }
 
 /// a * exp(x - shift).
@@ -26056,7 +25106,7 @@ struct logsumexp_formula : plain_arguments {
         using result = mean_result_t<element_t<X>>;
         const auto all = exp_sums_over<result>(function, x, m, over, chosen.empty.has_value());
         return result_of<result>(function, over, all, chosen, [&](std::size_t i) {
-            return shifted_log(all.largest.state(i), all.sums.state(i));
+            return log_of_shifted(all.largest.state(i), all.sums.state(i));
         });
     }
 
@@ -27412,6 +26462,841 @@ inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(
 #include <type_traits>
 #include <utility>
 
+// ==== xmask/reduce/row_map.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// ==== xmask/reduce/held_rows.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+// ==== xmask/reduce/mapped_row.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// One row of a tensor whose elements depend on all that is kept along an axis.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The facts of a row of the result: the same for all columns, or some for each.
+template <class F>
+class row_facts {
+    using T = typename F::value_type;
+
+public:
+    explicit row_facts(const facts_of<F>& facts) : m_facts(facts) {}
+
+    row_facts(const T* table, std::size_t size) : m_table(table), m_size(size) {}
+
+    XMASK_INLINE facts_of<F> at(std::size_t c) const {
+        if (m_table == nullptr) [[likely]] {
+            return m_facts;
+        }
+        facts_of<F> facts;
+        for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
+            facts[i] = m_table[i * m_size + c];
+        });
+        return facts;
+    }
+
+    XMASK_INLINE auto load(std::size_t c) const {
+        std::array<lanes<T>, F::fact_count> facts;
+        for_each_index<F::fact_count>([&](auto i) XMASK_INLINE_LAMBDA {
+            facts[i] =
+                m_table == nullptr ? lanes<T>(m_facts[i]) : load_lanes(m_table + i * m_size + c);
+        });
+        return facts;
+    }
+
+private:
+    facts_of<F> m_facts{};
+    const T* m_table = nullptr;
+    std::size_t m_size = 0;
+};
+
+/// 64 elements of the result.
+template <class F, class Blocks>
+class mapped_block {
+public:
+    using value_type = typename F::value_type;
+    static constexpr bool in_registers = sums_in_registers<value_type>;
+
+    mapped_block(
+        const F& f, const row_facts<F>& facts, const Blocks& operands, std::size_t c, word_t bits
+    )
+        : m_function(f), m_facts(facts), m_operands(operands), m_column(c), m_bits(bits) {}
+
+    XMASK_INLINE value_type at(std::size_t k) const {
+        return (m_bits >> k & 1) == 0 ? F::outside : m_operands.at(k, [&](const auto&... x) {
+            return m_function.map(m_facts.at(m_column + k), x...);
+        });
+    }
+
+    XMASK_INLINE lanes<value_type> load(std::size_t k) const
+        requires in_registers
+    {
+        return load<true>(k, 0);
+    }
+
+    XMASK_INLINE lanes<value_type> load_first(std::size_t k, std::size_t count) const
+        requires in_registers
+    {
+        return load<false>(k, count);
+    }
+
+private:
+    template <bool Full>
+    XMASK_INLINE lanes<value_type> load(std::size_t k, std::size_t count) const {
+        const auto facts = m_facts.load(m_column + k);
+        const auto y =
+            m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                return m_function.map(facts, x...);
+            });
+        return select_by_bits<value_type>(m_bits, k, y, lanes<value_type>(F::outside));
+    }
+
+    F m_function;
+    row_facts<F> m_facts;
+    Blocks m_operands;
+    std::size_t m_column;
+    word_t m_bits;
+};
+
+/// One row of the result.
+template <class F, class Row>
+class mapped_row {
+public:
+    mapped_row(const F& f, const row_facts<F>& facts, Row row)
+        : m_function(f), m_facts(facts), m_row(std::move(row)) {}
+
+    /// A block of which the kept columns are known.
+    template <class Count>
+    XMASK_INLINE auto mapped(std::size_t c, Count count, word_t kept, word_t looked_at) {
+        const auto operands = m_row.block(c, count, kept & looked_at);
+        return mapped_block<F, std::remove_const_t<decltype(operands)>>(
+            m_function, m_facts, operands, c, kept
+        );
+    }
+
+    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits) {
+        return mapped(c, count, m_row.cursor().word(c), bits);
+    }
+
+private:
+    F m_function;
+    row_facts<F> m_facts;
+    Row m_row;
+};
+
+/// Writes a row of the result.
+template <class Columns, class F, class Row>
+class map_delegate {
+public:
+    map_delegate(Columns to, mapped_row<F, Row> row) : m_to(to), m_row(std::move(row)) {}
+
+    void dropped(std::size_t c, std::size_t end) const { m_to.fill(c, end, F::outside); }
+
+    template <class Count>
+    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
+        if (bits == 0) {
+            dropped(c, c + count);
+        } else {
+            m_to.store(c, m_row.mapped(c, count, bits, bits), count);
+        }
+    }
+
+private:
+    Columns m_to;
+    mapped_row<F, Row> m_row;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Rows along which the axis lies, written in place: short ones from registers that hold the whole
+/// row, longer ones a few at a time, so that they stay in the first cache.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The most registers of a row that is held in them as a whole.
+inline constexpr std::size_t held_registers = 4;
+
+/// Whether rows of n columns are held in registers as a whole.
+template <class T>
+constexpr bool fits_registers(std::size_t n) noexcept {
+    return n <= std::min(held_registers * lane_count<T>, word_columns);
+}
+
+/// Writes a row that R registers hold. No branch depends on what is kept, so that the processor
+/// works on several rows at a time.
+template <std::size_t R, class F, class Row>
+void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n) {
+    using T = typename F::value_type;
+    using batch = lanes<T>;
+    constexpr std::size_t width = lane_count<T>;
+    const word_t bits = row.cursor().word(0) & first_bits(n);
+    const auto blocks = row.block(0, n, bits);
+    // g of the operands' registers, `other` where nothing is kept.
+    const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
+        const std::size_t k = i * width;
+        const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
+                                       : blocks.template load<false>(k, n > k ? n - k : 0, g);
+        return select_by_bits<T>(bits, k, x, other);
+    };
+    T shift = T(0);
+    if constexpr (F::shifts) {
+        const auto lowest = batch(first_shift<F>);
+        auto largest = lowest;
+        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+            const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
+            largest = xsimd::max(kept(i, lowest, first), largest);
+        });
+        shift = f.settle(xsimd::reduce_max(largest));
+    }
+    const auto wide = batch(shift);
+    const auto zero = batch(T(0));
+    std::array<batch, R> terms;
+    std::array<double, F::sums> totals;
+    for_each_index<F::sums>([&](auto s) XMASK_INLINE_LAMBDA {
+        register_sum<T> sum;
+        for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+            const auto term = kept(i, zero, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                return f.template term<s>(wide, x...);
+            });
+            sum.add(term);
+            if constexpr (s == 0) {
+                terms[i] = term;
+            }
+        });
+        totals[s] = sum.total();
+    });
+    const facts_of<F> facts = f.facts(shift, totals);
+    std::array<batch, F::fact_count> wide_facts;
+    std::ranges::transform(facts, wide_facts.begin(), [](T fact) { return batch(fact); });
+    for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
+        batch y;
+        if constexpr (F::keeps_terms) {
+            // A dropped lane is 0, and times NaN would be NaN.
+            y = zero_unless<T>(bits, i * width, terms[i] * wide_facts[1]);
+        } else {
+            y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                return f.map(wide_facts, x...);
+            });
+        }
+        const std::size_t k = i * width;
+        if (k + width <= n) {
+            store_lanes(to + k, y);
+        } else if (k < n) {
+            store_first_lanes(to + k, y, n - k);
+        }
+    });
+}
+
+/// Writes each row by itself, from what registers hold of it.
+template <std::size_t R, class F, class Rows, class Writer>
+void write_held_rows(
+    const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
+) {
+    for (std::size_t r = begin; r < end; ++r) {
+        writer.seek(r);
+        write_held_row<R>(f, rows.row(r), writer.block(0), n);
+    }
+}
+
+/// Writes a row whose facts are known; where the terms are kept, `to` holds them.
+template <class F, class Row>
+void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to) {
+    if constexpr (F::keeps_terms) {
+        scale_terms(row, to, row.columns(), facts[1]);
+    } else {
+        const auto cursor = row.cursor();
+        const std::size_t n = row.columns();
+        using columns = written_columns<typename F::value_type, false>;
+        map_delegate<columns, F, Row> delegate(
+            columns(to, 0), mapped_row<F, Row>(f, row_facts<F>(facts), std::move(row))
+        );
+        walk(cursor, 0, n, delegate);
+    }
+}
+
+/// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the
+/// first cache: what comes last in one row need not be waited for by the next.
+template <class F, class Rows, class Writer>
+void write_whole_rows(
+    const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
+) {
+    using T = typename F::value_type;
+    constexpr std::size_t most = 8;
+    constexpr std::size_t cached_columns = (std::size_t(16) << 10) / sizeof(T);
+    const std::size_t step = std::clamp(cached_columns / n, std::size_t(1), most);
+    std::array<T, most> shifts;
+    std::array<std::array<double, F::sums>, most> sums;
+    for (std::size_t first = begin; first < end; first += step) {
+        const std::size_t count = std::min(step, end - first);
+        for (std::size_t i = 0; i < count; ++i) {
+            shifts[i] = shift_of_row(f, rows.row(first + i));
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            writer.seek(first + i);
+            if constexpr (F::keeps_terms) {
+                sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0));
+            } else {
+                sums[i] = sums_of_terms(f, shifts[i], rows.row(first + i));
+            }
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            writer.seek(first + i);
+            finish_row(f, f.facts(shifts[i], sums[i]), rows.row(first + i), writer.block(0));
+        }
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/reduce/line_table.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// The lines of an axis that is not the last: all lines through the columns of a bundle of rows, side
+/// by side.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The lines through the columns of a bundle of rows. Each row of the bundle adds one element to each
+/// line.
+template <class F>
+class line_row {
+    using T = typename F::value_type;
+
+public:
+    line_row(const F& f, std::size_t n) : m_function(&f), m_shift(padded(n), first_shift<F>) {
+        m_sums.fill(std::vector<double>(padded(n)));
+    }
+
+    template <class Row>
+    void add_to_shift(Row row) {
+        if constexpr (F::shifts) {
+            const auto first = [&](const auto&... x)
+                                   XMASK_INLINE_LAMBDA { return m_function->first(x...); };
+            for_each_kept_block(
+                row,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.block(c, count, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        T* to = m_shift.data() + c + k;
+                        const auto before = load_lanes(to);
+                        const auto x = blocks.template load<full>(k, count - k, first);
+                        store_lanes(to, select_by_bits<T>(bits, k, xsimd::max(x, before), before));
+                    });
+                }
+            );
+        }
+    }
+
+    void finish_shift() {
+        if constexpr (F::shifts) {
+            std::ranges::transform(m_shift, m_shift.begin(), [&](T largest) {
+                return m_function->settle(largest);
+            });
+        }
+    }
+
+    template <class Row>
+    void add_terms(Row row) {
+        for_each_index<F::sums>([&](auto i) {
+            // The shift is one more operand, read from where the columns are.
+            for_each_kept_block(
+                row,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    const auto blocks = row.block(c, count, bits);
+                    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                        const auto shift = load_lanes(m_shift.data() + c + k);
+                        const auto term = blocks.template load<full>(
+                            k, count - k,
+                            [&](const auto&... x) XMASK_INLINE_LAMBDA {
+                                return m_function->template term<i>(shift, x...);
+                            }
+                        );
+                        add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
+                    });
+                }
+            );
+        });
+    }
+
+    [[nodiscard]] facts_of<F> facts(std::size_t c) const {
+        std::array<double, F::sums> sums;
+        std::ranges::transform(m_sums, sums.begin(), [c](const auto& sum) { return sum[c]; });
+        return m_function->facts(m_shift[c], sums);
+    }
+
+private:
+    /// Registers are loaded and stored whole, also at the last few columns.
+    static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
+
+    static void add(double* to, const lanes<T>& x) {
+        if constexpr (std::is_same_v<T, float>) {
+            const auto wide = widen(x);
+            store_lanes(to, load_lanes(to) + wide[0]);
+            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
+        } else {
+            store_lanes(to, load_lanes(to) + x);
+        }
+    }
+
+    const F* m_function;
+    std::vector<T> m_shift;
+    std::array<std::vector<double>, F::sums> m_sums;
+};
+
+/// The same for types without registers.
+template <class F>
+    requires(!sums_in_registers<typename F::value_type>)
+class line_row<F> {
+public:
+    line_row(const F& f, std::size_t n) : m_lines(n, line_facts<F>(f)) {}
+
+    template <class Row>
+    void add_to_shift(Row row) {
+        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_to_shift(x...); });
+    }
+
+    void finish_shift() {
+        std::ranges::for_each(m_lines, [](auto& line) { line.finish_shift(); });
+    }
+
+    template <class Row>
+    void add_terms(Row row) {
+        for_each_kept(row, [&](std::size_t c, const auto&... x) { m_lines[c].add_terms(x...); });
+    }
+
+    [[nodiscard]] facts_of<F> facts(std::size_t c) const { return m_lines[c].facts(); }
+
+private:
+    template <class Row, class G>
+    static void for_each_kept(Row& row, G&& g) {
+        for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+            const auto blocks = row.block(c, count, bits);
+            for (; bits != 0; bits &= bits - 1) {
+                const std::size_t k = lowest_bit(bits);
+                blocks.at(k, [&](const auto&... x) { g(c + k, x...); });
+            }
+        });
+    }
+
+    std::vector<line_facts<F>> m_lines;
+};
+
+/// The facts of all lines of an axis that is not the last: F::fact_count numbers a line.
+template <class F>
+class facts_table {
+    using T = typename F::value_type;
+
+public:
+    template <class Rows>
+    facts_table(
+        const F& f, const Rows& rows, const axis_of_rows& axis, std::size_t row_count, std::size_t n
+    )
+        : m_columns(n) {
+        const std::size_t bundles =
+            row_count == 0 || n == 0 || axis.along_rows() ? 0 : row_count / axis.extent();
+        m_size = bundles * n;
+        if (m_size == 0) {
+            return;
+        }
+        m_values.resize(F::fact_count * m_size + word_columns); // registers are loaded whole
+        for (std::size_t bundle = 0; bundle < bundles; ++bundle) {
+            line_row<F> lines(f, n);
+            const std::size_t first = axis.first_row(bundle);
+            for (std::size_t i = 0; i < axis.extent(); ++i) {
+                lines.add_to_shift(rows.row(first + i * axis.stride()));
+            }
+            lines.finish_shift();
+            for (std::size_t i = 0; i < axis.extent(); ++i) {
+                lines.add_terms(rows.row(first + i * axis.stride()));
+            }
+            for (std::size_t c = 0; c < n; ++c) {
+                const auto facts = lines.facts(c);
+                for (std::size_t i = 0; i < F::fact_count; ++i) {
+                    m_values[i * m_size + bundle * n + c] = facts[i];
+                }
+            }
+        }
+    }
+
+    /// The first facts of the lines through a bundle of rows; the next ones lie size() further on.
+    [[nodiscard]] const T* row(std::size_t bundle) const noexcept {
+        return m_values.data() + bundle * m_columns;
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
+
+private:
+    std::size_t m_columns;
+    std::size_t m_size = 0;
+    std::vector<T> m_values;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and
+/// their gradients. A line_function (line_sums.hpp) says how.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// The rows of the result, broadcast to a shape. What is summed along the axis is so in the
+/// result's own shape.
+template <class F, class OwnRows, class Rows>
+class mapped_rows {
+public:
+    template <class Own, class S>
+    mapped_rows(
+        const F& f, const Own& own_shape, OwnRows own, const axis_of_rows& axis, const S& shape,
+        Rows rows
+    )
+        : m_function(f)
+        , m_own(std::move(own))
+        , m_rows(std::move(rows))
+        , m_axis(axis)
+        , m_numbers(row_numbers(shape, own_shape))
+        , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
+        , m_one_column(columns_of(own_shape) == 1) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        using row_type = row_t<Rows>;
+        return mapped_row<F, row_type>(
+            m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r)
+        );
+    }
+
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
+
+private:
+    [[nodiscard]] row_facts<F> facts(std::size_t own_row) const {
+        if (m_axis.along_rows()) {
+            return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
+        }
+        const row_facts<F> facts(m_table.row(m_axis.bundle(own_row)), m_table.size());
+        return m_one_column ? row_facts<F>(facts.at(0)) : facts;
+    }
+
+    F m_function;
+    OwnRows m_own;
+    Rows m_rows;
+    axis_of_rows m_axis;
+    row_offsets m_numbers;
+    facts_table<F> m_table;
+    bool m_one_column;
+};
+} // namespace detail
+
+/// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax,
+/// masked_normalize, ...), not yet computed. An ordinary lazy xtensor expression: what is assigned
+/// goes row by row. A single element costs the whole line along the axis.
+template <class F, class CTM, class... CTX>
+class row_mapped;
+} // namespace xmask::inline XMASK_ABI
+
+template <class F, class CTM, class CTX, class... CTY>
+struct xt::xiterable_inner_types<xmask::row_mapped<F, CTM, CTX, CTY...>> {
+    using inner_shape_type = typename std::decay_t<CTX>::inner_shape_type;
+    using const_stepper = xt::xindexed_stepper<xmask::row_mapped<F, CTM, CTX, CTY...>, true>;
+    using stepper = const_stepper;
+};
+
+template <class F, class CTM, class... CTX>
+struct xt::xcontainer_inner_types<xmask::row_mapped<F, CTM, CTX...>> {
+    using reference = typename F::value_type;
+    using const_reference = typename F::value_type;
+    using size_type = std::size_t;
+};
+
+namespace xmask::inline XMASK_ABI {
+template <class F, class CTM, class... CTX>
+class row_mapped : public detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type> {
+    static_assert(detail::line_function<F, CTX...>);
+
+    using base = detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>;
+
+public:
+    using typename base::const_stepper;
+    using typename base::inner_shape_type;
+    using typename base::size_type;
+    using typename base::value_type;
+
+    /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
+    template <class M, class... X>
+    row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
+        : m_function(f)
+        , m_mask(std::forward<M>(m))
+        , m_operands(std::forward<X>(operands)...)
+        , m_axis(axis)
+        , m_name(name) {
+        detail::call_with(
+            [&](const auto&, const auto&... rest) {
+                (detail::require_same_shape(
+                     name, "the first tensor", shape(), "another", rest.shape()
+                 ),
+                 ...);
+            },
+            m_operands
+        );
+        detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
+    }
+
+    using base::shape;
+
+    const inner_shape_type& shape() const noexcept { return std::get<0>(m_operands).shape(); }
+
+    template <class It>
+    value_type element(It first, It last) const {
+        // As xtensor does: surplus leading indices are ignored, missing ones count as 0.
+        xt::svector<std::size_t, 8> index(shape().size(), 0);
+        for (std::size_t axis = index.size(); axis-- > 0 && last != first;) {
+            index[axis] = static_cast<std::size_t>(*--last);
+        }
+        const auto kept = [&](const auto& at) { return m_mask.element(at.begin(), at.end()); };
+        if (!kept(index)) {
+            return F::outside;
+        }
+        const auto visit_at = [&](const auto& at, auto&& visit) {
+            return detail::call_with(
+                [&](const auto&... x) {
+                    return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...);
+                },
+                m_operands
+            );
+        };
+        const auto total = detail::sums_of_line(m_function, [&](auto&& visit) {
+            auto at = index;
+            const std::size_t extent = at.empty() ? 1 : static_cast<std::size_t>(shape()[m_axis]);
+            for (std::size_t i = 0; i < extent; ++i) {
+                if (!at.empty()) {
+                    at[m_axis] = i;
+                }
+                if (kept(at)) {
+                    visit_at(at, visit);
+                }
+            }
+        });
+        const auto facts = m_function.facts(total.shift, total.sums);
+        return visit_at(index, [&](const auto&... x) { return m_function.map(facts, x...); });
+    }
+
+    value_type data_element(size_type i) const {
+        return detail::at_flat_index(shape(), i, [&](const auto& index) {
+            return element(index.begin(), index.end());
+        });
+    }
+
+    template <class S>
+    const_stepper stepper_begin(const S& walked) const noexcept {
+        return const_stepper(this, walked.size() - this->dimension());
+    }
+
+    template <class S>
+    const_stepper stepper_end(const S& walked, xt::layout_type /*l*/) const noexcept {
+        return const_stepper(this, walked.size() - this->dimension(), true);
+    }
+
+    /// xtensor calls it when this expression stands alone on the right-hand side.
+    template <class E>
+    void assign_to(xt::xexpression<E>& to) const {
+        auto& result = to.derived_cast();
+        if (detail::assign_apart<value_type>(m_name, *this, sources_of_rows(), result)) {
+            return;
+        }
+        if constexpr (detail::has_threads) {
+            // Several threads may write parts of a row, each of which needs all of it.
+            if (detail::columns_of(shape()) > detail::piece_elements &&
+                detail::assign_apart<value_type>(m_name, *this, result)) {
+                return;
+            }
+        }
+        detail::resize_or_check(m_name, "the result", result, shape());
+        write_to(result);
+    }
+
+    /// The same into what has this shape, and is read in place, if at all.
+    template <class E>
+    void write_to(E& result) const {
+        if constexpr (detail::sums_in_registers<value_type>) {
+            if (detail::axis_of_rows(shape(), m_axis).along_rows() &&
+                detail::row_writer<value_type, E>(result).in_place()) {
+                write_own_rows(result);
+                return;
+            }
+        }
+        using masks = detail::mask_rows<std::decay_t<CTM>>;
+        detail::write_rows<value_type>(
+            result,
+            detail::masked_operands{
+                masks(m_mask, shape()), rows(shape()), detail::columns_of(shape())
+            },
+            [](const auto& rows, std::size_t r, auto columns) {
+                return detail::map_delegate(columns, rows.row(r));
+            }
+        );
+    }
+
+    /// What this reads in a larger expression (core/overlap.hpp).
+    [[nodiscard]] auto sources() const noexcept {
+        return detail::call_with(
+            [&](const auto&... x) {
+                return std::tuple(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
+            },
+            m_operands
+        );
+    }
+
+    /// What a walk over `walked`, into which this broadcasts, reads.
+    template <class S>
+    auto rows(const S& walked) const {
+        auto own = operand_rows(shape());
+        auto broadcast = operand_rows(walked);
+        return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
+            m_function, shape(), std::move(own), detail::axis_of_rows(shape(), m_axis), walked,
+            std::move(broadcast)
+        );
+    }
+
+private:
+    /// What this reads where it is written by itself: a line before any element of it is written,
+    /// and its mask again where the line holds its terms.
+    [[nodiscard]] auto sources_of_rows() const noexcept {
+        return detail::call_with(
+            [&](const auto&... x) {
+                if constexpr (F::keeps_terms) {
+                    return std::tuple(detail::read_anywhere(m_mask), detail::read_in_place(x)...);
+                } else {
+                    return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
+                }
+            },
+            m_operands
+        );
+    }
+
+    /// Writes rows along which the axis lies, in place.
+    template <class E>
+    void write_own_rows(E& to) const {
+        constexpr std::size_t width = detail::lane_count<value_type>;
+        const std::size_t n = detail::columns_of(shape());
+        const auto all = detail::pieces::of_whole_rows(n == 0 ? 0 : detail::rows_of(shape()), n);
+        detail::for_each_piece(
+            all, operand_rows(shape()),
+            [&](const auto& rows, const detail::piece& part) {
+                detail::row_writer<value_type, E> writer(to);
+                const auto write = [&](auto registers) {
+                    detail::write_held_rows<registers>(
+                        m_function, rows, writer, part.first_row, part.last_row, n
+                    );
+                };
+                if (!detail::fits_registers<value_type>(n)) {
+                    detail::write_whole_rows(
+                        m_function, rows, writer, part.first_row, part.last_row, n
+                    );
+                } else if (n <= width) {
+                    write(std::integral_constant<std::size_t, 1>());
+                } else if (n <= 2 * width) {
+                    write(std::integral_constant<std::size_t, 2>());
+                } else {
+                    write(std::integral_constant<std::size_t, 4>());
+                }
+            }
+        );
+    }
+
+    template <class S>
+    auto operand_rows(const S& walked) const {
+        return detail::call_with(
+            [&](const auto&... x) {
+                return detail::make_zipped_operands<value_type>(walked, m_mask, x...);
+            },
+            m_operands
+        );
+    }
+
+    F m_function;
+    CTM m_mask;
+    std::tuple<CTX...> m_operands;
+    std::size_t m_axis;
+    const char* m_name;
+};
+
+namespace detail {
+template <class F, class CTM, class... CTX>
+struct row_maker<row_mapped<F, CTM, CTX...>> {
+    template <class S>
+    static auto make(const row_mapped<F, CTM, CTX...>& e, const S& shape) {
+        return e.rows(shape);
+    }
+};
+
+template <class... X>
+consteval bool require_real_tensors() {
+    constexpr bool real = ([] {
+        if constexpr (expression<X> && !mask_expression<X>) {
+            return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
+        } else {
+            return false;
+        }
+    }() && ...);
+    static_assert(
+        real,
+        "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
+    );
+    return real;
+}
+
+/// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
+/// gradient of a gradient along an axis.
+template <class X, class M, class G>
+consteval bool require_row_gradient() {
+    if constexpr (require_gradient_order<G>()) {
+        return require_real_tensors<X, G>() && require_mask<M>();
+    } else {
+        return false;
+    }
+}
+
+template <class... X>
+using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
+
+template <class F, class M, class... X>
+auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X&&... operands) {
+    const std::size_t rank = std::get<0>(std::forward_as_tuple(operands...)).dimension();
+    return row_mapped<F, closure_t<M>, closure_t<X>...>(
+        name, f, line_axis_number(name, axis, rank), std::forward<M>(m),
+        std::forward<X>(operands)...
+    );
+}
+
+/// Gives x what F makes of it, in place.
+template <class F, class X, class M>
+void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, X& x) {
+    // Of a row that holds its terms, the mask is asked again.
+    with_mask_apart(
+        m, x, [&](const auto& apart) { make_row_mapped(name, f, axis, apart, x).assign_to(x); },
+        F::keeps_terms ? overlap::none : overlap::in_place
+    );
+}
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
+
 /// @file
 /// Tensors divided by the norm of what a mask keeps along an axis, and the gradient.
 /// (masked_standardize, to mean 0 and variance 1, is with the moments.)
@@ -28628,6 +28513,253 @@ inline constexpr element_loss<huber_loss> masked_huber("masked_huber");
 ///
 ///     double mean = xmask::masked_smooth_l1(prediction, target, m, {.beta = 0.1}).mean();
 inline constexpr element_loss<smooth_l1_loss> masked_smooth_l1("masked_smooth_l1");
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/reduce/softmax.hpp ====
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+/// @file
+/// Softmax, log_softmax and softmin over what a mask keeps, and their gradients.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// exp(x - largest) / sum.
+template <class T, bool Negative = false>
+struct softmax_function : exp_terms<T, Negative> {
+    static constexpr bool keeps_terms = true;
+    static constexpr T outside = T(0);
+
+    static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept {
+        return {largest, total[0] == 0 ? T(0) : static_cast<T>(1 / total[0])};
+    }
+
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
+        return softmax_function::template term<0>(facts[0], x) * facts[1];
+    }
+};
+
+/// (x - largest) - log(sum).
+template <class T>
+struct log_softmax_function : exp_terms<T, false> {
+    static constexpr bool keeps_terms = false;
+    static constexpr T outside = -std::numeric_limits<T>::infinity();
+
+    static std::array<T, 2> facts(T largest, const std::array<double, 1>& total) noexcept {
+        return {largest, total[0] == 0 ? T(0) : static_cast<T>(std::log(total[0]))};
+    }
+
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 2>& facts, const V& x) noexcept {
+        return (x - facts[0]) - facts[1];
+    }
+};
+
+/// y (g - sum(y g)), of y = softmax(x) and the gradient g by y.
+template <class T>
+struct softmax_gradient_function {
+    using value_type = T;
+
+    static constexpr bool shifts = false;
+    static constexpr std::size_t sums = 1;
+    static constexpr std::size_t fact_count = 1;
+    static constexpr bool keeps_terms = false;
+    static constexpr T outside = T(0);
+
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& /*shift*/, const V& y, const V& g) noexcept {
+        return y * g;
+    }
+
+    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
+        return {static_cast<T>(total[0])};
+    }
+
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
+        return y * (g - facts[0]);
+    }
+};
+
+/// Its negative, of y = softmin(x).
+template <class T>
+struct softmin_gradient_function : softmax_gradient_function<T> {
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
+        return y * (facts[0] - g);
+    }
+};
+
+/// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
+template <class T>
+struct log_softmax_gradient_function {
+    using value_type = T;
+
+    static constexpr bool shifts = false;
+    static constexpr std::size_t sums = 1;
+    static constexpr std::size_t fact_count = 1;
+    static constexpr bool keeps_terms = false;
+    static constexpr T outside = T(0);
+
+    template <std::size_t I, class V>
+    XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept {
+        return g;
+    }
+
+    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
+        return {static_cast<T>(total[0])};
+    }
+
+    template <class V>
+    XMASK_INLINE static V map(const std::array<V, 1>& facts, const V& y, const V& g) noexcept {
+        return g - exp_nonpositive(y) * facts[0];
+    }
+};
+} // namespace detail
+
+/// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
+///
+/// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f
+/// * scores + bias` is scaled and shifted on the way. m broadcasts into x. axis: counts from the
+/// end where negative. Lazy: assign it, or go on with it. Where nothing is kept, or nothing but
+/// -inf, the result is 0, never NaN; NaN that is kept makes its line NaN. Elements below 1.2e-38 of
+/// the largest may come out smaller, or 0. Throws std::invalid_argument where the mask does not
+/// fit, std::out_of_range for an axis that x does not have. Along the last axis a row is read
+/// twice, while in the cache, and each exponential is computed once; along another axis, or inside
+/// of a larger expression, twice, and another axis takes memory for its lines.
+///
+///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
+///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
+///     // 0.5 0.5 0
+///     // 0   0   0
+template <class X, class M>
+auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
+            std::forward<M>(m), std::forward<X>(x)
+        );
+    }
+}
+
+/// The same in place: x becomes its softmax. x is any assignable tensor or view.
+///
+///     xmask::masked_softmax_inplace(scores, m);
+template <class X, class M>
+void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
+        detail::map_inplace(
+            "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
+        );
+    }
+}
+
+/// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
+///
+///     auto weights = xmask::masked_softmin(distances, m);
+template <class X, class M>
+auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
+            std::forward<M>(m), std::forward<X>(x)
+        );
+    }
+}
+
+/// The same in place.
+///
+///     xmask::masked_softmin_inplace(distances, m);
+template <class X, class M>
+void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
+        detail::map_inplace(
+            "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
+            x
+        );
+    }
+}
+
+/// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise
+/// as masked_softmax.
+///
+///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
+template <class X, class M>
+auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+        return detail::make_row_mapped(
+            "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
+            std::forward<M>(m), std::forward<X>(x)
+        );
+    }
+}
+
+/// The same in place.
+///
+///     xmask::masked_log_softmax_inplace(scores, m);
+template <class X, class M>
+void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
+                  detail::require_mask<M>()) {
+        detail::map_inplace(
+            "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
+            m, x
+        );
+    }
+}
+
+/// The gradient of masked_softmax(x, m, axis) by x, from its result, not from x: result (upstream -
+/// sum(result upstream)), 0 where the mask drops.
+///
+/// result: what masked_softmax gave. upstream: the gradient by the result. Lazy; tensors of one
+/// shape; otherwise as masked_softmax.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
+        return detail::make_row_mapped(
+            "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
+            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
+        );
+    }
+}
+
+/// The gradient of masked_softmin(x, m, axis) by x, from its result: result (sum(result upstream) -
+/// upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
+        return detail::make_row_mapped(
+            "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
+            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
+        );
+    }
+}
+
+/// The gradient of masked_log_softmax(x, m, axis) by x, from its result: upstream - exp(result)
+/// sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+///
+///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
+template <class Y, class M, class G>
+auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
+    if constexpr (detail::require_row_gradient<Y, M, G>()) {
+        return detail::make_row_mapped(
+            "masked_log_softmax_gradient",
+            detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
+            std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
+        );
+    }
+}
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/version.hpp ====

@@ -250,3 +250,12 @@ TEST_CASE("lengths come back from a mask of prefixes", "[ask]") {
         "xmask::lengths_of: row 0 keeps column 2 behind one that it drops; expected rows that keep their first columns only"
     );
 }
+
+TEST_CASE("Counts along columns of many rows", "[ask]") {
+    // More rows than a counter of eight bits holds, and words that do not begin with a column 64.
+    const xt::xtensor<int, 1> lengths = 69 * xt::ones<int>({600});
+    const auto counts = xmask::count_kept(xmask::keep_lengths(lengths, 70), 0);
+    for (std::size_t c = 0; c < 70; ++c) {
+        REQUIRE(counts(c) == (c < 69 ? 600 : 0));
+    }
+}

@@ -15,6 +15,7 @@
 #include <xmask/masks/indices.hpp>
 #include <xmask/masks/threshold.hpp>
 #include <xmask/reduce/cross_entropy.hpp>
+#include <xmask/reduce/softmax.hpp>
 
 using Catch::Matchers::Message;
 

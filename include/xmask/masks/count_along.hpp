@@ -52,7 +52,7 @@ class column_counts {
 
 public:
     explicit column_counts(std::size_t columns)
-        : m_counters(columns == 0 ? 0 : columns / word_columns + 2), m_counts(columns) {}
+        : m_columns(columns), m_counters(columns == 0 ? 0 : columns / word_columns + 2) {}
 
     /// Adds bit k to column at + k.
     void add(std::size_t at, word_t bits) {
@@ -64,7 +64,7 @@ public:
     }
 
     [[nodiscard]] std::size_t count(std::size_t column) const noexcept {
-        std::size_t count = m_counts[column];
+        std::size_t count = m_carried.empty() ? 0 : m_carried[column];
         const auto& held = m_counters[column / word_columns];
         for (std::size_t digit = 0; digit < digits; ++digit) {
             count += to_size(held[digit] >> column % word_columns & 1) << digit;
@@ -79,13 +79,17 @@ private:
             m_counters[i][digit] ^= bits;
             bits = carry;
         }
+        if (bits != 0) {
+            m_carried.resize(m_columns);
+        }
         for (; bits != 0; bits &= bits - 1) {
-            m_counts[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
+            m_carried[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
         }
     }
 
+    std::size_t m_columns;
     std::vector<counter> m_counters;
-    std::vector<std::size_t> m_counts;
+    std::vector<std::size_t> m_carried; // what the counters could not hold: empty up to 255 rows
 };
 
 /// How many elements are kept at each position of the axes that stay.

@@ -2,21 +2,16 @@
 
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "../core/error.hpp"
-#include "../core/target.hpp"
-#include "../core/word.hpp"
 #include "../core/xtensor.hpp"
 #include "../masks/bitmask.hpp"
-#include "loss.hpp"
 
 /// @file
-/// What losses of classes share: their options, and how they write a gradient.
+/// Options of the losses of a class for each position.
 
 namespace xmask::inline XMASK_ABI {
 /// Options of masked_cross_entropy.
@@ -77,53 +72,5 @@ inline void require_entropy_options(
     require_option(function, "z_loss", options.z_loss, option_range::at_least(0).finite());
     require_class_weights(function, options.class_weights, classes);
 }
-
-/// The gradient of a class loss, row by row. A row that is not contiguous memory of T is a buffer
-/// that is copied there.
-template <class T, class G>
-class class_gradient {
-    using traits = gradient_traits<G>;
-
-public:
-    class_gradient(G& gradient, std::size_t classes)
-        : m_writer(traits::target(gradient))
-        , m_buffer(m_writer.in_place() ? 0 : classes)
-        , m_classes(classes)
-        , m_scale(traits::scale(gradient)) {}
-
-    [[nodiscard]] double scale() const noexcept { return m_scale; }
-
-    [[nodiscard]] T* begin(std::size_t row) {
-        m_writer.seek(row);
-        return m_buffer.empty() ? m_writer.block(0) : m_buffer.data();
-    }
-
-    void end() {
-        for_each_block(0, m_buffer.size(), [&](std::size_t c, std::size_t count) {
-            std::copy_n(m_buffer.data() + c, count, m_writer.block(c));
-            m_writer.commit(c, count);
-        });
-    }
-
-    void clear(std::size_t row) {
-        T* to = begin(row);
-        fill_columns(to, to + m_classes, T(0));
-        end();
-    }
-
-private:
-    row_writer<T, typename traits::container> m_writer;
-    std::vector<T> m_buffer;
-    std::size_t m_classes;
-    double m_scale;
-};
-
-template <class T>
-class class_gradient<T, const no_gradient> {
-public:
-    class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
-
-    void clear(std::size_t /*row*/) const noexcept {}
-};
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI

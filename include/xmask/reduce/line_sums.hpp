@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <type_traits>
@@ -16,19 +17,66 @@
 #include "accumulate.hpp"
 
 /// @file
-/// Sums over the lines of an axis, shifted by the largest kept element where the function asks for
-/// it: the base of softmax, normalization and cross entropy.
-///
-/// A function F says what is summed. Along the axis, over kept elements, first the largest of
-/// first(x...) is found, where F::shifts, and settle() makes the shift of it; then F::sums sums of
-/// term<n>(shift, x...) are taken. first and term take numbers and registers of them.
+/// Sums over the lines of an axis, the base of softmax, normalization and cross entropy. Where the
+/// function asks for it, terms are shifted by the largest kept element of the line.
 
 namespace xmask::inline XMASK_ABI::detail {
+/// What is summed along a line: a struct with
+///
+///     using value_type = ...;                    // T, float or double
+///     static constexpr std::size_t sums = ...;   // how many sums there are
+///     static constexpr bool shifts = ...;        // whether the terms have a shift
+///
+///     V first(const V& x...) const;              // the shift is made of the largest of these,
+///     T settle(T largest) const;                 // by settle
+///     V term<I>(const V& shift, const V& x...) const;    // of sum I
+///
+/// V is T or a register of it. Of each operand there is one x.
+template <class F, class... Operand>
+concept line_terms =
+    std::floating_point<typename F::value_type> && (F::sums > 0) &&
+    requires(const F& f, const typename F::value_type& x) {
+        {
+            f.template term<F::sums - 1>(x, (static_cast<void>(sizeof(Operand)), x)...)
+        } -> std::convertible_to<typename F::value_type>;
+    } && (!F::shifts || requires(const F& f, const typename F::value_type& x) {
+        {
+            f.first((static_cast<void>(sizeof(Operand)), x)...)
+        } -> std::convertible_to<typename F::value_type>;
+        { f.settle(x) } -> std::convertible_to<typename F::value_type>;
+    });
+
+/// A function of a line's elements: line_terms, and how the sums map each kept element.
+///
+///     static constexpr std::size_t fact_count = ...;
+///     static constexpr T outside = ...;          // what is dropped
+///     static constexpr bool keeps_terms = ...;   // whether map is term<0> times facts[1], and outside 0
+///
+///     std::array<T, fact_count> facts(T shift, const std::array<double, sums>& totals) const;
+///     V map(const std::array<V, fact_count>& facts, const V& x...) const;
+///
+/// A row that is assigned by itself and keeps its terms holds these in the result until their sum is
+/// known, so that none is computed twice.
+template <class F, class... Operand>
+concept line_function =
+    line_terms<F, Operand...> &&
+    requires(
+        const F& f, const typename F::value_type& x, const std::array<double, F::sums>& totals,
+        const std::array<typename F::value_type, F::fact_count>& facts
+    ) {
+        { F::keeps_terms } -> std::convertible_to<bool>;
+        { F::outside } -> std::convertible_to<typename F::value_type>;
+        { f.facts(x, totals) } -> std::same_as<std::array<typename F::value_type, F::fact_count>>;
+        {
+            f.map(facts, (static_cast<void>(sizeof(Operand)), x)...)
+        } -> std::convertible_to<typename F::value_type>;
+    };
+
 /// The numbers with which F maps an element.
 template <class F>
 using facts_of = std::array<typename F::value_type, F::fact_count>;
 
-/// The shift of nothing.
+/// The shift before the first element.
 template <class F>
 inline constexpr auto first_shift =
     F::shifts ? -std::numeric_limits<typename F::value_type>::infinity()
@@ -49,7 +97,7 @@ struct line_sums {
     std::array<double, F::sums> sums;
 };
 
-/// The shift and the sums of one line of elements.
+/// Collects the shift and the sums of one line, element by element.
 template <class F>
 class line_facts {
     using T = typename F::value_type;
@@ -88,7 +136,7 @@ private:
     std::array<double, F::sums> m_sums{};
 };
 
-/// The shift and sums of a line; visit(f) calls f(x...) with what it keeps, in order.
+/// The shift and the sums of a line. visit(f) calls f(x...) for each kept element, in order.
 template <class F, class Visit>
 line_sums<F> sums_of_line(const F& f, Visit&& visit) {
     line_facts<F> line(f);
@@ -98,7 +146,7 @@ line_sums<F> sums_of_line(const F& f, Visit&& visit) {
     return line.total();
 }
 
-/// The rows of some operands under a mask, read as elements of T.
+/// The rows of some operands under a mask, as elements of T.
 template <class T, class S, class M, class... X>
 auto make_zipped_operands(const S& shape, const M& m, const X&... x) {
     return masked_operands{
@@ -129,12 +177,13 @@ XMASK_INLINE void add_kept(
     });
 }
 
+/// The shift of a row.
 template <class F, class Row>
 typename F::value_type shift_of_row(const F& f, Row row) {
     using T = typename F::value_type;
     if constexpr (F::shifts) {
         const auto lowest = lanes<T>(first_shift<F>);
-        // As many as a processor compares before it has the first result.
+        // Four: a processor starts as many comparisons before the first is done.
         std::array<lanes<T>, 4> largest{lowest, lowest, lowest, lowest};
         const auto first = [&](const auto&... x) XMASK_INLINE_LAMBDA { return f.first(x...); };
         for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
@@ -145,7 +194,7 @@ typename F::value_type shift_of_row(const F& f, Row row) {
                 if (!full || !all) {
                     x = select_by_bits<T>(bits, k, x, lowest);
                 }
-                // Whether NaN is passed over or not: it shows in the sums.
+                // NaN may get lost here: the sums bring it back.
                 auto& to = largest[k / lane_count<T> % 4];
                 to = xsimd::max(x, to);
             });
@@ -158,7 +207,7 @@ typename F::value_type shift_of_row(const F& f, Row row) {
     }
 }
 
-/// The sums of a row whose shift is known.
+/// The sums of a row, given its shift.
 template <class F, class Row>
 std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row row) {
     using T = typename F::value_type;
@@ -176,6 +225,7 @@ std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shi
     return totals_of(sums);
 }
 
+/// The shift and the sums of a row.
 template <class F, class Row>
 line_sums<F> sums_of_row(const F& f, Row row) {
     using T = typename F::value_type;
@@ -195,6 +245,7 @@ line_sums<F> sums_of_row(const F& f, Row row) {
     }
 }
 
+/// The facts of a row.
 template <class F, class Row>
 facts_of<F> facts_of_row(const F& f, Row row) {
     const auto total = sums_of_row(f, std::move(row));
@@ -236,7 +287,7 @@ public:
             return;
         }
         const auto blocks = m_row->block(c, count, bits);
-        // First, as the row may lie where it is written.
+        // Before the store: the row may lie where it is written.
         for_each_index<F::sums - 1>([&](auto i) XMASK_INLINE_LAMBDA {
             add_kept<false>(m_sums[i + 1], blocks, count, bits, term<i + 1>());
         });
@@ -283,7 +334,7 @@ std::array<double, F::sums> store_terms(
     return delegate.totals();
 }
 
-/// The same, with the shift of the row.
+/// The shift and the sums of a row, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
 line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n) {
     using T = typename F::value_type;
@@ -292,7 +343,7 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
         return {shift, store_terms(f, shift, std::move(row), to)};
     } else {
         const auto line = sums_of_row(f, row);
-        // The row may lie where it is written.
+        // Block by block: the row may lie where it is written.
         for_each_block(0, n, [&](std::size_t c, std::size_t count) {
             const word_t bits = row.cursor().word(c) & first_bits(count);
             const auto blocks = row.block(c, count, bits);
@@ -306,7 +357,7 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
     }
 }
 
-/// Multiplies a row's terms by a factor. A dropped column is 0, and stays so if the factor is NaN.
+/// Multiplies a row's terms by a factor. Dropped columns stay 0, even by a factor of NaN.
 template <class T, class Row>
 void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
     // Only stretches that are not dropped; no word is asked for.

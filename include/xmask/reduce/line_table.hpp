@@ -8,43 +8,16 @@
 #include <type_traits>
 #include <vector>
 
+#include "../core/axes.hpp"
 #include "line_sums.hpp"
 
 /// @file
-/// The lines of an axis that is not the last: all lines through the columns of a row, side by side.
+/// The lines of an axis that is not the last: all lines through the columns of a bundle of rows, side
+/// by side.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// How an axis lies among the rows of a shape. Its lines are numbered like the rows, with the axis
-/// left out.
-struct row_axis {
-    std::size_t extent = 1; ///< of the axis
-    std::size_t inner = 1;  ///< rows between two elements of a line
-    bool last = true;       ///< lines are rows
-
-    template <class S>
-    row_axis(const S& shape, std::size_t axis) : last(axis + 1 >= shape.size()) {
-        for (std::size_t i = 0; i + 1 < shape.size(); ++i) {
-            if (i == axis) {
-                extent = static_cast<std::size_t>(shape[i]);
-            } else if (i > axis) {
-                inner *= static_cast<std::size_t>(shape[i]);
-            }
-        }
-    }
-
-    /// The row of lines that row r belongs to.
-    [[nodiscard]] std::size_t line_row(std::size_t r) const noexcept {
-        return r / (extent * inner) * inner + r % inner;
-    }
-
-    /// The row at position i of a row of lines.
-    [[nodiscard]] std::size_t row(std::size_t line_row, std::size_t i) const noexcept {
-        return (line_row / inner * extent + i) * inner + line_row % inner;
-    }
-};
-
-/// The lines through the columns of a row, side by side; each row of the axis is added to all of
-/// them.
+/// The lines through the columns of a bundle of rows. Each row of the bundle adds one element to each
+/// line.
 template <class F>
 class line_row {
     using T = typename F::value_type;
@@ -168,8 +141,7 @@ private:
     std::vector<line_facts<F>> m_lines;
 };
 
-/// The facts of all lines of an axis that is not the last. Holds as many numbers as there are
-/// lines, a few times.
+/// The facts of all lines of an axis that is not the last: F::fact_count numbers a line.
 template <class F>
 class facts_table {
     using T = typename F::value_type;
@@ -177,37 +149,38 @@ class facts_table {
 public:
     template <class Rows>
     facts_table(
-        const F& f, const Rows& rows, const row_axis& axis, std::size_t row_count, std::size_t n
+        const F& f, const Rows& rows, const axis_of_rows& axis, std::size_t row_count, std::size_t n
     )
         : m_columns(n) {
-        const std::size_t line_rows =
-            row_count == 0 || n == 0 || axis.last ? 0 : row_count / axis.extent;
-        m_size = line_rows * n;
+        const std::size_t bundles =
+            row_count == 0 || n == 0 || axis.along_rows() ? 0 : row_count / axis.extent();
+        m_size = bundles * n;
         if (m_size == 0) {
             return;
         }
         m_values.resize(F::fact_count * m_size + word_columns); // registers are loaded whole
-        for (std::size_t l = 0; l < line_rows; ++l) {
+        for (std::size_t bundle = 0; bundle < bundles; ++bundle) {
             line_row<F> lines(f, n);
-            for (std::size_t i = 0; i < axis.extent; ++i) {
-                lines.add_to_shift(rows.row(axis.row(l, i)));
+            const std::size_t first = axis.first_row(bundle);
+            for (std::size_t i = 0; i < axis.extent(); ++i) {
+                lines.add_to_shift(rows.row(first + i * axis.stride()));
             }
             lines.finish_shift();
-            for (std::size_t i = 0; i < axis.extent; ++i) {
-                lines.add_terms(rows.row(axis.row(l, i)));
+            for (std::size_t i = 0; i < axis.extent(); ++i) {
+                lines.add_terms(rows.row(first + i * axis.stride()));
             }
             for (std::size_t c = 0; c < n; ++c) {
                 const auto facts = lines.facts(c);
                 for (std::size_t i = 0; i < F::fact_count; ++i) {
-                    m_values[i * m_size + l * n + c] = facts[i];
+                    m_values[i * m_size + bundle * n + c] = facts[i];
                 }
             }
         }
     }
 
-    /// Where the first facts of a row of lines begin; the next ones lie size() further on.
-    [[nodiscard]] const T* row(std::size_t line_row) const noexcept {
-        return m_values.data() + line_row * m_columns;
+    /// The first facts of the lines through a bundle of rows; the next ones lie size() further on.
+    [[nodiscard]] const T* row(std::size_t bundle) const noexcept {
+        return m_values.data() + bundle * m_columns;
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return m_size; }

@@ -9,6 +9,7 @@
 
 #include "../core/axes.hpp"
 #include "../core/simd.hpp"
+#include "exp_terms.hpp"
 #include "extreme_fold.hpp"
 #include "fold.hpp"
 #include "fold_axes.hpp"
@@ -22,6 +23,7 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// exp(x - shift), for any type and any x.
 struct exp_of_difference {
     template <class V>
     XMASK_INLINE V value(const V& x, const V& shift) const {
@@ -62,12 +64,12 @@ auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& ove
     };
 }
 
-/// log(sum of exp(x - shift)) + shift; NaN where NaN is kept.
+/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). NaN where NaN is
+/// kept.
 template <class R>
-R shifted_log(R largest, wide_t<R> sum) {
-    return is_nan(largest)
-               ? largest
-               : static_cast<R>(std::log(sum) + static_cast<wide_t<R>>(shift_of(largest)));
+R log_of_shifted(R largest, wide_t<R> sum) {
+    const auto shift = static_cast<wide_t<R>>(shift_of(largest));
+    return is_nan(largest) ? largest : static_cast<R>(log_of_sum(sum, shift));
 }
 
 /// a * exp(x - shift).
@@ -92,7 +94,7 @@ struct logsumexp_formula : plain_arguments {
         using result = mean_result_t<element_t<X>>;
         const auto all = exp_sums_over<result>(function, x, m, over, chosen.empty.has_value());
         return result_of<result>(function, over, all, chosen, [&](std::size_t i) {
-            return shifted_log(all.largest.state(i), all.sums.state(i));
+            return log_of_shifted(all.largest.state(i), all.sums.state(i));
         });
     }
 

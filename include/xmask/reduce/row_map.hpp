@@ -31,15 +31,7 @@
 
 /// @file
 /// Lazy tensors whose elements depend on all that is kept along an axis: softmax, normalize, and
-/// their gradients.
-///
-/// A function F says how. Along the axis, over what is kept, first the largest of first(x...) is
-/// found, where F::shifts, and settle() makes the shift of it; then F::sums sums of term<n>(shift,
-/// x...) are taken. facts(shift, sums) makes of them the few numbers with which map(facts, x...)
-/// gives each kept element; what is dropped is `outside`. first, term and map take numbers and
-/// registers of them. Where F::keeps_terms, map is term<0> times facts[1], and outside 0: a row
-/// that is assigned by itself holds its terms in the result until their sum is known, so that none
-/// is computed twice.
+/// their gradients. A line_function (line_sums.hpp) says how.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -50,7 +42,7 @@ class mapped_rows {
 public:
     template <class Own, class S>
     mapped_rows(
-        const F& f, const Own& own_shape, OwnRows own, const row_axis& axis, const S& shape,
+        const F& f, const Own& own_shape, OwnRows own, const axis_of_rows& axis, const S& shape,
         Rows rows
     )
         : m_function(f)
@@ -72,17 +64,17 @@ public:
 
 private:
     [[nodiscard]] row_facts<F> facts(std::size_t own_row) const {
-        if (m_axis.last) {
+        if (m_axis.along_rows()) {
             return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
         }
-        const row_facts<F> facts(m_table.row(m_axis.line_row(own_row)), m_table.size());
+        const row_facts<F> facts(m_table.row(m_axis.bundle(own_row)), m_table.size());
         return m_one_column ? row_facts<F>(facts.at(0)) : facts;
     }
 
     F m_function;
     OwnRows m_own;
     Rows m_rows;
-    row_axis m_axis;
+    axis_of_rows m_axis;
     row_offsets m_numbers;
     facts_table<F> m_table;
     bool m_one_column;
@@ -113,6 +105,8 @@ struct xt::xcontainer_inner_types<xmask::row_mapped<F, CTM, CTX...>> {
 namespace xmask::inline XMASK_ABI {
 template <class F, class CTM, class... CTX>
 class row_mapped : public detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type> {
+    static_assert(detail::line_function<F, CTX...>);
+
     using base = detail::lazy<row_mapped<F, CTM, CTX...>, typename F::value_type>;
 
 public:
@@ -218,7 +212,7 @@ public:
     template <class E>
     void write_to(E& result) const {
         if constexpr (detail::sums_in_registers<value_type>) {
-            if (detail::row_axis(shape(), m_axis).last &&
+            if (detail::axis_of_rows(shape(), m_axis).along_rows() &&
                 detail::row_writer<value_type, E>(result).in_place()) {
                 write_own_rows(result);
                 return;
@@ -252,7 +246,7 @@ public:
         auto own = operand_rows(shape());
         auto broadcast = operand_rows(walked);
         return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
-            m_function, shape(), std::move(own), detail::row_axis(shape(), m_axis), walked,
+            m_function, shape(), std::move(own), detail::axis_of_rows(shape(), m_axis), walked,
             std::move(broadcast)
         );
     }

@@ -16,19 +16,20 @@
 #include "../core/row.hpp"
 #include "../core/rows.hpp"
 #include "../core/target.hpp"
+#include "class_gradient.hpp"
 #include "class_options.hpp"
-#include "element_sum.hpp"
+#include "counted.hpp"
+#include "exp_terms.hpp"
+#include "line_sums.hpp"
 #include "loss.hpp"
 #include "positions.hpp"
-#include "row_map.hpp"
-#include "softmax.hpp"
 
 /// @file
 /// Cross entropy with a target of probabilities, one for each class.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The terms of the cross entropy of logits x with a target q: exp(x - largest), q, and q (x -
-/// largest), which is 0 where q is 0, even of a logit of -infinity.
+/// largest). The last is 0 where q is 0, even of a logit of -infinity.
 template <class T>
 struct soft_terms : exp_terms<T, false> {
     static constexpr std::size_t sums = 3;
@@ -50,7 +51,7 @@ struct soft_terms : exp_terms<T, false> {
     }
 };
 
-/// The rows of logits, of the probabilities they are to have, and of the classes there are.
+/// The rows of logits, of the probabilities that they should have, and of the mask over classes.
 template <class Logits, class Targets, class Masks>
 struct soft_rows {
     Logits logits;
@@ -59,7 +60,7 @@ struct soft_rows {
 };
 
 /// The target of one position at a time, smoothed and times the class weights: w ((1 - e) t + e /
-/// (number of classes)), 0 for classes that there are not.
+/// (number of classes)), and 0 for classes that the mask drops.
 template <class T>
 class soft_target {
 public:
@@ -68,7 +69,7 @@ public:
         , m_weights(&options.class_weights)
         , m_smoothing(options.label_smoothing) {}
 
-    /// Gives how many classes there are.
+    /// Reads the target of a position. Gives the number of its classes.
     template <class Cursor, class Row>
     std::size_t read(const Cursor& cursor, Row row) {
         const std::size_t n = m_values.size();
@@ -108,8 +109,9 @@ private:
     double m_smoothing;
 };
 
-/// As sum_of_entropies, of targets that are probabilities. A position without any class costs
-/// nothing.
+/// The sum of the losses of the positions [first, last), of targets that are probabilities, and the
+/// gradient if asked for. Calls visit(position, loss) for each position that counts. A position
+/// without any class costs nothing.
 template <class T, class Rows, class Positions, class G, class Visit>
 loss sum_of_soft_entropies(
     const Rows& rows, const Positions& positions, std::size_t first, std::size_t last,
@@ -118,6 +120,7 @@ loss sum_of_soft_entropies(
     class_gradient<T, G> result(gradient, classes);
     soft_target<T> target(options, classes);
     const soft_terms<T> terms;
+    static_assert(line_terms<soft_terms<T>, Rows, memory_row<T>>);
     loss sum;
     positions.for_each(
         first, last,
@@ -134,17 +137,9 @@ loss sum_of_soft_entropies(
             const masked_row<std::decay_t<decltype(cursor)>, operands> row(
                 cursor, operands(rows.logits.row(position), target.row()), classes
             );
-            [[maybe_unused]] T* to = nullptr;
-            const auto line = [&] {
-                if constexpr (wants_gradient<G>) {
-                    to = result.begin(position);
-                    return store_terms(terms, row, to, classes);
-                } else {
-                    return sums_of_row(terms, row);
-                }
-            }();
+            const auto line = result.sums(terms, row, position);
             const double over_largest = std::log(line.sums[0]);
-            const double log_sum = over_largest + static_cast<double>(line.shift);
+            const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
             one.sum = weight * (line.sums[1] * over_largest - line.sums[2] +
                                 options.z_loss * log_sum * log_sum);
             visit(position, one);
@@ -152,8 +147,7 @@ loss sum_of_soft_entropies(
             if constexpr (wants_gradient<G>) {
                 const double scale = weight * result.scale();
                 const double slope = line.sums[1] + 2 * options.z_loss * log_sum;
-                const auto factor = static_cast<T>(scale * slope / line.sums[0]);
-                scale_terms(row, to, classes, factor);
+                T* to = result.scale_terms(row, static_cast<T>(scale * slope / line.sums[0]));
                 target.subtract(to, static_cast<T>(scale));
                 result.end();
             }
@@ -163,8 +157,8 @@ loss sum_of_soft_entropies(
     return sum;
 }
 
-/// Cross entropy with a target of probabilities: checks all there is to check, then sums the losses,
-/// visits that of each counted position, and writes the gradient.
+/// Cross entropy with a target of probabilities. Checks everything, then sums the losses, visits the
+/// loss of each counted position, and writes the gradient.
 template <class P, class Q, class M, class G, class Visit>
 loss soft_cross_entropy(
     const char* function, const P& prediction, const Q& target, const M& m,

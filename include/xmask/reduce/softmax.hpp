@@ -10,6 +10,7 @@
 
 #include "../core/exp.hpp"
 #include "../core/mask.hpp"
+#include "exp_terms.hpp"
 #include "row_map.hpp"
 
 /// @file
@@ -17,35 +18,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// What all of the family share: elements shifted by the largest, so that no exponential overflows.
-template <class T, bool Negative>
-struct exp_terms {
-    using value_type = T;
-
-    static constexpr bool shifts = true;
-    static constexpr std::size_t sums = 1;
-    static constexpr std::size_t fact_count = 2;
-
-    template <class V>
-    XMASK_INLINE static V first(const V& x) noexcept {
-        if constexpr (Negative) {
-            return -x;
-        } else {
-            return x;
-        }
-    }
-
-    /// Where all that is kept is -inf, it stays so, and no difference of infinities is taken.
-    static T settle(T largest) noexcept {
-        return largest == -std::numeric_limits<T>::infinity() ? T(0) : largest;
-    }
-
-    template <std::size_t I, class V>
-    XMASK_INLINE static V term(const V& largest, const V& x) noexcept {
-        return exp_nonpositive(first(x) - largest);
-    }
-};
-
 /// exp(x - largest) / sum.
 template <class T, bool Negative = false>
 struct softmax_function : exp_terms<T, Negative> {

@@ -1,0 +1,120 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <tuple>
+#include <type_traits>
+
+#include "../core/assign.hpp"
+#include "../core/mask.hpp"
+#include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
+#include "../core/rows.hpp"
+#include "../core/target.hpp"
+#include "loss.hpp"
+#include "weighted.hpp"
+
+/// @file
+/// What counts in a loss, a mask or weights or both, and where its gradient is written.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Throws std::invalid_argument unless what counts broadcasts into the operand.
+template <class M, class S>
+void require_counted_shape(const char* function, const M& m, const S& shape) {
+    if constexpr (weighted_mask_expression<M>) {
+        require_broadcast(function, "a mask", m.mask().shape(), shape);
+        require_broadcast(function, "weights", m.weights().shape(), shape);
+    } else {
+        require_broadcast(function, mask_expression<M> ? "a mask" : "weights", m.shape(), shape);
+    }
+}
+
+/// The rows of the mask in what counts; all rows, where there are only weights.
+template <class M, class S>
+auto counted_rows(const M& m, const S& shape) {
+    if constexpr (mask_expression<M>) {
+        return mask_rows<M>(m, shape);
+    } else if constexpr (weighted_mask_expression<M>) {
+        return mask_rows<std::decay_t<decltype(m.mask())>>(m.mask(), shape);
+    } else {
+        return all_rows(shape);
+    }
+}
+
+/// The weights in what counts, where there are some.
+template <holds_weights M>
+const auto& weights_in(const M& m) noexcept {
+    if constexpr (weighted_mask_expression<M>) {
+        return m.weights();
+    } else {
+        return m;
+    }
+}
+
+/// What a loss reads of what counts. Weights are read again after the gradient is written.
+template <class M>
+auto sources_of_counted(const M& m) noexcept {
+    if constexpr (mask_expression<M>) {
+        return std::tuple(read_in_place(m));
+    } else if constexpr (weighted_mask_expression<M>) {
+        return std::tuple(read_in_place(m.mask()), read_anywhere(m.weights()));
+    } else {
+        return std::tuple(read_anywhere(m));
+    }
+}
+
+/// Whether a gradient is asked for.
+template <class G>
+inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
+
+/// f(copy), with a copy of the gradient that is written back in the end.
+template <class T, class G, class S, class F>
+auto with_copy(const char* function, G& gradient, const S& shape, F&& f) {
+    using traits = gradient_traits<G>;
+    using container = typename traits::container;
+    auto& to = traits::target(gradient);
+    row_major_copy_t<T, container> copy;
+    resize_or_check(function, "a copy of the gradient", copy, shape);
+    const auto result = [&] {
+        if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
+            return f(copy); // most often of the same type
+        } else {
+            const auto apart = scaled(copy, traits::scale(gradient));
+            return f(apart);
+        }
+    }();
+    resize_or_check(function, "the gradient", to, copy.shape());
+    copy_rows(to, copy);
+    return result;
+}
+
+/// f(gradient), with a gradient that has its shape. Where the sources would be read too late, f gets a
+/// copy. `weight(gradient)` is the weight of the loss, for a gradient of the mean. A generic lambda:
+/// only for such a gradient is it compiled.
+template <class T, class G, class S, class Sources, class Weight, class F>
+auto with_gradient(
+    [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
+    [[maybe_unused]] const Sources& sources, [[maybe_unused]] Weight&& weight, F&& f
+) {
+    if constexpr (of_the_mean<std::remove_const_t<G>>) {
+        const double of_all = weight(gradient);
+        const scaled_gradient<typename gradient_traits<G>::container> of_sum{
+            gradient.container, of_all == 0 ? 0 : 1 / of_all
+        };
+        return with_gradient<T>(function, of_sum, shape, sources, weight, f);
+    } else {
+        if constexpr (wants_gradient<G>) {
+            using traits = gradient_traits<G>;
+            using container = typename traits::container;
+            auto& to = traits::target(gradient);
+            if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
+                if (reads_too_late(to, shape, sources)) [[unlikely]] {
+                    return with_copy<T>(function, gradient, shape, f);
+                }
+            }
+            resize_or_check(function, "the gradient", to, shape);
+        }
+        return f(gradient);
+    }
+}
+} // namespace xmask::inline XMASK_ABI::detail

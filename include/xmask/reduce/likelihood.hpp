@@ -1,0 +1,85 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+#include "../core/mask.hpp"
+#include "../core/row.hpp"
+#include "../core/shape.hpp"
+#include "../core/word.hpp"
+#include "class_gradient.hpp"
+#include "class_options.hpp"
+#include "counted.hpp"
+#include "loss.hpp"
+#include "positions.hpp"
+
+/// @file
+/// Negative log-likelihood of log-probabilities.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The sum of the losses of the positions [first, last), of log-probabilities, and the gradient if asked
+/// for. Calls visit(position, loss) for each position that counts.
+template <class T, class Logs, class Positions, class G, class Visit>
+loss sum_of_likelihoods(
+    const Logs& logs, const Positions& positions, std::size_t first, std::size_t last,
+    const nll_options& options, std::size_t classes, G& gradient, Visit&& visit
+) {
+    class_gradient<T, G> result(gradient, classes);
+    loss sum;
+    positions.for_each(
+        first, last,
+        [&](std::size_t position, auto at, double weight) {
+            const auto target = static_cast<std::size_t>(at);
+            const double own = weight * class_weight(options.class_weights, target);
+            // Before the gradient is written, which may be the prediction's own memory.
+            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own, 1};
+            visit(position, one);
+            sum += one;
+            if constexpr (wants_gradient<G>) {
+                T* to = result.begin(position);
+                fill_columns(to, to + classes, T(0));
+                to[target] = static_cast<T>(-own * result.scale());
+                result.end();
+            }
+        },
+        [&](std::size_t position) { result.clear(position); }
+    );
+    return sum;
+}
+
+/// Negative log-likelihood. Checks everything, then sums the losses, visits the loss of each counted
+/// position, and writes the gradient.
+template <class P, class Q, class M, class G, class Visit>
+loss log_likelihood(
+    const char* function, const P& prediction, const Q& target, const M& m,
+    const nll_options& options, G& gradient, Visit&& visit
+) {
+    using T = std::remove_cv_t<value_type_t<P>>;
+    require_class_shapes(function, prediction, target, m);
+    const auto& shape = prediction.shape();
+    const std::size_t classes = columns_of(shape);
+    require_class_weights(function, options.class_weights, classes);
+    const auto positions = positions_of(m, target, options.ignore);
+    require_targets(function, positions, target.shape(), classes, [](std::size_t, std::size_t) {
+        return true;
+    });
+    const auto weight = [&](const auto& /*gradient*/) {
+        return weight_by_class(positions, classes, options.class_weights);
+    };
+    return with_gradient<T>(
+        function, gradient, shape, sources_of_classes(prediction, target, m), weight,
+        [&](auto& to) {
+            return sum_over_positions(
+                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
+                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
+                    return sum_of_likelihoods<T>(
+                        logs, some, first, last, options, classes, to, visit
+                    );
+                }
+            );
+        }
+    );
+}
+} // namespace xmask::inline XMASK_ABI::detail

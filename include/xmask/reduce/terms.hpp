@@ -1,0 +1,168 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "../core/attributes.hpp"
+#include "../core/block.hpp"
+#include "../core/row.hpp"
+#include "../core/rows.hpp"
+#include "../core/simd.hpp"
+#include "accumulate.hpp"
+
+/// @file
+/// Terms of a sum: a function of the elements of some operands, and its derivative.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The function of a plain sum: x itself.
+struct identity {
+    template <class V>
+    XMASK_INLINE V value(const V& x) const noexcept {
+        return x;
+    }
+};
+
+/// A function times real weights. The weight is the first argument.
+template <class F>
+struct weighted {
+    F function;
+
+    template <class W, class... V>
+        requires requires(const F& f, const V&... x) { f.value(x...); }
+    XMASK_INLINE W value(const W& w, const V&... x) const {
+        return w * static_cast<W>(function.value(x...));
+    }
+
+    template <class W, class... V>
+    XMASK_INLINE W derivative(const W& w, const V&... x) const {
+        return w * static_cast<W>(function.derivative(x...));
+    }
+};
+
+/// Whether F takes and gives registers of T. Else F is called for one element at a time.
+template <class F, class T, class... Row>
+consteval bool takes_registers() {
+    if constexpr (sums_in_registers<T>) {
+        return requires(const F& f, const lanes<T>& x) {
+            { f.value((static_cast<void>(sizeof(Row)), x)...) } -> std::convertible_to<lanes<T>>;
+        };
+    } else {
+        return false;
+    }
+}
+
+/// Whether the terms of F are the elements themselves. Then only the sum may round.
+template <class F>
+inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
+
+/// A function whose values are summed, of one element of each operand: a struct with `value(x...)` of
+/// numbers of type T, and, to be fast, of registers of them. For a gradient it also has
+/// `derivative(x...)`, by the first x.
+template <class F, class T, class... Operand>
+concept term_function = requires(const F& f, const T& x) {
+    { f.value((static_cast<void>(sizeof(Operand)), x)...) } -> std::convertible_to<T>;
+};
+
+/// The values and the derivatives of a function of several blocks.
+template <class T, class F, class... Block>
+class term_block {
+public:
+    static constexpr bool in_registers = takes_registers<F, T, Block...>();
+    static constexpr bool exact = adds_exactly<F>;
+
+    term_block(const F& function, zip_block<Block...> operands)
+        : m_function(&function), m_operands(operands) {}
+
+    T value(std::size_t k) const {
+        return m_operands.at(k, [&](const auto&... x) {
+            return static_cast<T>(m_function->value(x...));
+        });
+    }
+
+    T derivative(std::size_t k) const {
+        return m_operands.at(k, [&](const auto&... x) {
+            return static_cast<T>(m_function->derivative(x...));
+        });
+    }
+
+    template <bool Full>
+    XMASK_INLINE lanes<T> value_register(std::size_t k, std::size_t count) const {
+        return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+            return m_function->value(x...);
+        });
+    }
+
+    template <bool Full>
+    XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const {
+        return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
+            return m_function->derivative(x...);
+        });
+    }
+
+private:
+    const F* m_function;
+    zip_block<Block...> m_operands;
+};
+
+/// One row of terms.
+template <class T, class F, class... Row>
+class term_row {
+public:
+    term_row(const F& function, zip_row<Row...> rows)
+        : m_function(function), m_rows(std::move(rows)) {}
+
+    XMASK_INLINE term_block<T, F, block_t<Row>...> block(
+        std::size_t c, std::size_t count, word_t bits
+    ) {
+        return {m_function, m_rows.block(c, count, bits)};
+    }
+
+private:
+    F m_function;
+    zip_row<Row...> m_rows;
+};
+
+template <class T, class F, class... Row>
+inline constexpr bool reads_freely<term_row<T, F, Row...>> =
+    term_block<T, F, block_t<Row>...>::in_registers && (reads_freely<Row> && ...);
+
+/// All rows of terms.
+template <class T, class F, class... Rows>
+class term_rows {
+public:
+    explicit term_rows(const F& function, Rows... rows)
+        : m_function(function), m_rows(std::move(rows)...) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return term_row<T, F, row_t<Rows>...>(m_function, m_rows.row(r));
+    }
+
+    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
+
+    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be packed
+    /// where no row holds a whole word: the sum of a row must not depend on its place.
+    template <class Masks>
+    [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
+        if constexpr (adds_exactly<F>) {
+            return layout_of(masks, flat_rows);
+        } else {
+            return flat_rows && n < word_columns ? row_layout::packed : row_layout::separate;
+        }
+    }
+
+private:
+    F m_function;
+    zip_rows<Rows...> m_rows;
+};
+
+/// The terms f(x...) of type T, of the rows of some operands.
+template <class T, class F, class... Rows>
+    requires term_function<F, T, Rows...>
+auto make_terms(const F& f, Rows... rows) {
+    return term_rows<T, F, Rows...>(f, std::move(rows)...);
+}
+} // namespace xmask::inline XMASK_ABI::detail
