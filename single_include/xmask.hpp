@@ -7649,10 +7649,77 @@ void masked_replace_inplace(X&& x, const M& m, const Y& y) {
 // ==== xmask/apply/masked_select.hpp ====
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
+
+// ==== xmask/core/compress.hpp ====
+
+#include <cstddef>
+
+/// @file
+/// Moves what a mask keeps together, in row-major order.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`. Returns the
+/// address after the last one.
+template <class T, class Block, class Count>
+XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits) {
+    if (bits == first_bits(count)) {
+        store_block<false>(to, block, count);
+        return to + count;
+    }
+    if constexpr (has_compress<T>) {
+        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            const word_t chosen = bits >> k & first_bits(lane_count<T>);
+            const std::size_t chosen_count = count_bits(chosen);
+            const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
+            if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>)) {
+                // The next store overwrites the lanes after the chosen ones.
+                store_lanes(to, packed);
+            } else {
+                store_first_lanes(to, packed, chosen_count);
+            }
+            to += chosen_count;
+        });
+    } else {
+        for (; bits != 0; bits &= bits - 1) {
+            *to++ = block.at(lowest_bit(bits));
+        }
+    }
+    return to;
+}
+
+/// Throws where an output of one axis does not hold `count` elements.
+template <class Out>
+void require_room(const char* function, std::size_t count, const Out& out) {
+    if (out.dimension() != 1) [[unlikely]] {
+        throw_invalid(function, "the output has ", out.dimension(), " axes; expected 1");
+    }
+    if (out.size() < count) [[unlikely]] {
+        throw_invalid(
+            function, "the mask keeps ", count, " elements; the output has room for ", out.size()
+        );
+    }
+}
+
+/// Writes what the masks keep of an operand to [to, end), which is as large.
+template <class T, class S, class Masks, class Rows>
+void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows& operand) {
+    const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));
+    plan.for_each_row(
+        masks, plan.cut().whole(),
+        [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last) {
+            auto row = operand.row(r);
+            for_each_kept_block(
+                cursor, first, last,
+                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                    to = compress_block(to, end, row.block(c, count, bits), count, bits);
+                }
+            );
+        }
+    );
+}
+} // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/masks/ask.hpp ====
 
@@ -8567,58 +8634,41 @@ std::vector<std::size_t> empty_rows(const M& m) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`. Returns the
-/// address after the last one.
-template <class T, class Block, class Count>
-XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits) {
-    if (bits == first_bits(count)) {
-        store_block<false>(to, block, count);
-        return to + count;
-    }
-    if constexpr (has_compress<T>) {
-        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-            const word_t chosen = bits >> k & first_bits(lane_count<T>);
-            const std::size_t chosen_count = count_bits(chosen);
-            const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
-            if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>)) {
-                // The next store overwrites the lanes after the chosen ones.
-                store_lanes(to, packed);
-            } else {
-                store_first_lanes(to, packed, chosen_count);
-            }
-            to += chosen_count;
-        });
-    } else {
-        for (; bits != 0; bits &= bits - 1) {
-            *to++ = block.at(lowest_bit(bits));
-        }
-    }
-    return to;
-}
-
 template <class T, class X, class M>
 auto select_kept(const char* function, const X& x, const M& m) {
     const auto& shape = x.shape();
     require_broadcast(function, "a mask", m.shape(), shape);
     const mask_rows<M> masks(m, shape);
-    const auto operand = make_operand<T>(x, shape);
     auto result = xt::xtensor<T, 1>::from_shape({count_rows(shape, masks)});
-    T* to = result.data();
-    T* const end = to + result.size();
-    const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));
-    plan.for_each_row(
-        masks, plan.cut().whole(),
-        [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last) {
-            auto row = operand.row(r);
-            for_each_kept_block(
-                cursor, first, last,
-                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    to = compress_block(to, end, row.block(c, count, bits), count, bits);
-                }
-            );
-        }
-    );
+    T* const to = result.data();
+    compress_rows(to, to + result.size(), shape, masks, make_operand<T>(x, shape));
     return result;
+}
+
+template <class X, class M, class Out>
+std::size_t select_into(const X& x, const M& m, Out& out) {
+    constexpr const char* function = "masked_select";
+    using T = std::remove_cv_t<value_type_t<X>>;
+    using element = std::remove_cv_t<value_type_t<Out>>;
+    const auto& shape = x.shape();
+    require_broadcast(function, "a mask", m.shape(), shape);
+    const mask_rows<M> masks(m, shape);
+    const std::size_t count = count_rows(shape, masks);
+    require_room(function, count, out);
+    if constexpr (has_memory<Out> && std::is_same_v<T, element>) {
+        const target<Out> to(out);
+        const bool apart = overlap_of(x, to) == overlap::none && overlap_of(m, to) == overlap::none;
+        if (apart && (count <= 1 || out.strides()[0] == 1)) [[likely]] {
+            T* const first = out.data() + out.data_offset();
+            compress_rows(first, first + count, shape, masks, make_operand<T>(x, shape));
+            return count;
+        }
+    }
+    const auto kept = select_kept<T>(function, x, m);
+    std::transform(kept.begin(), kept.end(), out.begin(), [](const T& one) {
+        return static_cast<element>(one);
+    });
+    return count;
 }
 } // namespace detail
 
@@ -8638,6 +8688,31 @@ template <class X, class M>
 auto masked_select(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
+    }
+}
+
+/// Writes the kept elements of x, in row-major order, to the first elements of `out`. The other
+/// elements of `out` stay as they are.
+///
+/// Cost: two walks of the mask, one for the count and one for the elements; no allocation. The
+/// elements pass through a copy where `out` shares memory with x or the mask, is strided, or has
+/// another element type.
+///
+/// @param x    a tensor or lazy expression of any element type, layout and rank
+/// @param m    a mask that broadcasts into x and does not enlarge it
+/// @param out  a tensor or view of rank 1 with room for the kept elements, which are converted to
+/// its element type
+/// @returns  the number of elements written
+/// @throws std::invalid_argument  where the mask does not broadcast into x, or `out` is too small or
+/// not of rank 1; nothing is written then
+///
+///     xt::xtensor<float, 1> room = xt::zeros<float>({x.size()});
+///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);
+template <class X, class M, class Out>
+std::size_t masked_select(const X& x, const M& m, Out&& out) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+                  detail::require_target<Out>()) {
+        return detail::select_into(x, m, out);
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -16279,13 +16354,17 @@ auto keep_same_segment(std::initializer_list<T> q_segments, std::initializer_lis
 // ==== xmask/masks/positions.hpp ====
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 #include <memory>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 /// @file
-/// The positions that a mask keeps, one by one.
+/// The positions that a mask keeps, one by one or all at once.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -16366,6 +16445,100 @@ private:
     CTM m_mask;
     rows_type m_rows;
 };
+
+/// Consecutive numbers as a block.
+template <class T>
+class iota_block {
+public:
+    using value_type = T;
+    static constexpr bool in_registers = has_lanes<T>;
+
+    explicit iota_block(std::size_t first) noexcept : m_first(first) {}
+
+    [[nodiscard]] XMASK_INLINE T at(std::size_t k) const noexcept {
+        return static_cast<T>(m_first + k);
+    }
+
+    [[nodiscard]] XMASK_INLINE lanes<T> load(std::size_t k) const noexcept
+        requires in_registers
+    {
+        static constexpr auto numbers = [] {
+            std::array<T, lane_count<T>> all{};
+            for (std::size_t i = 0; i < all.size(); ++i) {
+                all[i] = static_cast<T>(i);
+            }
+            return all;
+        }();
+        return lanes<T>(at(k)) + load_lanes(numbers.data());
+    }
+
+    [[nodiscard]] XMASK_INLINE lanes<T> load_first(
+        std::size_t k, std::size_t /*count*/
+    ) const noexcept
+        requires in_registers
+    {
+        return load(k);
+    }
+
+private:
+    std::size_t m_first;
+};
+
+/// The flat positions of a shape's elements, as an operand, and as one of its rows.
+template <class T>
+class position_rows {
+public:
+    explicit position_rows(std::size_t columns, std::size_t first = 0) noexcept
+        : m_columns(columns), m_first(first) {}
+
+    [[nodiscard]] position_rows row(std::size_t r) const noexcept {
+        return position_rows(m_columns, r * m_columns);
+    }
+
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return true; }
+
+    [[nodiscard]] XMASK_INLINE iota_block<T> block(
+        std::size_t c, std::size_t /*count*/, word_t /*bits*/
+    ) const noexcept {
+        return iota_block<T>(m_first + c);
+    }
+
+private:
+    std::size_t m_columns;
+    std::size_t m_first;
+};
+
+template <class M, class Out>
+std::size_t write_positions(const M& m, Out& out) {
+    constexpr const char* function = "positions_of";
+    using T = std::remove_cv_t<value_type_t<Out>>;
+    const auto& shape = m.shape();
+    require_countable(function, shape);
+    const mask_rows<M> masks(m, shape);
+    const std::size_t n = columns_of(shape);
+    const std::size_t size = n * rows_of(shape);
+    if (size != 0 && std::cmp_greater(size - 1, std::numeric_limits<T>::max())) [[unlikely]] {
+        throw_invalid(
+            function, "position ", size - 1, " does not fit into elements of ", sizeof(T), " bytes"
+        );
+    }
+    const std::size_t count = count_rows(shape, masks);
+    require_room(function, count, out);
+    const auto write = [&](T* to) {
+        compress_rows(to, to + count, shape, masks, position_rows<T>(n));
+    };
+    if constexpr (has_memory<Out>) {
+        const target<Out> to(out);
+        if (overlap_of(m, to) == overlap::none && (count <= 1 || out.strides()[0] == 1)) {
+            write(out.data() + out.data_offset());
+            return count;
+        }
+    }
+    std::vector<T> copy(count);
+    write(copy.data());
+    std::copy(copy.begin(), copy.end(), out.begin());
+    return count;
+}
 } // namespace detail
 
 /// The flat row-major positions that a mask keeps, in order: a range for a loop.
@@ -16382,6 +16555,34 @@ auto positions_of(M&& m) {
     if constexpr (detail::require_mask<M>()) {
         detail::require_countable("positions_of", m.shape());
         return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
+    }
+}
+
+/// Writes the flat row-major positions of the kept elements, in order, to the first elements of
+/// `out`. The other elements of `out` stay as they are.
+///
+/// Cost: two walks of the mask, one for the count and one for the positions; whole registers are
+/// written where the processor can compress them. The positions pass through a copy where `out`
+/// shares memory with the mask or is strided.
+///
+/// @param m    a mask
+/// @param out  a tensor or view of integers, of rank 1, with room for the positions
+/// @returns  the number of positions written
+/// @throws std::invalid_argument  where `out` is too small or not of rank 1, or a position in the
+/// mask's shape does not fit into its elements; nothing is written then
+///
+///     xt::xtensor<int, 1> found = xt::zeros<int>({3});
+///     xmask::positions_of(xmask::keep_lengths({1, 2}, 4), found);
+///     std::cout << found;    // 0 4 5
+template <class M, class Out>
+std::size_t positions_of(const M& m, Out&& out) {
+    if constexpr (detail::require_mask<M>() && detail::require_target<Out>()) {
+        using element = std::remove_cv_t<value_type_t<std::remove_cvref_t<Out>>>;
+        constexpr bool integers = std::is_integral_v<element> && !std::is_same_v<element, bool>;
+        static_assert(integers, "xmask: positions are written to a tensor of integers.");
+        if constexpr (integers) {
+            return detail::write_positions(m, out);
+        }
     }
 }
 } // namespace xmask::inline XMASK_ABI

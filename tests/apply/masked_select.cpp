@@ -197,3 +197,46 @@ TEST_CASE("masked_select refuses shapes that do not fit", "[masked_select]") {
         ContainsSubstring("xmask::masked_select: a mask of shape (2,)")
     );
 }
+
+TEST_CASE("masked_select into memory that is there", "[masked_select]") {
+    for (const std::size_t n : {1u, 63u, 64u, 200u}) {
+        const auto x = oracle::random<float>({5, n}, 3);
+        const auto kept = kept_in_eight({5, n}, 4);
+        const auto m = xmask::keep_where(kept);
+        const auto expected = kept_of(oracle::elements(x), oracle::elements(kept));
+        const std::size_t count = expected.size();
+        const auto check = [&](auto&& out) {
+            out.fill(7);
+            REQUIRE(xmask::masked_select(x, m, out) == count);
+            for (std::size_t i = 0; i < out.size(); ++i) {
+                CAPTURE(n, i);
+                REQUIRE(static_cast<float>(out(i)) == (i < count ? expected[i] : 7.f));
+            }
+        };
+        check(xt::xtensor<float, 1>::from_shape({count}));
+        check(xt::xtensor<float, 1>::from_shape({count + 9}));
+        check(xt::xarray<double>::from_shape({count + 3}));
+        xt::xtensor<float, 2> strided = xt::zeros<float>({count + 2, std::size_t(3)});
+        check(xt::view(strided, xt::all(), 1));
+        // A row of what is read: nothing is read after it is written.
+        xt::xtensor<float, 2> own = x;
+        if (count <= n) {
+            REQUIRE(xmask::masked_select(own, m, xt::view(own, 1, xt::all())) == count);
+            for (std::size_t i = 0; i < count; ++i) {
+                REQUIRE(own(1, i) == expected[i]);
+            }
+        }
+    }
+    const xt::xtensor<float, 1> x = {1.f, 2.f, 3.f};
+    xt::xtensor<float, 1> two = {7.f, 7.f};
+    REQUIRE_THROWS_WITH(
+        xmask::masked_select(x, xmask::keep_all({3}), two),
+        "xmask::masked_select: the mask keeps 3 elements; the output has room for 2"
+    );
+    REQUIRE(two == xt::xtensor<float, 1>{7.f, 7.f});
+    xt::xtensor<float, 2> flat = xt::zeros<float>({1, 3});
+    REQUIRE_THROWS_WITH(
+        xmask::masked_select(x, xmask::keep_all({3}), flat),
+        "xmask::masked_select: the output has 2 axes; expected 1"
+    );
+}

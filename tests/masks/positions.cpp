@@ -1,8 +1,12 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/kinds.hpp>
 #include <xmask/masks/combine.hpp>
@@ -23,6 +27,15 @@ void check(const M& m) {
         visited.push_back(i);
     }
     REQUIRE(visited == expected);
+    // All at once, and nothing behind them.
+    xt::xtensor<std::size_t, 1> wide = 9 * xt::ones<std::size_t>({expected.size() + 1});
+    xt::xtensor<int, 1> narrow = 9 * xt::ones<int>({expected.size() + 1});
+    REQUIRE(xmask::positions_of(m, wide) == expected.size());
+    REQUIRE(xmask::positions_of(m, narrow) == expected.size());
+    REQUIRE(std::equal(expected.begin(), expected.end(), wide.begin()));
+    REQUIRE(std::equal(expected.begin(), expected.end(), narrow.begin()));
+    REQUIRE(wide(expected.size()) == 9);
+    REQUIRE(narrow(expected.size()) == 9);
 }
 } // namespace
 
@@ -42,4 +55,23 @@ TEST_CASE("kept positions are visited in order", "[positions]") {
         sum += i;
     }
     REQUIRE(sum == 0 + 4 + 5 + 6);
+}
+
+TEST_CASE("positions that do not fit are refused", "[positions]") {
+    xt::xtensor<int, 1> two = {7, 7};
+    REQUIRE_THROWS_WITH(
+        xmask::positions_of(xmask::keep_all({3}), two),
+        "xmask::positions_of: the mask keeps 3 elements; the output has room for 2"
+    );
+    xt::xtensor<std::int8_t, 1> narrow = xt::zeros<std::int8_t>({200});
+    REQUIRE_THROWS_WITH(
+        xmask::positions_of(xmask::keep_all({129}), narrow),
+        "xmask::positions_of: position 128 does not fit into elements of 1 bytes"
+    );
+    REQUIRE(xmask::positions_of(xmask::keep_all({128}), narrow) == 128);
+    REQUIRE(two(0) == 7);
+    xt::xtensor<int, 2> columns = xt::zeros<int>({4, 2});
+    auto second = xt::view(columns, xt::all(), 1);
+    REQUIRE(xmask::positions_of(xmask::keep_lengths({1, 2}, 3), second) == 3);
+    REQUIRE(second == xt::xtensor<int, 1>{0, 3, 4, 0});
 }

@@ -3,18 +3,15 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
+#include "../core/compress.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/row.hpp"
-#include "../core/rows.hpp"
 #include "../core/shape.hpp"
-#include "../core/simd.hpp"
-#include "../core/target.hpp"
 #include "../masks/ask.hpp"
 
 /// @file
@@ -22,58 +19,41 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Writes the elements of a block whose bits are set to `to`, and nothing past `end`. Returns the
-/// address after the last one.
-template <class T, class Block, class Count>
-XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, word_t bits) {
-    if (bits == first_bits(count)) {
-        store_block<false>(to, block, count);
-        return to + count;
-    }
-    if constexpr (has_compress<T>) {
-        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-            const word_t chosen = bits >> k & first_bits(lane_count<T>);
-            const std::size_t chosen_count = count_bits(chosen);
-            const auto packed = compress_lanes<T>(load_register<full>(block, k, count - k), chosen);
-            if (end - to >= static_cast<std::ptrdiff_t>(lane_count<T>)) {
-                // The next store overwrites the lanes after the chosen ones.
-                store_lanes(to, packed);
-            } else {
-                store_first_lanes(to, packed, chosen_count);
-            }
-            to += chosen_count;
-        });
-    } else {
-        for (; bits != 0; bits &= bits - 1) {
-            *to++ = block.at(lowest_bit(bits));
-        }
-    }
-    return to;
-}
-
 template <class T, class X, class M>
 auto select_kept(const char* function, const X& x, const M& m) {
     const auto& shape = x.shape();
     require_broadcast(function, "a mask", m.shape(), shape);
     const mask_rows<M> masks(m, shape);
-    const auto operand = make_operand<T>(x, shape);
     auto result = xt::xtensor<T, 1>::from_shape({count_rows(shape, masks)});
-    T* to = result.data();
-    T* const end = to + result.size();
-    const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));
-    plan.for_each_row(
-        masks, plan.cut().whole(),
-        [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last) {
-            auto row = operand.row(r);
-            for_each_kept_block(
-                cursor, first, last,
-                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    to = compress_block(to, end, row.block(c, count, bits), count, bits);
-                }
-            );
-        }
-    );
+    T* const to = result.data();
+    compress_rows(to, to + result.size(), shape, masks, make_operand<T>(x, shape));
     return result;
+}
+
+template <class X, class M, class Out>
+std::size_t select_into(const X& x, const M& m, Out& out) {
+    constexpr const char* function = "masked_select";
+    using T = std::remove_cv_t<value_type_t<X>>;
+    using element = std::remove_cv_t<value_type_t<Out>>;
+    const auto& shape = x.shape();
+    require_broadcast(function, "a mask", m.shape(), shape);
+    const mask_rows<M> masks(m, shape);
+    const std::size_t count = count_rows(shape, masks);
+    require_room(function, count, out);
+    if constexpr (has_memory<Out> && std::is_same_v<T, element>) {
+        const target<Out> to(out);
+        const bool apart = overlap_of(x, to) == overlap::none && overlap_of(m, to) == overlap::none;
+        if (apart && (count <= 1 || out.strides()[0] == 1)) [[likely]] {
+            T* const first = out.data() + out.data_offset();
+            compress_rows(first, first + count, shape, masks, make_operand<T>(x, shape));
+            return count;
+        }
+    }
+    const auto kept = select_kept<T>(function, x, m);
+    std::transform(kept.begin(), kept.end(), out.begin(), [](const T& one) {
+        return static_cast<element>(one);
+    });
+    return count;
 }
 } // namespace detail
 
@@ -93,6 +73,31 @@ template <class X, class M>
 auto masked_select(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
+    }
+}
+
+/// Writes the kept elements of x, in row-major order, to the first elements of `out`. The other
+/// elements of `out` stay as they are.
+///
+/// Cost: two walks of the mask, one for the count and one for the elements; no allocation. The
+/// elements pass through a copy where `out` shares memory with x or the mask, is strided, or has
+/// another element type.
+///
+/// @param x    a tensor or lazy expression of any element type, layout and rank
+/// @param m    a mask that broadcasts into x and does not enlarge it
+/// @param out  a tensor or view of rank 1 with room for the kept elements, which are converted to
+/// its element type
+/// @returns  the number of elements written
+/// @throws std::invalid_argument  where the mask does not broadcast into x, or `out` is too small or
+/// not of rank 1; nothing is written then
+///
+///     xt::xtensor<float, 1> room = xt::zeros<float>({x.size()});
+///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);
+template <class X, class M, class Out>
+std::size_t masked_select(const X& x, const M& m, Out&& out) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+                  detail::require_target<Out>()) {
+        return detail::select_into(x, m, out);
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "../apply/masked_select.hpp"
 #include "../core/attributes.hpp"
 #include "../core/axes.hpp"
+#include "../core/compress.hpp"
 #include "../core/keys.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
