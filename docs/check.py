@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fails where a public name of xmask is not documented.
 
-    docs/check.py           what each file lacks; counts only, for files in docs/undocumented.txt
+    docs/check.py           what each file lacks; counts only, for files in docs/undocumented.txt. Also lists comments,
+                            anywhere in the repository, with words that plain English avoids (AVOIDED below)
     docs/check.py PATH...   what these files and folders of include/xmask lack
 
 Doxygen reads include/ as docs/Doxyfile says, and writes XML. A name is public where it stands in xmask and not in
@@ -35,6 +36,9 @@ PROTOCOL = set(
     "value derivative check operand operand_name terms rule_type value_type difference_type iterator_category band_type"
     .split()
 )
+
+# Name the thing in place of these.
+AVOIDED = re.compile(r"\b(nobody|anybody|that which|of those|if at all|turned around|all but one|as ever)\b")
 
 
 def run_doxygen():
@@ -213,11 +217,31 @@ class Check:
             self.require(member, full, example or not free, "an example")
 
 
+def avoided_words():
+    """(path, line, word) for each comment of a tracked file with one of AVOIDED."""
+    files = subprocess.run(
+        ["git", "ls-files", "include", "tests", "bench", "examples", "cmake", ".ci"],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True,
+    ).stdout.split()  # fmt: skip
+    for path in files:
+        if not path.endswith((".hpp", ".cpp", ".cmake", ".txt", ".sh", ".in", "/run")):
+            continue
+        mark = "//" if path.endswith(("pp",)) else "#"
+        with open(os.path.join(ROOT, path), encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, 1):
+                _, found, comment = line.partition(mark)
+                word = AVOIDED.search(comment) if found else None
+                if word:
+                    yield path, number, word.group()
+
+
 def main(paths):
     folder, warnings = run_doxygen()
     check = Check(folder)
     with open(os.path.join(ROOT, "docs", "undocumented.txt"), encoding="utf-8") as file:
         allowed = [line.strip() for line in file if line.strip() and not line.startswith("#")]
+    for path, line, word in avoided_words():
+        check.lacks.setdefault(path, []).append((line, "a comment", f'plain words for "{word}"'))
     failures = 0
     waiting = 0
     check.warnings(warnings)

@@ -8012,7 +8012,7 @@ private:
 /// How many elements are kept at each position of the axes that stay.
 class axis_counts {
 public:
-    /// `n` is the number of columns. Without `counted` nobody asks for the counts of columns.
+    /// `n` is the number of columns. Without `counted` there are no counts of columns.
     axis_counts(const kept_axes& axes, std::size_t n, bool counted)
         : m_columns(n)
         , m_by_column(axes.keeps_last())
@@ -14394,13 +14394,13 @@ namespace xmask::inline XMASK_ABI::detail {
 template <class T, size_by By>
 using stored_key = lane_t<size_key<T, By>>;
 
-/// Elements with larger keys are kept, and the first few of those with the cut's key.
+/// Elements with larger keys are kept, and the first few elements with the cut's key.
 template <class T, size_by By>
 struct size_cut {
     using key_type = stored_key<T, By>;
 
     key_type key = key_limits<key_type>::largest; ///< NaN where every number is kept
-    std::size_t ties = 0;                         ///< how many of those with this key are kept
+    std::size_t ties = 0;                         ///< how many elements with this key are kept
     bool all_ties = true;                         ///< whether these are all
 
     /// The cut that keeps k of n keys. Keys in the selector's own room are overwritten.
@@ -22116,7 +22116,7 @@ auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignor
     }
 }
 
-/// Rows of targets that nobody looks at: the class of each position is in its own probabilities.
+/// Rows of targets that are not read: the class of each position is in its own probabilities.
 class no_targets {
 public:
     [[nodiscard]] XMASK_INLINE scalar_rows<std::int64_t> row(std::size_t /*r*/) const noexcept {
@@ -22157,8 +22157,8 @@ loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_
     );
 }
 
-/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions that
-/// count, in the order in which sum_over_positions adds that of the loss.
+/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions
+/// that count, in the order in which sum_over_positions adds that of the loss.
 template <class Positions, class F>
 double weight_over_positions(const Positions& positions, std::size_t elements, F&& weight_of) {
     const auto weigh = [&](const auto& /*rows*/, const auto& some, std::size_t first,
@@ -22194,8 +22194,8 @@ void require_class_shapes(const char* function, const P& prediction, const Q& ta
     require_counted_shape(function, m, target.shape());
 }
 
-/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis of
-/// classes; gives the shape of the positions.
+/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis
+/// of classes; gives the shape of the positions.
 template <class P, class Q, class M>
 any_shape require_probability_shapes(
     const char* function, const P& prediction, const Q& target, const M& m
@@ -22345,7 +22345,7 @@ private:
     double m_scale;
 };
 
-/// A gradient that nobody asks for.
+/// The absence of a gradient.
 template <class T>
 class class_gradient<T, const no_gradient> {
 public:
@@ -23552,7 +23552,7 @@ std::vector<T> one_each(const kept_axes& axes) {
 template <class State>
 class folded_axes {
 public:
-    /// Without `counted` nobody asks for the counts of columns.
+    /// Without `counted` there are no counts of columns.
     folded_axes(const kept_axes& axes, std::size_t n, const State& start, bool counted)
         // The last columns are loaded and stored in whole registers.
         : m_states(axes.size() + word_columns, start), m_counts(axes, n, counted) {}

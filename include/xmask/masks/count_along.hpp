@@ -95,7 +95,7 @@ private:
 /// How many elements are kept at each position of the axes that stay.
 class axis_counts {
 public:
-    /// `n` is the number of columns. Without `counted` nobody asks for the counts of columns.
+    /// `n` is the number of columns. Without `counted` there are no counts of columns.
     axis_counts(const kept_axes& axes, std::size_t n, bool counted)
         : m_columns(n)
         , m_by_column(axes.keeps_last())

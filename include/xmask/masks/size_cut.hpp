@@ -25,13 +25,13 @@ namespace xmask::inline XMASK_ABI::detail {
 template <class T, size_by By>
 using stored_key = lane_t<size_key<T, By>>;
 
-/// Elements with larger keys are kept, and the first few of those with the cut's key.
+/// Elements with larger keys are kept, and the first few elements with the cut's key.
 template <class T, size_by By>
 struct size_cut {
     using key_type = stored_key<T, By>;
 
     key_type key = key_limits<key_type>::largest; ///< NaN where every number is kept
-    std::size_t ties = 0;                         ///< how many of those with this key are kept
+    std::size_t ties = 0;                         ///< how many elements with this key are kept
     bool all_ties = true;                         ///< whether these are all
 
     /// The cut that keeps k of n keys. Keys in the selector's own room are overwritten.

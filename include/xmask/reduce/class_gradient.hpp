@@ -78,7 +78,7 @@ private:
     double m_scale;
 };
 
-/// A gradient that nobody asks for.
+/// The absence of a gradient.
 template <class T>
 class class_gradient<T, const no_gradient> {
 public:

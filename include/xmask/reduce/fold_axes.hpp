@@ -50,7 +50,7 @@ std::vector<T> one_each(const kept_axes& axes) {
 template <class State>
 class folded_axes {
 public:
-    /// Without `counted` nobody asks for the counts of columns.
+    /// Without `counted` there are no counts of columns.
     folded_axes(const kept_axes& axes, std::size_t n, const State& start, bool counted)
         // The last columns are loaded and stored in whole registers.
         : m_states(axes.size() + word_columns, start), m_counts(axes, n, counted) {}

@@ -122,7 +122,7 @@ auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignor
     }
 }
 
-/// Rows of targets that nobody looks at: the class of each position is in its own probabilities.
+/// Rows of targets that are not read: the class of each position is in its own probabilities.
 class no_targets {
 public:
     [[nodiscard]] XMASK_INLINE scalar_rows<std::int64_t> row(std::size_t /*r*/) const noexcept {
@@ -163,8 +163,8 @@ loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_
     );
 }
 
-/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions that
-/// count, in the order in which sum_over_positions adds that of the loss.
+/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions
+/// that count, in the order in which sum_over_positions adds that of the loss.
 template <class Positions, class F>
 double weight_over_positions(const Positions& positions, std::size_t elements, F&& weight_of) {
     const auto weigh = [&](const auto& /*rows*/, const auto& some, std::size_t first,
@@ -200,8 +200,8 @@ void require_class_shapes(const char* function, const P& prediction, const Q& ta
     require_counted_shape(function, m, target.shape());
 }
 
-/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis of
-/// classes; gives the shape of the positions.
+/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis
+/// of classes; gives the shape of the positions.
 template <class P, class Q, class M>
 any_shape require_probability_shapes(
     const char* function, const P& prediction, const Q& target, const M& m
