@@ -98,6 +98,17 @@ concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
     { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
 };
 
+/// Whether the lanes of this row may be asked for. A cursor that gives them for some rows only has
+/// `gives_lanes()`: a branch inside of lanes() would carry the masks through other registers.
+template <row_cursor C>
+XMASK_INLINE bool gives_lanes([[maybe_unused]] const C& cursor) noexcept {
+    if constexpr (requires { cursor.gives_lanes(); }) {
+        return cursor.gives_lanes();
+    } else {
+        return true;
+    }
+}
+
 /// The stretch at column c of a row that keeps the columns of one range.
 [[nodiscard]] XMASK_INLINE constexpr stretch stretch_of(column_range kept, std::size_t c) noexcept {
     if (c < kept.begin) {

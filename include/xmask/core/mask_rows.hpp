@@ -51,6 +51,8 @@ public:
         return m_cursor.template lanes<T>(c);
     }
 
+    [[nodiscard]] bool gives_lanes() const noexcept { return detail::gives_lanes(m_cursor); }
+
 private:
     rows m_rows;
     cursor m_cursor;
@@ -80,11 +82,12 @@ public:
     template <class T>
         requires lane_cursor<C, T>
     [[nodiscard]] XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
-        if (m_one_column) [[unlikely]] {
-            const auto all = mask_from_bits<T>(word(c), 0);
-            return make_lane_word<T>([&](std::size_t /*i*/) { return all; });
-        }
         return m_cursor.template lanes<T>(c);
+    }
+
+    /// One column has no register of elements.
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return !m_one_column && detail::gives_lanes(m_cursor);
     }
 
 private:

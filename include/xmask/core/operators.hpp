@@ -148,6 +148,10 @@ public:
                                      XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
     }
 
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return detail::gives_lanes(m_a) && detail::gives_lanes(m_b);
+    }
+
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
         return combined<How>(m_a.at(c), m_b.at(c));
     }
@@ -269,6 +273,10 @@ public:
     XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
         const auto kept = m_cursor.template lanes<T>(c);
         return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
+    }
+
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return detail::gives_lanes(m_cursor);
     }
 
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {

@@ -60,14 +60,23 @@ XMASK_INLINE void walk_kept(D& delegate, std::size_t c, std::size_t end) {
 template <class D>
 inline constexpr bool takes_any_range = requires { requires D::takes_any_range; };
 
-/// Hands one word of columns to a delegate.
+/// Hands columns [c, end), one or more whole words, to a delegate, by the cursor's lanes or words.
 template <row_cursor C, walk_delegate D>
-XMASK_INLINE void walk_word(const C& cursor, std::size_t c, D& delegate) {
+XMASK_INLINE void walk_words(const C& cursor, std::size_t c, std::size_t end, D& delegate) {
     if constexpr (requires { delegate.lane_block(cursor, c); }) {
-        delegate.lane_block(cursor, c);
-    } else {
-        delegate.block(c, whole_word(), cursor.word(c));
+        // Two loops: in one, masks would pass through other registers where its branches meet.
+        if (gives_lanes(cursor)) [[likely]] {
+            do {
+                delegate.lane_block(cursor, c);
+                c += word_columns;
+            } while (c < end);
+            return;
+        }
     }
+    do {
+        delegate.block(c, whole_word(), cursor.word(c));
+        c += word_columns;
+    } while (c < end);
 }
 
 /// Hands columns [c, end) of a row to a delegate, in order. Blocks begin at multiples of 64 columns
@@ -96,11 +105,11 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
             break;
         }
         // The word in which a known stretch ends, or all words of an unknown one.
-        const std::size_t last = ahead.kind == stretch_kind::unknown ? known : c;
-        do {
-            walk_word(cursor, c, delegate);
-            c += word_columns;
-        } while (c + word_columns <= last);
+        const std::size_t whole = ahead.kind == stretch_kind::unknown ? known - c : 0;
+        const std::size_t stop =
+            c + std::max(whole - whole % word_columns, std::size_t(word_columns));
+        walk_words(cursor, c, stop, delegate);
+        c = stop;
     }
     if (c < end) {
         delegate.block(c, end - c, cursor.word(c) & first_bits(end - c));

@@ -47,6 +47,10 @@ class unsqueeze_rule {
             return m_cursor.template lanes<T>(c);
         }
 
+        [[nodiscard]] bool gives_lanes() const noexcept {
+            return m_whole_row && detail::gives_lanes(m_cursor);
+        }
+
     private:
         cursor_type m_cursor;
         std::size_t m_column;
