@@ -332,8 +332,6 @@ void require_each_option(
 
 namespace xmask::inline XMASK_ABI {
 /// Any xtensor expression: a container, a view, a lazy function, a mask.
-///
-/// @tparam E  the type of the expression
 template <class E>
 concept expression = xt::is_xexpression<std::decay_t<E>>::value;
 
@@ -3506,8 +3504,6 @@ struct stretch {
 ///
 /// A cursor that compares registers anyway may also have `lane_word<T> lanes<T>(c)`: the decisions
 /// for columns [c, c + 64) as masks of registers of T. All 64 columns are then in the row.
-///
-/// @tparam C  the type of the cursor
 template <class C>
 concept row_cursor = requires(const C& cursor, std::size_t c) {
     { cursor.word(c) } -> std::same_as<word_t>;
@@ -3562,6 +3558,17 @@ template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
     { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
 };
+
+/// Whether the lanes of this row may be asked for. A cursor that gives them for some rows only has
+/// `gives_lanes()`: a branch inside of lanes() would carry the masks through other registers.
+template <row_cursor C>
+XMASK_INLINE bool gives_lanes([[maybe_unused]] const C& cursor) noexcept {
+    if constexpr (requires { cursor.gives_lanes(); }) {
+        return cursor.gives_lanes();
+    } else {
+        return true;
+    }
+}
 
 /// The stretch at column c of a row that keeps the columns of one range.
 [[nodiscard]] XMASK_INLINE constexpr stretch stretch_of(column_range kept, std::size_t c) noexcept {
@@ -3638,14 +3645,23 @@ XMASK_INLINE void walk_kept(D& delegate, std::size_t c, std::size_t end) {
 template <class D>
 inline constexpr bool takes_any_range = requires { requires D::takes_any_range; };
 
-/// Hands one word of columns to a delegate.
+/// Hands columns [c, end), one or more whole words, to a delegate, by the cursor's lanes or words.
 template <row_cursor C, walk_delegate D>
-XMASK_INLINE void walk_word(const C& cursor, std::size_t c, D& delegate) {
+XMASK_INLINE void walk_words(const C& cursor, std::size_t c, std::size_t end, D& delegate) {
     if constexpr (requires { delegate.lane_block(cursor, c); }) {
-        delegate.lane_block(cursor, c);
-    } else {
-        delegate.block(c, whole_word(), cursor.word(c));
+        // Two loops: in one, masks would pass through other registers where its branches meet.
+        if (gives_lanes(cursor)) [[likely]] {
+            do {
+                delegate.lane_block(cursor, c);
+                c += word_columns;
+            } while (c < end);
+            return;
+        }
     }
+    do {
+        delegate.block(c, whole_word(), cursor.word(c));
+        c += word_columns;
+    } while (c < end);
 }
 
 /// Hands columns [c, end) of a row to a delegate, in order. Blocks begin at multiples of 64 columns
@@ -3674,11 +3690,11 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
             break;
         }
         // The word in which a known stretch ends, or all words of an unknown one.
-        const std::size_t last = ahead.kind == stretch_kind::unknown ? known : c;
-        do {
-            walk_word(cursor, c, delegate);
-            c += word_columns;
-        } while (c + word_columns <= last);
+        const std::size_t whole = ahead.kind == stretch_kind::unknown ? known - c : 0;
+        const std::size_t stop =
+            c + std::max(whole - whole % word_columns, std::size_t(word_columns));
+        walk_words(cursor, c, stop, delegate);
+        c = stop;
     }
     if (c < end) {
         delegate.block(c, end - c, cursor.word(c) & first_bits(end - c));
@@ -4818,6 +4834,8 @@ public:
         return m_cursor.template lanes<T>(c);
     }
 
+    [[nodiscard]] bool gives_lanes() const noexcept { return detail::gives_lanes(m_cursor); }
+
 private:
     rows m_rows;
     cursor m_cursor;
@@ -4847,11 +4865,12 @@ public:
     template <class T>
         requires lane_cursor<C, T>
     [[nodiscard]] XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
-        if (m_one_column) [[unlikely]] {
-            const auto all = mask_from_bits<T>(word(c), 0);
-            return make_lane_word<T>([&](std::size_t /*i*/) { return all; });
-        }
         return m_cursor.template lanes<T>(c);
+    }
+
+    /// One column has no register of elements.
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return !m_one_column && detail::gives_lanes(m_cursor);
     }
 
 private:
@@ -4990,8 +5009,6 @@ namespace xmask::inline XMASK_ABI {
 /// Where an operation writes in place, a mask may read the written tensor. A rule that reads no
 /// tensor says so by `auto sources() const { return std::tuple<>(); }`. Other masks are stored
 /// first, one bit an element.
-///
-/// @tparam R  the type of the rule
 template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -5030,14 +5047,10 @@ std::string name_of(const Rule& rule) {
 } // namespace detail
 
 /// A mask of this library; M may be a reference.
-///
-/// @tparam M  the type of the mask
 template <class M>
 concept mask_expression = detail::is_mask_impl<std::remove_cvref_t<M>>::value;
 
 /// Weights (a soft mask): an expression of real numbers.
-///
-/// @tparam W  the type of the expression
 template <class W>
 concept weight_expression =
     expression<W> && !mask_expression<W> && std::is_floating_point_v<value_type_t<W>>;
@@ -5493,6 +5506,10 @@ public:
                                      XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
     }
 
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return detail::gives_lanes(m_a) && detail::gives_lanes(m_b);
+    }
+
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
         return combined<How>(m_a.at(c), m_b.at(c));
     }
@@ -5614,6 +5631,10 @@ public:
     XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
         const auto kept = m_cursor.template lanes<T>(c);
         return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
+    }
+
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return detail::gives_lanes(m_cursor);
     }
 
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
@@ -9034,6 +9055,10 @@ class unsqueeze_rule {
             requires lane_cursor<cursor_type, T>
         XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
             return m_cursor.template lanes<T>(c);
+        }
+
+        [[nodiscard]] bool gives_lanes() const noexcept {
+            return m_whole_row && detail::gives_lanes(m_cursor);
         }
 
     private:

@@ -41,8 +41,6 @@ struct stretch {
 ///
 /// A cursor that compares registers anyway may also have `lane_word<T> lanes<T>(c)`: the decisions
 /// for columns [c, c + 64) as masks of registers of T. All 64 columns are then in the row.
-///
-/// @tparam C  the type of the cursor
 template <class C>
 concept row_cursor = requires(const C& cursor, std::size_t c) {
     { cursor.word(c) } -> std::same_as<word_t>;

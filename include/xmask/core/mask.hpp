@@ -44,8 +44,6 @@ namespace xmask::inline XMASK_ABI {
 /// Where an operation writes in place, a mask may read the written tensor. A rule that reads no
 /// tensor says so by `auto sources() const { return std::tuple<>(); }`. Other masks are stored
 /// first, one bit an element.
-///
-/// @tparam R  the type of the rule
 template <class R>
     concept mask_rule = requires(const R& rule, std::size_t r) {
         typename R::shape_type;
@@ -84,14 +82,10 @@ std::string name_of(const Rule& rule) {
 } // namespace detail
 
 /// A mask of this library; M may be a reference.
-///
-/// @tparam M  the type of the mask
 template <class M>
 concept mask_expression = detail::is_mask_impl<std::remove_cvref_t<M>>::value;
 
 /// Weights (a soft mask): an expression of real numbers.
-///
-/// @tparam W  the type of the expression
 template <class W>
 concept weight_expression =
     expression<W> && !mask_expression<W> && std::is_floating_point_v<value_type_t<W>>;

@@ -40,8 +40,6 @@
 
 namespace xmask::inline XMASK_ABI {
 /// Any xtensor expression: a container, a view, a lazy function, a mask.
-///
-/// @tparam E  the type of the expression
 template <class E>
 concept expression = xt::is_xexpression<std::decay_t<E>>::value;
 
