@@ -3,6 +3,6 @@
 #pragma once
 
 /// @file
-/// All of xmask, by the name that it has as one header.
+/// All of xmask, under the name of the single header.
 
 #include "xmask/xmask.hpp"

@@ -265,8 +265,8 @@ struct option_range {
 };
 
 /// Throws std::invalid_argument unless the value of an option is in range. All operations check
-/// their options here. `otherwise` ends the sentence with other values that the caller accepts: ",
-/// or -1 for none".
+/// their options here. `otherwise` ends the sentence with other values that the caller accepts,
+/// such as `, or -1 for none`.
 inline void require_option(
     const char* function, const char* option, double value, const option_range& range,
     const char* otherwise = ""
@@ -2768,7 +2768,7 @@ public:
         return memory_block<T>(m_buffer);
     }
 
-    /// The elements where they lie side by side, otherwise null.
+    /// The elements where they are contiguous, otherwise null.
     [[nodiscard]] XMASK_INLINE const T* contiguous() const noexcept {
         return m_stride == 1 ? m_row : nullptr;
     }
@@ -3091,7 +3091,7 @@ inline constexpr bool reads_memory<memory_row<T>> = true;
 template <class T>
 inline constexpr bool reads_memory<scalar_rows<T>> = true;
 
-/// A row's elements where they lie side by side in memory, otherwise null.
+/// The elements of a row where they are contiguous in memory, otherwise null.
 template <class Row>
 XMASK_INLINE auto contiguous_elements(const Row& row) noexcept {
     if constexpr (requires { row.contiguous(); }) {
@@ -4881,10 +4881,10 @@ private:
 
 /// Gives the cursor of each row of `shape`, into which the mask broadcasts.
 ///
-/// The mask's own rows may offer more than row(r). `flat()` and `whole()`: whether their words go
-/// on from one row to the next, and the cursor of all of them as one row. `one_row()`: whether all
-/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`:
-/// whether the rows may be packed at all.
+/// The rows of the mask itself may have more than row(r). `flat()` says whether their words
+/// continue from one row to the next, and `whole()` gives the cursor of all rows as one row.
+/// `one_row()` says whether all rows are alike. `first_words(r, count, to)` gives the first words
+/// of many rows at once. `packs()` says whether the rows may be packed.
 template <class M>
 class mask_rows {
     using rows = decltype(rule_rows(std::declval<const M&>().rule()));
@@ -5944,7 +5944,7 @@ auto operator~(M&& m) {
 template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
     requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
 Stream& operator<<(Stream& out, const M& m) {
-    // Drawn is a part of the function's name: files with and without text.hpp may be linked
+    // Drawn is part of the function's name, so that files with and without text.hpp may be linked
     // together.
     if constexpr (Drawn) {
         out << to_string(m);
@@ -7678,7 +7678,7 @@ void masked_replace_inplace(X&& x, const M& m, const Y& y) {
 #include <cstddef>
 
 /// @file
-/// Moves what a mask keeps together, in row-major order.
+/// Compression: kept elements without gaps, in row-major order.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Writes the elements of a block whose bits are set to `to`, and nothing past `end`. Returns the
@@ -7710,7 +7710,7 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
     return to;
 }
 
-/// Throws where an output of one axis does not hold `count` elements.
+/// Throws std::invalid_argument unless an output has rank 1 and room for `count` elements.
 template <class Out>
 void require_room(const char* function, std::size_t count, const Out& out) {
     if (out.dimension() != 1) [[unlikely]] {
@@ -7723,7 +7723,7 @@ void require_room(const char* function, std::size_t count, const Out& out) {
     }
 }
 
-/// Writes what the masks keep of an operand to [to, end), which is as large.
+/// Writes the kept elements of an operand to [to, end), which has exactly their number.
 template <class T, class S, class Masks, class Rows>
 void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows& operand) {
     const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));
@@ -7851,7 +7851,7 @@ public:
         return r / m_stride % m_extent;
     }
 
-    /// The number of the rows that the same lines cross as row r.
+    /// The number of the bundle of row r: the rows that the same lines cross.
     [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept {
         return r / m_stride / m_extent * m_stride + r % m_stride;
     }

@@ -9,7 +9,7 @@
 // ==== xmask/layers.hpp ====
 
 /// @file
-/// All that needs a BLAS beside xmask.hpp: put xtensor-blas on the include path, and link a BLAS.
+/// All headers that need a BLAS. They need xtensor-blas on the include path, and a BLAS to link.
 
 // ==== xmask/layers/attention.hpp ====
 

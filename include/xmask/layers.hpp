@@ -3,7 +3,7 @@
 #pragma once
 
 /// @file
-/// All that needs a BLAS beside xmask.hpp: put xtensor-blas on the include path, and link a BLAS.
+/// All headers that need a BLAS. They need xtensor-blas on the include path, and a BLAS to link.
 
 #include "layers/attention.hpp"
 #include "layers/linear.hpp"

@@ -103,7 +103,7 @@ public:
         return r / m_stride % m_extent;
     }
 
-    /// The number of the rows that the same lines cross as row r.
+    /// The number of the bundle of row r: the rows that the same lines cross.
     [[nodiscard]] std::size_t bundle(std::size_t r) const noexcept {
         return r / m_stride / m_extent * m_stride + r % m_stride;
     }

@@ -15,7 +15,7 @@
 #include "word.hpp"
 
 /// @file
-/// Moves what a mask keeps together, in row-major order.
+/// Compression: kept elements without gaps, in row-major order.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Writes the elements of a block whose bits are set to `to`, and nothing past `end`. Returns the
@@ -47,7 +47,7 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
     return to;
 }
 
-/// Throws where an output of one axis does not hold `count` elements.
+/// Throws std::invalid_argument unless an output has rank 1 and room for `count` elements.
 template <class Out>
 void require_room(const char* function, std::size_t count, const Out& out) {
     if (out.dimension() != 1) [[unlikely]] {
@@ -60,7 +60,7 @@ void require_room(const char* function, std::size_t count, const Out& out) {
     }
 }
 
-/// Writes what the masks keep of an operand to [to, end), which is as large.
+/// Writes the kept elements of an operand to [to, end), which has exactly their number.
 template <class T, class S, class Masks, class Rows>
 void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows& operand) {
     const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));

@@ -101,8 +101,8 @@ struct option_range {
 };
 
 /// Throws std::invalid_argument unless the value of an option is in range. All operations check
-/// their options here. `otherwise` ends the sentence with other values that the caller accepts: ",
-/// or -1 for none".
+/// their options here. `otherwise` ends the sentence with other values that the caller accepts,
+/// such as `, or -1 for none`.
 inline void require_option(
     const char* function, const char* option, double value, const option_range& range,
     const char* otherwise = ""

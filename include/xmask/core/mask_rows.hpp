@@ -98,10 +98,10 @@ private:
 
 /// Gives the cursor of each row of `shape`, into which the mask broadcasts.
 ///
-/// The mask's own rows may offer more than row(r). `flat()` and `whole()`: whether their words go
-/// on from one row to the next, and the cursor of all of them as one row. `one_row()`: whether all
-/// rows are alike. `first_words(r, count, to)`: the first words of many rows at once. `packs()`:
-/// whether the rows may be packed at all.
+/// The rows of the mask itself may have more than row(r). `flat()` says whether their words
+/// continue from one row to the next, and `whole()` gives the cursor of all rows as one row.
+/// `one_row()` says whether all rows are alike. `first_words(r, count, to)` gives the first words
+/// of many rows at once. `packs()` says whether the rows may be packed.
 template <class M>
 class mask_rows {
     using rows = decltype(rule_rows(std::declval<const M&>().rule()));

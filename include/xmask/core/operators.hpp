@@ -586,7 +586,7 @@ auto operator~(M&& m) {
 template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
     requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
 Stream& operator<<(Stream& out, const M& m) {
-    // Drawn is a part of the function's name: files with and without text.hpp may be linked
+    // Drawn is part of the function's name, so that files with and without text.hpp may be linked
     // together.
     if constexpr (Drawn) {
         out << to_string(m);

@@ -63,7 +63,7 @@ public:
         return memory_block<T>(m_buffer);
     }
 
-    /// The elements where they lie side by side, otherwise null.
+    /// The elements where they are contiguous, otherwise null.
     [[nodiscard]] XMASK_INLINE const T* contiguous() const noexcept {
         return m_stride == 1 ? m_row : nullptr;
     }
@@ -386,7 +386,7 @@ inline constexpr bool reads_memory<memory_row<T>> = true;
 template <class T>
 inline constexpr bool reads_memory<scalar_rows<T>> = true;
 
-/// A row's elements where they lie side by side in memory, otherwise null.
+/// The elements of a row where they are contiguous in memory, otherwise null.
 template <class Row>
 XMASK_INLINE auto contiguous_elements(const Row& row) noexcept {
     if constexpr (requires { row.contiguous(); }) {
