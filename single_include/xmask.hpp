@@ -28995,8 +28995,8 @@ auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t
 
 /// The major version: it changes where a program may no longer compile, or give another result.
 #define XMASK_VERSION_MAJOR 0
-/// The minor version: it changes with new functions and, while the major version is zero, also where a
-/// program may no longer compile.
+/// The minor version: it changes with new functions and, while the major version is zero, also
+/// where a program may no longer compile.
 #define XMASK_VERSION_MINOR 1
 /// The patch version: it changes with corrections.
 #define XMASK_VERSION_PATCH 0
