@@ -7220,7 +7220,7 @@ bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
 }
 } // namespace detail
 
-/// Keeps what both masks keep.
+/// Keeps the elements that both masks keep.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
 ///     kept &= xmask::drop_indices({1}, 4);
@@ -7238,7 +7238,7 @@ bitmask& operator&=(bitmask& to, const M& m) {
     return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
 }
 
-/// Keeps what one of both masks keeps, or both.
+/// Keeps the elements that at least one of both masks keeps.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept |= xmask::keep_indices({3}, 4);
@@ -7256,7 +7256,7 @@ bitmask& operator|=(bitmask& to, const M& m) {
     return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
 }
 
-/// Keeps what exactly one of both masks keeps.
+/// Keeps the elements that exactly one of both masks keeps.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept ^= xmask::keep_indices({1}, 4);
@@ -9290,7 +9290,7 @@ auto unsqueeze(M&& m, std::ptrdiff_t axis) {
     }
 }
 
-/// Moves a mask along its last axis: column c keeps what column c - by kept.
+/// Moves a mask along its last axis: column c is kept where column c - by was.
 ///
 ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
 ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction
@@ -9548,7 +9548,7 @@ struct to_additive {
 };
 } // namespace detail
 
-/// 0 where a mask keeps, minus infinity where it drops: what PyTorch calls a float mask.
+/// 0 where a mask keeps, minus infinity where it drops: a float mask, as PyTorch calls it.
 ///
 /// Where a row keeps nothing, a softmax of scores plus this is NaN.
 ///
@@ -9876,7 +9876,7 @@ public:
 
     [[nodiscard]] std::uint64_t size() const noexcept { return m_size; }
 
-    /// What all positions have in common.
+    /// Whether all positions are kept, or dropped, or neither.
     [[nodiscard]] stretch_kind known() const noexcept {
         return m_kept == 0        ? stretch_kind::dropped
                : m_kept == m_size ? stretch_kind::kept
@@ -10008,18 +10008,6 @@ private:
     S m_shape;
     random_subset m_subset;
 };
-
-template <class S>
-auto make_row_subset(const S& shape, std::size_t k, std::uint64_t seed) {
-    auto owned = to_shape("keep_random_k", shape);
-    return mask(row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
-}
-
-template <class S>
-auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
-    auto owned = to_shape("keep_random_fraction", shape);
-    return mask(whole_subset_rule<decltype(owned)>(std::move(owned), fraction, seed));
-}
 } // namespace detail
 
 /// Keeps exactly k random elements of each row.
@@ -10041,7 +10029,8 @@ auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
 /// for: store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
-    return detail::make_row_subset(shape, k, seed);
+    auto owned = detail::to_shape("keep_random_k", shape);
+    return mask(detail::row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
 }
 
 /// Keeps exactly a fraction of all elements, at random: unstructured random pruning.
@@ -10062,7 +10051,8 @@ auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
 /// asked for.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random_fraction(const S& shape, double fraction, std::uint64_t seed) {
-    return detail::make_whole_subset(shape, fraction, seed);
+    auto owned = detail::to_shape("keep_random_fraction", shape);
+    return mask(detail::whole_subset_rule<decltype(owned)>(std::move(owned), fraction, seed));
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -10200,16 +10190,6 @@ private:
     random_subset m_subset;
     std::uint64_t m_seed;
 };
-
-template <class S>
-auto make_patches(
-    const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
-    std::uint64_t seed
-) {
-    auto owned = to_shape("keep_patches", shape);
-    const patch_grid grid("keep_patches", owned, patch_height, patch_width);
-    return mask(patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
-}
 } // namespace detail
 
 /// Keeps a random subset of the patches of each image: exactly a fraction of them.
@@ -10239,7 +10219,9 @@ auto keep_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
 ) {
-    return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
+    auto owned = detail::to_shape("keep_patches", shape);
+    const detail::patch_grid grid("keep_patches", owned, patch_height, patch_width);
+    return mask(detail::patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -10600,14 +10582,6 @@ private:
     S m_shape;
     block_plan m_plan;
 };
-
-template <class S>
-auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    auto owned = to_shape("keep_blocks", shape);
-    const patch_grid grid("keep_blocks", owned, options.patch_height, options.patch_width);
-    block_plan plan("keep_blocks", grid, std::move(options), seed);
-    return mask(blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
-}
 } // namespace detail
 
 /// Keeps rectangles of whole patches at random places of each image.
@@ -10637,7 +10611,11 @@ auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
 /// Cost: nothing is stored; a word costs drawing each rectangle.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    return detail::make_blocks(shape, std::move(options), seed);
+    constexpr const char* name = "keep_blocks";
+    auto owned = detail::to_shape(name, shape);
+    const detail::patch_grid grid(name, owned, options.patch_height, options.patch_width);
+    detail::block_plan plan(name, grid, std::move(options), seed);
+    return mask(detail::blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -10744,8 +10722,8 @@ row_offsets table_offsets(const char* function, const E& table) {
 /// Masks made by a test of each element of a tensor: booleans, thresholds, token ids.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A test as a cursor holds it. A small one is copied: the compiler then knows that no store between
-/// two uses changes it.
+/// A test as a cursor holds it. A small one is copied: the compiler then knows that no store
+/// between two uses changes it.
 template <class Test>
 class held_test {
     static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
@@ -10778,7 +10756,7 @@ private:
 /// Tests elements of type T: `bool operator()(T) const`.
 ///
 /// A test may have `lane_mask<T> lanes(lanes<T>) const` for registers, `word_t word(word_t) const`,
-/// which has the last word over what registers gave, and `word_t block(block, count) const` to
+/// which may change the word of the registers, and `word_t block(block, count) const` to
 /// answer a whole block its own way.
 template <class Test, class T>
 concept element_test = requires(const Test& test, T x) {
@@ -10923,7 +10901,7 @@ auto make_element_mask(const char* name, X&& x, Test test) {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Masks from boolean tensors. The name says what true means.
+/// Masks from boolean tensors. The name of a builder says whether true means keep or drop.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -11172,7 +11150,7 @@ explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position) 
 ///
 ///     std::string text = to_string(xmask::explain(m, {0, 2}));
 ///
-/// @param why what explain() gave.
+/// @param why the result of explain().
 /// @returns the lines.
 inline std::string to_string(const explanation& why) {
     std::string out;
@@ -11186,7 +11164,7 @@ inline std::string to_string(const explanation& why) {
 ///     // keep_all keeps (0, 2)
 ///
 /// @param out where to.
-/// @param why what explain() gave.
+/// @param why the result of explain().
 /// @returns out.
 inline std::ostream& operator<<(std::ostream& out, const explanation& why) {
     return out << to_string(why);
@@ -11371,8 +11349,8 @@ private:
     std::size_t m_count = 0;
 };
 
-/// Few ids in the slots of a table that one register holds. A token's hash names the slot with whose
-/// id it is compared, so that many ids cost as much as one. Spare slots repeat an id.
+/// Few ids in the slots of a table that one register holds. A token's hash names the slot with
+/// whose id it is compared, so that many ids cost as much as one. Spare slots repeat an id.
 template <class T>
 class slotted_ids {
     using slot_type = slot_t<T>;
@@ -11479,8 +11457,8 @@ private:
 /// Many ids, which are looked up in memory.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Many ids that lie close together: a byte for each value from the lowest to the highest. A byte is
-/// faster to read than a bit.
+/// Many ids that lie close together: a byte for each value from the lowest to the highest. A byte
+/// is faster to read than a bit.
 template <class T>
 class byte_table {
     using unsigned_t = std::make_unsigned_t<T>;
@@ -11831,7 +11809,7 @@ public:
     /// @returns the end of the ids.
     [[nodiscard]] auto end() const noexcept { return m_ids.end(); }
 
-    /// @returns what masks look tokens up with.
+    /// @returns the table in which masks look tokens up.
     [[nodiscard]] XMASK_INLINE const detail::id_lookup<T>& lookup() const noexcept {
         return m_lookup;
     }
@@ -12115,11 +12093,6 @@ auto make_points(const char* name, P&& points, const S& shape) {
     }
 }
 
-template <class P, class S>
-auto make_dropped_points(P&& points, const S& shape) {
-    return complement("drop_points", make_points("drop_points", std::forward<P>(points), shape));
-}
-
 /// A list of positions as a table. Throws std::invalid_argument where one has another rank.
 template <class T>
 xt::xtensor<T, 2> table_of(
@@ -12179,9 +12152,7 @@ auto keep_points(P&& points, const S& shape) {
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
     const auto owned = detail::to_shape("keep_points", shape);
-    return detail::make_points(
-        "keep_points", detail::table_of("keep_points", points, owned.size()), owned
-    );
+    return keep_points(detail::table_of("keep_points", points, owned.size()), owned);
 }
 
 /// Drops the elements at listed positions and keeps all others.
@@ -12202,7 +12173,9 @@ auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S
 /// one; a row costs a search among the rows that have points, a word a look into a table.
 template <class P, class S = std::initializer_list<std::size_t>>
 auto drop_points(P&& points, const S& shape) {
-    return detail::make_dropped_points(std::forward<P>(points), shape);
+    return detail::complement(
+        "drop_points", detail::make_points("drop_points", std::forward<P>(points), shape)
+    );
 }
 
 /// Drops the elements at the positions of a list and keeps all others.
@@ -12223,9 +12196,7 @@ auto drop_points(P&& points, const S& shape) {
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
     const auto owned = detail::to_shape("drop_points", shape);
-    return detail::make_dropped_points(
-        detail::table_of("drop_points", points, owned.size()), owned
-    );
+    return drop_points(detail::table_of("drop_points", points, owned.size()), owned);
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -12322,13 +12293,6 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
         return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
     }
 }
-
-template <class I, class S>
-auto make_dropped_indices(I&& indices, const S& shape) {
-    return complement(
-        "drop_indices", make_indices("drop_indices", std::forward<I>(indices), shape)
-    );
-}
 } // namespace detail
 
 /// Keeps the listed columns of each row.
@@ -12364,7 +12328,7 @@ auto keep_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_indices(std::initializer_list<T> indices, const S& shape) {
-    return detail::make_indices("keep_indices", detail::hold(indices), shape);
+    return keep_indices(detail::hold(indices), shape);
 }
 
 /// Drops the listed columns of each row and keeps all others.
@@ -12385,7 +12349,9 @@ auto keep_indices(std::initializer_list<T> indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <class I, class S = std::initializer_list<std::size_t>>
 auto drop_indices(I&& indices, const S& shape) {
-    return detail::make_dropped_indices(std::forward<I>(indices), shape);
+    return detail::complement(
+        "drop_indices", detail::make_indices("drop_indices", std::forward<I>(indices), shape)
+    );
 }
 
 /// Drops the columns of a list in each row and keeps all others.
@@ -12404,7 +12370,7 @@ auto drop_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto drop_indices(std::initializer_list<T> indices, const S& shape) {
-    return detail::make_dropped_indices(detail::hold(indices), shape);
+    return drop_indices(detail::hold(indices), shape);
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -12494,24 +12460,19 @@ private:
         for (std::size_t k = 0; k < drawn.size(); ++k) {
             drawn[k] = m_stream.pair(pair + k);
         }
-        word_t bits = 0;
         if constexpr (has_lanes<std::uint32_t> && std::endian::native == std::endian::little) {
             const auto halves = std::bit_cast<numbers>(drawn);
             const lanes<std::uint32_t> begin(m_begin);
             const lanes<std::uint32_t> count(static_cast<std::uint32_t>(m_count));
-            for_each_register<std::uint32_t>(
-                whole_word(),
-                [&](std::size_t k, auto) XMASK_INLINE_LAMBDA {
-                    bits |= bits_from_mask(load_lanes(halves.data() + k) - begin < count) << k;
-                }
+            return word_of_registers<std::uint32_t>(
+                memory_block<std::uint32_t>(halves.data()), whole_word(),
+                [&](const auto& x) XMASK_INLINE_LAMBDA { return x - begin < count; }
             );
         } else {
-            for (std::size_t k = 0; k < drawn.size(); ++k) {
-                bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k]))) << 2 * k;
-                bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k] >> 32))) << (2 * k + 1);
-            }
+            return word_of(whole_word(), [&](std::size_t k) {
+                return in_range(static_cast<std::uint32_t>(drawn[k / 2] >> k % 2 * 32));
+            });
         }
-        return bits;
     }
 
     row_stream m_stream;
@@ -12544,13 +12505,6 @@ private:
     number_share m_range;
     std::uint64_t m_seed;
 };
-
-template <class S>
-auto make_random(const S& shape, double probability, std::uint64_t seed) {
-    auto owned = to_shape("keep_random", shape);
-    const number_share range{0, share_of("keep_random", "probability", probability)};
-    return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
-}
 } // namespace detail
 
 /// Keeps each element with a probability, independently of all others.
@@ -12570,15 +12524,17 @@ auto make_random(const S& shape, double probability, std::uint64_t seed) {
 /// store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random(const S& shape, double probability, std::uint64_t seed) {
-    return detail::make_random(shape, probability, seed);
+    auto owned = detail::to_shape("keep_random", shape);
+    const std::uint64_t end = detail::share_of("keep_random", "probability", probability);
+    return mask(detail::random_rule<decltype(owned)>(std::move(owned), {0, end}, seed));
 }
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// The tokens that a masked language model restores, and what it sees in their place.
+/// The tokens that a masked language model restores, and those that it sees in their place.
 
 namespace xmask::inline XMASK_ABI {
-/// How often tokens are selected, and what becomes of them. The defaults are BERT's.
+/// Probabilities of language_model_masks. The defaults are BERT's.
 struct language_model_options {
     double probability = 0.15; ///< that a candidate is selected
     double mask_token = 0.8;   ///< that a selected token becomes the mask token
@@ -12637,7 +12593,7 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 }
 } // namespace detail
 
-/// Selects random tokens that a language model is to restore, and says what becomes of each.
+/// Selects random tokens that a language model is to restore, and the fate of each.
 ///
 /// BERT's rule (Devlin et al., 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask
 /// token, 10 in 100 a random one, and 10 in 100 stay. The masks are a pure function of the seed,
@@ -13398,8 +13354,8 @@ constexpr bool within(U t) noexcept {
 }
 
 /// Compares elements of type T with one number of any type. On construction the number is converted
-/// to T and rounded to the side that leaves every answer as it is. Where no T does that, all answers
-/// are the same.
+/// to T and rounded to the side that leaves every answer as it is. Where no T does that, all
+/// answers are the same.
 template <class Order, class T>
 class compare_number {
 public:
@@ -16169,7 +16125,7 @@ public:
         if (m_keys == nullptr || bits == 0) [[likely]] {
             return bits;
         }
-        // What lies past the range may be past the row.
+        // Columns past the range may lie past the row.
         return c + word_columns <= m_range.end ? equal(c, whole_word()) : equal(c, m_range.end - c);
     }
 
@@ -16792,14 +16748,6 @@ consteval bool require_ids() {
     );
     return integers;
 }
-
-template <class T, class S>
-auto make_random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
-    if constexpr (require_ids<T>()) {
-        auto owned = to_shape("random_tokens", shape);
-        return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
-    }
-}
 } // namespace detail
 
 /// Random token ids, uniformly distributed in [0, vocabulary).
@@ -16821,7 +16769,10 @@ auto make_random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t se
 /// only the chosen ids are drawn.
 template <class T = std::int64_t, class S = std::initializer_list<std::size_t>>
 auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
-    return detail::make_random_tokens<T>(shape, vocabulary, seed);
+    if constexpr (detail::require_ids<T>()) {
+        auto owned = detail::to_shape("random_tokens", shape);
+        return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
+    }
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -17094,7 +17045,7 @@ struct run_lengths {
 };
 
 namespace detail {
-/// A row of a sequence of runs, with the runs that touch it. Words are mostly asked for in order, so
+/// A row of a sequence of runs, with the runs that touch it. Words are mostly asked for in order:
 /// each search starts where the last one ended.
 class runs_cursor {
 public:
@@ -17238,15 +17189,6 @@ consteval bool require_counts() {
     );
     return integers;
 }
-
-template <class C, class S>
-auto make_runs(C&& counts, const S& shape) {
-    if constexpr (require_counts<C>()) {
-        decltype(auto) table = hold(std::forward<C>(counts));
-        auto owned = to_shape("keep_run_lengths", shape);
-        return mask(runs_rule<decltype(owned)>(table, std::move(owned)));
-    }
-}
 } // namespace detail
 
 /// The run lengths of a mask.
@@ -17310,7 +17252,11 @@ run_lengths run_lengths_of(const M& m) {
 /// Nothing is unpacked.
 template <class C, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(C&& counts, const S& shape) {
-    return detail::make_runs(std::forward<C>(counts), shape);
+    if constexpr (detail::require_counts<C>()) {
+        decltype(auto) table = detail::hold(std::forward<C>(counts));
+        auto owned = detail::to_shape("keep_run_lengths", shape);
+        return mask(detail::runs_rule<decltype(owned)>(table, std::move(owned)));
+    }
 }
 
 /// The mask that has the run lengths of a list.
@@ -17331,7 +17277,7 @@ auto keep_run_lengths(C&& counts, const S& shape) {
 /// Nothing is unpacked.
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
-    return detail::make_runs(detail::hold(counts), shape);
+    return keep_run_lengths(detail::hold(counts), shape);
 }
 
 /// The mask whose run lengths run_lengths_of gave.
@@ -17351,7 +17297,7 @@ auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
 /// Nothing is unpacked.
 template <std::same_as<run_lengths> R>
 auto keep_run_lengths(const R& runs) {
-    return detail::make_runs(runs.counts, runs.shape);
+    return keep_run_lengths(runs.counts, runs.shape);
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -17364,6 +17310,28 @@ auto keep_run_lengths(const R& runs) {
 #include <optional>
 #include <tuple>
 #include <utility>
+
+// ==== xmask/masks/row_function.hpp ====
+
+#include <cstddef>
+#include <utility>
+
+/// @file
+/// The rows of a rule as a function of their number.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The rows of a rule, made for one operation: f(r) gives the cursor of row r.
+template <class F>
+class row_function {
+public:
+    explicit row_function(F f) : m_function(std::move(f)) {}
+
+    XMASK_INLINE auto row(std::size_t r) const { return m_function(r); }
+
+private:
+    F m_function;
+};
+} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// Masks that are parts of a mask: a range of an axis, or one index of it.
@@ -17445,27 +17413,6 @@ class slice_range_rule {
     using mask_type = std::decay_t<CTM>;
     using rows_type = mask_rows<mask_type>;
 
-    class rows_of_range {
-    public:
-        explicit rows_of_range(const slice_range_rule& rule)
-            : m_rows(rule.m_mask, rule.m_mask.shape())
-            , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_begin, rule.m_shape[rule.m_axis])
-            , m_begin(rule.m_axis + 1 == rule.m_shape.size() ? rule.m_begin : 0)
-            , m_columns(columns_of(rule.m_shape)) {}
-
-        XMASK_INLINE auto row(std::size_t r) const {
-            return part_cursor<typename rows_type::cursor>(
-                m_rows.row(m_numbers(r)), m_begin, m_columns
-            );
-        }
-
-    private:
-        rows_type m_rows;
-        part_rows m_numbers;
-        std::size_t m_begin;
-        std::size_t m_columns;
-    };
-
 public:
     using shape_type = free_shape<typename mask_type::inner_shape_type>;
 
@@ -17485,7 +17432,15 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
 
-    [[nodiscard]] auto rows() const { return rows_of_range(*this); }
+    [[nodiscard]] auto rows() const {
+        const bool last = m_axis + 1 == m_shape.size();
+        return row_function([rows = rows_type(m_mask, m_mask.shape()),
+                             numbers = part_rows(m_mask.shape(), m_axis, m_begin, m_shape[m_axis]),
+                             begin = last ? m_begin : 0,
+                             n = columns_of(m_shape)](std::size_t r) XMASK_INLINE_LAMBDA {
+            return part_cursor<typename rows_type::cursor>(rows.row(numbers(r)), begin, n);
+        });
+    }
 
     template <class F>
     void for_each_term(element_index index, F&& f) const {
@@ -17537,28 +17492,6 @@ class slice_index_rule {
         std::size_t m_columns = 0;
     };
 
-    class rows_at_index {
-    public:
-        explicit rows_at_index(const slice_index_rule& rule)
-            : m_rows(rule.m_mask, rule.m_mask.shape())
-            , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_index, 1)
-            , m_column(rule.m_index)
-            , m_columns(columns_of(rule.m_shape))
-            , m_across(rule.m_axis == rule.m_shape.size()) {}
-
-        XMASK_INLINE cursor row(std::size_t r) const {
-            return m_across ? cursor(m_rows, r * m_columns, m_column, m_columns)
-                            : cursor(m_rows.row(m_numbers(r)));
-        }
-
-    private:
-        rows_type m_rows;
-        part_rows m_numbers;
-        std::size_t m_column;
-        std::size_t m_columns;
-        bool m_across;
-    };
-
 public:
     using shape_type =
         typename one_axis_less<free_shape<typename mask_type::inner_shape_type>>::type;
@@ -17580,7 +17513,14 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
 
-    [[nodiscard]] auto rows() const { return rows_at_index(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([rows = rows_type(m_mask, m_mask.shape()),
+                             numbers = part_rows(m_mask.shape(), m_axis, m_index, 1),
+                             column = m_index, n = columns_of(m_shape),
+                             across = m_axis == m_shape.size()](std::size_t r) XMASK_INLINE_LAMBDA {
+            return across ? cursor(rows, r * n, column, n) : cursor(rows.row(numbers(r)));
+        });
+    }
 
     template <class F>
     void for_each_term(element_index index, F&& f) const {
@@ -17662,18 +17602,24 @@ auto mask_slice(M&& m, A axis, I index) {
 // ==== xmask/masks/spans.hpp ====
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <utility>
+
+// ==== xmask/masks/span_plan.hpp ====
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 /// @file
-/// Random spans of columns in each row, for training models of speech and text.
+/// How many random spans a row has, and how long they are.
 
 namespace xmask::inline XMASK_ABI {
 /// How many spans keep_spans keeps in a row, and how long they are: by `fraction` or by `count`.
@@ -17824,7 +17770,14 @@ private:
     double m_mean;
     std::uint64_t m_seed;
 };
+} // namespace detail
+} // namespace xmask::inline XMASK_ABI
 
+/// @file
+/// Random spans of columns in each row, for training models of speech and text.
+
+namespace xmask::inline XMASK_ABI {
+namespace detail {
 /// The spans of one row, generated in order. The cursor remembers its place, and restarts where an
 /// earlier column is asked for.
 class spans_cursor {
@@ -17967,14 +17920,6 @@ private:
     Within m_within;
     span_plan m_plan;
 };
-
-template <class S>
-auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
-    auto owned = to_shape("keep_spans", shape);
-    span_plan plan("keep_spans", std::move(options), columns_of(owned), seed);
-    using within = constant_rule<decltype(owned)>;
-    return mask(spans_rule<within>(within(std::move(owned), true), std::move(plan)));
-}
 } // namespace detail
 
 /// Keeps spans of columns at random places of each row.
@@ -18006,7 +17951,10 @@ auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
 /// access in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_spans(const S& shape, span_options options, std::uint64_t seed) {
-    return detail::make_spans(shape, std::move(options), seed);
+    auto owned = detail::to_shape("keep_spans", shape);
+    using within = detail::constant_rule<decltype(owned)>;
+    detail::span_plan plan("keep_spans", std::move(options), detail::columns_of(owned), seed);
+    return mask(detail::spans_rule<within>(within(std::move(owned), true), std::move(plan)));
 }
 
 /// Keeps spans of columns at random places of each sequence of a padded batch.
@@ -18494,7 +18442,7 @@ public:
         return tile_row / m_cut.bands_of_matrix();
     }
 
-    /// For a loop of one's own: band.seek(r) goes to row r of tiles. Each thread takes its own band.
+    /// For a loop of one's own: band.seek(r) goes to row r of tiles. Each thread takes its own.
     ///
     /// @param wants_words whether the words of tiles will be asked for, which are then stored.
     /// @returns a row of tiles, at none yet.
@@ -18523,7 +18471,7 @@ private:
 };
 
 /// Cuts a mask into tiles of its last two axes: a range of tiles in row-major order. Each tile says
-/// whether it is full, partial or empty, where it lies, how many elements it keeps, and their words.
+/// whether it is full, partial or empty, where it lies, how many elements it keeps, and which.
 ///
 /// Leading axes are a stack of matrices. A single row is a matrix of one row. The last tiles of a
 /// matrix may be smaller. to_string and to_svg draw a tile as one character or square.
@@ -18542,7 +18490,7 @@ private:
 /// @throws std::invalid_argument for tiles of no rows or no columns.
 ///
 /// Cost: each word of the mask is computed once; ranges that the mask knows to be kept or dropped
-/// (lengths, ranges, causal masks, windows, prefixes, segments and what is combined of them) cost a
+/// (lengths, ranges, causal masks, windows, prefixes, segments and combinations of them) cost a
 /// step. Memory for one row of tiles: a number for each tile and a bit for each element. A causal
 /// 65,536 x 65,536 in tiles of 64 x 64 takes milliseconds.
 template <class M>
@@ -18559,7 +18507,7 @@ auto tiles(M&& m, std::size_t rows, std::size_t columns) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// What pictures of masks share: the tiles of a picture, and its legend.
+/// The tiles of a picture of a mask, and its legend.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Cuts a mask for a picture into at most `most_rows` x `most_columns` tiles of equal size, of one
@@ -18643,8 +18591,8 @@ inline std::string escaped(std::string_view text) {
 }
 
 /// An upper estimate of a text's width at font size 12, in pixels: capitals are wider than other
-/// letters, and characters of three bytes and more, as Chinese ones, are squares. Continuation bytes
-/// of UTF-8 have no width.
+/// letters, and characters of three bytes and more, as Chinese ones, are squares. Continuation
+/// bytes of UTF-8 have no width.
 inline std::size_t text_width(std::string_view text) {
     std::size_t width = 0;
     for (const char c : text) {
@@ -19364,24 +19312,6 @@ concept marker_finder = requires(const F& finder, Row row, std::size_t n) {
     { F::name } -> std::convertible_to<const char*>;
 };
 
-/// The rows of a tensor of tokens, divided by markers.
-template <class Finder, class Rows>
-    requires marker_finder<Finder, row_t<Rows>>
-class marked_rows {
-public:
-    marked_rows(const Finder& finder, Rows rows, std::size_t n)
-        : m_finder(&finder), m_rows(std::move(rows)), m_columns(n) {}
-
-    [[nodiscard]] auto row(std::size_t r) const {
-        return m_finder->cursor(m_rows.row(r), m_columns);
-    }
-
-private:
-    const Finder* m_finder;
-    Rows m_rows;
-    std::size_t m_columns;
-};
-
 /// The mask of rows that markers among the tokens divide.
 template <class CTX, class Finder>
 class marked_rule {
@@ -19402,9 +19332,11 @@ public:
 
     [[nodiscard]] auto rows() const {
         auto tokens = make_operand<token_t<operand_type>>(m_tokens, shape());
-        return marked_rows<Finder, decltype(tokens)>(
-            m_finder, std::move(tokens), columns_of(shape())
-        );
+        static_assert(marker_finder<Finder, row_t<decltype(tokens)>>);
+        return row_function([&finder = m_finder, operand = std::move(tokens),
+                             n = columns_of(shape())](std::size_t r) {
+            return finder.cursor(operand.row(r), n);
+        });
     }
 
 private:

@@ -20,8 +20,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -30,73 +32,57 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Rows of a tensor of any type, read as T.
+/// Copies columns [c, c + count) of row r of a tensor to `to`: f(r, c, count, to).
 template <class T>
-class added_rows {
-public:
-    virtual ~added_rows() = default;
+using row_reader = std::function<void(std::size_t, std::size_t, std::size_t, T*)>;
 
-    /// Copies columns [c, c + count) of row r to `to`.
-    virtual void read(std::size_t r, std::size_t c, std::size_t count, T* to) const = 0;
-};
+/// A tensor of numbers of any type, which attention adds.
+struct added_tensor {
+    std::function<any_shape()> shape;
+    std::function<row_reader<float>(const any_shape&)>
+        floats; ///< of the tensor broadcast to a shape
+    std::function<row_reader<double>(const any_shape&)> doubles;
 
-template <class T, class Rows>
-class added_rows_of final : public added_rows<T> {
-public:
-    explicit added_rows_of(Rows rows) : m_rows(std::move(rows)) {}
-
-    void read(std::size_t r, std::size_t c, std::size_t count, T* to) const override {
-        auto row = m_rows.row(r);
-        for_each_block(c, c + count, [&](std::size_t at, std::size_t width) {
-            store_block<false>(to + (at - c), row.block(at, width, first_bits(width)), width);
-        });
-    }
-
-private:
-    Rows m_rows;
-};
-
-/// A tensor of numbers of any type. It is broadcast to the shape for which rows are made.
-class added_tensor {
-public:
-    virtual ~added_tensor() = default;
-    [[nodiscard]] virtual any_shape shape() const = 0;
-    [[nodiscard]] virtual std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float)
-        const = 0;
-    [[nodiscard]] virtual std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double)
-        const = 0;
-};
-
-template <class CTE>
-class added_tensor_of final : public added_tensor {
-public:
-    template <class E>
-    explicit added_tensor_of(E&& e) : m_expression(std::forward<E>(e)) {}
-
-    [[nodiscard]] any_shape shape() const override {
-        const auto& extents = m_expression.shape();
-        return any_shape(extents.begin(), extents.end());
-    }
-
-    [[nodiscard]] std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float)
-        const override {
-        return make<float>(shape);
-    }
-
-    [[nodiscard]] std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double)
-        const override {
-        return make<double>(shape);
-    }
-
-private:
+    /// Reads the tensor, broadcast to a shape, as T.
     template <class T>
-    std::unique_ptr<added_rows<T>> make(const any_shape& shape) const {
-        auto rows = make_operand<T>(m_expression, shape);
-        return std::make_unique<added_rows_of<T, decltype(rows)>>(std::move(rows));
+    [[nodiscard]] row_reader<T> rows(const any_shape& to) const {
+        if constexpr (std::is_same_v<T, float>) {
+            return floats(to);
+        } else {
+            return doubles(to);
+        }
     }
-
-    CTE m_expression;
 };
+
+/// Reads e, broadcast to a shape, as T.
+template <class T, class E>
+row_reader<T> make_row_reader(const E& e, const any_shape& shape) {
+    return
+        [rows = make_operand<T>(e, shape)](std::size_t r, std::size_t c, std::size_t count, T* to) {
+            auto row = rows.row(r);
+            for_each_block(c, c + count, [&](std::size_t at, std::size_t width) {
+                store_block<false>(to + (at - c), row.block(at, width, first_bits(width)), width);
+            });
+        };
+}
+
+/// Holds a tensor, an lvalue by reference.
+template <class E>
+std::shared_ptr<const added_tensor> make_added_tensor(E&& e) {
+    const auto held = std::make_shared<const std::tuple<closure_t<E>>>(std::forward<E>(e));
+    return std::make_shared<const added_tensor>(added_tensor{
+        [held] {
+            const auto& shape = std::get<0>(*held).shape();
+            return any_shape(shape.begin(), shape.end());
+        },
+        [held](const any_shape& shape) {
+            return make_row_reader<float>(std::get<0>(*held), shape);
+        },
+        [held](const any_shape& shape) {
+            return make_row_reader<double>(std::get<0>(*held), shape);
+        }
+    });
+}
 
 /// Fails to compile, with one sentence, unless E is a tensor of numbers.
 template <class E>
@@ -135,8 +121,7 @@ public:
         requires(!std::is_same_v<std::remove_cvref_t<E>, attention_term>)
     attention_term(E&& e) {
         if constexpr (detail::require_term<E>()) {
-            m_term =
-                std::make_shared<detail::added_tensor_of<detail::closure_t<E>>>(std::forward<E>(e));
+            m_term = detail::make_added_tensor(std::forward<E>(e));
         }
     }
 
@@ -361,7 +346,6 @@ double exponentials(T* scores, std::size_t columns, const word_t* bits, T larges
 #include <cstddef>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -554,6 +538,9 @@ struct finished {
     }
 };
 
+template <class To, class From>
+finished(const char*, To&, From&) -> finished<To, From>; // for clang++ 16
+
 /// Hands all results over. Throws std::invalid_argument before anything is written where a target
 /// has another shape and cannot be resized.
 template <class... R>
@@ -585,7 +572,8 @@ public:
         , m_tiles(m, scores_shape, tiling::of(scores_shape, band_queries, tile_keys))
         , m_band(m_tiles.band())
         , m_bias(
-              options.bias.get() != nullptr ? options.bias.get()->rows(scores_shape, T()) : nullptr
+              options.bias.get() != nullptr ? options.bias.get()->template rows<T>(scores_shape)
+                                            : nullptr
           )
         , m_added(m_bias != nullptr ? panel_keys : 0)
         , m_scale(static_cast<T>(scale_of(options, query.columns())))
@@ -609,7 +597,7 @@ public:
         return stack[m_band.matrix()].from(m_band.row());
     }
 
-    /// What products of queries and keys are multiplied by.
+    /// The factor of products of queries and keys.
     [[nodiscard]] T scale() const noexcept { return m_scale; }
 
     /// Whether there is a soft cap.
@@ -659,7 +647,7 @@ public:
         }
         for (std::size_t i = 0; i < m_band.rows() && m_bias != nullptr; ++i) {
             const std::size_t r = m_band.matrix() * m_query.rows() + m_band.row() + i;
-            m_bias->read(r, p.first, p.keys, m_added.data());
+            m_bias(r, p.first, p.keys, m_added.data());
             std::transform(row(i), row(i) + p.keys, m_added.data(), row(i), std::plus<>());
         }
     }
@@ -704,7 +692,7 @@ private:
     tiles_type m_tiles;
     typename tiles_type::band_type m_band;
     panel_bits m_bits;
-    std::unique_ptr<added_rows<T>> m_bias;
+    row_reader<T> m_bias; // empty where nothing is added
     std::vector<T> m_added;
     T m_scale;
     T m_cap;
@@ -726,8 +714,8 @@ private:
 namespace xmask::inline XMASK_ABI::detail {
 /// Rows that are multiplied by weights, of which those that a mask drops are 0.
 ///
-/// NaN and infinities times 0 are NaN. The matrix product takes 0 in their place, and what kept
-/// weights make of them is put into its result afterwards: what is dropped changes no bit.
+/// NaN and infinities times 0 are NaN. The matrix product takes 0 in their place. Products with
+/// kept weights are put into its result afterwards, so that dropped elements change no bit.
 template <class T>
 class finite_factor {
 public:
@@ -752,8 +740,8 @@ public:
         return m_rows.from(first);
     }
 
-    /// Calls product(block) with rows [first, first + count), in which 0 stands for what is not
-    /// finite, then add(r) for each of these rows that has such elements.
+    /// Calls product(block) with rows [first, first + count), in which 0 replaces NaN and
+    /// infinities, then add(r) for each of these rows that has some.
     template <class F, class G>
     void multiply(std::size_t first, std::size_t count, F&& product, G&& add) {
         if (!any_bad(first, count)) [[likely]] {
@@ -831,7 +819,7 @@ void add_not_finite(T* to, T weight, const T* row, std::size_t columns) {
 /// scores are never stored but computed again.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What the running softmax of a band knows of each query.
+/// The running softmax of a band: output, maximum and sum of each query.
 template <class T>
 class running_softmax {
 public:
@@ -923,10 +911,10 @@ public:
         , m_softmax(std::min(query.rows(), band_queries), value.columns()) {
         if (options.sinks.get() != nullptr) {
             const any_shape leading = without_last(scores_shape, 2);
-            const auto rows = options.sinks.get()->rows(leading, T());
+            const auto rows = options.sinks.get()->template rows<T>(leading);
             m_sinks.resize(rows_of(leading) * columns_of(leading));
             for (std::size_t r = 0; r < rows_of(leading) && !m_sinks.empty(); ++r) {
-                rows->read(r, 0, columns_of(leading), m_sinks.data() + r * columns_of(leading));
+                rows(r, 0, columns_of(leading), m_sinks.data() + r * columns_of(leading));
             }
         }
     }
@@ -1366,8 +1354,8 @@ void masked_attention_gradient(
 /// The weights of a masked linear layer, and products with them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The weights of a layer with its mask or gate applied. Products with them see nothing of what a
-/// mask drops; a gate sees everything.
+/// The weights of a layer with its mask or gate applied. Weights that a mask drops have no
+/// influence on products, whatever they meet; a gate drops nothing.
 template <class T, class M>
 class layer_weights {
 public:

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -21,73 +23,57 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Rows of a tensor of any type, read as T.
+/// Copies columns [c, c + count) of row r of a tensor to `to`: f(r, c, count, to).
 template <class T>
-class added_rows {
-public:
-    virtual ~added_rows() = default;
+using row_reader = std::function<void(std::size_t, std::size_t, std::size_t, T*)>;
 
-    /// Copies columns [c, c + count) of row r to `to`.
-    virtual void read(std::size_t r, std::size_t c, std::size_t count, T* to) const = 0;
-};
+/// A tensor of numbers of any type, which attention adds.
+struct added_tensor {
+    std::function<any_shape()> shape;
+    std::function<row_reader<float>(const any_shape&)>
+        floats; ///< of the tensor broadcast to a shape
+    std::function<row_reader<double>(const any_shape&)> doubles;
 
-template <class T, class Rows>
-class added_rows_of final : public added_rows<T> {
-public:
-    explicit added_rows_of(Rows rows) : m_rows(std::move(rows)) {}
-
-    void read(std::size_t r, std::size_t c, std::size_t count, T* to) const override {
-        auto row = m_rows.row(r);
-        for_each_block(c, c + count, [&](std::size_t at, std::size_t width) {
-            store_block<false>(to + (at - c), row.block(at, width, first_bits(width)), width);
-        });
-    }
-
-private:
-    Rows m_rows;
-};
-
-/// A tensor of numbers of any type. It is broadcast to the shape for which rows are made.
-class added_tensor {
-public:
-    virtual ~added_tensor() = default;
-    [[nodiscard]] virtual any_shape shape() const = 0;
-    [[nodiscard]] virtual std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float)
-        const = 0;
-    [[nodiscard]] virtual std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double)
-        const = 0;
-};
-
-template <class CTE>
-class added_tensor_of final : public added_tensor {
-public:
-    template <class E>
-    explicit added_tensor_of(E&& e) : m_expression(std::forward<E>(e)) {}
-
-    [[nodiscard]] any_shape shape() const override {
-        const auto& extents = m_expression.shape();
-        return any_shape(extents.begin(), extents.end());
-    }
-
-    [[nodiscard]] std::unique_ptr<added_rows<float>> rows(const any_shape& shape, float)
-        const override {
-        return make<float>(shape);
-    }
-
-    [[nodiscard]] std::unique_ptr<added_rows<double>> rows(const any_shape& shape, double)
-        const override {
-        return make<double>(shape);
-    }
-
-private:
+    /// Reads the tensor, broadcast to a shape, as T.
     template <class T>
-    std::unique_ptr<added_rows<T>> make(const any_shape& shape) const {
-        auto rows = make_operand<T>(m_expression, shape);
-        return std::make_unique<added_rows_of<T, decltype(rows)>>(std::move(rows));
+    [[nodiscard]] row_reader<T> rows(const any_shape& to) const {
+        if constexpr (std::is_same_v<T, float>) {
+            return floats(to);
+        } else {
+            return doubles(to);
+        }
     }
-
-    CTE m_expression;
 };
+
+/// Reads e, broadcast to a shape, as T.
+template <class T, class E>
+row_reader<T> make_row_reader(const E& e, const any_shape& shape) {
+    return
+        [rows = make_operand<T>(e, shape)](std::size_t r, std::size_t c, std::size_t count, T* to) {
+            auto row = rows.row(r);
+            for_each_block(c, c + count, [&](std::size_t at, std::size_t width) {
+                store_block<false>(to + (at - c), row.block(at, width, first_bits(width)), width);
+            });
+        };
+}
+
+/// Holds a tensor, an lvalue by reference.
+template <class E>
+std::shared_ptr<const added_tensor> make_added_tensor(E&& e) {
+    const auto held = std::make_shared<const std::tuple<closure_t<E>>>(std::forward<E>(e));
+    return std::make_shared<const added_tensor>(added_tensor{
+        [held] {
+            const auto& shape = std::get<0>(*held).shape();
+            return any_shape(shape.begin(), shape.end());
+        },
+        [held](const any_shape& shape) {
+            return make_row_reader<float>(std::get<0>(*held), shape);
+        },
+        [held](const any_shape& shape) {
+            return make_row_reader<double>(std::get<0>(*held), shape);
+        }
+    });
+}
 
 /// Fails to compile, with one sentence, unless E is a tensor of numbers.
 template <class E>
@@ -126,8 +112,7 @@ public:
         requires(!std::is_same_v<std::remove_cvref_t<E>, attention_term>)
     attention_term(E&& e) {
         if constexpr (detail::require_term<E>()) {
-            m_term =
-                std::make_shared<detail::added_tensor_of<detail::closure_t<E>>>(std::forward<E>(e));
+            m_term = detail::make_added_tensor(std::forward<E>(e));
         }
     }
 

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -43,7 +42,8 @@ public:
         , m_tiles(m, scores_shape, tiling::of(scores_shape, band_queries, tile_keys))
         , m_band(m_tiles.band())
         , m_bias(
-              options.bias.get() != nullptr ? options.bias.get()->rows(scores_shape, T()) : nullptr
+              options.bias.get() != nullptr ? options.bias.get()->template rows<T>(scores_shape)
+                                            : nullptr
           )
         , m_added(m_bias != nullptr ? panel_keys : 0)
         , m_scale(static_cast<T>(scale_of(options, query.columns())))
@@ -67,7 +67,7 @@ public:
         return stack[m_band.matrix()].from(m_band.row());
     }
 
-    /// What products of queries and keys are multiplied by.
+    /// The factor of products of queries and keys.
     [[nodiscard]] T scale() const noexcept { return m_scale; }
 
     /// Whether there is a soft cap.
@@ -117,7 +117,7 @@ public:
         }
         for (std::size_t i = 0; i < m_band.rows() && m_bias != nullptr; ++i) {
             const std::size_t r = m_band.matrix() * m_query.rows() + m_band.row() + i;
-            m_bias->read(r, p.first, p.keys, m_added.data());
+            m_bias(r, p.first, p.keys, m_added.data());
             std::transform(row(i), row(i) + p.keys, m_added.data(), row(i), std::plus<>());
         }
     }
@@ -162,7 +162,7 @@ private:
     tiles_type m_tiles;
     typename tiles_type::band_type m_band;
     panel_bits m_bits;
-    std::unique_ptr<added_rows<T>> m_bias;
+    row_reader<T> m_bias; // empty where nothing is added
     std::vector<T> m_added;
     T m_scale;
     T m_cap;

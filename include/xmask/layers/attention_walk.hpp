@@ -29,7 +29,7 @@
 /// scores are never stored but computed again.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What the running softmax of a band knows of each query.
+/// The running softmax of a band: output, maximum and sum of each query.
 template <class T>
 class running_softmax {
 public:
@@ -121,10 +121,10 @@ public:
         , m_softmax(std::min(query.rows(), band_queries), value.columns()) {
         if (options.sinks.get() != nullptr) {
             const any_shape leading = without_last(scores_shape, 2);
-            const auto rows = options.sinks.get()->rows(leading, T());
+            const auto rows = options.sinks.get()->template rows<T>(leading);
             m_sinks.resize(rows_of(leading) * columns_of(leading));
             for (std::size_t r = 0; r < rows_of(leading) && !m_sinks.empty(); ++r) {
-                rows->read(r, 0, columns_of(leading), m_sinks.data() + r * columns_of(leading));
+                rows(r, 0, columns_of(leading), m_sinks.data() + r * columns_of(leading));
             }
         }
     }

@@ -18,8 +18,8 @@
 namespace xmask::inline XMASK_ABI::detail {
 /// Rows that are multiplied by weights, of which those that a mask drops are 0.
 ///
-/// NaN and infinities times 0 are NaN. The matrix product takes 0 in their place, and what kept
-/// weights make of them is put into its result afterwards: what is dropped changes no bit.
+/// NaN and infinities times 0 are NaN. The matrix product takes 0 in their place. Products with
+/// kept weights are put into its result afterwards, so that dropped elements change no bit.
 template <class T>
 class finite_factor {
 public:
@@ -44,8 +44,8 @@ public:
         return m_rows.from(first);
     }
 
-    /// Calls product(block) with rows [first, first + count), in which 0 stands for what is not
-    /// finite, then add(r) for each of these rows that has such elements.
+    /// Calls product(block) with rows [first, first + count), in which 0 replaces NaN and
+    /// infinities, then add(r) for each of these rows that has some.
     template <class F, class G>
     void multiply(std::size_t first, std::size_t count, F&& product, G&& add) {
         if (!any_bad(first, count)) [[likely]] {

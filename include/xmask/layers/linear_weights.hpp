@@ -21,8 +21,8 @@
 /// The weights of a masked linear layer, and products with them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The weights of a layer with its mask or gate applied. Products with them see nothing of what a
-/// mask drops; a gate sees everything.
+/// The weights of a layer with its mask or gate applied. Weights that a mask drops have no
+/// influence on products, whatever they meet; a gate drops nothing.
 template <class T, class M>
 class layer_weights {
 public:

@@ -140,6 +140,9 @@ struct finished {
     }
 };
 
+template <class To, class From>
+finished(const char*, To&, From&) -> finished<To, From>; // for clang++ 16
+
 /// Hands all results over. Throws std::invalid_argument before anything is written where a target
 /// has another shape and cannot be resized.
 template <class... R>

@@ -23,7 +23,7 @@ struct to_additive {
 };
 } // namespace detail
 
-/// 0 where a mask keeps, minus infinity where it drops: what PyTorch calls a float mask.
+/// 0 where a mask keeps, minus infinity where it drops: a float mask, as PyTorch calls it.
 ///
 /// Where a row keeps nothing, a softmax of scores plus this is NaN.
 ///

@@ -190,7 +190,7 @@ bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
 }
 } // namespace detail
 
-/// Keeps what both masks keep.
+/// Keeps the elements that both masks keep.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({2, 3}, 4);
 ///     kept &= xmask::drop_indices({1}, 4);
@@ -208,7 +208,7 @@ bitmask& operator&=(bitmask& to, const M& m) {
     return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
 }
 
-/// Keeps what one of both masks keeps, or both.
+/// Keeps the elements that at least one of both masks keeps.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept |= xmask::keep_indices({3}, 4);
@@ -226,7 +226,7 @@ bitmask& operator|=(bitmask& to, const M& m) {
     return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
 }
 
-/// Keeps what exactly one of both masks keeps.
+/// Keeps the elements that exactly one of both masks keeps.
 ///
 ///     xmask::bitmask kept = xmask::keep_lengths({1, 2}, 4);
 ///     kept ^= xmask::keep_indices({1}, 4);

@@ -201,14 +201,6 @@ private:
     S m_shape;
     block_plan m_plan;
 };
-
-template <class S>
-auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    auto owned = to_shape("keep_blocks", shape);
-    const patch_grid grid("keep_blocks", owned, options.patch_height, options.patch_width);
-    block_plan plan("keep_blocks", grid, std::move(options), seed);
-    return mask(blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
-}
 } // namespace detail
 
 /// Keeps rectangles of whole patches at random places of each image.
@@ -238,6 +230,10 @@ auto make_blocks(const S& shape, block_options options, std::uint64_t seed) {
 /// Cost: nothing is stored; a word costs drawing each rectangle.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
-    return detail::make_blocks(shape, std::move(options), seed);
+    constexpr const char* name = "keep_blocks";
+    auto owned = detail::to_shape(name, shape);
+    const detail::patch_grid grid(name, owned, options.patch_height, options.patch_width);
+    detail::block_plan plan(name, grid, std::move(options), seed);
+    return mask(detail::blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
 }
 } // namespace xmask::inline XMASK_ABI

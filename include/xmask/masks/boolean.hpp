@@ -13,7 +13,7 @@
 #include "element_rule.hpp"
 
 /// @file
-/// Masks from boolean tensors. The name says what true means.
+/// Masks from boolean tensors. The name of a builder says whether true means keep or drop.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {

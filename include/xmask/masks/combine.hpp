@@ -280,7 +280,7 @@ auto unsqueeze(M&& m, std::ptrdiff_t axis) {
     }
 }
 
-/// Moves a mask along its last axis: column c keeps what column c - by kept.
+/// Moves a mask along its last axis: column c is kept where column c - by was.
 ///
 ///     auto m = xmask::shift(xmask::keep_lengths({3}, 4), 1);    // 0 1 1 1
 ///     auto targets = xmask::shift(xmask::keep_tokens(tokens, {5, 6}), -1);    // of next-token prediction

@@ -136,8 +136,8 @@ constexpr bool within(U t) noexcept {
 }
 
 /// Compares elements of type T with one number of any type. On construction the number is converted
-/// to T and rounded to the side that leaves every answer as it is. Where no T does that, all answers
-/// are the same.
+/// to T and rounded to the side that leaves every answer as it is. Where no T does that, all
+/// answers are the same.
 template <class Order, class T>
 class compare_number {
 public:

@@ -19,8 +19,8 @@
 /// Masks made by a test of each element of a tensor: booleans, thresholds, token ids.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A test as a cursor holds it. A small one is copied: the compiler then knows that no store between
-/// two uses changes it.
+/// A test as a cursor holds it. A small one is copied: the compiler then knows that no store
+/// between two uses changes it.
 template <class Test>
 class held_test {
     static constexpr bool small = sizeof(Test) <= 16 && std::is_trivially_copyable_v<Test>;
@@ -53,7 +53,7 @@ private:
 /// Tests elements of type T: `bool operator()(T) const`.
 ///
 /// A test may have `lane_mask<T> lanes(lanes<T>) const` for registers, `word_t word(word_t) const`,
-/// which has the last word over what registers gave, and `word_t block(block, count) const` to
+/// which may change the word of the registers, and `word_t block(block, count) const` to
 /// answer a whole block its own way.
 template <class Test, class T>
 concept element_test = requires(const Test& test, T x) {

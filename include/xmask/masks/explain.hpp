@@ -163,7 +163,7 @@ explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position) 
 ///
 ///     std::string text = to_string(xmask::explain(m, {0, 2}));
 ///
-/// @param why what explain() gave.
+/// @param why the result of explain().
 /// @returns the lines.
 inline std::string to_string(const explanation& why) {
     std::string out;
@@ -177,7 +177,7 @@ inline std::string to_string(const explanation& why) {
 ///     // keep_all keeps (0, 2)
 ///
 /// @param out where to.
-/// @param why what explain() gave.
+/// @param why the result of explain().
 /// @returns out.
 inline std::ostream& operator<<(std::ostream& out, const explanation& why) {
     return out << to_string(why);

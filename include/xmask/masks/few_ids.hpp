@@ -68,8 +68,8 @@ private:
     std::size_t m_count = 0;
 };
 
-/// Few ids in the slots of a table that one register holds. A token's hash names the slot with whose
-/// id it is compared, so that many ids cost as much as one. Spare slots repeat an id.
+/// Few ids in the slots of a table that one register holds. A token's hash names the slot with
+/// whose id it is compared, so that many ids cost as much as one. Spare slots repeat an id.
 template <class T>
 class slotted_ids {
     using slot_type = slot_t<T>;

@@ -84,7 +84,7 @@ public:
     /// @returns the end of the ids.
     [[nodiscard]] auto end() const noexcept { return m_ids.end(); }
 
-    /// @returns what masks look tokens up with.
+    /// @returns the table in which masks look tokens up.
     [[nodiscard]] XMASK_INLINE const detail::id_lookup<T>& lookup() const noexcept {
         return m_lookup;
     }

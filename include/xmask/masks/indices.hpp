@@ -112,13 +112,6 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
         return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
     }
 }
-
-template <class I, class S>
-auto make_dropped_indices(I&& indices, const S& shape) {
-    return complement(
-        "drop_indices", make_indices("drop_indices", std::forward<I>(indices), shape)
-    );
-}
 } // namespace detail
 
 /// Keeps the listed columns of each row.
@@ -154,7 +147,7 @@ auto keep_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_indices(std::initializer_list<T> indices, const S& shape) {
-    return detail::make_indices("keep_indices", detail::hold(indices), shape);
+    return keep_indices(detail::hold(indices), shape);
 }
 
 /// Drops the listed columns of each row and keeps all others.
@@ -175,7 +168,9 @@ auto keep_indices(std::initializer_list<T> indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <class I, class S = std::initializer_list<std::size_t>>
 auto drop_indices(I&& indices, const S& shape) {
-    return detail::make_dropped_indices(std::forward<I>(indices), shape);
+    return detail::complement(
+        "drop_indices", detail::make_indices("drop_indices", std::forward<I>(indices), shape)
+    );
 }
 
 /// Drops the columns of a list in each row and keeps all others.
@@ -194,6 +189,6 @@ auto drop_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto drop_indices(std::initializer_list<T> indices, const S& shape) {
-    return detail::make_dropped_indices(detail::hold(indices), shape);
+    return drop_indices(detail::hold(indices), shape);
 }
 } // namespace xmask::inline XMASK_ABI

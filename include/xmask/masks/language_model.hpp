@@ -17,10 +17,10 @@
 #include "random_stream.hpp"
 
 /// @file
-/// The tokens that a masked language model restores, and what it sees in their place.
+/// The tokens that a masked language model restores, and those that it sees in their place.
 
 namespace xmask::inline XMASK_ABI {
-/// How often tokens are selected, and what becomes of them. The defaults are BERT's.
+/// Probabilities of language_model_masks. The defaults are BERT's.
 struct language_model_options {
     double probability = 0.15; ///< that a candidate is selected
     double mask_token = 0.8;   ///< that a selected token becomes the mask token
@@ -79,7 +79,7 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 }
 } // namespace detail
 
-/// Selects random tokens that a language model is to restore, and says what becomes of each.
+/// Selects random tokens that a language model is to restore, and the fate of each.
 ///
 /// BERT's rule (Devlin et al., 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask
 /// token, 10 in 100 a random one, and 10 in 100 stay. The masks are a pure function of the seed,

@@ -20,8 +20,8 @@
 /// Many ids, which are looked up in memory.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Many ids that lie close together: a byte for each value from the lowest to the highest. A byte is
-/// faster to read than a bit.
+/// Many ids that lie close together: a byte for each value from the lowest to the highest. A byte
+/// is faster to read than a bit.
 template <class T>
 class byte_table {
     using unsigned_t = std::make_unsigned_t<T>;

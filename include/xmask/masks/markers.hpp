@@ -19,6 +19,7 @@
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
+#include "row_function.hpp"
 #include "token_test.hpp"
 
 /// @file
@@ -41,24 +42,6 @@ concept marker_finder = requires(const F& finder, Row row, std::size_t n) {
     { F::name } -> std::convertible_to<const char*>;
 };
 
-/// The rows of a tensor of tokens, divided by markers.
-template <class Finder, class Rows>
-    requires marker_finder<Finder, row_t<Rows>>
-class marked_rows {
-public:
-    marked_rows(const Finder& finder, Rows rows, std::size_t n)
-        : m_finder(&finder), m_rows(std::move(rows)), m_columns(n) {}
-
-    [[nodiscard]] auto row(std::size_t r) const {
-        return m_finder->cursor(m_rows.row(r), m_columns);
-    }
-
-private:
-    const Finder* m_finder;
-    Rows m_rows;
-    std::size_t m_columns;
-};
-
 /// The mask of rows that markers among the tokens divide.
 template <class CTX, class Finder>
 class marked_rule {
@@ -79,9 +62,11 @@ public:
 
     [[nodiscard]] auto rows() const {
         auto tokens = make_operand<token_t<operand_type>>(m_tokens, shape());
-        return marked_rows<Finder, decltype(tokens)>(
-            m_finder, std::move(tokens), columns_of(shape())
-        );
+        static_assert(marker_finder<Finder, row_t<decltype(tokens)>>);
+        return row_function([&finder = m_finder, operand = std::move(tokens),
+                             n = columns_of(shape())](std::size_t r) {
+            return finder.cursor(operand.row(r), n);
+        });
     }
 
 private:

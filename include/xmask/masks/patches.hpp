@@ -152,16 +152,6 @@ private:
     random_subset m_subset;
     std::uint64_t m_seed;
 };
-
-template <class S>
-auto make_patches(
-    const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
-    std::uint64_t seed
-) {
-    auto owned = to_shape("keep_patches", shape);
-    const patch_grid grid("keep_patches", owned, patch_height, patch_width);
-    return mask(patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
-}
 } // namespace detail
 
 /// Keeps a random subset of the patches of each image: exactly a fraction of them.
@@ -191,6 +181,8 @@ auto keep_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
 ) {
-    return detail::make_patches(shape, patch_height, patch_width, fraction, seed);
+    auto owned = detail::to_shape("keep_patches", shape);
+    const detail::patch_grid grid("keep_patches", owned, patch_height, patch_width);
+    return mask(detail::patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
 }
 } // namespace xmask::inline XMASK_ABI

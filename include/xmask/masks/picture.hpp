@@ -12,7 +12,7 @@
 #include "tiles.hpp"
 
 /// @file
-/// What pictures of masks share: the tiles of a picture, and its legend.
+/// The tiles of a picture of a mask, and its legend.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Cuts a mask for a picture into at most `most_rows` x `most_columns` tiles of equal size, of one

@@ -119,11 +119,6 @@ auto make_points(const char* name, P&& points, const S& shape) {
     }
 }
 
-template <class P, class S>
-auto make_dropped_points(P&& points, const S& shape) {
-    return complement("drop_points", make_points("drop_points", std::forward<P>(points), shape));
-}
-
 /// A list of positions as a table. Throws std::invalid_argument where one has another rank.
 template <class T>
 xt::xtensor<T, 2> table_of(
@@ -183,9 +178,7 @@ auto keep_points(P&& points, const S& shape) {
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
     const auto owned = detail::to_shape("keep_points", shape);
-    return detail::make_points(
-        "keep_points", detail::table_of("keep_points", points, owned.size()), owned
-    );
+    return keep_points(detail::table_of("keep_points", points, owned.size()), owned);
 }
 
 /// Drops the elements at listed positions and keeps all others.
@@ -206,7 +199,9 @@ auto keep_points(std::initializer_list<std::initializer_list<T>> points, const S
 /// one; a row costs a search among the rows that have points, a word a look into a table.
 template <class P, class S = std::initializer_list<std::size_t>>
 auto drop_points(P&& points, const S& shape) {
-    return detail::make_dropped_points(std::forward<P>(points), shape);
+    return detail::complement(
+        "drop_points", detail::make_points("drop_points", std::forward<P>(points), shape)
+    );
 }
 
 /// Drops the elements at the positions of a list and keeps all others.
@@ -227,8 +222,6 @@ auto drop_points(P&& points, const S& shape) {
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S& shape) {
     const auto owned = detail::to_shape("drop_points", shape);
-    return detail::make_dropped_points(
-        detail::table_of("drop_points", points, owned.size()), owned
-    );
+    return drop_points(detail::table_of("drop_points", points, owned.size()), owned);
 }
 } // namespace xmask::inline XMASK_ABI

@@ -20,6 +20,7 @@
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 #include "random_stream.hpp"
+#include "word_of.hpp"
 
 /// @file
 /// Random masks: each element is a pure function of a seed and its position.
@@ -87,24 +88,19 @@ private:
         for (std::size_t k = 0; k < drawn.size(); ++k) {
             drawn[k] = m_stream.pair(pair + k);
         }
-        word_t bits = 0;
         if constexpr (has_lanes<std::uint32_t> && std::endian::native == std::endian::little) {
             const auto halves = std::bit_cast<numbers>(drawn);
             const lanes<std::uint32_t> begin(m_begin);
             const lanes<std::uint32_t> count(static_cast<std::uint32_t>(m_count));
-            for_each_register<std::uint32_t>(
-                whole_word(),
-                [&](std::size_t k, auto) XMASK_INLINE_LAMBDA {
-                    bits |= bits_from_mask(load_lanes(halves.data() + k) - begin < count) << k;
-                }
+            return word_of_registers<std::uint32_t>(
+                memory_block<std::uint32_t>(halves.data()), whole_word(),
+                [&](const auto& x) XMASK_INLINE_LAMBDA { return x - begin < count; }
             );
         } else {
-            for (std::size_t k = 0; k < drawn.size(); ++k) {
-                bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k]))) << 2 * k;
-                bits |= word_t(in_range(static_cast<std::uint32_t>(drawn[k] >> 32))) << (2 * k + 1);
-            }
+            return word_of(whole_word(), [&](std::size_t k) {
+                return in_range(static_cast<std::uint32_t>(drawn[k / 2] >> k % 2 * 32));
+            });
         }
-        return bits;
     }
 
     row_stream m_stream;
@@ -137,13 +133,6 @@ private:
     number_share m_range;
     std::uint64_t m_seed;
 };
-
-template <class S>
-auto make_random(const S& shape, double probability, std::uint64_t seed) {
-    auto owned = to_shape("keep_random", shape);
-    const number_share range{0, share_of("keep_random", "probability", probability)};
-    return mask(random_rule<decltype(owned)>(std::move(owned), range, seed));
-}
 } // namespace detail
 
 /// Keeps each element with a probability, independently of all others.
@@ -163,6 +152,8 @@ auto make_random(const S& shape, double probability, std::uint64_t seed) {
 /// store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random(const S& shape, double probability, std::uint64_t seed) {
-    return detail::make_random(shape, probability, seed);
+    auto owned = detail::to_shape("keep_random", shape);
+    const std::uint64_t end = detail::share_of("keep_random", "probability", probability);
+    return mask(detail::random_rule<decltype(owned)>(std::move(owned), {0, end}, seed));
 }
 } // namespace xmask::inline XMASK_ABI

@@ -190,7 +190,7 @@ public:
 
     [[nodiscard]] std::uint64_t size() const noexcept { return m_size; }
 
-    /// What all positions have in common.
+    /// Whether all positions are kept, or dropped, or neither.
     [[nodiscard]] stretch_kind known() const noexcept {
         return m_kept == 0        ? stretch_kind::dropped
                : m_kept == m_size ? stretch_kind::kept
@@ -322,18 +322,6 @@ private:
     S m_shape;
     random_subset m_subset;
 };
-
-template <class S>
-auto make_row_subset(const S& shape, std::size_t k, std::uint64_t seed) {
-    auto owned = to_shape("keep_random_k", shape);
-    return mask(row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
-}
-
-template <class S>
-auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
-    auto owned = to_shape("keep_random_fraction", shape);
-    return mask(whole_subset_rule<decltype(owned)>(std::move(owned), fraction, seed));
-}
 } // namespace detail
 
 /// Keeps exactly k random elements of each row.
@@ -355,7 +343,8 @@ auto make_whole_subset(const S& shape, double fraction, std::uint64_t seed) {
 /// for: store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
-    return detail::make_row_subset(shape, k, seed);
+    auto owned = detail::to_shape("keep_random_k", shape);
+    return mask(detail::row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
 }
 
 /// Keeps exactly a fraction of all elements, at random: unstructured random pruning.
@@ -376,6 +365,7 @@ auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
 /// asked for.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random_fraction(const S& shape, double fraction, std::uint64_t seed) {
-    return detail::make_whole_subset(shape, fraction, seed);
+    auto owned = detail::to_shape("keep_random_fraction", shape);
+    return mask(detail::whole_subset_rule<decltype(owned)>(std::move(owned), fraction, seed));
 }
 } // namespace xmask::inline XMASK_ABI

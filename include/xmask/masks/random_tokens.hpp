@@ -188,14 +188,6 @@ consteval bool require_ids() {
     );
     return integers;
 }
-
-template <class T, class S>
-auto make_random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
-    if constexpr (require_ids<T>()) {
-        auto owned = to_shape("random_tokens", shape);
-        return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
-    }
-}
 } // namespace detail
 
 /// Random token ids, uniformly distributed in [0, vocabulary).
@@ -217,6 +209,9 @@ auto make_random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t se
 /// only the chosen ids are drawn.
 template <class T = std::int64_t, class S = std::initializer_list<std::size_t>>
 auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
-    return detail::make_random_tokens<T>(shape, vocabulary, seed);
+    if constexpr (detail::require_ids<T>()) {
+        auto owned = detail::to_shape("random_tokens", shape);
+        return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
+    }
 }
 } // namespace xmask::inline XMASK_ABI

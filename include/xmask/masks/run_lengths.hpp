@@ -34,7 +34,7 @@ struct run_lengths {
 };
 
 namespace detail {
-/// A row of a sequence of runs, with the runs that touch it. Words are mostly asked for in order, so
+/// A row of a sequence of runs, with the runs that touch it. Words are mostly asked for in order:
 /// each search starts where the last one ended.
 class runs_cursor {
 public:
@@ -178,15 +178,6 @@ consteval bool require_counts() {
     );
     return integers;
 }
-
-template <class C, class S>
-auto make_runs(C&& counts, const S& shape) {
-    if constexpr (require_counts<C>()) {
-        decltype(auto) table = hold(std::forward<C>(counts));
-        auto owned = to_shape("keep_run_lengths", shape);
-        return mask(runs_rule<decltype(owned)>(table, std::move(owned)));
-    }
-}
 } // namespace detail
 
 /// The run lengths of a mask.
@@ -250,7 +241,11 @@ run_lengths run_lengths_of(const M& m) {
 /// Nothing is unpacked.
 template <class C, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(C&& counts, const S& shape) {
-    return detail::make_runs(std::forward<C>(counts), shape);
+    if constexpr (detail::require_counts<C>()) {
+        decltype(auto) table = detail::hold(std::forward<C>(counts));
+        auto owned = detail::to_shape("keep_run_lengths", shape);
+        return mask(detail::runs_rule<decltype(owned)>(table, std::move(owned)));
+    }
 }
 
 /// The mask that has the run lengths of a list.
@@ -271,7 +266,7 @@ auto keep_run_lengths(C&& counts, const S& shape) {
 /// Nothing is unpacked.
 template <std::integral T, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
-    return detail::make_runs(detail::hold(counts), shape);
+    return keep_run_lengths(detail::hold(counts), shape);
 }
 
 /// The mask whose run lengths run_lengths_of gave.
@@ -291,6 +286,6 @@ auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
 /// Nothing is unpacked.
 template <std::same_as<run_lengths> R>
 auto keep_run_lengths(const R& runs) {
-    return detail::make_runs(runs.counts, runs.shape);
+    return keep_run_lengths(runs.counts, runs.shape);
 }
 } // namespace xmask::inline XMASK_ABI

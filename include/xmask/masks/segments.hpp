@@ -38,7 +38,7 @@ public:
         if (m_keys == nullptr || bits == 0) [[likely]] {
             return bits;
         }
-        // What lies past the range may be past the row.
+        // Columns past the range may lie past the row.
         return c + word_columns <= m_range.end ? equal(c, whole_word()) : equal(c, m_range.end - c);
     }
 

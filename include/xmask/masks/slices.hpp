@@ -19,6 +19,7 @@
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"
+#include "row_function.hpp"
 #include "word_of.hpp"
 
 /// @file
@@ -101,27 +102,6 @@ class slice_range_rule {
     using mask_type = std::decay_t<CTM>;
     using rows_type = mask_rows<mask_type>;
 
-    class rows_of_range {
-    public:
-        explicit rows_of_range(const slice_range_rule& rule)
-            : m_rows(rule.m_mask, rule.m_mask.shape())
-            , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_begin, rule.m_shape[rule.m_axis])
-            , m_begin(rule.m_axis + 1 == rule.m_shape.size() ? rule.m_begin : 0)
-            , m_columns(columns_of(rule.m_shape)) {}
-
-        XMASK_INLINE auto row(std::size_t r) const {
-            return part_cursor<typename rows_type::cursor>(
-                m_rows.row(m_numbers(r)), m_begin, m_columns
-            );
-        }
-
-    private:
-        rows_type m_rows;
-        part_rows m_numbers;
-        std::size_t m_begin;
-        std::size_t m_columns;
-    };
-
 public:
     using shape_type = free_shape<typename mask_type::inner_shape_type>;
 
@@ -141,7 +121,15 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
 
-    [[nodiscard]] auto rows() const { return rows_of_range(*this); }
+    [[nodiscard]] auto rows() const {
+        const bool last = m_axis + 1 == m_shape.size();
+        return row_function([rows = rows_type(m_mask, m_mask.shape()),
+                             numbers = part_rows(m_mask.shape(), m_axis, m_begin, m_shape[m_axis]),
+                             begin = last ? m_begin : 0,
+                             n = columns_of(m_shape)](std::size_t r) XMASK_INLINE_LAMBDA {
+            return part_cursor<typename rows_type::cursor>(rows.row(numbers(r)), begin, n);
+        });
+    }
 
     template <class F>
     void for_each_term(element_index index, F&& f) const {
@@ -193,28 +181,6 @@ class slice_index_rule {
         std::size_t m_columns = 0;
     };
 
-    class rows_at_index {
-    public:
-        explicit rows_at_index(const slice_index_rule& rule)
-            : m_rows(rule.m_mask, rule.m_mask.shape())
-            , m_numbers(rule.m_mask.shape(), rule.m_axis, rule.m_index, 1)
-            , m_column(rule.m_index)
-            , m_columns(columns_of(rule.m_shape))
-            , m_across(rule.m_axis == rule.m_shape.size()) {}
-
-        XMASK_INLINE cursor row(std::size_t r) const {
-            return m_across ? cursor(m_rows, r * m_columns, m_column, m_columns)
-                            : cursor(m_rows.row(m_numbers(r)));
-        }
-
-    private:
-        rows_type m_rows;
-        part_rows m_numbers;
-        std::size_t m_column;
-        std::size_t m_columns;
-        bool m_across;
-    };
-
 public:
     using shape_type =
         typename one_axis_less<free_shape<typename mask_type::inner_shape_type>>::type;
@@ -236,7 +202,14 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
 
-    [[nodiscard]] auto rows() const { return rows_at_index(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([rows = rows_type(m_mask, m_mask.shape()),
+                             numbers = part_rows(m_mask.shape(), m_axis, m_index, 1),
+                             column = m_index, n = columns_of(m_shape),
+                             across = m_axis == m_shape.size()](std::size_t r) XMASK_INLINE_LAMBDA {
+            return across ? cursor(rows, r * n, column, n) : cursor(rows.row(numbers(r)));
+        });
+    }
 
     template <class F>
     void for_each_term(element_index index, F&& f) const {

@@ -3,17 +3,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <optional>
-#include <tuple>
 #include <utility>
 
-#include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/range_cursor.hpp"
@@ -21,162 +17,14 @@
 #include "../core/word.hpp"
 #include "combine.hpp"
 #include "lengths.hpp"
-#include "random_length.hpp"
 #include "random_stream.hpp"
+#include "span_plan.hpp"
 
 /// @file
 /// Random spans of columns in each row, for training models of speech and text.
 
 namespace xmask::inline XMASK_ABI {
-/// How many spans keep_spans keeps in a row, and how long they are: by `fraction` or by `count`.
-struct span_options {
-    /// Share of a row that the spans hold, 0 to 1: fraction * n / mean length spans, rounded up or
-    /// down at random so that the share is right on average.
-    std::optional<double> fraction = {};
-
-    std::optional<std::size_t> count = {}; ///< number of spans in a row
-    random_length length = 10;             ///< columns of a span
-    std::size_t min_space = 1;             ///< least number of columns between two spans
-
-    /// Spans hold exactly round(fraction * n) columns of each row, as in T5: `count` spans, or as
-    /// many as the mean length makes of them, to the nearest number. All ways to divide the columns
-    /// among the spans are equally likely; only the mean of `length` counts.
-    bool exact = false;
-};
-
 namespace detail {
-/// Marks some of a row of slots, all choices equally likely, and gives the marks in order (Fan,
-/// Muller and Rezucha's selection sampling, 1962). Each slot costs a random number.
-class ordered_marks {
-public:
-    ordered_marks(std::uint64_t slots, std::uint64_t marks) noexcept
-        : m_slots(slots), m_marks(marks) {}
-
-    /// The number of slots before the next mark. There must be one.
-    [[nodiscard]] std::size_t next(const row_stream& stream) noexcept {
-        std::size_t skipped = 0;
-        while (stream.below(m_slots--, m_drawn++) >= m_marks) {
-            ++skipped;
-        }
-        --m_marks;
-        return skipped;
-    }
-
-private:
-    std::uint64_t m_slots;
-    std::uint64_t m_marks;
-    std::size_t m_drawn = 0;
-};
-
-/// The options of a mask of spans, which its rows share. Checks them.
-class span_plan {
-public:
-    span_plan(const char* name, span_options options, std::size_t n, std::uint64_t seed)
-        : m_options(std::move(options)), m_mean(m_options.length.mean()), m_seed(seed) {
-        // More space than a row has columns means the same as the whole row.
-        m_options.min_space = std::min(m_options.min_space, n);
-        require_complete(name);
-        require_fit(name, n);
-    }
-
-    [[nodiscard]] const span_options& options() const noexcept { return m_options; }
-
-    [[nodiscard]] bool fixed() const noexcept {
-        return m_options.length.shortest() == m_options.length.longest();
-    }
-
-    [[nodiscard]] row_stream stream(stream_use use, std::size_t row) const noexcept {
-        return {seed_of(use, m_seed), row};
-    }
-
-    /// The number of columns that exact spans hold.
-    [[nodiscard]] std::size_t exact_columns(std::size_t n) const noexcept {
-        return std::min(
-            n, static_cast<std::size_t>(std::llround(*m_options.fraction * static_cast<double>(n)))
-        );
-    }
-
-    /// The number of exact spans that hold that many of n columns.
-    [[nodiscard]] std::size_t exact_count(std::size_t n, std::size_t columns) const noexcept {
-        const auto wanted = m_options.count ? *m_options.count
-                                            : at_least_one(static_cast<double>(columns) / m_mean);
-        const std::size_t fitting =
-            m_options.min_space == 0 ? n : (n - columns) / m_options.min_space + 1;
-        return std::min({wanted, columns, fitting});
-    }
-
-    /// The number of spans wanted in a row of n columns, whether or not they fit.
-    [[nodiscard]] std::size_t wanted_count(std::size_t n, std::size_t row) const noexcept {
-        if (m_options.count) {
-            return *m_options.count;
-        }
-        // 53 bits are exactly a double of [0, 1).
-        const auto drawn = static_cast<double>(stream(stream_use::span_count, row).pair(0) >> 11);
-        return static_cast<std::size_t>(
-            *m_options.fraction * static_cast<double>(n) / m_mean + drawn / 9007199254740992.
-        );
-    }
-
-    /// The number of spans of one length that fit.
-    [[nodiscard]] std::size_t fitting_count(std::size_t n, std::size_t length) const noexcept {
-        return length > n ? 0 : (n - length) / (length + m_options.min_space) + 1;
-    }
-
-private:
-    static std::size_t at_least_one(double count) noexcept {
-        return std::max<std::size_t>(1, static_cast<std::size_t>(std::llround(count)));
-    }
-
-    void require_complete(const char* name) const {
-        const auto& fraction = m_options.fraction;
-        if (fraction) {
-            require_option(name, "fraction", *fraction, option_range::between(0, 1));
-        }
-        if (m_options.exact && !fraction) [[unlikely]] {
-            throw_invalid(
-                name, "exact spans without a fraction; give the fraction of a row that they hold"
-            );
-        }
-        if (!m_options.exact && fraction.has_value() == m_options.count.has_value()) [[unlikely]] {
-            throw_invalid(
-                name, fraction ? "both a fraction and a count" : "no fraction and no count",
-                "; give one of them"
-            );
-        }
-    }
-
-    /// Throws where it is known, before anything is drawn, that the spans do not fit.
-    void require_fit(const char* name, std::size_t n) const {
-        std::size_t count = m_options.count.value_or(0);
-        if (m_options.exact) {
-            const std::size_t columns = exact_columns(n);
-            const bool none = m_options.count && count == 0 && columns != 0;
-            if (none || count > exact_count(n, columns)) [[unlikely]] {
-                throw_invalid(
-                    name, count, " spans that hold ", columns, " columns, with ",
-                    m_options.min_space, " between them, do not fit into rows of ", n
-                );
-            }
-            return;
-        }
-        if (!m_options.count) {
-            // However small the fraction, some rows have a span.
-            const double wanted = *m_options.fraction * static_cast<double>(n) / m_mean;
-            count = wanted > 0 ? std::max<std::size_t>(1, static_cast<std::size_t>(wanted)) : 0;
-        }
-        if (count > fitting_count(n, m_options.length.shortest())) [[unlikely]] {
-            throw_invalid(
-                name, count, " spans of ", m_options.length.shortest(), fixed() ? "" : " or more",
-                " columns, with ", m_options.min_space, " between them, do not fit into rows of ", n
-            );
-        }
-    }
-
-    span_options m_options;
-    double m_mean;
-    std::uint64_t m_seed;
-};
-
 /// The spans of one row, generated in order. The cursor remembers its place, and restarts where an
 /// earlier column is asked for.
 class spans_cursor {
@@ -319,14 +167,6 @@ private:
     Within m_within;
     span_plan m_plan;
 };
-
-template <class S>
-auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
-    auto owned = to_shape("keep_spans", shape);
-    span_plan plan("keep_spans", std::move(options), columns_of(owned), seed);
-    using within = constant_rule<decltype(owned)>;
-    return mask(spans_rule<within>(within(std::move(owned), true), std::move(plan)));
-}
 } // namespace detail
 
 /// Keeps spans of columns at random places of each row.
@@ -358,7 +198,10 @@ auto make_spans(const S& shape, span_options options, std::uint64_t seed) {
 /// access in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_spans(const S& shape, span_options options, std::uint64_t seed) {
-    return detail::make_spans(shape, std::move(options), seed);
+    auto owned = detail::to_shape("keep_spans", shape);
+    using within = detail::constant_rule<decltype(owned)>;
+    detail::span_plan plan("keep_spans", std::move(options), detail::columns_of(owned), seed);
+    return mask(detail::spans_rule<within>(within(std::move(owned), true), std::move(plan)));
 }
 
 /// Keeps spans of columns at random places of each sequence of a padded batch.

@@ -56,8 +56,8 @@ inline std::string escaped(std::string_view text) {
 }
 
 /// An upper estimate of a text's width at font size 12, in pixels: capitals are wider than other
-/// letters, and characters of three bytes and more, as Chinese ones, are squares. Continuation bytes
-/// of UTF-8 have no width.
+/// letters, and characters of three bytes and more, as Chinese ones, are squares. Continuation
+/// bytes of UTF-8 have no width.
 inline std::size_t text_width(std::string_view text) {
     std::size_t width = 0;
     for (const char c : text) {

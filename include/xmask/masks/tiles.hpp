@@ -165,7 +165,7 @@ public:
         return tile_row / m_cut.bands_of_matrix();
     }
 
-    /// For a loop of one's own: band.seek(r) goes to row r of tiles. Each thread takes its own band.
+    /// For a loop of one's own: band.seek(r) goes to row r of tiles. Each thread takes its own.
     ///
     /// @param wants_words whether the words of tiles will be asked for, which are then stored.
     /// @returns a row of tiles, at none yet.
@@ -194,7 +194,7 @@ private:
 };
 
 /// Cuts a mask into tiles of its last two axes: a range of tiles in row-major order. Each tile says
-/// whether it is full, partial or empty, where it lies, how many elements it keeps, and their words.
+/// whether it is full, partial or empty, where it lies, how many elements it keeps, and which.
 ///
 /// Leading axes are a stack of matrices. A single row is a matrix of one row. The last tiles of a
 /// matrix may be smaller. to_string and to_svg draw a tile as one character or square.
@@ -213,7 +213,7 @@ private:
 /// @throws std::invalid_argument for tiles of no rows or no columns.
 ///
 /// Cost: each word of the mask is computed once; ranges that the mask knows to be kept or dropped
-/// (lengths, ranges, causal masks, windows, prefixes, segments and what is combined of them) cost a
+/// (lengths, ranges, causal masks, windows, prefixes, segments and combinations of them) cost a
 /// step. Memory for one row of tiles: a number for each tile and a bit for each element. A causal
 /// 65,536 x 65,536 in tiles of 64 x 64 takes milliseconds.
 template <class M>
