@@ -1,5 +1,5 @@
 # Measures how long a compiler takes for the includes of a user: medians, and the excess over xtensor's arrays and xsimd
-# alone.
+# alone. Then how long it takes for whole programs, optimized, and how large these are.
 #
 #   cmake -DCOMPILER=c++ -DFLAGS=flags.txt -DFOLDER=folder -P compile_time.cmake
 
@@ -21,10 +21,14 @@ set(some "${base}#include <xmask/apply/masked_fill.hpp>\n#include <xmask/masks/l
 set(all_title "and all of xmask")
 set(all "${base}#include <xmask/xmask.hpp>\n")
 
-# Compiles FOLDER/NAME.cpp, and gives the milliseconds.
+# Compiles FOLDER/NAME.cpp, with more options or else only reading it, and gives the milliseconds.
 function(milliseconds_of name result)
+  set(options ${ARGN})
+  if(NOT options)
+    set(options -fsyntax-only)
+  endif()
   string(TIMESTAMP start "%s%f")
-  execute_process(COMMAND ${COMPILER} @${FLAGS} -fsyntax-only ${FOLDER}/${name}.cpp COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${COMPILER} @${FLAGS} ${options} ${FOLDER}/${name}.cpp COMMAND_ERROR_IS_FATAL ANY)
   string(TIMESTAMP end "%s%f")
   math(EXPR taken "(${end} - ${start}) / 1000")
   set(${result} ${taken} PARENT_SCOPE)
@@ -47,4 +51,55 @@ foreach(name IN LISTS names)
   list(GET ${name}_times ${middle} ${name}_median)
   math(EXPR above "${${name}_median} - ${base_median}")
   message("${${name}_median} ms, ${above} above the first: ${${name}_title}")
+endforeach()
+
+# ---- Programs ----
+
+string(REPLACE "#include <xsimd/xsimd.hpp>\n" "" arrays "${base}")
+set(programs readme softmax lengths)
+set(readme_title "README's first program")
+file(READ "${CMAKE_CURRENT_LIST_DIR}/../README.md" readme)
+string(ASCII 96 tick)
+string(FIND "${readme}" "${tick}${tick}${tick}cpp\n" begin)
+math(EXPR begin "${begin} + 7")
+string(SUBSTRING "${readme}" ${begin} -1 readme)
+string(FIND "${readme}" "${tick}${tick}${tick}" length)
+string(SUBSTRING "${readme}" 0 ${length} readme)
+set(softmax_title "masked_softmax, and masked_cross_entropy with its gradient, by lengths")
+set(softmax "${arrays}#include <xmask/masks/lengths.hpp>
+#include <xmask/reduce/cross_entropy.hpp>
+#include <xmask/reduce/softmax.hpp>
+double program(const xt::xtensor<float, 3>& x, const xt::xtensor<int, 2>& target, const xt::xtensor<int, 1>& lengths,
+               xt::xtensor<float, 3>& share, xt::xtensor<float, 3>& gradient)
+{
+    const auto m = xmask::keep_lengths(lengths, target.shape(1));
+    share = xmask::masked_softmax(x, xmask::keep_lengths(target, x.shape(2)));
+    return xmask::masked_cross_entropy(x, target, m, gradient).mean();
+}\n")
+set(lengths_title "masked_fill by lengths")
+set(lengths "${arrays}#include <xmask/apply/masked_fill.hpp>
+#include <xmask/masks/lengths.hpp>
+void program(const xt::xtensor<float, 2>& x, const xt::xtensor<int, 1>& lengths, xt::xtensor<float, 2>& y)
+{
+    y = xmask::masked_fill(x, xmask::keep_lengths(lengths, x.shape(1)), 0.f);
+}\n")
+
+find_program(SIZE_COMMAND size)
+foreach(name IN LISTS programs)
+  file(WRITE ${FOLDER}/${name}.cpp "${${name}}")
+  set(times "")
+  foreach(run RANGE 1 3)
+    milliseconds_of(${name} taken -O2 -c -o ${FOLDER}/${name}.o)
+    list(APPEND times ${taken})
+  endforeach()
+  list(SORT times COMPARE NATURAL)
+  list(GET times 1 median)
+  set(code "")
+  if(SIZE_COMMAND)
+    execute_process(COMMAND ${SIZE_COMMAND} ${FOLDER}/${name}.o OUTPUT_VARIABLE sizes COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX MATCH "\n *([0-9]+)" match "${sizes}")
+    math(EXPR kilobytes "${CMAKE_MATCH_1} / 1000")
+    set(code ", ${kilobytes} kB of code")
+  endif()
+  message("${median} ms${code}: ${${name}_title}")
 endforeach()

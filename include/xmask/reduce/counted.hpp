@@ -67,53 +67,45 @@ auto sources_of_counted(const M& m) noexcept {
 template <class G>
 inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
 
-/// f(copy), with a copy of the gradient that is written back in the end.
-template <class T, class G, class S, class F>
-auto with_copy(const char* function, G& gradient, const S& shape, F&& f) {
-    using traits = gradient_traits<G>;
-    using container = typename traits::container;
-    auto& to = traits::target(gradient);
-    row_major_copy_t<T, container> copy;
+/// f(gradient), with a copy in place of the gradient's container. The result is copied into the container.
+template <class T, class E, class S, class F>
+auto with_copy(const char* function, const scaled_gradient<E>& gradient, const S& shape, F&& f) {
+    row_major_copy_t<T, E> copy;
     resize_or_check(function, "a copy of the gradient", copy, shape);
-    const auto result = [&] {
-        if constexpr (std::is_same_v<container, std::remove_cvref_t<G>>) {
-            return f(copy); // most often of the same type
-        } else {
-            const auto apart = scaled(copy, traits::scale(gradient));
-            return f(apart);
-        }
-    }();
-    resize_or_check(function, "the gradient", to, copy.shape());
-    copy_rows(to, copy);
+    const scaled_gradient<decltype(copy)> apart{copy, gradient.scale};
+    const auto result = f(apart);
+    resize_or_check(function, "the gradient", gradient.container, copy.shape());
+    copy_rows(gradient.container, copy);
     return result;
 }
 
-/// f(gradient), with a gradient that has its shape. Where the sources would be read too late, f gets a
-/// copy. `weight(gradient)` is the weight of the loss, for a gradient of the mean. A generic lambda:
-/// only for such a gradient is it compiled.
+/// f(gradient), with a scaled_gradient of its shape: one type for all that may be the last argument of
+/// a loss. Where the sources would be read too late, f gets a copy. `weight(gradient)` is the weight of
+/// the loss, for a gradient of the mean. A generic lambda: only for such a gradient is it compiled.
 template <class T, class G, class S, class Sources, class Weight, class F>
 auto with_gradient(
     [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
     [[maybe_unused]] const Sources& sources, [[maybe_unused]] Weight&& weight, F&& f
 ) {
-    if constexpr (of_the_mean<std::remove_const_t<G>>) {
-        const double of_all = weight(gradient);
-        const scaled_gradient<typename gradient_traits<G>::container> of_sum{
-            gradient.container, of_all == 0 ? 0 : 1 / of_all
-        };
-        return with_gradient<T>(function, of_sum, shape, sources, weight, f);
-    } else {
-        if constexpr (wants_gradient<G>) {
-            using traits = gradient_traits<G>;
-            using container = typename traits::container;
-            auto& to = traits::target(gradient);
-            if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
-                if (reads_too_late(to, shape, sources)) [[unlikely]] {
-                    return with_copy<T>(function, gradient, shape, f);
-                }
-            }
-            resize_or_check(function, "the gradient", to, shape);
+    if constexpr (wants_gradient<G>) {
+        using traits = gradient_traits<G>;
+        using container = typename traits::container;
+        double scale = 0;
+        if constexpr (of_the_mean<std::remove_const_t<G>>) {
+            const double of_all = weight(gradient);
+            scale = of_all == 0 ? 0 : 1 / of_all;
+        } else {
+            scale = traits::scale(gradient);
         }
+        const scaled_gradient<container> to{traits::target(gradient), scale};
+        if constexpr (any_may_overlap<typename target<container>::element, Sources>) {
+            if (reads_too_late(to.container, shape, sources)) [[unlikely]] {
+                return with_copy<T>(function, to, shape, f);
+            }
+        }
+        resize_or_check(function, "the gradient", to.container, shape);
+        return f(to);
+    } else {
         return f(gradient);
     }
 }
