@@ -182,6 +182,35 @@ XMASK_INLINE lanes<double> load_widened(const float* from) noexcept {
     return simd::load_widened(simd::native(), from);
 }
 
+/// Stores each lane rounded to a float.
+XMASK_INLINE void store_narrowed(float* to, const lanes<double>& x) noexcept {
+    simd::store_narrowed(simd::native(), to, x);
+}
+
+/// Whether the processor moves the lanes of a register of doubles past each other fast.
+inline constexpr bool has_scan = simd::has_scan(simd::native());
+
+/// Gives in each lane f of this lane and all lower lanes. f is associative; `identity` changes no
+/// operand of f.
+template <class F>
+XMASK_INLINE lanes<double> scan_lanes(
+    const F& f, lanes<double> x, const lanes<double>& identity
+) noexcept {
+    x = f(simd::shift_up<1>(simd::native(), x, identity), x);
+    if constexpr (lane_count<double> > 2) {
+        x = f(simd::shift_up<2>(simd::native(), x, identity), x);
+    }
+    if constexpr (lane_count<double> > 4) {
+        x = f(simd::shift_up<4>(simd::native(), x, identity), x);
+    }
+    return x;
+}
+
+/// Gives the last lane in all lanes.
+XMASK_INLINE lanes<double> last_lane(const lanes<double>& x) noexcept {
+    return simd::last_lane(simd::native(), x);
+}
+
 /// The number of entries in the table of look_up: lane_count<float> where the processor looks up
 /// fast, otherwise 1.
 inline constexpr std::size_t table_lanes = simd::table_lanes(simd::native());

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
 #include "../apply/masked_fill.hpp"
 #include "../apply/multiply.hpp"
+#include "../core/attributes.hpp"
 #include "../core/axes.hpp"
+#include "../core/simd.hpp"
 #include "accumulate.hpp"
 #include "fold.hpp"
 #include "gradient.hpp"
@@ -21,28 +24,156 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Writes the state after each column of one row: of one state that goes along the row, or of each
-/// column's own.
-template <bool Along, class R, class Fold, class Row>
-void accumulate_row(
-    const Fold& fold, Row& row, typename Fold::state* states, R* to, std::size_t n
-) {
-    for_each_block(0, n, [&](std::size_t c, auto count) {
-        const word_t bits = row.cursor().word(c) & first_bits(count);
-        auto* state = Along ? states : states + c;
-        if (bits == 0) {
-            for (std::size_t k = 0; k < count; ++k) {
-                to[c + k] = static_cast<R>(state[Along ? 0 : k]);
-            }
-            return;
+/// Writes states as results.
+template <class R>
+XMASK_INLINE void store_states(R* to, const lanes<double>& states) noexcept {
+    if constexpr (std::is_same_v<R, float>) {
+        store_narrowed(to, states);
+    } else {
+        store_lanes(to, states);
+    }
+}
+
+/// The associative function of a fold whose state is a double, and the number that changes no
+/// operand of it.
+template <class Fold>
+struct scan_of {};
+
+template <class T>
+struct scan_of<sum_fold<T>> {
+    static constexpr double identity = 0;
+
+    XMASK_INLINE lanes<double> operator()(const lanes<double>& a, const lanes<double>& b)
+        const noexcept {
+        return a + b;
+    }
+};
+
+template <class T>
+struct scan_of<product_fold<T>> {
+    static constexpr double identity = 1;
+
+    XMASK_INLINE lanes<double> operator()(const lanes<double>& a, const lanes<double>& b)
+        const noexcept {
+        return a * b;
+    }
+};
+
+/// Calls f(column, register of doubles) for the elements of a block of 64 columns from c on;
+/// dropped elements are the scan's identity.
+template <class T, class Scan, class Block, class F>
+XMASK_INLINE void for_each_widened(const Block& block, std::size_t c, word_t bits, F&& f) {
+    const auto part = [&](std::size_t k, const lanes<double>& x)
+                          XMASK_INLINE_LAMBDA { f(c + k, x); };
+    for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+        const auto x = select_by_bits<T>(
+            bits, k, block.template value_register<true>(k, lane_count<T>),
+            lanes<T>(static_cast<T>(Scan::identity))
+        );
+        if constexpr (std::is_same_v<T, float>) {
+            const auto wide = widen(x);
+            part(k, wide[0]);
+            part(k + lane_count<double>, wide[1]);
+        } else {
+            part(k, x);
         }
-        const auto block = row.block(c, count, bits);
-        for (std::size_t k = 0; k < count; ++k) {
-            auto& one = state[Along ? 0 : k];
-            if ((bits >> k & 1) != 0) {
-                fold.add(one, block.value(k));
+    });
+}
+
+/// A row whose state goes along it. Each register is folded by itself first, then with the state
+/// before it, so that the next register waits for one operation only.
+template <class T, class Fold, class R>
+class running_row {
+    static constexpr bool in_registers = has_scan && sums_in_registers<T>;
+
+public:
+    running_row(const Fold& fold, typename Fold::state* state, R* to)
+        : m_fold(fold), m_to(to), m_state(state) {}
+
+    template <class Block, class Count>
+    XMASK_INLINE void block(const Block& block, std::size_t c, Count count, word_t bits) {
+        if constexpr (in_registers && std::is_same_v<Count, whole_word>) {
+            using scan = scan_of<Fold>;
+            const lanes<double> identity(scan::identity);
+            lanes<double> before(*m_state);
+            const auto fold = [&](std::size_t at, const lanes<double>& x) XMASK_INLINE_LAMBDA {
+                const auto folded = scan_lanes(scan(), x, identity);
+                store_states(m_to + at, scan()(before, folded));
+                before = scan()(before, last_lane(folded));
+            };
+            for_each_widened<T, scan>(block, c, bits, fold);
+            *m_state = before.get(0);
+        } else {
+            auto state = *m_state;
+            for (std::size_t k = 0; k < count; ++k) {
+                if ((bits >> k & 1) != 0) {
+                    m_fold.add(state, block.value(k));
+                }
+                m_to[c + k] = static_cast<R>(state);
             }
-            to[c + k] = static_cast<R>(one);
+            *m_state = state;
+        }
+    }
+
+    void dropped(std::size_t c, std::size_t count) {
+        std::fill_n(m_to + c, count, static_cast<R>(*m_state));
+    }
+
+private:
+    Fold m_fold;
+    R* m_to;
+    typename Fold::state* m_state;
+};
+
+/// A row whose columns have states of their own.
+template <class T, class Fold, class R>
+class running_columns {
+public:
+    running_columns(const Fold& fold, typename Fold::state* states, R* to)
+        : m_fold(fold), m_to(to), m_states(states) {}
+
+    template <class Block, class Count>
+    XMASK_INLINE void block(const Block& block, std::size_t c, Count count, word_t bits) {
+        if constexpr (sums_in_registers<T> && std::is_same_v<Count, whole_word>) {
+            using scan = scan_of<Fold>;
+            const auto fold = [&](std::size_t at, const lanes<double>& x) XMASK_INLINE_LAMBDA {
+                const auto state = scan()(load_lanes(m_states + at), x);
+                store_lanes(m_states + at, state);
+                store_states(m_to + at, state);
+            };
+            for_each_widened<T, scan>(block, c, bits, fold);
+        } else {
+            auto* const states = m_states + c;
+            for (std::size_t k = 0; k < count; ++k) {
+                if ((bits >> k & 1) != 0) {
+                    m_fold.add(states[k], block.value(k));
+                }
+                m_to[c + k] = static_cast<R>(states[k]);
+            }
+        }
+    }
+
+    void dropped(std::size_t c, std::size_t count) {
+        for (std::size_t k = c; k < c + count; ++k) {
+            m_to[k] = static_cast<R>(m_states[k]);
+        }
+    }
+
+private:
+    Fold m_fold;
+    R* m_to;
+    typename Fold::state* m_states;
+};
+
+/// Writes the state after each column of one row.
+template <class Running, class Row>
+void accumulate_row(Running running, Row& row, std::size_t n) {
+    for_each_block(0, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+        const word_t bits = row.cursor().word(c) & first_bits(count);
+        if (bits == 0) {
+            running.dropped(c, count);
+        } else {
+            running.block(row.block(c, count, bits), c, count, bits);
         }
     });
 }
@@ -62,8 +193,11 @@ auto accumulate_along(const char* function, const Fold& fold, const X& x, const 
         auto row = rows.row(r);
         auto* at = states.data() + axes.offset(r);
         result_type* to = result.data() + r * n;
-        axes.keeps_last() ? accumulate_row<false>(fold, row, at, to, n)
-                          : accumulate_row<true>(fold, row, at, to, n);
+        if (axes.keeps_last()) {
+            accumulate_row(running_columns<element, Fold, result_type>(fold, at, to), row, n);
+        } else {
+            accumulate_row(running_row<element, Fold, result_type>(fold, at, to), row, n);
+        }
     }
     return result;
 }
@@ -106,15 +240,20 @@ void require_cumulative(const char* function, const X& x, const M& m, const U& u
 }
 } // namespace detail
 
-/// The running sums of x along one axis, of what the mask keeps: what it drops adds nothing, and
-/// the sum so far stands there, as in a running sum of multiply(x, m).
-///
-/// x: a tensor or lazy expression of numbers. Returns an array of x's shape and type, of 64-bit
-/// integers for integers and bool; real elements are added in double. Throws std::invalid_argument
-/// where the mask does not broadcast into x, std::out_of_range for an axis that x does not have.
-/// One pass.
+/// The running sums along one axis of what the mask keeps. A dropped element adds nothing: the sum
+/// so far stands there, as in a running sum of multiply(x, m).
 ///
 ///     xt::xarray<std::int64_t> position = xmask::masked_cumsum(xt::ones_like(tokens), m, -1) - 1;
+///
+/// @param x a tensor or lazy expression of numbers. Real elements are added in double; along rows
+/// the elements of a register are added first, then the sum before them.
+/// @param m a mask that broadcasts into x.
+/// @param axis the axis to go along; negative ones are counted from the end.
+/// @returns an xt::xarray of x's shape and type, of 64-bit integers for integers and bool.
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+/// @throws std::out_of_range for an axis that x does not have.
+///
+/// Cost: one pass, in registers for float and double.
 template <class X, class M, std::integral A>
 auto masked_cumsum(const X& x, const M& m, A axis) {
     if constexpr (detail::require_reducible<X, M>()) {
@@ -124,10 +263,20 @@ auto masked_cumsum(const X& x, const M& m, A axis) {
     }
 }
 
-/// The running products of x along one axis, of what the mask keeps: what it drops changes nothing,
-/// and the product so far (1 at first) stands there. Otherwise as masked_cumsum.
+/// The running products along one axis of what the mask keeps. A dropped element changes nothing:
+/// the product so far, 1 at first, stands there.
 ///
 ///     xt::xarray<float> survival = xmask::masked_cumprod(1.f - hazard, m, -1);
+///
+/// @param x a tensor or lazy expression of numbers. Real elements are multiplied in double; along
+/// rows the elements of a register are multiplied first, then the product before them.
+/// @param m a mask that broadcasts into x.
+/// @param axis the axis to go along; negative ones are counted from the end.
+/// @returns an xt::xarray of x's shape and type, of 64-bit integers for integers and bool.
+/// @throws std::invalid_argument where the mask does not broadcast into x.
+/// @throws std::out_of_range for an axis that x does not have.
+///
+/// Cost: one pass, in registers for float and double.
 template <class X, class M, std::integral A>
 auto masked_cumprod(const X& x, const M& m, A axis) {
     if constexpr (detail::require_reducible<X, M>()) {
@@ -138,13 +287,21 @@ auto masked_cumprod(const X& x, const M& m, A axis) {
 }
 
 /// The gradient of the sum of `upstream` times masked_cumsum(x, m, axis) by x: the sum of upstream
-/// from each element on where the mask keeps, 0 where it drops. An array of x's shape and type;
-/// only x's shape is looked at.
-///
-/// upstream: of x's shape. It counts everywhere: where the mask drops, the sum so far stands in the
-/// result. Throws as masked_cumsum, and std::invalid_argument where upstream has another shape.
+/// from each element on where the mask keeps, 0 where it drops.
 ///
 ///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, dy, -1);
+///
+/// @param x the tensor of the running sums; only its shape counts.
+/// @param m a mask that broadcasts into x.
+/// @param upstream a tensor of x's shape. It counts where the mask drops, too: there the sum so far
+/// stands in the result.
+/// @param axis the axis of the running sums; negative ones are counted from the end.
+/// @returns an xt::xarray of x's shape and type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or upstream has another
+/// shape.
+/// @throws std::out_of_range for an axis that x does not have.
+///
+/// Cost: one pass; a copy of upstream, in double for float.
 template <class X, class M, class U, class A>
     requires((std::integral<A> && expression<U>) || detail::upstream_argument<A>)
 auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& axis) {
@@ -168,11 +325,22 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
     }
 }
 
-/// The same of masked_cumprod: each element gets the sum, from it on, of upstream times the product
-/// of the others so far; right where some of them are 0, too. Holds three arrays of doubles of x's
-/// shape.
+/// The gradient of the sum of `upstream` times masked_cumprod(x, m, axis) by x: for each kept
+/// element the sum, from the element on, of upstream times the product of the other factors so far.
+/// It is exact where some factors are 0, too; 0 where the mask drops.
 ///
 ///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, dy, -1);
+///
+/// @param x the tensor of the running products.
+/// @param m a mask that broadcasts into x.
+/// @param upstream a tensor of x's shape.
+/// @param axis the axis of the running products; negative ones are counted from the end.
+/// @returns an xt::xarray of x's shape and type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or upstream has another
+/// shape.
+/// @throws std::out_of_range for an axis that x does not have.
+///
+/// Cost: two passes, and memory for three tensors of doubles of x's shape.
 template <class X, class M, class U, class A>
     requires((std::integral<A> && expression<U>) || detail::upstream_argument<A>)
 auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A& axis) {
@@ -182,14 +350,14 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
         constexpr const char* function = "masked_cumprod_gradient";
         const std::size_t along = detail::line_axis_number(function, axis, x.dimension());
         detail::require_cumulative(function, x, m, upstream);
-        // What is dropped is a factor of 1.
+        // A dropped element is a factor of 1.
         const xt::xarray<wide> factors = masked_fill(x, m, element(1));
         const xt::xarray<wide> u = upstream;
         const auto products =
             detail::accumulate_along(function, detail::product_fold<wide>(), factors, m, axis);
         auto result = xt::xarray<element>::from_shape(x.shape());
         const detail::line_layout lines(x.shape(), along);
-        // What stands behind an element: its upstream, and what follows times the factors between.
+        // `behind` is the element's upstream, plus all later upstream times the factors between.
         detail::for_each_backwards<wide>(lines, [&](wide& behind, std::size_t at, std::size_t k) {
             behind += u.data()[at];
             const wide before = k == 0 ? wide(1) : products.data()[at - lines.inner];

@@ -181,6 +181,29 @@ XMASK_INLINE lanes<T> compress_lanes(avx2, const lanes<T>& x, std::uint64_t bits
     return lanes<T>(__builtin_bit_cast(decltype(x.data), moved));
 }
 
+XMASK_INLINE void store_narrowed(avx2, float* to, const lanes<double>& x) noexcept {
+    _mm_storeu_ps(to, _mm256_cvtpd_ps(x));
+}
+
+consteval bool has_scan(avx2) noexcept { return true; }
+
+/// Lane k gets lane k - N of x; the first N lanes get `fill`, whose lanes are all alike.
+template <std::size_t N>
+XMASK_INLINE lanes<double> shift_up(
+    avx2, const lanes<double>& x, const lanes<double>& fill
+) noexcept {
+    if constexpr (N == 1) {
+        return lanes<double>(_mm256_blend_pd(_mm256_permute4x64_pd(x, 0x90), fill, 1));
+    } else {
+        static_assert(N == 2);
+        return lanes<double>(_mm256_permute2f128_pd(x, fill, 0x02));
+    }
+}
+
+XMASK_INLINE lanes<double> last_lane(avx2, const lanes<double>& x) noexcept {
+    return lanes<double>(_mm256_permute4x64_pd(x, 0xff));
+}
+
 /// Without FMA, exp by a polynomial is as fast as exp by a table.
 consteval std::size_t table_lanes(avx2_fma) noexcept { return 8; }
 

@@ -142,6 +142,26 @@ XMASK_INLINE lanes<double> load_widened(avx512f, const float* from) noexcept {
     return lanes<double>(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
 }
 
+XMASK_INLINE void store_narrowed(avx512f, float* to, const lanes<double>& x) noexcept {
+    _mm256_storeu_ps(to, _mm512_cvtpd_ps(x));
+}
+
+consteval bool has_scan(avx512f) noexcept { return true; }
+
+/// Lane k gets lane k - N of x; the first N lanes get `fill`, whose lanes are all alike.
+template <std::size_t N>
+XMASK_INLINE lanes<double> shift_up(
+    avx512f, const lanes<double>& x, const lanes<double>& fill
+) noexcept {
+    return lanes<double>(_mm512_castsi512_pd(
+        _mm512_alignr_epi64(_mm512_castpd_si512(x), _mm512_castpd_si512(fill), 8 - N)
+    ));
+}
+
+XMASK_INLINE lanes<double> last_lane(avx512f, const lanes<double>& x) noexcept {
+    return lanes<double>(_mm512_permutexvar_pd(_mm512_set1_epi64(7), x));
+}
+
 consteval std::size_t table_lanes(avx512f) noexcept { return 16; }
 
 XMASK_INLINE lanes<std::int32_t> look_up(

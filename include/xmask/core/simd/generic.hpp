@@ -163,6 +163,30 @@ XMASK_INLINE std::array<lanes<double>, 2> widen(generic, const lanes<float>& x) 
     };
 }
 
+XMASK_INLINE void store_narrowed(generic, float* to, const lanes<double>& x) noexcept {
+    std::array<double, lane_count<double>> wide;
+    x.store_unaligned(wide.data());
+    for (std::size_t k = 0; k < lane_count<double>; ++k) {
+        to[k] = static_cast<float>(wide[k]);
+    }
+}
+
+consteval bool has_scan(generic) noexcept { return false; }
+
+template <std::size_t N>
+XMASK_INLINE lanes<double> shift_up(
+    generic, const lanes<double>& x, const lanes<double>& fill
+) noexcept {
+    std::array<double, lane_count<double> + N> buffer;
+    fill.store_unaligned(buffer.data());
+    x.store_unaligned(buffer.data() + N);
+    return lanes<double>::load_unaligned(buffer.data());
+}
+
+XMASK_INLINE lanes<double> last_lane(generic, const lanes<double>& x) noexcept {
+    return lanes<double>(x.get(lane_count<double> - 1));
+}
+
 consteval std::size_t table_lanes(generic) noexcept { return 1; }
 
 XMASK_INLINE lanes<std::int32_t> look_up(
