@@ -3837,12 +3837,28 @@ inline constexpr std::size_t packed_columns = 2 * word_columns;
 /// The most columns that are packed at a time.
 inline constexpr std::size_t packed_at_once = 128 * word_columns;
 
-/// Writes the first word of each of `count` rows from r on, by asking each row. W has at least one
-/// bit for each column.
+/// Writes the first word of each of `count` rows from r on, by asking each row.
+template <class Rows>
+[[gnu::noinline]] void ask_first_words(
+    const Rows& rows, std::size_t r, std::size_t count, word_t* to
+) {
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = rows.row(r + i).word(0);
+    }
+}
+
+/// Writes them as words of W, which has at least one bit for each column. One function asks for all W:
+/// it is long where masks are made of masks.
 template <class Rows, class W>
 void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) {
-    for (std::size_t i = 0; i < count; ++i) {
-        to[i] = static_cast<W>(rows.row(r + i).word(0));
+    constexpr std::size_t at_once = 64;
+    std::array<word_t, at_once> words;
+    for (std::size_t i = 0; i < count; i += at_once) {
+        const std::size_t some = std::min(at_once, count - i);
+        ask_first_words(rows, r + i, some, words.data());
+        std::transform(words.data(), words.data() + some, to + i, [](word_t word) {
+            return static_cast<W>(word);
+        });
     }
 }
 
@@ -4529,6 +4545,18 @@ void resize_or_check(const char* function, const char* what, E& to, const S& sha
     }
 }
 
+/// Whether the type of a container says that its rows are contiguous.
+template <class E>
+inline constexpr bool has_contiguous_rows = false;
+
+template <class EC, class SC, class Tag>
+inline constexpr bool
+    has_contiguous_rows<xt::xarray_container<EC, xt::layout_type::row_major, SC, Tag>> = true;
+
+template <class EC, std::size_t N, class Tag>
+inline constexpr bool
+    has_contiguous_rows<xt::xtensor_container<EC, N, xt::layout_type::row_major, Tag>> = true;
+
 /// The rows of a target in memory. Contiguous rows of type T are written in place. For other rows,
 /// columns are collected in a buffer, then scattered and converted.
 template <class T, class E, bool InMemory = has_memory<E>>
@@ -4537,6 +4565,9 @@ class row_writer {
     static constexpr bool same_type = std::is_same_v<element, T>;
 
 public:
+    static constexpr bool always_in_place = same_type && has_contiguous_rows<E>;
+    static constexpr bool never_in_place = !same_type;
+
     explicit row_writer(E& to)
         : m_data(first_element(to))
         , m_offsets(to.shape(), to.shape(), to.strides())
@@ -4595,6 +4626,9 @@ private:
 template <class T, class E>
 class row_writer<T, E, false> {
 public:
+    static constexpr bool always_in_place = false;
+    static constexpr bool never_in_place = true;
+
     explicit row_writer(E& to)
         : m_to(std::addressof(to))
         , m_stepper(to.stepper_begin(to.shape()))
@@ -4696,22 +4730,28 @@ public:
     /// Writes a piece. make(cursor, r, columns) gives the delegate that writes row r to `columns`.
     template <block_start Start = block_start::aligned, class Masks, class Make>
     void write(const row_plan& plan, const Masks& masks, const piece& part, Make&& make) const {
-        row_writer<T, E> writer(*m_to);
+        using row_writer = detail::row_writer<T, E>;
+        row_writer writer(*m_to);
         plan.for_each_row(
             masks, part,
             [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end) {
                 writer.seek(r);
-                if (!writer.in_place()) {
-                    write_buffered(writer, cursor, r, begin, end, make);
-                    return;
+                // Nothing is compiled for ways that the type of the target excludes.
+                if constexpr (!row_writer::always_in_place) {
+                    if (!writer.in_place()) {
+                        write_buffered(writer, cursor, r, begin, end, make);
+                        return;
+                    }
                 }
-                if constexpr (has_lanes<T>) {
+                if constexpr (has_lanes<T> && !row_writer::never_in_place) {
                     if (m_streams) {
                         write_row<true, Start>(writer.block(0), cursor, r, begin, end, make);
                         return;
                     }
                 }
-                write_row<false, Start>(writer.block(0), cursor, r, begin, end, make);
+                if constexpr (!row_writer::never_in_place) {
+                    write_row<false, Start>(writer.block(0), cursor, r, begin, end, make);
+                }
             }
         );
         if (m_streams) {

@@ -29,12 +29,28 @@ inline constexpr std::size_t packed_columns = 2 * word_columns;
 /// The most columns that are packed at a time.
 inline constexpr std::size_t packed_at_once = 128 * word_columns;
 
-/// Writes the first word of each of `count` rows from r on, by asking each row. W has at least one
-/// bit for each column.
+/// Writes the first word of each of `count` rows from r on, by asking each row.
+template <class Rows>
+[[gnu::noinline]] void ask_first_words(
+    const Rows& rows, std::size_t r, std::size_t count, word_t* to
+) {
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = rows.row(r + i).word(0);
+    }
+}
+
+/// Writes them as words of W, which has at least one bit for each column. One function asks for all W:
+/// it is long where masks are made of masks.
 template <class Rows, class W>
 void ask_first_words(const Rows& rows, std::size_t r, std::size_t count, W* to) {
-    for (std::size_t i = 0; i < count; ++i) {
-        to[i] = static_cast<W>(rows.row(r + i).word(0));
+    constexpr std::size_t at_once = 64;
+    std::array<word_t, at_once> words;
+    for (std::size_t i = 0; i < count; i += at_once) {
+        const std::size_t some = std::min(at_once, count - i);
+        ask_first_words(rows, r + i, some, words.data());
+        std::transform(words.data(), words.data() + some, to + i, [](word_t word) {
+            return static_cast<W>(word);
+        });
     }
 }
 
