@@ -20467,6 +20467,14 @@ auto with_gradient(
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/reduce/fold.hpp ====
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
 // ==== xmask/reduce/term_sum.hpp ====
 
 #include <cstddef>
@@ -20503,6 +20511,8 @@ public:
     void add(Sum term) noexcept { add_to(m_scalars, term); }
 
     void add_count(std::size_t count) noexcept { m_count += count; }
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
 
     [[nodiscard]] weighted_sum<T, Sum> total() const noexcept {
         const auto count = static_cast<double>(m_count);
@@ -20723,55 +20733,346 @@ auto make_terms(const F& f, Rows... rows) {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// The sum of a function of elements over what a mask keeps, or times real weights; with the
-/// derivative in the same pass.
+/// Folds: what a reduction does with the elements that a mask keeps, and the pass over all of them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Sums the terms of a row.
-template <bool Exact, class T, class Sum, class Row>
-class sum_delegate {
-public:
-    /// A copy of the sum, which stays in registers while it grows.
-    sum_delegate(const term_sum<T, Sum>& sum, Row row) : m_sum(sum), m_row(std::move(row)) {}
+/// A fold turns elements of T into a state: the sum so far, or the largest so far. It is a small
+/// struct:
+///
+///     using state = ...;                           // what one position of the result holds
+///     state start() const;                         // the state of no elements
+///     void add(state&, T) const;                   // adds one element
+///     void merge(state&, const state&) const;      // adds what another row holds
+///     static constexpr bool in_registers = ...;    // whether the fold takes registers, too
+///
+/// A fold that takes registers has two more functions. `neutral()` gives lanes that change no
+/// state. `add_columns(states, x)` adds lane k of x to states[k].
+template <class F, class T>
+concept element_fold =
+    std::copy_constructible<F> && std::copyable<typename F::state> &&
+    requires(const F& fold, typename F::state& to, const typename F::state& other, T x) {
+        { fold.start() } -> std::convertible_to<typename F::state>;
+        fold.add(to, x);
+        fold.merge(to, other);
+        { F::in_registers } -> std::convertible_to<bool>;
+    } && (!F::in_registers || requires(const F& fold, typename F::state* to, const lanes<T>& x) {
+        { fold.neutral() } -> std::same_as<lanes<T>>;
+        fold.add_columns(to, x);
+    });
 
-    [[nodiscard]] const term_sum<T, Sum>& sum() const noexcept { return m_sum; }
+/// A fold whose lanes fold a row together. `registers` holds the state of each lane:
+///
+///     using registers = ...;
+///     registers start_registers() const;
+///     void add(registers&, const lanes<T>&) const;
+///     void join(registers&, const registers&) const;    // lane by lane
+///     state total(const registers&) const;              // of all lanes
+template <class F, class T>
+concept register_fold = element_fold<F, T> && F::in_registers &&
+                        requires(
+                            const F& fold, typename F::registers& to,
+                            const typename F::registers& other, const lanes<T>& x
+                        ) {
+                            { fold.start_registers() } -> std::same_as<typename F::registers>;
+                            fold.add(to, x);
+                            fold.join(to, other);
+                            { fold.total(other) } -> std::convertible_to<typename F::state>;
+                        };
+
+/// The registers of a fold: several states that take turns. They are copied one by one, so that the
+/// compiler keeps each in a register; a copy of the array would go through memory.
+template <class Fold, std::size_t Count, bool = Fold::in_registers>
+struct register_states {
+    std::array<typename Fold::registers, Count> at;
+
+    explicit register_states(const Fold& fold)
+        : register_states(
+              [&](std::size_t /*i*/) { return fold.start_registers(); },
+              std::make_index_sequence<Count>()
+          ) {}
+
+    register_states(const register_states& other)
+        : register_states(
+              [&](std::size_t i) { return other.at[i]; }, std::make_index_sequence<Count>()
+          ) {}
+
+    register_states& operator=(const register_states& other) {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((at[I] = other.at[I]), ...);
+        }(std::make_index_sequence<Count>());
+        return *this;
+    }
+
+    ~register_states() = default;
+
+private:
+    template <class F, std::size_t... I>
+    XMASK_INLINE register_states(const F& f, std::index_sequence<I...> /*all*/) : at{f(I)...} {}
+};
+
+template <class Fold, std::size_t Count>
+struct register_states<Fold, Count, false> {
+    explicit register_states(const Fold& /*fold*/) {}
+};
+
+/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to several
+/// states in turn: no addition waits for the one before.
+template <class T, element_fold<T> Fold, std::size_t Registers = 4>
+class row_fold {
+    static_assert(!Fold::in_registers || register_fold<Fold, T>);
+
+public:
+    static constexpr bool takes_lanes = Fold::in_registers;
+
+    explicit row_fold(const Fold& fold) : m_fold(fold), m_registers(fold), m_state(fold.start()) {}
+
+    template <bool Exact, class Block, class Count>
+    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
+        m_count += count_bits(bits);
+        if constexpr (Fold::in_registers) {
+            const bool all = bits == first_bits(count);
+            const auto neutral = m_fold.neutral();
+            const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
+                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                    auto x = block.template value_register<full>(k, count - k);
+                    if constexpr (select || !full) {
+                        x = select_by_bits<T>(bits, k, x, neutral);
+                    }
+                    m_fold.add(m_registers.at[register_of(count, k)], x);
+                });
+            };
+            all ? add_all(std::false_type()) : add_all(std::true_type());
+        } else {
+            for (; bits != 0; bits &= bits - 1) {
+                m_fold.add(m_state, block.value(lowest_bit(bits)));
+            }
+        }
+    }
+
+    /// Adds the chosen lanes of a whole word, whose bits are the same.
+    template <class Block, class Chosen>
+    XMASK_INLINE void add_lanes(const Block& block, word_t bits, const Chosen& chosen) {
+        m_count += count_bits(bits);
+        const auto neutral = m_fold.neutral();
+        for_each_register<T>(whole_word(), [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            const auto x = block.template value_register<full>(k, 0);
+            m_fold.add(
+                m_registers.at[register_of(whole_word(), k)],
+                select_lanes<T>(chosen[k / lane_count<T>], x, neutral)
+            );
+        });
+    }
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
+
+    [[nodiscard]] auto total() const {
+        auto state = m_state;
+        if constexpr (Fold::in_registers) {
+            auto all = m_registers.at[0];
+            for (std::size_t i = 1; i < Registers; ++i) {
+                m_fold.join(all, m_registers.at[i]);
+            }
+            m_fold.merge(state, m_fold.total(all));
+        }
+        return state;
+    }
+
+private:
+    /// The registers that element k of a block goes to; those of a partial block are few.
+    template <class Count>
+    static constexpr std::size_t register_of(Count /*count*/, std::size_t k) noexcept {
+        return std::is_same_v<Count, whole_word> ? k / lane_count<T> % Registers : 0;
+    }
+
+    Fold m_fold;
+    register_states<Fold, Registers> m_registers;
+    typename Fold::state m_state;
+    std::size_t m_count = 0;
+};
+
+/// A plain sum of elements of T.
+template <class T, class Sum = sum_t<T>>
+struct sum_fold {
+    using state = Sum;
+    static constexpr bool in_registers = sums_in_registers<T>;
+
+    [[nodiscard]] state start() const noexcept { return 0; }
+
+    void add(state& to, T x) const noexcept { add_to(to, static_cast<sum_t<T>>(x)); }
+
+    void merge(state& to, state other) const noexcept { add_to(to, other); }
+
+    [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(0)); }
+
+    XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept {
+        if constexpr (std::is_same_v<T, float>) {
+            const auto wide = widen(x);
+            store_lanes(to, load_lanes(to) + wide[0]);
+            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
+        } else {
+            store_lanes(to, load_lanes(to) + x);
+        }
+    }
+};
+
+/// Sums the blocks of rows as losses do.
+template <class T, class Sum, std::size_t Registers>
+class row_fold<T, sum_fold<T, Sum>, Registers> {
+public:
+    static constexpr bool takes_lanes = sums_in_registers<T>;
+
+    explicit row_fold(const sum_fold<T, Sum>& /*fold*/) {}
+
+    template <bool Exact, class Block, class Count>
+    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
+        add_terms<Exact>(m_sum, block, count, bits);
+    }
+
+    template <class Block, class Chosen>
+    XMASK_INLINE void add_lanes(const Block& block, word_t bits, const Chosen& chosen) {
+        m_sum.add_count(count_bits(bits));
+        m_sum.template add_registers<true>(
+            whole_word(),
+            [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                return zero_unless_lanes<T>(
+                    chosen[k / lane_count<T>], block.template value_register<full>(k, 0)
+                );
+            }
+        );
+    }
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_sum.count(); }
+
+    [[nodiscard]] Sum total() const noexcept { return m_sum.total().sum; }
+
+private:
+    term_sum<T, Sum> m_sum;
+};
+
+/// Folds the terms of a row.
+template <bool Exact, class T, class Fold, class Row>
+class fold_delegate {
+public:
+    /// A copy of the fold, which stays in registers while it grows.
+    fold_delegate(const row_fold<T, Fold>& fold, Row row) : m_fold(fold), m_row(std::move(row)) {}
+
+    [[nodiscard]] const row_fold<T, Fold>& fold() const noexcept { return m_fold; }
 
     void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
 
     template <class Count>
     XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
         if (bits != 0) {
-            add_terms<Exact>(m_sum, m_row.block(c, count, bits), count, bits);
+            m_fold.template add<Exact>(m_row.block(c, count, bits), count, bits);
         }
     }
 
     /// Adds 64 columns by the cursor's own lanes.
     template <lane_cursor<T> C>
-        requires reads_freely<Row>
+        requires(reads_freely<Row> && row_fold<T, Fold>::takes_lanes)
     XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
         const auto chosen = cursor.template lanes<T>(c);
         const word_t bits = bits_from_lanes<T>(chosen);
         if (bits == 0 || bits == ~word_t(0)) {
             block(c, whole_word(), bits);
-            return;
+        } else {
+            m_fold.add_lanes(m_row.block(c, whole_word(), ~word_t(0)), bits, chosen);
         }
-        const auto terms = m_row.block(c, whole_word(), ~word_t(0));
-        m_sum.add_count(count_bits(bits));
-        m_sum.template add_registers<true>(
-            whole_word(),
-            [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
-                return zero_unless_lanes<T>(
-                    chosen[k / lane_count<T>], terms.template value_register<true>(k, 0)
-                );
-            }
-        );
     }
 
 private:
-    term_sum<T, Sum> m_sum;
+    row_fold<T, Fold> m_fold;
     Row m_row;
 };
 
+/// Whether sums of a row's terms may only round in the end.
+template <class Cursor, class Row>
+inline constexpr bool folds_exactly = block_t<Row>::exact || joins_rows<Cursor>;
+
+/// The state of everything that is kept, and the number of elements in it. It reads like the states
+/// along axes, of which there is one here.
+template <class State>
+struct folded {
+    State value;
+    std::size_t kept;
+
+    [[nodiscard]] const State& state(std::size_t /*i*/) const noexcept { return value; }
+
+    [[nodiscard]] std::size_t count(std::size_t /*i*/) const noexcept { return kept; }
+};
+
+/// Folds one row. A row of less than 64 columns is one block.
+template <class T, element_fold<T> Fold, class Cursor, class Row>
+XMASK_INLINE folded<typename Fold::state> fold_row(
+    const Fold& fold, const masked_row<Cursor, Row>& row
+) {
+    constexpr bool exact = folds_exactly<Cursor, Row>;
+    const std::size_t n = row.columns();
+    if (n < word_columns) {
+        row_fold<T, Fold, 1> one(fold);
+        const word_t bits = row.cursor().word(0) & first_bits(n);
+        if (bits != 0) {
+            Row operands = row.operands();
+            one.template add<exact>(operands.block(0, n, bits), n, bits);
+        }
+        return {one.total(), one.count()};
+    }
+    fold_delegate<exact, T, Fold, Row> delegate(row_fold<T, Fold>(fold), row.operands());
+    walk(row.cursor(), 0, n, delegate);
+    return {delegate.fold().total(), delegate.fold().count()};
+}
+
+/// Folds everything that is kept, piece by piece, in the order of rows.
+template <class T, element_fold<T> Fold, class S, class Masks, class Terms>
+folded<typename Fold::state> fold_all(
+    const Fold& fold, const S& shape, const masked_operands<Masks, Terms>& rows
+) {
+    using result = folded<typename Fold::state>;
+    using row = row_t<Terms>;
+    const std::size_t n = rows.columns;
+    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    if (plan.empty()) {
+        return {fold.start(), 0};
+    }
+    return sum_of_pieces(
+        plan.cut(), rows,
+        [&](const auto& own, const piece& part) {
+            row_fold<T, Fold> one(fold);
+            plan.for_each_row(
+                own.masks, part,
+                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
+                    XMASK_INLINE_LAMBDA {
+                        constexpr bool exact = folds_exactly<std::decay_t<decltype(cursor)>, row>;
+                        fold_delegate<exact, T, Fold, row> delegate(one, own.rows.row(r));
+                        walk(cursor, begin, end, delegate);
+                        one = delegate.fold();
+                    }
+            );
+            return result{one.total(), one.count()};
+        },
+        [&](result& to, const result& part) {
+            fold.merge(to.value, part.value);
+            to.kept += part.kept;
+        }
+    );
+}
+
+/// The elements of x under a mask, row by row, as terms of type T; or f of them.
+template <class T, class X, class M, class F = identity>
+auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) {
+    const auto& shape = x.shape();
+    require_broadcast(function, "a mask", m.shape(), shape);
+    return masked_operands{
+        mask_rows<M>(m, shape), make_terms<T>(f, make_operand<T>(x, shape)), columns_of(shape)
+    };
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// The sum of a function of elements over what a mask keeps, or times real weights; with the
+/// derivative in the same pass.
+
+namespace xmask::inline XMASK_ABI::detail {
 /// Sums the terms of a row, and writes scale * derivative for what is kept, 0 for the rest.
 template <bool Exact, class T, class Columns, class Row>
 class gradient_delegate {
@@ -20822,30 +21123,9 @@ template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms>
 weighted_sum<T, Sum> sum_terms(
     const S& shape, const masked_operands<Masks, Terms>& rows, const no_gradient& /*none*/
 ) {
-    const std::size_t n = rows.columns;
-    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
-    if (plan.empty()) {
-        return {};
-    }
-    return sum_of_pieces(
-        plan.cut(), rows,
-        [&](const auto& own, const piece& part) {
-            term_sum<T, Sum> sum;
-            plan.for_each_row(
-                own.masks, part,
-                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
-                    XMASK_INLINE_LAMBDA {
-                        constexpr bool exact = block_t<row_t<Terms>>::exact ||
-                                               joins_rows<std::decay_t<decltype(cursor)>>;
-                        sum_delegate<exact, T, Sum, row_t<Terms>> delegate(sum, own.rows.row(r));
-                        walk(cursor, begin, end, delegate);
-                        sum = delegate.sum();
-                    }
-            );
-            return sum.total();
-        },
-        [](auto& sum, const auto& part) { sum += part; }
-    );
+    const auto all = fold_all<T>(sum_fold<T, Sum>(), shape, rows);
+    const auto count = static_cast<double>(all.kept);
+    return {all.value, count, count};
 }
 
 /// The sum of the kept terms, and their derivatives in `gradient`, which has the shape.
@@ -20870,7 +21150,7 @@ weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& r
                 plan, own.masks, part,
                 [&](const auto& cursor, std::size_t r, auto columns) {
                     constexpr bool exact =
-                        block_t<row_t<Terms>>::exact || joins_rows<std::decay_t<decltype(cursor)>>;
+                        folds_exactly<std::decay_t<decltype(cursor)>, row_t<Terms>>;
                     return gradient_delegate<exact, T, decltype(columns), row_t<Terms>>(
                         columns, sum, own.rows.row(r), scale
                     );
@@ -23205,259 +23485,6 @@ inline constexpr class_loss<nll_options> masked_nll;
 #include <type_traits>
 #include <vector>
 
-// ==== xmask/reduce/fold.hpp ====
-
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <type_traits>
-#include <utility>
-
-/// @file
-/// Folds: what a reduction does with the elements that a mask keeps, and the pass over all of them.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// A fold turns elements of T into a state: the sum so far, or the largest so far. It is a small
-/// struct:
-///
-///     using state = ...;                           // what one position of the result holds
-///     state start() const;                         // the state of no elements
-///     void add(state&, T) const;                   // adds one element
-///     void merge(state&, const state&) const;      // adds what another row holds
-///     static constexpr bool in_registers = ...;    // whether the fold takes registers, too
-///
-/// A fold that takes registers has two more functions. `neutral()` gives lanes that change no
-/// state. `add_columns(states, x)` adds lane k of x to states[k].
-template <class F, class T>
-concept element_fold =
-    std::copy_constructible<F> && std::copyable<typename F::state> &&
-    requires(const F& fold, typename F::state& to, const typename F::state& other, T x) {
-        { fold.start() } -> std::convertible_to<typename F::state>;
-        fold.add(to, x);
-        fold.merge(to, other);
-        { F::in_registers } -> std::convertible_to<bool>;
-    } && (!F::in_registers || requires(const F& fold, typename F::state* to, const lanes<T>& x) {
-        { fold.neutral() } -> std::same_as<lanes<T>>;
-        fold.add_columns(to, x);
-    });
-
-/// A fold whose lanes fold a row together. `registers` holds the state of each lane:
-///
-///     using registers = ...;
-///     registers start_registers() const;
-///     void add(registers&, const lanes<T>&) const;
-///     void join(registers&, const registers&) const;    // lane by lane
-///     state total(const registers&) const;              // of all lanes
-template <class F, class T>
-concept register_fold = element_fold<F, T> && F::in_registers &&
-                        requires(
-                            const F& fold, typename F::registers& to,
-                            const typename F::registers& other, const lanes<T>& x
-                        ) {
-                            { fold.start_registers() } -> std::same_as<typename F::registers>;
-                            fold.add(to, x);
-                            fold.join(to, other);
-                            { fold.total(other) } -> std::convertible_to<typename F::state>;
-                        };
-
-/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to four
-/// states in turn: no addition waits for the one before.
-template <class T, element_fold<T> Fold>
-class row_fold {
-    static_assert(!Fold::in_registers || register_fold<Fold, T>);
-
-    static constexpr std::size_t register_count = 4;
-
-    struct nothing {};
-
-    static auto start_registers(const Fold& fold) {
-        if constexpr (Fold::in_registers) {
-            const auto one = fold.start_registers();
-            return std::array<std::decay_t<decltype(one)>, register_count>{one, one, one, one};
-        } else {
-            return nothing();
-        }
-    }
-
-public:
-    explicit row_fold(const Fold& fold)
-        : m_fold(fold), m_registers(start_registers(fold)), m_state(fold.start()) {}
-
-    template <bool Exact, class Block, class Count>
-    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
-        m_count += count_bits(bits);
-        if constexpr (Fold::in_registers) {
-            constexpr bool whole = std::is_same_v<Count, whole_word>;
-            const bool all = bits == first_bits(count);
-            const auto neutral = m_fold.neutral();
-            const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
-                for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    auto x = block.template value_register<full>(k, count - k);
-                    if constexpr (select || !full) {
-                        x = select_by_bits<T>(bits, k, x, neutral);
-                    }
-                    m_fold.add(m_registers[whole ? k / lane_count<T> % register_count : 0], x);
-                });
-            };
-            all ? add_all(std::false_type()) : add_all(std::true_type());
-        } else {
-            for (; bits != 0; bits &= bits - 1) {
-                m_fold.add(m_state, block.value(lowest_bit(bits)));
-            }
-        }
-    }
-
-    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
-
-    [[nodiscard]] auto total() const {
-        auto state = m_state;
-        if constexpr (Fold::in_registers) {
-            auto all = m_registers[0];
-            for (std::size_t i = 1; i < register_count; ++i) {
-                m_fold.join(all, m_registers[i]);
-            }
-            m_fold.merge(state, m_fold.total(all));
-        }
-        return state;
-    }
-
-private:
-    Fold m_fold;
-    decltype(start_registers(std::declval<const Fold&>())) m_registers;
-    typename Fold::state m_state;
-    std::size_t m_count = 0;
-};
-
-/// A plain sum of elements of T.
-template <class T, class Sum = sum_t<T>>
-struct sum_fold {
-    using state = Sum;
-    static constexpr bool in_registers = sums_in_registers<T>;
-
-    [[nodiscard]] state start() const noexcept { return 0; }
-
-    void add(state& to, T x) const noexcept { add_to(to, static_cast<sum_t<T>>(x)); }
-
-    void merge(state& to, state other) const noexcept { add_to(to, other); }
-
-    [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(0)); }
-
-    XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) + wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) + x);
-        }
-    }
-};
-
-/// Sums a row's blocks as losses do.
-template <class T, class Sum>
-class row_fold<T, sum_fold<T, Sum>> {
-public:
-    explicit row_fold(const sum_fold<T, Sum>& /*fold*/) {}
-
-    template <bool Exact, class Block, class Count>
-    XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
-        add_terms<Exact>(m_sum, block, count, bits);
-    }
-
-    [[nodiscard]] std::size_t count() const noexcept {
-        return static_cast<std::size_t>(m_sum.total().weight);
-    }
-
-    [[nodiscard]] Sum total() const noexcept { return m_sum.total().sum; }
-
-private:
-    term_sum<T, Sum> m_sum;
-};
-
-/// Folds the terms of a row.
-template <bool Exact, class T, class Fold, class Row>
-class fold_delegate {
-public:
-    fold_delegate(const row_fold<T, Fold>& fold, Row row) : m_fold(fold), m_row(std::move(row)) {}
-
-    [[nodiscard]] const row_fold<T, Fold>& fold() const noexcept { return m_fold; }
-
-    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
-
-    template <class Count>
-    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
-        if (bits != 0) {
-            m_fold.template add<Exact>(m_row.block(c, count, bits), count, bits);
-        }
-    }
-
-private:
-    row_fold<T, Fold> m_fold;
-    Row m_row;
-};
-
-/// Folds what columns [begin, end) of a row keep.
-template <class T, class Fold, class Cursor, class Row>
-XMASK_INLINE void fold_row(
-    row_fold<T, Fold>& fold, const Cursor& cursor, Row row, std::size_t begin, std::size_t end
-) {
-    constexpr bool exact = block_t<Row>::exact || joins_rows<Cursor>;
-    fold_delegate<exact, T, Fold, Row> delegate(fold, std::move(row));
-    walk(cursor, begin, end, delegate);
-    fold = delegate.fold();
-}
-
-/// The state of everything that is kept, and the number of elements in it. Read like the states
-/// along axes, of which there is one here.
-template <class State>
-struct folded {
-    State value;
-    std::size_t kept;
-
-    [[nodiscard]] const State& state(std::size_t /*i*/) const noexcept { return value; }
-
-    [[nodiscard]] std::size_t count(std::size_t /*i*/) const noexcept { return kept; }
-};
-
-/// Folds everything that is kept, piece by piece, in the order of rows.
-template <class T, element_fold<T> Fold, class S, class Rows>
-folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Rows& rows) {
-    using result = folded<typename Fold::state>;
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-    if (row_count == 0) {
-        return {fold.start(), 0};
-    }
-    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
-    return sum_of_pieces(
-        plan.cut(), rows,
-        [&](const auto& own, const piece& part) {
-            row_fold<T, Fold> one(fold);
-            plan.for_each_row(
-                own.masks, part,
-                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
-                    XMASK_INLINE_LAMBDA { fold_row(one, cursor, own.rows.row(r), begin, end); }
-            );
-            return result{one.total(), one.count()};
-        },
-        [&](result& to, const result& part) {
-            fold.merge(to.value, part.value);
-            to.kept += part.kept;
-        }
-    );
-}
-
-/// The elements of x under a mask, row by row, as terms of type T; or f of them.
-template <class T, class X, class M, class F = identity>
-auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) {
-    const auto& shape = x.shape();
-    require_broadcast(function, "a mask", m.shape(), shape);
-    return masked_operands{
-        mask_rows<M>(m, shape), make_terms<T>(f, make_operand<T>(x, shape)), columns_of(shape)
-    };
-}
-} // namespace xmask::inline XMASK_ABI::detail
-
 // ==== xmask/reduce/gradient.hpp ====
 
 #include <cstddef>
@@ -23719,10 +23746,7 @@ void fold_rows(
 ) {
     using part = folded<typename Fold::state>;
     const auto fold_one = [&](const Rows& own, std::size_t r) {
-        const auto row = own.row(r, axes.offset(r));
-        row_fold<T, Fold> one(fold);
-        fold_row(one, row.cursor(), row.operands(), 0, row.columns());
-        return part{one.total(), one.count()};
+        return fold_row<T>(fold, own.row(r, axes.offset(r)));
     };
     const auto merge = [&](std::size_t r, const part& one) {
         const std::size_t at = axes.offset(r);
@@ -24864,14 +24888,17 @@ struct extreme_fold {
             if (xsimd::any(from.nan)) {
                 return std::numeric_limits<T>::quiet_NaN();
             }
+            return Which == extreme::largest ? xsimd::reduce_max(from.value)
+                                             : xsimd::reduce_min(from.value);
+        } else {
+            std::array<state, lane_count<T>> each;
+            from.value.store_unaligned(each.data());
+            state best = start();
+            for (const state one : each) {
+                merge(best, one);
+            }
+            return best;
         }
-        std::array<state, lane_count<T>> each;
-        from.value.store_unaligned(each.data());
-        state best = start();
-        for (const state one : each) {
-            merge(best, one);
-        }
-        return best;
     }
 
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(start()); }
@@ -24942,13 +24969,10 @@ std::size_t find_kept(Row& row, T value) {
 template <class T, extreme Which, class Rows>
 void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::size_t first) {
     using fold = extreme_fold<T, Which>;
-    row_fold<T, fold> all{fold()};
-    const auto row = rows.row(r);
-    fold_row(all, row.cursor(), row.operands(), 0, row.columns());
-    const auto value = all.total();
-    if (all.count() != 0 && (best.at == best.none || fold::beats(value, best.value))) {
+    const auto all = fold_row<T>(fold(), rows.row(r));
+    if (all.kept != 0 && (best.at == best.none || fold::beats(all.value, best.value))) {
         auto again = rows.row(r);
-        best = {value, first + find_kept(again, static_cast<T>(value))};
+        best = {all.value, first + find_kept(again, static_cast<T>(all.value))};
     }
 }
 

@@ -17,6 +17,7 @@
 #include "../masks/ask.hpp"
 #include "accumulate.hpp"
 #include "counted.hpp"
+#include "fold.hpp"
 #include "loss.hpp"
 #include "term_sum.hpp"
 #include "terms.hpp"
@@ -26,51 +27,6 @@
 /// derivative in the same pass.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Sums the terms of a row.
-template <bool Exact, class T, class Sum, class Row>
-class sum_delegate {
-public:
-    /// A copy of the sum, which stays in registers while it grows.
-    sum_delegate(const term_sum<T, Sum>& sum, Row row) : m_sum(sum), m_row(std::move(row)) {}
-
-    [[nodiscard]] const term_sum<T, Sum>& sum() const noexcept { return m_sum; }
-
-    void dropped(std::size_t /*c*/, std::size_t /*end*/) const noexcept {}
-
-    template <class Count>
-    XMASK_INLINE void block(std::size_t c, Count count, word_t bits) {
-        if (bits != 0) {
-            add_terms<Exact>(m_sum, m_row.block(c, count, bits), count, bits);
-        }
-    }
-
-    /// Adds 64 columns by the cursor's own lanes.
-    template <lane_cursor<T> C>
-        requires reads_freely<Row>
-    XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
-        const auto chosen = cursor.template lanes<T>(c);
-        const word_t bits = bits_from_lanes<T>(chosen);
-        if (bits == 0 || bits == ~word_t(0)) {
-            block(c, whole_word(), bits);
-            return;
-        }
-        const auto terms = m_row.block(c, whole_word(), ~word_t(0));
-        m_sum.add_count(count_bits(bits));
-        m_sum.template add_registers<true>(
-            whole_word(),
-            [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
-                return zero_unless_lanes<T>(
-                    chosen[k / lane_count<T>], terms.template value_register<true>(k, 0)
-                );
-            }
-        );
-    }
-
-private:
-    term_sum<T, Sum> m_sum;
-    Row m_row;
-};
-
 /// Sums the terms of a row, and writes scale * derivative for what is kept, 0 for the rest.
 template <bool Exact, class T, class Columns, class Row>
 class gradient_delegate {
@@ -121,30 +77,9 @@ template <class T, class Sum = sum_t<T>, class S, class Masks, class Terms>
 weighted_sum<T, Sum> sum_terms(
     const S& shape, const masked_operands<Masks, Terms>& rows, const no_gradient& /*none*/
 ) {
-    const std::size_t n = rows.columns;
-    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
-    if (plan.empty()) {
-        return {};
-    }
-    return sum_of_pieces(
-        plan.cut(), rows,
-        [&](const auto& own, const piece& part) {
-            term_sum<T, Sum> sum;
-            plan.for_each_row(
-                own.masks, part,
-                [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
-                    XMASK_INLINE_LAMBDA {
-                        constexpr bool exact = block_t<row_t<Terms>>::exact ||
-                                               joins_rows<std::decay_t<decltype(cursor)>>;
-                        sum_delegate<exact, T, Sum, row_t<Terms>> delegate(sum, own.rows.row(r));
-                        walk(cursor, begin, end, delegate);
-                        sum = delegate.sum();
-                    }
-            );
-            return sum.total();
-        },
-        [](auto& sum, const auto& part) { sum += part; }
-    );
+    const auto all = fold_all<T>(sum_fold<T, Sum>(), shape, rows);
+    const auto count = static_cast<double>(all.kept);
+    return {all.value, count, count};
 }
 
 /// The sum of the kept terms, and their derivatives in `gradient`, which has the shape.
@@ -169,7 +104,7 @@ weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& r
                 plan, own.masks, part,
                 [&](const auto& cursor, std::size_t r, auto columns) {
                     constexpr bool exact =
-                        block_t<row_t<Terms>>::exact || joins_rows<std::decay_t<decltype(cursor)>>;
+                        folds_exactly<std::decay_t<decltype(cursor)>, row_t<Terms>>;
                     return gradient_delegate<exact, T, decltype(columns), row_t<Terms>>(
                         columns, sum, own.rows.row(r), scale
                     );

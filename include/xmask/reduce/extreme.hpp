@@ -67,13 +67,10 @@ std::size_t find_kept(Row& row, T value) {
 template <class T, extreme Which, class Rows>
 void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::size_t first) {
     using fold = extreme_fold<T, Which>;
-    row_fold<T, fold> all{fold()};
-    const auto row = rows.row(r);
-    fold_row(all, row.cursor(), row.operands(), 0, row.columns());
-    const auto value = all.total();
-    if (all.count() != 0 && (best.at == best.none || fold::beats(value, best.value))) {
+    const auto all = fold_row<T>(fold(), rows.row(r));
+    if (all.kept != 0 && (best.at == best.none || fold::beats(all.value, best.value))) {
         auto again = rows.row(r);
-        best = {value, first + find_kept(again, static_cast<T>(value))};
+        best = {all.value, first + find_kept(again, static_cast<T>(all.value))};
     }
 }
 

@@ -75,14 +75,17 @@ struct extreme_fold {
             if (xsimd::any(from.nan)) {
                 return std::numeric_limits<T>::quiet_NaN();
             }
+            return Which == extreme::largest ? xsimd::reduce_max(from.value)
+                                             : xsimd::reduce_min(from.value);
+        } else {
+            std::array<state, lane_count<T>> each;
+            from.value.store_unaligned(each.data());
+            state best = start();
+            for (const state one : each) {
+                merge(best, one);
+            }
+            return best;
         }
-        std::array<state, lane_count<T>> each;
-        from.value.store_unaligned(each.data());
-        state best = start();
-        for (const state one : each) {
-            merge(best, one);
-        }
-        return best;
     }
 
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(start()); }

@@ -14,8 +14,10 @@
 #include "../core/row.hpp"
 #include "../core/rows.hpp"
 #include "../core/simd.hpp"
+#include "../core/walk.hpp"
 #include "accumulate.hpp"
-#include "element_sum.hpp"
+#include "term_sum.hpp"
+#include "terms.hpp"
 
 /// @file
 /// Folds: what a reduction does with the elements that a mask keeps, and the pass over all of them.
@@ -64,34 +66,57 @@ concept register_fold = element_fold<F, T> && F::in_registers &&
                             { fold.total(other) } -> std::convertible_to<typename F::state>;
                         };
 
-/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to four
+/// The registers of a fold: several states that take turns. They are copied one by one, so that the
+/// compiler keeps each in a register; a copy of the array would go through memory.
+template <class Fold, std::size_t Count, bool = Fold::in_registers>
+struct register_states {
+    std::array<typename Fold::registers, Count> at;
+
+    explicit register_states(const Fold& fold)
+        : register_states(
+              [&](std::size_t /*i*/) { return fold.start_registers(); },
+              std::make_index_sequence<Count>()
+          ) {}
+
+    register_states(const register_states& other)
+        : register_states(
+              [&](std::size_t i) { return other.at[i]; }, std::make_index_sequence<Count>()
+          ) {}
+
+    register_states& operator=(const register_states& other) {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((at[I] = other.at[I]), ...);
+        }(std::make_index_sequence<Count>());
+        return *this;
+    }
+
+    ~register_states() = default;
+
+private:
+    template <class F, std::size_t... I>
+    XMASK_INLINE register_states(const F& f, std::index_sequence<I...> /*all*/) : at{f(I)...} {}
+};
+
+template <class Fold, std::size_t Count>
+struct register_states<Fold, Count, false> {
+    explicit register_states(const Fold& /*fold*/) {}
+};
+
+/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to several
 /// states in turn: no addition waits for the one before.
-template <class T, element_fold<T> Fold>
+template <class T, element_fold<T> Fold, std::size_t Registers = 4>
 class row_fold {
     static_assert(!Fold::in_registers || register_fold<Fold, T>);
 
-    static constexpr std::size_t register_count = 4;
-
-    struct nothing {};
-
-    static auto start_registers(const Fold& fold) {
-        if constexpr (Fold::in_registers) {
-            const auto one = fold.start_registers();
-            return std::array<std::decay_t<decltype(one)>, register_count>{one, one, one, one};
-        } else {
-            return nothing();
-        }
-    }
-
 public:
-    explicit row_fold(const Fold& fold)
-        : m_fold(fold), m_registers(start_registers(fold)), m_state(fold.start()) {}
+    static constexpr bool takes_lanes = Fold::in_registers;
+
+    explicit row_fold(const Fold& fold) : m_fold(fold), m_registers(fold), m_state(fold.start()) {}
 
     template <bool Exact, class Block, class Count>
     XMASK_INLINE void add(const Block& block, Count count, word_t bits) {
         m_count += count_bits(bits);
         if constexpr (Fold::in_registers) {
-            constexpr bool whole = std::is_same_v<Count, whole_word>;
             const bool all = bits == first_bits(count);
             const auto neutral = m_fold.neutral();
             const auto add_all = [&](auto select) XMASK_INLINE_LAMBDA {
@@ -100,7 +125,7 @@ public:
                     if constexpr (select || !full) {
                         x = select_by_bits<T>(bits, k, x, neutral);
                     }
-                    m_fold.add(m_registers[whole ? k / lane_count<T> % register_count : 0], x);
+                    m_fold.add(m_registers.at[register_of(count, k)], x);
                 });
             };
             all ? add_all(std::false_type()) : add_all(std::true_type());
@@ -111,14 +136,28 @@ public:
         }
     }
 
+    /// Adds the chosen lanes of a whole word, whose bits are the same.
+    template <class Block, class Chosen>
+    XMASK_INLINE void add_lanes(const Block& block, word_t bits, const Chosen& chosen) {
+        m_count += count_bits(bits);
+        const auto neutral = m_fold.neutral();
+        for_each_register<T>(whole_word(), [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            const auto x = block.template value_register<full>(k, 0);
+            m_fold.add(
+                m_registers.at[register_of(whole_word(), k)],
+                select_lanes<T>(chosen[k / lane_count<T>], x, neutral)
+            );
+        });
+    }
+
     [[nodiscard]] std::size_t count() const noexcept { return m_count; }
 
     [[nodiscard]] auto total() const {
         auto state = m_state;
         if constexpr (Fold::in_registers) {
-            auto all = m_registers[0];
-            for (std::size_t i = 1; i < register_count; ++i) {
-                m_fold.join(all, m_registers[i]);
+            auto all = m_registers.at[0];
+            for (std::size_t i = 1; i < Registers; ++i) {
+                m_fold.join(all, m_registers.at[i]);
             }
             m_fold.merge(state, m_fold.total(all));
         }
@@ -126,8 +165,14 @@ public:
     }
 
 private:
+    /// The registers that element k of a block goes to; those of a partial block are few.
+    template <class Count>
+    static constexpr std::size_t register_of(Count /*count*/, std::size_t k) noexcept {
+        return std::is_same_v<Count, whole_word> ? k / lane_count<T> % Registers : 0;
+    }
+
     Fold m_fold;
-    decltype(start_registers(std::declval<const Fold&>())) m_registers;
+    register_states<Fold, Registers> m_registers;
     typename Fold::state m_state;
     std::size_t m_count = 0;
 };
@@ -157,10 +202,12 @@ struct sum_fold {
     }
 };
 
-/// Sums a row's blocks as losses do.
-template <class T, class Sum>
-class row_fold<T, sum_fold<T, Sum>> {
+/// Sums the blocks of rows as losses do.
+template <class T, class Sum, std::size_t Registers>
+class row_fold<T, sum_fold<T, Sum>, Registers> {
 public:
+    static constexpr bool takes_lanes = sums_in_registers<T>;
+
     explicit row_fold(const sum_fold<T, Sum>& /*fold*/) {}
 
     template <bool Exact, class Block, class Count>
@@ -168,9 +215,20 @@ public:
         add_terms<Exact>(m_sum, block, count, bits);
     }
 
-    [[nodiscard]] std::size_t count() const noexcept {
-        return static_cast<std::size_t>(m_sum.total().weight);
+    template <class Block, class Chosen>
+    XMASK_INLINE void add_lanes(const Block& block, word_t bits, const Chosen& chosen) {
+        m_sum.add_count(count_bits(bits));
+        m_sum.template add_registers<true>(
+            whole_word(),
+            [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                return zero_unless_lanes<T>(
+                    chosen[k / lane_count<T>], block.template value_register<full>(k, 0)
+                );
+            }
+        );
     }
+
+    [[nodiscard]] std::size_t count() const noexcept { return m_sum.count(); }
 
     [[nodiscard]] Sum total() const noexcept { return m_sum.total().sum; }
 
@@ -182,6 +240,7 @@ private:
 template <bool Exact, class T, class Fold, class Row>
 class fold_delegate {
 public:
+    /// A copy of the fold, which stays in registers while it grows.
     fold_delegate(const row_fold<T, Fold>& fold, Row row) : m_fold(fold), m_row(std::move(row)) {}
 
     [[nodiscard]] const row_fold<T, Fold>& fold() const noexcept { return m_fold; }
@@ -195,23 +254,29 @@ public:
         }
     }
 
+    /// Adds 64 columns by the cursor's own lanes.
+    template <lane_cursor<T> C>
+        requires(reads_freely<Row> && row_fold<T, Fold>::takes_lanes)
+    XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
+        const auto chosen = cursor.template lanes<T>(c);
+        const word_t bits = bits_from_lanes<T>(chosen);
+        if (bits == 0 || bits == ~word_t(0)) {
+            block(c, whole_word(), bits);
+        } else {
+            m_fold.add_lanes(m_row.block(c, whole_word(), ~word_t(0)), bits, chosen);
+        }
+    }
+
 private:
     row_fold<T, Fold> m_fold;
     Row m_row;
 };
 
-/// Folds what columns [begin, end) of a row keep.
-template <class T, class Fold, class Cursor, class Row>
-XMASK_INLINE void fold_row(
-    row_fold<T, Fold>& fold, const Cursor& cursor, Row row, std::size_t begin, std::size_t end
-) {
-    constexpr bool exact = block_t<Row>::exact || joins_rows<Cursor>;
-    fold_delegate<exact, T, Fold, Row> delegate(fold, std::move(row));
-    walk(cursor, begin, end, delegate);
-    fold = delegate.fold();
-}
+/// Whether sums of a row's terms may only round in the end.
+template <class Cursor, class Row>
+inline constexpr bool folds_exactly = block_t<Row>::exact || joins_rows<Cursor>;
 
-/// The state of everything that is kept, and the number of elements in it. Read like the states
+/// The state of everything that is kept, and the number of elements in it. It reads like the states
 /// along axes, of which there is one here.
 template <class State>
 struct folded {
@@ -223,16 +288,39 @@ struct folded {
     [[nodiscard]] std::size_t count(std::size_t /*i*/) const noexcept { return kept; }
 };
 
+/// Folds one row. A row of less than 64 columns is one block.
+template <class T, element_fold<T> Fold, class Cursor, class Row>
+XMASK_INLINE folded<typename Fold::state> fold_row(
+    const Fold& fold, const masked_row<Cursor, Row>& row
+) {
+    constexpr bool exact = folds_exactly<Cursor, Row>;
+    const std::size_t n = row.columns();
+    if (n < word_columns) {
+        row_fold<T, Fold, 1> one(fold);
+        const word_t bits = row.cursor().word(0) & first_bits(n);
+        if (bits != 0) {
+            Row operands = row.operands();
+            one.template add<exact>(operands.block(0, n, bits), n, bits);
+        }
+        return {one.total(), one.count()};
+    }
+    fold_delegate<exact, T, Fold, Row> delegate(row_fold<T, Fold>(fold), row.operands());
+    walk(row.cursor(), 0, n, delegate);
+    return {delegate.fold().total(), delegate.fold().count()};
+}
+
 /// Folds everything that is kept, piece by piece, in the order of rows.
-template <class T, element_fold<T> Fold, class S, class Rows>
-folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Rows& rows) {
+template <class T, element_fold<T> Fold, class S, class Masks, class Terms>
+folded<typename Fold::state> fold_all(
+    const Fold& fold, const S& shape, const masked_operands<Masks, Terms>& rows
+) {
     using result = folded<typename Fold::state>;
-    const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
-    if (row_count == 0) {
+    using row = row_t<Terms>;
+    const std::size_t n = rows.columns;
+    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    if (plan.empty()) {
         return {fold.start(), 0};
     }
-    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
     return sum_of_pieces(
         plan.cut(), rows,
         [&](const auto& own, const piece& part) {
@@ -240,7 +328,12 @@ folded<typename Fold::state> fold_all(const Fold& fold, const S& shape, const Ro
             plan.for_each_row(
                 own.masks, part,
                 [&](const auto& cursor, std::size_t r, std::size_t begin, std::size_t end)
-                    XMASK_INLINE_LAMBDA { fold_row(one, cursor, own.rows.row(r), begin, end); }
+                    XMASK_INLINE_LAMBDA {
+                        constexpr bool exact = folds_exactly<std::decay_t<decltype(cursor)>, row>;
+                        fold_delegate<exact, T, Fold, row> delegate(one, own.rows.row(r));
+                        walk(cursor, begin, end, delegate);
+                        one = delegate.fold();
+                    }
             );
             return result{one.total(), one.count()};
         },

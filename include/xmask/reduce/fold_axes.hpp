@@ -131,10 +131,7 @@ void fold_rows(
 ) {
     using part = folded<typename Fold::state>;
     const auto fold_one = [&](const Rows& own, std::size_t r) {
-        const auto row = own.row(r, axes.offset(r));
-        row_fold<T, Fold> one(fold);
-        fold_row(one, row.cursor(), row.operands(), 0, row.columns());
-        return part{one.total(), one.count()};
+        return fold_row<T>(fold, own.row(r, axes.offset(r)));
     };
     const auto merge = [&](std::size_t r, const part& one) {
         const std::size_t at = axes.offset(r);

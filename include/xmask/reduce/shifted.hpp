@@ -9,9 +9,9 @@
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
 #include "../core/rows.hpp"
-#include "element_sum.hpp"
 #include "fold.hpp"
 #include "fold_axes.hpp"
+#include "terms.hpp"
 
 /// @file
 /// Sums of a function of each element and of one number for each position of the result: squared

@@ -44,6 +44,8 @@ public:
 
     void add_count(std::size_t count) noexcept { m_count += count; }
 
+    [[nodiscard]] std::size_t count() const noexcept { return m_count; }
+
     [[nodiscard]] weighted_sum<T, Sum> total() const noexcept {
         const auto count = static_cast<double>(m_count);
         if constexpr (sums_in_registers<T>) {
