@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -35,6 +36,18 @@ void copy_rows(To& to, const E& from) {
     write_copy<element>(to, make_operand<element>(from, to.shape()));
 }
 
+/// Writes a copy that has the shape of `to`. Most targets are as contiguous as the copy, and need no walk
+/// over rows.
+template <class To, class Copy>
+void copy_back(To& to, const Copy& copy) {
+    using same_type = std::is_same<value_type_t<To>, value_type_t<Copy>>;
+    if constexpr (has_contiguous_rows<To> && has_contiguous_rows<Copy> && same_type::value) {
+        std::copy_n(copy.data(), copy.size(), to.data());
+    } else {
+        copy_rows(to, copy);
+    }
+}
+
 /// Assigns an expression through a copy and returns true, where the expression would read elements
 /// of `to` after they are written. Otherwise does nothing and returns false.
 template <class T, class E, class Sources, class To>
@@ -49,7 +62,7 @@ bool assign_apart(const char* function, const E& from, const Sources& sources, T
                 copy_rows(copy, from);
             }
             resize_or_check(function, "the result", to, copy.shape());
-            copy_rows(to, copy);
+            copy_back(to, copy);
             return true;
         }
     }

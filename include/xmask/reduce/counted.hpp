@@ -75,7 +75,7 @@ auto with_copy(const char* function, const scaled_gradient<E>& gradient, const S
     const scaled_gradient<decltype(copy)> apart{copy, gradient.scale};
     const auto result = f(apart);
     resize_or_check(function, "the gradient", gradient.container, copy.shape());
-    copy_rows(gradient.container, copy);
+    copy_back(gradient.container, copy);
     return result;
 }
 
