@@ -9732,8 +9732,55 @@ auto additive(M&& m) {
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <utility>
+
+// ==== xmask/masks/computed_rule.hpp ====
+
+#include <cstddef>
 #include <tuple>
 #include <utility>
+
+/// @file
+/// The rule of masks that are computed from row and column numbers.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Gives the cursor of each row by its number. May have `bool one_row() const`: whether all rows
+/// are alike.
+template <class F>
+concept cursor_function = requires(const F& function, std::size_t r) {
+    { function(r) } -> row_cursor;
+};
+
+/// A rule that reads no tensor: a name, a shape, and a cursor for each row number. Function objects
+/// rather than lambdas make masks that can be assigned.
+template <class S, cursor_function F>
+class computed_rule {
+public:
+    using shape_type = S;
+
+    computed_rule(const char* name, S shape, F function)
+        : m_name(name), m_shape(std::move(shape)), m_function(std::move(function)) {}
+
+    [[nodiscard]] const char* name() const noexcept { return m_name; }
+
+    [[nodiscard]] const S& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] static auto sources() noexcept { return std::tuple<>(); }
+
+    [[nodiscard]] XMASK_INLINE auto row(std::size_t r) const { return m_function(r); }
+
+    [[nodiscard]] bool one_row() const noexcept
+        requires requires(const F& function) { function.one_row(); }
+    {
+        return m_function.one_row();
+    }
+
+private:
+    const char* m_name;
+    S m_shape;
+    F m_function;
+};
+} // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/masks/patches.hpp ====
 
@@ -9742,7 +9789,6 @@ auto additive(M&& m) {
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <tuple>
 #include <utility>
 
 // ==== xmask/masks/random_stream.hpp ====
@@ -9827,7 +9873,6 @@ constexpr std::uint64_t seed_of(stream_use use, std::uint64_t seed) noexcept {
 #include <cstdint>
 #include <initializer_list>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 // ==== xmask/masks/word_of.hpp ====
@@ -10080,39 +10125,15 @@ inline void require_shuffled(const char* name, std::uint64_t n) {
     }
 }
 
-/// A subset of each row.
-template <class S>
-class row_subset_rule {
-public:
-    using shape_type = S;
+/// A subset of each row of n columns.
+struct subset_rows {
+    random_subset subset;
+    std::uint64_t seed;
+    std::size_t n;
 
-    static constexpr const char* name = "keep_random_k";
-
-    row_subset_rule(S shape, std::size_t k, std::uint64_t seed)
-        : m_shape(std::move(shape))
-        , m_subset(columns_of(m_shape), k)
-        , m_seed(seed_of(stream_use::subset, seed)) {
-        const std::size_t n = columns_of(m_shape);
-        if (k > n) [[unlikely]] {
-            throw_out_of_range(
-                "keep_random_k", "k ", k, " is outside of [0, ", n, "], the length of a row"
-            );
-        }
-        require_shuffled("keep_random_k", n);
+    subset_cursor operator()(std::size_t r) const noexcept {
+        return {subset.drawn(row_stream(seed, r)), 0, n};
     }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] subset_cursor row(std::size_t r) const noexcept {
-        return {m_subset.drawn(row_stream(m_seed, r)), 0, columns_of(m_shape)};
-    }
-
-private:
-    S m_shape;
-    random_subset m_subset;
-    std::uint64_t m_seed;
 };
 
 /// The number of elements that is nearest to a fraction of `size`.
@@ -10178,8 +10199,19 @@ private:
 /// for: store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
-    auto owned = detail::to_shape("keep_random_k", shape);
-    return mask(detail::row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
+    constexpr const char* name = "keep_random_k";
+    auto owned = detail::to_shape(name, shape);
+    const std::size_t n = detail::columns_of(owned);
+    if (k > n) [[unlikely]] {
+        detail::throw_out_of_range(
+            name, "k ", k, " is outside of [0, ", n, "], the length of a row"
+        );
+    }
+    detail::require_shuffled(name, n);
+    const detail::subset_rows rows{
+        detail::random_subset(n, k), detail::seed_of(detail::stream_use::subset, seed), n
+    };
+    return mask(detail::computed_rule(name, std::move(owned), rows));
 }
 
 /// Keeps exactly a fraction of all elements, at random: unstructured random pruning.
@@ -10304,40 +10336,19 @@ private:
         std::numeric_limits<std::size_t>::max(); // m_bits begins with this patch
 };
 
-/// A subset of the patches of each image.
-template <class S>
-class patches_rule {
-public:
-    using shape_type = S;
+/// A subset of the patches of each image, in rows of n columns.
+struct patch_rows {
+    patch_grid grid;
+    random_subset subset;
+    std::uint64_t seed;
+    std::size_t n;
 
-    static constexpr const char* name = "keep_patches";
-
-    patches_rule(S shape, const patch_grid& grid, double fraction, std::uint64_t seed)
-        : m_shape(std::move(shape))
-        , m_grid(grid)
-        , m_subset(patch_count(), fraction_of("keep_patches", fraction, patch_count()))
-        , m_seed(seed_of(stream_use::patches, seed)) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] patches_cursor row(std::size_t r) const noexcept {
+    patches_cursor operator()(std::size_t r) const noexcept {
         return {
-            m_subset.drawn(row_stream(m_seed, m_grid.image(r))),
-            m_grid.patch_row(r) * m_grid.width(), m_grid.patch_width(), columns_of(m_shape)
+            subset.drawn(row_stream(seed, grid.image(r))), grid.patch_row(r) * grid.width(),
+            grid.patch_width(), n
         };
     }
-
-private:
-    [[nodiscard]] std::size_t patch_count() const noexcept {
-        return m_grid.height() * m_grid.width();
-    }
-
-    S m_shape;
-    patch_grid m_grid;
-    random_subset m_subset;
-    std::uint64_t m_seed;
 };
 } // namespace detail
 
@@ -10368,9 +10379,15 @@ auto keep_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
 ) {
-    auto owned = detail::to_shape("keep_patches", shape);
-    const detail::patch_grid grid("keep_patches", owned, patch_height, patch_width);
-    return mask(detail::patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
+    constexpr const char* name = "keep_patches";
+    auto owned = detail::to_shape(name, shape);
+    const detail::patch_grid grid(name, owned, patch_height, patch_width);
+    const std::size_t patches = grid.height() * grid.width();
+    const detail::random_subset subset(patches, detail::fraction_of(name, fraction, patches));
+    const detail::patch_rows rows{
+        grid, subset, detail::seed_of(detail::stream_use::patches, seed), detail::columns_of(owned)
+    };
+    return mask(detail::computed_rule(name, std::move(owned), rows));
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -10711,25 +10728,11 @@ private:
     column_range m_extent;
 };
 
-/// Rectangles in each image.
-template <class S>
-class blocks_rule {
-public:
-    using shape_type = S;
+/// The rows through the rectangles of images.
+struct block_rows {
+    block_plan plan;
 
-    static constexpr const char* name = "keep_blocks";
-
-    blocks_rule(S shape, block_plan plan) : m_shape(std::move(shape)), m_plan(std::move(plan)) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] blocks_cursor row(std::size_t r) const noexcept { return {m_plan, r}; }
-
-private:
-    S m_shape;
-    block_plan m_plan;
+    blocks_cursor operator()(std::size_t r) const noexcept { return {plan, r}; }
 };
 } // namespace detail
 
@@ -10763,8 +10766,8 @@ auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
     constexpr const char* name = "keep_blocks";
     auto owned = detail::to_shape(name, shape);
     const detail::patch_grid grid(name, owned, options.patch_height, options.patch_width);
-    detail::block_plan plan(name, grid, std::move(options), seed);
-    return mask(detail::blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
+    detail::block_rows rows{detail::block_plan(name, grid, std::move(options), seed)};
+    return mask(detail::computed_rule(name, std::move(owned), std::move(rows)));
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -12036,7 +12039,6 @@ auto make_id_test(I&& ids) {
 #include <cstddef>
 #include <initializer_list>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -12138,7 +12140,6 @@ private:
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -12148,28 +12149,22 @@ private:
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// Elements at listed positions.
-template <class S>
-class points_rule {
+class point_rows {
 public:
-    using shape_type = S;
-
-    static constexpr const char* name() noexcept { return "keep_points"; }
-
     /// @param table one position a row: an index for each axis of the mask.
-    template <class E>
-    points_rule(const char* name, const E& table, S shape)
-        : m_shape(std::move(shape)), m_lists(columns_of(m_shape)) {
-        if (table.dimension() != 2 || columns_of(table.shape()) != m_shape.size()) [[unlikely]] {
+    template <class E, class S>
+    point_rows(const char* name, const E& table, const S& shape) : m_lists(columns_of(shape)) {
+        if (table.dimension() != 2 || columns_of(table.shape()) != shape.size()) [[unlikely]] {
             throw_invalid(
                 name, "points of shape ", tuple_text(table.shape()), "; a mask of shape ",
-                tuple_text(m_shape), " expects (points, ", m_shape.size(), ")"
+                tuple_text(shape), " expects (points, ", shape.size(), ")"
             );
         }
         std::vector<point> points;
         points.reserve(rows_of(table.shape()));
         auto it = table.template begin<xt::layout_type::row_major>();
         for (std::size_t i = 0; i < rows_of(table.shape()); ++i) {
-            points.push_back(checked(name, it, i));
+            points.push_back(checked(name, it, i, shape));
         }
         std::ranges::sort(points);
         m_lists.append({}); // for all rows without points
@@ -12184,11 +12179,7 @@ public:
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] paged_cursor row(std::size_t r) const noexcept {
+    [[nodiscard]] paged_cursor operator()(std::size_t r) const noexcept {
         const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
         const bool found = at != m_rows.end() && *at == r;
         return m_lists.row(found ? static_cast<std::size_t>(at - m_rows.begin()) + 1 : 0);
@@ -12202,19 +12193,19 @@ private:
         friend auto operator<=>(const point&, const point&) = default;
     };
 
-    template <class It>
-    point checked(const char* name, It& it, std::size_t i) const {
+    template <class It, class S>
+    static point checked(const char* name, It& it, std::size_t i, const S& shape) {
         point at{0, 0};
-        for (std::size_t axis = 0; axis < m_shape.size(); ++axis, ++it) {
+        for (std::size_t axis = 0; axis < shape.size(); ++axis, ++it) {
             const auto index = *it;
-            const std::size_t extent = m_shape[axis];
+            const std::size_t extent = shape[axis];
             if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, extent)) [[unlikely]] {
                 throw_out_of_range(
                     name, "index ", +index, " along axis ", axis, " of point ", i,
                     " is outside of [0, ", extent, ")"
                 );
             }
-            if (axis + 1 == m_shape.size()) {
+            if (axis + 1 == shape.size()) {
                 at.column = static_cast<std::size_t>(index);
             } else {
                 at.row = at.row * extent + static_cast<std::size_t>(index);
@@ -12223,7 +12214,6 @@ private:
         return at;
     }
 
-    S m_shape;
     std::vector<std::size_t> m_rows;
     listed_bits m_lists;
 };
@@ -12238,7 +12228,8 @@ auto make_points(const char* name, P&& points, const S& shape) {
     if constexpr (integers) {
         decltype(auto) table = hold(std::forward<P>(points));
         auto owned = to_shape(name, shape);
-        return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
+        point_rows rows(name, table, owned);
+        return mask(computed_rule("keep_points", std::move(owned), std::move(rows)));
     }
 }
 
@@ -12355,61 +12346,53 @@ auto drop_points(std::initializer_list<std::initializer_list<T>> points, const S
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// Listed columns: one list for all rows, or one for each row.
-template <class S>
-class indices_rule {
+class index_rows {
 public:
-    using shape_type = S;
-
-    static constexpr const char* name() noexcept { return "keep_indices"; }
-
     /// @param table 1-D, or 2-D with a row for each row of the mask.
-    template <class E>
-    indices_rule(const char* name, const E& table, S shape)
-        : m_shape(std::move(shape)), m_lists(columns_of(m_shape)) {
+    template <class E, class S>
+    index_rows(const char* name, const E& table, const S& shape) : m_lists(columns_of(shape)) {
         const std::size_t lists = table.dimension() == 2 ? rows_of(table.shape()) : 1;
         const std::size_t length = columns_of(table.shape());
-        check_table(name, table.shape(), lists);
+        check_table(name, table.shape(), lists, shape);
         std::vector<std::size_t> row(length);
         auto it = table.template begin<xt::layout_type::row_major>();
         for (std::size_t list = 0; list < lists; ++list) {
             for (std::size_t k = 0; k < length; ++k, ++it) {
-                row[k] = checked(name, *it, list, k, table.dimension() == 2);
+                row[k] = checked(name, *it, list, k, table.dimension() == 2, columns_of(shape));
             }
             m_lists.append(row);
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept {
+    [[nodiscard]] XMASK_INLINE paged_cursor operator()(std::size_t r) const noexcept {
         return m_lists.row(m_lists.size() == 1 ? 0 : r);
     }
 
     [[nodiscard]] bool one_row() const noexcept { return m_lists.size() == 1; }
 
 private:
-    template <class T>
-    void check_table(const char* name, const T& table_shape, std::size_t lists) const {
+    template <class T, class S>
+    static void check_table(
+        const char* name, const T& table_shape, std::size_t lists, const S& shape
+    ) {
         if (table_shape.size() != 1 && table_shape.size() != 2) [[unlikely]] {
             throw_invalid(
                 name, "indices of shape ", tuple_text(table_shape),
                 "; expected one list (1-D), or one list for each row of the mask (2-D)"
             );
         }
-        if (table_shape.size() == 2 && lists != rows_of(m_shape)) [[unlikely]] {
+        if (table_shape.size() == 2 && lists != rows_of(shape)) [[unlikely]] {
             throw_invalid(
                 name, "indices of shape ", tuple_text(table_shape), " hold ", lists,
-                " lists; a mask of shape ", tuple_text(m_shape), " has ", rows_of(m_shape), " rows"
+                " lists; a mask of shape ", tuple_text(shape), " has ", rows_of(shape), " rows"
             );
         }
     }
 
     template <class T>
-    std::size_t checked(const char* name, T index, std::size_t list, std::size_t k, bool many)
-        const {
-        const std::size_t n = columns_of(m_shape);
+    static std::size_t checked(
+        const char* name, T index, std::size_t list, std::size_t k, bool many, std::size_t n
+    ) {
         if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, n)) [[unlikely]] {
             const std::string row = many ? " of row " + std::to_string(list) : "";
             throw_out_of_range(
@@ -12419,7 +12402,6 @@ private:
         return static_cast<std::size_t>(index);
     }
 
-    S m_shape;
     listed_bits m_lists;
 };
 
@@ -12439,7 +12421,8 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
     if constexpr (require_indices<I>()) {
         decltype(auto) table = hold(std::forward<I>(indices));
         auto owned = to_shape(name, shape);
-        return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
+        index_rows rows(name, table, owned);
+        return mask(computed_rule("keep_indices", std::move(owned), std::move(rows)));
     }
 }
 } // namespace detail
@@ -12540,7 +12523,6 @@ auto drop_indices(std::initializer_list<T> indices, const S& shape) {
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <tuple>
 #include <utility>
 
 /// @file
@@ -12630,30 +12612,24 @@ private:
     std::size_t m_columns;
 };
 
-/// Each element is kept where its number lies in a range.
-template <class S>
-class random_rule {
-public:
-    using shape_type = S;
+/// Rows of n columns that keep each element whose number lies in a range.
+struct random_rows {
+    std::uint64_t seed;
+    number_share range;
+    std::size_t n;
 
-    static constexpr const char* name = "keep_random";
-
-    random_rule(S shape, number_share range, std::uint64_t seed)
-        : m_shape(std::move(shape)), m_range(range), m_seed(seed) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] random_cursor row(std::size_t r) const noexcept {
-        return {row_stream(m_seed, r), m_range, columns_of(m_shape)};
+    random_cursor operator()(std::size_t r) const noexcept {
+        return {row_stream(seed, r), range, n};
     }
-
-private:
-    S m_shape;
-    number_share m_range;
-    std::uint64_t m_seed;
 };
+
+/// A mask of random elements, whose name is keep_random.
+template <class S>
+auto make_random(const char* function, const S& shape, number_share range, std::uint64_t seed) {
+    auto owned = to_shape(function, shape);
+    const random_rows rows{seed, range, columns_of(owned)};
+    return mask(computed_rule("keep_random", std::move(owned), rows));
+}
 } // namespace detail
 
 /// Keeps each element with a probability, independently of all others.
@@ -12673,9 +12649,8 @@ private:
 /// store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random(const S& shape, double probability, std::uint64_t seed) {
-    auto owned = detail::to_shape("keep_random", shape);
     const std::uint64_t end = detail::share_of("keep_random", "probability", probability);
-    return mask(detail::random_rule<decltype(owned)>(std::move(owned), {0, end}, seed));
+    return detail::make_random("keep_random", shape, {0, end}, seed);
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -12731,9 +12706,9 @@ struct token_fates {
 /// rvalue is copied into each.
 template <class M>
 auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed) {
-    auto shape = to_shape("language_model_masks", candidates.shape());
-    using rule = random_rule<decltype(shape)>;
-    mask drawn(rule(std::move(shape), range, seed_of(stream_use::token_fate, seed)));
+    auto drawn = make_random(
+        "language_model_masks", candidates.shape(), range, seed_of(stream_use::token_fate, seed)
+    );
     if constexpr (std::is_lvalue_reference_v<M>) {
         return combine<both>(candidates, std::move(drawn));
     } else {
@@ -15620,7 +15595,6 @@ auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <tuple>
 
 // ==== xmask/masks/windows.hpp ====
 
@@ -15629,7 +15603,6 @@ auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
 #include <concepts>
 #include <cstddef>
 #include <limits>
-#include <tuple>
 
 /// @file
 /// Masks of attention in which a query sees one range of keys: causal, windows, chunks.
@@ -15693,30 +15666,22 @@ struct chunk_pattern {
     }
 };
 
-/// A mask whose rows are the ranges of a pattern.
+/// The rows of a pattern.
 template <key_pattern Pattern>
-class pattern_rule {
-public:
-    using shape_type = std::array<std::size_t, 2>;
+struct pattern_rows {
+    Pattern pattern;
+    std::size_t keys;
 
-    pattern_rule(const char* name, std::size_t q, std::size_t k, Pattern pattern) noexcept
-        : m_shape{q, k}, m_pattern(pattern), m_name(name) {}
-
-    [[nodiscard]] const char* name() const noexcept { return m_name; }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        return range_cursor(m_pattern(r, m_shape[1]));
+    XMASK_INLINE range_cursor operator()(std::size_t i) const noexcept {
+        return range_cursor(pattern(i, keys));
     }
-
-private:
-    shape_type m_shape;
-    Pattern m_pattern;
-    const char* m_name;
 };
+
+template <key_pattern Pattern>
+auto make_pattern(const char* name, std::size_t q, std::size_t k, Pattern pattern) {
+    const std::array<std::size_t, 2> shape{q, k};
+    return mask(computed_rule(name, shape, pattern_rows<Pattern>{pattern, k}));
+}
 } // namespace detail
 
 /// Keeps key j for query i where j <= i + offset: no query sees a later key.
@@ -15738,7 +15703,7 @@ private:
 inline auto keep_causal(std::size_t q, std::size_t k, std::ptrdiff_t offset = 0) {
     const auto begin = -static_cast<std::ptrdiff_t>(detail::far_away);
     const detail::window_pattern pattern{begin, detail::add_far(offset, 1)};
-    return mask(detail::pattern_rule("keep_causal", q, k, pattern));
+    return detail::make_pattern("keep_causal", q, k, pattern);
 }
 
 /// Keeps keys 0 to i for query i: keep_causal(q, k, 0).
@@ -15795,7 +15760,7 @@ inline auto keep_window(
 ) {
     const auto begin = detail::subtract_far(offset, left);
     const auto end = detail::add_far(detail::add_far(offset, right), 1);
-    return mask(detail::pattern_rule("keep_window", q, k, detail::window_pattern{begin, end}));
+    return detail::make_pattern("keep_window", q, k, detail::window_pattern{begin, end});
 }
 
 /// Keeps key j for query i at position p = i + offset, where j <= p and both lie in the same chunk:
@@ -15823,7 +15788,7 @@ inline auto keep_chunked(
     if (chunk == 0) [[unlikely]] {
         detail::throw_invalid("keep_chunked", "chunk 0; expected 1 or more");
     }
-    return mask(detail::pattern_rule("keep_chunked", q, k, detail::chunk_pattern{chunk, offset}));
+    return detail::make_pattern("keep_chunked", q, k, detail::chunk_pattern{chunk, offset});
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -15861,16 +15826,10 @@ private:
 };
 
 /// Every step-th key of a window that ends at the query's own place.
-class dilated_rule {
+class dilated_rows {
 public:
-    using shape_type = std::array<std::size_t, 2>;
-
-    static constexpr const char* name = "keep_dilated";
-
-    dilated_rule(
-        std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset
-    )
-        : m_shape{q, k}, m_left(left), m_step(step), m_offset(offset) {
+    dilated_rows(std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset)
+        : m_keys(k), m_left(left), m_step(step), m_offset(offset) {
         if (step == 0) [[unlikely]] {
             throw_invalid("keep_dilated", "step 0; expected 1 or more");
         }
@@ -15879,12 +15838,8 @@ public:
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept {
-        const std::size_t n = m_shape[1];
+    [[nodiscard]] XMASK_INLINE dilated_cursor operator()(std::size_t i) const noexcept {
+        const std::size_t n = m_keys;
         const std::size_t past = moved_by(i + 1, m_offset);
         if (past == 0) {
             return dilated_cursor({0, 0}, m_step, m_comb);
@@ -15899,7 +15854,7 @@ public:
     }
 
 private:
-    shape_type m_shape;
+    std::size_t m_keys;
     std::size_t m_left;
     std::size_t m_step;
     std::ptrdiff_t m_offset;
@@ -15930,7 +15885,10 @@ private:
 inline auto keep_dilated(
     std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset = 0
 ) {
-    return mask(detail::dilated_rule(q, k, left, step, offset));
+    return mask(detail::computed_rule(
+        "keep_dilated", std::array<std::size_t, 2>{q, k},
+        detail::dilated_rows(k, left, step, offset)
+    ));
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -16217,7 +16175,7 @@ auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset
     if constexpr (detail::prefix_number<std::decay_t<P>>) {
         detail::require_prefix_within(prefix, k);
         const detail::prefix_pattern pattern{static_cast<std::size_t>(prefix), offset};
-        return mask(detail::pattern_rule("keep_prefix", q, k, pattern));
+        return detail::make_pattern("keep_prefix", q, k, pattern);
     } else if constexpr (detail::require_prefix<P>()) {
         using rule = detail::prefix_rule<detail::held_t<P>>;
         return mask(rule(q, k, detail::hold(std::forward<P>(prefix)), offset));
@@ -16253,7 +16211,6 @@ auto keep_prefix(
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -16338,8 +16295,8 @@ void find_segments(const T* ids, std::size_t n, std::vector<segment<T>>& segment
 
 /// The segments of all queries, found on construction, so that a row costs one look. The ids are
 /// copied: the ranges must not become those of other ids.
-template <class S, class T>
-class segment_rule {
+template <class T>
+class segment_rows {
     struct found {
         column_range range;
         std::size_t keys; ///< where the row's ids begin in m_keys, or `whole`
@@ -16348,13 +16305,8 @@ class segment_rule {
     static constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
 
 public:
-    using shape_type = S;
-
-    static constexpr const char* name = "keep_same_segment";
-
     template <class Q, class K>
-    segment_rule(const Q& q_segments, const K& k_segments)
-        : m_shape(append_axis(q_segments.shape(), columns_of(k_segments.shape()))) {
+    segment_rows(const Q& q_segments, const K& k_segments) {
         const std::size_t q = columns_of(q_segments.shape());
         const std::size_t k = columns_of(k_segments.shape());
         std::vector<T> keys(
@@ -16377,11 +16329,7 @@ public:
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE segment_cursor<T> row(std::size_t r) const noexcept {
+    [[nodiscard]] XMASK_INLINE segment_cursor<T> operator()(std::size_t r) const noexcept {
         const found& at = m_found[r];
         return segment_cursor<T>(at.range, at.keys == whole ? nullptr : m_keys.data() + at.keys);
     }
@@ -16400,7 +16348,6 @@ private:
         return {at->range, at->mixed ? keys : whole};
     }
 
-    shape_type m_shape;
     std::vector<found> m_found;
     std::vector<T> m_keys;
 };
@@ -16429,8 +16376,10 @@ auto make_segments(const Q& q_segments, const K& k_segments) {
             "; expected (..., q) and (..., k), equal but for the last axis"
         );
     }
-    using shape = typename one_more_axis<typename Q::inner_shape_type>::type;
-    return mask(segment_rule<shape, std::remove_cv_t<value_type_t<K>>>(q_segments, k_segments));
+    return mask(computed_rule(
+        "keep_same_segment", append_axis(a, columns_of(b)),
+        segment_rows<std::remove_cv_t<value_type_t<K>>>(q_segments, k_segments)
+    ));
 }
 } // namespace detail
 

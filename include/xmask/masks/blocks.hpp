@@ -9,14 +9,13 @@
 #include <initializer_list>
 #include <limits>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
-#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
+#include "computed_rule.hpp"
 #include "patches.hpp"
 #include "random_length.hpp"
 #include "random_stream.hpp"
@@ -181,25 +180,11 @@ private:
     column_range m_extent;
 };
 
-/// Rectangles in each image.
-template <class S>
-class blocks_rule {
-public:
-    using shape_type = S;
+/// The rows through the rectangles of images.
+struct block_rows {
+    block_plan plan;
 
-    static constexpr const char* name = "keep_blocks";
-
-    blocks_rule(S shape, block_plan plan) : m_shape(std::move(shape)), m_plan(std::move(plan)) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] blocks_cursor row(std::size_t r) const noexcept { return {m_plan, r}; }
-
-private:
-    S m_shape;
-    block_plan m_plan;
+    blocks_cursor operator()(std::size_t r) const noexcept { return {plan, r}; }
 };
 } // namespace detail
 
@@ -233,7 +218,7 @@ auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
     constexpr const char* name = "keep_blocks";
     auto owned = detail::to_shape(name, shape);
     const detail::patch_grid grid(name, owned, options.patch_height, options.patch_width);
-    detail::block_plan plan(name, grid, std::move(options), seed);
-    return mask(detail::blocks_rule<decltype(owned)>(std::move(owned), std::move(plan)));
+    detail::block_rows rows{detail::block_plan(name, grid, std::move(options), seed)};
+    return mask(detail::computed_rule(name, std::move(owned), std::move(rows)));
 }
 } // namespace xmask::inline XMASK_ABI

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <tuple>
 
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/word.hpp"
+#include "computed_rule.hpp"
 #include "windows.hpp"
 
 /// @file
@@ -47,16 +47,10 @@ private:
 };
 
 /// Every step-th key of a window that ends at the query's own place.
-class dilated_rule {
+class dilated_rows {
 public:
-    using shape_type = std::array<std::size_t, 2>;
-
-    static constexpr const char* name = "keep_dilated";
-
-    dilated_rule(
-        std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset
-    )
-        : m_shape{q, k}, m_left(left), m_step(step), m_offset(offset) {
+    dilated_rows(std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset)
+        : m_keys(k), m_left(left), m_step(step), m_offset(offset) {
         if (step == 0) [[unlikely]] {
             throw_invalid("keep_dilated", "step 0; expected 1 or more");
         }
@@ -65,12 +59,8 @@ public:
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE dilated_cursor row(std::size_t i) const noexcept {
-        const std::size_t n = m_shape[1];
+    [[nodiscard]] XMASK_INLINE dilated_cursor operator()(std::size_t i) const noexcept {
+        const std::size_t n = m_keys;
         const std::size_t past = moved_by(i + 1, m_offset);
         if (past == 0) {
             return dilated_cursor({0, 0}, m_step, m_comb);
@@ -85,7 +75,7 @@ public:
     }
 
 private:
-    shape_type m_shape;
+    std::size_t m_keys;
     std::size_t m_left;
     std::size_t m_step;
     std::ptrdiff_t m_offset;
@@ -116,6 +106,9 @@ private:
 inline auto keep_dilated(
     std::size_t q, std::size_t k, std::size_t left, std::size_t step, std::ptrdiff_t offset = 0
 ) {
-    return mask(detail::dilated_rule(q, k, left, step, offset));
+    return mask(detail::computed_rule(
+        "keep_dilated", std::array<std::size_t, 2>{q, k},
+        detail::dilated_rows(k, left, step, offset)
+    ));
 }
 } // namespace xmask::inline XMASK_ABI

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <initializer_list>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
 #include "combine.hpp"
+#include "computed_rule.hpp"
 #include "listed_bits.hpp"
 #include "points.hpp" // was part of this header
 
@@ -25,61 +25,53 @@
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// Listed columns: one list for all rows, or one for each row.
-template <class S>
-class indices_rule {
+class index_rows {
 public:
-    using shape_type = S;
-
-    static constexpr const char* name() noexcept { return "keep_indices"; }
-
     /// @param table 1-D, or 2-D with a row for each row of the mask.
-    template <class E>
-    indices_rule(const char* name, const E& table, S shape)
-        : m_shape(std::move(shape)), m_lists(columns_of(m_shape)) {
+    template <class E, class S>
+    index_rows(const char* name, const E& table, const S& shape) : m_lists(columns_of(shape)) {
         const std::size_t lists = table.dimension() == 2 ? rows_of(table.shape()) : 1;
         const std::size_t length = columns_of(table.shape());
-        check_table(name, table.shape(), lists);
+        check_table(name, table.shape(), lists, shape);
         std::vector<std::size_t> row(length);
         auto it = table.template begin<xt::layout_type::row_major>();
         for (std::size_t list = 0; list < lists; ++list) {
             for (std::size_t k = 0; k < length; ++k, ++it) {
-                row[k] = checked(name, *it, list, k, table.dimension() == 2);
+                row[k] = checked(name, *it, list, k, table.dimension() == 2, columns_of(shape));
             }
             m_lists.append(row);
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE paged_cursor row(std::size_t r) const noexcept {
+    [[nodiscard]] XMASK_INLINE paged_cursor operator()(std::size_t r) const noexcept {
         return m_lists.row(m_lists.size() == 1 ? 0 : r);
     }
 
     [[nodiscard]] bool one_row() const noexcept { return m_lists.size() == 1; }
 
 private:
-    template <class T>
-    void check_table(const char* name, const T& table_shape, std::size_t lists) const {
+    template <class T, class S>
+    static void check_table(
+        const char* name, const T& table_shape, std::size_t lists, const S& shape
+    ) {
         if (table_shape.size() != 1 && table_shape.size() != 2) [[unlikely]] {
             throw_invalid(
                 name, "indices of shape ", tuple_text(table_shape),
                 "; expected one list (1-D), or one list for each row of the mask (2-D)"
             );
         }
-        if (table_shape.size() == 2 && lists != rows_of(m_shape)) [[unlikely]] {
+        if (table_shape.size() == 2 && lists != rows_of(shape)) [[unlikely]] {
             throw_invalid(
                 name, "indices of shape ", tuple_text(table_shape), " hold ", lists,
-                " lists; a mask of shape ", tuple_text(m_shape), " has ", rows_of(m_shape), " rows"
+                " lists; a mask of shape ", tuple_text(shape), " has ", rows_of(shape), " rows"
             );
         }
     }
 
     template <class T>
-    std::size_t checked(const char* name, T index, std::size_t list, std::size_t k, bool many)
-        const {
-        const std::size_t n = columns_of(m_shape);
+    static std::size_t checked(
+        const char* name, T index, std::size_t list, std::size_t k, bool many, std::size_t n
+    ) {
         if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, n)) [[unlikely]] {
             const std::string row = many ? " of row " + std::to_string(list) : "";
             throw_out_of_range(
@@ -89,7 +81,6 @@ private:
         return static_cast<std::size_t>(index);
     }
 
-    S m_shape;
     listed_bits m_lists;
 };
 
@@ -109,7 +100,8 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
     if constexpr (require_indices<I>()) {
         decltype(auto) table = hold(std::forward<I>(indices));
         auto owned = to_shape(name, shape);
-        return mask(indices_rule<decltype(owned)>(name, table, std::move(owned)));
+        index_rows rows(name, table, owned);
+        return mask(computed_rule("keep_indices", std::move(owned), std::move(rows)));
     }
 }
 } // namespace detail

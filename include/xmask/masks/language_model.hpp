@@ -68,9 +68,9 @@ struct token_fates {
 /// rvalue is copied into each.
 template <class M>
 auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, std::uint64_t seed) {
-    auto shape = to_shape("language_model_masks", candidates.shape());
-    using rule = random_rule<decltype(shape)>;
-    mask drawn(rule(std::move(shape), range, seed_of(stream_use::token_fate, seed)));
+    auto drawn = make_random(
+        "language_model_masks", candidates.shape(), range, seed_of(stream_use::token_fate, seed)
+    );
     if constexpr (std::is_lvalue_reference_v<M>) {
         return combine<both>(candidates, std::move(drawn));
     } else {

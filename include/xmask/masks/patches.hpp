@@ -7,14 +7,13 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <tuple>
 #include <utility>
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
-#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
+#include "computed_rule.hpp"
 #include "random_stream.hpp"
 #include "random_subset.hpp"
 
@@ -117,40 +116,19 @@ private:
         std::numeric_limits<std::size_t>::max(); // m_bits begins with this patch
 };
 
-/// A subset of the patches of each image.
-template <class S>
-class patches_rule {
-public:
-    using shape_type = S;
+/// A subset of the patches of each image, in rows of n columns.
+struct patch_rows {
+    patch_grid grid;
+    random_subset subset;
+    std::uint64_t seed;
+    std::size_t n;
 
-    static constexpr const char* name = "keep_patches";
-
-    patches_rule(S shape, const patch_grid& grid, double fraction, std::uint64_t seed)
-        : m_shape(std::move(shape))
-        , m_grid(grid)
-        , m_subset(patch_count(), fraction_of("keep_patches", fraction, patch_count()))
-        , m_seed(seed_of(stream_use::patches, seed)) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] patches_cursor row(std::size_t r) const noexcept {
+    patches_cursor operator()(std::size_t r) const noexcept {
         return {
-            m_subset.drawn(row_stream(m_seed, m_grid.image(r))),
-            m_grid.patch_row(r) * m_grid.width(), m_grid.patch_width(), columns_of(m_shape)
+            subset.drawn(row_stream(seed, grid.image(r))), grid.patch_row(r) * grid.width(),
+            grid.patch_width(), n
         };
     }
-
-private:
-    [[nodiscard]] std::size_t patch_count() const noexcept {
-        return m_grid.height() * m_grid.width();
-    }
-
-    S m_shape;
-    patch_grid m_grid;
-    random_subset m_subset;
-    std::uint64_t m_seed;
 };
 } // namespace detail
 
@@ -181,8 +159,14 @@ auto keep_patches(
     const S& shape, std::size_t patch_height, std::size_t patch_width, double fraction,
     std::uint64_t seed
 ) {
-    auto owned = detail::to_shape("keep_patches", shape);
-    const detail::patch_grid grid("keep_patches", owned, patch_height, patch_width);
-    return mask(detail::patches_rule<decltype(owned)>(std::move(owned), grid, fraction, seed));
+    constexpr const char* name = "keep_patches";
+    auto owned = detail::to_shape(name, shape);
+    const detail::patch_grid grid(name, owned, patch_height, patch_width);
+    const std::size_t patches = grid.height() * grid.width();
+    const detail::random_subset subset(patches, detail::fraction_of(name, fraction, patches));
+    const detail::patch_rows rows{
+        grid, subset, detail::seed_of(detail::stream_use::patches, seed), detail::columns_of(owned)
+    };
+    return mask(detail::computed_rule(name, std::move(owned), rows));
 }
 } // namespace xmask::inline XMASK_ABI

@@ -7,7 +7,6 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "../core/shape.hpp"
 #include "../core/xtensor.hpp"
 #include "combine.hpp"
+#include "computed_rule.hpp"
 #include "listed_bits.hpp"
 
 /// @file
@@ -25,28 +25,22 @@
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// Elements at listed positions.
-template <class S>
-class points_rule {
+class point_rows {
 public:
-    using shape_type = S;
-
-    static constexpr const char* name() noexcept { return "keep_points"; }
-
     /// @param table one position a row: an index for each axis of the mask.
-    template <class E>
-    points_rule(const char* name, const E& table, S shape)
-        : m_shape(std::move(shape)), m_lists(columns_of(m_shape)) {
-        if (table.dimension() != 2 || columns_of(table.shape()) != m_shape.size()) [[unlikely]] {
+    template <class E, class S>
+    point_rows(const char* name, const E& table, const S& shape) : m_lists(columns_of(shape)) {
+        if (table.dimension() != 2 || columns_of(table.shape()) != shape.size()) [[unlikely]] {
             throw_invalid(
                 name, "points of shape ", tuple_text(table.shape()), "; a mask of shape ",
-                tuple_text(m_shape), " expects (points, ", m_shape.size(), ")"
+                tuple_text(shape), " expects (points, ", shape.size(), ")"
             );
         }
         std::vector<point> points;
         points.reserve(rows_of(table.shape()));
         auto it = table.template begin<xt::layout_type::row_major>();
         for (std::size_t i = 0; i < rows_of(table.shape()); ++i) {
-            points.push_back(checked(name, it, i));
+            points.push_back(checked(name, it, i, shape));
         }
         std::ranges::sort(points);
         m_lists.append({}); // for all rows without points
@@ -61,11 +55,7 @@ public:
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] paged_cursor row(std::size_t r) const noexcept {
+    [[nodiscard]] paged_cursor operator()(std::size_t r) const noexcept {
         const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), r);
         const bool found = at != m_rows.end() && *at == r;
         return m_lists.row(found ? static_cast<std::size_t>(at - m_rows.begin()) + 1 : 0);
@@ -79,19 +69,19 @@ private:
         friend auto operator<=>(const point&, const point&) = default;
     };
 
-    template <class It>
-    point checked(const char* name, It& it, std::size_t i) const {
+    template <class It, class S>
+    static point checked(const char* name, It& it, std::size_t i, const S& shape) {
         point at{0, 0};
-        for (std::size_t axis = 0; axis < m_shape.size(); ++axis, ++it) {
+        for (std::size_t axis = 0; axis < shape.size(); ++axis, ++it) {
             const auto index = *it;
-            const std::size_t extent = m_shape[axis];
+            const std::size_t extent = shape[axis];
             if (std::cmp_less(+index, 0) || std::cmp_greater_equal(+index, extent)) [[unlikely]] {
                 throw_out_of_range(
                     name, "index ", +index, " along axis ", axis, " of point ", i,
                     " is outside of [0, ", extent, ")"
                 );
             }
-            if (axis + 1 == m_shape.size()) {
+            if (axis + 1 == shape.size()) {
                 at.column = static_cast<std::size_t>(index);
             } else {
                 at.row = at.row * extent + static_cast<std::size_t>(index);
@@ -100,7 +90,6 @@ private:
         return at;
     }
 
-    S m_shape;
     std::vector<std::size_t> m_rows;
     listed_bits m_lists;
 };
@@ -115,7 +104,8 @@ auto make_points(const char* name, P&& points, const S& shape) {
     if constexpr (integers) {
         decltype(auto) table = hold(std::forward<P>(points));
         auto owned = to_shape(name, shape);
-        return mask(points_rule<decltype(owned)>(name, table, std::move(owned)));
+        point_rows rows(name, table, owned);
+        return mask(computed_rule("keep_points", std::move(owned), std::move(rows)));
     }
 }
 

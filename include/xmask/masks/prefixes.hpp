@@ -132,7 +132,7 @@ auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset
     if constexpr (detail::prefix_number<std::decay_t<P>>) {
         detail::require_prefix_within(prefix, k);
         const detail::prefix_pattern pattern{static_cast<std::size_t>(prefix), offset};
-        return mask(detail::pattern_rule("keep_prefix", q, k, pattern));
+        return detail::make_pattern("keep_prefix", q, k, pattern);
     } else if constexpr (detail::require_prefix<P>()) {
         using rule = detail::prefix_rule<detail::held_t<P>>;
         return mask(rule(q, k, detail::hold(std::forward<P>(prefix)), offset));

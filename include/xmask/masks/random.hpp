@@ -8,17 +8,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <tuple>
 #include <utility>
 
 #include "../core/attributes.hpp"
 #include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
-#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
+#include "computed_rule.hpp"
 #include "random_stream.hpp"
 #include "word_of.hpp"
 
@@ -109,30 +108,24 @@ private:
     std::size_t m_columns;
 };
 
-/// Each element is kept where its number lies in a range.
-template <class S>
-class random_rule {
-public:
-    using shape_type = S;
+/// Rows of n columns that keep each element whose number lies in a range.
+struct random_rows {
+    std::uint64_t seed;
+    number_share range;
+    std::size_t n;
 
-    static constexpr const char* name = "keep_random";
-
-    random_rule(S shape, number_share range, std::uint64_t seed)
-        : m_shape(std::move(shape)), m_range(range), m_seed(seed) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] random_cursor row(std::size_t r) const noexcept {
-        return {row_stream(m_seed, r), m_range, columns_of(m_shape)};
+    random_cursor operator()(std::size_t r) const noexcept {
+        return {row_stream(seed, r), range, n};
     }
-
-private:
-    S m_shape;
-    number_share m_range;
-    std::uint64_t m_seed;
 };
+
+/// A mask of random elements, whose name is keep_random.
+template <class S>
+auto make_random(const char* function, const S& shape, number_share range, std::uint64_t seed) {
+    auto owned = to_shape(function, shape);
+    const random_rows rows{seed, range, columns_of(owned)};
+    return mask(computed_rule("keep_random", std::move(owned), rows));
+}
 } // namespace detail
 
 /// Keeps each element with a probability, independently of all others.
@@ -152,8 +145,7 @@ private:
 /// store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random(const S& shape, double probability, std::uint64_t seed) {
-    auto owned = detail::to_shape("keep_random", shape);
     const std::uint64_t end = detail::share_of("keep_random", "probability", probability);
-    return mask(detail::random_rule<decltype(owned)>(std::move(owned), {0, end}, seed));
+    return detail::make_random("keep_random", shape, {0, end}, seed);
 }
 } // namespace xmask::inline XMASK_ABI

@@ -10,17 +10,16 @@
 #include <cstdint>
 #include <initializer_list>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 #include "../core/attributes.hpp"
 #include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
-#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
+#include "computed_rule.hpp"
 #include "random_stream.hpp"
 #include "word_of.hpp"
 
@@ -245,39 +244,15 @@ inline void require_shuffled(const char* name, std::uint64_t n) {
     }
 }
 
-/// A subset of each row.
-template <class S>
-class row_subset_rule {
-public:
-    using shape_type = S;
+/// A subset of each row of n columns.
+struct subset_rows {
+    random_subset subset;
+    std::uint64_t seed;
+    std::size_t n;
 
-    static constexpr const char* name = "keep_random_k";
-
-    row_subset_rule(S shape, std::size_t k, std::uint64_t seed)
-        : m_shape(std::move(shape))
-        , m_subset(columns_of(m_shape), k)
-        , m_seed(seed_of(stream_use::subset, seed)) {
-        const std::size_t n = columns_of(m_shape);
-        if (k > n) [[unlikely]] {
-            throw_out_of_range(
-                "keep_random_k", "k ", k, " is outside of [0, ", n, "], the length of a row"
-            );
-        }
-        require_shuffled("keep_random_k", n);
+    subset_cursor operator()(std::size_t r) const noexcept {
+        return {subset.drawn(row_stream(seed, r)), 0, n};
     }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] subset_cursor row(std::size_t r) const noexcept {
-        return {m_subset.drawn(row_stream(m_seed, r)), 0, columns_of(m_shape)};
-    }
-
-private:
-    S m_shape;
-    random_subset m_subset;
-    std::uint64_t m_seed;
 };
 
 /// The number of elements that is nearest to a fraction of `size`.
@@ -343,8 +318,19 @@ private:
 /// for: store a mask that is used often in a bitmask.
 template <class S = std::initializer_list<std::size_t>>
 auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
-    auto owned = detail::to_shape("keep_random_k", shape);
-    return mask(detail::row_subset_rule<decltype(owned)>(std::move(owned), k, seed));
+    constexpr const char* name = "keep_random_k";
+    auto owned = detail::to_shape(name, shape);
+    const std::size_t n = detail::columns_of(owned);
+    if (k > n) [[unlikely]] {
+        detail::throw_out_of_range(
+            name, "k ", k, " is outside of [0, ", n, "], the length of a row"
+        );
+    }
+    detail::require_shuffled(name, n);
+    const detail::subset_rows rows{
+        detail::random_subset(n, k), detail::seed_of(detail::stream_use::subset, seed), n
+    };
+    return mask(detail::computed_rule(name, std::move(owned), rows));
 }
 
 /// Keeps exactly a fraction of all elements, at random: unstructured random pruning.

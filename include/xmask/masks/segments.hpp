@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
+#include "computed_rule.hpp"
 #include "word_of.hpp"
 
 /// @file
@@ -102,8 +102,8 @@ void find_segments(const T* ids, std::size_t n, std::vector<segment<T>>& segment
 
 /// The segments of all queries, found on construction, so that a row costs one look. The ids are
 /// copied: the ranges must not become those of other ids.
-template <class S, class T>
-class segment_rule {
+template <class T>
+class segment_rows {
     struct found {
         column_range range;
         std::size_t keys; ///< where the row's ids begin in m_keys, or `whole`
@@ -112,13 +112,8 @@ class segment_rule {
     static constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
 
 public:
-    using shape_type = S;
-
-    static constexpr const char* name = "keep_same_segment";
-
     template <class Q, class K>
-    segment_rule(const Q& q_segments, const K& k_segments)
-        : m_shape(append_axis(q_segments.shape(), columns_of(k_segments.shape()))) {
+    segment_rows(const Q& q_segments, const K& k_segments) {
         const std::size_t q = columns_of(q_segments.shape());
         const std::size_t k = columns_of(k_segments.shape());
         std::vector<T> keys(
@@ -141,11 +136,7 @@ public:
         }
     }
 
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE segment_cursor<T> row(std::size_t r) const noexcept {
+    [[nodiscard]] XMASK_INLINE segment_cursor<T> operator()(std::size_t r) const noexcept {
         const found& at = m_found[r];
         return segment_cursor<T>(at.range, at.keys == whole ? nullptr : m_keys.data() + at.keys);
     }
@@ -164,7 +155,6 @@ private:
         return {at->range, at->mixed ? keys : whole};
     }
 
-    shape_type m_shape;
     std::vector<found> m_found;
     std::vector<T> m_keys;
 };
@@ -193,8 +183,10 @@ auto make_segments(const Q& q_segments, const K& k_segments) {
             "; expected (..., q) and (..., k), equal but for the last axis"
         );
     }
-    using shape = typename one_more_axis<typename Q::inner_shape_type>::type;
-    return mask(segment_rule<shape, std::remove_cv_t<value_type_t<K>>>(q_segments, k_segments));
+    return mask(computed_rule(
+        "keep_same_segment", append_axis(a, columns_of(b)),
+        segment_rows<std::remove_cv_t<value_type_t<K>>>(q_segments, k_segments)
+    ));
 }
 } // namespace detail
 

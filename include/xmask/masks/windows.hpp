@@ -7,13 +7,13 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
-#include <tuple>
 
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/word.hpp"
+#include "computed_rule.hpp"
 
 /// @file
 /// Masks of attention in which a query sees one range of keys: causal, windows, chunks.
@@ -77,30 +77,22 @@ struct chunk_pattern {
     }
 };
 
-/// A mask whose rows are the ranges of a pattern.
+/// The rows of a pattern.
 template <key_pattern Pattern>
-class pattern_rule {
-public:
-    using shape_type = std::array<std::size_t, 2>;
+struct pattern_rows {
+    Pattern pattern;
+    std::size_t keys;
 
-    pattern_rule(const char* name, std::size_t q, std::size_t k, Pattern pattern) noexcept
-        : m_shape{q, k}, m_pattern(pattern), m_name(name) {}
-
-    [[nodiscard]] const char* name() const noexcept { return m_name; }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple<>(); }
-
-    [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
-        return range_cursor(m_pattern(r, m_shape[1]));
+    XMASK_INLINE range_cursor operator()(std::size_t i) const noexcept {
+        return range_cursor(pattern(i, keys));
     }
-
-private:
-    shape_type m_shape;
-    Pattern m_pattern;
-    const char* m_name;
 };
+
+template <key_pattern Pattern>
+auto make_pattern(const char* name, std::size_t q, std::size_t k, Pattern pattern) {
+    const std::array<std::size_t, 2> shape{q, k};
+    return mask(computed_rule(name, shape, pattern_rows<Pattern>{pattern, k}));
+}
 } // namespace detail
 
 /// Keeps key j for query i where j <= i + offset: no query sees a later key.
@@ -122,7 +114,7 @@ private:
 inline auto keep_causal(std::size_t q, std::size_t k, std::ptrdiff_t offset = 0) {
     const auto begin = -static_cast<std::ptrdiff_t>(detail::far_away);
     const detail::window_pattern pattern{begin, detail::add_far(offset, 1)};
-    return mask(detail::pattern_rule("keep_causal", q, k, pattern));
+    return detail::make_pattern("keep_causal", q, k, pattern);
 }
 
 /// Keeps keys 0 to i for query i: keep_causal(q, k, 0).
@@ -179,7 +171,7 @@ inline auto keep_window(
 ) {
     const auto begin = detail::subtract_far(offset, left);
     const auto end = detail::add_far(detail::add_far(offset, right), 1);
-    return mask(detail::pattern_rule("keep_window", q, k, detail::window_pattern{begin, end}));
+    return detail::make_pattern("keep_window", q, k, detail::window_pattern{begin, end});
 }
 
 /// Keeps key j for query i at position p = i + offset, where j <= p and both lie in the same chunk:
@@ -207,6 +199,6 @@ inline auto keep_chunked(
     if (chunk == 0) [[unlikely]] {
         detail::throw_invalid("keep_chunked", "chunk 0; expected 1 or more");
     }
-    return mask(detail::pattern_rule("keep_chunked", q, k, detail::chunk_pattern{chunk, offset}));
+    return detail::make_pattern("keep_chunked", q, k, detail::chunk_pattern{chunk, offset});
 }
 } // namespace xmask::inline XMASK_ABI
