@@ -21626,13 +21626,12 @@ loss masked_loss(
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss,
-/// hinge embedding loss, soft margin loss.
+/// Losses of two classes: binary cross entropy of probabilities and of logits, focal loss, hinge
+/// loss, hinge embedding loss, soft margin loss.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// What losses of a logit x are made of. Nothing overflows, and nothing is a difference of nearly
-/// equal numbers.
+/// The parts of losses of a logit x, computed without overflow or cancellation.
 template <class V>
 struct logistic {
     V yes;        ///< 1 / (1 + exp(-x)), the probability of yes
@@ -21656,7 +21655,8 @@ struct logistic {
 };
 } // namespace detail
 
-/// -(t log p + (1 - t) log(1 - p)) of a probability p; logarithms are at least -100.
+/// Binary cross entropy -(t log p + (1 - t) log(1 - p)) of a probability p. Logarithms are at least
+/// -100.
 struct bce_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -21677,9 +21677,10 @@ struct bce_loss {
     }
 };
 
-/// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)); pos_weight is one number, or a
-/// tensor that broadcasts into the prediction.
+/// Binary cross entropy -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)).
 struct bce_with_logits_loss {
+    /// The weight of positive targets: a number, or a tensor that broadcasts into the prediction;
+    /// 0 or more.
     number_or_tensor pos_weight = 1;
 
     void check(const char* name) const {
@@ -21688,7 +21689,7 @@ struct bce_with_logits_loss {
         );
     }
 
-    /// The function of p, t, and the weight of positive targets.
+    /// The function of p, t and the weight of positive targets.
     struct terms {
         template <class V>
         XMASK_INLINE V value(const V& p, const V& t, const V& weight) const {
@@ -21708,10 +21709,10 @@ struct bce_with_logits_loss {
     [[nodiscard]] const number_or_tensor& operand() const noexcept { return pos_weight; }
 };
 
-/// Binary cross entropy with logits, times (1 - y_t)^gamma and alpha_t.
+/// Binary cross entropy of logits, times (1 - y_t)^gamma and alpha_t.
 struct focal_with_logits_loss {
-    double alpha = 0.25;
-    double gamma = 2;
+    double alpha = 0.25; ///< the weight of positive targets, from 0 to 1; -1 for no weight
+    double gamma = 2;    ///< the exponent of 1 - y_t; 0 or more
 
     void check(const char* name) const {
         if (alpha != -1) {
@@ -21735,7 +21736,7 @@ struct focal_with_logits_loss {
         const detail::logistic<V> y(p);
         const V s = missed(y, t);
         const V slope = (one - t) * y.yes - t * y.no;
-        // The derivative of log s; where s underflows, so does what it multiplies.
+        // The derivative of log s. Where s underflows, so does the factor before it.
         const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
         return weight(t) * detail::power(s, gamma) *
                (slope + constant<V>(gamma) * entropy(y, t) * rate);
@@ -21758,9 +21759,9 @@ private:
     }
 };
 
-/// max(0, margin - t p), t being -1 or 1.
+/// The hinge loss max(0, margin - t p), where t is -1 or 1.
 struct hinge_loss {
-    double margin = 1;
+    double margin = 1; ///< the t p from which the loss is 0
 
     void check(const char* name) const {
         detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
@@ -21778,9 +21779,9 @@ struct hinge_loss {
     }
 };
 
-/// p where t is 1, max(0, margin - p) where t is -1.
+/// The hinge embedding loss: p where t is 1, max(0, margin - p) where t is -1.
 struct hinge_embedding_loss {
-    double margin = 1;
+    double margin = 1; ///< the distance from which unlike pairs have the loss 0
 
     void check(const char* name) const {
         detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
@@ -21802,7 +21803,7 @@ struct hinge_embedding_loss {
     }
 };
 
-/// log(1 + exp(-t p)), t being -1 or 1.
+/// The soft margin loss log(1 + exp(-t p)), where t is -1 or 1.
 struct soft_margin_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -21815,52 +21816,121 @@ struct soft_margin_loss {
     }
 };
 
-/// Binary cross entropy of probabilities, as PyTorch's binary_cross_entropy: -(t log p + (1 - t)
-/// log(1 - p)), the logarithms being at least -100; gradient (p - t) / max(p (1 - p), 1e-12).
-/// Probabilities outside of [0, 1] give NaN. With logits at hand, masked_bce_with_logits is more
-/// accurate. element_loss says what the arguments are.
+/// Gives the binary cross entropy of probabilities, summed over the kept elements.
+///
+/// The loss is -(t log p + (1 - t) log(1 - p)), with logarithms of at least -100, as PyTorch's
+/// binary_cross_entropy; the gradient is (p - t) / max(p (1 - p), 1e-12). Probabilities outside of
+/// [0, 1] give NaN. Of logits, masked_bce_with_logits is more accurate. Cost: one pass over the
+/// kept elements.
+///
+/// @param prediction  probabilities, a tensor or lazy expression of real numbers from 0 to 1
+/// @param target      probabilities of yes, most often 0 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     none: may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_bce(probability, label, m).mean();
 inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
 
-/// Binary cross entropy of logits, as PyTorch's binary_cross_entropy_with_logits: with y = 1 / (1 +
-/// exp(-p)), minus pos_weight t log y + (1 - t) log(1 - y), computed so that no logit overflows.
-/// Options: pos_weight = 1, of positive targets: a number, or a tensor that broadcasts into the
-/// prediction, as one number a class on the last axis. element_loss says what the arguments are.
+/// Gives the binary cross entropy of logits, summed over the kept elements.
+///
+/// With y = 1 / (1 + exp(-p)), the loss is -(pos_weight t log y + (1 - t) log(1 - y)), as PyTorch's
+/// binary_cross_entropy_with_logits. No logit overflows. Cost: one pass over the kept elements.
+///
+/// @param prediction  logits, a tensor or lazy expression of real numbers
+/// @param target      probabilities of yes, most often 0 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     bce_with_logits_loss: {.pos_weight = 1}, a number, or a tensor that
+///   broadcasts into the prediction, such as one number a class; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
 ///     double of_classes = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = {1, 2, 1, 3}}).mean();
 inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits"
 );
 
-/// The focal loss of logits, as torchvision's sigmoid_focal_loss: with y = 1 / (1 + exp(-p)) and
-/// y_t = t y + (1 - t) (1 - y), binary cross entropy times (1 - y_t)^gamma times alpha t + (1 -
-/// alpha) (1 - t) (Lin et al., Focal loss for dense object detection, 2017). Options: alpha = 0.25,
-/// 0 to 1, or -1 for no such factor; gamma = 2, 0 or more. element_loss says what the arguments
-/// are.
+/// Gives the focal loss of logits, summed over the kept elements.
+///
+/// With y = 1 / (1 + exp(-p)) and y_t = t y + (1 - t) (1 - y), the loss is the binary cross entropy
+/// times (1 - y_t)^gamma times alpha t + (1 - alpha) (1 - t), as torchvision's sigmoid_focal_loss.
+/// Source: Lin et al., Focal loss for dense object detection, 2017. Cost: one pass over the kept
+/// elements.
+///
+/// @param prediction  logits, a tensor or lazy expression of real numbers
+/// @param target      probabilities of yes, most often 0 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     focal_with_logits_loss: {.alpha = 0.25, .gamma = 2}; alpha is from 0 to 1, or
+///   -1 for no such factor, and gamma 0 or more; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_focal_with_logits(scores, label, m, {.alpha = -1, .gamma = 2}).mean();
 inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits(
     "masked_focal_with_logits"
 );
 
-/// The hinge loss max(0, margin - t p), as Keras' and torchmetrics'; targets are -1 and 1. Options:
-/// margin = 1. element_loss says what the arguments are.
+/// Gives the hinge loss max(0, margin - t p), summed over the kept elements.
+///
+/// The loss is that of Keras and torchmetrics. Cost: one pass over the kept elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      -1 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     hinge_loss: {.margin = 1}, a finite number; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
 inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
 
-/// The hinge embedding loss of distances p, as PyTorch's hinge_embedding_loss: p where the target is
-/// 1 (alike), max(0, margin - p) where the target is -1 (unlike); of another target, both. The
-/// gradient of the latter is -1 where p is the margin itself. Options: margin = 1. element_loss says
-/// what the arguments are.
+/// Gives the hinge embedding loss of distances, summed over the kept elements.
+///
+/// The loss is p where the target is 1 (alike), max(0, margin - p) where it is -1 (unlike), and the
+/// sum of both for other targets, as PyTorch's hinge_embedding_loss. Where p equals the margin, the
+/// gradient of the second is -1. Cost: one pass over the kept elements.
+///
+/// @param prediction  distances, a tensor or lazy expression of real numbers
+/// @param target      1 and -1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     hinge_embedding_loss: {.margin = 1}, a finite number; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_hinge_embedding(distances, 2.f * label - 1.f, m, {.margin = 2}).mean();
 inline constexpr element_loss<hinge_embedding_loss> masked_hinge_embedding("masked_hinge_embedding"
 );
 
-/// The soft margin loss log(1 + exp(-t p)), as PyTorch's soft_margin_loss, computed so that nothing
-/// overflows; targets are -1 and 1. element_loss says what the arguments are.
+/// Gives the soft margin loss log(1 + exp(-t p)), summed over the kept elements.
+///
+/// Nothing overflows. The loss is that of PyTorch's soft_margin_loss. Cost: one pass over the kept
+/// elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      -1 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     none: may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_soft_margin(scores, 2.f * label - 1.f, m).mean();
 inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_margin");
@@ -24688,13 +24758,14 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
 #include <numbers>
 
 /// @file
-/// Losses between distributions: Kullback-Leibler divergence, and counts under a Poisson
+/// Losses of distributions: the Kullback-Leibler divergence, and counts under a Poisson
 /// distribution.
 
 namespace xmask::inline XMASK_ABI {
-/// t (log t - p) of a log-probability p; or, where targets are logarithms too, exp(t) (t - p).
+/// The divergence t (log t - p) of a log-probability p; exp(t) (t - p) where targets are
+/// logarithms, too.
 struct kl_div_loss {
-    bool log_target = false;
+    bool log_target = false; ///< whether targets are log-probabilities
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -24716,11 +24787,12 @@ private:
     }
 };
 
-/// exp(p) - t p, p being the logarithm of the rate; or p - t log(p + eps), p being the rate itself.
+/// The loss exp(p) - t p, where p is the logarithm of the rate; p - t log(p + eps), where p is the
+/// rate.
 struct poisson_nll_loss {
-    bool log_input = true;
-    bool full = false;
-    double eps = 1e-8;
+    bool log_input = true; ///< whether predictions are logarithms of rates
+    bool full = false;     ///< whether to add Stirling's approximation of log t! where t > 1
+    double eps = 1e-8;     ///< is added to a rate before its logarithm; 0 or more
 
     void check(const char* name) const {
         detail::require_option(name, "eps", eps, detail::option_range::at_least(0).finite());
@@ -24749,21 +24821,45 @@ private:
     }
 };
 
-/// The Kullback-Leibler divergence of log-probabilities p from probabilities t, as PyTorch's
-/// kl_div: t (log t - p), 0 where t is 0; gradient -t. Options: log_target = false; if true,
-/// targets are log-probabilities, exp(t) (t - p). Each element of a distribution is one element of
-/// the mean, as PyTorch's reduction "mean" has it; for its "batchmean" divide the sum by the number
-/// of distributions. element_loss says what the arguments are.
+/// Gives the Kullback-Leibler divergence of log-probabilities from probabilities, summed over the
+/// kept elements.
+///
+/// The loss is t (log t - p), and 0 where t is 0, as PyTorch's kl_div; the gradient is -t. The mean
+/// counts each element of a distribution, as PyTorch's reduction "mean"; for "batchmean" divide the
+/// sum by the number of distributions. Cost: one pass over the kept elements.
+///
+/// @param prediction  log-probabilities, a tensor or lazy expression of real numbers
+/// @param target      probabilities, or their logarithms, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     kl_div_loss: {.log_target = false}; where true, targets are
+///   log-probabilities; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     xmask::loss l = xmask::masked_kl_div(log_p, share, xmask::unsqueeze(m, -1));
 ///     double batch_mean = l.sum / static_cast<double>(xmask::count_kept(m));
 inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 
-/// The negative log-likelihood of counts t under a Poisson distribution, as PyTorch's
-/// poisson_nll_loss: exp(p) - t p, p being the logarithm of its rate. Options: log_input = true; if
-/// false, p is the rate, p - t log(p + eps); eps = 1e-8. full = false; if true, log t! is added
-/// where t > 1, by Stirling's approximation t log t - t + log(2 pi t) / 2. element_loss says what
-/// the arguments are.
+/// Gives the negative log-likelihood of counts under a Poisson distribution, summed over the kept
+/// elements.
+///
+/// The loss is exp(p) - t p, or p - t log(p + eps) where p is the rate itself, as PyTorch's
+/// poisson_nll_loss. With `full`, Stirling's approximation t log t - t + log(2 pi t) / 2 of log t!
+/// is added where t > 1. Cost: one pass over the kept elements.
+///
+/// @param prediction  logarithms of rates, or rates, a tensor or lazy expression of real numbers
+/// @param target      counts, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     poisson_nll_loss: {.log_input = true, .full = false, .eps = 1e-8}; may be
+///   left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_poisson_nll(scores, tokens, m, {.full = true}).mean();
 inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poisson_nll");
@@ -26417,7 +26513,7 @@ inline constexpr reduction_gradient<detail::std_formula> masked_std_gradient("ma
 /// The mean squared error.
 
 namespace xmask::inline XMASK_ABI {
-/// (p - t)^2, and 2 (p - t) by p.
+/// The squared error (p - t)^2, and its derivative 2 (p - t) by p.
 struct mse_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -26432,8 +26528,20 @@ struct mse_loss {
     }
 };
 
-/// The squared error (p - t)^2, as PyTorch's mse_loss, summed over what the mask keeps; and its
-/// gradient 2 (p - t). element_loss says what the arguments are.
+/// Gives the squared error (p - t)^2, summed over the kept elements.
+///
+/// The gradient is 2 (p - t). The loss is that of PyTorch's mse_loss. Cost: one pass over the kept
+/// elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     none: may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
 ///     xmask::loss l = xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n));
 ///     double mean = l.mean();
@@ -28853,25 +28961,25 @@ auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q)
 // ==== xmask/reduce/regression.hpp ====
 
 /// @file
-/// Losses of real targets that grow slower than the square: mae, huber, smooth_l1.
+/// Losses of real targets that grow more slowly than the square: mae, huber, smooth_l1.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// -1, 0 or 1; 0 for NaN.
+/// The sign of x: -1, 0 or 1; 0 for NaN.
 template <class V>
 XMASK_INLINE V sign(const V& x) {
     const V zero(0);
     return xsimd::select(x > zero, V(1), xsimd::select(x < zero, V(-1), zero));
 }
 
-/// x, or the end of [-limit, limit] that is closer to it.
+/// x, or the nearer end of [-limit, limit].
 template <class V>
 XMASK_INLINE V clamp(const V& x, const V& limit) {
     return xsimd::select(x > limit, limit, xsimd::select(x < -limit, -limit, x));
 }
 } // namespace detail
 
-/// |p - t|, and its sign by p, which is 0 where p equals t.
+/// The absolute error |p - t|. Its derivative by p is the sign of p - t, and 0 where p equals t.
 struct mae_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -28884,9 +28992,9 @@ struct mae_loss {
     }
 };
 
-/// d = p - t: d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) beyond.
+/// The Huber loss of d = p - t: d^2 / 2 where |d| <= delta, otherwise delta (|d| - delta / 2).
 struct huber_loss {
-    double delta = 1;
+    double delta = 1; ///< the largest |p - t| whose loss is a square; above 0
 
     void check(const char* name) const {
         detail::require_option(name, "delta", delta, detail::option_range::above(0));
@@ -28906,9 +29014,9 @@ struct huber_loss {
     }
 };
 
-/// d = p - t: d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond.
+/// The smooth L1 loss of d = p - t: d^2 / (2 beta) where |d| < beta, otherwise |d| - beta / 2.
 struct smooth_l1_loss {
-    double beta = 1;
+    double beta = 1; ///< the |p - t| below which the loss is a square; 0 or more
 
     void check(const char* name) const {
         detail::require_option(name, "beta", beta, detail::option_range::at_least(0));
@@ -28932,22 +29040,58 @@ struct smooth_l1_loss {
     }
 };
 
-/// The absolute error |p - t|, as PyTorch's l1_loss; its gradient is the sign of p - t, 0 where
-/// they are equal. element_loss says what the arguments are.
+/// Gives the absolute error |p - t|, summed over the kept elements.
+///
+/// The gradient is the sign of p - t, and 0 where p equals t. The loss is that of PyTorch's
+/// l1_loss. Cost: one pass over the kept elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     none: may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_mae(prediction, target, m).mean();
 inline constexpr element_loss<mae_loss> masked_mae("masked_mae");
 
-/// The Huber loss, as PyTorch's huber_loss: (p - t)^2 / 2 where |p - t| <= delta, delta (|p - t| -
-/// delta / 2) beyond (Huber, Robust estimation of a location parameter, 1964). Options: delta = 1,
-/// above 0. element_loss says what the arguments are.
+/// Gives the Huber loss, summed over the kept elements.
+///
+/// The loss is (p - t)^2 / 2 where |p - t| <= delta, otherwise delta (|p - t| - delta / 2), as
+/// PyTorch's huber_loss. Source: Huber, Robust estimation of a location parameter, 1964. Cost: one
+/// pass over the kept elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     huber_loss: {.delta = 1}, above 0; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_huber(prediction, target, m, {.delta = 0.5}, gradient).mean();
 inline constexpr element_loss<huber_loss> masked_huber("masked_huber");
 
-/// PyTorch's smooth_l1_loss: (p - t)^2 / (2 beta) where |p - t| < beta, |p - t| - beta / 2 beyond;
-/// the Huber loss divided by its delta (Girshick, Fast R-CNN, 2015). Options: beta = 1, 0 for the
-/// absolute error. element_loss says what the arguments are.
+/// Gives the smooth L1 loss, summed over the kept elements.
+///
+/// The loss is (p - t)^2 / (2 beta) where |p - t| < beta, otherwise |p - t| - beta / 2, as
+/// PyTorch's smooth_l1_loss. This is the Huber loss divided by its delta. Source: Girshick, Fast
+/// R-CNN, 2015. Cost: one pass over the kept elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     smooth_l1_loss: {.beta = 1}, 0 for the absolute error; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_smooth_l1(prediction, target, m, {.beta = 0.1}).mean();
 inline constexpr element_loss<smooth_l1_loss> masked_smooth_l1("masked_smooth_l1");

@@ -12,13 +12,12 @@
 #include "number_or_tensor.hpp"
 
 /// @file
-/// Losses of yes or no: binary cross entropy of probabilities and of logits, focal loss, hinge loss,
-/// hinge embedding loss, soft margin loss.
+/// Losses of two classes: binary cross entropy of probabilities and of logits, focal loss, hinge
+/// loss, hinge embedding loss, soft margin loss.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// What losses of a logit x are made of. Nothing overflows, and nothing is a difference of nearly
-/// equal numbers.
+/// The parts of losses of a logit x, computed without overflow or cancellation.
 template <class V>
 struct logistic {
     V yes;        ///< 1 / (1 + exp(-x)), the probability of yes
@@ -42,7 +41,8 @@ struct logistic {
 };
 } // namespace detail
 
-/// -(t log p + (1 - t) log(1 - p)) of a probability p; logarithms are at least -100.
+/// Binary cross entropy -(t log p + (1 - t) log(1 - p)) of a probability p. Logarithms are at least
+/// -100.
 struct bce_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -63,9 +63,10 @@ struct bce_loss {
     }
 };
 
-/// -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)); pos_weight is one number, or a
-/// tensor that broadcasts into the prediction.
+/// Binary cross entropy -(pos_weight t log y + (1 - t) log(1 - y)) of y = 1 / (1 + exp(-p)).
 struct bce_with_logits_loss {
+    /// The weight of positive targets: a number, or a tensor that broadcasts into the prediction;
+    /// 0 or more.
     number_or_tensor pos_weight = 1;
 
     void check(const char* name) const {
@@ -74,7 +75,7 @@ struct bce_with_logits_loss {
         );
     }
 
-    /// The function of p, t, and the weight of positive targets.
+    /// The function of p, t and the weight of positive targets.
     struct terms {
         template <class V>
         XMASK_INLINE V value(const V& p, const V& t, const V& weight) const {
@@ -94,10 +95,10 @@ struct bce_with_logits_loss {
     [[nodiscard]] const number_or_tensor& operand() const noexcept { return pos_weight; }
 };
 
-/// Binary cross entropy with logits, times (1 - y_t)^gamma and alpha_t.
+/// Binary cross entropy of logits, times (1 - y_t)^gamma and alpha_t.
 struct focal_with_logits_loss {
-    double alpha = 0.25;
-    double gamma = 2;
+    double alpha = 0.25; ///< the weight of positive targets, from 0 to 1; -1 for no weight
+    double gamma = 2;    ///< the exponent of 1 - y_t; 0 or more
 
     void check(const char* name) const {
         if (alpha != -1) {
@@ -121,7 +122,7 @@ struct focal_with_logits_loss {
         const detail::logistic<V> y(p);
         const V s = missed(y, t);
         const V slope = (one - t) * y.yes - t * y.no;
-        // The derivative of log s; where s underflows, so does what it multiplies.
+        // The derivative of log s. Where s underflows, so does the factor before it.
         const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
         return weight(t) * detail::power(s, gamma) *
                (slope + constant<V>(gamma) * entropy(y, t) * rate);
@@ -144,9 +145,9 @@ private:
     }
 };
 
-/// max(0, margin - t p), t being -1 or 1.
+/// The hinge loss max(0, margin - t p), where t is -1 or 1.
 struct hinge_loss {
-    double margin = 1;
+    double margin = 1; ///< the t p from which the loss is 0
 
     void check(const char* name) const {
         detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
@@ -164,9 +165,9 @@ struct hinge_loss {
     }
 };
 
-/// p where t is 1, max(0, margin - p) where t is -1.
+/// The hinge embedding loss: p where t is 1, max(0, margin - p) where t is -1.
 struct hinge_embedding_loss {
-    double margin = 1;
+    double margin = 1; ///< the distance from which unlike pairs have the loss 0
 
     void check(const char* name) const {
         detail::require_option(name, "margin", margin, detail::option_range::any_number().finite());
@@ -188,7 +189,7 @@ struct hinge_embedding_loss {
     }
 };
 
-/// log(1 + exp(-t p)), t being -1 or 1.
+/// The soft margin loss log(1 + exp(-t p)), where t is -1 or 1.
 struct soft_margin_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -201,52 +202,121 @@ struct soft_margin_loss {
     }
 };
 
-/// Binary cross entropy of probabilities, as PyTorch's binary_cross_entropy: -(t log p + (1 - t)
-/// log(1 - p)), the logarithms being at least -100; gradient (p - t) / max(p (1 - p), 1e-12).
-/// Probabilities outside of [0, 1] give NaN. With logits at hand, masked_bce_with_logits is more
-/// accurate. element_loss says what the arguments are.
+/// Gives the binary cross entropy of probabilities, summed over the kept elements.
+///
+/// The loss is -(t log p + (1 - t) log(1 - p)), with logarithms of at least -100, as PyTorch's
+/// binary_cross_entropy; the gradient is (p - t) / max(p (1 - p), 1e-12). Probabilities outside of
+/// [0, 1] give NaN. Of logits, masked_bce_with_logits is more accurate. Cost: one pass over the
+/// kept elements.
+///
+/// @param prediction  probabilities, a tensor or lazy expression of real numbers from 0 to 1
+/// @param target      probabilities of yes, most often 0 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     none: may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_bce(probability, label, m).mean();
 inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
 
-/// Binary cross entropy of logits, as PyTorch's binary_cross_entropy_with_logits: with y = 1 / (1 +
-/// exp(-p)), minus pos_weight t log y + (1 - t) log(1 - y), computed so that no logit overflows.
-/// Options: pos_weight = 1, of positive targets: a number, or a tensor that broadcasts into the
-/// prediction, as one number a class on the last axis. element_loss says what the arguments are.
+/// Gives the binary cross entropy of logits, summed over the kept elements.
+///
+/// With y = 1 / (1 + exp(-p)), the loss is -(pos_weight t log y + (1 - t) log(1 - y)), as PyTorch's
+/// binary_cross_entropy_with_logits. No logit overflows. Cost: one pass over the kept elements.
+///
+/// @param prediction  logits, a tensor or lazy expression of real numbers
+/// @param target      probabilities of yes, most often 0 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     bce_with_logits_loss: {.pos_weight = 1}, a number, or a tensor that
+///   broadcasts into the prediction, such as one number a class; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
 ///     double of_classes = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = {1, 2, 1, 3}}).mean();
 inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits"
 );
 
-/// The focal loss of logits, as torchvision's sigmoid_focal_loss: with y = 1 / (1 + exp(-p)) and
-/// y_t = t y + (1 - t) (1 - y), binary cross entropy times (1 - y_t)^gamma times alpha t + (1 -
-/// alpha) (1 - t) (Lin et al., Focal loss for dense object detection, 2017). Options: alpha = 0.25,
-/// 0 to 1, or -1 for no such factor; gamma = 2, 0 or more. element_loss says what the arguments
-/// are.
+/// Gives the focal loss of logits, summed over the kept elements.
+///
+/// With y = 1 / (1 + exp(-p)) and y_t = t y + (1 - t) (1 - y), the loss is the binary cross entropy
+/// times (1 - y_t)^gamma times alpha t + (1 - alpha) (1 - t), as torchvision's sigmoid_focal_loss.
+/// Source: Lin et al., Focal loss for dense object detection, 2017. Cost: one pass over the kept
+/// elements.
+///
+/// @param prediction  logits, a tensor or lazy expression of real numbers
+/// @param target      probabilities of yes, most often 0 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     focal_with_logits_loss: {.alpha = 0.25, .gamma = 2}; alpha is from 0 to 1, or
+///   -1 for no such factor, and gamma 0 or more; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_focal_with_logits(scores, label, m, {.alpha = -1, .gamma = 2}).mean();
 inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits(
     "masked_focal_with_logits"
 );
 
-/// The hinge loss max(0, margin - t p), as Keras' and torchmetrics'; targets are -1 and 1. Options:
-/// margin = 1. element_loss says what the arguments are.
+/// Gives the hinge loss max(0, margin - t p), summed over the kept elements.
+///
+/// The loss is that of Keras and torchmetrics. Cost: one pass over the kept elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      -1 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     hinge_loss: {.margin = 1}, a finite number; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
 inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
 
-/// The hinge embedding loss of distances p, as PyTorch's hinge_embedding_loss: p where the target is
-/// 1 (alike), max(0, margin - p) where the target is -1 (unlike); of another target, both. The
-/// gradient of the latter is -1 where p is the margin itself. Options: margin = 1. element_loss says
-/// what the arguments are.
+/// Gives the hinge embedding loss of distances, summed over the kept elements.
+///
+/// The loss is p where the target is 1 (alike), max(0, margin - p) where it is -1 (unlike), and the
+/// sum of both for other targets, as PyTorch's hinge_embedding_loss. Where p equals the margin, the
+/// gradient of the second is -1. Cost: one pass over the kept elements.
+///
+/// @param prediction  distances, a tensor or lazy expression of real numbers
+/// @param target      1 and -1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     hinge_embedding_loss: {.margin = 1}, a finite number; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_hinge_embedding(distances, 2.f * label - 1.f, m, {.margin = 2}).mean();
 inline constexpr element_loss<hinge_embedding_loss> masked_hinge_embedding("masked_hinge_embedding"
 );
 
-/// The soft margin loss log(1 + exp(-t p)), as PyTorch's soft_margin_loss, computed so that nothing
-/// overflows; targets are -1 and 1. element_loss says what the arguments are.
+/// Gives the soft margin loss log(1 + exp(-t p)), summed over the kept elements.
+///
+/// Nothing overflows. The loss is that of PyTorch's soft_margin_loss. Cost: one pass over the kept
+/// elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      -1 and 1, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     none: may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_soft_margin(scores, 2.f * label - 1.f, m).mean();
 inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_margin");

@@ -11,13 +11,14 @@
 #include "element_loss.hpp"
 
 /// @file
-/// Losses between distributions: Kullback-Leibler divergence, and counts under a Poisson
+/// Losses of distributions: the Kullback-Leibler divergence, and counts under a Poisson
 /// distribution.
 
 namespace xmask::inline XMASK_ABI {
-/// t (log t - p) of a log-probability p; or, where targets are logarithms too, exp(t) (t - p).
+/// The divergence t (log t - p) of a log-probability p; exp(t) (t - p) where targets are
+/// logarithms, too.
 struct kl_div_loss {
-    bool log_target = false;
+    bool log_target = false; ///< whether targets are log-probabilities
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -39,11 +40,12 @@ private:
     }
 };
 
-/// exp(p) - t p, p being the logarithm of the rate; or p - t log(p + eps), p being the rate itself.
+/// The loss exp(p) - t p, where p is the logarithm of the rate; p - t log(p + eps), where p is the
+/// rate.
 struct poisson_nll_loss {
-    bool log_input = true;
-    bool full = false;
-    double eps = 1e-8;
+    bool log_input = true; ///< whether predictions are logarithms of rates
+    bool full = false;     ///< whether to add Stirling's approximation of log t! where t > 1
+    double eps = 1e-8;     ///< is added to a rate before its logarithm; 0 or more
 
     void check(const char* name) const {
         detail::require_option(name, "eps", eps, detail::option_range::at_least(0).finite());
@@ -72,21 +74,45 @@ private:
     }
 };
 
-/// The Kullback-Leibler divergence of log-probabilities p from probabilities t, as PyTorch's
-/// kl_div: t (log t - p), 0 where t is 0; gradient -t. Options: log_target = false; if true,
-/// targets are log-probabilities, exp(t) (t - p). Each element of a distribution is one element of
-/// the mean, as PyTorch's reduction "mean" has it; for its "batchmean" divide the sum by the number
-/// of distributions. element_loss says what the arguments are.
+/// Gives the Kullback-Leibler divergence of log-probabilities from probabilities, summed over the
+/// kept elements.
+///
+/// The loss is t (log t - p), and 0 where t is 0, as PyTorch's kl_div; the gradient is -t. The mean
+/// counts each element of a distribution, as PyTorch's reduction "mean"; for "batchmean" divide the
+/// sum by the number of distributions. Cost: one pass over the kept elements.
+///
+/// @param prediction  log-probabilities, a tensor or lazy expression of real numbers
+/// @param target      probabilities, or their logarithms, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     kl_div_loss: {.log_target = false}; where true, targets are
+///   log-probabilities; may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     xmask::loss l = xmask::masked_kl_div(log_p, share, xmask::unsqueeze(m, -1));
 ///     double batch_mean = l.sum / static_cast<double>(xmask::count_kept(m));
 inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 
-/// The negative log-likelihood of counts t under a Poisson distribution, as PyTorch's
-/// poisson_nll_loss: exp(p) - t p, p being the logarithm of its rate. Options: log_input = true; if
-/// false, p is the rate, p - t log(p + eps); eps = 1e-8. full = false; if true, log t! is added
-/// where t > 1, by Stirling's approximation t log t - t + log(2 pi t) / 2. element_loss says what
-/// the arguments are.
+/// Gives the negative log-likelihood of counts under a Poisson distribution, summed over the kept
+/// elements.
+///
+/// The loss is exp(p) - t p, or p - t log(p + eps) where p is the rate itself, as PyTorch's
+/// poisson_nll_loss. With `full`, Stirling's approximation t log t - t + log(2 pi t) / 2 of log t!
+/// is added where t > 1. Cost: one pass over the kept elements.
+///
+/// @param prediction  logarithms of rates, or rates, a tensor or lazy expression of real numbers
+/// @param target      counts, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     poisson_nll_loss: {.log_input = true, .full = false, .eps = 1e-8}; may be
+///   left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_poisson_nll(scores, tokens, m, {.full = true}).mean();
 inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poisson_nll");

@@ -9,7 +9,7 @@
 /// The mean squared error.
 
 namespace xmask::inline XMASK_ABI {
-/// (p - t)^2, and 2 (p - t) by p.
+/// The squared error (p - t)^2, and its derivative 2 (p - t) by p.
 struct mse_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
@@ -24,8 +24,20 @@ struct mse_loss {
     }
 };
 
-/// The squared error (p - t)^2, as PyTorch's mse_loss, summed over what the mask keeps; and its
-/// gradient 2 (p - t). element_loss says what the arguments are.
+/// Gives the squared error (p - t)^2, summed over the kept elements.
+///
+/// The gradient is 2 (p - t). The loss is that of PyTorch's mse_loss. Cost: one pass over the kept
+/// elements.
+///
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param options     none: may be left out
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor); may be left out
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
 ///     xmask::loss l = xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n));
 ///     double mean = l.mean();
