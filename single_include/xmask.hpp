@@ -20043,29 +20043,39 @@ R when_nothing_kept(const char* function, std::optional<when_empty> empty) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// What a loss returns, and how it writes its gradient.
+/// The result of a loss, and the ways to ask for its gradient.
 
 namespace xmask::inline XMASK_ABI {
-/// The sum of a loss over what is kept, the weight that it is of, and the number of elements:
-/// without weights these are equal; with weights, `weight` is their sum. Losses of parts
-/// (micro-batches, ranks) add up to the loss of the whole.
+/// The result of a loss: its sum over the kept elements, the sum of their weights, and their
+/// number.
+///
+/// Without weights, weight and count are equal. Losses of parts (micro-batches, ranks) add up to
+/// the loss of the whole.
 ///
 ///     xmask::loss total;
 ///     total += xmask::masked_mse(x, y, m);
 ///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
 ///     double mean = total.mean();    // over all kept elements, not a mean of means
 struct loss {
-    double sum = 0;
-    double weight = 0;
-    double count = 0; ///< how many elements (or positions) count, whatever their weights
+    double sum = 0;    ///< the sum of the losses of kept elements, times their weights
+    double weight = 0; ///< the sum of their weights; without weights, their number
+    double count = 0;  ///< the number of kept elements, or positions, whatever their weights
 
-    /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
+    /// Gives the mean by weight, sum / weight.
+    ///
+    /// @param empty  the mean where the weight is 0
+    /// @returns      the mean
+    /// @throws std::domain_error  where the weight is 0 and `empty` is when_empty::raise
     [[nodiscard]] double mean(when_empty empty = when_empty::nan) const {
         return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
     }
 
-    /// sum / count: a weighted loss over the number of elements, not over the sum of their weights,
-    /// as the "mean" of PyTorch's mse_loss and binary_cross_entropy with weights.
+    /// Gives the mean by count, sum / count: the "mean" of PyTorch's mse_loss and
+    /// binary_cross_entropy with weights.
+    ///
+    /// @param empty  the mean where the count is 0
+    /// @returns      the mean
+    /// @throws std::domain_error  where the count is 0 and `empty` is when_empty::raise
     ///
     ///     xmask::loss l = xmask::masked_mse(x, y, xmask::weighted(m, weights));
     ///     double mean = l.mean_by_count();
@@ -20074,6 +20084,7 @@ struct loss {
                           : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
     }
 
+    /// Adds the loss of another part.
     loss& operator+=(const loss& other) noexcept {
         sum += other.sum;
         weight += other.weight;
@@ -20081,9 +20092,12 @@ struct loss {
         return *this;
     }
 
+    /// Gives the loss of two parts together.
     friend loss operator+(loss a, const loss& b) noexcept { return a += b; }
 
-    /// A loss is no number: this fails to compile, and says what to write.
+    /// Fails to compile, with one sentence: a loss is not a number.
+    ///
+    /// @tparam T  the number type
     template <class T>
         requires std::is_arithmetic_v<T>
     operator T() const {
@@ -20106,15 +20120,22 @@ struct loss {
     }
 };
 
-/// A container for a gradient, and the factor that it is written with.
+/// A gradient to be written times a factor; scaled() makes it.
+///
+/// @tparam E  the type of the tensor or view
 template <class E>
 struct scaled_gradient {
-    E& container;
-    double scale;
+    E& container; ///< receives the gradient
+    double scale; ///< the factor
 };
 
-/// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that
-/// is known. Throws std::invalid_argument for a factor of NaN.
+/// Asks a loss for its gradient times a factor, such as 1 / weight for the gradient of the mean of
+/// several losses.
+///
+/// @param container  a tensor or view, not const, that receives the gradient; held by reference
+/// @param scale      the factor
+/// @returns          the last argument of a loss
+/// @throws std::invalid_argument  for a factor of NaN
 ///
 ///     auto kept = static_cast<double>(xmask::count_kept(m));
 ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
@@ -20127,19 +20148,20 @@ scaled_gradient<E> scaled(E& container, double scale) {
     return {container, scale};
 }
 
-/// A container for the gradient of a loss's mean.
+/// A gradient of the mean of a loss; of_mean() makes it.
+///
+/// @tparam E  the type of the tensor or view
 template <class E>
 struct mean_gradient {
-    E& container;
+    E& container; ///< receives the gradient
 };
 
-/// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
+/// Asks a loss for the gradient of its mean, loss::mean(), in place of that of its sum.
 ///
-/// Cost: the weight is found first, in a pass over the mask, as count_kept; weights are added up in a
-/// pass over them. Where the weight is 0, the gradient is 0.
+/// Where the weight is 0, the gradient is 0. Cost: a pass over the mask for the weight, as
+/// count_kept, or a pass over the weights.
 ///
-/// @param container  a tensor or a view, not const, which the loss gives the prediction's shape; held
-///                   by reference
+/// @param container  a tensor or view, not const, that receives the gradient; held by reference
 /// @returns          the last argument of a loss, or of masked_loss
 ///
 ///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
@@ -20151,7 +20173,7 @@ mean_gradient<E> of_mean(E& container) noexcept {
 }
 
 namespace detail {
-/// Stands for a gradient that nobody asked for.
+/// The argument in place of a gradient where none is asked for.
 struct no_gradient {};
 
 template <class G>
@@ -20175,7 +20197,7 @@ struct gradient_traits<scaled_gradient<E>> {
 template <class E>
 struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>> {};
 
-/// Its scale is known where the weight is: with_gradient makes a scaled_gradient of it.
+/// The scale is known once the weight is: with_gradient then makes a scaled_gradient.
 template <class E>
 struct gradient_traits<mean_gradient<E>> {
     using container = E;
@@ -20207,25 +20229,36 @@ inline constexpr bool of_the_mean<mean_gradient<E>> = true;
 #include <vector>
 
 /// @file
-/// What counts in a loss, a sum or a mean, and how much: a mask and weights together.
+/// A mask and weights together: the elements that a loss, a sum or a mean counts, and how much.
 
 namespace xmask::inline XMASK_ABI {
-/// A mask whose kept elements have weights; made by weighted() and balanced().
+/// A mask whose kept elements have weights; weighted() and balanced() make it.
+///
+/// @tparam CTM  how the mask is held: a reference or a value
+/// @tparam CTW  how the weights are held: a reference or a value
 template <class CTM, class CTW>
 class weighted_mask {
 public:
-    static constexpr bool holds_weights = true;
+    static constexpr bool holds_weights = true; ///< tells a weighted mask from a mask
 
+    /// Holds a mask and weights.
+    ///
+    /// @param m        a mask
+    /// @param weights  a tensor or lazy expression of real numbers
     template <class M, class W>
     weighted_mask(M&& m, W&& weights)
         : m_mask(std::forward<M>(m)), m_weights(std::forward<W>(weights)) {}
 
+    /// The mask.
     [[nodiscard]] const std::decay_t<CTM>& mask() const& noexcept { return m_mask; }
 
+    /// The mask, to be moved out of a temporary.
     [[nodiscard]] CTM&& mask() && noexcept { return static_cast<CTM&&>(m_mask); }
 
+    /// The weights.
     [[nodiscard]] const std::decay_t<CTW>& weights() const& noexcept { return m_weights; }
 
+    /// The weights, to be moved out of a temporary.
     [[nodiscard]] CTW&& weights() && noexcept { return static_cast<CTW&&>(m_weights); }
 
 private:
@@ -20241,7 +20274,9 @@ template <class CTM, class CTW>
 struct is_weighted_mask<weighted_mask<CTM, CTW>> : std::true_type {};
 } // namespace detail
 
-/// Whether M is a mask with weights.
+/// A mask with weights.
+///
+/// @tparam M  the type of the argument
 template <class M>
 concept weighted_mask_expression = detail::is_weighted_mask<std::remove_cvref_t<M>>::value;
 
@@ -20259,7 +20294,7 @@ consteval bool require_weights() {
     return weight_expression<W>;
 }
 
-/// Fails to compile, with one sentence, where what counts is not said by a mask or weights.
+/// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
 template <class M>
 consteval bool require_counted() {
     if constexpr (weighted_mask_expression<M>) {
@@ -20270,11 +20305,15 @@ consteval bool require_counted() {
 }
 } // namespace detail
 
-/// What a loss, masked_sum and masked_mean count: what the mask keeps, each element by its weight.
-/// What is dropped is not seen, neither there nor in the weights.
+/// Gives a mask whose kept elements have weights, for losses, masked_sum and masked_mean.
 ///
-/// weights: real numbers, a tensor or a lazy expression. Both broadcast into the operand. The
-/// loss's weight is the sum of the weights that are kept. Lvalues are held by reference.
+/// Dropped elements are never seen, neither those of the operand nor those of the weights. The
+/// weight of a loss is the sum of the kept weights. Cost: none; named arguments are held by
+/// reference.
+///
+/// @param m        a mask that broadcasts into the operand
+/// @param weights  a tensor or lazy expression of real numbers that broadcasts into the operand
+/// @returns        the third argument of a loss, or the second of masked_sum and masked_mean
 ///
 ///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();
 ///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));
@@ -20285,20 +20324,25 @@ auto weighted(M&& m, W&& weights) {
     }
 }
 
-/// A mask each of whose rows weighs 1 in all, however much it keeps: the loss's mean is then the
-/// mean of its rows' means, and so is the mean of several losses added up. Rows that keep nothing
-/// do not count. With `axes` (a number or a list, negative ones counted from the end), what is kept
-/// along them weighs 1.
+/// Gives a mask whose kept elements together weigh 1 at each position of the other axes.
 ///
-/// Holds one number a row. Throws as count_kept does.
+/// The mean of a loss is then the mean of the means along `axes`, also of several losses that are
+/// added. Positions that keep nothing do not count. Cost: one count of the mask, and one number for
+/// each position.
 ///
-///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m), gradient);
+/// @param m     a mask
+/// @param axes  a number or a container of numbers; negative ones count from the last axis
+/// @returns     the third argument of a loss, or the second of masked_sum and masked_mean
+/// @throws std::out_of_range  for an axis that the mask does not have
+/// @throws std::invalid_argument  where an axis is named twice
+///
+///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m, -1), gradient);
 ///     double mean_of_means = l.mean();
 template <class M, detail::axes_argument A>
 auto balanced(M&& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
         const auto counts = detail::ask_along<std::size_t>("balanced", m, axes, std::identity());
-        // The mask's shape with 1 along the axes.
+        // The shape of the mask, with 1 in place of the axes.
         std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
         const auto reduce = [&](auto axis) {
             if (shape.empty()) {
@@ -20321,11 +20365,30 @@ auto balanced(M&& m, const A& axes) {
     }
 }
 
+/// Gives a mask whose kept elements together weigh 1 at each position of the other axes, which are
+/// in braces.
+///
+/// @param m     a mask
+/// @param axes  a list of numbers; negative ones count from the last axis
+/// @returns     the third argument of a loss, or the second of masked_sum and masked_mean
+/// @throws std::out_of_range  for an axis that the mask does not have
+/// @throws std::invalid_argument  where an axis is named twice
+///
+///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m, {1})).mean();
 template <class M>
 auto balanced(M&& m, std::initializer_list<std::ptrdiff_t> axes) {
     return balanced(std::forward<M>(m), std::vector<std::ptrdiff_t>(axes));
 }
 
+/// Gives a mask each of whose rows weighs 1: the mean of a loss is then the mean of the means of
+/// rows.
+///
+/// Rows that keep nothing do not count. Cost: one count of the mask, and one number a row.
+///
+/// @param m  a mask
+/// @returns  the third argument of a loss, or the second of masked_sum and masked_mean
+///
+///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m)).mean();
 template <class M>
 auto balanced(M&& m) {
     return balanced(std::forward<M>(m), -1);
@@ -21205,7 +21268,7 @@ weighted_sum<T, Sum> element_sum(
 #include <type_traits>
 
 /// @file
-/// An option of a loss that is one number, or a tensor of them.
+/// An option of a loss that is a number, or a tensor of numbers.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -21218,20 +21281,29 @@ consteval bool require_option_tensor() {
 }
 } // namespace detail
 
-/// One number for all elements, or a tensor that broadcasts into the prediction: along the last axis,
-/// one number a class. A tensor is copied.
+/// A number for all elements, or a tensor that broadcasts into the prediction, such as one number a
+/// class. A tensor is copied.
 ///
 ///     xmask::number_or_tensor same = 2;
 ///     xmask::number_or_tensor of_classes = {1, 2, 5};
 class number_or_tensor {
 public:
+    /// One number for all elements.
+    ///
+    /// @param number  the number
     number_or_tensor(double number) : m_number(number) {}
 
+    /// A list of numbers along the last axis.
+    ///
+    /// @param numbers  one number for each position of the last axis
     number_or_tensor(std::initializer_list<double> numbers)
         : m_tensor(xt::xarray<double>::from_shape({numbers.size()})) {
         std::copy(numbers.begin(), numbers.end(), m_tensor->begin());
     }
 
+    /// A tensor of numbers.
+    ///
+    /// @param e  a tensor or lazy expression of numbers, which is copied
     template <expression E>
     number_or_tensor(const E& e) {
         if constexpr (detail::require_option_tensor<E>()) {
@@ -21253,7 +21325,7 @@ private:
 };
 
 namespace detail {
-/// require_option of the number, or of each of the tensor's.
+/// Throws std::invalid_argument unless the number, or each number of the tensor, is in range.
 inline void require_option(
     const char* function, const char* option, const number_or_tensor& value,
     const option_range& range

@@ -11,29 +11,39 @@
 #include "when_empty.hpp"
 
 /// @file
-/// What a loss returns, and how it writes its gradient.
+/// The result of a loss, and the ways to ask for its gradient.
 
 namespace xmask::inline XMASK_ABI {
-/// The sum of a loss over what is kept, the weight that it is of, and the number of elements:
-/// without weights these are equal; with weights, `weight` is their sum. Losses of parts
-/// (micro-batches, ranks) add up to the loss of the whole.
+/// The result of a loss: its sum over the kept elements, the sum of their weights, and their
+/// number.
+///
+/// Without weights, weight and count are equal. Losses of parts (micro-batches, ranks) add up to
+/// the loss of the whole.
 ///
 ///     xmask::loss total;
 ///     total += xmask::masked_mse(x, y, m);
 ///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
 ///     double mean = total.mean();    // over all kept elements, not a mean of means
 struct loss {
-    double sum = 0;
-    double weight = 0;
-    double count = 0; ///< how many elements (or positions) count, whatever their weights
+    double sum = 0;    ///< the sum of the losses of kept elements, times their weights
+    double weight = 0; ///< the sum of their weights; without weights, their number
+    double count = 0;  ///< the number of kept elements, or positions, whatever their weights
 
-    /// sum / weight; where the weight is 0, what `empty` says (std::domain_error for raise).
+    /// Gives the mean by weight, sum / weight.
+    ///
+    /// @param empty  the mean where the weight is 0
+    /// @returns      the mean
+    /// @throws std::domain_error  where the weight is 0 and `empty` is when_empty::raise
     [[nodiscard]] double mean(when_empty empty = when_empty::nan) const {
         return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
     }
 
-    /// sum / count: a weighted loss over the number of elements, not over the sum of their weights,
-    /// as the "mean" of PyTorch's mse_loss and binary_cross_entropy with weights.
+    /// Gives the mean by count, sum / count: the "mean" of PyTorch's mse_loss and
+    /// binary_cross_entropy with weights.
+    ///
+    /// @param empty  the mean where the count is 0
+    /// @returns      the mean
+    /// @throws std::domain_error  where the count is 0 and `empty` is when_empty::raise
     ///
     ///     xmask::loss l = xmask::masked_mse(x, y, xmask::weighted(m, weights));
     ///     double mean = l.mean_by_count();
@@ -42,6 +52,7 @@ struct loss {
                           : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
     }
 
+    /// Adds the loss of another part.
     loss& operator+=(const loss& other) noexcept {
         sum += other.sum;
         weight += other.weight;
@@ -49,9 +60,12 @@ struct loss {
         return *this;
     }
 
+    /// Gives the loss of two parts together.
     friend loss operator+(loss a, const loss& b) noexcept { return a += b; }
 
-    /// A loss is no number: this fails to compile, and says what to write.
+    /// Fails to compile, with one sentence: a loss is not a number.
+    ///
+    /// @tparam T  the number type
     template <class T>
         requires std::is_arithmetic_v<T>
     operator T() const {
@@ -74,15 +88,22 @@ struct loss {
     }
 };
 
-/// A container for a gradient, and the factor that it is written with.
+/// A gradient to be written times a factor; scaled() makes it.
+///
+/// @tparam E  the type of the tensor or view
 template <class E>
 struct scaled_gradient {
-    E& container;
-    double scale;
+    E& container; ///< receives the gradient
+    double scale; ///< the factor
 };
 
-/// Has a loss write its gradient times `scale`: 1 / weight for the gradient of the mean, where that
-/// is known. Throws std::invalid_argument for a factor of NaN.
+/// Asks a loss for its gradient times a factor, such as 1 / weight for the gradient of the mean of
+/// several losses.
+///
+/// @param container  a tensor or view, not const, that receives the gradient; held by reference
+/// @param scale      the factor
+/// @returns          the last argument of a loss
+/// @throws std::invalid_argument  for a factor of NaN
 ///
 ///     auto kept = static_cast<double>(xmask::count_kept(m));
 ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
@@ -95,19 +116,20 @@ scaled_gradient<E> scaled(E& container, double scale) {
     return {container, scale};
 }
 
-/// A container for the gradient of a loss's mean.
+/// A gradient of the mean of a loss; of_mean() makes it.
+///
+/// @tparam E  the type of the tensor or view
 template <class E>
 struct mean_gradient {
-    E& container;
+    E& container; ///< receives the gradient
 };
 
-/// Has a loss write the gradient of its mean, `loss::mean()`, in place of that of its sum.
+/// Asks a loss for the gradient of its mean, loss::mean(), in place of that of its sum.
 ///
-/// Cost: the weight is found first, in a pass over the mask, as count_kept; weights are added up in a
-/// pass over them. Where the weight is 0, the gradient is 0.
+/// Where the weight is 0, the gradient is 0. Cost: a pass over the mask for the weight, as
+/// count_kept, or a pass over the weights.
 ///
-/// @param container  a tensor or a view, not const, which the loss gives the prediction's shape; held
-///                   by reference
+/// @param container  a tensor or view, not const, that receives the gradient; held by reference
 /// @returns          the last argument of a loss, or of masked_loss
 ///
 ///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
@@ -119,7 +141,7 @@ mean_gradient<E> of_mean(E& container) noexcept {
 }
 
 namespace detail {
-/// Stands for a gradient that nobody asked for.
+/// The argument in place of a gradient where none is asked for.
 struct no_gradient {};
 
 template <class G>
@@ -143,7 +165,7 @@ struct gradient_traits<scaled_gradient<E>> {
 template <class E>
 struct gradient_traits<const scaled_gradient<E>> : gradient_traits<scaled_gradient<E>> {};
 
-/// Its scale is known where the weight is: with_gradient makes a scaled_gradient of it.
+/// The scale is known once the weight is: with_gradient then makes a scaled_gradient.
 template <class E>
 struct gradient_traits<mean_gradient<E>> {
     using container = E;

@@ -12,7 +12,7 @@
 #include "../core/xtensor.hpp"
 
 /// @file
-/// An option of a loss that is one number, or a tensor of them.
+/// An option of a loss that is a number, or a tensor of numbers.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -25,20 +25,29 @@ consteval bool require_option_tensor() {
 }
 } // namespace detail
 
-/// One number for all elements, or a tensor that broadcasts into the prediction: along the last axis,
-/// one number a class. A tensor is copied.
+/// A number for all elements, or a tensor that broadcasts into the prediction, such as one number a
+/// class. A tensor is copied.
 ///
 ///     xmask::number_or_tensor same = 2;
 ///     xmask::number_or_tensor of_classes = {1, 2, 5};
 class number_or_tensor {
 public:
+    /// One number for all elements.
+    ///
+    /// @param number  the number
     number_or_tensor(double number) : m_number(number) {}
 
+    /// A list of numbers along the last axis.
+    ///
+    /// @param numbers  one number for each position of the last axis
     number_or_tensor(std::initializer_list<double> numbers)
         : m_tensor(xt::xarray<double>::from_shape({numbers.size()})) {
         std::copy(numbers.begin(), numbers.end(), m_tensor->begin());
     }
 
+    /// A tensor of numbers.
+    ///
+    /// @param e  a tensor or lazy expression of numbers, which is copied
     template <expression E>
     number_or_tensor(const E& e) {
         if constexpr (detail::require_option_tensor<E>()) {
@@ -60,7 +69,7 @@ private:
 };
 
 namespace detail {
-/// require_option of the number, or of each of the tensor's.
+/// Throws std::invalid_argument unless the number, or each number of the tensor, is in range.
 inline void require_option(
     const char* function, const char* option, const number_or_tensor& value,
     const option_range& range

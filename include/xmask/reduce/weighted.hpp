@@ -17,25 +17,36 @@
 #include "../masks/ask.hpp"
 
 /// @file
-/// What counts in a loss, a sum or a mean, and how much: a mask and weights together.
+/// A mask and weights together: the elements that a loss, a sum or a mean counts, and how much.
 
 namespace xmask::inline XMASK_ABI {
-/// A mask whose kept elements have weights; made by weighted() and balanced().
+/// A mask whose kept elements have weights; weighted() and balanced() make it.
+///
+/// @tparam CTM  how the mask is held: a reference or a value
+/// @tparam CTW  how the weights are held: a reference or a value
 template <class CTM, class CTW>
 class weighted_mask {
 public:
-    static constexpr bool holds_weights = true;
+    static constexpr bool holds_weights = true; ///< tells a weighted mask from a mask
 
+    /// Holds a mask and weights.
+    ///
+    /// @param m        a mask
+    /// @param weights  a tensor or lazy expression of real numbers
     template <class M, class W>
     weighted_mask(M&& m, W&& weights)
         : m_mask(std::forward<M>(m)), m_weights(std::forward<W>(weights)) {}
 
+    /// The mask.
     [[nodiscard]] const std::decay_t<CTM>& mask() const& noexcept { return m_mask; }
 
+    /// The mask, to be moved out of a temporary.
     [[nodiscard]] CTM&& mask() && noexcept { return static_cast<CTM&&>(m_mask); }
 
+    /// The weights.
     [[nodiscard]] const std::decay_t<CTW>& weights() const& noexcept { return m_weights; }
 
+    /// The weights, to be moved out of a temporary.
     [[nodiscard]] CTW&& weights() && noexcept { return static_cast<CTW&&>(m_weights); }
 
 private:
@@ -51,7 +62,9 @@ template <class CTM, class CTW>
 struct is_weighted_mask<weighted_mask<CTM, CTW>> : std::true_type {};
 } // namespace detail
 
-/// Whether M is a mask with weights.
+/// A mask with weights.
+///
+/// @tparam M  the type of the argument
 template <class M>
 concept weighted_mask_expression = detail::is_weighted_mask<std::remove_cvref_t<M>>::value;
 
@@ -69,7 +82,7 @@ consteval bool require_weights() {
     return weight_expression<W>;
 }
 
-/// Fails to compile, with one sentence, where what counts is not said by a mask or weights.
+/// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
 template <class M>
 consteval bool require_counted() {
     if constexpr (weighted_mask_expression<M>) {
@@ -80,11 +93,15 @@ consteval bool require_counted() {
 }
 } // namespace detail
 
-/// What a loss, masked_sum and masked_mean count: what the mask keeps, each element by its weight.
-/// What is dropped is not seen, neither there nor in the weights.
+/// Gives a mask whose kept elements have weights, for losses, masked_sum and masked_mean.
 ///
-/// weights: real numbers, a tensor or a lazy expression. Both broadcast into the operand. The
-/// loss's weight is the sum of the weights that are kept. Lvalues are held by reference.
+/// Dropped elements are never seen, neither those of the operand nor those of the weights. The
+/// weight of a loss is the sum of the kept weights. Cost: none; named arguments are held by
+/// reference.
+///
+/// @param m        a mask that broadcasts into the operand
+/// @param weights  a tensor or lazy expression of real numbers that broadcasts into the operand
+/// @returns        the third argument of a loss, or the second of masked_sum and masked_mean
 ///
 ///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();
 ///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));
@@ -95,20 +112,25 @@ auto weighted(M&& m, W&& weights) {
     }
 }
 
-/// A mask each of whose rows weighs 1 in all, however much it keeps: the loss's mean is then the
-/// mean of its rows' means, and so is the mean of several losses added up. Rows that keep nothing
-/// do not count. With `axes` (a number or a list, negative ones counted from the end), what is kept
-/// along them weighs 1.
+/// Gives a mask whose kept elements together weigh 1 at each position of the other axes.
 ///
-/// Holds one number a row. Throws as count_kept does.
+/// The mean of a loss is then the mean of the means along `axes`, also of several losses that are
+/// added. Positions that keep nothing do not count. Cost: one count of the mask, and one number for
+/// each position.
 ///
-///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m), gradient);
+/// @param m     a mask
+/// @param axes  a number or a container of numbers; negative ones count from the last axis
+/// @returns     the third argument of a loss, or the second of masked_sum and masked_mean
+/// @throws std::out_of_range  for an axis that the mask does not have
+/// @throws std::invalid_argument  where an axis is named twice
+///
+///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m, -1), gradient);
 ///     double mean_of_means = l.mean();
 template <class M, detail::axes_argument A>
 auto balanced(M&& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
         const auto counts = detail::ask_along<std::size_t>("balanced", m, axes, std::identity());
-        // The mask's shape with 1 along the axes.
+        // The shape of the mask, with 1 in place of the axes.
         std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
         const auto reduce = [&](auto axis) {
             if (shape.empty()) {
@@ -131,11 +153,30 @@ auto balanced(M&& m, const A& axes) {
     }
 }
 
+/// Gives a mask whose kept elements together weigh 1 at each position of the other axes, which are
+/// in braces.
+///
+/// @param m     a mask
+/// @param axes  a list of numbers; negative ones count from the last axis
+/// @returns     the third argument of a loss, or the second of masked_sum and masked_mean
+/// @throws std::out_of_range  for an axis that the mask does not have
+/// @throws std::invalid_argument  where an axis is named twice
+///
+///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m, {1})).mean();
 template <class M>
 auto balanced(M&& m, std::initializer_list<std::ptrdiff_t> axes) {
     return balanced(std::forward<M>(m), std::vector<std::ptrdiff_t>(axes));
 }
 
+/// Gives a mask each of whose rows weighs 1: the mean of a loss is then the mean of the means of
+/// rows.
+///
+/// Rows that keep nothing do not count. Cost: one count of the mask, and one number a row.
+///
+/// @param m  a mask
+/// @returns  the third argument of a loss, or the second of masked_sum and masked_mean
+///
+///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m)).mean();
 template <class M>
 auto balanced(M&& m) {
     return balanced(std::forward<M>(m), -1);
