@@ -21344,7 +21344,10 @@ inline void require_option(
 /// with its gradient, for any mask, weights, layout and type.
 
 namespace xmask::inline XMASK_ABI {
-/// What a loss is made of: value(p, t), and derivative(p, t) by p for a gradient.
+/// The function of a loss: value(p, t), and derivative(p, t) by p for a gradient.
+///
+/// @tparam F  the type of the function
+/// @tparam T  the type of the numbers
 template <class F, class T>
 concept element_function = requires(const F& f, const T& x) {
     { f.value(x, x) } -> std::convertible_to<T>;
@@ -21415,7 +21418,8 @@ struct with_number {
     }
 };
 
-/// Calls f(function, more...) with a loss's function of the prediction, the target and more operands.
+/// Calls f(function, more...) with a loss's function of the prediction, the target and more
+/// operands.
 template <class T, class F, class S, class Call>
 auto call_with_function(const char* name, const F& function, const S& shape, Call&& call) {
     if constexpr (has_operand<F>) {
@@ -21508,8 +21512,8 @@ struct value_functor {
     }
 };
 
-/// The losses of all elements, lazy. A loss that may have a tensor as an option has one type for both:
-/// the number is a tensor, too.
+/// The losses of all elements, lazy. A loss that may have a tensor as an option has one type for
+/// both: the number is a tensor, too.
 template <class T, class F, class P, class Q>
 auto each_value(const char* name, const F& f, P&& prediction, Q&& target) {
     if constexpr (has_operand<F>) {
@@ -21556,39 +21560,32 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
 }
 } // namespace detail
 
-/// A loss of two tensors, made of a function F(p, t) of two numbers and its derivative by the
-/// first. F is also the loss's options: a struct of named fields, with
+/// A loss of two tensors, made of a function of two numbers and its derivative by the first.
 ///
-///    template <class V> V value(const V& p, const V& t) const;         // V: a number, or a register of them
-///    template <class V> V derivative(const V& p, const V& t) const;    // by p; only for gradients
-///    void check(const char* name) const;                               // if it is there: throws for bad options
-///
-/// Registers take + - * /, comparisons, and xsimd's functions, which take numbers too: xsimd::exp,
-/// xsimd::abs, xsimd::select(condition, a, b). A function of plain numbers (double value(double,
-/// double) const) works as well, one element at a time.
-///
-/// All losses are called alike, (prediction, target, what counts, options, gradient), of which the
-/// last two may be left out:
+/// All losses are called alike, and the last two arguments may be left out:
 ///
 ///     xmask::masked_huber(p, t, m);
 ///     xmask::masked_huber(p, t, m, {.delta = 0.5});
 ///     xmask::masked_huber(p, t, m, gradient);
 ///     xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
 ///
-/// prediction: a tensor or lazy expression of real numbers. target: one of numbers, of the same
-/// shape. What counts: a mask that broadcasts into it, real weights, or both by weighted(m, w) and
-/// balanced(m). gradient: a tensor that is given the prediction's shape and the gradient of the sum
-/// by the prediction, 0 where the mask drops; or of_mean(tensor), for that of the mean, loss::mean();
-/// or scaled(tensor, factor). Computed in the type of
-/// its real operands, summed in double. One pass over what is kept; what is dropped is not read.
-/// Throws std::invalid_argument where shapes or options do not fit, before anything is written.
+/// The gradient has the shape of the prediction, and is 0 where the mask drops. It is the gradient
+/// of the sum; of_mean(tensor) asks for that of the mean. Losses are computed in the type of the
+/// real operands, and summed in double. Cost: one pass over the kept elements; dropped elements are
+/// not read. As reductions there are the sum (loss::sum), the mean (loss::mean()), the mean of the
+/// means of rows (balanced(m)), and none (each).
 ///
-/// Reductions: the sum (loss::sum), the mean over what is kept (loss::mean()), the mean of rows'
-/// means (balanced(m)), none (each).
+/// The function is a struct, whose fields are the options. It has a template value(p, t), and for
+/// gradients a template derivative(p, t), of two numbers or two registers; and, where options need
+/// it, check(name), which throws for bad ones. Registers have + - * /, comparisons, and the
+/// functions of xsimd, which take numbers, too: xsimd::exp, xsimd::abs, xsimd::select(condition, a,
+/// b). A function of double also works, one element at a time.
 ///
-/// A loss of your own, here sqrt(1 + (p - t)^2 / s^2) - 1 (Charbonnier et al., Deterministic
-/// edge-preserving regularization in computed imaging, 1997; the case alpha = 1 of Barron, A
-/// general and adaptive robust loss function, 2019):
+/// @tparam F  the function, and the type of the options
+///
+/// A loss of your own, here sqrt(1 + (p - t)^2 / s^2) - 1. Sources: Charbonnier et al.,
+/// Deterministic edge-preserving regularization in computed imaging, 1997; Barron, A general and
+/// adaptive robust loss function, 2019, with alpha = 1.
 ///
 ///     struct charbonnier_loss
 ///     {
@@ -21613,9 +21610,20 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
 template <class F>
 class element_loss {
 public:
-    /// `name` is how errors name it.
+    /// Makes a loss of its function.
+    ///
+    /// @param name  the name of the loss in errors
     constexpr explicit element_loss(const char* name) noexcept : m_name(name) {}
 
+    /// Gives the loss.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers
+    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
+    ///   weighted() and balanced()
+    /// @param options     the options; may be left out
+    /// @returns  the sum over the kept elements, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit
     template <class P, class Q, class M>
     loss operator()(const P& prediction, const Q& target, const M& m, const F& options = {}) const {
         return detail::sum_of_elements(
@@ -21623,12 +21631,33 @@ public:
         );
     }
 
+    /// Gives the loss, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers
+    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
+    ///   weighted() and balanced()
+    /// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+    ///   scaled(tensor, factor)
+    /// @returns  the sum over the kept elements, its weight and their count
+    /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
     template <class P, class Q, class M, class G>
         requires(!std::same_as<std::remove_cvref_t<G>, F>)
     loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
         return (*this)(prediction, target, m, F{}, std::forward<G>(gradient));
     }
 
+    /// Gives the loss with options, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers
+    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
+    ///   weighted() and balanced()
+    /// @param options     the options
+    /// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+    ///   scaled(tensor, factor)
+    /// @returns  the sum over the kept elements, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
     template <class P, class Q, class M, class G>
     loss operator()(
         const P& prediction, const Q& target, const M& m, const F& options, G&& gradient
@@ -21640,9 +21669,16 @@ public:
         }
     }
 
-    /// The losses of single elements, 0 where the mask drops, or times their weights: a lazy tensor
-    /// of the prediction's shape. With masked_sum and masked_mean, a loss of each row, or along any
-    /// axes.
+    /// Gives the losses of single elements, times their weights, and 0 where the mask drops.
+    /// masked_sum and masked_mean of them give the loss of each row, or along any axes.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers
+    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
+    ///   weighted() and balanced()
+    /// @param options     the options; may be left out
+    /// @returns  a lazy expression of the shape of the prediction
+    /// @throws std::invalid_argument  where shapes or options do not fit
     ///
     ///     xt::xarray<float> losses = xmask::masked_mse.each(p, t, m);
     ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
@@ -21658,10 +21694,14 @@ private:
     const char* m_name;
 };
 
-/// A loss of your own: the sum of a lazy expression over what the mask keeps, or by weights.
+/// Gives a loss of your own as a lazy expression, summed over the kept elements.
 ///
-/// Only what is kept is computed. Throws std::invalid_argument where the mask does not broadcast
-/// into e.
+/// Cost: one pass; only kept elements are computed.
+///
+/// @param e  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into e, real weights, or both by weighted() and balanced()
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where m does not broadcast into e
 ///
 ///     xmask::loss l = xmask::masked_loss(xt::abs(p - t), m);
 template <class E, class M>
@@ -21676,16 +21716,41 @@ loss masked_loss(const E& e, const M& m) {
     }
 }
 
-/// A loss of your own by its function, as element_loss describes it; with a last argument, its
-/// gradient.
+/// Gives a loss of your own by its function, summed over the kept elements.
 ///
-///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
+/// Cost: one pass over the kept elements.
+///
+/// @param function    a struct with value(p, t), as element_loss describes it
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or the options of the function do not fit
+///
+///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m);
 template <class F, class P, class Q, class M>
     requires(!expression<F>)
 loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
     return element_loss<F>("masked_loss")(prediction, target, m, function);
 }
 
+/// Gives a loss of your own by its function and its derivative, and writes its gradient.
+///
+/// Cost: one pass over the kept elements.
+///
+/// @param function    a struct with value(p, t) and derivative(p, t), as element_loss describes it
+/// @param prediction  a tensor or lazy expression of real numbers
+/// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
+/// @param m           a mask that broadcasts into the prediction, real weights, or both by
+///   weighted() and balanced()
+/// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
+///   scaled(tensor, factor)
+/// @returns  the sum over the kept elements, its weight and their count
+/// @throws std::invalid_argument  where shapes or the options of the function do not fit; nothing
+///   is written then
+///
+///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
 template <class F, class P, class Q, class M, class G>
     requires(!expression<F>)
 loss masked_loss(
