@@ -97,19 +97,32 @@ XMASK_INLINE void fold_block_columns(
     }
 }
 
-/// Folds what a row keeps, each column by itself.
-template <class T, element_fold<T> Fold, class Row>
-void fold_columns(
-    const Fold& fold, Row& row, folded_axes<typename Fold::state>& result, std::size_t at
+/// Folds what a row keeps, each column by itself. A row of less than 64 columns is one block.
+template <class T, element_fold<T> Fold, class Cursor, class Row>
+XMASK_INLINE void fold_columns(
+    const Fold& fold, const masked_row<Cursor, Row>& row, folded_axes<typename Fold::state>& result,
+    std::size_t at
 ) {
     auto& counts = result.counts();
     const bool counted = counts.counts_columns(at, row.cursor());
-    for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+    Row operands = row.operands();
+    const auto add = [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
         if (counted) {
             counts.add_columns(at + c, bits);
         }
-        fold_block_columns<T>(fold, row.block(c, count, bits), count, bits, result.states(at + c));
-    });
+        fold_block_columns<T>(
+            fold, operands.block(c, count, bits), count, bits, result.states(at + c)
+        );
+    };
+    const std::size_t n = row.columns();
+    if (n >= word_columns) {
+        for_each_kept_block(row.cursor(), 0, n, add);
+        return;
+    }
+    const word_t bits = row.cursor().word(0) & first_bits(n);
+    if (bits != 0) {
+        add(std::size_t(0), n, bits);
+    }
 }
 
 /// Rows whose terms do not depend on the position that they belong to.
@@ -174,8 +187,7 @@ folded_axes<typename Fold::state> fold_along(
     }
     for (std::size_t r = 0; r < row_count; ++r) {
         const std::size_t at = axes.offset(r);
-        auto row = rows.columns(r, at);
-        fold_columns<T>(fold, row, result, at);
+        fold_columns<T>(fold, rows.columns(r, at), result, at);
     }
     return result;
 }

@@ -157,6 +157,16 @@ loss sum_of_soft_entropies(
     return sum;
 }
 
+/// Throws std::invalid_argument for a class to ignore, which no probabilities are.
+inline void require_no_ignored_class(const char* function, const cross_entropy_options& options) {
+    if (options.ignore) [[unlikely]] {
+        throw_invalid(
+            function, "ignore is ", *options.ignore,
+            ", a class; expected none, as the target is of probabilities"
+        );
+    }
+}
+
 /// Cross entropy with a target of probabilities. Checks everything, then sums the losses, visits the
 /// loss of each counted position, and writes the gradient.
 template <class P, class Q, class M, class G, class Visit>
@@ -169,12 +179,7 @@ loss soft_cross_entropy(
     const auto& shape = prediction.shape();
     const std::size_t classes = columns_of(shape);
     require_entropy_options(function, options, classes);
-    if (options.ignore) [[unlikely]] {
-        throw_invalid(
-            function, "ignore is ", *options.ignore,
-            ", a class; expected none, as the target is of probabilities"
-        );
-    }
+    require_no_ignored_class(function, options);
     const auto positions = positions_of_shape(m, positions_shape);
     // A target is read whole before its place is written.
     const auto sources = std::tuple_cat(
