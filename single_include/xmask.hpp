@@ -10398,8 +10398,6 @@ auto keep_patches(
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
-#include <utility>
 #include <vector>
 
 /// @file
@@ -11336,7 +11334,6 @@ inline std::ostream& operator<<(std::ostream& out, const explanation& why) {
 // ==== xmask/masks/id_lookup.hpp ====
 
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12509,7 +12506,6 @@ auto drop_indices(std::initializer_list<T> indices, const S& shape) {
 // ==== xmask/masks/language_model.hpp ====
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -16669,13 +16665,11 @@ std::size_t positions_of(const M& m, Out&& out) {
 // ==== xmask/masks/random_tokens.hpp ====
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <type_traits>
 #include <utility>
 
 /// @file
@@ -18124,7 +18118,6 @@ auto keep_spans(
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 // ==== xmask/masks/picture.hpp ====
 

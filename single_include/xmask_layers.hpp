@@ -18,7 +18,6 @@
 
 // ==== xmask/layers/attention_options.hpp ====
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -345,7 +344,6 @@ double exponentials(T* scores, std::size_t columns, const word_t* bits, T larges
 #include <cmath>
 #include <cstddef>
 #include <functional>
-#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -1339,7 +1337,6 @@ void masked_attention_gradient(
 #include <cstddef>
 #include <functional>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 // ==== xmask/layers/linear_weights.hpp ====

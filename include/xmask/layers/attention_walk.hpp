@@ -13,7 +13,6 @@
 #include "../core/exp.hpp"
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
-#include "../core/simd.hpp"
 #include "attention_options.hpp"
 #include "attention_rows.hpp"
 #include "attention_scores.hpp"

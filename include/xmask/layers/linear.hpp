@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <functional>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "../apply/gate.hpp"

@@ -15,8 +15,6 @@
 #include "../core/mask_rows.hpp"
 #include "../core/rows.hpp"
 #include "../core/shape.hpp"
-#include "../core/walk.hpp"
-#include "../core/word.hpp"
 #include "count_along.hpp"
 #include "runs.hpp"
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -11,7 +10,6 @@
 
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
-#include "../core/shape.hpp"
 #include "combine.hpp"
 #include "random.hpp"
 #include "random_stream.hpp"

@@ -15,7 +15,6 @@
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
 #include "../core/xtensor.hpp"
-#include "combine.hpp"
 #include "computed_rule.hpp"
 #include "listed_bits.hpp"
 

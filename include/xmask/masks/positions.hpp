@@ -14,7 +14,6 @@
 
 #include "../core/attributes.hpp"
 #include "../core/compress.hpp"
-#include "../core/cursor.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"

@@ -14,7 +14,6 @@
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
-#include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "ask.hpp"

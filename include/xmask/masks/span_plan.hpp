@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "../core/error.hpp"
-#include "../core/shape.hpp"
 #include "random_length.hpp"
 #include "random_stream.hpp"
 

@@ -6,7 +6,6 @@
 
 #include "../core/attributes.hpp"
 #include "../core/block.hpp"
-#include "../core/row.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 
