@@ -9667,7 +9667,7 @@ auto pad(const S& sequences, V value = 0) {
 /// @returns  the tensor of shape (lists, longest), and the lengths
 ///
 ///     auto padded = xmask::pad({{7, 4, 9}, {5}}, 0);
-///     padded.values;
+///     auto tokens = padded.values;
 ///     // 7 4 9
 ///     // 5 0 0
 template <class T, class V = int>
@@ -16648,7 +16648,7 @@ auto positions_of(M&& m) {
 ///
 ///     xt::xtensor<int, 1> found = xt::zeros<int>({3});
 ///     xmask::positions_of(xmask::keep_lengths({1, 2}, 4), found);
-///     std::cout << found;    // 0 4 5
+///     auto written = found;    // 0 4 5
 template <class M, class Out>
 std::size_t positions_of(const M& m, Out&& out) {
     if constexpr (detail::require_mask<M>() && detail::require_target<Out>()) {

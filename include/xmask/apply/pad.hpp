@@ -88,7 +88,7 @@ auto pad(const S& sequences, V value = 0) {
 /// @returns  the tensor of shape (lists, longest), and the lengths
 ///
 ///     auto padded = xmask::pad({{7, 4, 9}, {5}}, 0);
-///     padded.values;
+///     auto tokens = padded.values;
 ///     // 7 4 9
 ///     // 5 0 0
 template <class T, class V = int>
