@@ -12757,6 +12757,7 @@ auto language_model_masks(
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -12924,6 +12925,15 @@ public:
             least = select_by_bits<K>(chosen, 0, xsimd::min(least, x), least);
         });
         return smallest(least);
+    }
+
+    /// How many keys are larger than one of them.
+    [[nodiscard]] std::size_t count_above(K key) const {
+        std::size_t above = 0;
+        for_each([&](std::size_t /*i*/, const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+            above += count_bits(bits_from_mask(x > lanes<K>(key)) & valid);
+        });
+        return above;
     }
 
     [[nodiscard]] ranked_key<K> kth_largest(std::size_t k) const {
@@ -14668,7 +14678,8 @@ class cut_rule {
     ));
     using row_type = row_t<operand_rows>;
     using cut_type = size_cut<T, By>;
-    using selector_type = key_selector<typename cut_type::key_type>;
+    using key_type = typename cut_type::key_type;
+    using selector_type = key_selector<key_type>;
 
     struct row_cut {
         beyond_cut<T, By, false> above;
@@ -14697,13 +14708,28 @@ class cut_rule {
 public:
     using shape_type = typename operand_type::inner_shape_type;
 
-    [[nodiscard]] const char* name() const noexcept {
-        return m_whole ? "keep_largest" : "keep_top_k";
+    [[nodiscard]] const char* name() const noexcept { return m_name; }
+
+    /// One cut through everything, which keeps k elements.
+    template <class X>
+    cut_rule(X&& x, const char* name, std::size_t k)
+        : m_operand(std::forward<X>(x)), m_name(name), m_whole(true) {
+        const std::size_t n = columns_of(shape());
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
+        if (row_count == 0) {
+            m_cuts.push_back(through(cut_type()));
+            return;
+        }
+        selector_type selector;
+        cut_all(selector, make_operand<T>(m_operand, shape()), row_count, n, k);
     }
 
-    /// Keeps k of each row, or of everything.
-    template <class X>
-    cut_rule(X&& x, std::size_t k, bool whole) : m_operand(std::forward<X>(x)), m_whole(whole) {
+    /// One cut for each row: cut_of(selector, keys, n). Keys in the selector's room may be
+    /// overwritten.
+    template <class X, class F>
+        requires std::invocable<F&, selector_type&, const key_type*, std::size_t>
+    cut_rule(X&& x, const char* name, F cut_of)
+        : m_operand(std::forward<X>(x)), m_name(name), m_whole(false) {
         const std::size_t n = columns_of(shape());
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
         if (row_count == 0) {
@@ -14712,10 +14738,6 @@ public:
         }
         const auto operand = make_operand<T>(m_operand, shape());
         selector_type selector;
-        if (whole) {
-            cut_all(selector, operand, row_count, n, k);
-            return;
-        }
         m_cuts.reserve(row_count);
         for (std::size_t r = 0; r < row_count; ++r) {
             const auto row = operand.row(r);
@@ -14724,7 +14746,7 @@ public:
                 write_keys<By>(row, n, selector.room(n));
                 keys = selector.room(n);
             }
-            const auto cut = cut_type::through(selector, keys, n, k);
+            const cut_type cut = cut_of(selector, keys, n);
             m_cuts.push_back(through(cut));
             m_cuts[r].kept = {0, n};
             const auto all = cursor(row, r, n);
@@ -14809,6 +14831,7 @@ private:
     }
 
     CTX m_operand;
+    const char* m_name;
     std::vector<row_cut> m_cuts;
     bool m_whole;
 };
@@ -14837,7 +14860,13 @@ auto keep_top_k(X&& x, std::size_t k) {
                 "keep_top_k", "k ", k, " is outside of [0, ", n, "], the length of a row"
             );
         }
-        return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, false));
+        using element = std::remove_cv_t<value_type_t<std::remove_cvref_t<X>>>;
+        const auto cut_of = [k](auto& selector, const auto* keys, std::size_t columns) {
+            return detail::size_cut<element, By>::through(selector, keys, columns, k);
+        };
+        return mask(
+            detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_top_k", cut_of)
+        );
     }
 }
 
@@ -14866,7 +14895,9 @@ auto keep_largest(X&& x, double fraction) {
         );
         const auto k =
             static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
-        return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
+        return mask(
+            detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_largest", k)
+        );
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -17390,6 +17421,552 @@ auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
 template <std::same_as<run_lengths> R>
 auto keep_run_lengths(const R& runs) {
     return keep_run_lengths(runs.counts, runs.shape);
+}
+} // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/masks/sampling.hpp ====
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// ==== xmask/core/mass_selection.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <type_traits>
+#include <vector>
+
+/// @file
+/// Selection by mass without sorting: the fewest of the largest keys whose weights reach a sum.
+///
+/// Bounds from a sample part the keys as in selection.hpp. A pass adds the weights above the bounds
+/// and between them, in double; only the keys on the side where the sum is reached go on. At most
+/// 64 keys are compared each with each.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A probability weighs what it is.
+struct probability_weight {
+    static constexpr double lightest = 0; ///< keys up to this one weigh nothing
+
+    template <class V>
+    XMASK_INLINE V operator()(const V& x) const noexcept {
+        return x;
+    }
+};
+
+/// A logit weighs e to its distance from the largest one, at most 1; that one may be infinite.
+struct logit_weight {
+    static constexpr double lightest = -std::numeric_limits<double>::infinity();
+
+    double largest;
+
+    double operator()(double x) const noexcept { return x == largest ? 1 : std::exp(x - largest); }
+
+    XMASK_INLINE lanes<double> operator()(const lanes<double>& x) const noexcept {
+        const lanes<double> top(largest);
+        return xsimd::select(x == top, lanes<double>(1.), xsimd::exp(x - top));
+    }
+};
+
+/// Adds the weights of registers of keys.
+template <class K, class Weight>
+class weight_sum {
+public:
+    explicit weight_sum(const Weight& weight) : m_weight(weight) {}
+
+    /// Adds the weights of the chosen lanes.
+    XMASK_INLINE void add(const lanes<K>& x, word_t chosen) noexcept {
+        const lanes<K> nothing(static_cast<K>(Weight::lightest));
+        const auto weighed = select_by_bits<K>(chosen, 0, x, nothing);
+        if constexpr (std::is_same_v<K, float>) {
+            const auto wide = widen(weighed);
+            m_sums[0] += m_weight(wide[0]);
+            m_sums[1] += m_weight(wide[1]);
+        } else {
+            m_sums[0] += m_weight(weighed);
+        }
+    }
+
+    [[nodiscard]] double total() const noexcept { return xsimd::reduce_add(m_sums[0] + m_sums[1]); }
+
+private:
+    Weight m_weight;
+    std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
+};
+
+/// The largest of n keys that is a number; the lowest number where there is none.
+template <class K>
+K largest_key(const K* keys, std::size_t n) {
+    K largest = key_limits<K>::lowest;
+    if constexpr (has_lanes<K>) {
+        lanes<K> most(largest);
+        for_each_lanes(keys, n, [&](const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+            most = select_by_bits<K>(bits_from_mask(x > most) & valid, 0, x, most);
+        });
+        std::array<K, lane_count<K>> all;
+        store_lanes(all.data(), most);
+        return *std::max_element(all.begin(), all.end());
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        largest = keys[i] > largest ? keys[i] : largest;
+    }
+    return largest;
+}
+
+/// The sum of the weights of n keys; NaN weighs nothing.
+template <class K, class Weight>
+double weight_of(const Weight& weight, const K* keys, std::size_t n) {
+    const K lightest = static_cast<K>(Weight::lightest);
+    if constexpr (has_lanes<K>) {
+        weight_sum<K, Weight> sum(weight);
+        for_each_lanes(keys, n, [&](const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+            sum.add(x, bits_from_mask(x > lanes<K>(lightest)) & valid);
+        });
+        return sum.total();
+    } else {
+        double sum = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            sum += keys[i] > lightest ? weight(static_cast<double>(keys[i])) : 0;
+        }
+        return sum;
+    }
+}
+
+/// A cut that keeps all keys larger than `key`, and the first `ties` keys equal to `key`.
+template <class K>
+struct mass_cut {
+    K key;
+    std::size_t ties;
+};
+
+/// The cut through `count` equal keys that are the next in size, where the larger ones weigh `sum`.
+template <class K, class Weight>
+mass_cut<K> cut_at(const Weight& weight, K key, std::size_t count, double sum, double wanted) {
+    const double each = weight(static_cast<double>(key));
+    std::size_t ties = 1;
+    if (each > 0 && wanted > sum) {
+        // Rounding may have gone up.
+        const double enough = std::floor((wanted - sum) / each) - 1;
+        ties = to_size(std::clamp(enough, 1., static_cast<double>(count)));
+    }
+    while (ties < count && sum + static_cast<double>(ties) * each < wanted) {
+        ++ties;
+    }
+    return {key, ties};
+}
+
+/// The weights of at most 64 keys, and of all keys above each, by comparing each with each.
+class few_weights {
+    static constexpr std::size_t step = lane_count<double>;
+    static constexpr std::size_t at_once = 4; ///< registers that share the load of a key
+    static constexpr std::size_t most = word_columns;
+
+public:
+    template <class K, class Weight>
+    few_weights(const Weight& weight, const K* keys, std::size_t n) : m_size(n) {
+        m_keys.fill(0);
+        for (std::size_t i = 0; i < n; ++i) {
+            m_keys[i] = static_cast<double>(keys[i]);
+        }
+        for (std::size_t i = 0; i < n; i += step) {
+            store_lanes(m_weights.data() + i, weight(load_lanes(m_keys.data() + i)));
+        }
+        for (std::size_t i = 0; i < n; i += at_once * step) {
+            add_above(i);
+        }
+    }
+
+    /// The smallest key above which the weights, times `scale` and added to `sum`, are less than
+    /// wanted; `sum` is less.
+    [[nodiscard]] double crossing(double sum, double scale, double wanted) const {
+        lanes<double> least(std::numeric_limits<double>::infinity());
+        for (std::size_t i = 0; i < m_size; i += step) {
+            const auto x = load_lanes(m_keys.data() + i);
+            const auto reached =
+                lanes<double>(sum) + load_lanes(m_above.data() + i) * lanes<double>(scale);
+            const word_t chosen = bits_from_mask(reached < lanes<double>(wanted)) &
+                                  first_bits(std::min(m_size - i, step));
+            least = select_by_bits<double>(chosen, 0, xsimd::min(least, x), least);
+        }
+        return xsimd::reduce_min(least);
+    }
+
+    /// The weights of all keys.
+    [[nodiscard]] double total() const {
+        return std::accumulate(m_weights.begin(), m_weights.begin() + m_size, 0.);
+    }
+
+    /// The weights of the keys above one of them.
+    [[nodiscard]] double above(double key) const {
+        for (std::size_t i = 0; i < m_size; ++i) {
+            if (m_keys[i] == key) {
+                return m_above[i];
+            }
+        }
+        return 0;
+    }
+
+private:
+    XMASK_INLINE void add_above(std::size_t first) {
+        std::array<lanes<double>, at_once> keys;
+        std::array<lanes<double>, at_once> sums;
+        for (std::size_t k = 0; k < at_once; ++k) {
+            keys[k] = load_lanes(m_keys.data() + first + k * step);
+            sums[k] = lanes<double>(0.);
+        }
+        for (std::size_t i = 0; i < m_size; ++i) {
+            const lanes<double> other(m_keys[i]);
+            const lanes<double> weight(m_weights[i]);
+            for (std::size_t k = 0; k < at_once; ++k) {
+                sums[k] = xsimd::select(other > keys[k], sums[k] + weight, sums[k]);
+            }
+        }
+        for (std::size_t k = 0; k < at_once; ++k) {
+            store_lanes(m_above.data() + first + k * step, sums[k]);
+        }
+    }
+
+    std::array<double, most + at_once * step> m_keys;
+    std::array<double, most + at_once * step> m_weights;
+    std::array<double, most + at_once * step> m_above;
+    std::size_t m_size;
+};
+
+/// Finds the fewest of the largest keys whose weights reach a sum.
+template <class K, class Weight>
+class mass_search {
+    using order = key_order<K>;
+
+    static constexpr std::size_t most_misses = 8;
+    static constexpr K lightest = static_cast<K>(Weight::lightest);
+
+public:
+    /// Of n keys; `room` may be where the keys are.
+    mass_search(
+        const Weight& weight, const K* keys, std::size_t n, double wanted, std::vector<K>& room
+    )
+        : m_weight(weight), m_keys(keys), m_size(n), m_wanted(wanted), m_room(&room) {}
+
+    /// Some keys weigh something. Where all do not reach the sum, the cut is through the smallest of
+    /// these.
+    mass_cut<K> find() {
+        while (m_size > word_columns) {
+            const auto [low, high] = m_misses < most_misses ? guess() : middle();
+            if (narrow(low, high)) {
+                return m_found;
+            }
+        }
+        return finish();
+    }
+
+private:
+    /// Two keys of a sample between which the sum is likely to be reached; after a miss one.
+    [[nodiscard]] std::array<K, 2> guess() const {
+        few_keys<K> few;
+        const std::size_t count = take_sample(few.data());
+        if (count == 0) {
+            return {lightest, key_limits<K>::largest};
+        }
+        const double scale = static_cast<double>(m_size) / static_cast<double>(word_columns);
+        const few_weights weights(m_weight, few.data(), count);
+        few.rank(count);
+        if (m_sum + scale * weights.total() < m_wanted) {
+            // The sample has missed the heaviest keys, or all keys are to be kept.
+            const K middle = few.key((count + 1) / 2);
+            return {middle, middle};
+        }
+        const auto at = static_cast<K>(weights.crossing(m_sum, scale, m_wanted));
+        if (m_misses % 2 != 0) {
+            return {at, at};
+        }
+        const std::size_t rank = few.count_above(at) + 1;
+        constexpr std::size_t spread = 5;
+        return {
+            rank + spread <= count ? few.key(rank + spread) : lightest,
+            rank > spread ? few.key(rank - spread) : key_limits<K>::largest
+        };
+    }
+
+    /// Keys at even distances that weigh something.
+    std::size_t take_sample(K* to) const {
+        constexpr std::size_t piece = std::min<std::size_t>(lane_count<K>, 16);
+        constexpr std::size_t pieces = word_columns / piece;
+        const K* const first = to;
+        const std::size_t distance = (m_size - piece) / (pieces - 1);
+        for (std::size_t i = 0; i < pieces; ++i) {
+            const auto x = load_first_lanes(m_keys + i * distance, piece);
+            to = append_lanes(to, x, bits_from_mask(x > lanes<K>(lightest)) & first_bits(piece));
+        }
+        return static_cast<std::size_t>(to - first);
+    }
+
+    /// The key in the middle of where the sum may be reached.
+    [[nodiscard]] std::array<K, 2> middle() const {
+        const K key = order::at(m_first + (m_last - m_first) / 2);
+        return {key, key};
+    }
+
+    /// Forgets the keys on whose side the sum is not reached. Whether the cut is found.
+    bool narrow(K low, K high) {
+        const lanes<K> bottom(low);
+        const lanes<K> top(high);
+        const std::size_t size = m_size;
+        const auto [above, between] = weigh(bottom, top);
+        if (m_sum + above >= m_wanted) {
+            keep([&](const lanes<K>& x) { return x > top; });
+            m_first = order::position(high) + 1;
+        } else if (m_sum + above + between >= m_wanted) {
+            keep([&](const lanes<K>& x) { return (x >= bottom) & (x <= top); });
+            m_sum += above;
+            m_first = std::max(m_first, order::position(low));
+            m_last = std::min(m_last, order::position(high));
+            if (low == high) {
+                m_found = cut_at(m_weight, low, m_size, m_sum, m_wanted);
+                return true;
+            }
+        } else {
+            keep([&](const lanes<K>& x) { return (x < bottom) & (x > lanes<K>(lightest)); });
+            m_sum += above + between;
+            m_last = order::position(low) - 1;
+        }
+        m_misses += m_size > size / 2 ? 1 : 0;
+        return false;
+    }
+
+    /// The weights above the bounds and between them.
+    [[nodiscard]] std::array<double, 2> weigh(const lanes<K>& low, const lanes<K>& high) const {
+        weight_sum<K, Weight> above(m_weight);
+        weight_sum<K, Weight> between(m_weight);
+        for_each_lanes(m_keys, m_size, [&](const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+            const word_t weighs = bits_from_mask(x >= low) & valid;
+            if (weighs == 0) {
+                return;
+            }
+            const word_t larger = bits_from_mask(x > high) & weighs;
+            if (larger != 0) {
+                above.add(x, larger);
+            }
+            between.add(x, weighs & ~larger);
+        });
+        return {above.total(), between.total()};
+    }
+
+    template <class Test>
+    void keep(Test&& test) {
+        m_room->resize(std::max(m_room->size(), m_size + lane_count<K>));
+        m_size = copy_keys(m_keys, m_size, m_room->data(), test);
+        m_keys = m_room->data();
+    }
+
+    /// Of the few keys that are left.
+    mass_cut<K> finish() {
+        few_keys<K> few;
+        const std::size_t count = copy_keys(m_keys, m_size, few.data(), [](const lanes<K>& x) {
+            return x > lanes<K>(lightest);
+        });
+        const few_weights weights(m_weight, few.data(), count);
+        const double crossing = weights.crossing(m_sum, 1, m_wanted);
+        m_sum += weights.above(crossing);
+        const auto key = static_cast<K>(crossing);
+        const auto equal = to_size(std::count(few.data(), few.data() + count, key));
+        return cut_at(m_weight, key, equal, m_sum, m_wanted);
+    }
+
+    Weight m_weight;
+    const K* m_keys;
+    std::size_t m_size;
+    double m_wanted;
+    double m_sum = 0; ///< weights of keys that are kept and forgotten
+    std::size_t m_misses = 0;
+    std::uint64_t m_first = order::position(lightest);
+    std::uint64_t m_last = order::position(key_limits<K>::largest);
+    mass_cut<K> m_found{};
+    std::vector<K>* m_room;
+};
+
+/// Of types without registers, by sorting.
+template <class K, class Weight>
+    requires(!has_lanes<K>)
+class mass_search<K, Weight> {
+public:
+    mass_search(
+        const Weight& weight, const K* keys, std::size_t n, double wanted, std::vector<K>& /*room*/
+    )
+        : m_weight(weight), m_keys(keys, keys + n), m_wanted(wanted) {}
+
+    mass_cut<K> find() {
+        std::erase_if(m_keys, [](K x) { return !(x > static_cast<K>(Weight::lightest)); });
+        std::sort(m_keys.begin(), m_keys.end(), std::greater<>());
+        mass_cut<K> cut{};
+        double sum = 0;
+        for (auto first = m_keys.begin(); first != m_keys.end() && sum < m_wanted;) {
+            const auto last = std::find_if(first, m_keys.end(), [&](K x) { return x != *first; });
+            const auto count = to_size(last - first);
+            cut = cut_at(m_weight, *first, count, sum, m_wanted);
+            sum += static_cast<double>(count) * m_weight(static_cast<double>(*first));
+            first = last;
+        }
+        return cut;
+    }
+
+private:
+    Weight m_weight;
+    std::vector<K> m_keys;
+    double m_wanted;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Masks of the likely tokens of each row, as language models are sampled from: by their common
+/// probability (top-p, or nucleus), and by their share of the largest one (min-p).
+
+namespace xmask::inline XMASK_ABI {
+/// What a tensor says about how likely its elements are.
+enum class scores {
+    probabilities, ///< as they are
+    logits         ///< their logarithms, up to a constant for each row
+};
+
+namespace detail {
+/// Fails to compile, with one sentence, for what are no probabilities.
+template <class X>
+consteval bool require_scores() {
+    constexpr bool real = [] {
+        if constexpr (expression<X> && !mask_expression<X>) {
+            return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
+        } else {
+            return false;
+        }
+    }();
+    static_assert(real, "xmask: probabilities and logits are a tensor of real numbers.");
+    return real;
+}
+
+/// Keeps the fewest of the largest elements of a row that have a probability of `mass` together.
+template <scores Of, class T>
+struct mass_of_row {
+    double mass;
+    std::vector<T> room;
+
+    size_cut<T, size_by::value> operator()(
+        key_selector<T>& /*selector*/, const T* keys, std::size_t n
+    ) {
+        constexpr bool logits = Of == scores::logits;
+        using weight_type = std::conditional_t<logits, logit_weight, probability_weight>;
+        const T largest = largest_key(keys, n);
+        constexpr T lightest = static_cast<T>(weight_type::lightest);
+        if (!(largest > lightest)) {
+            return {};
+        }
+        if (mass == 0) {
+            return {largest, 1, false};
+        }
+        if (mass == 1) {
+            return {lightest, 0, true};
+        }
+        weight_type weight{};
+        double wanted = mass;
+        if constexpr (logits) {
+            weight.largest = static_cast<double>(largest);
+            wanted *= weight_of(weight, keys, n);
+        }
+        const auto cut = mass_search<T, weight_type>(weight, keys, n, wanted, room).find();
+        return {cut.key, cut.ties, false};
+    }
+};
+
+/// Keeps what has at least a share of the largest probability of a row.
+template <scores Of, class T>
+struct share_of_row {
+    double share;
+
+    size_cut<T, size_by::value> operator()(
+        key_selector<T>& /*selector*/, const T* keys, std::size_t n
+    ) const {
+        constexpr bool logits = Of == scores::logits;
+        constexpr double lightest = logits ? logit_weight::lightest : 0;
+        const auto largest = static_cast<double>(largest_key(keys, n));
+        if (!(largest > lightest)) {
+            return {};
+        }
+        double limit = lightest;
+        if (share > 0) {
+            limit = logits ? largest + std::log(share) : largest * share;
+        }
+        // The first number of the type that is not below the limit.
+        auto key = static_cast<T>(limit);
+        if (static_cast<double>(key) < limit) {
+            key = std::nextafter(key, std::numeric_limits<T>::infinity());
+        }
+        return {key, n, true};
+    }
+};
+} // namespace detail
+
+/// Keeps the fewest of the most likely elements of each row that have a probability of at least
+/// `mass` together: nucleus, or top-p, sampling. Of equal elements the first ones are kept.
+///
+///     xt::xtensor<float, 1> likely = {0.125f, 0.5f, 0.25f, 0.125f};
+///     auto m = xmask::keep_top_p(likely, 0.8);    // 1 1 1 0
+///
+/// @tparam Of what p holds: probabilities, which are added as they are, or logits, of which a
+/// softmax is taken row by row.
+/// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN and what has
+/// no probability (0 or less, a logit of -infinity) is never kept. The elements must not change
+/// while the mask is used.
+/// @param mass the probability, from 0 to 1: 0 keeps the largest element, 1 all that have any.
+/// @returns a mask of p's shape. Where a row has less than `mass` it keeps all that have any.
+/// @throws std::invalid_argument for a mass outside of [0, 1].
+///
+/// Cost: a few passes over each row, whose sums are in double, and memory for a row; nothing is
+/// sorted. The mask stores p and a cut for each row.
+template <scores Of = scores::probabilities, class X>
+auto keep_top_p(X&& p, double mass) {
+    if constexpr (detail::require_scores<X>()) {
+        detail::require_option("keep_top_p", "mass", mass, detail::option_range::between(0, 1));
+        using element = std::remove_cv_t<value_type_t<std::remove_cvref_t<X>>>;
+        return mask(detail::cut_rule<detail::closure_t<X>, size_by::value>(
+            std::forward<X>(p), "keep_top_p", detail::mass_of_row<Of, element>{mass, {}}
+        ));
+    }
+}
+
+/// Keeps the elements of each row that are at least `share` times as likely as the most likely one:
+/// min-p sampling.
+///
+///     xt::xtensor<float, 1> likely = {0.125f, 0.5f, 0.25f, 0.125f};
+///     auto m = xmask::keep_min_p(likely, 0.5);    // 0 1 1 0
+///
+/// @tparam Of what p holds: probabilities, or logits.
+/// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN is never
+/// kept. The elements must not change while the mask is used.
+/// @param share the share of the largest probability, from 0 to 1: 1 keeps the largest elements
+/// alone. The limit is computed in double: share times the largest probability, or the largest logit
+/// plus log(share).
+/// @returns a mask of p's shape. A row without any probability keeps nothing.
+/// @throws std::invalid_argument for a share outside of [0, 1].
+///
+/// Cost: one pass over p to build it; a word costs one comparison a register. The mask stores p and
+/// a limit for each row.
+template <scores Of = scores::probabilities, class X>
+auto keep_min_p(X&& p, double share) {
+    if constexpr (detail::require_scores<X>()) {
+        detail::require_option("keep_min_p", "share", share, detail::option_range::between(0, 1));
+        using element = std::remove_cv_t<value_type_t<std::remove_cvref_t<X>>>;
+        return mask(detail::cut_rule<detail::closure_t<X>, size_by::value>(
+            std::forward<X>(p), "keep_min_p", detail::share_of_row<Of, element>{share}
+        ));
+    }
 }
 } // namespace xmask::inline XMASK_ABI
 

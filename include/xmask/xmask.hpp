@@ -37,6 +37,7 @@
 #include "masks/random_tokens.hpp"
 #include "masks/ranges.hpp"
 #include "masks/run_lengths.hpp"
+#include "masks/sampling.hpp"
 #include "masks/slices.hpp"
 #include "masks/spans.hpp"
 #include "masks/svg.hpp"

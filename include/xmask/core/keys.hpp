@@ -155,6 +155,15 @@ public:
         return smallest(least);
     }
 
+    /// How many keys are larger than one of them.
+    [[nodiscard]] std::size_t count_above(K key) const {
+        std::size_t above = 0;
+        for_each([&](std::size_t /*i*/, const lanes<K>& x, word_t valid) XMASK_INLINE_LAMBDA {
+            above += count_bits(bits_from_mask(x > lanes<K>(key)) & valid);
+        });
+        return above;
+    }
+
     [[nodiscard]] ranked_key<K> kth_largest(std::size_t k) const {
         ranked_key<K> found{key(k), 0, 0};
         const lanes<K> at(found.key);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -38,7 +39,8 @@ class cut_rule {
     ));
     using row_type = row_t<operand_rows>;
     using cut_type = size_cut<T, By>;
-    using selector_type = key_selector<typename cut_type::key_type>;
+    using key_type = typename cut_type::key_type;
+    using selector_type = key_selector<key_type>;
 
     struct row_cut {
         beyond_cut<T, By, false> above;
@@ -67,13 +69,28 @@ class cut_rule {
 public:
     using shape_type = typename operand_type::inner_shape_type;
 
-    [[nodiscard]] const char* name() const noexcept {
-        return m_whole ? "keep_largest" : "keep_top_k";
+    [[nodiscard]] const char* name() const noexcept { return m_name; }
+
+    /// One cut through everything, which keeps k elements.
+    template <class X>
+    cut_rule(X&& x, const char* name, std::size_t k)
+        : m_operand(std::forward<X>(x)), m_name(name), m_whole(true) {
+        const std::size_t n = columns_of(shape());
+        const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
+        if (row_count == 0) {
+            m_cuts.push_back(through(cut_type()));
+            return;
+        }
+        selector_type selector;
+        cut_all(selector, make_operand<T>(m_operand, shape()), row_count, n, k);
     }
 
-    /// Keeps k of each row, or of everything.
-    template <class X>
-    cut_rule(X&& x, std::size_t k, bool whole) : m_operand(std::forward<X>(x)), m_whole(whole) {
+    /// One cut for each row: cut_of(selector, keys, n). Keys in the selector's room may be
+    /// overwritten.
+    template <class X, class F>
+        requires std::invocable<F&, selector_type&, const key_type*, std::size_t>
+    cut_rule(X&& x, const char* name, F cut_of)
+        : m_operand(std::forward<X>(x)), m_name(name), m_whole(false) {
         const std::size_t n = columns_of(shape());
         const std::size_t row_count = n == 0 ? 0 : rows_of(shape());
         if (row_count == 0) {
@@ -82,10 +99,6 @@ public:
         }
         const auto operand = make_operand<T>(m_operand, shape());
         selector_type selector;
-        if (whole) {
-            cut_all(selector, operand, row_count, n, k);
-            return;
-        }
         m_cuts.reserve(row_count);
         for (std::size_t r = 0; r < row_count; ++r) {
             const auto row = operand.row(r);
@@ -94,7 +107,7 @@ public:
                 write_keys<By>(row, n, selector.room(n));
                 keys = selector.room(n);
             }
-            const auto cut = cut_type::through(selector, keys, n, k);
+            const cut_type cut = cut_of(selector, keys, n);
             m_cuts.push_back(through(cut));
             m_cuts[r].kept = {0, n};
             const auto all = cursor(row, r, n);
@@ -179,6 +192,7 @@ private:
     }
 
     CTX m_operand;
+    const char* m_name;
     std::vector<row_cut> m_cuts;
     bool m_whole;
 };
@@ -207,7 +221,13 @@ auto keep_top_k(X&& x, std::size_t k) {
                 "keep_top_k", "k ", k, " is outside of [0, ", n, "], the length of a row"
             );
         }
-        return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, false));
+        using element = std::remove_cv_t<value_type_t<std::remove_cvref_t<X>>>;
+        const auto cut_of = [k](auto& selector, const auto* keys, std::size_t columns) {
+            return detail::size_cut<element, By>::through(selector, keys, columns, k);
+        };
+        return mask(
+            detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_top_k", cut_of)
+        );
     }
 }
 
@@ -236,7 +256,9 @@ auto keep_largest(X&& x, double fraction) {
         );
         const auto k =
             static_cast<std::size_t>(std::llround(fraction * static_cast<double>(x.size())));
-        return mask(detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, true));
+        return mask(
+            detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_largest", k)
+        );
     }
 }
 } // namespace xmask::inline XMASK_ABI
