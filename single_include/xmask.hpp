@@ -24098,22 +24098,17 @@ loss soft_cross_entropy(
 /// log-probabilities.
 
 namespace xmask::inline XMASK_ABI {
-/// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like
-/// all losses: (prediction, target, what counts, options, gradient), of which the last two may be
-/// left out.
+/// A loss with a class for each position: masked_cross_entropy and masked_nll. Called like all
+/// losses: (prediction, target, what counts, options, gradient). Options, the gradient, or both may
+/// be left out.
 ///
-/// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there,
-/// and such a view of the gradient. target: the class of each position, integers of the
-/// prediction's shape without that axis; for a cross entropy also the probability of each class, real
-/// numbers of the prediction's shape. What counts: a mask that broadcasts into the target, real
-/// weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is given the
-/// prediction's shape and the gradient of the sum, 0 for positions that do not count; or
-/// of_mean(tensor), for that of the mean; or scaled(tensor, factor). A position that does not count is not looked at, so its target may be
-/// anything, -100 too. The loss's weight is the number of positions that count, or the sum of their
-/// weights, each times the weight of its target's class (of probabilities, the number or sum alone, as
-/// PyTorch has it). Throws std::invalid_argument where shapes
-/// or options do not fit, std::out_of_range for the target of a counted position outside of the
-/// classes; before anything is written.
+/// A position that does not count is not looked at. Its target may be anything, -100 too. The
+/// weight of the loss is the number of positions that count, or the sum of their weights, each
+/// times the weight of its target's class. Of probabilities it is the number or sum alone, as
+/// PyTorch has it. Classes on another axis than the last take a view with this axis moved, and such
+/// a view of the gradient.
+///
+/// @tparam Options  cross_entropy_options or nll_options
 ///
 ///     // (batch, classes, positions), as PyTorch has them
 ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
@@ -24124,6 +24119,19 @@ class class_loss {
     static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
 
 public:
+    /// Gives the loss.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param options  the options; may be left out
+    /// @returns  the sum over the positions that count, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     template <class P, class Q, class M>
     loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
         const {
@@ -24131,12 +24139,41 @@ public:
         return sum(prediction, target, m, options, none);
     }
 
+    /// Gives the loss, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
+    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
+    /// @returns  the sum over the positions that count, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     template <class P, class Q, class M, class G>
         requires(!std::same_as<std::remove_cvref_t<G>, Options>)
     loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
         return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
     }
 
+    /// Gives the loss with options, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param options  the options
+    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
+    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
+    /// @returns  the sum over the positions that count, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     template <class P, class Q, class M, class G>
     loss operator()(
         const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
@@ -24148,16 +24185,29 @@ public:
         }
     }
 
-    /// The losses of single positions, an array of the target's shape; 0 for positions that do not
-    /// count. With masked_sum and masked_mean, a loss of each row, or along any axes. Not lazy:
-    /// targets are checked first.
+    /// Gives the losses of single positions. Not lazy: targets are checked first. With masked_sum
+    /// and masked_mean they give a loss of each row, or along any axes.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param options  the options; may be left out
+    /// @returns  an array of the shape of the positions and the type of the prediction, 0 for
+    ///    positions that do not count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     ///
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
         if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
             using T = std::remove_cv_t<value_type_t<P>>;
-            // The prediction's shape without classes. What does not fit is refused before it is used.
+            // The prediction's shape without classes. What does not fit is refused before it is
+            // used.
             const auto& shape = prediction.shape();
             const std::size_t rank = shape.size() == 0 ? 0 : shape.size() - 1;
             auto losses = xt::xarray<T>::from_shape(
@@ -24199,14 +24249,29 @@ private:
     }
 };
 
-/// Cross entropy, -log softmax(prediction)[target], of real logits; class_loss says what the
-/// arguments are.
+/// Cross entropy, -log softmax(prediction)[target], of real logits; as PyTorch's cross_entropy.
 ///
 /// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1
 /// - e) w[t] (L - x[t]) + e / (number of classes) * sum(w (L - x)) + z L^2, where L =
-/// log(sum(exp(x))): what PyTorch computes, where it has the option. Of probabilities q[c] in place of
-/// a class, sum(w[c] ((1 - e) q[c] + e / (number of classes)) (L - x[c])) + z L^2; these need not add
-/// up to 1, and what is 0 costs nothing. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while in the cache.
+/// log(sum(exp(x))). Of probabilities q in place of a class it costs sum(w ((1 - e) q + e / (number
+/// of classes)) (L - x)) + z L^2; these need not add up to 1, and a probability of 0 costs nothing.
+/// A mask over classes leaves out the others, in L too.
+///
+/// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+///    axis
+/// @param target  the class of each position: integers of the shape of the prediction without its
+///    last axis; for a cross entropy also the probability of each class: real numbers of the shape
+///    of the prediction
+/// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+///   balanced()
+/// @param options  the options; may be left out
+/// @param gradient  receives the gradient by the prediction, 0 for positions that do not count: a
+///   tensor, of_mean(tensor) or scaled(tensor, factor)
+/// @returns  the sum over the positions that count, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+///
+/// The logits of a position that counts are read twice, while in the cache.
 ///
 ///     auto kept = xmask::keep_not_equal(classes, -100);
 ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
@@ -24214,8 +24279,23 @@ private:
 ///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();
 inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
-/// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says
-/// what the arguments are.
+/// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; as PyTorch's
+/// nll_loss.
+///
+/// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+///    axis
+/// @param target  the class of each position: integers of the shape of the prediction without its
+///    last axis
+/// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+///   balanced()
+/// @param options  the options; may be left out
+/// @param gradient  receives the gradient by the prediction, 0 for positions that do not count: a
+///   tensor, of_mean(tensor) or scaled(tensor, factor)
+/// @returns  the sum over the positions that count, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+///
+/// Reads one log-probability of each position that counts.
 ///
 ///     double mean = xmask::masked_nll(log_p, classes, m).mean();
 inline constexpr class_loss<nll_options> masked_nll;
@@ -28228,8 +28308,7 @@ private:
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The rows of the result, broadcast to a shape. What is summed along the axis is so in the
-/// result's own shape.
+/// The rows of the result, broadcast to a shape. Lines are summed in the result's own shape.
 template <class F, class OwnRows, class Rows>
 class mapped_rows {
 public:
@@ -28274,9 +28353,13 @@ private:
 };
 } // namespace detail
 
-/// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax,
-/// masked_normalize, ...), not yet computed. An ordinary lazy xtensor expression: what is assigned
-/// goes row by row. A single element costs the whole line along the axis.
+/// A tensor whose elements depend on all that a mask keeps along an axis, not yet computed: what
+/// masked_softmax, masked_normalize and the like give. An ordinary lazy xtensor expression, which
+/// is assigned row by row. A single element costs the whole line along the axis.
+///
+/// @tparam F  how the line maps each element: a detail::line_function
+/// @tparam CTM  the closure of the mask
+/// @tparam CTX  the closures of the tensors
 template <class F, class CTM, class... CTX>
 class row_mapped;
 } // namespace xmask::inline XMASK_ABI
@@ -28308,7 +28391,14 @@ public:
     using typename base::size_type;
     using typename base::value_type;
 
-    /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
+    /// Holds a function, a mask and tensors of one shape.
+    ///
+    /// @param name  the name of the function in errors
+    /// @param f  how the line maps each element
+    /// @param axis  the number of the axis
+    /// @param m  a mask that broadcasts into the tensors
+    /// @param operands  the tensors, of one shape
+    /// @throws std::invalid_argument  where the shapes do not fit
     template <class M, class... X>
     row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
         : m_function(f)
@@ -28401,7 +28491,8 @@ public:
         write_to(result);
     }
 
-    /// The same into what has this shape, and is read in place, if at all.
+    /// Writes into what has this shape. Tensors and masks may read it, but only where it is
+    /// written.
     template <class E>
     void write_to(E& result) const {
         if constexpr (detail::sums_in_registers<value_type>) {
@@ -28445,8 +28536,8 @@ public:
     }
 
 private:
-    /// What this reads where it is written by itself: a line before any element of it is written,
-    /// and its mask again where the line holds its terms.
+    /// What this reads where it is written by itself. A line is read before any of its elements is
+    /// written; the mask is read again where the line holds its terms.
     [[nodiscard]] auto sources_of_rows() const noexcept {
         return detail::call_with(
             [&](const auto&... x) {
@@ -28555,10 +28646,10 @@ auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X
     );
 }
 
-/// Gives x what F makes of it, in place.
+/// Maps x in place.
 template <class F, class X, class M>
 void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, X& x) {
-    // Of a row that holds its terms, the mask is asked again.
+    // Where a row holds its terms, the mask is asked again.
     with_mask_apart(
         m, x, [&](const auto& apart) { make_row_mapped(name, f, axis, apart, x).assign_to(x); },
         F::keeps_terms ? overlap::none : overlap::in_place
@@ -28579,6 +28670,7 @@ struct normalize_options {
 };
 
 namespace detail {
+/// |x|, of a number or a register.
 template <class V>
 XMASK_INLINE V absolute(const V& x) noexcept {
     using std::abs;
@@ -28735,13 +28827,19 @@ inline void require_norm(
 }
 } // namespace detail
 
-/// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
+/// x / max(norm of what the mask keeps, eps) along an axis. 0 where the mask drops, and where
+/// nothing is kept. No power overflows.
 ///
-/// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m
-/// broadcasts into x. axis: counts from the end where negative. options: p, 2 unless said, and eps,
-/// 1e-12. No power overflows. Lazy. Where nothing is kept the result is 0. Throws
-/// std::invalid_argument where the mask does not fit, for p below 1 and eps below 0;
-/// std::out_of_range for an axis that x does not have. x is read three times, while in the cache.
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @param options  p, 2 unless set, and eps, the least that is divided by
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x, for p below 1 and for
+///    eps below 0
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// x is read three times, while in the cache.
 ///
 ///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
 ///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
@@ -28758,7 +28856,18 @@ auto masked_normalize(
     }
 }
 
-/// The same in place: x becomes what it is over its norm. x is any assignable tensor or view.
+/// Divides x by max(norm of what the mask keeps, eps) along an axis, in place; 0 where the mask
+/// drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @param options  p, 2 unless set, and eps, the least that is divided by
+/// @throws std::invalid_argument  where the mask does not broadcast into x, for p below 1 and for
+///    eps below 0
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// x is read three times, while in the cache.
 ///
 ///     xmask::masked_normalize_inplace(weights, m);
 template <class X, class M>
@@ -28775,8 +28884,20 @@ void masked_normalize_inplace(
     }
 }
 
-/// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0
-/// where the mask drops. p is finite. Otherwise as masked_normalize.
+/// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result. 0
+/// where the mask drops.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @param options  those of masked_normalize; p is finite
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where shapes do not fit, for p below 1 or infinite, and for eps
+///    below 0
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// x is read three times, while in the cache.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, m, dy);
 template <class X, class M, class G>
@@ -29892,7 +30013,7 @@ struct softmax_gradient_function {
     }
 };
 
-/// Its negative, of y = softmin(x).
+/// y (sum(y g) - g), of y = softmin(x) and the gradient g by y.
 template <class T>
 struct softmin_gradient_function : softmax_gradient_function<T> {
     template <class V>
@@ -29928,16 +30049,22 @@ struct log_softmax_gradient_function {
 };
 } // namespace detail
 
-/// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
+/// The softmax along an axis of what the mask keeps: exp(x) / sum(exp(x)). 0 where the mask drops.
 ///
-/// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f
-/// * scores + bias` is scaled and shifted on the way. m broadcasts into x. axis: counts from the
-/// end where negative. Lazy: assign it, or go on with it. Where nothing is kept, or nothing but
-/// -inf, the result is 0, never NaN; NaN that is kept makes its line NaN. Elements below 1.2e-38 of
-/// the largest may come out smaller, or 0. Throws std::invalid_argument where the mask does not
-/// fit, std::out_of_range for an axis that x does not have. Along the last axis a row is read
-/// twice, while in the cache, and each exponential is computed once; along another axis, or inside
-/// of a larger expression, twice, and another axis takes memory for its lines.
+/// Where nothing is kept, or nothing but -infinity, the result is 0, never NaN. NaN that is kept
+/// makes its line NaN. Elements below 1.2e-38 of the largest one may come out smaller, or 0.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape and the type of x: it is assigned, or goes on into another
+///   expression, such as `0.5f * xmask::masked_softmax(0.125f * scores + bias, m)`
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// Along the last axis a row is read twice, while in the cache, and each exponential is computed
+/// once. Along another axis, or inside of a larger expression, each is computed twice, and another
+/// axis takes memory for its lines.
 ///
 ///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
 ///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
@@ -29953,7 +30080,16 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The same in place: x becomes its softmax. x is any assignable tensor or view.
+/// Replaces x by its softmax along an axis, over what the mask keeps; by 0 where the mask drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// No memory for a copy: a row is read twice, while in the cache, and each exponential is computed
+/// once.
 ///
 ///     xmask::masked_softmax_inplace(scores, m);
 template <class X, class M>
@@ -29966,7 +30102,19 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
+/// The softmax of -x along an axis, over what the mask keeps: the smallest elements weigh most. 0
+/// where the mask drops, and where nothing is kept.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// Along the last axis a row is read twice, while in the cache, and each exponential is computed
+/// once. Along another axis, or inside of a larger expression, each is computed twice, and another
+/// axis takes memory for its lines.
 ///
 ///     auto weights = xmask::masked_softmin(distances, m);
 template <class X, class M>
@@ -29979,7 +30127,17 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The same in place.
+/// Replaces x by the softmax of -x along an axis, over what the mask keeps; by 0 where the mask
+/// drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// No memory for a copy: a row is read twice, while in the cache, and each exponential is computed
+/// once.
 ///
 ///     xmask::masked_softmin_inplace(distances, m);
 template <class X, class M>
@@ -29993,8 +30151,18 @@ void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise
-/// as masked_softmax.
+/// log(softmax(x)) along an axis, over what the mask keeps, without the rounding of a small
+/// softmax. -infinity where the mask drops, and where nothing is kept.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// Along the last axis a row is read three times, while in the cache; along another axis the lines
+/// take memory, too.
 ///
 ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
 template <class X, class M>
@@ -30007,7 +30175,16 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The same in place.
+/// Replaces x by log(softmax(x)) along an axis, over what the mask keeps; by -infinity where the
+/// mask drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// No memory for a copy: a row is read three times, while in the cache.
 ///
 ///     xmask::masked_log_softmax_inplace(scores, m);
 template <class X, class M>
@@ -30021,11 +30198,18 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The gradient of masked_softmax(x, m, axis) by x, from its result, not from x: result (upstream -
-/// sum(result upstream)), 0 where the mask drops.
+/// The gradient by x of masked_softmax(x, m, axis), from its result and not from x: result
+/// (upstream - sum(result upstream)). 0 where the mask drops.
 ///
-/// result: what masked_softmax gave. upstream: the gradient by the result. Lazy; tensors of one
-/// shape; otherwise as masked_softmax.
+/// @param result  what masked_softmax gave
+/// @param m  the mask that it was given
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape of the result
+/// @throws std::invalid_argument  where shapes do not fit
+/// @throws std::out_of_range  for an axis that the tensors do not have
+///
+/// Two passes over what is kept.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -30038,8 +30222,18 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
     }
 }
 
-/// The gradient of masked_softmin(x, m, axis) by x, from its result: result (sum(result upstream) -
-/// upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient by x of masked_softmin(x, m, axis), from its result and not from x: result
+/// (sum(result upstream) - upstream). 0 where the mask drops.
+///
+/// @param result  what masked_softmin gave
+/// @param m  the mask that it was given
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape of the result
+/// @throws std::invalid_argument  where shapes do not fit
+/// @throws std::out_of_range  for an axis that the tensors do not have
+///
+/// Two passes over what is kept.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -30052,8 +30246,18 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
     }
 }
 
-/// The gradient of masked_log_softmax(x, m, axis) by x, from its result: upstream - exp(result)
-/// sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient by x of masked_log_softmax(x, m, axis), from its result and not from x: upstream -
+/// exp(result) sum(upstream). 0 where the mask drops.
+///
+/// @param result  what masked_log_softmax gave
+/// @param m  the mask that it was given
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape of the result
+/// @throws std::invalid_argument  where shapes do not fit
+/// @throws std::out_of_range  for an axis that the tensors do not have
+///
+/// Two passes over what is kept.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>

@@ -23,22 +23,17 @@
 /// log-probabilities.
 
 namespace xmask::inline XMASK_ABI {
-/// A loss with a class for each position; masked_cross_entropy and masked_nll are two. Called like
-/// all losses: (prediction, target, what counts, options, gradient), of which the last two may be
-/// left out.
+/// A loss with a class for each position: masked_cross_entropy and masked_nll. Called like all
+/// losses: (prediction, target, what counts, options, gradient). Options, the gradient, or both may
+/// be left out.
 ///
-/// prediction: real numbers, classes on the last axis; of another axis, a view with it moved there,
-/// and such a view of the gradient. target: the class of each position, integers of the
-/// prediction's shape without that axis; for a cross entropy also the probability of each class, real
-/// numbers of the prediction's shape. What counts: a mask that broadcasts into the target, real
-/// weights, or both by weighted(m, w) and balanced(m). gradient: a tensor that is given the
-/// prediction's shape and the gradient of the sum, 0 for positions that do not count; or
-/// of_mean(tensor), for that of the mean; or scaled(tensor, factor). A position that does not count is not looked at, so its target may be
-/// anything, -100 too. The loss's weight is the number of positions that count, or the sum of their
-/// weights, each times the weight of its target's class (of probabilities, the number or sum alone, as
-/// PyTorch has it). Throws std::invalid_argument where shapes
-/// or options do not fit, std::out_of_range for the target of a counted position outside of the
-/// classes; before anything is written.
+/// A position that does not count is not looked at. Its target may be anything, -100 too. The
+/// weight of the loss is the number of positions that count, or the sum of their weights, each
+/// times the weight of its target's class. Of probabilities it is the number or sum alone, as
+/// PyTorch has it. Classes on another axis than the last take a view with this axis moved, and such
+/// a view of the gradient.
+///
+/// @tparam Options  cross_entropy_options or nll_options
 ///
 ///     // (batch, classes, positions), as PyTorch has them
 ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
@@ -49,6 +44,19 @@ class class_loss {
     static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
 
 public:
+    /// Gives the loss.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param options  the options; may be left out
+    /// @returns  the sum over the positions that count, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     template <class P, class Q, class M>
     loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
         const {
@@ -56,12 +64,41 @@ public:
         return sum(prediction, target, m, options, none);
     }
 
+    /// Gives the loss, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
+    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
+    /// @returns  the sum over the positions that count, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     template <class P, class Q, class M, class G>
         requires(!std::same_as<std::remove_cvref_t<G>, Options>)
     loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
         return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
     }
 
+    /// Gives the loss with options, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param options  the options
+    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
+    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
+    /// @returns  the sum over the positions that count, its weight and their count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     template <class P, class Q, class M, class G>
     loss operator()(
         const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
@@ -73,16 +110,29 @@ public:
         }
     }
 
-    /// The losses of single positions, an array of the target's shape; 0 for positions that do not
-    /// count. With masked_sum and masked_mean, a loss of each row, or along any axes. Not lazy:
-    /// targets are checked first.
+    /// Gives the losses of single positions. Not lazy: targets are checked first. With masked_sum
+    /// and masked_mean they give a loss of each row, or along any axes.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+    ///    axis
+    /// @param target  the class of each position: integers of the shape of the prediction without
+    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
+    ///    the shape of the prediction
+    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+    ///   balanced()
+    /// @param options  the options; may be left out
+    /// @returns  an array of the shape of the positions and the type of the prediction, 0 for
+    ///    positions that do not count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
     ///
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
         if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
             using T = std::remove_cv_t<value_type_t<P>>;
-            // The prediction's shape without classes. What does not fit is refused before it is used.
+            // The prediction's shape without classes. What does not fit is refused before it is
+            // used.
             const auto& shape = prediction.shape();
             const std::size_t rank = shape.size() == 0 ? 0 : shape.size() - 1;
             auto losses = xt::xarray<T>::from_shape(
@@ -124,14 +174,29 @@ private:
     }
 };
 
-/// Cross entropy, -log softmax(prediction)[target], of real logits; class_loss says what the
-/// arguments are.
+/// Cross entropy, -log softmax(prediction)[target], of real logits; as PyTorch's cross_entropy.
 ///
 /// With smoothing e, class weights w and a z-loss z, of the classes there are, a position costs (1
 /// - e) w[t] (L - x[t]) + e / (number of classes) * sum(w (L - x)) + z L^2, where L =
-/// log(sum(exp(x))): what PyTorch computes, where it has the option. Of probabilities q[c] in place of
-/// a class, sum(w[c] ((1 - e) q[c] + e / (number of classes)) (L - x[c])) + z L^2; these need not add
-/// up to 1, and what is 0 costs nothing. A mask over classes leaves out the others, in L too. Logits of a counted position are read twice, while in the cache.
+/// log(sum(exp(x))). Of probabilities q in place of a class it costs sum(w ((1 - e) q + e / (number
+/// of classes)) (L - x)) + z L^2; these need not add up to 1, and a probability of 0 costs nothing.
+/// A mask over classes leaves out the others, in L too.
+///
+/// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+///    axis
+/// @param target  the class of each position: integers of the shape of the prediction without its
+///    last axis; for a cross entropy also the probability of each class: real numbers of the shape
+///    of the prediction
+/// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+///   balanced()
+/// @param options  the options; may be left out
+/// @param gradient  receives the gradient by the prediction, 0 for positions that do not count: a
+///   tensor, of_mean(tensor) or scaled(tensor, factor)
+/// @returns  the sum over the positions that count, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+///
+/// The logits of a position that counts are read twice, while in the cache.
 ///
 ///     auto kept = xmask::keep_not_equal(classes, -100);
 ///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
@@ -139,8 +204,23 @@ private:
 ///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();
 inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
-/// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; class_loss says
-/// what the arguments are.
+/// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; as PyTorch's
+/// nll_loss.
+///
+/// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
+///    axis
+/// @param target  the class of each position: integers of the shape of the prediction without its
+///    last axis
+/// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
+///   balanced()
+/// @param options  the options; may be left out
+/// @param gradient  receives the gradient by the prediction, 0 for positions that do not count: a
+///   tensor, of_mean(tensor) or scaled(tensor, factor)
+/// @returns  the sum over the positions that count, its weight and their count
+/// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+///
+/// Reads one log-probability of each position that counts.
 ///
 ///     double mean = xmask::masked_nll(log_p, classes, m).mean();
 inline constexpr class_loss<nll_options> masked_nll;

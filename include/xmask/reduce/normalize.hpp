@@ -28,6 +28,7 @@ struct normalize_options {
 };
 
 namespace detail {
+/// |x|, of a number or a register.
 template <class V>
 XMASK_INLINE V absolute(const V& x) noexcept {
     using std::abs;
@@ -184,13 +185,19 @@ inline void require_norm(
 }
 } // namespace detail
 
-/// x / max(norm of what the mask keeps, eps) along an axis; 0 where the mask drops.
+/// x / max(norm of what the mask keeps, eps) along an axis. 0 where the mask drops, and where
+/// nothing is kept. No power overflows.
 ///
-/// x: a tensor or lazy expression of real numbers, of which the result has shape and type. m
-/// broadcasts into x. axis: counts from the end where negative. options: p, 2 unless said, and eps,
-/// 1e-12. No power overflows. Lazy. Where nothing is kept the result is 0. Throws
-/// std::invalid_argument where the mask does not fit, for p below 1 and eps below 0;
-/// std::out_of_range for an axis that x does not have. x is read three times, while in the cache.
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @param options  p, 2 unless set, and eps, the least that is divided by
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x, for p below 1 and for
+///    eps below 0
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// x is read three times, while in the cache.
 ///
 ///     xt::xtensor<float, 1> x = {3.f, 9.f, 4.f};
 ///     xt::xtensor<float, 1> y = xmask::masked_normalize(x, xmask::drop_indices({1}, 3));    // 0.6, 0, 0.8
@@ -207,7 +214,18 @@ auto masked_normalize(
     }
 }
 
-/// The same in place: x becomes what it is over its norm. x is any assignable tensor or view.
+/// Divides x by max(norm of what the mask keeps, eps) along an axis, in place; 0 where the mask
+/// drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @param options  p, 2 unless set, and eps, the least that is divided by
+/// @throws std::invalid_argument  where the mask does not broadcast into x, for p below 1 and for
+///    eps below 0
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// x is read three times, while in the cache.
 ///
 ///     xmask::masked_normalize_inplace(weights, m);
 template <class X, class M>
@@ -224,8 +242,20 @@ void masked_normalize_inplace(
     }
 }
 
-/// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result; 0
-/// where the mask drops. p is finite. Otherwise as masked_normalize.
+/// The gradient by x of masked_normalize(x, m, axis, options), given the gradient by its result. 0
+/// where the mask drops.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @param options  those of masked_normalize; p is finite
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where shapes do not fit, for p below 1 or infinite, and for eps
+///    below 0
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// x is read three times, while in the cache.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, m, dy);
 template <class X, class M, class G>

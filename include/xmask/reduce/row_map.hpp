@@ -35,8 +35,7 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The rows of the result, broadcast to a shape. What is summed along the axis is so in the
-/// result's own shape.
+/// The rows of the result, broadcast to a shape. Lines are summed in the result's own shape.
 template <class F, class OwnRows, class Rows>
 class mapped_rows {
 public:
@@ -81,9 +80,13 @@ private:
 };
 } // namespace detail
 
-/// A tensor whose elements depend on all that a mask keeps along an axis (masked_softmax,
-/// masked_normalize, ...), not yet computed. An ordinary lazy xtensor expression: what is assigned
-/// goes row by row. A single element costs the whole line along the axis.
+/// A tensor whose elements depend on all that a mask keeps along an axis, not yet computed: what
+/// masked_softmax, masked_normalize and the like give. An ordinary lazy xtensor expression, which
+/// is assigned row by row. A single element costs the whole line along the axis.
+///
+/// @tparam F  how the line maps each element: a detail::line_function
+/// @tparam CTM  the closure of the mask
+/// @tparam CTX  the closures of the tensors
 template <class F, class CTM, class... CTX>
 class row_mapped;
 } // namespace xmask::inline XMASK_ABI
@@ -115,7 +118,14 @@ public:
     using typename base::size_type;
     using typename base::value_type;
 
-    /// Operands of one shape. Throws std::invalid_argument where the shapes do not fit.
+    /// Holds a function, a mask and tensors of one shape.
+    ///
+    /// @param name  the name of the function in errors
+    /// @param f  how the line maps each element
+    /// @param axis  the number of the axis
+    /// @param m  a mask that broadcasts into the tensors
+    /// @param operands  the tensors, of one shape
+    /// @throws std::invalid_argument  where the shapes do not fit
     template <class M, class... X>
     row_mapped(const char* name, const F& f, std::size_t axis, M&& m, X&&... operands)
         : m_function(f)
@@ -208,7 +218,8 @@ public:
         write_to(result);
     }
 
-    /// The same into what has this shape, and is read in place, if at all.
+    /// Writes into what has this shape. Tensors and masks may read it, but only where it is
+    /// written.
     template <class E>
     void write_to(E& result) const {
         if constexpr (detail::sums_in_registers<value_type>) {
@@ -252,8 +263,8 @@ public:
     }
 
 private:
-    /// What this reads where it is written by itself: a line before any element of it is written,
-    /// and its mask again where the line holds its terms.
+    /// What this reads where it is written by itself. A line is read before any of its elements is
+    /// written; the mask is read again where the line holds its terms.
     [[nodiscard]] auto sources_of_rows() const noexcept {
         return detail::call_with(
             [&](const auto&... x) {
@@ -362,10 +373,10 @@ auto make_row_mapped(const char* name, const F& f, std::ptrdiff_t axis, M&& m, X
     );
 }
 
-/// Gives x what F makes of it, in place.
+/// Maps x in place.
 template <class F, class X, class M>
 void map_inplace(const char* name, const F& f, std::ptrdiff_t axis, const M& m, X& x) {
-    // Of a row that holds its terms, the mask is asked again.
+    // Where a row holds its terms, the mask is asked again.
     with_mask_apart(
         m, x, [&](const auto& apart) { make_row_mapped(name, f, axis, apart, x).assign_to(x); },
         F::keeps_terms ? overlap::none : overlap::in_place

@@ -76,7 +76,7 @@ struct softmax_gradient_function {
     }
 };
 
-/// Its negative, of y = softmin(x).
+/// y (sum(y g) - g), of y = softmin(x) and the gradient g by y.
 template <class T>
 struct softmin_gradient_function : softmax_gradient_function<T> {
     template <class V>
@@ -112,16 +112,22 @@ struct log_softmax_gradient_function {
 };
 } // namespace detail
 
-/// exp(x) / sum(exp(x)) along an axis, over what the mask keeps; 0 where it drops.
+/// The softmax along an axis of what the mask keeps: exp(x) / sum(exp(x)). 0 where the mask drops.
 ///
-/// x: a tensor or lazy expression of real numbers, of which the result has shape and type; `0.125f
-/// * scores + bias` is scaled and shifted on the way. m broadcasts into x. axis: counts from the
-/// end where negative. Lazy: assign it, or go on with it. Where nothing is kept, or nothing but
-/// -inf, the result is 0, never NaN; NaN that is kept makes its line NaN. Elements below 1.2e-38 of
-/// the largest may come out smaller, or 0. Throws std::invalid_argument where the mask does not
-/// fit, std::out_of_range for an axis that x does not have. Along the last axis a row is read
-/// twice, while in the cache, and each exponential is computed once; along another axis, or inside
-/// of a larger expression, twice, and another axis takes memory for its lines.
+/// Where nothing is kept, or nothing but -infinity, the result is 0, never NaN. NaN that is kept
+/// makes its line NaN. Elements below 1.2e-38 of the largest one may come out smaller, or 0.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape and the type of x: it is assigned, or goes on into another
+///   expression, such as `0.5f * xmask::masked_softmax(0.125f * scores + bias, m)`
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// Along the last axis a row is read twice, while in the cache, and each exponential is computed
+/// once. Along another axis, or inside of a larger expression, each is computed twice, and another
+/// axis takes memory for its lines.
 ///
 ///     xt::xtensor<float, 2> scores = {{1.f, 1.f, 7.f}, {0.f, 3.f, 5.f}};
 ///     xt::xtensor<float, 2> p = xmask::masked_softmax(scores, xmask::keep_lengths({2, 0}, 3));
@@ -137,7 +143,16 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The same in place: x becomes its softmax. x is any assignable tensor or view.
+/// Replaces x by its softmax along an axis, over what the mask keeps; by 0 where the mask drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// No memory for a copy: a row is read twice, while in the cache, and each exponential is computed
+/// once.
 ///
 ///     xmask::masked_softmax_inplace(scores, m);
 template <class X, class M>
@@ -150,7 +165,19 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The softmax of -x: the smallest elements weigh most. Otherwise as masked_softmax.
+/// The softmax of -x along an axis, over what the mask keeps: the smallest elements weigh most. 0
+/// where the mask drops, and where nothing is kept.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// Along the last axis a row is read twice, while in the cache, and each exponential is computed
+/// once. Along another axis, or inside of a larger expression, each is computed twice, and another
+/// axis takes memory for its lines.
 ///
 ///     auto weights = xmask::masked_softmin(distances, m);
 template <class X, class M>
@@ -163,7 +190,17 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The same in place.
+/// Replaces x by the softmax of -x along an axis, over what the mask keeps; by 0 where the mask
+/// drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// No memory for a copy: a row is read twice, while in the cache, and each exponential is computed
+/// once.
 ///
 ///     xmask::masked_softmin_inplace(distances, m);
 template <class X, class M>
@@ -177,8 +214,18 @@ void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// log(softmax(x)), without the rounding of a small softmax; -inf where the mask drops. Otherwise
-/// as masked_softmax.
+/// log(softmax(x)) along an axis, over what the mask keeps, without the rounding of a small
+/// softmax. -infinity where the mask drops, and where nothing is kept.
+///
+/// @param x  a tensor or lazy expression of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape and the type of x
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// Along the last axis a row is read three times, while in the cache; along another axis the lines
+/// take memory, too.
 ///
 ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
 template <class X, class M>
@@ -191,7 +238,16 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The same in place.
+/// Replaces x by log(softmax(x)) along an axis, over what the mask keeps; by -infinity where the
+/// mask drops.
+///
+/// @param x  an assignable tensor or view of real numbers
+/// @param m  a mask that broadcasts into x
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @throws std::invalid_argument  where the mask does not broadcast into x
+/// @throws std::out_of_range  for an axis that x does not have
+///
+/// No memory for a copy: a row is read three times, while in the cache.
 ///
 ///     xmask::masked_log_softmax_inplace(scores, m);
 template <class X, class M>
@@ -205,11 +261,18 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     }
 }
 
-/// The gradient of masked_softmax(x, m, axis) by x, from its result, not from x: result (upstream -
-/// sum(result upstream)), 0 where the mask drops.
+/// The gradient by x of masked_softmax(x, m, axis), from its result and not from x: result
+/// (upstream - sum(result upstream)). 0 where the mask drops.
 ///
-/// result: what masked_softmax gave. upstream: the gradient by the result. Lazy; tensors of one
-/// shape; otherwise as masked_softmax.
+/// @param result  what masked_softmax gave
+/// @param m  the mask that it was given
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape of the result
+/// @throws std::invalid_argument  where shapes do not fit
+/// @throws std::out_of_range  for an axis that the tensors do not have
+///
+/// Two passes over what is kept.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -222,8 +285,18 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
     }
 }
 
-/// The gradient of masked_softmin(x, m, axis) by x, from its result: result (sum(result upstream) -
-/// upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient by x of masked_softmin(x, m, axis), from its result and not from x: result
+/// (sum(result upstream) - upstream). 0 where the mask drops.
+///
+/// @param result  what masked_softmin gave
+/// @param m  the mask that it was given
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape of the result
+/// @throws std::invalid_argument  where shapes do not fit
+/// @throws std::out_of_range  for an axis that the tensors do not have
+///
+/// Two passes over what is kept.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -236,8 +309,18 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
     }
 }
 
-/// The gradient of masked_log_softmax(x, m, axis) by x, from its result: upstream - exp(result)
-/// sum(upstream), 0 where the mask drops. Otherwise as masked_softmax_gradient.
+/// The gradient by x of masked_log_softmax(x, m, axis), from its result and not from x: upstream -
+/// exp(result) sum(upstream). 0 where the mask drops.
+///
+/// @param result  what masked_log_softmax gave
+/// @param m  the mask that it was given
+/// @param upstream  the gradient by the result, of its shape
+/// @param axis  the axis of the lines; counts from the end where negative
+/// @returns  a lazy tensor of the shape of the result
+/// @throws std::invalid_argument  where shapes do not fit
+/// @throws std::out_of_range  for an axis that the tensors do not have
+///
+/// Two passes over what is kept.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>
