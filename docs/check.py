@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Fails where a public name of xmask is not documented.
 
-    docs/check.py           what each file lacks; counts only, for files in docs/undocumented.txt. Also lists comments,
-                            anywhere in the repository, with words that plain English avoids (AVOIDED below)
-    docs/check.py PATH...   what these files and folders of include/xmask lack
+    docs/check.py           what each file lacks, and comments with words that plain English avoids (AVOIDED below)
+    docs/check.py PATH...   the same for these files and folders
 
 Doxygen reads include/ as docs/Doxyfile says, and writes XML. A name is public where it stands in xmask and not in
 detail. What each kind of name has to have:
@@ -238,30 +237,17 @@ def avoided_words():
 def main(paths):
     folder, warnings = run_doxygen()
     check = Check(folder)
-    with open(os.path.join(ROOT, "docs", "undocumented.txt"), encoding="utf-8") as file:
-        allowed = [line.strip() for line in file if line.strip() and not line.startswith("#")]
     for path, line, word in avoided_words():
         check.lacks.setdefault(path, []).append((line, "a comment", f'plain words for "{word}"'))
     failures = 0
-    waiting = 0
     check.warnings(warnings)
     for path, lacks in sorted(check.lacks.items()):
-        shown = any((path + "/").startswith(p.rstrip("/") + "/") for p in paths)
-        if path in allowed and not shown:
-            waiting += len(lacks)
-            if not paths:
-                print(f"{path}: {len(lacks)}, listed in docs/undocumented.txt")
-            continue
-        if paths and not shown:
+        if paths and not any((path + "/").startswith(p.rstrip("/") + "/") for p in paths):
             continue
         for line, name, what in sorted(lacks):
             print(f"{path}:{line}: {name} lacks {what}")
         failures += len(lacks)
-    if not paths:
-        for path in allowed:
-            if path not in check.lacks:
-                print(f"docs/undocumented.txt names {path}, which lacks nothing")
-    print(f"{check.seen} public names: {failures} undocumented parts, {waiting} in listed files")
+    print(f"{check.seen} public names: {failures} undocumented parts")
     return 1 if failures else 0
 
 

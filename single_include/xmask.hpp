@@ -15330,17 +15330,20 @@ private:
 };
 } // namespace detail
 
-/// Keeps whole slices along an axis, those with the largest p-norm: a fraction of them, to the
-/// nearest number. This is structured pruning, ln_structured of PyTorch: axis 0 of a layer's
-/// weights prunes its outputs, axis 1 its inputs.
+/// Keeps the slices along an axis with the largest p-norms.
 ///
-/// x: a tensor or lazy expression of numbers, whose shape is the mask's. It is read here, and not
-/// looked at again. axis: negative ones are counted from the end. p: any positive number, or
-/// infinity for the largest magnitude. The norm of a slice is (sum of |x|^p)^(1/p) of its elements,
-/// computed in double; of equal norms the first slices are kept, and NaN comes last. Throws
-/// std::invalid_argument for a fraction outside of [0, 1] or p not above 0, std::out_of_range for
-/// an axis that x does not have. The mask stores one bit for each slice, and is broadcast from
-/// these: whole rows are kept or dropped at once.
+/// This is structured pruning, as PyTorch's ln_structured: axis 0 of the weights of a layer prunes
+/// its outputs, axis 1 its inputs. The norm of a slice is (sum |x|^p)^(1/p) of its elements,
+/// computed in double. Of equal norms the first slices are kept, and NaN comes last. Cost: one pass
+/// over x now; the mask stores one bit for each slice, and is broadcast from these.
+///
+/// @param x         a tensor or lazy expression of numbers; not read again
+/// @param fraction  the share of slices to keep, from 0 to 1, rounded to the nearest number
+/// @param axis      the axis of the slices; negative numbers count from the last axis
+/// @param p         the exponent of the norm, above 0; infinity for the largest magnitude
+/// @returns  a mask of the shape of x
+/// @throws std::invalid_argument  for a fraction outside of [0, 1], or p not above 0
+/// @throws std::out_of_range  for an axis that x does not have
 ///
 ///     const xt::xtensor<float, 2> weights = {{1, -1, 1}, {0, 3, 0}, {0, 0, 1}};
 ///     auto m = xmask::keep_largest_slices(weights, 0.34, 0);
