@@ -20793,13 +20793,10 @@ inline constexpr bool of_the_mean<mean_gradient<E>> = true;
 // ==== xmask/reduce/weighted.hpp ====
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
-#include <functional>
 #include <initializer_list>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 /// @file
 /// A mask and weights together: the elements that a loss, a sum or a mean counts, and how much.
@@ -20904,53 +20901,27 @@ auto weighted(M&& m, W&& weights) {
 /// each position.
 ///
 /// @param m     a mask
-/// @param axes  a number or a container of numbers; negative ones count from the last axis
+/// @param axes  a number or a list of numbers, in braces or not; negative ones count from the last
+///   axis
 /// @returns     the third argument of a loss, or the second of masked_sum and masked_mean
 /// @throws std::out_of_range  for an axis that the mask does not have
 /// @throws std::invalid_argument  where an axis is named twice
 ///
 ///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m, -1), gradient);
 ///     double mean_of_means = l.mean();
-template <class M, detail::axes_argument A>
+///     double of_columns = xmask::masked_mse(p, t, xmask::balanced(m, {0})).mean();
+template <class M, class A = std::initializer_list<std::ptrdiff_t>>
+    requires detail::axes_argument<A>
 auto balanced(M&& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
-        const auto counts = detail::ask_along<std::size_t>("balanced", m, axes, std::identity());
-        // The shape of the mask, with 1 in place of the axes.
-        std::vector<std::size_t> shape(m.shape().begin(), m.shape().end());
-        const auto reduce = [&](auto axis) {
-            if (shape.empty()) {
-                return;
-            }
-            const auto from_end = static_cast<std::ptrdiff_t>(shape.size());
-            const auto at = static_cast<std::ptrdiff_t>(axis);
-            shape[static_cast<std::size_t>(at < 0 ? at + from_end : at)] = 1;
-        };
-        if constexpr (std::integral<A>) {
-            reduce(axes);
-        } else {
-            std::ranges::for_each(axes, reduce);
-        }
-        auto weights = xt::xarray<double>::from_shape(shape);
+        const detail::kept_axes kept("balanced", m.shape(), axes);
+        const auto counts = detail::count_along(m.shape(), m, kept);
+        auto weights = xt::xarray<double>::from_shape(kept.full_shape());
         std::ranges::transform(counts, weights.data(), [](std::size_t count) {
             return count == 0 ? 0. : 1. / static_cast<double>(count);
         });
         return detail::make_weighted(std::forward<M>(m), std::move(weights));
     }
-}
-
-/// Gives a mask whose kept elements together weigh 1 at each position of the other axes, which are
-/// in braces.
-///
-/// @param m     a mask
-/// @param axes  a list of numbers; negative ones count from the last axis
-/// @returns     the third argument of a loss, or the second of masked_sum and masked_mean
-/// @throws std::out_of_range  for an axis that the mask does not have
-/// @throws std::invalid_argument  where an axis is named twice
-///
-///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m, {1})).mean();
-template <class M>
-auto balanced(M&& m, std::initializer_list<std::ptrdiff_t> axes) {
-    return balanced(std::forward<M>(m), std::vector<std::ptrdiff_t>(axes));
 }
 
 /// Gives a mask each of whose rows weighs 1: the mean of a loss is then the mean of the means of
