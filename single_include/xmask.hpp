@@ -24105,7 +24105,7 @@ public:
     /// @param options  the options; may be left out
     /// @returns  the sum over the positions that count, its weight and their count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     template <class P, class Q, class M>
     loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
         const {
@@ -24126,7 +24126,7 @@ public:
     ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
     /// @returns  the sum over the positions that count, its weight and their count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     template <class P, class Q, class M, class G>
         requires(!std::same_as<std::remove_cvref_t<G>, Options>)
     loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
@@ -24147,7 +24147,7 @@ public:
     ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
     /// @returns  the sum over the positions that count, its weight and their count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     template <class P, class Q, class M, class G>
     loss operator()(
         const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
@@ -24173,7 +24173,7 @@ public:
     /// @returns  an array of the shape of the positions and the type of the prediction, 0 for
     ///    positions that do not count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     ///
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
@@ -24243,7 +24243,7 @@ private:
 ///   tensor, of_mean(tensor) or scaled(tensor, factor)
 /// @returns  the sum over the positions that count, its weight and their count
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+/// @throws std::out_of_range  where the target of a kept position is outside of the classes
 ///
 /// The logits of a position that counts are read twice, while in the cache.
 ///
@@ -24267,7 +24267,7 @@ inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 ///   tensor, of_mean(tensor) or scaled(tensor, factor)
 /// @returns  the sum over the positions that count, its weight and their count
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+/// @throws std::out_of_range  where the target of a kept position is outside of the classes
 ///
 /// Reads one log-probability of each position that counts.
 ///
@@ -25153,7 +25153,7 @@ struct product_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
 ///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
@@ -25172,7 +25172,7 @@ inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::product_formula> masked_prod_gradient(
@@ -25968,7 +25968,7 @@ struct place_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));
 ///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
@@ -25985,7 +25985,7 @@ inline constexpr reduction<detail::max_formula> masked_max("masked_max");
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));
 ///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
@@ -26004,7 +26004,7 @@ inline constexpr reduction<detail::min_formula> masked_min("masked_min");
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have, std::domain_error where nothing is kept.
 ///
-/// One pass over what is kept; a row that holds a new largest element is read twice.
+/// Cost: one pass over the kept elements; a row that holds a new largest element is read twice.
 ///
 ///     std::size_t where = xmask::masked_argmax(x, m);
 ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
@@ -26025,7 +26025,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::largest>> mask
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have, std::domain_error where nothing is kept.
 ///
-/// One pass over what is kept; a row that holds a new smallest element is read twice.
+/// Cost: one pass over the kept elements; a row that holds a new smallest element is read twice.
 ///
 ///     xt::xarray<std::size_t> nearest = xmask::masked_argmin(distances, m, -1);
 inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> masked_argmin(
@@ -26046,7 +26046,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> mas
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
 inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("masked_max_gradient");
@@ -26065,7 +26065,7 @@ inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("ma
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_min_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("masked_min_gradient");
@@ -26125,7 +26125,7 @@ consteval bool require_derivative() {
 /// @param target      one of numbers, of the same shape
 /// @param m           what counts: a mask that broadcasts into it, real weights, or both
 /// @param value       the loss of one element
-/// @returns           the sum over what is kept, its weight and its count
+/// @returns           the sum over the kept elements, its weight and its count
 /// @throws std::invalid_argument  where shapes do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
@@ -26135,8 +26135,9 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
     return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
 }
 
-/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass computes
-/// both. Lambdas of `auto` are called with registers, lambdas of `double` for one element at a time.
+/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass
+/// computes both. Lambdas of `auto` are called with registers, lambdas of `double` for one element
+/// at a time.
 ///
 /// @param prediction  a tensor or lazy expression of real numbers
 /// @param target      one of numbers, of the same shape
@@ -26145,7 +26146,7 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
 /// @param derivative  its derivative by p
 /// @param gradient    a tensor that is given the gradient of the sum; or of_mean(tensor), or
 ///                    scaled(tensor, factor); may be left out
-/// @returns           the sum over what is kept, its weight and its count
+/// @returns           the sum over the kept elements, its weight and its count
 /// @throws std::invalid_argument  where shapes do not fit, before anything is written
 ///
 ///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };
@@ -26216,7 +26217,7 @@ struct truth_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);
 ///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);
@@ -26234,7 +26235,7 @@ inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> mask
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);
 ///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});
@@ -26388,8 +26389,8 @@ auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& ove
     };
 }
 
-/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). NaN where NaN is
-/// kept.
+/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). NaN where NaN
+/// is kept.
 template <class R>
 R log_of_shifted(R largest, wide_t<R> sum) {
     const auto shift = static_cast<wide_t<R>>(shift_of(largest));
@@ -26453,7 +26454,7 @@ struct logsumexp_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     float energy = xmask::masked_logsumexp(scores, m);
 ///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
@@ -26472,7 +26473,7 @@ inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_l
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
 inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_gradient(
@@ -26727,7 +26728,7 @@ struct mean_formula : sum_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
 ///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
@@ -26745,7 +26746,7 @@ inline constexpr reduction<detail::sum_formula> masked_sum("masked_sum");
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
 ///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
@@ -27010,7 +27011,7 @@ auto standardize_gradient(
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for an eps or a
 ///    correction below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
@@ -27037,7 +27038,7 @@ auto masked_standardize(
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for an eps or a
 ///    correction below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xmask::masked_standardize_inplace(x, m, -1);
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
@@ -27066,7 +27067,7 @@ void masked_standardize_inplace(
 /// @throws std::invalid_argument where a shape or an option does not fit, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// Four passes over what is kept.
+/// Cost: four passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, dy, -1);
 template <
@@ -27205,7 +27206,7 @@ struct mean_var_formula : var_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
 ///    below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Two passes over what is kept, the mean first, so that nothing cancels.
+/// Cost: two passes over the kept elements, the mean first, so that nothing cancels.
 ///
 ///     float spread = xmask::masked_var(x, m, {.correction = 0});
 ///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
@@ -27222,7 +27223,7 @@ inline constexpr reduction<detail::var_formula> masked_var("masked_var");
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
 ///    below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     float deviation = xmask::masked_std(x, m);
 ///     xt::xarray<float> rows = xmask::masked_std(x, m, -1);
@@ -27240,7 +27241,7 @@ inline constexpr reduction<detail::std_formula> masked_std("masked_std");
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
 ///    below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     auto [mean, var] = xmask::masked_mean_var(x, m);
 ///     auto [means, vars] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
@@ -27260,7 +27261,7 @@ inline constexpr reduction<detail::mean_var_formula> masked_mean_var("masked_mea
 /// @throws std::invalid_argument where a shape does not fit, and for a correction below 0;
 ///    std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("masked_var_gradient");
@@ -27279,7 +27280,7 @@ inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("ma
 /// @throws std::invalid_argument where a shape does not fit, and for a correction below 0;
 ///    std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::std_formula> masked_std_gradient("masked_std_gradient");
@@ -27741,8 +27742,8 @@ struct norm_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, or p is NaN;
 ///    std::out_of_range for an axis that x does not have.
 ///
-/// One pass over what is kept, and two more where its powers are too small or too large for a
-/// double: the norm of {1e200, 1e200} is 1.4e200.
+/// Cost: one pass over the kept elements, and two more where its powers are too small or too large
+/// for a double: the norm of {1e200, 1e200} is 1.4e200.
 ///
 ///     float length = xmask::masked_norm(x, m);
 ///     float largest = xmask::masked_norm(x, m, {.p = std::numeric_limits<double>::infinity()});
@@ -27767,8 +27768,8 @@ inline constexpr reduction<detail::norm_formula> masked_norm("masked_norm");
 /// @throws std::invalid_argument where a shape does not fit, or p is NaN; std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// Two passes over what is kept, and up to three more where its powers are too small or too large
-/// for a double.
+/// Cost: two passes over the kept elements, and up to three more where its powers are too small or
+/// too large for a double.
 ///
 ///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(
@@ -29445,7 +29446,8 @@ inline void require_share(const char* function, double q) {
 /// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
 /// torch.median has it, so that it is one of them. NaN that is kept is the result.
 ///
-/// Cost: a copy of what is kept and about one pass over it, without sorting (core/selection.hpp).
+/// Cost: a copy of the kept elements and about one pass over it, without sorting
+/// (core/selection.hpp).
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -29472,8 +29474,8 @@ auto masked_median(const X& x, const M& m, const O& options = {}) {
 
 /// The medians along `axes`, one for each position of the axes that stay.
 ///
-/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
-/// about one pass over it.
+/// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
+/// and about one pass over it.
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -29481,7 +29483,8 @@ auto masked_median(const X& x, const M& m, const O& options = {}) {
 /// the end.
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 /// @throws std::out_of_range for an axis that x does not have.
 /// @throws std::domain_error where nothing is kept, as the options say.
 ///
@@ -29507,7 +29510,8 @@ auto masked_median(const X& x, const M& m, const A& axes, const O& options = {})
 /// @param axes the axes that go; negative numbers count from the end.
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 /// @throws std::out_of_range for an axis that x does not have.
 ///
 ///     xt::xarray<float> middle = xmask::masked_median(x, m, {0, 1});
@@ -29524,7 +29528,7 @@ auto masked_median(
 /// and an infinite element it is the infinite one, as in NumPy's median; between the two infinities
 /// NaN. NaN that is kept is the result.
 ///
-/// Cost: a copy of what is kept and about two passes over it, without sorting.
+/// Cost: a copy of the kept elements and about two passes over it, without sorting.
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -29556,8 +29560,8 @@ auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
 
 /// The quantiles q along `axes`, one for each position of the axes that stay.
 ///
-/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
-/// about two passes over it.
+/// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
+/// and about two passes over it.
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -29567,7 +29571,8 @@ auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type, or of double for integers.
 /// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 /// @throws std::domain_error where nothing is kept, if the options say so.
 ///
 ///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
@@ -29598,7 +29603,8 @@ auto masked_quantile(const X& x, const M& m, double q, const A& axes, const O& o
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type, or of double for integers.
 /// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 ///
 ///     xt::xarray<float> middle = xmask::masked_quantile(x, m, 0.5, {0, 1});
 template <class X, class M, class O = reduce_options>
@@ -29620,8 +29626,8 @@ struct shares_of_ranks {
     }
 };
 
-/// The gradient of choose(values, selector).low and high at each position, by their shares; elements
-/// that tie share it.
+/// The gradient of choose(values, selector).low and high at each position, by their shares;
+/// elements that tie share it.
 template <class X, class M, class U, class F>
 auto rank_gradient(
     const char* function, const X& x, const M& m, const axes_list& names, const U& upstream,
@@ -29728,9 +29734,9 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     }
 }
 
-/// The gradient of the sum of `upstream` times masked_quantile(x, m, q, axes) by x: the two elements
-/// between which the quantile lies get upstream in proportion to their parts in it; elements that
-/// tie share it. Where NaN is kept, the gradient of all that is kept with it is NaN.
+/// The gradient of the sum of `upstream` times masked_quantile(x, m, q, axes) by x: the two
+/// elements between which the quantile lies get upstream in proportion to their parts in it;
+/// elements that tie share it. Where NaN is kept, the gradient of all that is kept with it is NaN.
 ///
 /// Cost: that of the quantile, and one pass over x.
 ///
@@ -30183,7 +30189,7 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 /// @throws std::invalid_argument  where shapes do not fit
 /// @throws std::out_of_range  for an axis that the tensors do not have
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -30207,7 +30213,7 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// @throws std::invalid_argument  where shapes do not fit
 /// @throws std::out_of_range  for an axis that the tensors do not have
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -30231,7 +30237,7 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// @throws std::invalid_argument  where shapes do not fit
 /// @throws std::out_of_range  for an axis that the tensors do not have
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>

@@ -56,7 +56,7 @@ public:
     /// @param options  the options; may be left out
     /// @returns  the sum over the positions that count, its weight and their count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     template <class P, class Q, class M>
     loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
         const {
@@ -77,7 +77,7 @@ public:
     ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
     /// @returns  the sum over the positions that count, its weight and their count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     template <class P, class Q, class M, class G>
         requires(!std::same_as<std::remove_cvref_t<G>, Options>)
     loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
@@ -98,7 +98,7 @@ public:
     ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
     /// @returns  the sum over the positions that count, its weight and their count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     template <class P, class Q, class M, class G>
     loss operator()(
         const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
@@ -124,7 +124,7 @@ public:
     /// @returns  an array of the shape of the positions and the type of the prediction, 0 for
     ///    positions that do not count
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a position that counts is none of the classes
+    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     ///
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
@@ -194,7 +194,7 @@ private:
 ///   tensor, of_mean(tensor) or scaled(tensor, factor)
 /// @returns  the sum over the positions that count, its weight and their count
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+/// @throws std::out_of_range  where the target of a kept position is outside of the classes
 ///
 /// The logits of a position that counts are read twice, while in the cache.
 ///
@@ -218,7 +218,7 @@ inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 ///   tensor, of_mean(tensor) or scaled(tensor, factor)
 /// @returns  the sum over the positions that count, its weight and their count
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-/// @throws std::out_of_range  where the target of a position that counts is none of the classes
+/// @throws std::out_of_range  where the target of a kept position is outside of the classes
 ///
 /// Reads one log-probability of each position that counts.
 ///

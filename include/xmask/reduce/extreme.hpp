@@ -230,7 +230,7 @@ struct place_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));
 ///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
@@ -247,7 +247,7 @@ inline constexpr reduction<detail::max_formula> masked_max("masked_max");
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));
 ///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
@@ -266,7 +266,7 @@ inline constexpr reduction<detail::min_formula> masked_min("masked_min");
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have, std::domain_error where nothing is kept.
 ///
-/// One pass over what is kept; a row that holds a new largest element is read twice.
+/// Cost: one pass over the kept elements; a row that holds a new largest element is read twice.
 ///
 ///     std::size_t where = xmask::masked_argmax(x, m);
 ///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
@@ -287,7 +287,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::largest>> mask
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have, std::domain_error where nothing is kept.
 ///
-/// One pass over what is kept; a row that holds a new smallest element is read twice.
+/// Cost: one pass over the kept elements; a row that holds a new smallest element is read twice.
 ///
 ///     xt::xarray<std::size_t> nearest = xmask::masked_argmin(distances, m, -1);
 inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> masked_argmin(
@@ -308,7 +308,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> mas
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
 inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("masked_max_gradient");
@@ -327,7 +327,7 @@ inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("ma
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_min_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("masked_min_gradient");

@@ -59,7 +59,7 @@ consteval bool require_derivative() {
 /// @param target      one of numbers, of the same shape
 /// @param m           what counts: a mask that broadcasts into it, real weights, or both
 /// @param value       the loss of one element
-/// @returns           the sum over what is kept, its weight and its count
+/// @returns           the sum over the kept elements, its weight and its count
 /// @throws std::invalid_argument  where shapes do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
@@ -69,8 +69,9 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
     return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
 }
 
-/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass computes
-/// both. Lambdas of `auto` are called with registers, lambdas of `double` for one element at a time.
+/// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass
+/// computes both. Lambdas of `auto` are called with registers, lambdas of `double` for one element
+/// at a time.
 ///
 /// @param prediction  a tensor or lazy expression of real numbers
 /// @param target      one of numbers, of the same shape
@@ -79,7 +80,7 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
 /// @param derivative  its derivative by p
 /// @param gradient    a tensor that is given the gradient of the sum; or of_mean(tensor), or
 ///                    scaled(tensor, factor); may be left out
-/// @returns           the sum over what is kept, its weight and its count
+/// @returns           the sum over the kept elements, its weight and its count
 /// @throws std::invalid_argument  where shapes do not fit, before anything is written
 ///
 ///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };

@@ -55,7 +55,7 @@ struct truth_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);
 ///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);
@@ -73,7 +73,7 @@ inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> mask
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);
 ///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});

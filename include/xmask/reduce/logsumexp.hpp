@@ -64,8 +64,8 @@ auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& ove
     };
 }
 
-/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). NaN where NaN is
-/// kept.
+/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). NaN where NaN
+/// is kept.
 template <class R>
 R log_of_shifted(R largest, wide_t<R> sum) {
     const auto shift = static_cast<wide_t<R>>(shift_of(largest));
@@ -129,7 +129,7 @@ struct logsumexp_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     float energy = xmask::masked_logsumexp(scores, m);
 ///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
@@ -148,7 +148,7 @@ inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_l
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
 inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_gradient(

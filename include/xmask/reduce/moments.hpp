@@ -131,7 +131,7 @@ struct mean_var_formula : var_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
 ///    below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Two passes over what is kept, the mean first, so that nothing cancels.
+/// Cost: two passes over the kept elements, the mean first, so that nothing cancels.
 ///
 ///     float spread = xmask::masked_var(x, m, {.correction = 0});
 ///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
@@ -148,7 +148,7 @@ inline constexpr reduction<detail::var_formula> masked_var("masked_var");
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
 ///    below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     float deviation = xmask::masked_std(x, m);
 ///     xt::xarray<float> rows = xmask::masked_std(x, m, -1);
@@ -166,7 +166,7 @@ inline constexpr reduction<detail::std_formula> masked_std("masked_std");
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for a correction
 ///    below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     auto [mean, var] = xmask::masked_mean_var(x, m);
 ///     auto [means, vars] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
@@ -186,7 +186,7 @@ inline constexpr reduction<detail::mean_var_formula> masked_mean_var("masked_mea
 /// @throws std::invalid_argument where a shape does not fit, and for a correction below 0;
 ///    std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("masked_var_gradient");
@@ -205,7 +205,7 @@ inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("ma
 /// @throws std::invalid_argument where a shape does not fit, and for a correction below 0;
 ///    std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::std_formula> masked_std_gradient("masked_std_gradient");

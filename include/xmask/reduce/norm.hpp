@@ -219,8 +219,8 @@ struct norm_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, or p is NaN;
 ///    std::out_of_range for an axis that x does not have.
 ///
-/// One pass over what is kept, and two more where its powers are too small or too large for a
-/// double: the norm of {1e200, 1e200} is 1.4e200.
+/// Cost: one pass over the kept elements, and two more where its powers are too small or too large
+/// for a double: the norm of {1e200, 1e200} is 1.4e200.
 ///
 ///     float length = xmask::masked_norm(x, m);
 ///     float largest = xmask::masked_norm(x, m, {.p = std::numeric_limits<double>::infinity()});
@@ -245,8 +245,8 @@ inline constexpr reduction<detail::norm_formula> masked_norm("masked_norm");
 /// @throws std::invalid_argument where a shape does not fit, or p is NaN; std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// Two passes over what is kept, and up to three more where its powers are too small or too large
-/// for a double.
+/// Cost: two passes over the kept elements, and up to three more where its powers are too small or
+/// too large for a double.
 ///
 ///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(

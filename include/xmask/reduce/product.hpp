@@ -168,7 +168,7 @@ struct product_formula : plain_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
 ///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
@@ -187,7 +187,7 @@ inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
 inline constexpr reduction_gradient<detail::product_formula> masked_prod_gradient(

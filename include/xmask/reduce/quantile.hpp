@@ -99,7 +99,8 @@ inline void require_share(const char* function, double q) {
 /// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
 /// torch.median has it, so that it is one of them. NaN that is kept is the result.
 ///
-/// Cost: a copy of what is kept and about one pass over it, without sorting (core/selection.hpp).
+/// Cost: a copy of the kept elements and about one pass over it, without sorting
+/// (core/selection.hpp).
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -126,8 +127,8 @@ auto masked_median(const X& x, const M& m, const O& options = {}) {
 
 /// The medians along `axes`, one for each position of the axes that stay.
 ///
-/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
-/// about one pass over it.
+/// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
+/// and about one pass over it.
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -135,7 +136,8 @@ auto masked_median(const X& x, const M& m, const O& options = {}) {
 /// the end.
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 /// @throws std::out_of_range for an axis that x does not have.
 /// @throws std::domain_error where nothing is kept, as the options say.
 ///
@@ -161,7 +163,8 @@ auto masked_median(const X& x, const M& m, const A& axes, const O& options = {})
 /// @param axes the axes that go; negative numbers count from the end.
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 /// @throws std::out_of_range for an axis that x does not have.
 ///
 ///     xt::xarray<float> middle = xmask::masked_median(x, m, {0, 1});
@@ -178,7 +181,7 @@ auto masked_median(
 /// and an infinite element it is the infinite one, as in NumPy's median; between the two infinities
 /// NaN. NaN that is kept is the result.
 ///
-/// Cost: a copy of what is kept and about two passes over it, without sorting.
+/// Cost: a copy of the kept elements and about two passes over it, without sorting.
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -210,8 +213,8 @@ auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
 
 /// The quantiles q along `axes`, one for each position of the axes that stay.
 ///
-/// Cost: a copy of what is kept, of one position at a time where the axes are the last ones, and
-/// about two passes over it.
+/// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
+/// and about two passes over it.
 ///
 /// @param x tensor or lazy expression of numbers.
 /// @param m mask that broadcasts into x.
@@ -221,7 +224,8 @@ auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type, or of double for integers.
 /// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 /// @throws std::domain_error where nothing is kept, if the options say so.
 ///
 ///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
@@ -252,7 +256,8 @@ auto masked_quantile(const X& x, const M& m, double q, const A& axes, const O& o
 /// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
 /// @returns an array of x's type, or of double for integers.
 /// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named twice.
+/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
+///   twice.
 ///
 ///     xt::xarray<float> middle = xmask::masked_quantile(x, m, 0.5, {0, 1});
 template <class X, class M, class O = reduce_options>
@@ -274,8 +279,8 @@ struct shares_of_ranks {
     }
 };
 
-/// The gradient of choose(values, selector).low and high at each position, by their shares; elements
-/// that tie share it.
+/// The gradient of choose(values, selector).low and high at each position, by their shares;
+/// elements that tie share it.
 template <class X, class M, class U, class F>
 auto rank_gradient(
     const char* function, const X& x, const M& m, const axes_list& names, const U& upstream,
@@ -382,9 +387,9 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     }
 }
 
-/// The gradient of the sum of `upstream` times masked_quantile(x, m, q, axes) by x: the two elements
-/// between which the quantile lies get upstream in proportion to their parts in it; elements that
-/// tie share it. Where NaN is kept, the gradient of all that is kept with it is NaN.
+/// The gradient of the sum of `upstream` times masked_quantile(x, m, q, axes) by x: the two
+/// elements between which the quantile lies get upstream in proportion to their parts in it;
+/// elements that tie share it. Where NaN is kept, the gradient of all that is kept with it is NaN.
 ///
 /// Cost: that of the quantile, and one pass over x.
 ///

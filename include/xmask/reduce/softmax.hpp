@@ -272,7 +272,7 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 /// @throws std::invalid_argument  where shapes do not fit
 /// @throws std::out_of_range  for an axis that the tensors do not have
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -296,7 +296,7 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// @throws std::invalid_argument  where shapes do not fit
 /// @throws std::out_of_range  for an axis that the tensors do not have
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
 template <class Y, class M, class G>
@@ -320,7 +320,7 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// @throws std::invalid_argument  where shapes do not fit
 /// @throws std::out_of_range  for an axis that the tensors do not have
 ///
-/// Two passes over what is kept.
+/// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
 template <class Y, class M, class G>

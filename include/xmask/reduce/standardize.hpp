@@ -130,7 +130,7 @@ auto standardize_gradient(
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for an eps or a
 ///    correction below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
@@ -157,7 +157,7 @@ auto masked_standardize(
 /// @throws std::invalid_argument where the mask does not broadcast into x, and for an eps or a
 ///    correction below 0; std::out_of_range for an axis that x does not have.
 ///
-/// Three passes over what is kept.
+/// Cost: three passes over the kept elements.
 ///
 ///     xmask::masked_standardize_inplace(x, m, -1);
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
@@ -186,7 +186,7 @@ void masked_standardize_inplace(
 /// @throws std::invalid_argument where a shape or an option does not fit, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// Four passes over what is kept.
+/// Cost: four passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_standardize_gradient(x, m, dy, -1);
 template <

@@ -247,7 +247,7 @@ struct mean_formula : sum_arguments {
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
 ///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
@@ -265,7 +265,7 @@ inline constexpr reduction<detail::sum_formula> masked_sum("masked_sum");
 /// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
 ///    axis that x does not have.
 ///
-/// One pass over what is kept.
+/// Cost: one pass over the kept elements.
 ///
 ///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
 ///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
