@@ -920,7 +920,7 @@ std::size_t flat_index(const S& shape, It first, It last) {
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
-// ==== xmask/core/mask.hpp ====
+// ==== xmask/core/mask_expression.hpp ====
 
 #include <concepts>
 #include <cstddef>
@@ -1074,10 +1074,14 @@ void require_distinct(
 
 // ==== xmask/core/row.hpp ====
 
-#include <algorithm>
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/computed_rows.hpp ====
+
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -2671,165 +2675,18 @@ struct block_buffer {
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
-// ==== xmask/core/functor.hpp ====
+// ==== xmask/core/source_rows.hpp ====
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
 /// @file
-/// Replacements for functors of xtensor's lazy functions. xtensor calls simd_apply only where
-/// XTENSOR_USE_XSIMD is defined. Without this macro some functors do not compile for registers, or
-/// make one decision for a whole register.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// A functor that is called for each element.
-template <class F>
-class by_element {
-public:
-    explicit by_element(const F& f) : m_function(f) {}
-
-    template <class... T>
-    XMASK_INLINE auto operator()(const T&... x) const {
-        return m_function(x...);
-    }
-
-private:
-    F m_function;
-};
-
-/// xtensor's functor with a selection by xsimd. xtensor's own selection needs XTENSOR_USE_XSIMD.
-struct largest_of_two : xt::math::maximum<void> {
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& a, const B& b) const {
-        return xsimd::select(a > b, a, b);
-    }
-};
-
-struct smallest_of_two : xt::math::minimum<void> {
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& a, const B& b) const {
-        return xsimd::select(a < b, a, b);
-    }
-};
-
-struct clipped : xt::math::clamp_fun {
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& x, const B& low, const B& high) const {
-        return xsimd::select(x < low, low, xsimd::select(high < x, high, x));
-    }
-};
-
-/// xtensor's functors with correct rounding. On NEON, xsimd refines an estimate.
-struct exact_root : xt::math::sqrt_fun {
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& x) const {
-        return square_root(x);
-    }
-};
-
-struct exact_quotient : xt::detail::divides {
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& x, const B& y) const {
-        return quotient(x, y);
-    }
-};
-
-/// A lambda with one argument that is xtensor's own, of xt::square or xt::cube, in an expression
-/// with closure CT.
-template <class F, class CT>
-concept power_lambda =
-    []<class... E>(std::type_identity<E>...) {
-        return (
-            (std::same_as<xt::xfunction<F, CT>, decltype(xt::square(std::declval<E>()))> ||
-             std::same_as<xt::xfunction<F, CT>, decltype(xt::cube(std::declval<E>()))>) ||
-            ...
-        );
-    }(std::type_identity<CT>(),
-      std::type_identity<std::remove_const_t<std::remove_reference_t<CT>>&>());
-
-template <class F, class... G>
-concept any_of = (std::same_as<F, G> || ...);
-
-/// A function whose result in registers is far from that of the standard library for some
-/// arguments: for NaN, infinite or large ones, or where the result is tiny.
-template <class F>
-concept rough_in_registers = any_of<
-    F, xt::math::fmax_fun, xt::math::fmin_fun, xt::math::fmod_fun, xt::math::remainder_fun,
-    xt::math::fdim_fun, xt::math::hypot_fun, xt::math::acosh_fun, xt::math::erfc_fun,
-    xt::math::tgamma_fun, xt::math::lgamma_fun>;
-
-/// Gives the functor that rows call for xt::xfunction<F, CT...>.
-template <class F, class... CT>
-struct row_functor {
-    static decltype(auto) of(const F& f) {
-        if constexpr (rough_in_registers<F>) {
-            return by_element<F>(f);
-        } else {
-            return (f);
-        }
-    }
-};
-
-template <class T, class... CT>
-struct row_functor<xt::math::maximum<T>, CT...> {
-    static largest_of_two of(const xt::math::maximum<T>& /*f*/) { return {}; }
-};
-
-template <class T, class... CT>
-struct row_functor<xt::math::minimum<T>, CT...> {
-    static smallest_of_two of(const xt::math::minimum<T>& /*f*/) { return {}; }
-};
-
-template <class... CT>
-struct row_functor<xt::math::clamp_fun, CT...> {
-    static clipped of(const xt::math::clamp_fun& /*f*/) { return {}; }
-};
-
-template <class... CT>
-struct row_functor<xt::math::sqrt_fun, CT...> {
-    static exact_root of(const xt::math::sqrt_fun& /*f*/) { return {}; }
-};
-
-template <class... CT>
-struct row_functor<xt::detail::divides, CT...> {
-    static exact_quotient of(const xt::detail::divides& /*f*/) { return {}; }
-};
-
-/// A lambda is called for each element. To ask a lambda without a return type whether it takes
-/// registers may not compile. A lambda with `v < 0 ? a : b` would take registers for AVX-512, whose
-/// masks convert to bool, and make one decision for all lanes.
-template <class F, class... CT>
-struct row_functor<xt::detail::lambda_adapt<F>, CT...> {
-    using lambda = xt::detail::lambda_adapt<F>;
-
-    static auto of(const lambda& f) {
-        if constexpr (sizeof...(CT) == 1 && (power_lambda<lambda, CT> && ...)) {
-            return f;
-        } else {
-            return by_element<lambda>(f);
-        }
-    }
-};
-
-template <std::size_t N, class... CT>
-struct row_functor<xt::detail::lambda_adapt<xt::detail::pow_impl<N>>, CT...> {
-    static decltype(auto) of(const xt::detail::lambda_adapt<xt::detail::pow_impl<N>>& f) {
-        return f;
-    }
-};
-} // namespace xmask::inline XMASK_ABI::detail
-
-/// @file
-/// Operands: expressions of any layout, broadcast to the shape that is walked, and read row by row.
-///
-/// An operation makes rows once, of an expression and a shape. `rows.row(r)` gives one row.
-/// `rows.flat(n)` says whether row 0 continues through all rows of n columns. `row.block(c, count,
-/// bits)` gives columns [c, c + count), at most 64. The caller reads only columns whose bit is set;
-/// the next call may overwrite the block. Blocks over contiguous memory point into the memory. Lazy
-/// functions of such blocks are computed in registers. Other operands (strided views, generators,
-/// mixed types) are collected in a buffer first.
+/// The protocol of rows, and the rows of what is not computed from other rows: memory, one value,
+/// and expressions that are read element by element.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The type of one row of Rows.
@@ -3013,7 +2870,13 @@ private:
     const E* m_expression;
     S m_shape;
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
+/// @file
+/// Rows that are computed from other rows: several at once, a lazy function of them, elements of
+/// another type.
+
+namespace xmask::inline XMASK_ABI::detail {
 /// The rows of several operands at the same place.
 template <class... Row>
 class zip_row {
@@ -3157,7 +3020,169 @@ public:
 private:
     Rows m_rows;
 };
+} // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/core/functor.hpp ====
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// Replacements for functors of xtensor's lazy functions. xtensor calls simd_apply only where
+/// XTENSOR_USE_XSIMD is defined. Without this macro some functors do not compile for registers, or
+/// make one decision for a whole register.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A functor that is called for each element.
+template <class F>
+class by_element {
+public:
+    explicit by_element(const F& f) : m_function(f) {}
+
+    template <class... T>
+    XMASK_INLINE auto operator()(const T&... x) const {
+        return m_function(x...);
+    }
+
+private:
+    F m_function;
+};
+
+/// xtensor's functor with a selection by xsimd. xtensor's own selection needs XTENSOR_USE_XSIMD.
+struct largest_of_two : xt::math::maximum<void> {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& a, const B& b) const {
+        return xsimd::select(a > b, a, b);
+    }
+};
+
+struct smallest_of_two : xt::math::minimum<void> {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& a, const B& b) const {
+        return xsimd::select(a < b, a, b);
+    }
+};
+
+struct clipped : xt::math::clamp_fun {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x, const B& low, const B& high) const {
+        return xsimd::select(x < low, low, xsimd::select(high < x, high, x));
+    }
+};
+
+/// xtensor's functors with correct rounding. On NEON, xsimd refines an estimate.
+struct exact_root : xt::math::sqrt_fun {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x) const {
+        return square_root(x);
+    }
+};
+
+struct exact_quotient : xt::detail::divides {
+    template <class B>
+    XMASK_INLINE B simd_apply(const B& x, const B& y) const {
+        return quotient(x, y);
+    }
+};
+
+/// A lambda with one argument that is xtensor's own, of xt::square or xt::cube, in an expression
+/// with closure CT.
+template <class F, class CT>
+concept power_lambda =
+    []<class... E>(std::type_identity<E>...) {
+        return (
+            (std::same_as<xt::xfunction<F, CT>, decltype(xt::square(std::declval<E>()))> ||
+             std::same_as<xt::xfunction<F, CT>, decltype(xt::cube(std::declval<E>()))>) ||
+            ...
+        );
+    }(std::type_identity<CT>(),
+      std::type_identity<std::remove_const_t<std::remove_reference_t<CT>>&>());
+
+template <class F, class... G>
+concept any_of = (std::same_as<F, G> || ...);
+
+/// A function whose result in registers is far from that of the standard library for some
+/// arguments: for NaN, infinite or large ones, or where the result is tiny.
+template <class F>
+concept rough_in_registers = any_of<
+    F, xt::math::fmax_fun, xt::math::fmin_fun, xt::math::fmod_fun, xt::math::remainder_fun,
+    xt::math::fdim_fun, xt::math::hypot_fun, xt::math::acosh_fun, xt::math::erfc_fun,
+    xt::math::tgamma_fun, xt::math::lgamma_fun>;
+
+/// Gives the functor that rows call for xt::xfunction<F, CT...>.
+template <class F, class... CT>
+struct row_functor {
+    static decltype(auto) of(const F& f) {
+        if constexpr (rough_in_registers<F>) {
+            return by_element<F>(f);
+        } else {
+            return (f);
+        }
+    }
+};
+
+template <class T, class... CT>
+struct row_functor<xt::math::maximum<T>, CT...> {
+    static largest_of_two of(const xt::math::maximum<T>& /*f*/) { return {}; }
+};
+
+template <class T, class... CT>
+struct row_functor<xt::math::minimum<T>, CT...> {
+    static smallest_of_two of(const xt::math::minimum<T>& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::math::clamp_fun, CT...> {
+    static clipped of(const xt::math::clamp_fun& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::math::sqrt_fun, CT...> {
+    static exact_root of(const xt::math::sqrt_fun& /*f*/) { return {}; }
+};
+
+template <class... CT>
+struct row_functor<xt::detail::divides, CT...> {
+    static exact_quotient of(const xt::detail::divides& /*f*/) { return {}; }
+};
+
+/// A lambda is called for each element. To ask a lambda without a return type whether it takes
+/// registers may not compile. A lambda with `v < 0 ? a : b` would take registers for AVX-512, whose
+/// masks convert to bool, and make one decision for all lanes.
+template <class F, class... CT>
+struct row_functor<xt::detail::lambda_adapt<F>, CT...> {
+    using lambda = xt::detail::lambda_adapt<F>;
+
+    static auto of(const lambda& f) {
+        if constexpr (sizeof...(CT) == 1 && (power_lambda<lambda, CT> && ...)) {
+            return f;
+        } else {
+            return by_element<lambda>(f);
+        }
+    }
+};
+
+template <std::size_t N, class... CT>
+struct row_functor<xt::detail::lambda_adapt<xt::detail::pow_impl<N>>, CT...> {
+    static decltype(auto) of(const xt::detail::lambda_adapt<xt::detail::pow_impl<N>>& f) {
+        return f;
+    }
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// Operands: expressions of any layout, broadcast to the shape that is walked, and read row by row.
+///
+/// An operation makes rows once, of an expression and a shape. `rows.row(r)` gives one row.
+/// `rows.flat(n)` says whether row 0 continues through all rows of n columns. `row.block(c, count,
+/// bits)` gives columns [c, c + count), at most 64. The caller reads only columns whose bit is set;
+/// the next call may overwrite the block. Blocks over contiguous memory point into the memory. Lazy
+/// functions of such blocks are computed in registers. Other operands (strided views, generators,
+/// mixed types) are collected in a buffer first.
+
+namespace xmask::inline XMASK_ABI::detail {
 /// Whether reading dropped elements has no effect but the time it takes. True for memory, values,
 /// and functions of registers of both. Other rows may call a function of the user, or trap.
 template <class Row>
@@ -5137,7 +5162,7 @@ private:
 
 /// @file
 /// The protocol of a rule, which gives a cursor for each row; and mask<Rule>, which makes any
-/// rule an xtensor expression of bool.
+/// rule an xtensor expression of bool. Include mask.hpp, which has the operators too.
 
 namespace xmask::inline XMASK_ABI {
 /// A rule: it gives the shape of a mask, and a cursor for each row.
@@ -5310,48 +5335,6 @@ public:
 private:
     Columns m_to;
 };
-
-/// A row of a mask as an operand of a larger expression: elements of bool.
-template <class Cursor>
-class mask_operand_row {
-public:
-    explicit mask_operand_row(Cursor cursor) : m_cursor(std::move(cursor)) {}
-
-    memory_block<bool> block(std::size_t c, std::size_t count, word_t /*bits*/) {
-        const unpack_delegate<bool, written_columns<bool, false>> unpack({m_buffer.values, c});
-        unpack.block(c, count, m_cursor.word(c));
-        return memory_block<bool>(m_buffer.values);
-    }
-
-private:
-    Cursor m_cursor;
-    block_buffer<bool> m_buffer;
-};
-
-/// The rows of a mask as an operand of a larger expression.
-template <class M>
-class mask_operand_rows {
-public:
-    template <class S>
-    mask_operand_rows(const M& m, const S& shape) : m_masks(m, shape) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return mask_operand_row<typename mask_rows<M>::cursor>(m_masks.row(r));
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    mask_rows<M> m_masks;
-};
-
-template <mask_rule Rule>
-struct row_maker<mask<Rule>> {
-    template <class S>
-    static auto make(const mask<Rule>& m, const S& shape) {
-        return mask_operand_rows<mask<Rule>>(m, shape);
-    }
-};
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
 
@@ -5513,697 +5496,6 @@ private:
 
 template <mask_rule Rule>
 mask(Rule) -> mask<Rule>;
-} // namespace xmask::inline XMASK_ABI
-
-// ==== xmask/core/operators.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-/// @file
-/// The operators of masks: && || ! ^, and & | ~. mask.hpp includes this file, so that every header
-/// with masks has them; otherwise xtensor's operators would be found in their place.
-
-namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// The shape type of two masks that are broadcast together. The rank is known at compile time where
-/// both ranks are.
-template <class S, class T>
-struct broadcast_shape_type {
-    using type = any_shape;
-};
-
-template <class T, std::size_t M, class U, std::size_t N>
-struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
-    using type = std::array<std::size_t, std::max(M, N)>;
-};
-
-/// The shape of two masks that are broadcast together. Throws std::invalid_argument where they do
-/// not fit.
-template <class S, class T>
-auto broadcast_together(const char* name, const S& a, const T& b) {
-    const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
-    auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
-    for (std::size_t axis = 0; axis < rank; ++axis) {
-        const auto m =
-            axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
-        const auto n =
-            axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
-        shape[axis] = m == 1 ? n : m;
-    }
-    if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]] {
-        throw_invalid(
-            name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
-            " do not broadcast together; align the last axes, and give each axis one extent or 1"
-        );
-    }
-    return shape;
-}
-
-/// The index of an element, one number for each axis.
-using element_index = std::vector<std::size_t>;
-
-/// The index, in a tensor of shape `from`, of the element that is broadcast to `index`.
-template <class S>
-element_index broadcast_index(const element_index& index, const S& from) {
-    element_index there(from.size());
-    for (std::size_t axis = 0; axis < there.size(); ++axis) {
-        there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
-    }
-    return there;
-}
-
-/// Keeps what both masks keep: how their bits combine, and which kind of stretch decides alone.
-struct both {
-    static constexpr const char* name = "operator&&";
-    static constexpr bool any_term_decides = true;
-    static constexpr auto deciding = stretch_kind::dropped;
-
-    template <class Bits>
-    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
-        return a & b;
-    }
-};
-
-/// Keeps what either mask keeps.
-struct either {
-    static constexpr const char* name = "operator||";
-    static constexpr bool any_term_decides = true;
-    static constexpr auto deciding = stretch_kind::kept;
-
-    template <class Bits>
-    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
-        return a | b;
-    }
-};
-
-/// Keeps what exactly one mask keeps.
-struct one_of {
-    static constexpr const char* name = "operator^";
-    static constexpr bool any_term_decides = false;
-    // No stretch decides alone.
-    static constexpr auto deciding = stretch_kind::unknown;
-
-    template <class Bits>
-    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
-        return a ^ b;
-    }
-};
-
-/// The stretch of a combination, from the stretches of its two rows at the same column.
-template <class How>
-XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
-    if constexpr (How::deciding != stretch_kind::unknown) {
-        if (a.kind == How::deciding && b.kind == How::deciding) {
-            return {std::max(a.end, b.end), How::deciding};
-        }
-        if (a.kind == How::deciding || b.kind == How::deciding) {
-            return a.kind == How::deciding ? a : b;
-        }
-    }
-    const std::size_t end = std::min(a.end, b.end);
-    if (a.kind == stretch_kind::unknown || b.kind == stretch_kind::unknown) {
-        return {end, stretch_kind::unknown};
-    }
-    const word_t kept =
-        How::word(word_t(a.kind == stretch_kind::kept), word_t(b.kind == stretch_kind::kept));
-    return {end, kept != 0 ? stretch_kind::kept : stretch_kind::dropped};
-}
-
-/// One row of a combination.
-template <class How, row_cursor A, row_cursor B>
-class pair_cursor {
-public:
-    pair_cursor(A a, B b) : m_a(std::move(a)), m_b(std::move(b)) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        return How::word(m_a.word(c), m_b.word(c));
-    }
-
-    template <class T>
-        requires(lane_cursor<A, T> && lane_cursor<B, T>)
-    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
-        const auto a = m_a.template lanes<T>(c);
-        const auto b = m_b.template lanes<T>(c);
-        return make_lane_word<T>([&](std::size_t i)
-                                     XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
-    }
-
-    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
-        return detail::gives_lanes(m_a) && detail::gives_lanes(m_b);
-    }
-
-    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
-        return combined<How>(m_a.at(c), m_b.at(c));
-    }
-
-private:
-    A m_a;
-    B m_b;
-};
-
-/// The rows of a combination.
-template <class How, class RowsA, class RowsB>
-class pair_rows {
-public:
-    pair_rows(RowsA a, RowsB b) : m_a(std::move(a)), m_b(std::move(b)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
-            m_a.row(r), m_b.row(r)
-        );
-    }
-
-    [[nodiscard]] bool flat() const { return m_a.flat() && m_b.flat(); }
-
-    XMASK_INLINE auto whole() const {
-        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
-            m_a.whole(), m_b.whole()
-        );
-    }
-
-    [[nodiscard]] bool one_row() const { return m_a.one_row() && m_b.one_row(); }
-
-    template <class W>
-    void first_words(std::size_t r, std::size_t count, W* to) const {
-        constexpr std::size_t at_once = 64;
-        std::array<W, at_once> other;
-        for (std::size_t i = 0; i < count; i += at_once) {
-            const std::size_t some = std::min(at_once, count - i);
-            m_a.first_words(r + i, some, to + i);
-            m_b.first_words(r + i, some, other.data());
-            for (std::size_t k = 0; k < some; ++k) {
-                to[i + k] = static_cast<W>(How::word(to[i + k], other[k]));
-            }
-        }
-    }
-
-private:
-    RowsA m_a;
-    RowsB m_b;
-};
-
-/// The rule of a combination of two masks that are broadcast together.
-template <class How, class CTA, class CTB>
-class pair_rule {
-    using mask_a = std::decay_t<CTA>;
-    using mask_b = std::decay_t<CTB>;
-
-public:
-    using shape_type = typename broadcast_shape_type<
-        typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
-
-    static constexpr const char* name = How::name;
-    static constexpr bool any_term_decides = How::any_term_decides;
-
-    template <class A, class B>
-    pair_rule(A&& a, B&& b)
-        : m_a(std::forward<A>(a))
-        , m_b(std::forward<B>(b))
-        , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape())) {}
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
-
-    [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_a), read_in_place(m_b));
-    }
-
-    [[nodiscard]] auto rows() const {
-        using rows_a = mask_rows<mask_a>;
-        using rows_b = mask_rows<mask_b>;
-        return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
-    }
-
-    template <class F>
-    void for_each_term(const element_index& index, F&& f) const {
-        f(m_a, broadcast_index(index, m_a.shape()));
-        f(m_b, broadcast_index(index, m_b.shape()));
-    }
-
-private:
-    CTA m_a;
-    CTB m_b;
-    shape_type m_shape;
-};
-
-/// The mask of a combination. Fails to compile, with one sentence, where A or B is not a mask.
-template <class How, class A, class B>
-auto combine(A&& a, B&& b) {
-    if constexpr (require_mask<A>() && require_mask<B>()) {
-        using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
-        return mask(rule(std::forward<A>(a), std::forward<B>(b)));
-    } else if constexpr (mask_expression<A>) {
-        return std::forward<A>(a);
-    } else {
-        return std::forward<B>(b);
-    }
-}
-
-/// One row of a negated mask.
-template <row_cursor C>
-class not_cursor {
-public:
-    not_cursor(C cursor, std::size_t n) : m_cursor(std::move(cursor)), m_columns(n) {}
-
-    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
-        return ~m_cursor.word(c) & first_bits(m_columns - c);
-    }
-
-    template <class T>
-        requires lane_cursor<C, T>
-    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
-        const auto kept = m_cursor.template lanes<T>(c);
-        return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
-    }
-
-    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
-        return detail::gives_lanes(m_cursor);
-    }
-
-    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
-        const auto [end, kind] = m_cursor.at(c);
-        return {
-            end, kind == stretch_kind::unknown ? kind
-                 : kind == stretch_kind::kept  ? stretch_kind::dropped
-                                               : stretch_kind::kept
-        };
-    }
-
-private:
-    C m_cursor;
-    std::size_t m_columns;
-};
-
-/// The rows of a negated mask.
-template <class Rows>
-class not_rows {
-public:
-    not_rows(Rows rows, std::size_t row_count, std::size_t n)
-        : m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
-    }
-
-    [[nodiscard]] bool flat() const { return m_rows.flat(); }
-
-    XMASK_INLINE auto whole() const {
-        return not_cursor<typename Rows::cursor>(m_rows.whole(), m_row_count * m_columns);
-    }
-
-    [[nodiscard]] bool one_row() const { return m_rows.one_row(); }
-
-    template <class W>
-    void first_words(std::size_t r, std::size_t count, W* to) const {
-        m_rows.first_words(r, count, to);
-        const auto all = static_cast<W>(first_bits(m_columns));
-        for (std::size_t i = 0; i < count; ++i) {
-            to[i] = static_cast<W>(~to[i] & all);
-        }
-    }
-
-private:
-    Rows m_rows;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
-/// The rule of a negated mask. With a name it is that of a drop_ builder, which explain() does not
-/// look into; without a name it is operator!.
-template <class CTM>
-class not_rule {
-    using mask_type = std::decay_t<CTM>;
-
-public:
-    using shape_type = typename mask_type::inner_shape_type;
-
-    template <class M>
-    not_rule(const char* name, M&& m) : m_mask(std::forward<M>(m)), m_name(name) {}
-
-    [[nodiscard]] const char* name() const noexcept {
-        return m_name == nullptr ? "operator!" : m_name;
-    }
-
-    [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
-
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
-
-    [[nodiscard]] auto rows() const {
-        using rows = mask_rows<mask_type>;
-        return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
-    }
-
-    template <class F>
-    void for_each_term(const element_index& index, F&& f) const {
-        if (m_name == nullptr) {
-            f(m_mask, index);
-        }
-    }
-
-private:
-    CTM m_mask;
-    const char* m_name;
-};
-
-/// The negation of a mask. drop_ builders negate a keep_ mask under their own name; explain() hides
-/// the negation. Without a name it is operator!.
-template <class M>
-auto complement(const char* name, M&& m) {
-    return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
-}
-} // namespace detail
-
-/// Keeps what both masks keep.
-///
-/// Holds named masks by reference, as xtensor's expressions do: a function that returns the result
-/// moves its local masks in. Cost: nothing is computed before the mask is asked.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-///
-///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
-///     // 1 0 0 0
-///     // 1 0 1 0
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator&&(A&& a, B&& b) {
-    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what both masks keep. Of named masks: the result refers to a and b.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::both>(a, b);
-}
-
-/// Keeps what both masks keep. Of a named mask and another: the result refers to a, and holds b.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
-    return detail::combine<detail::both>(a, std::forward<B>(b));
-}
-
-/// Keeps what both masks keep. Of a mask and a named one: the result holds a, and refers to b.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::both>(std::forward<A>(a), b);
-}
-
-/// Keeps what both masks keep; `&` and `&&` are one operation.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-///
-///     auto m = xmask::keep_lengths({2, 3}, 4) & xmask::keep_last({3}, 4);
-///     // 0 1 0 0
-///     // 0 1 1 0
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator&(A&& a, B&& b) {
-    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what either mask keeps.
-///
-/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
-/// the mask is asked.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-///
-///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
-///     // 1 0 0 1
-///     // 1 1 0 0
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator||(A&& a, B&& b) {
-    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what either mask keeps. Of named masks: the result refers to a and b.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::either>(a, b);
-}
-
-/// Keeps what either mask keeps. Of a named mask and another: the result refers to a, and holds b.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
-    return detail::combine<detail::either>(a, std::forward<B>(b));
-}
-
-/// Keeps what either mask keeps. Of a mask and a named one: the result holds a, and refers to b.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::either>(std::forward<A>(a), b);
-}
-
-/// Keeps what either mask keeps; `|` and `||` are one operation.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-///
-///     auto m = xmask::keep_lengths({1, 2}, 4) | xmask::keep_last({1}, 4);
-///     // 1 0 0 1
-///     // 1 1 0 1
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator|(A&& a, B&& b) {
-    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what exactly one of the masks keeps.
-///
-/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
-/// the mask is asked.
-///
-/// @param a  a mask
-/// @param b  a mask; a and b broadcast together as in NumPy
-/// @returns  a mask of the common shape
-/// @throws std::invalid_argument  where the shapes do not broadcast together
-///
-///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
-///     // 1 1 0 0
-///     // 1 0 0 0
-template <class A, class B>
-    requires(mask_expression<A> || mask_expression<B>)
-auto operator^(A&& a, B&& b) {
-    return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
-}
-
-/// Keeps what the mask drops.
-///
-/// Holds a named mask by reference, as xtensor's expressions do. Cost: nothing is computed before
-/// the mask is asked.
-///
-/// @param m  a mask
-/// @returns  a mask of the same shape
-///
-///     auto m = !xmask::keep_lengths({1, 3}, 4);
-///     // 0 1 1 1
-///     // 0 0 0 1
-template <class M>
-    requires mask_expression<M>
-auto operator!(M&& m) {
-    return detail::complement(nullptr, std::forward<M>(m));
-}
-
-/// Keeps what the mask drops. Of a named mask: the result refers to m.
-///
-/// @param m  a mask
-/// @returns  a mask of the same shape
-template <class M>
-    requires mask_expression<M>
-auto operator!(M& m XMASK_LIFETIMEBOUND) {
-    return detail::complement(nullptr, m);
-}
-
-/// Keeps what the mask drops; `~` and `!` are one operation.
-///
-/// @param m  a mask
-/// @returns  a mask of the same shape
-///
-///     auto m = ~xmask::keep_lengths({1, 3}, 4);
-///     // 0 1 1 1
-///     // 0 0 0 1
-template <class M>
-    requires mask_expression<M>
-auto operator~(M&& m) {
-    return detail::complement(nullptr, std::forward<M>(m));
-}
-
-/// Prints a mask as a picture, as to_string does; without <xmask/masks/text.hpp>, its shape.
-///
-/// @param out  a stream of char
-/// @param m    a mask
-/// @returns    the stream
-///
-///     std::cout << xmask::keep_causal(2, 3);
-///     // █··
-///     // ██·
-template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
-    requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
-Stream& operator<<(Stream& out, const M& m) {
-    // Drawn is part of the function's name, so that files with and without text.hpp may be linked
-    // together.
-    if constexpr (Drawn) {
-        out << to_string(m);
-    } else {
-        out << "a mask of shape " << detail::tuple_text(m.shape())
-            << "; <xmask/masks/text.hpp> draws it";
-    }
-    return out;
-}
-
-// Ambiguous expressions do not compile: each of these operators gives one sentence that says what
-// to write.
-/// @cond
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator&=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept &= n. A lazy mask "
-        "becomes a new one: auto both = m && n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator|=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept |= n. A lazy mask "
-        "becomes a new one: auto both = m || n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator^=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept ^= n. A lazy mask "
-        "becomes a new one: auto both = m ^ n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator+(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not added: m || n keeps what either keeps. As numbers, a mask is xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) || std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator-(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not subtracted: m && !n keeps what only the first keeps. As numbers, a mask is "
-        "xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) && std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator*(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not multiplied: m && n keeps what both keep. As numbers, a mask is xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) && std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(expression<A> && expression<B> && mask_expression<A> != mask_expression<B>)
-auto operator*(A&& a, B&& b) {
-    constexpr bool times_mask = mask_expression<A> || mask_expression<B>;
-    static_assert(
-        !times_mask,
-        "xmask: write xmask::multiply(x, m) for a tensor times a mask: what is dropped becomes 0, where NaN * 0 would "
-        "be NaN. As numbers, the mask is xt::cast<float>(m)."
-    );
-    return xt::detail::make_xfunction<xt::detail::multiplies>(
-        std::forward<A>(a), std::forward<B>(b)
-    );
-}
-
-template <class M, class T>
-    requires(mask_expression<M> && !expression<T>)
-bool operator==(const M& /*m*/, const T& /*value*/) {
-    constexpr bool is_mask = expression<T>;
-    static_assert(
-        is_mask,
-        "xmask: a mask is not compared with a number. !m is its opposite, and xmask::all_kept(m) and "
-        "xmask::any_kept(m) ask about the whole."
-    );
-    return is_mask;
-}
-/// @endcond
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
@@ -6633,6 +5925,759 @@ XMASK_INLINE V power(const V& x, double exponent) noexcept {
     }
     return called::pow(x, constant<V>(exponent));
 }
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/core/mask.hpp ====
+
+#include <cstddef>
+#include <utility>
+
+// ==== xmask/core/operators.hpp ====
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/combination.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Masks from two masks, or from one by turning it around: what && || ! ^ make.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The shape type of two masks that are broadcast together. The rank is known at compile time where
+/// both ranks are.
+template <class S, class T>
+struct broadcast_shape_type {
+    using type = any_shape;
+};
+
+template <class T, std::size_t M, class U, std::size_t N>
+struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
+    using type = std::array<std::size_t, std::max(M, N)>;
+};
+
+/// The shape of two masks that are broadcast together. Throws std::invalid_argument where they do
+/// not fit.
+template <class S, class T>
+auto broadcast_together(const char* name, const S& a, const T& b) {
+    const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
+    auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+        const auto m =
+            axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
+        const auto n =
+            axis + b.size() < rank ? 1 : static_cast<std::size_t>(b[axis + b.size() - rank]);
+        shape[axis] = m == 1 ? n : m;
+    }
+    if (!broadcasts_to(a, shape) || !broadcasts_to(b, shape)) [[unlikely]] {
+        throw_invalid(
+            name, "masks of shapes ", tuple_text(a), " and ", tuple_text(b),
+            " do not broadcast together; align the last axes, and give each axis one extent or 1"
+        );
+    }
+    return shape;
+}
+
+/// The index of an element, one number for each axis.
+using element_index = std::vector<std::size_t>;
+
+/// The index, in a tensor of shape `from`, of the element that is broadcast to `index`.
+template <class S>
+element_index broadcast_index(const element_index& index, const S& from) {
+    element_index there(from.size());
+    for (std::size_t axis = 0; axis < there.size(); ++axis) {
+        there[axis] = from[axis] == 1 ? 0 : index[axis + index.size() - there.size()];
+    }
+    return there;
+}
+
+/// Keeps what both masks keep: how their bits combine, and which kind of stretch decides alone.
+struct both {
+    static constexpr const char* name = "operator&&";
+    static constexpr bool any_term_decides = true;
+    static constexpr auto deciding = stretch_kind::dropped;
+
+    template <class Bits>
+    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
+        return a & b;
+    }
+};
+
+/// Keeps what either mask keeps.
+struct either {
+    static constexpr const char* name = "operator||";
+    static constexpr bool any_term_decides = true;
+    static constexpr auto deciding = stretch_kind::kept;
+
+    template <class Bits>
+    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
+        return a | b;
+    }
+};
+
+/// Keeps what exactly one mask keeps.
+struct one_of {
+    static constexpr const char* name = "operator^";
+    static constexpr bool any_term_decides = false;
+    // No stretch decides alone.
+    static constexpr auto deciding = stretch_kind::unknown;
+
+    template <class Bits>
+    XMASK_INLINE static constexpr Bits word(Bits a, Bits b) noexcept {
+        return a ^ b;
+    }
+};
+
+/// The stretch of a combination, from the stretches of its two rows at the same column.
+template <class How>
+XMASK_INLINE constexpr stretch combined(stretch a, stretch b) noexcept {
+    if constexpr (How::deciding != stretch_kind::unknown) {
+        if (a.kind == How::deciding && b.kind == How::deciding) {
+            return {std::max(a.end, b.end), How::deciding};
+        }
+        if (a.kind == How::deciding || b.kind == How::deciding) {
+            return a.kind == How::deciding ? a : b;
+        }
+    }
+    const std::size_t end = std::min(a.end, b.end);
+    if (a.kind == stretch_kind::unknown || b.kind == stretch_kind::unknown) {
+        return {end, stretch_kind::unknown};
+    }
+    const word_t kept =
+        How::word(word_t(a.kind == stretch_kind::kept), word_t(b.kind == stretch_kind::kept));
+    return {end, kept != 0 ? stretch_kind::kept : stretch_kind::dropped};
+}
+
+/// One row of a combination.
+template <class How, row_cursor A, row_cursor B>
+class pair_cursor {
+public:
+    pair_cursor(A a, B b) : m_a(std::move(a)), m_b(std::move(b)) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        return How::word(m_a.word(c), m_b.word(c));
+    }
+
+    template <class T>
+        requires(lane_cursor<A, T> && lane_cursor<B, T>)
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
+        const auto a = m_a.template lanes<T>(c);
+        const auto b = m_b.template lanes<T>(c);
+        return make_lane_word<T>([&](std::size_t i)
+                                     XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
+    }
+
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return detail::gives_lanes(m_a) && detail::gives_lanes(m_b);
+    }
+
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        return combined<How>(m_a.at(c), m_b.at(c));
+    }
+
+private:
+    A m_a;
+    B m_b;
+};
+
+/// The rows of a combination.
+template <class How, class RowsA, class RowsB>
+class pair_rows {
+public:
+    pair_rows(RowsA a, RowsB b) : m_a(std::move(a)), m_b(std::move(b)) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
+            m_a.row(r), m_b.row(r)
+        );
+    }
+
+    [[nodiscard]] bool flat() const { return m_a.flat() && m_b.flat(); }
+
+    XMASK_INLINE auto whole() const {
+        return pair_cursor<How, typename RowsA::cursor, typename RowsB::cursor>(
+            m_a.whole(), m_b.whole()
+        );
+    }
+
+    [[nodiscard]] bool one_row() const { return m_a.one_row() && m_b.one_row(); }
+
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const {
+        constexpr std::size_t at_once = 64;
+        std::array<W, at_once> other;
+        for (std::size_t i = 0; i < count; i += at_once) {
+            const std::size_t some = std::min(at_once, count - i);
+            m_a.first_words(r + i, some, to + i);
+            m_b.first_words(r + i, some, other.data());
+            for (std::size_t k = 0; k < some; ++k) {
+                to[i + k] = static_cast<W>(How::word(to[i + k], other[k]));
+            }
+        }
+    }
+
+private:
+    RowsA m_a;
+    RowsB m_b;
+};
+
+/// The rule of a combination of two masks that are broadcast together.
+template <class How, class CTA, class CTB>
+class pair_rule {
+    using mask_a = std::decay_t<CTA>;
+    using mask_b = std::decay_t<CTB>;
+
+public:
+    using shape_type = typename broadcast_shape_type<
+        typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
+
+    static constexpr const char* name = How::name;
+    static constexpr bool any_term_decides = How::any_term_decides;
+
+    template <class A, class B>
+    pair_rule(A&& a, B&& b)
+        : m_a(std::forward<A>(a))
+        , m_b(std::forward<B>(b))
+        , m_shape(broadcast_together(How::name, m_a.shape(), m_b.shape())) {}
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
+
+    [[nodiscard]] auto sources() const noexcept {
+        return std::tuple(read_in_place(m_a), read_in_place(m_b));
+    }
+
+    [[nodiscard]] auto rows() const {
+        using rows_a = mask_rows<mask_a>;
+        using rows_b = mask_rows<mask_b>;
+        return pair_rows<How, rows_a, rows_b>(rows_a(m_a, m_shape), rows_b(m_b, m_shape));
+    }
+
+    template <class F>
+    void for_each_term(const element_index& index, F&& f) const {
+        f(m_a, broadcast_index(index, m_a.shape()));
+        f(m_b, broadcast_index(index, m_b.shape()));
+    }
+
+private:
+    CTA m_a;
+    CTB m_b;
+    shape_type m_shape;
+};
+
+/// The mask of a combination. Fails to compile, with one sentence, where A or B is not a mask.
+template <class How, class A, class B>
+auto combine(A&& a, B&& b) {
+    if constexpr (require_mask<A>() && require_mask<B>()) {
+        using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
+        return mask(rule(std::forward<A>(a), std::forward<B>(b)));
+    } else if constexpr (mask_expression<A>) {
+        return std::forward<A>(a);
+    } else {
+        return std::forward<B>(b);
+    }
+}
+
+/// One row of a negated mask.
+template <row_cursor C>
+class not_cursor {
+public:
+    not_cursor(C cursor, std::size_t n) : m_cursor(std::move(cursor)), m_columns(n) {}
+
+    [[nodiscard]] XMASK_INLINE word_t word(std::size_t c) const {
+        return ~m_cursor.word(c) & first_bits(m_columns - c);
+    }
+
+    template <class T>
+        requires lane_cursor<C, T>
+    XMASK_INLINE lane_word<T> lanes(std::size_t c) const {
+        const auto kept = m_cursor.template lanes<T>(c);
+        return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
+    }
+
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
+        return detail::gives_lanes(m_cursor);
+    }
+
+    [[nodiscard]] XMASK_INLINE stretch at(std::size_t c) const {
+        const auto [end, kind] = m_cursor.at(c);
+        return {
+            end, kind == stretch_kind::unknown ? kind
+                 : kind == stretch_kind::kept  ? stretch_kind::dropped
+                                               : stretch_kind::kept
+        };
+    }
+
+private:
+    C m_cursor;
+    std::size_t m_columns;
+};
+
+/// The rows of a negated mask.
+template <class Rows>
+class not_rows {
+public:
+    not_rows(Rows rows, std::size_t row_count, std::size_t n)
+        : m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return not_cursor<typename Rows::cursor>(m_rows.row(r), m_columns);
+    }
+
+    [[nodiscard]] bool flat() const { return m_rows.flat(); }
+
+    XMASK_INLINE auto whole() const {
+        return not_cursor<typename Rows::cursor>(m_rows.whole(), m_row_count * m_columns);
+    }
+
+    [[nodiscard]] bool one_row() const { return m_rows.one_row(); }
+
+    template <class W>
+    void first_words(std::size_t r, std::size_t count, W* to) const {
+        m_rows.first_words(r, count, to);
+        const auto all = static_cast<W>(first_bits(m_columns));
+        for (std::size_t i = 0; i < count; ++i) {
+            to[i] = static_cast<W>(~to[i] & all);
+        }
+    }
+
+private:
+    Rows m_rows;
+    std::size_t m_row_count;
+    std::size_t m_columns;
+};
+
+/// The rule of a negated mask. With a name it is that of a drop_ builder, which explain() does not
+/// look into; without a name it is operator!.
+template <class CTM>
+class not_rule {
+    using mask_type = std::decay_t<CTM>;
+
+public:
+    using shape_type = typename mask_type::inner_shape_type;
+
+    template <class M>
+    not_rule(const char* name, M&& m) : m_mask(std::forward<M>(m)), m_name(name) {}
+
+    [[nodiscard]] const char* name() const noexcept {
+        return m_name == nullptr ? "operator!" : m_name;
+    }
+
+    [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
+
+    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
+
+    [[nodiscard]] auto rows() const {
+        using rows = mask_rows<mask_type>;
+        return not_rows<rows>(rows(m_mask, shape()), rows_of(shape()), columns_of(shape()));
+    }
+
+    template <class F>
+    void for_each_term(const element_index& index, F&& f) const {
+        if (m_name == nullptr) {
+            f(m_mask, index);
+        }
+    }
+
+private:
+    CTM m_mask;
+    const char* m_name;
+};
+
+/// The negation of a mask. drop_ builders negate a keep_ mask under their own name; explain() hides
+/// the negation. Without a name it is operator!.
+template <class M>
+auto complement(const char* name, M&& m) {
+    return mask(not_rule<closure_t<M>>(name, std::forward<M>(m)));
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// The operators of masks: && || ! ^, and & | ~. Operators that would compile to something else are
+/// refused.
+
+namespace xmask::inline XMASK_ABI {
+/// Keeps what both masks keep.
+///
+/// Holds named masks by reference, as xtensor's expressions do: a function that returns the result
+/// moves its local masks in. Cost: nothing is computed before the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({2, 3}, 4) && xmask::drop_indices({1}, 4);
+///     // 1 0 0 0
+///     // 1 0 1 0
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A&& a, B&& b) {
+    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what both masks keep. Of named masks: the result refers to a and b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::both>(a, b);
+}
+
+/// Keeps what both masks keep. Of a named mask and another: the result refers to a, and holds b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
+    return detail::combine<detail::both>(a, std::forward<B>(b));
+}
+
+/// Keeps what both masks keep. Of a mask and a named one: the result holds a, and refers to b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::both>(std::forward<A>(a), b);
+}
+
+/// Keeps what both masks keep; `&` and `&&` are one operation.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({2, 3}, 4) & xmask::keep_last({3}, 4);
+///     // 0 1 0 0
+///     // 0 1 1 0
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator&(A&& a, B&& b) {
+    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what either mask keeps.
+///
+/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({1, 2}, 4) || xmask::keep_last({1, 0}, 4);
+///     // 1 0 0 1
+///     // 1 1 0 0
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A&& a, B&& b) {
+    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what either mask keeps. Of named masks: the result refers to a and b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::either>(a, b);
+}
+
+/// Keeps what either mask keeps. Of a named mask and another: the result refers to a, and holds b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
+    return detail::combine<detail::either>(a, std::forward<B>(b));
+}
+
+/// Keeps what either mask keeps. Of a mask and a named one: the result holds a, and refers to b.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
+    return detail::combine<detail::either>(std::forward<A>(a), b);
+}
+
+/// Keeps what either mask keeps; `|` and `||` are one operation.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({1, 2}, 4) | xmask::keep_last({1}, 4);
+///     // 1 0 0 1
+///     // 1 1 0 1
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator|(A&& a, B&& b) {
+    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what exactly one of the masks keeps.
+///
+/// Holds named masks by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param a  a mask
+/// @param b  a mask; a and b broadcast together as in NumPy
+/// @returns  a mask of the common shape
+/// @throws std::invalid_argument  where the shapes do not broadcast together
+///
+///     auto m = xmask::keep_lengths({1, 2}, 4) ^ xmask::keep_indices({1}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
+template <class A, class B>
+    requires(mask_expression<A> || mask_expression<B>)
+auto operator^(A&& a, B&& b) {
+    return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// Keeps what the mask drops.
+///
+/// Holds a named mask by reference, as xtensor's expressions do. Cost: nothing is computed before
+/// the mask is asked.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
+///
+///     auto m = !xmask::keep_lengths({1, 3}, 4);
+///     // 0 1 1 1
+///     // 0 0 0 1
+template <class M>
+    requires mask_expression<M>
+auto operator!(M&& m) {
+    return detail::complement(nullptr, std::forward<M>(m));
+}
+
+/// Keeps what the mask drops. Of a named mask: the result refers to m.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
+template <class M>
+    requires mask_expression<M>
+auto operator!(M& m XMASK_LIFETIMEBOUND) {
+    return detail::complement(nullptr, m);
+}
+
+/// Keeps what the mask drops; `~` and `!` are one operation.
+///
+/// @param m  a mask
+/// @returns  a mask of the same shape
+///
+///     auto m = ~xmask::keep_lengths({1, 3}, 4);
+///     // 0 1 1 1
+///     // 0 0 0 1
+template <class M>
+    requires mask_expression<M>
+auto operator~(M&& m) {
+    return detail::complement(nullptr, std::forward<M>(m));
+}
+
+/// Prints a mask as a picture, as to_string does; without <xmask/masks/text.hpp>, its shape.
+///
+/// @param out  a stream of char
+/// @param m    a mask
+/// @returns    the stream
+///
+///     std::cout << xmask::keep_causal(2, 3);
+///     // █··
+///     // ██·
+template <class Stream, class M, bool Drawn = requires(const M& m) { to_string(m); }>
+    requires(mask_expression<M> && requires(Stream& out) { out.rdbuf()->pubsync(); })
+Stream& operator<<(Stream& out, const M& m) {
+    // Drawn is part of the function's name, so that files with and without text.hpp may be linked
+    // together.
+    if constexpr (Drawn) {
+        out << to_string(m);
+    } else {
+        out << "a mask of shape " << detail::tuple_text(m.shape())
+            << "; <xmask/masks/text.hpp> draws it";
+    }
+    return out;
+}
+
+// Ambiguous expressions do not compile: each of these operators gives one sentence that says what
+// to write.
+/// @cond
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator&=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept &= n. A lazy mask "
+        "becomes a new one: auto both = m && n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator|=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept |= n. A lazy mask "
+        "becomes a new one: auto both = m || n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator^=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept ^= n. A lazy mask "
+        "becomes a new one: auto both = m ^ n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> && mask_expression<B>)
+auto operator+(A&& a, B&& b) {
+    constexpr bool are_numbers = !mask_expression<A>;
+    static_assert(
+        are_numbers,
+        "xmask: masks are not added: m || n keeps what either keeps. As numbers, a mask is xt::cast<int>(m)."
+    );
+    return std::forward<A>(a) || std::forward<B>(b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> && mask_expression<B>)
+auto operator-(A&& a, B&& b) {
+    constexpr bool are_numbers = !mask_expression<A>;
+    static_assert(
+        are_numbers,
+        "xmask: masks are not subtracted: m && !n keeps what only the first keeps. As numbers, a mask is "
+        "xt::cast<int>(m)."
+    );
+    return std::forward<A>(a) && std::forward<B>(b);
+}
+
+template <class A, class B>
+    requires(mask_expression<A> && mask_expression<B>)
+auto operator*(A&& a, B&& b) {
+    constexpr bool are_numbers = !mask_expression<A>;
+    static_assert(
+        are_numbers,
+        "xmask: masks are not multiplied: m && n keeps what both keep. As numbers, a mask is xt::cast<int>(m)."
+    );
+    return std::forward<A>(a) && std::forward<B>(b);
+}
+
+template <class A, class B>
+    requires(expression<A> && expression<B> && mask_expression<A> != mask_expression<B>)
+auto operator*(A&& a, B&& b) {
+    constexpr bool times_mask = mask_expression<A> || mask_expression<B>;
+    static_assert(
+        !times_mask,
+        "xmask: write xmask::multiply(x, m) for a tensor times a mask: what is dropped becomes 0, where NaN * 0 would "
+        "be NaN. As numbers, the mask is xt::cast<float>(m)."
+    );
+    return xt::detail::make_xfunction<xt::detail::multiplies>(
+        std::forward<A>(a), std::forward<B>(b)
+    );
+}
+
+template <class M, class T>
+    requires(mask_expression<M> && !expression<T>)
+bool operator==(const M& /*m*/, const T& /*value*/) {
+    constexpr bool is_mask = expression<T>;
+    static_assert(
+        is_mask,
+        "xmask: a mask is not compared with a number. !m is its opposite, and xmask::all_kept(m) and "
+        "xmask::any_kept(m) ask about the whole."
+    );
+    return is_mask;
+}
+/// @endcond
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// Masks with all they can do: the operators, and a mask as an operand of a larger expression.
+/// xtensor's operators would be found in place of xmask's if a header had masks without them.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A row of a mask as an operand of a larger expression: elements of bool.
+template <class Cursor>
+class mask_operand_row {
+public:
+    explicit mask_operand_row(Cursor cursor) : m_cursor(std::move(cursor)) {}
+
+    memory_block<bool> block(std::size_t c, std::size_t count, word_t /*bits*/) {
+        const unpack_delegate<bool, written_columns<bool, false>> unpack({m_buffer.values, c});
+        unpack.block(c, count, m_cursor.word(c));
+        return memory_block<bool>(m_buffer.values);
+    }
+
+private:
+    Cursor m_cursor;
+    block_buffer<bool> m_buffer;
+};
+
+/// The rows of a mask as an operand of a larger expression.
+template <class M>
+class mask_operand_rows {
+public:
+    template <class S>
+    mask_operand_rows(const M& m, const S& shape) : m_masks(m, shape) {}
+
+    XMASK_INLINE auto row(std::size_t r) const {
+        return mask_operand_row<typename mask_rows<M>::cursor>(m_masks.row(r));
+    }
+
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
+
+private:
+    mask_rows<M> m_masks;
+};
+
+template <mask_rule Rule>
+struct row_maker<mask<Rule>> {
+    template <class S>
+    static auto make(const mask<Rule>& m, const S& shape) {
+        return mask_operand_rows<mask<Rule>>(m, shape);
+    }
+};
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "lazy.hpp"
-#include "mask.hpp"
+#include "mask_expression.hpp"
 #include "overlap.hpp"
 #include "row.hpp"
 #include "target.hpp"
