@@ -66,6 +66,8 @@ if(XMASK_LAYERS AND NOT XMASK_LAYERS STREQUAL "AUTO" AND xmask_layers_missing ST
 endif()
 find_package(Git QUIET)
 if((missing OR fetch_layers) AND XMASK_FETCH_DEPENDENCIES AND PROJECT_IS_TOP_LEVEL AND Git_FOUND)
+  message(STATUS "The missing libraries are downloaded with git. Without a network, install them, or get them by "
+                 "`sh cmake/setup.sh deps`.")
   include(cmake/fetch.cmake)
 elseif(missing)
   message(FATAL_ERROR "xmask needs ${missing_text}.\n"
