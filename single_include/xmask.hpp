@@ -8605,7 +8605,7 @@ auto last_kept(const M& m, A axis) {
 /// @param m a mask whose rows keep their first columns only.
 /// @returns an xt::xarray of std::size_t over the leading axes.
 /// @throws std::invalid_argument, with the row and its first column that does not fit, for a row
-/// that keeps a column behind one that it drops.
+///   that keeps a column after a dropped one.
 ///
 /// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
 template <class M>
@@ -10570,7 +10570,7 @@ public:
     }
 
     /// @param bits 64 random bits.
-    /// @returns the length that they stand for.
+    /// @returns the length that these bits select.
     [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept {
         if (m_limits.empty()) {
             return m_shortest +
@@ -11245,7 +11245,7 @@ explanation explain_at(const M& m, const element_index& index) {
     return result;
 }
 
-/// A position as an index of a shape. Throws where it is none.
+/// A position as an index of a shape. Throws where it is outside of the shape.
 template <class S, class P>
 element_index checked_index(const S& shape, const P& position) {
     if (position.size() != shape.size()) [[unlikely]] {
@@ -12762,8 +12762,8 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 ///
 /// BERT's rule (Devlin et al., 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask
 /// token, 10 in 100 a random one, and 10 in 100 stay. The masks are a pure function of the seed,
-/// the number of the row and the column. With the same seed, a larger probability selects more of
-/// the same.
+/// the number of the row and the column. With the same seed, a larger probability selects these
+/// tokens and more.
 ///
 ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
 ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
@@ -13294,15 +13294,15 @@ private:
 /// elements the first ones come first.
 
 namespace xmask::inline XMASK_ABI {
-/// What makes an element large.
+/// How the size of an element is defined.
 enum class size_by {
     value,    ///< x
     magnitude ///< |x|, as pruning goes by
 };
 
 namespace detail {
-/// What elements of T are ordered by. The magnitudes of signed integers are unsigned: the magnitude
-/// of the lowest integer fits, too.
+/// The key by which elements of T are ordered. The magnitudes of signed integers are unsigned, so
+/// that the magnitude of the lowest integer fits.
 template <class T, size_by By>
 using size_key = typename std::conditional_t<
     By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>,
@@ -13521,7 +13521,7 @@ constexpr T rounded_up(U t) noexcept {
     }
 }
 
-/// Whether t is a number within T's range. NaN is none.
+/// Whether t is a number in the range of T. NaN is not.
 template <class T, class U>
 constexpr bool within(U t) noexcept {
     return t == t && (std::floating_point<T> || (!exactly_less(t, std::numeric_limits<T>::min()) &&
@@ -13530,7 +13530,7 @@ constexpr bool within(U t) noexcept {
 
 /// Compares elements of type T with one number of any type. On construction the number is converted
 /// to T and rounded to the side that leaves every answer as it is. Where no T does that, all
-/// answers are the same.
+/// answers are equal.
 template <class Order, class T>
 class compare_number {
 public:
@@ -14713,7 +14713,7 @@ column_range kept_extent(const Cursor& cursor, std::size_t n) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Keeps what lies above a cut: one cut for each row, or one through the whole tensor.
+/// Keeps the elements above a cut: one cut for each row, or one for the whole tensor.
 template <class CTX, size_by By>
 class cut_rule {
     using operand_type = std::decay_t<CTX>;
@@ -14918,8 +14918,8 @@ auto keep_top_k(X&& x, std::size_t k) {
 /// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number. Of
 /// equal elements the first ones are kept; NaN comes last.
 ///
-/// Cost: to build it about one pass over x, without sorting, and memory for all elements while it is
-/// built; a word costs one comparison a register. The mask stores x and one cut.
+/// Cost: to build it about one pass over x, without sorting, and memory for all elements while it
+/// is built; a word costs one comparison a register. The mask stores x and one cut.
 ///
 /// @tparam By what makes an element large: its value, or its magnitude.
 /// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
@@ -14998,7 +14998,7 @@ private:
     std::vector<std::size_t> m_tie_ends;
 };
 
-/// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
+/// Keeps the elements above the cut of their line: one cut for all columns, or one for each.
 template <size_by By, class Row>
 class line_cursor {
     using T = typename block_t<Row>::value_type;
@@ -15176,8 +15176,8 @@ private:
 /// Keeps the k largest elements along an axis: of each column of a matrix, for axis 0. Of equal
 /// elements the first ones along the axis are kept; NaN comes last.
 ///
-/// Cost: to build it a few passes over x, without sorting, and memory for 64 lines; an element costs
-/// two comparisons in registers. The mask stores x and a cut for each line along the axis.
+/// Cost: to build it a few passes over x, without sorting, and memory for 64 lines; an element
+/// costs two comparisons in registers. The mask stores x and a cut for each line along the axis.
 ///
 /// @tparam By what makes an element large: its value, or its magnitude.
 /// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not
@@ -15302,8 +15302,8 @@ private:
     std::vector<double> m_norms;
 };
 
-/// A row of slices: all of it, or none, where they are rows; some columns, the same in all rows,
-/// where they cross.
+/// A row of the mask: all or none of it where slices are rows; columns that are equal in all rows
+/// where slices cross the rows.
 class slices_cursor {
 public:
     slices_cursor(const word_t* words, column_range kept, std::size_t n) noexcept
@@ -15825,7 +15825,7 @@ inline auto keep_causal_bottom_right(std::size_t q, std::size_t k) {
 /// @param q number of queries, the rows.
 /// @param k number of keys, the columns.
 /// @param left number of keys before the query's own place; k or more sets no limit.
-/// @param right number of keys behind it; k or more sets no limit.
+/// @param right number of keys after it; k or more sets no limit.
 /// @param offset number of keys before the first query; may be negative.
 /// @returns a mask of shape (q, k).
 ///
@@ -17879,14 +17879,14 @@ private:
 /// probability (top-p, or nucleus), and by their share of the largest one (min-p).
 
 namespace xmask::inline XMASK_ABI {
-/// What a tensor says about how likely its elements are.
+/// The meaning of a tensor that gives the probabilities of its elements.
 enum class scores {
     probabilities, ///< as they are
     logits         ///< their logarithms, up to a constant for each row
 };
 
 namespace detail {
-/// Fails to compile, with one sentence, for what are no probabilities.
+/// Fails to compile, with one sentence, for a tensor without probabilities.
 template <class X>
 consteval bool require_scores() {
     constexpr bool real = [] {
@@ -17933,7 +17933,7 @@ struct mass_of_row {
     }
 };
 
-/// Keeps what has at least a share of the largest probability of a row.
+/// Keeps the elements with at least a share of the largest probability of a row.
 template <scores Of, class T>
 struct share_of_row {
     double share;
@@ -17969,9 +17969,9 @@ struct share_of_row {
 ///
 /// @tparam Of what p holds: probabilities, which are added as they are, or logits, of which a
 /// softmax is taken row by row.
-/// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN and what has
-/// no probability (0 or less, a logit of -infinity) is never kept. The elements must not change
-/// while the mask is used.
+/// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN and
+///   elements without probability (0 or less, a logit of -infinity) are never kept. The elements
+///   must not change while the mask is used.
 /// @param mass the probability, from 0 to 1: 0 keeps the largest element, 1 all that have any.
 /// @returns a mask of p's shape. Where a row has less than `mass` it keeps all that have any.
 /// @throws std::invalid_argument for a mass outside of [0, 1].
@@ -17999,8 +17999,8 @@ auto keep_top_p(X&& p, double mass) {
 /// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN is never
 /// kept. The elements must not change while the mask is used.
 /// @param share the share of the largest probability, from 0 to 1: 1 keeps the largest elements
-/// alone. The limit is computed in double: share times the largest probability, or the largest logit
-/// plus log(share).
+///   alone. The limit is computed in double: share times the largest probability, or the largest
+///   logit plus log(share).
 /// @returns a mask of p's shape. A row without any probability keeps nothing.
 /// @throws std::invalid_argument for a share outside of [0, 1].
 ///
@@ -18642,7 +18642,7 @@ private:
 /// Keeps spans of columns at random places of each row.
 ///
 /// Masked models predict the spans and see !keep_spans(...). Spans never overlap. Lengths are drawn
-/// one by one; then all ways to distribute the free columns before, between and behind the spans
+/// one by one; then all ways to distribute the free columns before, between and after the spans
 /// are equally likely. Where random lengths do not all fit, a row has fewer spans. The mask is a
 /// pure function of the seed, the number of the row and its length.
 ///
@@ -19598,7 +19598,7 @@ std::string to_svg(const mask_tiles<CTM>& tiles, const svg_options& options = {}
 /// A mask as a picture in text.
 
 namespace xmask::inline XMASK_ABI {
-/// The largest size of a picture. A larger mask is folded: each character stands for a tile.
+/// The largest size of a picture. A larger mask is folded: each character shows a tile.
 struct text_options {
     std::size_t width = 80;  ///< characters of a line
     std::size_t height = 40; ///< lines
@@ -19817,7 +19817,7 @@ std::vector<T> real_ids_of(const I& ids) {
     return own;
 }
 
-/// The integer type as wide as T; void where there is none.
+/// The integer type of the size of T; void where no type has it.
 template <class T>
 using bits_of_real = std::conditional_t<
     !std::numeric_limits<T>::is_iec559, void,
@@ -20443,7 +20443,7 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 /// are.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What elements of T are summed in.
+/// The type in which elements of T are summed.
 template <class T>
 using sum_t = std::conditional_t<
     std::is_floating_point_v<T>, std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
@@ -20481,8 +20481,8 @@ private:
     std::uint64_t m_high = 0; // wraps as T does
 };
 
-/// What elements of T are summed in where the sum is no result, but a mean or more is made of it: it
-/// must not wrap.
+/// The type in which elements of T are summed for a mean or another result, where the sum must not
+/// wrap around.
 template <class T>
 using unwrapped_sum_t = std::conditional_t<
     std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;
@@ -20608,11 +20608,10 @@ XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
 #include <type_traits>
 
 /// @file
-/// What a result is where nothing is kept: one answer for reductions, pooling and losses.
+/// The result where nothing is kept: one rule for reductions, pooling and losses.
 
 namespace xmask::inline XMASK_ABI {
-/// What a result is where nothing is kept. Each reduction says what it is unless asked: a sum 0, a
-/// mean NaN.
+/// The result where nothing is kept. Each reduction has a default: 0 for a sum, NaN for a mean.
 ///
 /// Results of their operand's shape (softmax, normalize, standardize) need no answer: all of such a
 /// line is dropped, and is 0, or -infinity, as whatever is dropped. For NaN there, fill it:
@@ -20985,7 +20984,7 @@ auto balanced(M&& m) {
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// What counts in a loss, a mask or weights or both, and where its gradient is written.
+/// The mask, the weights, or both, of a loss, and the target of its gradient.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Throws std::invalid_argument unless what counts broadcasts into the operand.
@@ -21021,7 +21020,7 @@ const auto& weights_in(const M& m) noexcept {
     }
 }
 
-/// What a loss reads of what counts. Weights are read again after the gradient is written.
+/// The reads of a mask and weights by a loss. Weights are read again after the gradient is written.
 template <class M>
 auto sources_of_counted(const M& m) noexcept {
     if constexpr (mask_expression<M>) {
@@ -21037,7 +21036,8 @@ auto sources_of_counted(const M& m) noexcept {
 template <class G>
 inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
 
-/// f(gradient), with a copy in place of the gradient's container. The result is copied into the container.
+/// f(gradient), with a copy in place of the gradient's container. The result is copied into the
+/// container.
 template <class T, class E, class S, class F>
 auto with_copy(const char* function, const scaled_gradient<E>& gradient, const S& shape, F&& f) {
     row_major_copy_t<T, E> copy;
@@ -21049,9 +21049,10 @@ auto with_copy(const char* function, const scaled_gradient<E>& gradient, const S
     return result;
 }
 
-/// f(gradient), with a scaled_gradient of its shape: one type for all that may be the last argument of
-/// a loss. Where the sources would be read too late, f gets a copy. `weight(gradient)` is the weight of
-/// the loss, for a gradient of the mean. A generic lambda: only for such a gradient is it compiled.
+/// f(gradient), with a scaled_gradient of its shape: one type for all that may be the last argument
+/// of a loss. Where the sources would be read too late, f gets a copy. `weight(gradient)` is the
+/// weight of the loss, for a gradient of the mean. A generic lambda: only for such a gradient is it
+/// compiled.
 template <class T, class G, class S, class Sources, class Weight, class F>
 auto with_gradient(
     [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,
@@ -21149,14 +21150,15 @@ private:
 template <class Cursor>
 inline constexpr bool joins_rows = std::is_same_v<Cursor, words_cursor>;
 
-/// Adds what a block keeps. Without Exact, words that are kept whole are added four registers at a time.
-/// What a row adds depends only on its own columns: not on padding, and not on its neighbours.
+/// Adds the kept terms of a block. Without Exact, words that are kept whole are added four
+/// registers at a time. The sum of a row depends only on its own columns, not on padding or other
+/// rows.
 template <bool Exact, class T, class Sum, class Block, class Count>
 XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count count, word_t bits) {
     sum.add_count(count_bits(bits));
     if constexpr (Block::in_registers) {
-        // Where all is kept, only a partial register needs selection: the function may give anything
-        // of the zeros past its end.
+        // Where all is kept, only a partial register needs selection: the function may give
+        // anything of the zeros past its end.
         if (bits == first_bits(count)) {
             sum.template add_registers<Exact>(
                 count,
@@ -21429,8 +21431,8 @@ struct register_states<Fold, Count, false> {
     explicit register_states(const Fold& /*fold*/) {}
 };
 
-/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to several
-/// states in turn: no addition waits for the one before.
+/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to
+/// several states in turn: no addition waits for the one before.
 template <class T, element_fold<T> Fold, std::size_t Registers = 4>
 class row_fold {
     static_assert(!Fold::in_registers || register_fold<Fold, T>);
@@ -21463,7 +21465,7 @@ public:
         }
     }
 
-    /// Adds the chosen lanes of a whole word, whose bits are the same.
+    /// Adds the chosen lanes of a whole word; `bits` are the same choice.
     template <class Block, class Chosen>
     XMASK_INLINE void add_lanes(const Block& block, word_t bits, const Chosen& chosen) {
         m_count += count_bits(bits);
@@ -21683,11 +21685,11 @@ auto masked_rows(const char* function, const X& x, const M& m, const F& f = {}) 
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// The sum of a function of elements over what a mask keeps, or times real weights; with the
-/// derivative in the same pass.
+/// The sum of a function of the kept elements, or times real weights, with the derivative in one
+/// pass.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Sums the terms of a row, and writes scale * derivative for what is kept, 0 for the rest.
+/// Sums the terms of a row, and writes scale * derivative for kept elements, 0 for the others.
 template <bool Exact, class T, class Columns, class Row>
 class gradient_delegate {
 public:
@@ -21820,8 +21822,8 @@ weighted_sum<T> sum_by_weights(
     return result;
 }
 
-/// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient if
-/// asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
+/// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
+/// if asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
 template <class T, class Sum = sum_t<T>, class F, class M, class G, class X, class... Y>
 weighted_sum<T, Sum> element_sum(
     const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y
@@ -22768,7 +22770,7 @@ inline void require_entropy_options(
 /// function asks for it, terms are shifted by the largest kept element of the line.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What is summed along a line: a struct with
+/// The terms that are summed along a line: a struct with
 ///
 ///     using value_type = ...;                    // T, float or double
 ///     static constexpr std::size_t sums = ...;   // how many sums there are
@@ -22802,8 +22804,8 @@ concept line_terms =
 ///     std::array<T, fact_count> facts(T shift, const std::array<double, sums>& totals) const;
 ///     V map(const std::array<V, fact_count>& facts, const V& x...) const;
 ///
-/// A row that is assigned by itself and keeps its terms holds these in the result until their sum is
-/// known, so that none is computed twice.
+/// A row that is assigned by itself and keeps its terms holds these in the result until their sum
+/// is known, so that none is computed twice.
 template <class F, class... Operand>
 concept line_function =
     line_terms<F, Operand...> &&
@@ -23296,8 +23298,8 @@ double weight_over_positions(const Positions& positions, std::size_t elements, F
     return sum_over_positions(no_targets(), positions, elements, weigh).weight;
 }
 
-/// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes
-/// behind it.
+/// Throws std::invalid_argument unless the prediction has the shape of the target, followed by an
+/// axis of classes.
 template <class P, class Q, class M>
 void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m) {
     const auto& shape = prediction.shape();
@@ -23409,7 +23411,7 @@ consteval bool require_classes() {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// What losses of classes share: how they read, weigh, and write their gradient.
+/// The common part of losses of classes: how they read, weigh, and write their gradient.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The gradient of a class loss, row by row. Rows that are not contiguous memory of T are written
@@ -23491,7 +23493,7 @@ double weight_by_class(
     });
 }
 
-/// What a class loss reads while its gradient is written.
+/// The tensors that a class loss reads while its gradient is written.
 template <class P, class Q, class M>
 auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
     return std::tuple_cat(
@@ -23556,8 +23558,8 @@ T log_of_sum(T sum, T shift) {
 /// The rows of logits of a cross entropy, with what options add to them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest) and w (x -
-/// largest).
+/// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest) and w
+/// (x - largest).
 template <class T>
 struct smoothed_terms : exp_terms<T, false> {
     static constexpr std::size_t sums = 2;
@@ -23597,7 +23599,7 @@ public:
         return true;
     }
 
-    /// What a counted position adds besides the entropy of its target: nothing without smoothing.
+    /// The terms of a kept position beside the entropy of its target: none without smoothing.
     [[nodiscard]] static double smoothing(
         std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/
     ) noexcept {
@@ -23637,8 +23639,8 @@ struct class_table {
     bitmask classes;
 };
 
-/// The rows of logits, with smoothing, class weights and a mask over classes. The smoothed part of a
-/// position is smoothing / (number of classes) * sum over classes of w (log_sum - x).
+/// The rows of logits, with smoothing, class weights and a mask over classes. The smoothed part of
+/// a position is smoothing / (number of classes) * sum over classes of w (log_sum - x).
 template <class T, class Logits>
 class smoothed_entropy {
 public:
@@ -23710,8 +23712,8 @@ private:
         double weight = 0;
     };
 
-    /// The number of classes of a position, and the sum of their weights. Most masks over classes have
-    /// one row, whose sums are taken once.
+    /// The number of classes of a position, and the sum of their weights. Most masks over classes
+    /// have one row, whose sums are taken once.
     [[nodiscard]] class_sums classes_of(std::size_t position) const {
         if (m_smoothing == 0) {
             return {};
@@ -24341,7 +24343,8 @@ inline constexpr class_loss<nll_options> masked_nll;
 #include <type_traits>
 
 /// @file
-/// What all reductions share: their options, their results' types, and what they refuse.
+/// The common part of all reductions: their options, the types of their results, and the checks of
+/// their arguments.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -24374,11 +24377,11 @@ struct ddof_field {
 };
 } // namespace detail
 
-/// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
+/// Options of a reduction. Where `empty` is not set and nothing is kept, the result is the neutral
 /// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
-/// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
-/// no NaN: it throws std::domain_error instead. Reductions with more options (var_options,
-/// norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
+/// highest; logsumexp -infinity; any false, all true), or NaN where no neutral element exists. An
+/// integer has no NaN: it throws std::domain_error instead. Reductions with more options
+/// (var_options, norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
 ///
 ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
 ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
@@ -24417,8 +24420,7 @@ reduce_options shared_options(const Options& options) {
 template <class T>
 using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
 
-/// The type of a mean and of whatever else is a real number: a real operand's own, double for
-/// integers.
+/// The type of a mean and of other real results: that of a real operand, double for integers.
 template <class T>
 using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
 
@@ -24488,8 +24490,8 @@ struct everything {
     [[nodiscard]] static constexpr std::size_t offset(std::size_t /*r*/) noexcept { return 0; }
 };
 
-/// What a reduction goes over: everything, or some axes. Either says how many positions the result
-/// has, and to which of them a row belongs.
+/// The reduced part: everything, or some axes. It gives the number of positions of the result, and
+/// the position that a row belongs to.
 template <class A>
 concept reduced_axes = std::same_as<A, everything> || std::same_as<A, kept_axes>;
 
@@ -24650,8 +24652,8 @@ folded_axes<typename Fold::state> fold_along(
     return result;
 }
 
-/// Folds all rows to what has one state(i) and one count(i) for each position. Counts are only
-/// there where `counted` asks for them.
+/// Folds all rows. The result has one state(i) for each position, and one count(i) where `counted`
+/// asks for counts.
 template <class T, element_fold<T> Fold, class S, class Rows>
 folded<typename Fold::state> fold_over(
     const everything& /*over*/, const Fold& fold, const S& shape, const Rows& rows, bool /*counted*/
@@ -24674,17 +24676,17 @@ folded_axes<typename Fold::state> fold_over(
 /// axes and options.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What stands for an upstream gradient: an array over the axes that stay.
+/// The upstream gradient as an array over the axes of the result.
 template <class U>
 concept upstream_argument = expression<U> && !mask_expression<U>;
 
-/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
-/// so that require_gradient_order can say so.
+/// Whether these are the third and fourth argument of a gradient along axes, or the other way
+/// round, so that require_gradient_order can say so.
 template <class U, class A>
 concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
 
-/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
-/// place.
+/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in
+/// its place.
 template <class... U>
 consteval bool require_gradient_order() {
     constexpr bool ordered = (upstream_argument<U> && ...);
@@ -24698,15 +24700,15 @@ consteval bool require_gradient_order() {
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// The ways to call a reduction and the gradient of one: of everything or along axes, with
-/// options or without. A formula says what is computed.
+/// The ways to call a reduction and its gradient: of everything or along axes, with options or
+/// without. A formula gives the result.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// Options of a function that has none.
 struct no_options {};
 
-/// What a reduction computes: an empty struct with
+/// The formula of a reduction: an empty struct with
 ///
 ///     using options = reduce_options;    // or options with more fields
 ///
@@ -24723,7 +24725,7 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
     requires std::is_same_v<decltype(options.empty), std::optional<when_empty>>;
 };
 
-/// What the gradient of a reduction computes: an empty struct with
+/// The formula of the gradient of a reduction: an empty struct with
 ///
 ///     using gradient_options = no_options;    // or those of the reduction
 ///
@@ -24812,9 +24814,9 @@ auto fold_elements(
 ///     xt::xarray<float> kept = xmask::masked_max(x, m, 1, {.keep_axes = true});  // with options
 ///     float or_zero = xmask::masked_max(x, m, xmask::when_empty::zero);          // with the most common option
 ///
-/// What is computed, and in which type, stands with each reduction.
+/// Each reduction documents its result and its type.
 ///
-/// @tparam Formula what is computed: detail::reduction_formula says how.
+/// @tparam Formula the formula (detail::reduction_formula).
 template <class Formula>
 class reduction {
     static_assert(detail::reduction_formula<Formula>);
@@ -24879,7 +24881,7 @@ private:
 ///     xt::xarray<float> twice = xmask::masked_max_gradient(x, m, 2.0);              // times a factor
 ///     xt::xarray<float> of_rows = xmask::masked_max_gradient(x, m, upstream, -1);   // of the rows' results
 ///
-/// @tparam Formula what is computed: detail::gradient_formula says how.
+/// @tparam Formula the formula (detail::gradient_formula).
 template <class Formula>
 class reduction_gradient {
     static_assert(detail::gradient_formula<Formula>);
@@ -24968,7 +24970,7 @@ consteval bool require_differentiable() {
     }
 }
 
-/// What most reductions share: a mask and no weights, reduce_options, and no options of the
+/// The arguments of most reductions: a mask without weights, reduce_options, and no options of the
 /// gradient.
 struct plain_arguments {
     using options = reduce_options;
@@ -24985,8 +24987,8 @@ struct plain_arguments {
     }
 };
 
-/// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is
-/// computed. e may read the result where it is written.
+/// e, broadcast to the shape of the result, where the mask keeps, 0 elsewhere. Only kept elements
+/// are computed. e may read an element of the result where it is written.
 template <class R, class T, class E, class M>
 void write_kept(T& result, const E& e, const M& m) {
     const auto& shape = result.shape();
@@ -25563,7 +25565,8 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
             detail::accumulate_along(function, detail::product_fold<wide>(), factors, m, axis);
         auto result = xt::xarray<element>::from_shape(x.shape());
         const detail::line_layout lines(x.shape(), along);
-        // `behind` is the element's upstream, plus all later upstream times the factors between.
+        // `behind` is the upstream gradient of the element, plus all later ones times the factors
+        // between.
         detail::for_each_backwards<wide>(lines, [&](wide& behind, std::size_t at, std::size_t k) {
             behind += u.data()[at];
             const wide before = k == 0 ? wide(1) : products.data()[at - lines.inner];
@@ -26402,8 +26405,8 @@ struct exp_of_difference {
     }
 };
 
-/// What exponents are shifted by, given the largest one: not by an infinity, whose difference from
-/// itself is NaN.
+/// The shift of exponents, given the largest one: 0 for an infinity, whose difference from itself
+/// is NaN.
 template <class T>
 T shift_of(T largest) noexcept {
     return std::isfinite(largest) ? largest : T(0);
@@ -26689,7 +26692,7 @@ auto sum_gradient(
     }
 }
 
-/// What sums and means share.
+/// The common part of sums and means.
 struct sum_arguments {
     using options = reduce_options;
     using gradient_options = no_options;
@@ -26841,7 +26844,7 @@ namespace xmask::inline XMASK_ABI {
 /// Options of a variance: the sum of squared differences from the mean over (number kept -
 /// correction). A correction of 1 gives the unbiased estimate, as in PyTorch; 0 gives the mean of
 /// squares, as NumPy and normalization layers take it. Where no more elements than the correction
-/// are kept there is no variance, and `empty` says what stands there.
+/// are kept, there is no variance, and `empty` gives the result.
 struct var_options {
     double correction = 1;                                      ///< 0 or more
     std::optional<when_empty> empty = std::nullopt;             ///< as in reduce_options
@@ -26859,7 +26862,7 @@ struct squared_difference {
     }
 };
 
-/// The number, the mean and the sum of squared differences of what is kept.
+/// The number, the mean and the sum of squared differences of the kept elements.
 template <class V>
 struct moments {
     double count = 0;
@@ -26869,7 +26872,7 @@ struct moments {
     /// Whether there is a variance.
     [[nodiscard]] bool varies(double correction) const noexcept { return count > correction; }
 
-    /// The variance; 0 where there is none.
+    /// The variance; 0 where it does not exist.
     [[nodiscard]] V variance_or_zero(double correction) const noexcept {
         return varies(correction) ? squares / (count - correction) : V(0);
     }
@@ -26893,7 +26896,7 @@ struct moments {
     }
 };
 
-/// Throws std::invalid_argument for a correction that is none.
+/// Throws std::invalid_argument for an invalid correction.
 inline void require_correction(const char* function, double correction) {
     require_option(function, "correction", correction, option_range::at_least(0).finite());
 }
@@ -26953,7 +26956,7 @@ struct standardize_options {
 };
 
 namespace detail {
-/// Throws std::invalid_argument for an eps that is none.
+/// Throws std::invalid_argument for an invalid eps.
 inline void require_standardize(const char* function, const standardize_options& options) {
     require_option(function, "eps", options.eps, option_range::at_least(0).finite());
 }
@@ -27043,9 +27046,9 @@ auto standardize_gradient(
 }
 } // namespace detail
 
-/// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of what it keeps
-/// along `axes`; 0 where it drops. Along the features this is a layer norm, along all axes but that
-/// of the channels a batch norm, without their weights.
+/// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of the kept
+/// elements along `axes`; 0 where it drops. Along the features this is a layer norm, along all axes
+/// but the one of the channels a batch norm, without their weights.
 ///
 /// @param x a tensor or lazy expression of numbers.
 /// @param m a mask that broadcasts into x.
@@ -27073,7 +27076,7 @@ auto masked_standardize(
 }
 
 /// Standardizes x in place: x becomes (x - mean) / sqrt(var + eps) where the mask keeps, with the
-/// means and variances of what it keeps along `axes`; 0 where it drops.
+/// means and variances of the kept elements along `axes`; 0 where it drops.
 ///
 /// @param x an assignable tensor or view of real numbers.
 /// @param m a mask that broadcasts into x.
@@ -27171,7 +27174,7 @@ auto var_gradient(
     return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
 }
 
-/// What variances and standard deviations share.
+/// The common part of variances and standard deviations.
 struct var_arguments : plain_arguments {
     using options = var_options;
     using gradient_options = var_options;
@@ -27861,7 +27864,7 @@ inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(
 /// One row of a tensor whose elements depend on all that is kept along an axis.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The facts of a row of the result: the same for all columns, or some for each.
+/// The facts of a row of the result: common to all columns, or own ones for each column.
 template <class F>
 class row_facts {
     using T = typename F::value_type;
@@ -28008,8 +28011,8 @@ constexpr bool fits_registers(std::size_t n) noexcept {
     return n <= std::min(held_registers * lane_count<T>, word_columns);
 }
 
-/// Writes a row that R registers hold. No branch depends on what is kept, so that the processor
-/// works on several rows at a time.
+/// Writes a row that R registers hold. No branch depends on the mask, so that the processor works
+/// on several rows at a time.
 template <std::size_t R, class F, class Row>
 void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n) {
     using T = typename F::value_type;
@@ -28100,8 +28103,8 @@ void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value
     }
 }
 
-/// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the
-/// first cache: what comes last in one row need not be waited for by the next.
+/// Writes rows along which the axis lies. Each step goes through a few rows, which stay in the
+/// first cache, so that the next row need not wait for the last operations of one row.
 template <class F, class Rows, class Writer>
 void write_whole_rows(
     const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
@@ -28511,8 +28514,8 @@ public:
         write_to(result);
     }
 
-    /// Writes into what has this shape. Tensors and masks may read it, but only where it is
-    /// written.
+    /// Writes the expression to a tensor of its shape. Operands and masks may read an element of
+    /// the tensor only where it is written.
     template <class E>
     void write_to(E& result) const {
         if constexpr (detail::sums_in_registers<value_type>) {
@@ -28534,7 +28537,7 @@ public:
         );
     }
 
-    /// What this reads in a larger expression (core/overlap.hpp).
+    /// The tensors that this reads in a larger expression (core/overlap.hpp).
     [[nodiscard]] auto sources() const noexcept {
         return detail::call_with(
             [&](const auto&... x) {
@@ -28544,7 +28547,7 @@ public:
         );
     }
 
-    /// What a walk over `walked`, into which this broadcasts, reads.
+    /// The rows for a walk over `walked`, into which this broadcasts.
     template <class S>
     auto rows(const S& walked) const {
         auto own = operand_rows(shape());
@@ -28556,8 +28559,8 @@ public:
     }
 
 private:
-    /// What this reads where it is written by itself. A line is read before any of its elements is
-    /// written; the mask is read again where the line holds its terms.
+    /// The tensors that this reads where it is assigned alone. A line is read before any of its
+    /// elements is written; the mask is read again where the line holds its terms.
     [[nodiscard]] auto sources_of_rows() const noexcept {
         return detail::call_with(
             [&](const auto&... x) {
@@ -28835,7 +28838,7 @@ private:
     }
 };
 
-/// Throws std::invalid_argument for a norm that is none.
+/// Throws std::invalid_argument for an invalid norm.
 inline void require_norm(
     const char* function, const normalize_options& options, bool differentiable
 ) {
@@ -29267,7 +29270,7 @@ auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
 /// Copies of what a mask keeps, for reductions that need all of it at once.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What is kept at each position of the axes that stay. Where the axes that go are the last ones, a
+/// The kept elements at each position of the result. Where the reduced axes are the last ones, a
 /// position is collected when it is asked for, otherwise all are collected at once.
 template <class T, class X, class M>
 class kept_elements {
@@ -29304,7 +29307,7 @@ public:
                            );
     }
 
-    /// What selects among them.
+    /// Selects among the kept elements.
     [[nodiscard]] key_selector<value>& selector() noexcept { return m_selector; }
 
 private:
@@ -29451,8 +29454,8 @@ between_ranks<T> ranks_around(std::span<const T> values, Selector& selector, dou
     return {low.key, alone ? next_larger(values, low.key) : low.key, share};
 }
 
-/// The point at a share in [0, 1) of the way from low to high. Beside an infinity it is that one;
-/// between both there is none.
+/// The point at a share in [0, 1) of the way from low to high. Between a number and an infinity it
+/// is the infinity; between both infinities it is NaN.
 template <class T>
 T point_between(T low, T high, T share) {
     if (share == 0 || low == high) {

@@ -265,7 +265,7 @@ XMASK_INLINE void map_kept(
     });
 }
 
-/// Registers of T, or T where there are none.
+/// Registers of T, or T where it has no registers.
 template <class T>
 struct register_of {
     using type = T;
@@ -733,7 +733,7 @@ public:
 
     [[nodiscard]] const T* row(std::size_t r) const noexcept { return m_rows.row(r); }
 
-    /// Row `first` and all behind it, as they are.
+    /// Row `first` and all later rows, unchanged.
     [[nodiscard]] block_of<const T> block(std::size_t first) const noexcept {
         return m_rows.from(first);
     }
@@ -856,8 +856,8 @@ public:
 
     [[nodiscard]] block_of<T> outputs() { return {m_output.data(), m_features}; }
 
-    /// What is subtracted from scores: their largest. Where that is -infinity it is 0, because the
-    /// difference of two infinities is NaN.
+    /// The number that is subtracted from scores: the largest score, or 0 where that is -infinity,
+    /// because the difference of two infinities is NaN.
     [[nodiscard]] T shift(std::size_t i) const {
         return m_largest[i] == least() ? T(0) : m_largest[i];
     }
@@ -1228,8 +1228,9 @@ To zeros_of(const char* function, const S& shape) {
 ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
 ///
 /// @param query a tensor or lazy expression of float or double, of shape (..., q, features).
-/// @param key the same, of shape (..., k, features).
-/// @param value the same, of shape (..., k, value features).
+/// @param key a tensor or lazy expression of the type of the query, of shape (..., k, features).
+/// @param value a tensor or lazy expression of the type of the query, of shape (..., k, value
+///   features).
 /// @param m a mask that broadcasts into (..., q, k): true means that the query sees the key.
 /// @param options scale, soft cap, bias and sinks.
 /// @returns a new row-major container of shape (..., q, value features).
@@ -1279,8 +1280,8 @@ auto masked_attention(
 /// @param upstream the gradient by the result, of its shape (..., q, value features).
 /// @param by_query the gradient by the query: a container, which is resized, or a view of the
 /// query's shape.
-/// @param by_key the same by the key.
-/// @param by_value the same by the value.
+/// @param by_key the gradient by the key, of its shape.
+/// @param by_value the gradient by the value, of its shape.
 /// @param options those of masked_attention.
 /// @throws std::invalid_argument where shapes do not fit, an option is out of its range, or two
 /// gradients share memory, before anything is written.
@@ -1640,8 +1641,8 @@ auto masked_linear(const X& x, const W& weight, const B& bias, const M& m) {
 /// @param m the mask or gate, as for masked_linear.
 /// @param upstream the gradient by the layer's result, of its shape (..., out) and x's type.
 /// @param by_x the gradient by x: a container, which is resized, or a view of x's shape.
-/// @param by_weight the same by the weight, of its shape.
-/// @param by_bias the same by the bias, of shape (out).
+/// @param by_weight the gradient by the weight, of its shape.
+/// @param by_bias the gradient by the bias, of shape (out).
 /// @throws std::invalid_argument where shapes do not fit, or two gradients share memory, before
 /// anything is written.
 ///
@@ -1678,9 +1679,10 @@ void masked_linear_gradient(
 /// @param gate sigmoid_gate(z), or a tensor of real weights; of the weight's shape.
 /// @param upstream the gradient by the layer's result, of its shape (..., out) and x's type.
 /// @param by_x the gradient by x: a container, which is resized, or a view of x's shape.
-/// @param by_weight the same by the weight, of its shape.
-/// @param by_bias the same by the bias, of shape (out).
-/// @param by_gate the same by z of a sigmoid gate, or by the real weights, of the weight's shape.
+/// @param by_weight the gradient by the weight, of its shape.
+/// @param by_bias the gradient by the bias, of shape (out).
+/// @param by_gate the gradient by z of a sigmoid gate, or by the real weights, of the weight's
+///   shape.
 /// @throws std::invalid_argument where shapes do not fit, or two gradients share memory, before
 /// anything is written.
 ///

@@ -143,8 +143,9 @@ To zeros_of(const char* function, const S& shape) {
 ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
 ///
 /// @param query a tensor or lazy expression of float or double, of shape (..., q, features).
-/// @param key the same, of shape (..., k, features).
-/// @param value the same, of shape (..., k, value features).
+/// @param key a tensor or lazy expression of the type of the query, of shape (..., k, features).
+/// @param value a tensor or lazy expression of the type of the query, of shape (..., k, value
+///   features).
 /// @param m a mask that broadcasts into (..., q, k): true means that the query sees the key.
 /// @param options scale, soft cap, bias and sinks.
 /// @returns a new row-major container of shape (..., q, value features).
@@ -194,8 +195,8 @@ auto masked_attention(
 /// @param upstream the gradient by the result, of its shape (..., q, value features).
 /// @param by_query the gradient by the query: a container, which is resized, or a view of the
 /// query's shape.
-/// @param by_key the same by the key.
-/// @param by_value the same by the value.
+/// @param by_key the gradient by the key, of its shape.
+/// @param by_value the gradient by the value, of its shape.
 /// @param options those of masked_attention.
 /// @throws std::invalid_argument where shapes do not fit, an option is out of its range, or two
 /// gradients share memory, before anything is written.

@@ -118,7 +118,7 @@ XMASK_INLINE void map_kept(
     });
 }
 
-/// Registers of T, or T where there are none.
+/// Registers of T, or T where it has no registers.
 template <class T>
 struct register_of {
     using type = T;

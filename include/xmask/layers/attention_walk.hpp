@@ -67,8 +67,8 @@ public:
 
     [[nodiscard]] block_of<T> outputs() { return {m_output.data(), m_features}; }
 
-    /// What is subtracted from scores: their largest. Where that is -infinity it is 0, because the
-    /// difference of two infinities is NaN.
+    /// The number that is subtracted from scores: the largest score, or 0 where that is -infinity,
+    /// because the difference of two infinities is NaN.
     [[nodiscard]] T shift(std::size_t i) const {
         return m_largest[i] == least() ? T(0) : m_largest[i];
     }

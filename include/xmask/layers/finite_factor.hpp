@@ -39,7 +39,7 @@ public:
 
     [[nodiscard]] const T* row(std::size_t r) const noexcept { return m_rows.row(r); }
 
-    /// Row `first` and all behind it, as they are.
+    /// Row `first` and all later rows, unchanged.
     [[nodiscard]] block_of<const T> block(std::size_t first) const noexcept {
         return m_rows.from(first);
     }

@@ -210,8 +210,8 @@ auto masked_linear(const X& x, const W& weight, const B& bias, const M& m) {
 /// @param m the mask or gate, as for masked_linear.
 /// @param upstream the gradient by the layer's result, of its shape (..., out) and x's type.
 /// @param by_x the gradient by x: a container, which is resized, or a view of x's shape.
-/// @param by_weight the same by the weight, of its shape.
-/// @param by_bias the same by the bias, of shape (out).
+/// @param by_weight the gradient by the weight, of its shape.
+/// @param by_bias the gradient by the bias, of shape (out).
 /// @throws std::invalid_argument where shapes do not fit, or two gradients share memory, before
 /// anything is written.
 ///
@@ -248,9 +248,10 @@ void masked_linear_gradient(
 /// @param gate sigmoid_gate(z), or a tensor of real weights; of the weight's shape.
 /// @param upstream the gradient by the layer's result, of its shape (..., out) and x's type.
 /// @param by_x the gradient by x: a container, which is resized, or a view of x's shape.
-/// @param by_weight the same by the weight, of its shape.
-/// @param by_bias the same by the bias, of shape (out).
-/// @param by_gate the same by z of a sigmoid gate, or by the real weights, of the weight's shape.
+/// @param by_weight the gradient by the weight, of its shape.
+/// @param by_bias the gradient by the bias, of shape (out).
+/// @param by_gate the gradient by z of a sigmoid gate, or by the real weights, of the weight's
+///   shape.
 /// @throws std::invalid_argument where shapes do not fit, or two gradients share memory, before
 /// anything is written.
 ///

@@ -128,7 +128,7 @@ constexpr T rounded_up(U t) noexcept {
     }
 }
 
-/// Whether t is a number within T's range. NaN is none.
+/// Whether t is a number in the range of T. NaN is not.
 template <class T, class U>
 constexpr bool within(U t) noexcept {
     return t == t && (std::floating_point<T> || (!exactly_less(t, std::numeric_limits<T>::min()) &&
@@ -137,7 +137,7 @@ constexpr bool within(U t) noexcept {
 
 /// Compares elements of type T with one number of any type. On construction the number is converted
 /// to T and rounded to the side that leaves every answer as it is. Where no T does that, all
-/// answers are the same.
+/// answers are equal.
 template <class Order, class T>
 class compare_number {
 public:

@@ -63,7 +63,7 @@ explanation explain_at(const M& m, const element_index& index) {
     return result;
 }
 
-/// A position as an index of a shape. Throws where it is none.
+/// A position as an index of a shape. Throws where it is outside of the shape.
 template <class S, class P>
 element_index checked_index(const S& shape, const P& position) {
     if (position.size() != shape.size()) [[unlikely]] {

@@ -81,8 +81,8 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 ///
 /// BERT's rule (Devlin et al., 2019, section 3.1): of 15 in 100 tokens 80 in 100 become the mask
 /// token, 10 in 100 a random one, and 10 in 100 stay. The masks are a pure function of the seed,
-/// the number of the row and the column. With the same seed, a larger probability selects more of
-/// the same.
+/// the number of the row and the column. With the same seed, a larger probability selects these
+/// tokens and more.
 ///
 ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
 ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);

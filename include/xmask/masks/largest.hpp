@@ -29,7 +29,7 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Keeps what lies above a cut: one cut for each row, or one through the whole tensor.
+/// Keeps the elements above a cut: one cut for each row, or one for the whole tensor.
 template <class CTX, size_by By>
 class cut_rule {
     using operand_type = std::decay_t<CTX>;
@@ -234,8 +234,8 @@ auto keep_top_k(X&& x, std::size_t k) {
 /// Keeps the largest elements of the whole tensor: a fraction of them, to the nearest number. Of
 /// equal elements the first ones are kept; NaN comes last.
 ///
-/// Cost: to build it about one pass over x, without sorting, and memory for all elements while it is
-/// built; a word costs one comparison a register. The mask stores x and one cut.
+/// Cost: to build it about one pass over x, without sorting, and memory for all elements while it
+/// is built; a word costs one comparison a register. The mask stores x and one cut.
 ///
 /// @tparam By what makes an element large: its value, or its magnitude.
 /// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not

@@ -65,7 +65,7 @@ private:
     std::vector<std::size_t> m_tie_ends;
 };
 
-/// Keeps what lies above the cut of its line: one cut for all columns, or one for each.
+/// Keeps the elements above the cut of their line: one cut for all columns, or one for each.
 template <size_by By, class Row>
 class line_cursor {
     using T = typename block_t<Row>::value_type;
@@ -243,8 +243,8 @@ private:
 /// Keeps the k largest elements along an axis: of each column of a matrix, for axis 0. Of equal
 /// elements the first ones along the axis are kept; NaN comes last.
 ///
-/// Cost: to build it a few passes over x, without sorting, and memory for 64 lines; an element costs
-/// two comparisons in registers. The mask stores x and a cut for each line along the axis.
+/// Cost: to build it a few passes over x, without sorting, and memory for 64 lines; an element
+/// costs two comparisons in registers. The mask stores x and a cut for each line along the axis.
 ///
 /// @tparam By what makes an element large: its value, or its magnitude.
 /// @param x tensor or lazy expression of numbers, whose shape is the mask's. The elements must not

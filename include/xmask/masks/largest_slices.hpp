@@ -109,8 +109,8 @@ private:
     std::vector<double> m_norms;
 };
 
-/// A row of slices: all of it, or none, where they are rows; some columns, the same in all rows,
-/// where they cross.
+/// A row of the mask: all or none of it where slices are rows; columns that are equal in all rows
+/// where slices cross the rows.
 class slices_cursor {
 public:
     slices_cursor(const word_t* words, column_range kept, std::size_t n) noexcept

@@ -138,7 +138,7 @@ public:
     }
 
     /// @param bits 64 random bits.
-    /// @returns the length that they stand for.
+    /// @returns the length that these bits select.
     [[nodiscard]] std::size_t operator()(std::uint64_t bits) const noexcept {
         if (m_limits.empty()) {
             return m_shortest +

@@ -61,7 +61,7 @@ std::vector<T> real_ids_of(const I& ids) {
     return own;
 }
 
-/// The integer type as wide as T; void where there is none.
+/// The integer type of the size of T; void where no type has it.
 template <class T>
 using bits_of_real = std::conditional_t<
     !std::numeric_limits<T>::is_iec559, void,

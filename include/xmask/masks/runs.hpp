@@ -320,7 +320,7 @@ auto last_kept(const M& m, A axis) {
 /// @param m a mask whose rows keep their first columns only.
 /// @returns an xt::xarray of std::size_t over the leading axes.
 /// @throws std::invalid_argument, with the row and its first column that does not fit, for a row
-/// that keeps a column behind one that it drops.
+///   that keeps a column after a dropped one.
 ///
 /// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
 template <class M>

@@ -22,14 +22,14 @@
 /// probability (top-p, or nucleus), and by their share of the largest one (min-p).
 
 namespace xmask::inline XMASK_ABI {
-/// What a tensor says about how likely its elements are.
+/// The meaning of a tensor that gives the probabilities of its elements.
 enum class scores {
     probabilities, ///< as they are
     logits         ///< their logarithms, up to a constant for each row
 };
 
 namespace detail {
-/// Fails to compile, with one sentence, for what are no probabilities.
+/// Fails to compile, with one sentence, for a tensor without probabilities.
 template <class X>
 consteval bool require_scores() {
     constexpr bool real = [] {
@@ -76,7 +76,7 @@ struct mass_of_row {
     }
 };
 
-/// Keeps what has at least a share of the largest probability of a row.
+/// Keeps the elements with at least a share of the largest probability of a row.
 template <scores Of, class T>
 struct share_of_row {
     double share;
@@ -112,9 +112,9 @@ struct share_of_row {
 ///
 /// @tparam Of what p holds: probabilities, which are added as they are, or logits, of which a
 /// softmax is taken row by row.
-/// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN and what has
-/// no probability (0 or less, a logit of -infinity) is never kept. The elements must not change
-/// while the mask is used.
+/// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN and
+///   elements without probability (0 or less, a logit of -infinity) are never kept. The elements
+///   must not change while the mask is used.
 /// @param mass the probability, from 0 to 1: 0 keeps the largest element, 1 all that have any.
 /// @returns a mask of p's shape. Where a row has less than `mass` it keeps all that have any.
 /// @throws std::invalid_argument for a mass outside of [0, 1].
@@ -142,8 +142,8 @@ auto keep_top_p(X&& p, double mass) {
 /// @param p a tensor or lazy expression of real numbers, whose shape is the mask's. NaN is never
 /// kept. The elements must not change while the mask is used.
 /// @param share the share of the largest probability, from 0 to 1: 1 keeps the largest elements
-/// alone. The limit is computed in double: share times the largest probability, or the largest logit
-/// plus log(share).
+///   alone. The limit is computed in double: share times the largest probability, or the largest
+///   logit plus log(share).
 /// @returns a mask of p's shape. A row without any probability keeps nothing.
 /// @throws std::invalid_argument for a share outside of [0, 1].
 ///

@@ -16,15 +16,15 @@
 /// elements the first ones come first.
 
 namespace xmask::inline XMASK_ABI {
-/// What makes an element large.
+/// How the size of an element is defined.
 enum class size_by {
     value,    ///< x
     magnitude ///< |x|, as pruning goes by
 };
 
 namespace detail {
-/// What elements of T are ordered by. The magnitudes of signed integers are unsigned: the magnitude
-/// of the lowest integer fits, too.
+/// The key by which elements of T are ordered. The magnitudes of signed integers are unsigned, so
+/// that the magnitude of the lowest integer fits.
 template <class T, size_by By>
 using size_key = typename std::conditional_t<
     By == size_by::magnitude && std::signed_integral<T>, std::make_unsigned<T>,

@@ -172,7 +172,7 @@ private:
 /// Keeps spans of columns at random places of each row.
 ///
 /// Masked models predict the spans and see !keep_spans(...). Spans never overlap. Lengths are drawn
-/// one by one; then all ways to distribute the free columns before, between and behind the spans
+/// one by one; then all ways to distribute the free columns before, between and after the spans
 /// are equally likely. Where random lengths do not all fit, a row has fewer spans. The mask is a
 /// pure function of the seed, the number of the row and its length.
 ///

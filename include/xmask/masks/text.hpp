@@ -14,7 +14,7 @@
 /// A mask as a picture in text.
 
 namespace xmask::inline XMASK_ABI {
-/// The largest size of a picture. A larger mask is folded: each character stands for a tile.
+/// The largest size of a picture. A larger mask is folded: each character shows a tile.
 struct text_options {
     std::size_t width = 80;  ///< characters of a line
     std::size_t height = 40; ///< lines

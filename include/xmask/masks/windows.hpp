@@ -161,7 +161,7 @@ inline auto keep_causal_bottom_right(std::size_t q, std::size_t k) {
 /// @param q number of queries, the rows.
 /// @param k number of keys, the columns.
 /// @param left number of keys before the query's own place; k or more sets no limit.
-/// @param right number of keys behind it; k or more sets no limit.
+/// @param right number of keys after it; k or more sets no limit.
 /// @param offset number of keys before the first query; may be negative.
 /// @returns a mask of shape (q, k).
 ///

@@ -17,7 +17,7 @@
 /// are.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What elements of T are summed in.
+/// The type in which elements of T are summed.
 template <class T>
 using sum_t = std::conditional_t<
     std::is_floating_point_v<T>, std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
@@ -55,8 +55,8 @@ private:
     std::uint64_t m_high = 0; // wraps as T does
 };
 
-/// What elements of T are summed in where the sum is no result, but a mean or more is made of it: it
-/// must not wrap.
+/// The type in which elements of T are summed for a mean or another result, where the sum must not
+/// wrap around.
 template <class T>
 using unwrapped_sum_t = std::conditional_t<
     std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;

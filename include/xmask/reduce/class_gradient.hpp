@@ -19,7 +19,7 @@
 #include "positions.hpp"
 
 /// @file
-/// What losses of classes share: how they read, weigh, and write their gradient.
+/// The common part of losses of classes: how they read, weigh, and write their gradient.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The gradient of a class loss, row by row. Rows that are not contiguous memory of T are written
@@ -101,7 +101,7 @@ double weight_by_class(
     });
 }
 
-/// What a class loss reads while its gradient is written.
+/// The tensors that a class loss reads while its gradient is written.
 template <class P, class Q, class M>
 auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
     return std::tuple_cat(

@@ -15,7 +15,7 @@
 #include "weighted.hpp"
 
 /// @file
-/// What counts in a loss, a mask or weights or both, and where its gradient is written.
+/// The mask, the weights, or both, of a loss, and the target of its gradient.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Throws std::invalid_argument unless what counts broadcasts into the operand.
@@ -51,7 +51,7 @@ const auto& weights_in(const M& m) noexcept {
     }
 }
 
-/// What a loss reads of what counts. Weights are read again after the gradient is written.
+/// The reads of a mask and weights by a loss. Weights are read again after the gradient is written.
 template <class M>
 auto sources_of_counted(const M& m) noexcept {
     if constexpr (mask_expression<M>) {
@@ -67,7 +67,8 @@ auto sources_of_counted(const M& m) noexcept {
 template <class G>
 inline constexpr bool wants_gradient = !std::is_same_v<std::remove_cvref_t<G>, no_gradient>;
 
-/// f(gradient), with a copy in place of the gradient's container. The result is copied into the container.
+/// f(gradient), with a copy in place of the gradient's container. The result is copied into the
+/// container.
 template <class T, class E, class S, class F>
 auto with_copy(const char* function, const scaled_gradient<E>& gradient, const S& shape, F&& f) {
     row_major_copy_t<T, E> copy;
@@ -79,9 +80,10 @@ auto with_copy(const char* function, const scaled_gradient<E>& gradient, const S
     return result;
 }
 
-/// f(gradient), with a scaled_gradient of its shape: one type for all that may be the last argument of
-/// a loss. Where the sources would be read too late, f gets a copy. `weight(gradient)` is the weight of
-/// the loss, for a gradient of the mean. A generic lambda: only for such a gradient is it compiled.
+/// f(gradient), with a scaled_gradient of its shape: one type for all that may be the last argument
+/// of a loss. Where the sources would be read too late, f gets a copy. `weight(gradient)` is the
+/// weight of the loss, for a gradient of the mean. A generic lambda: only for such a gradient is it
+/// compiled.
 template <class T, class G, class S, class Sources, class Weight, class F>
 auto with_gradient(
     [[maybe_unused]] const char* function, G& gradient, [[maybe_unused]] const S& shape,

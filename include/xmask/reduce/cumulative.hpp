@@ -357,7 +357,8 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
             detail::accumulate_along(function, detail::product_fold<wide>(), factors, m, axis);
         auto result = xt::xarray<element>::from_shape(x.shape());
         const detail::line_layout lines(x.shape(), along);
-        // `behind` is the element's upstream, plus all later upstream times the factors between.
+        // `behind` is the upstream gradient of the element, plus all later ones times the factors
+        // between.
         detail::for_each_backwards<wide>(lines, [&](wide& behind, std::size_t at, std::size_t k) {
             behind += u.data()[at];
             const wide before = k == 0 ? wide(1) : products.data()[at - lines.inner];

@@ -23,11 +23,11 @@
 #include "terms.hpp"
 
 /// @file
-/// The sum of a function of elements over what a mask keeps, or times real weights; with the
-/// derivative in the same pass.
+/// The sum of a function of the kept elements, or times real weights, with the derivative in one
+/// pass.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Sums the terms of a row, and writes scale * derivative for what is kept, 0 for the rest.
+/// Sums the terms of a row, and writes scale * derivative for kept elements, 0 for the others.
 template <bool Exact, class T, class Columns, class Row>
 class gradient_delegate {
 public:
@@ -160,8 +160,8 @@ weighted_sum<T> sum_by_weights(
     return result;
 }
 
-/// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient if
-/// asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
+/// Sums f over what `m` keeps of the operands, by weights where m has them, and writes the gradient
+/// if asked to. All operands have one shape, into which m broadcasts. Terms of T are summed in Sum.
 template <class T, class Sum = sum_t<T>, class F, class M, class G, class X, class... Y>
 weighted_sum<T, Sum> element_sum(
     const char* function, const F& f, const M& m, G&& gradient, const X& x, const Y&... y

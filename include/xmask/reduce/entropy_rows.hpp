@@ -21,8 +21,8 @@
 /// The rows of logits of a cross entropy, with what options add to them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest) and w (x -
-/// largest).
+/// The terms of a smoothed cross entropy, of logits x and class weights w: exp(x - largest) and w
+/// (x - largest).
 template <class T>
 struct smoothed_terms : exp_terms<T, false> {
     static constexpr std::size_t sums = 2;
@@ -62,7 +62,7 @@ public:
         return true;
     }
 
-    /// What a counted position adds besides the entropy of its target: nothing without smoothing.
+    /// The terms of a kept position beside the entropy of its target: none without smoothing.
     [[nodiscard]] static double smoothing(
         std::size_t /*position*/, double /*log_sum*/, const line_sums<terms>& /*line*/
     ) noexcept {
@@ -102,8 +102,8 @@ struct class_table {
     bitmask classes;
 };
 
-/// The rows of logits, with smoothing, class weights and a mask over classes. The smoothed part of a
-/// position is smoothing / (number of classes) * sum over classes of w (log_sum - x).
+/// The rows of logits, with smoothing, class weights and a mask over classes. The smoothed part of
+/// a position is smoothing / (number of classes) * sum over classes of w (log_sum - x).
 template <class T, class Logits>
 class smoothed_entropy {
 public:
@@ -175,8 +175,8 @@ private:
         double weight = 0;
     };
 
-    /// The number of classes of a position, and the sum of their weights. Most masks over classes have
-    /// one row, whose sums are taken once.
+    /// The number of classes of a position, and the sum of their weights. Most masks over classes
+    /// have one row, whose sums are taken once.
     [[nodiscard]] class_sums classes_of(std::size_t position) const {
         if (m_smoothing == 0) {
             return {};

@@ -102,8 +102,8 @@ struct register_states<Fold, Count, false> {
     explicit register_states(const Fold& /*fold*/) {}
 };
 
-/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to several
-/// states in turn: no addition waits for the one before.
+/// Folds the blocks of rows into one state. The registers of a word that is kept whole go to
+/// several states in turn: no addition waits for the one before.
 template <class T, element_fold<T> Fold, std::size_t Registers = 4>
 class row_fold {
     static_assert(!Fold::in_registers || register_fold<Fold, T>);
@@ -136,7 +136,7 @@ public:
         }
     }
 
-    /// Adds the chosen lanes of a whole word, whose bits are the same.
+    /// Adds the chosen lanes of a whole word; `bits` are the same choice.
     template <class Block, class Chosen>
     XMASK_INLINE void add_lanes(const Block& block, word_t bits, const Chosen& chosen) {
         m_count += count_bits(bits);

@@ -30,8 +30,8 @@ struct everything {
     [[nodiscard]] static constexpr std::size_t offset(std::size_t /*r*/) noexcept { return 0; }
 };
 
-/// What a reduction goes over: everything, or some axes. Either says how many positions the result
-/// has, and to which of them a row belongs.
+/// The reduced part: everything, or some axes. It gives the number of positions of the result, and
+/// the position that a row belongs to.
 template <class A>
 concept reduced_axes = std::same_as<A, everything> || std::same_as<A, kept_axes>;
 
@@ -192,8 +192,8 @@ folded_axes<typename Fold::state> fold_along(
     return result;
 }
 
-/// Folds all rows to what has one state(i) and one count(i) for each position. Counts are only
-/// there where `counted` asks for them.
+/// Folds all rows. The result has one state(i) for each position, and one count(i) where `counted`
+/// asks for counts.
 template <class T, element_fold<T> Fold, class S, class Rows>
 folded<typename Fold::state> fold_over(
     const everything& /*over*/, const Fold& fold, const S& shape, const Rows& rows, bool /*counted*/

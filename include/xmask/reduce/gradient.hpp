@@ -41,7 +41,7 @@ consteval bool require_differentiable() {
     }
 }
 
-/// What most reductions share: a mask and no weights, reduce_options, and no options of the
+/// The arguments of most reductions: a mask without weights, reduce_options, and no options of the
 /// gradient.
 struct plain_arguments {
     using options = reduce_options;
@@ -58,8 +58,8 @@ struct plain_arguments {
     }
 };
 
-/// e, broadcast to the result's shape, where the mask keeps, 0 elsewhere; only what is kept is
-/// computed. e may read the result where it is written.
+/// e, broadcast to the shape of the result, where the mask keeps, 0 elsewhere. Only kept elements
+/// are computed. e may read an element of the result where it is written.
 template <class R, class T, class E, class M>
 void write_kept(T& result, const E& e, const M& m) {
     const auto& shape = result.shape();

@@ -23,8 +23,8 @@ constexpr bool fits_registers(std::size_t n) noexcept {
     return n <= std::min(held_registers * lane_count<T>, word_columns);
 }
 
-/// Writes a row that R registers hold. No branch depends on what is kept, so that the processor
-/// works on several rows at a time.
+/// Writes a row that R registers hold. No branch depends on the mask, so that the processor works
+/// on several rows at a time.
 template <std::size_t R, class F, class Row>
 void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t n) {
     using T = typename F::value_type;
@@ -115,8 +115,8 @@ void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value
     }
 }
 
-/// Writes rows along which the axis lies. Each step goes through a few of them, which stay in the
-/// first cache: what comes last in one row need not be waited for by the next.
+/// Writes rows along which the axis lies. Each step goes through a few rows, which stay in the
+/// first cache, so that the next row need not wait for the last operations of one row.
 template <class F, class Rows, class Writer>
 void write_whole_rows(
     const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n

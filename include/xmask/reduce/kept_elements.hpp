@@ -29,7 +29,7 @@
 /// Copies of what a mask keeps, for reductions that need all of it at once.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What is kept at each position of the axes that stay. Where the axes that go are the last ones, a
+/// The kept elements at each position of the result. Where the reduced axes are the last ones, a
 /// position is collected when it is asked for, otherwise all are collected at once.
 template <class T, class X, class M>
 class kept_elements {
@@ -66,7 +66,7 @@ public:
                            );
     }
 
-    /// What selects among them.
+    /// Selects among the kept elements.
     [[nodiscard]] key_selector<value>& selector() noexcept { return m_selector; }
 
 private:

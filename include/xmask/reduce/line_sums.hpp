@@ -21,7 +21,7 @@
 /// function asks for it, terms are shifted by the largest kept element of the line.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What is summed along a line: a struct with
+/// The terms that are summed along a line: a struct with
 ///
 ///     using value_type = ...;                    // T, float or double
 ///     static constexpr std::size_t sums = ...;   // how many sums there are
@@ -55,8 +55,8 @@ concept line_terms =
 ///     std::array<T, fact_count> facts(T shift, const std::array<double, sums>& totals) const;
 ///     V map(const std::array<V, fact_count>& facts, const V& x...) const;
 ///
-/// A row that is assigned by itself and keeps its terms holds these in the result until their sum is
-/// known, so that none is computed twice.
+/// A row that is assigned by itself and keeps its terms holds these in the result until their sum
+/// is known, so that none is computed twice.
 template <class F, class... Operand>
 concept line_function =
     line_terms<F, Operand...> &&

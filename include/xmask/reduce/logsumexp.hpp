@@ -32,8 +32,8 @@ struct exp_of_difference {
     }
 };
 
-/// What exponents are shifted by, given the largest one: not by an infinity, whose difference from
-/// itself is NaN.
+/// The shift of exponents, given the largest one: 0 for an infinity, whose difference from itself
+/// is NaN.
 template <class T>
 T shift_of(T largest) noexcept {
     return std::isfinite(largest) ? largest : T(0);

@@ -13,7 +13,7 @@
 /// One row of a tensor whose elements depend on all that is kept along an axis.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The facts of a row of the result: the same for all columns, or some for each.
+/// The facts of a row of the result: common to all columns, or own ones for each column.
 template <class F>
 class row_facts {
     using T = typename F::value_type;

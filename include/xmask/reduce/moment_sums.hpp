@@ -25,7 +25,7 @@ namespace xmask::inline XMASK_ABI {
 /// Options of a variance: the sum of squared differences from the mean over (number kept -
 /// correction). A correction of 1 gives the unbiased estimate, as in PyTorch; 0 gives the mean of
 /// squares, as NumPy and normalization layers take it. Where no more elements than the correction
-/// are kept there is no variance, and `empty` says what stands there.
+/// are kept, there is no variance, and `empty` gives the result.
 struct var_options {
     double correction = 1;                                      ///< 0 or more
     std::optional<when_empty> empty = std::nullopt;             ///< as in reduce_options
@@ -43,7 +43,7 @@ struct squared_difference {
     }
 };
 
-/// The number, the mean and the sum of squared differences of what is kept.
+/// The number, the mean and the sum of squared differences of the kept elements.
 template <class V>
 struct moments {
     double count = 0;
@@ -53,7 +53,7 @@ struct moments {
     /// Whether there is a variance.
     [[nodiscard]] bool varies(double correction) const noexcept { return count > correction; }
 
-    /// The variance; 0 where there is none.
+    /// The variance; 0 where it does not exist.
     [[nodiscard]] V variance_or_zero(double correction) const noexcept {
         return varies(correction) ? squares / (count - correction) : V(0);
     }
@@ -77,7 +77,7 @@ struct moments {
     }
 };
 
-/// Throws std::invalid_argument for a correction that is none.
+/// Throws std::invalid_argument for an invalid correction.
 inline void require_correction(const char* function, double correction) {
     require_option(function, "correction", correction, option_range::at_least(0).finite());
 }

@@ -51,7 +51,7 @@ auto var_gradient(
     return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
 }
 
-/// What variances and standard deviations share.
+/// The common part of variances and standard deviations.
 struct var_arguments : plain_arguments {
     using options = var_options;
     using gradient_options = var_options;

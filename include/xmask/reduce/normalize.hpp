@@ -173,7 +173,7 @@ private:
     }
 };
 
-/// Throws std::invalid_argument for a norm that is none.
+/// Throws std::invalid_argument for an invalid norm.
 inline void require_norm(
     const char* function, const normalize_options& options, bool differentiable
 ) {

@@ -11,7 +11,8 @@
 #include "when_empty.hpp"
 
 /// @file
-/// What all reductions share: their options, their results' types, and what they refuse.
+/// The common part of all reductions: their options, the types of their results, and the checks of
+/// their arguments.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
@@ -44,11 +45,11 @@ struct ddof_field {
 };
 } // namespace detail
 
-/// Options of a reduction. Where `empty` is not set, what nothing is kept of gives the neutral
+/// Options of a reduction. Where `empty` is not set and nothing is kept, the result is the neutral
 /// element (sum, norm 0; product 1; max -infinity, min +infinity, of integers their lowest and
-/// highest; logsumexp -infinity; any false, all true), or NaN where there is none. An integer has
-/// no NaN: it throws std::domain_error instead. Reductions with more options (var_options,
-/// norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
+/// highest; logsumexp -infinity; any false, all true), or NaN where no neutral element exists. An
+/// integer has no NaN: it throws std::domain_error instead. Reductions with more options
+/// (var_options, norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
 ///
 ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
 ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
@@ -87,8 +88,7 @@ reduce_options shared_options(const Options& options) {
 template <class T>
 using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
 
-/// The type of a mean and of whatever else is a real number: a real operand's own, double for
-/// integers.
+/// The type of a mean and of other real results: that of a real operand, double for integers.
 template <class T>
 using mean_result_t = std::conditional_t<std::is_floating_point_v<T>, T, double>;
 

@@ -179,8 +179,8 @@ double weight_over_positions(const Positions& positions, std::size_t elements, F
     return sum_over_positions(no_targets(), positions, elements, weigh).weight;
 }
 
-/// Throws std::invalid_argument unless the prediction has the target's shape and an axis of classes
-/// behind it.
+/// Throws std::invalid_argument unless the prediction has the shape of the target, followed by an
+/// axis of classes.
 template <class P, class Q, class M>
 void require_class_shapes(const char* function, const P& prediction, const Q& target, const M& m) {
     const auto& shape = prediction.shape();

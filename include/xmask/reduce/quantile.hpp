@@ -59,8 +59,8 @@ between_ranks<T> ranks_around(std::span<const T> values, Selector& selector, dou
     return {low.key, alone ? next_larger(values, low.key) : low.key, share};
 }
 
-/// The point at a share in [0, 1) of the way from low to high. Beside an infinity it is that one;
-/// between both there is none.
+/// The point at a share in [0, 1) of the way from low to high. Between a number and an infinity it
+/// is the infinity; between both infinities it is NaN.
 template <class T>
 T point_between(T low, T high, T share) {
     if (share == 0 || low == high) {

@@ -20,15 +20,15 @@
 #include "when_empty.hpp"
 
 /// @file
-/// The ways to call a reduction and the gradient of one: of everything or along axes, with
-/// options or without. A formula says what is computed.
+/// The ways to call a reduction and its gradient: of everything or along axes, with options or
+/// without. A formula gives the result.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// Options of a function that has none.
 struct no_options {};
 
-/// What a reduction computes: an empty struct with
+/// The formula of a reduction: an empty struct with
 ///
 ///     using options = reduce_options;    // or options with more fields
 ///
@@ -45,7 +45,7 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
     requires std::is_same_v<decltype(options.empty), std::optional<when_empty>>;
 };
 
-/// What the gradient of a reduction computes: an empty struct with
+/// The formula of the gradient of a reduction: an empty struct with
 ///
 ///     using gradient_options = no_options;    // or those of the reduction
 ///
@@ -134,9 +134,9 @@ auto fold_elements(
 ///     xt::xarray<float> kept = xmask::masked_max(x, m, 1, {.keep_axes = true});  // with options
 ///     float or_zero = xmask::masked_max(x, m, xmask::when_empty::zero);          // with the most common option
 ///
-/// What is computed, and in which type, stands with each reduction.
+/// Each reduction documents its result and its type.
 ///
-/// @tparam Formula what is computed: detail::reduction_formula says how.
+/// @tparam Formula the formula (detail::reduction_formula).
 template <class Formula>
 class reduction {
     static_assert(detail::reduction_formula<Formula>);
@@ -201,7 +201,7 @@ private:
 ///     xt::xarray<float> twice = xmask::masked_max_gradient(x, m, 2.0);              // times a factor
 ///     xt::xarray<float> of_rows = xmask::masked_max_gradient(x, m, upstream, -1);   // of the rows' results
 ///
-/// @tparam Formula what is computed: detail::gradient_formula says how.
+/// @tparam Formula the formula (detail::gradient_formula).
 template <class Formula>
 class reduction_gradient {
     static_assert(detail::gradient_formula<Formula>);

@@ -218,8 +218,8 @@ public:
         write_to(result);
     }
 
-    /// Writes into what has this shape. Tensors and masks may read it, but only where it is
-    /// written.
+    /// Writes the expression to a tensor of its shape. Operands and masks may read an element of
+    /// the tensor only where it is written.
     template <class E>
     void write_to(E& result) const {
         if constexpr (detail::sums_in_registers<value_type>) {
@@ -241,7 +241,7 @@ public:
         );
     }
 
-    /// What this reads in a larger expression (core/overlap.hpp).
+    /// The tensors that this reads in a larger expression (core/overlap.hpp).
     [[nodiscard]] auto sources() const noexcept {
         return detail::call_with(
             [&](const auto&... x) {
@@ -251,7 +251,7 @@ public:
         );
     }
 
-    /// What a walk over `walked`, into which this broadcasts, reads.
+    /// The rows for a walk over `walked`, into which this broadcasts.
     template <class S>
     auto rows(const S& walked) const {
         auto own = operand_rows(shape());
@@ -263,8 +263,8 @@ public:
     }
 
 private:
-    /// What this reads where it is written by itself. A line is read before any of its elements is
-    /// written; the mask is read again where the line holds its terms.
+    /// The tensors that this reads where it is assigned alone. A line is read before any of its
+    /// elements is written; the mask is read again where the line holds its terms.
     [[nodiscard]] auto sources_of_rows() const noexcept {
         return detail::call_with(
             [&](const auto&... x) {

@@ -27,7 +27,7 @@ struct standardize_options {
 };
 
 namespace detail {
-/// Throws std::invalid_argument for an eps that is none.
+/// Throws std::invalid_argument for an invalid eps.
 inline void require_standardize(const char* function, const standardize_options& options) {
     require_option(function, "eps", options.eps, option_range::at_least(0).finite());
 }
@@ -117,9 +117,9 @@ auto standardize_gradient(
 }
 } // namespace detail
 
-/// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of what it keeps
-/// along `axes`; 0 where it drops. Along the features this is a layer norm, along all axes but that
-/// of the channels a batch norm, without their weights.
+/// (x - mean) / sqrt(var + eps) where the mask keeps, with the means and variances of the kept
+/// elements along `axes`; 0 where it drops. Along the features this is a layer norm, along all axes
+/// but the one of the channels a batch norm, without their weights.
 ///
 /// @param x a tensor or lazy expression of numbers.
 /// @param m a mask that broadcasts into x.
@@ -147,7 +147,7 @@ auto masked_standardize(
 }
 
 /// Standardizes x in place: x becomes (x - mean) / sqrt(var + eps) where the mask keeps, with the
-/// means and variances of what it keeps along `axes`; 0 where it drops.
+/// means and variances of the kept elements along `axes`; 0 where it drops.
 ///
 /// @param x an assignable tensor or view of real numbers.
 /// @param m a mask that broadcasts into x.

@@ -163,7 +163,7 @@ auto sum_gradient(
     }
 }
 
-/// What sums and means share.
+/// The common part of sums and means.
 struct sum_arguments {
     using options = reduce_options;
     using gradient_options = no_options;

@@ -67,14 +67,15 @@ private:
 template <class Cursor>
 inline constexpr bool joins_rows = std::is_same_v<Cursor, words_cursor>;
 
-/// Adds what a block keeps. Without Exact, words that are kept whole are added four registers at a time.
-/// What a row adds depends only on its own columns: not on padding, and not on its neighbours.
+/// Adds the kept terms of a block. Without Exact, words that are kept whole are added four
+/// registers at a time. The sum of a row depends only on its own columns, not on padding or other
+/// rows.
 template <bool Exact, class T, class Sum, class Block, class Count>
 XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count count, word_t bits) {
     sum.add_count(count_bits(bits));
     if constexpr (Block::in_registers) {
-        // Where all is kept, only a partial register needs selection: the function may give anything
-        // of the zeros past its end.
+        // Where all is kept, only a partial register needs selection: the function may give
+        // anything of the zeros past its end.
         if (bits == first_bits(count)) {
             sum.template add_registers<Exact>(
                 count,

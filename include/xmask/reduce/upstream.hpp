@@ -10,17 +10,17 @@
 /// axes and options.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// What stands for an upstream gradient: an array over the axes that stay.
+/// The upstream gradient as an array over the axes of the result.
 template <class U>
 concept upstream_argument = expression<U> && !mask_expression<U>;
 
-/// Whether these are the third and fourth argument of a gradient along axes, or the other way round,
-/// so that require_gradient_order can say so.
+/// Whether these are the third and fourth argument of a gradient along axes, or the other way
+/// round, so that require_gradient_order can say so.
 template <class U, class A>
 concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
 
-/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in its
-/// place.
+/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in
+/// its place.
 template <class... U>
 consteval bool require_gradient_order() {
     constexpr bool ordered = (upstream_argument<U> && ...);

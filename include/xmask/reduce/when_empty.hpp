@@ -11,11 +11,10 @@
 #include "../core/error.hpp"
 
 /// @file
-/// What a result is where nothing is kept: one answer for reductions, pooling and losses.
+/// The result where nothing is kept: one rule for reductions, pooling and losses.
 
 namespace xmask::inline XMASK_ABI {
-/// What a result is where nothing is kept. Each reduction says what it is unless asked: a sum 0, a
-/// mean NaN.
+/// The result where nothing is kept. Each reduction has a default: 0 for a sum, NaN for a mean.
 ///
 /// Results of their operand's shape (softmax, normalize, standardize) need no answer: all of such a
 /// line is dropped, and is 0, or -infinity, as whatever is dropped. For NaN there, fill it:
