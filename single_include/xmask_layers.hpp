@@ -358,23 +358,22 @@ double exponentials(T* scores, std::size_t columns, const word_t* bits, T larges
 #include <xflens/cxxblas/cxxblas.cxx>
 
 /// @file
-/// The only file that names xtensor-blas: the matrix product, on blocks of matrices as they lie in
-/// memory.
+/// The only file that names xtensor-blas: the product of matrices as they lie in memory.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Whether a factor is transposed.
 enum class turned : bool { no, yes };
 
-/// A block of a row-major matrix: rows lie `stride` elements apart.
+/// A row-major matrix in memory: rows lie `stride` elements apart.
 template <class T>
-struct block_of {
+struct matrix_view {
     T* first;
     std::size_t stride;
 
     [[nodiscard]] T* row(std::size_t r) const noexcept { return first + r * stride; }
 
     /// Without the first r rows.
-    [[nodiscard]] block_of from(std::size_t r) const noexcept { return {row(r), stride}; }
+    [[nodiscard]] matrix_view from(std::size_t r) const noexcept { return {row(r), stride}; }
 };
 
 /// C = alpha A B + beta C. C is (m, n); A and B, transposed where `turned` says so, are (m, k) and
@@ -382,7 +381,7 @@ struct block_of {
 template <class T>
 void gemm(
     turned turn_a, turned turn_b, std::size_t m, std::size_t n, std::size_t k, T alpha,
-    block_of<const T> a, block_of<const T> b, T beta, block_of<T> c
+    matrix_view<const T> a, matrix_view<const T> b, T beta, matrix_view<T> c
 ) {
     using index = xt::blas_index_t;
     if (m == 0 || n == 0) {
@@ -454,7 +453,7 @@ public:
     matrix_stack(const matrix_stack&) = delete;
     matrix_stack& operator=(const matrix_stack&) = delete;
 
-    [[nodiscard]] block_of<T> operator[](std::size_t matrix) const noexcept {
+    [[nodiscard]] matrix_view<T> operator[](std::size_t matrix) const noexcept {
         return {m_data + m_offsets(matrix), m_stride};
     }
 
@@ -556,7 +555,6 @@ namespace xmask::inline XMASK_ABI::detail {
 /// together, so that a matrix product is worth its call.
 template <class T, class M>
 class attention_scores {
-    using block = block_of<const T>;
     using tiles_type = mask_tiles<const M&>;
 
 public:
@@ -591,7 +589,7 @@ public:
     [[nodiscard]] std::size_t queries() const noexcept { return m_band.rows(); }
 
     /// The band's own rows of a stack.
-    [[nodiscard]] block rows_of_band(const matrix_stack<const T>& stack) const {
+    [[nodiscard]] matrix_view<const T> rows_of_band(const matrix_stack<const T>& stack) const {
         return stack[m_band.matrix()].from(m_band.row());
     }
 
@@ -718,7 +716,7 @@ template <class T>
 class finite_factor {
 public:
     /// Looks at all elements. The rows must stay as they are while products are made.
-    void look(block_of<const T> rows, std::size_t count, std::size_t columns) {
+    void look(matrix_view<const T> rows, std::size_t count, std::size_t columns) {
         m_rows = rows;
         m_columns = columns;
         m_bad.clear();
@@ -734,16 +732,16 @@ public:
     [[nodiscard]] const T* row(std::size_t r) const noexcept { return m_rows.row(r); }
 
     /// Row `first` and all later rows, unchanged.
-    [[nodiscard]] block_of<const T> block(std::size_t first) const noexcept {
+    [[nodiscard]] matrix_view<const T> rows_from(std::size_t first) const noexcept {
         return m_rows.from(first);
     }
 
-    /// Calls product(block) with rows [first, first + count), in which 0 replaces NaN and
+    /// Calls product(view) with rows [first, first + count), in which 0 replaces NaN and
     /// infinities, then add(r) for each of these rows that has some.
     template <class F, class G>
     void multiply(std::size_t first, std::size_t count, F&& product, G&& add) {
         if (!any_bad(first, count)) [[likely]] {
-            product(block(first));
+            product(rows_from(first));
             return;
         }
         m_clean.resize(count * m_columns);
@@ -753,7 +751,7 @@ public:
                 [](T x) { return std::isfinite(x) ? x : T(0); }
             );
         }
-        product(block_of<const T>{m_clean.data(), m_columns});
+        product(matrix_view<const T>{m_clean.data(), m_columns});
         for (std::size_t r = first; r < first + count; ++r) {
             if (m_bad[r] != 0) {
                 add(r);
@@ -792,7 +790,7 @@ private:
         return sum == T(0);
     }
 
-    block_of<const T> m_rows{};
+    matrix_view<const T> m_rows{};
     std::size_t m_columns = 0;
     std::vector<unsigned char> m_bad; // empty where all rows are finite
     std::vector<T> m_clean;
@@ -854,7 +852,7 @@ public:
 
     [[nodiscard]] T* output(std::size_t i) { return m_output.data() + i * m_features; }
 
-    [[nodiscard]] block_of<T> outputs() { return {m_output.data(), m_features}; }
+    [[nodiscard]] matrix_view<T> outputs() { return {m_output.data(), m_features}; }
 
     /// The number that is subtracted from scores: the largest score, or 0 where that is -infinity,
     /// because the difference of two infinities is NaN.
@@ -922,7 +920,7 @@ public:
         for (std::size_t b = 0; b < m_scores.bands(); ++b) {
             seek(b);
             weigh();
-            const block_of<T> out = to[m_matrix].from(m_scores.first_query());
+            const matrix_view<T> out = to[m_matrix].from(m_scores.first_query());
             for (std::size_t i = 0; i < m_scores.queries(); ++i) {
                 std::copy_n(m_softmax.output(i), m_value.columns(), out.row(i));
             }
@@ -950,7 +948,7 @@ public:
             weigh();
             share(more);
             add_gradients(more, by_key[matrix], by_value[matrix]);
-            const block_of<T> out = by_query[matrix].from(m_scores.first_query());
+            const matrix_view<T> out = by_query[matrix].from(m_scores.first_query());
             for (std::size_t i = 0; i < m_scores.queries(); ++i) {
                 const T* from = more.by_query.data() + i * features;
                 std::transform(from, from + features, out.row(i), out.row(i), std::plus<>());
@@ -973,17 +971,17 @@ private:
     /// columns.
     void add_product(
         turned turn, const std::vector<T>& a, T alpha, const panel& p, finite_factor<T>& b,
-        std::size_t first, std::size_t columns, block_of<T> c
+        std::size_t first, std::size_t columns, matrix_view<T> c
     ) {
         const bool transposed = turn == turned::yes;
         const std::size_t outer = transposed ? p.keys : m_scores.queries();
         const std::size_t inner = transposed ? m_scores.queries() : p.keys;
-        const block_of<const T> weights{a.data(), m_scores.stride()};
-        const auto product = [&](block_of<const T> rows) {
+        const matrix_view<const T> weights{a.data(), m_scores.stride()};
+        const auto product = [&](matrix_view<const T> rows) {
             gemm<T>(turn, turned::no, outer, columns, inner, alpha, weights, rows, T(1), c);
         };
         if (p.whole) {
-            product(b.block(first));
+            product(b.rows_from(first));
             return;
         }
         b.multiply(first, inner, product, [&](std::size_t r) {
@@ -1027,14 +1025,14 @@ private:
         }
     }
 
-    void add_gradients(gradient_scratch<T>& more, block_of<T> by_key, block_of<T> by_value) {
+    void add_gradients(gradient_scratch<T>& more, matrix_view<T> by_key, matrix_view<T> by_value) {
         const std::size_t features = m_query.columns();
         std::fill(more.by_query.begin(), more.by_query.end(), T(0));
         m_scores.for_each_panel([&](const panel& p) {
             m_scores.compute(p, m_scores.caps() ? &more.slopes : nullptr);
             gemm<T>(
                 turned::no, turned::yes, m_scores.queries(), p.keys, m_value.columns(), T(1),
-                m_outer.block(0), m_values.block(p.first), T(0),
+                m_outer.rows_from(0), m_values.rows_from(p.first), T(0),
                 {more.by_scores.data(), m_scores.stride()}
             );
             for (std::size_t i = 0; i < m_scores.queries(); ++i) {
@@ -1390,10 +1388,10 @@ private:
     /// column of x that a weight takes, and the column of `to` to which it adds.
     template <class F>
     void product(
-        const matrix_stack<const T>& x, turned turn, const T* start, T beta, block_of<T> to,
+        const matrix_stack<const T>& x, turned turn, const T* start, T beta, matrix_view<T> to,
         F&& ends
     ) const {
-        const auto multiply_by = [&](block_of<const T> rows) {
+        const auto multiply_by = [&](matrix_view<const T> rows) {
             gemm<T>(
                 turned::no, turn, x.rows(), to.stride, x.columns(), T(1), rows,
                 {m_weights.data(), m_in}, beta, to

@@ -27,7 +27,6 @@ namespace xmask::inline XMASK_ABI::detail {
 /// together, so that a matrix product is worth its call.
 template <class T, class M>
 class attention_scores {
-    using block = block_of<const T>;
     using tiles_type = mask_tiles<const M&>;
 
 public:
@@ -62,7 +61,7 @@ public:
     [[nodiscard]] std::size_t queries() const noexcept { return m_band.rows(); }
 
     /// The band's own rows of a stack.
-    [[nodiscard]] block rows_of_band(const matrix_stack<const T>& stack) const {
+    [[nodiscard]] matrix_view<const T> rows_of_band(const matrix_stack<const T>& stack) const {
         return stack[m_band.matrix()].from(m_band.row());
     }
 

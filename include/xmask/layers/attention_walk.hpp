@@ -65,7 +65,7 @@ public:
 
     [[nodiscard]] T* output(std::size_t i) { return m_output.data() + i * m_features; }
 
-    [[nodiscard]] block_of<T> outputs() { return {m_output.data(), m_features}; }
+    [[nodiscard]] matrix_view<T> outputs() { return {m_output.data(), m_features}; }
 
     /// The number that is subtracted from scores: the largest score, or 0 where that is -infinity,
     /// because the difference of two infinities is NaN.
@@ -133,7 +133,7 @@ public:
         for (std::size_t b = 0; b < m_scores.bands(); ++b) {
             seek(b);
             weigh();
-            const block_of<T> out = to[m_matrix].from(m_scores.first_query());
+            const matrix_view<T> out = to[m_matrix].from(m_scores.first_query());
             for (std::size_t i = 0; i < m_scores.queries(); ++i) {
                 std::copy_n(m_softmax.output(i), m_value.columns(), out.row(i));
             }
@@ -161,7 +161,7 @@ public:
             weigh();
             share(more);
             add_gradients(more, by_key[matrix], by_value[matrix]);
-            const block_of<T> out = by_query[matrix].from(m_scores.first_query());
+            const matrix_view<T> out = by_query[matrix].from(m_scores.first_query());
             for (std::size_t i = 0; i < m_scores.queries(); ++i) {
                 const T* from = more.by_query.data() + i * features;
                 std::transform(from, from + features, out.row(i), out.row(i), std::plus<>());
@@ -184,17 +184,17 @@ private:
     /// columns.
     void add_product(
         turned turn, const std::vector<T>& a, T alpha, const panel& p, finite_factor<T>& b,
-        std::size_t first, std::size_t columns, block_of<T> c
+        std::size_t first, std::size_t columns, matrix_view<T> c
     ) {
         const bool transposed = turn == turned::yes;
         const std::size_t outer = transposed ? p.keys : m_scores.queries();
         const std::size_t inner = transposed ? m_scores.queries() : p.keys;
-        const block_of<const T> weights{a.data(), m_scores.stride()};
-        const auto product = [&](block_of<const T> rows) {
+        const matrix_view<const T> weights{a.data(), m_scores.stride()};
+        const auto product = [&](matrix_view<const T> rows) {
             gemm<T>(turn, turned::no, outer, columns, inner, alpha, weights, rows, T(1), c);
         };
         if (p.whole) {
-            product(b.block(first));
+            product(b.rows_from(first));
             return;
         }
         b.multiply(first, inner, product, [&](std::size_t r) {
@@ -238,14 +238,14 @@ private:
         }
     }
 
-    void add_gradients(gradient_scratch<T>& more, block_of<T> by_key, block_of<T> by_value) {
+    void add_gradients(gradient_scratch<T>& more, matrix_view<T> by_key, matrix_view<T> by_value) {
         const std::size_t features = m_query.columns();
         std::fill(more.by_query.begin(), more.by_query.end(), T(0));
         m_scores.for_each_panel([&](const panel& p) {
             m_scores.compute(p, m_scores.caps() ? &more.slopes : nullptr);
             gemm<T>(
                 turned::no, turned::yes, m_scores.queries(), p.keys, m_value.columns(), T(1),
-                m_outer.block(0), m_values.block(p.first), T(0),
+                m_outer.rows_from(0), m_values.rows_from(p.first), T(0),
                 {more.by_scores.data(), m_scores.stride()}
             );
             for (std::size_t i = 0; i < m_scores.queries(); ++i) {

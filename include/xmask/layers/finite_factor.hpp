@@ -24,7 +24,7 @@ template <class T>
 class finite_factor {
 public:
     /// Looks at all elements. The rows must stay as they are while products are made.
-    void look(block_of<const T> rows, std::size_t count, std::size_t columns) {
+    void look(matrix_view<const T> rows, std::size_t count, std::size_t columns) {
         m_rows = rows;
         m_columns = columns;
         m_bad.clear();
@@ -40,16 +40,16 @@ public:
     [[nodiscard]] const T* row(std::size_t r) const noexcept { return m_rows.row(r); }
 
     /// Row `first` and all later rows, unchanged.
-    [[nodiscard]] block_of<const T> block(std::size_t first) const noexcept {
+    [[nodiscard]] matrix_view<const T> rows_from(std::size_t first) const noexcept {
         return m_rows.from(first);
     }
 
-    /// Calls product(block) with rows [first, first + count), in which 0 replaces NaN and
+    /// Calls product(view) with rows [first, first + count), in which 0 replaces NaN and
     /// infinities, then add(r) for each of these rows that has some.
     template <class F, class G>
     void multiply(std::size_t first, std::size_t count, F&& product, G&& add) {
         if (!any_bad(first, count)) [[likely]] {
-            product(block(first));
+            product(rows_from(first));
             return;
         }
         m_clean.resize(count * m_columns);
@@ -59,7 +59,7 @@ public:
                 [](T x) { return std::isfinite(x) ? x : T(0); }
             );
         }
-        product(block_of<const T>{m_clean.data(), m_columns});
+        product(matrix_view<const T>{m_clean.data(), m_columns});
         for (std::size_t r = first; r < first + count; ++r) {
             if (m_bad[r] != 0) {
                 add(r);
@@ -98,7 +98,7 @@ private:
         return sum == T(0);
     }
 
-    block_of<const T> m_rows{};
+    matrix_view<const T> m_rows{};
     std::size_t m_columns = 0;
     std::vector<unsigned char> m_bad; // empty where all rows are finite
     std::vector<T> m_clean;

@@ -13,23 +13,22 @@
 #include "../core/abi.hpp"
 
 /// @file
-/// The only file that names xtensor-blas: the matrix product, on blocks of matrices as they lie in
-/// memory.
+/// The only file that names xtensor-blas: the product of matrices as they lie in memory.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Whether a factor is transposed.
 enum class turned : bool { no, yes };
 
-/// A block of a row-major matrix: rows lie `stride` elements apart.
+/// A row-major matrix in memory: rows lie `stride` elements apart.
 template <class T>
-struct block_of {
+struct matrix_view {
     T* first;
     std::size_t stride;
 
     [[nodiscard]] T* row(std::size_t r) const noexcept { return first + r * stride; }
 
     /// Without the first r rows.
-    [[nodiscard]] block_of from(std::size_t r) const noexcept { return {row(r), stride}; }
+    [[nodiscard]] matrix_view from(std::size_t r) const noexcept { return {row(r), stride}; }
 };
 
 /// C = alpha A B + beta C. C is (m, n); A and B, transposed where `turned` says so, are (m, k) and
@@ -37,7 +36,7 @@ struct block_of {
 template <class T>
 void gemm(
     turned turn_a, turned turn_b, std::size_t m, std::size_t n, std::size_t k, T alpha,
-    block_of<const T> a, block_of<const T> b, T beta, block_of<T> c
+    matrix_view<const T> a, matrix_view<const T> b, T beta, matrix_view<T> c
 ) {
     using index = xt::blas_index_t;
     if (m == 0 || n == 0) {

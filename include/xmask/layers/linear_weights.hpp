@@ -59,10 +59,10 @@ private:
     /// column of x that a weight takes, and the column of `to` to which it adds.
     template <class F>
     void product(
-        const matrix_stack<const T>& x, turned turn, const T* start, T beta, block_of<T> to,
+        const matrix_stack<const T>& x, turned turn, const T* start, T beta, matrix_view<T> to,
         F&& ends
     ) const {
-        const auto multiply_by = [&](block_of<const T> rows) {
+        const auto multiply_by = [&](matrix_view<const T> rows) {
             gemm<T>(
                 turned::no, turn, x.rows(), to.stride, x.columns(), T(1), rows,
                 {m_weights.data(), m_in}, beta, to

@@ -58,7 +58,7 @@ public:
     matrix_stack(const matrix_stack&) = delete;
     matrix_stack& operator=(const matrix_stack&) = delete;
 
-    [[nodiscard]] block_of<T> operator[](std::size_t matrix) const noexcept {
+    [[nodiscard]] matrix_view<T> operator[](std::size_t matrix) const noexcept {
         return {m_data + m_offsets(matrix), m_stride};
     }
 

@@ -55,9 +55,11 @@ struct block_options {
 
 namespace detail {
 /// The places of the rectangles. Checks the options.
-class block_plan {
+class rectangle_plan {
 public:
-    block_plan(const char* name, const patch_grid& grid, block_options options, std::uint64_t seed)
+    rectangle_plan(
+        const char* name, const patch_grid& grid, block_options options, std::uint64_t seed
+    )
         : m_grid(grid), m_options(std::move(options)), m_seed(seed_of(stream_use::blocks, seed)) {
         const auto& [count, patch_height, patch_width, area, aspect, height, width] = m_options;
         const bool has_area = area.least != 0 || area.most != 0;
@@ -78,9 +80,9 @@ public:
 
     /// The columns of a rectangle in a row of patches; none where it lies above or below.
     [[nodiscard]] column_range columns(
-        const row_stream& stream, std::size_t block, std::size_t patch_row
+        const row_stream& stream, std::size_t rectangle, std::size_t patch_row
     ) const noexcept {
-        const std::size_t first = block * numbers;
+        const std::size_t first = rectangle * numbers;
         const auto [height, width] = sides(stream, first);
         const auto top = to_size(stream.below(m_grid.height() - height + 1, first + 2));
         if (patch_row - top >= height) {
@@ -145,19 +147,19 @@ private:
 };
 
 /// A row through the rectangles of an image.
-class blocks_cursor {
+class rectangles_cursor {
 public:
-    blocks_cursor(const block_plan& plan, std::size_t r) noexcept
+    rectangles_cursor(const rectangle_plan& plan, std::size_t r) noexcept
         : m_plan(&plan)
         , m_stream(plan.stream(plan.grid().image(r)))
         , m_patch_row(plan.grid().patch_row(r)) {
-        for_each([&](column_range block) { m_extent = hull(m_extent, block); });
+        for_each([&](column_range rectangle) { m_extent = hull(m_extent, rectangle); });
     }
 
     [[nodiscard]] word_t word(std::size_t c) const noexcept {
         word_t bits = 0;
         if (c < m_extent.end && c + word_columns > m_extent.begin) {
-            for_each([&](column_range block) { bits |= range_word(block, c); });
+            for_each([&](column_range rectangle) { bits |= range_word(rectangle, c); });
         }
         return bits;
     }
@@ -169,22 +171,22 @@ public:
 private:
     template <class F>
     void for_each(F&& f) const noexcept {
-        for (std::size_t block = 0; block < m_plan->count(); ++block) {
-            f(m_plan->columns(m_stream, block, m_patch_row));
+        for (std::size_t rectangle = 0; rectangle < m_plan->count(); ++rectangle) {
+            f(m_plan->columns(m_stream, rectangle, m_patch_row));
         }
     }
 
-    const block_plan* m_plan;
+    const rectangle_plan* m_plan;
     row_stream m_stream;
     std::size_t m_patch_row;
     column_range m_extent;
 };
 
 /// The rows through the rectangles of images.
-struct block_rows {
-    block_plan plan;
+struct rectangle_rows {
+    rectangle_plan plan;
 
-    blocks_cursor operator()(std::size_t r) const noexcept { return {plan, r}; }
+    rectangles_cursor operator()(std::size_t r) const noexcept { return {plan, r}; }
 };
 } // namespace detail
 
@@ -218,7 +220,7 @@ auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
     constexpr const char* name = "keep_blocks";
     auto owned = detail::to_shape(name, shape);
     const detail::patch_grid grid(name, owned, options.patch_height, options.patch_width);
-    detail::block_rows rows{detail::block_plan(name, grid, std::move(options), seed)};
+    detail::rectangle_rows rows{detail::rectangle_plan(name, grid, std::move(options), seed)};
     return mask(detail::computed_rule(name, std::move(owned), std::move(rows)));
 }
 } // namespace xmask::inline XMASK_ABI
