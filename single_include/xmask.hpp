@@ -1309,6 +1309,17 @@ XMASK_INLINE lane_mask<T> mask_from_bits(generic, std::uint64_t bits, std::size_
 }
 
 template <class T>
+XMASK_INLINE std::uint64_t word_from_masks(
+    generic, const std::array<lane_mask<T>, 64 / lane_count<T>>& masks
+) noexcept {
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+        bits |= static_cast<std::uint64_t>(masks[i].mask()) << i * lane_count<T>;
+    }
+    return bits;
+}
+
+template <class T>
 XMASK_INLINE lanes<T> select_lanes(
     generic, const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
 ) noexcept {
@@ -1956,6 +1967,11 @@ XMASK_INLINE std::uint64_t match_slots(
 
 // ==== xmask/core/simd/avx512bw.hpp ====
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
 /// @file
 /// AVX512BW and AVX512VL: comparisons of bytes that give bits.
 
@@ -1982,6 +1998,36 @@ XMASK_INLINE lane_mask<T> mask_from_bytes(avx512bw, const bool* from) noexcept {
         const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
         return lane_mask<T>(static_cast<bits_t>(_mm_test_epi8_mask(bytes, bytes)));
     }
+}
+
+/// Joins the masks as masks: one move to a general register instead of one for each.
+template <class T>
+XMASK_INLINE std::uint64_t word_from_masks(
+    avx512bw, const std::array<lane_mask<T>, 64 / lane_count<T>>& masks
+) noexcept {
+    const auto joined = [&]<std::size_t N>(
+                            const auto& self, std::integral_constant<std::size_t, N>, std::size_t i
+                        ) XMASK_INLINE_LAMBDA {
+        if constexpr (N == lane_count<T>) {
+            return static_cast<__mmask64>(masks[i].data);
+        } else {
+            constexpr std::integral_constant<std::size_t, N / 2> half;
+            const auto low = self(self, half, i);
+            const auto high = self(self, half, i + N / 2 / lane_count<T>);
+            if constexpr (N == 16) {
+                return static_cast<__mmask64>(
+                    _mm512_kunpackb(static_cast<__mmask16>(high), static_cast<__mmask16>(low))
+                );
+            } else if constexpr (N == 32) {
+                return static_cast<__mmask64>(
+                    _mm512_kunpackw(static_cast<__mmask32>(high), static_cast<__mmask32>(low))
+                );
+            } else {
+                return _mm512_kunpackd(high, low);
+            }
+        }
+    };
+    return joined(joined, std::integral_constant<std::size_t, 64>(), 0);
 }
 } // namespace xmask::inline XMASK_ABI::detail::simd
 #endif
@@ -2254,6 +2300,13 @@ XMASK_INLINE lane_mask<T> mask_from_bits(word_t bits, std::size_t k) noexcept {
 template <class M>
 XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept {
     return static_cast<word_t>(mask.mask());
+}
+
+/// Gives one bit for each of 64 columns, from the masks of the registers that hold them.
+template <class T>
+XMASK_INLINE word_t word_from_masks(const std::array<lane_mask<T>, 64 / lane_count<T>>& masks
+) noexcept {
+    return simd::word_from_masks<T>(simd::native(), masks);
 }
 
 /// Whether the processor converts lane_count<T> bytes to a mask of T in one or two instructions.
@@ -13355,11 +13408,10 @@ template <class T>
 XMASK_INLINE word_t number_bits(const T* x) noexcept {
     word_t bits = ~word_t(0);
     if constexpr (has_lanes<T> && std::floating_point<T>) {
-        bits = 0;
-        for (std::size_t k = 0; k < word_columns; k += lane_count<T>) {
-            const auto a = load_lanes(x + k);
-            bits |= bits_from_mask(a == a) << k;
-        }
+        bits = word_from_masks<T>(make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            const auto a = load_lanes(x + i * lane_count<T>);
+            return a == a;
+        }));
     } else if constexpr (std::floating_point<T>) {
         for (std::size_t k = 0; k < word_columns; ++k) {
             bits &= ~(word_t(x[k] != x[k]) << k);
@@ -13373,10 +13425,11 @@ template <size_by By, class T>
 XMASK_INLINE word_t not_larger_bits(const T* x, const T* y) noexcept {
     word_t bits = 0;
     if constexpr (has_lanes<T>) {
-        for (std::size_t k = 0; k < word_columns; k += lane_count<T>) {
-            const auto a = keys_of<T, By>(load_lanes(x + k));
-            bits |= bits_from_mask(a <= keys_of<T, By>(load_lanes(y + k))) << k;
-        }
+        using K = size_key<T, By>;
+        bits = word_from_masks<K>(make_lane_word<K>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            const auto a = keys_of<T, By>(load_lanes(x + i * lane_count<T>));
+            return a <= keys_of<T, By>(load_lanes(y + i * lane_count<T>));
+        }));
     } else {
         for (std::size_t k = 0; k < word_columns; ++k) {
             bits |= word_t(key_of<By>(x[k]) <= key_of<By>(y[k])) << k;
@@ -14155,6 +14208,13 @@ XMASK_INLINE word_t keep_ranked(
     return before.below(n);
 }
 
+/// Whether a word holds whole groups of a size known at compile time.
+template <class M>
+inline constexpr bool fills_words = false;
+
+template <std::size_t M>
+inline constexpr bool fills_words<std::integral_constant<std::size_t, M>> = word_columns % M == 0;
+
 /// Keeps n of each group of m columns of a row.
 template <class Row, size_by By>
 class group_cursor {
@@ -14234,7 +14294,13 @@ private:
             later[d] = Back::value ? larger_bits<By>(x, numbers, x - d) >> d
                                    : larger_bits<By>(x + d, numbers >> d, x);
         }
-        return keep_ranked(later, m, m_kept, m_pairs) & first_bits(m_whole);
+        if constexpr (fills_words<M>) {
+            // All but the last bit of each group.
+            constexpr word_t pairs = ~(~word_t(0) / first_bits(M::value) << (M::value - 1));
+            return keep_ranked(later, m, m_kept, pairs);
+        } else {
+            return keep_ranked(later, m, m_kept, m_pairs) & first_bits(m_whole);
+        }
     }
 
     /// The same of a copy, where the row ends, or is not contiguous.

@@ -1,9 +1,11 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <type_traits>
@@ -54,6 +56,33 @@ detail::lanes<T> sample_lanes() {
     return detail::load_lanes(static_cast<const T*>(values));
 }
 } // namespace
+
+TEMPLATE_TEST_CASE("masks of a word become bits", "[simd]", XMASK_TEST_TYPES) {
+    using T = TestType;
+    constexpr std::size_t n = detail::lane_count<T>;
+    for (const word_t bits : patterns) {
+        std::array<detail::lane_mask<T>, 64 / n> masks;
+        for (std::size_t i = 0; i < masks.size(); ++i) {
+            masks[i] = detail::mask_from_bits<T>(bits, i * n);
+        }
+        REQUIRE(detail::word_from_masks<T>(masks) == bits);
+    }
+}
+
+TEST_CASE("doubles are folded across lanes and narrowed", "[simd]") {
+    constexpr std::size_t n = detail::lane_count<double>;
+    const auto x = sample_lanes<double>();
+    const auto sums = detail::scan_lanes(std::plus<>(), x, detail::lanes<double>(0.));
+    const auto last = detail::last_lane(sums);
+    std::array<float, n> narrow{};
+    detail::store_narrowed(narrow.data(), sums);
+    for (std::size_t k = 0; k < n; ++k) {
+        const double expected = static_cast<double>((k + 1) * (k + 2)) / 2;
+        REQUIRE(sums.get(k) == expected);
+        REQUIRE(last.get(k) == static_cast<double>(n * (n + 1)) / 2);
+        REQUIRE(narrow[k] == static_cast<float>(expected));
+    }
+}
 
 TEMPLATE_TEST_CASE("bits become lanes and lanes become bits", "[simd]", XMASK_TEST_TYPES) {
     using T = TestType;

@@ -78,6 +78,13 @@ XMASK_INLINE word_t bits_from_mask(const M& mask) noexcept {
     return static_cast<word_t>(mask.mask());
 }
 
+/// Gives one bit for each of 64 columns, from the masks of the registers that hold them.
+template <class T>
+XMASK_INLINE word_t word_from_masks(const std::array<lane_mask<T>, 64 / lane_count<T>>& masks
+) noexcept {
+    return simd::word_from_masks<T>(simd::native(), masks);
+}
+
 /// Whether the processor converts lane_count<T> bytes to a mask of T in one or two instructions.
 template <class T>
 inline constexpr bool has_lanes_of_bytes = [] {

@@ -97,6 +97,13 @@ XMASK_INLINE word_t keep_ranked(
     return before.below(n);
 }
 
+/// Whether a word holds whole groups of a size known at compile time.
+template <class M>
+inline constexpr bool fills_words = false;
+
+template <std::size_t M>
+inline constexpr bool fills_words<std::integral_constant<std::size_t, M>> = word_columns % M == 0;
+
 /// Keeps n of each group of m columns of a row.
 template <class Row, size_by By>
 class group_cursor {
@@ -176,7 +183,13 @@ private:
             later[d] = Back::value ? larger_bits<By>(x, numbers, x - d) >> d
                                    : larger_bits<By>(x + d, numbers >> d, x);
         }
-        return keep_ranked(later, m, m_kept, m_pairs) & first_bits(m_whole);
+        if constexpr (fills_words<M>) {
+            // All but the last bit of each group.
+            constexpr word_t pairs = ~(~word_t(0) / first_bits(M::value) << (M::value - 1));
+            return keep_ranked(later, m, m_kept, pairs);
+        } else {
+            return keep_ranked(later, m, m_kept, m_pairs) & first_bits(m_whole);
+        }
     }
 
     /// The same of a copy, where the row ends, or is not contiguous.

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "../core/attributes.hpp"
+#include "../core/cursor.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 
@@ -75,11 +76,10 @@ template <class T>
 XMASK_INLINE word_t number_bits(const T* x) noexcept {
     word_t bits = ~word_t(0);
     if constexpr (has_lanes<T> && std::floating_point<T>) {
-        bits = 0;
-        for (std::size_t k = 0; k < word_columns; k += lane_count<T>) {
-            const auto a = load_lanes(x + k);
-            bits |= bits_from_mask(a == a) << k;
-        }
+        bits = word_from_masks<T>(make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            const auto a = load_lanes(x + i * lane_count<T>);
+            return a == a;
+        }));
     } else if constexpr (std::floating_point<T>) {
         for (std::size_t k = 0; k < word_columns; ++k) {
             bits &= ~(word_t(x[k] != x[k]) << k);
@@ -93,10 +93,11 @@ template <size_by By, class T>
 XMASK_INLINE word_t not_larger_bits(const T* x, const T* y) noexcept {
     word_t bits = 0;
     if constexpr (has_lanes<T>) {
-        for (std::size_t k = 0; k < word_columns; k += lane_count<T>) {
-            const auto a = keys_of<T, By>(load_lanes(x + k));
-            bits |= bits_from_mask(a <= keys_of<T, By>(load_lanes(y + k))) << k;
-        }
+        using K = size_key<T, By>;
+        bits = word_from_masks<K>(make_lane_word<K>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            const auto a = keys_of<T, By>(load_lanes(x + i * lane_count<T>));
+            return a <= keys_of<T, By>(load_lanes(y + i * lane_count<T>));
+        }));
     } else {
         for (std::size_t k = 0; k < word_columns; ++k) {
             bits |= word_t(key_of<By>(x[k]) <= key_of<By>(y[k])) << k;

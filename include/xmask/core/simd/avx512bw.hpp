@@ -2,6 +2,11 @@
 
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
 #include "../attributes.hpp"
 #include "lanes.hpp"
 
@@ -31,6 +36,36 @@ XMASK_INLINE lane_mask<T> mask_from_bytes(avx512bw, const bool* from) noexcept {
         const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
         return lane_mask<T>(static_cast<bits_t>(_mm_test_epi8_mask(bytes, bytes)));
     }
+}
+
+/// Joins the masks as masks: one move to a general register instead of one for each.
+template <class T>
+XMASK_INLINE std::uint64_t word_from_masks(
+    avx512bw, const std::array<lane_mask<T>, 64 / lane_count<T>>& masks
+) noexcept {
+    const auto joined = [&]<std::size_t N>(
+                            const auto& self, std::integral_constant<std::size_t, N>, std::size_t i
+                        ) XMASK_INLINE_LAMBDA {
+        if constexpr (N == lane_count<T>) {
+            return static_cast<__mmask64>(masks[i].data);
+        } else {
+            constexpr std::integral_constant<std::size_t, N / 2> half;
+            const auto low = self(self, half, i);
+            const auto high = self(self, half, i + N / 2 / lane_count<T>);
+            if constexpr (N == 16) {
+                return static_cast<__mmask64>(
+                    _mm512_kunpackb(static_cast<__mmask16>(high), static_cast<__mmask16>(low))
+                );
+            } else if constexpr (N == 32) {
+                return static_cast<__mmask64>(
+                    _mm512_kunpackw(static_cast<__mmask32>(high), static_cast<__mmask32>(low))
+                );
+            } else {
+                return _mm512_kunpackd(high, low);
+            }
+        }
+    };
+    return joined(joined, std::integral_constant<std::size_t, 64>(), 0);
 }
 } // namespace xmask::inline XMASK_ABI::detail::simd
 #endif

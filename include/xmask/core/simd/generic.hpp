@@ -39,6 +39,17 @@ XMASK_INLINE lane_mask<T> mask_from_bits(generic, std::uint64_t bits, std::size_
 }
 
 template <class T>
+XMASK_INLINE std::uint64_t word_from_masks(
+    generic, const std::array<lane_mask<T>, 64 / lane_count<T>>& masks
+) noexcept {
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+        bits |= static_cast<std::uint64_t>(masks[i].mask()) << i * lane_count<T>;
+    }
+    return bits;
+}
+
+template <class T>
 XMASK_INLINE lanes<T> select_lanes(
     generic, const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
 ) noexcept {
