@@ -5290,11 +5290,14 @@ concept holds_weights =
 
 // These assert constants, not concepts: compilers explain a failed concept in many lines.
 
-/// Fails to compile, with one sentence, where M is not a mask.
-template <class M>
+/// Fails to compile, with one sentence, where M is not a mask. Says nothing where the tensor X is a
+/// mask: then the arguments are swapped, which the check of X says.
+template <class M, class X = void>
 consteval bool require_mask() {
     constexpr bool is_mask = mask_expression<M>;
-    if constexpr (holds_weights<M>) {
+    if constexpr (mask_expression<X>) {
+        return is_mask;
+    } else if constexpr (holds_weights<M>) {
         static_assert(
             is_mask,
             "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
@@ -7813,7 +7816,7 @@ namespace xmask::inline XMASK_ABI {
 ///     // 4, -1e9, -1e9
 template <class X, class M, class T>
 auto masked_fill(X&& x, M&& m, const T& value) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::make_fill("masked_fill", std::forward<X>(x), std::forward<M>(m), value);
     }
 }
@@ -7832,7 +7835,7 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
     }
@@ -7876,7 +7879,7 @@ consteval bool require_replacement() {
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
 template <class X, class M, class Y>
 auto masked_replace(X&& x, M&& m, Y&& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
                   detail::require_replacement<Y>()) {
         return detail::make_choice(
             "masked_replace", std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)
@@ -7900,7 +7903,7 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>() && detail::require_replacement<Y>()) {
+                  detail::require_mask<M, X>() && detail::require_replacement<Y>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }
@@ -8954,7 +8957,7 @@ std::size_t select_into(const X& x, const M& m, Out& out) {
 ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
 template <class X, class M>
 auto masked_select(const X& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
     }
 }
@@ -8978,7 +8981,7 @@ auto masked_select(const X& x, const M& m) {
 ///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);
 template <class X, class M, class Out>
 std::size_t masked_select(const X& x, const M& m, Out&& out) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
                   detail::require_target<Out>()) {
         return detail::select_into(x, m, out);
     }
@@ -9089,7 +9092,7 @@ consteval bool require_scattered() {
 ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
 template <class X, class M, class Source>
 auto masked_scatter(const X& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
                   detail::require_scattered<Source>()) {
         detail::require_source("masked_scatter", x.shape(), m, source);
         detail::row_major_copy_t<std::remove_cv_t<value_type_t<X>>, X> result;
@@ -9116,7 +9119,7 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>() && detail::require_scattered<Source>()) {
+                  detail::require_mask<M, X>() && detail::require_scattered<Source>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);
@@ -9619,7 +9622,7 @@ struct unpacked_of<T, S, std::array<I, N>> {
 ///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));
 template <class X, class M>
 auto pack(const X& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
         if (x.dimension() == 0) [[unlikely]] {
             detail::throw_invalid(
@@ -9660,7 +9663,7 @@ auto unpack(
     const X& packed, const M& m,
     std::type_identity_t<std::remove_cv_t<value_type_t<X>>> padding = {}
 ) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
         const std::size_t count = detail::count_rows(m.shape(), detail::mask_rows<M>(m, m.shape()));
         if (packed.dimension() != 2 || static_cast<std::size_t>(packed.shape()[0]) != count)
@@ -28938,7 +28941,7 @@ template <class X, class M>
 auto masked_normalize(
     X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
         detail::require_norm("masked_normalize", options, false);
         return detail::make_row_mapped(
             "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis,
@@ -28966,7 +28969,7 @@ void masked_normalize_inplace(
     X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         constexpr const char* function = "masked_normalize_inplace";
         detail::require_norm(function, options, false);
         detail::map_inplace(
@@ -30168,7 +30171,7 @@ struct log_softmax_gradient_function {
 ///     // 0   0   0
 template <class X, class M>
 auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
         return detail::make_row_mapped(
             "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
@@ -30191,7 +30194,7 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         detail::map_inplace(
             "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
         );
@@ -30215,7 +30218,7 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     auto weights = xmask::masked_softmin(distances, m);
 template <class X, class M>
 auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
         return detail::make_row_mapped(
             "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
             std::forward<M>(m), std::forward<X>(x)
@@ -30239,7 +30242,7 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         detail::map_inplace(
             "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
             x
@@ -30263,7 +30266,7 @@ void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
 template <class X, class M>
 auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
         return detail::make_row_mapped(
             "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
@@ -30286,7 +30289,7 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         detail::map_inplace(
             "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
             m, x

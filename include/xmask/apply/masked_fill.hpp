@@ -30,7 +30,7 @@ namespace xmask::inline XMASK_ABI {
 ///     // 4, -1e9, -1e9
 template <class X, class M, class T>
 auto masked_fill(X&& x, M&& m, const T& value) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::make_fill("masked_fill", std::forward<X>(x), std::forward<M>(m), value);
     }
 }
@@ -49,7 +49,7 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
     }

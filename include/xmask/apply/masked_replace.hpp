@@ -41,7 +41,7 @@ consteval bool require_replacement() {
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
 template <class X, class M, class Y>
 auto masked_replace(X&& x, M&& m, Y&& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
                   detail::require_replacement<Y>()) {
         return detail::make_choice(
             "masked_replace", std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)
@@ -65,7 +65,7 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>() && detail::require_replacement<Y>()) {
+                  detail::require_mask<M, X>() && detail::require_replacement<Y>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }

@@ -121,7 +121,7 @@ consteval bool require_scattered() {
 ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
 template <class X, class M, class Source>
 auto masked_scatter(const X& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
                   detail::require_scattered<Source>()) {
         detail::require_source("masked_scatter", x.shape(), m, source);
         detail::row_major_copy_t<std::remove_cv_t<value_type_t<X>>, X> result;
@@ -148,7 +148,7 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>() && detail::require_scattered<Source>()) {
+                  detail::require_mask<M, X>() && detail::require_scattered<Source>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);

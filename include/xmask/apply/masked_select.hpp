@@ -71,7 +71,7 @@ std::size_t select_into(const X& x, const M& m, Out& out) {
 ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
 template <class X, class M>
 auto masked_select(const X& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
     }
 }
@@ -95,7 +95,7 @@ auto masked_select(const X& x, const M& m) {
 ///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);
 template <class X, class M, class Out>
 std::size_t masked_select(const X& x, const M& m, Out&& out) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M>() &&
+    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
                   detail::require_target<Out>()) {
         return detail::select_into(x, m, out);
     }

@@ -98,11 +98,14 @@ concept holds_weights =
 
 // These assert constants, not concepts: compilers explain a failed concept in many lines.
 
-/// Fails to compile, with one sentence, where M is not a mask.
-template <class M>
+/// Fails to compile, with one sentence, where M is not a mask. Says nothing where the tensor X is a
+/// mask: then the arguments are swapped, which the check of X says.
+template <class M, class X = void>
 consteval bool require_mask() {
     constexpr bool is_mask = mask_expression<M>;
-    if constexpr (holds_weights<M>) {
+    if constexpr (mask_expression<X>) {
+        return is_mask;
+    } else if constexpr (holds_weights<M>) {
         static_assert(
             is_mask,
             "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "

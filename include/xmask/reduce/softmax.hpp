@@ -135,7 +135,7 @@ struct log_softmax_gradient_function {
 ///     // 0   0   0
 template <class X, class M>
 auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
         return detail::make_row_mapped(
             "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
@@ -158,7 +158,7 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         detail::map_inplace(
             "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
         );
@@ -182,7 +182,7 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     auto weights = xmask::masked_softmin(distances, m);
 template <class X, class M>
 auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
         return detail::make_row_mapped(
             "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
             std::forward<M>(m), std::forward<X>(x)
@@ -206,7 +206,7 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         detail::map_inplace(
             "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
             x
@@ -230,7 +230,7 @@ void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
 template <class X, class M>
 auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M>()) {
+    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
         return detail::make_row_mapped(
             "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
@@ -253,7 +253,7 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M>()) {
+                  detail::require_mask<M, X>()) {
         detail::map_inplace(
             "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
             m, x
