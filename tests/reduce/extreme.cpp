@@ -13,6 +13,7 @@
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
+#include <xmask/masks/threshold.hpp>
 #include <xmask/reduce/extreme.hpp>
 
 namespace {
@@ -250,4 +251,38 @@ TEST_CASE("Extremes refuse what does not fit", "[extreme]") {
         xmask::masked_min(x, xmask::bitmask(xmask::keep_all({2, 3})), {0, 0}),
         ContainsSubstring("xmask::masked_min: axis 0 is named twice")
     );
+}
+
+TEST_CASE("Extremes by a threshold, whose lanes are taken as they are", "[extreme]") {
+    constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    xt::xtensor<float, 2> x = xt::zeros<float>({3, 200});
+    xt::xtensor<float, 2> y = xt::zeros<float>({3, 200});
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        y.data()[i] = static_cast<float>(i * 7 % 5) - 2.f;
+        x.data()[i] = y.data()[i] > 0.f ? static_cast<float>(i * 37 % 201) - 100.f : nan;
+    }
+    // Row 1 keeps NaN, row 2 nothing.
+    x(1, 77) = nan;
+    y(1, 77) = 1.f;
+    xt::view(y, 2, xt::all()) = -1.f;
+    const auto m = xmask::keep_above(y, 0.f);
+    const auto largest = xmask::masked_max(x, m, 1);
+    const auto smallest = xmask::masked_min(x, m, 1);
+    float high = -infinity;
+    float low = infinity;
+    for (std::size_t c = 0; c < 200; ++c) {
+        high = y(0, c) > 0.f ? std::max(high, x(0, c)) : high;
+        low = y(0, c) > 0.f ? std::min(low, x(0, c)) : low;
+    }
+    REQUIRE(largest(0) == high);
+    REQUIRE(smallest(0) == low);
+    REQUIRE(std::isnan(largest(1)));
+    REQUIRE(std::isnan(smallest(1)));
+    REQUIRE(largest(2) == -infinity);
+    REQUIRE(smallest(2) == infinity);
+    // Flat, too.
+    x(1, 77) = 0.f;
+    REQUIRE(xmask::masked_max(x, m) >= high);
+    REQUIRE(xmask::masked_max(x, xmask::keep_above(y, 5.f)) == -infinity);
 }

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <vector>
 
+#include "../core/attributes.hpp"
 #include "../core/axes.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/shape.hpp"
 #include "../core/walk.hpp"
 #include "../core/word.hpp"
+#include "../core/xtensor.hpp"
 
 /// @file
 /// Counts what a mask keeps: in one row, and at each position of the axes that stay.
@@ -52,7 +54,8 @@ class column_counts {
 
 public:
     explicit column_counts(std::size_t columns)
-        : m_columns(columns), m_counters(columns == 0 ? 0 : columns / word_columns + 2) {}
+        : m_columns(columns)
+        , m_counters(columns == 0 ? 0 : columns / word_columns + 2, counter{}) {}
 
     /// Adds bit k to column at + k.
     void add(std::size_t at, word_t bits) {
@@ -79,16 +82,21 @@ private:
             m_counters[i][digit] ^= bits;
             bits = carry;
         }
-        if (bits != 0) {
-            m_carried.resize(m_columns);
+        if (bits != 0) [[unlikely]] {
+            carry_over(i, bits);
         }
+    }
+
+    /// Counts what is beyond the digits.
+    void carry_over(std::size_t i, word_t bits) {
+        m_carried.resize(m_columns);
         for (; bits != 0; bits &= bits - 1) {
             m_carried[i * word_columns + lowest_bit(bits)] += std::size_t(1) << digits;
         }
     }
 
     std::size_t m_columns;
-    std::vector<counter> m_counters;
+    xt::svector<counter, 3> m_counters;
     std::vector<std::size_t> m_carried; // what the counters could not hold: empty up to 255 rows
 };
 
@@ -100,7 +108,7 @@ public:
         : m_columns(n)
         , m_by_column(axes.keeps_last())
         , m_counted(counted)
-        , m_counts(m_by_column ? (n == 0 ? 0 : axes.size() / n) : axes.size())
+        , m_counts(m_by_column ? (n == 0 ? 0 : axes.size() / n) : axes.size(), std::size_t(0))
         , m_column_counts(m_by_column && counted ? axes.size() : 0) {}
 
     [[nodiscard]] std::size_t count(std::size_t i) const noexcept {
@@ -131,24 +139,20 @@ private:
     std::size_t m_columns;
     bool m_by_column;
     bool m_counted;
-    std::vector<std::size_t> m_counts; // of positions, or of rows that are kept whole
+    xt::svector<std::size_t, 4> m_counts; // of positions, or of rows that are kept whole
     column_counts m_column_counts;
 };
 
-/// The number of elements of `shape` that a mask keeps at each position of the axes that stay. The
-/// mask broadcasts into the shape.
+/// The counts of count_along where columns stay apart, by counters of 64 columns.
 template <class S, class M>
-std::vector<std::size_t> count_along(const S& shape, const M& m, const kept_axes& axes) {
+std::vector<std::size_t> count_columns(const S& shape, const M& m, const kept_axes& axes) {
     const std::size_t n = columns_of(shape);
-    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
     axis_counts counted(axes, n, true);
     const mask_rows<M> rows(m, shape);
-    for (std::size_t r = 0; r < row_count; ++r) {
+    for (std::size_t r = 0; r < rows_of(shape); ++r) {
         const auto cursor = rows.row(r);
         const std::size_t at = axes.offset(r);
-        if (!axes.keeps_last()) {
-            counted.add(at, count_row(cursor, 0, n));
-        } else if (counted.counts_columns(at, cursor)) {
+        if (counted.counts_columns(at, cursor)) {
             for_each_kept_block(cursor, 0, n, [&](std::size_t c, auto /*count*/, word_t bits) {
                 counted.add_columns(at + c, bits);
             });
@@ -157,6 +161,31 @@ std::vector<std::size_t> count_along(const S& shape, const M& m, const kept_axes
     std::vector<std::size_t> counts(axes.size());
     for (std::size_t i = 0; i < counts.size(); ++i) {
         counts[i] = counted.count(i);
+    }
+    return counts;
+}
+
+/// The number of elements of `shape` that a mask keeps at each position of the axes that stay. The
+/// mask broadcasts into the shape.
+template <class S, class M>
+std::vector<std::size_t> count_along(const S& shape, const M& m, const kept_axes& axes) {
+    const std::size_t n = columns_of(shape);
+    if (axes.keeps_last() && n >= word_columns) {
+        return count_columns(shape, m, axes);
+    }
+    std::vector<std::size_t> counts(axes.size());
+    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+    const mask_rows<M> rows(m, shape);
+    for (std::size_t r = 0; r < row_count; ++r) {
+        const auto cursor = rows.row(r);
+        std::size_t* const at = counts.data() + axes.offset(r);
+        if (!axes.keeps_last()) {
+            *at += count_row(cursor, 0, n);
+            continue;
+        }
+        for (word_t bits = cursor.word(0) & first_bits(n); bits != 0; bits &= bits - 1) {
+            ++at[lowest_bit(bits)];
+        }
     }
     return counts;
 }
