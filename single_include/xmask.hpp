@@ -29761,7 +29761,20 @@ auto masked_quantile(
 ) {
     return masked_quantile(x, m, q, std::vector<std::ptrdiff_t>(axes), options);
 }
+} // namespace xmask::inline XMASK_ABI
 
+// ==== xmask/reduce/quantile_gradient.hpp ====
+
+#include <algorithm>
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <type_traits>
+
+/// @file
+/// Gradients of medians and quantiles.
+
+namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// a where x is the lower of two elements, b where it is the higher one, both where they are equal;
 /// a everywhere where the lower one is NaN.
