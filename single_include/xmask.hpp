@@ -20516,6 +20516,12 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 // ==== xmask/reduce/element_loss.hpp ====
 
 #include <concepts>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/reduce/element_function.hpp ====
+
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -22029,8 +22035,7 @@ inline void require_option(
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
-/// Element-wise losses: a struct of named options with a value and a derivative becomes a loss,
-/// with its gradient, for any mask, weights, layout and type.
+/// The function of an element-wise loss: its concept, its checks, and its sums and values.
 
 namespace xmask::inline XMASK_ABI {
 /// The function of a loss: value(p, t), and derivative(p, t) by p for a gradient.
@@ -22043,11 +22048,13 @@ concept element_function = requires(const F& f, const T& x) {
 };
 
 namespace detail {
+/// A loss from the sum of its terms.
 template <class T>
 loss to_loss(const weighted_sum<T>& total) noexcept {
     return {static_cast<double>(total.sum), total.weight, total.count};
 }
 
+/// Whether E is a tensor of real numbers.
 template <class E>
 consteval bool is_real() {
     if constexpr (expression<E>) {
@@ -22057,6 +22064,7 @@ consteval bool is_real() {
     }
 }
 
+/// Whether E is a tensor of numbers, and no mask.
 template <class E>
 consteval bool is_numbers() {
     if constexpr (expression<E> && !mask_expression<E>) {
@@ -22066,6 +22074,7 @@ consteval bool is_numbers() {
     }
 }
 
+/// Fails to compile, with one sentence, unless P is real and each Q holds numbers.
 template <class P, class... Q>
 consteval bool require_real() {
     constexpr bool fits = is_real<P>() && (is_numbers<Q>() && ...);
@@ -22077,7 +22086,7 @@ consteval bool require_real() {
     return fits;
 }
 
-/// The type that a loss is computed in: that of its real operands.
+/// The type in which a loss is computed: the type of its real operands.
 template <class P, class Q>
 using loss_element_t = std::conditional_t<
     std::is_floating_point_v<std::remove_cv_t<value_type_t<Q>>>,
@@ -22124,6 +22133,7 @@ auto call_with_function(const char* name, const F& function, const S& shape, Cal
     }
 }
 
+/// Fails to compile, with one sentence, unless F has a value and, for a gradient, a derivative.
 template <class F, class T, class G>
 consteval bool require_function() {
     constexpr bool derives = has_operand<F> || std::is_same_v<std::decay_t<G>, no_gradient> ||
@@ -22140,6 +22150,7 @@ consteval bool require_function() {
     return has_value && derives;
 }
 
+/// Fails to compile, with one sentence, unless G can be written as a gradient.
 template <class G>
 consteval bool require_gradient() {
     constexpr bool fits = requires {
@@ -22152,7 +22163,7 @@ consteval bool require_gradient() {
     return fits;
 }
 
-/// Lets a function refuse its options.
+/// Calls the check of a function, if there is one: it throws for bad options.
 template <class F>
 void check_options(const char* function, const F& f) {
     if constexpr (requires { f.check(function); }) {
@@ -22160,6 +22171,7 @@ void check_options(const char* function, const F& f) {
     }
 }
 
+/// The loss of a function over what m counts, and its gradient. Checks everything first.
 template <class F, class P, class Q, class M, class G>
 loss sum_of_elements(
     const char* name, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient
@@ -22184,7 +22196,7 @@ loss sum_of_elements(
     return {};
 }
 
-/// The value of a loss as a function of xtensor's.
+/// The value of a loss, as a functor of xtensor.
 template <class T, class F>
 struct value_functor {
     F function;
@@ -22201,8 +22213,8 @@ struct value_functor {
     }
 };
 
-/// The losses of all elements, lazy. A loss that may have a tensor as an option has one type for
-/// both: the number is a tensor, too.
+/// The losses of all elements, lazy. Where an option may be a number or a tensor, both give one
+/// type: the number becomes a tensor.
 template <class T, class F, class P, class Q>
 auto each_value(const char* name, const F& f, P&& prediction, Q&& target) {
     if constexpr (has_operand<F>) {
@@ -22224,6 +22236,7 @@ auto each_value(const char* name, const F& f, P&& prediction, Q&& target) {
     }
 }
 
+/// The losses of single elements, lazy, times what m says. Checks everything first.
 template <class F, class P, class Q, class M>
 auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m) {
     if constexpr (require_real<P, Q>() && require_counted<M>()) {
@@ -22248,7 +22261,13 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
     }
 }
 } // namespace detail
+} // namespace xmask::inline XMASK_ABI
 
+/// @file
+/// Element-wise losses: a struct of named options with a value and a derivative becomes a loss,
+/// with its gradient, for any mask, weights, layout and type.
+
+namespace xmask::inline XMASK_ABI {
 /// A loss of two tensors, made of a function of two numbers and its derivative by the first.
 ///
 /// All losses are called alike, and the last two arguments may be left out:

@@ -10,7 +10,7 @@
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
 #include "class_options.hpp"
-#include "element_loss.hpp"
+#include "element_function.hpp"
 #include "hard_cross_entropy.hpp"
 #include "likelihood.hpp"
 #include "loss.hpp"
