@@ -2,7 +2,12 @@
 
 // Masks by size and by marker ids.
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <functional>
 #include <numeric>
+#include <vector>
 
 #include "masks.hpp"
 
@@ -55,6 +60,28 @@ bool of_larger_rows(const given& g, std::size_t r) {
     return larger < g.rows / 2;
 }
 
+// Whether x(r, c) is of the fewest elements of its row with nine tenths of the row's softmax; no two
+// are equal.
+bool of_nucleus(const given& g, std::size_t r, std::size_t c) {
+    static std::vector<double> kept_from; // the least element that is kept of each row
+    if (c == 0) {
+        std::vector<float> sorted(&g.x(r, 0), &g.x(r, 0) + g.columns);
+        std::sort(sorted.begin(), sorted.end(), std::greater<>());
+        const auto weight = [&](float x) { return std::exp(double(x) - double(sorted[0])); };
+        double wanted = 0;
+        for (const float x : sorted) {
+            wanted += 0.9 * weight(x);
+        }
+        std::size_t last = 0;
+        for (double sum = weight(sorted[0]); sum < wanted; sum += weight(sorted[last])) {
+            ++last;
+        }
+        kept_from.resize(g.rows);
+        kept_from[r] = double(sorted[last]);
+    }
+    return double(g.x(r, c)) >= kept_from[r];
+}
+
 const family chosen(part::masks, [] {
     row("keep_top_k, 64 a row", sizes::l2, MASK(keep_top_k(g.x, 64)),
         KEPT(largest_of_row(g, r, c, 0, g.columns, 64)), nothing());
@@ -73,6 +100,8 @@ const family chosen(part::masks, [] {
         },
         nothing()
     );
+    row("keep_top_p, 0.9 of the softmax of rows", sizes::l2,
+        MASK(keep_top_p<xmask::scores::logits>(g.x, 0.9)), KEPT(of_nucleus(g, r, c)), nothing());
     row(
         "keep_largest_slices, half of the rows", sizes::l2, MASK(keep_largest_slices(g.x, 0.5, 0)),
         [](const given& g, std::size_t r, std::size_t c) {
