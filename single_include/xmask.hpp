@@ -20543,8 +20543,7 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 #include <utility>
 
 /// @file
-/// Sums over what a mask keeps: accumulated in double, or in 64-bit integers, whatever the elements
-/// are.
+/// Sums over what a mask keeps, in double or in 64-bit integers for all types of elements.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The type in which elements of T are summed.
@@ -20553,8 +20552,8 @@ using sum_t = std::conditional_t<
     std::is_floating_point_v<T>, std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
     std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
-/// A sum of 64-bit integers that does not wrap: exact for up to 2^32 of them. It is kept in two
-/// halves, which compilers add in registers; one number of 128 bits they would not.
+/// A sum of 64-bit integers that does not wrap around: exact for up to 2^32 of them. Two halves
+/// hold it: compilers add these in registers, but not one number of 128 bits.
 template <class T>
 class split_sum {
     static constexpr int half = 32;
@@ -20572,7 +20571,7 @@ public:
         return *this;
     }
 
-    /// The nearest real number, or one beside it.
+    /// The nearest real number, or a neighbour of it.
     template <class R>
         requires std::is_floating_point_v<R>
     explicit operator R() const noexcept {
@@ -20582,7 +20581,7 @@ public:
 
 private:
     std::uint64_t m_low = 0;
-    std::uint64_t m_high = 0; // wraps as T does
+    std::uint64_t m_high = 0; // wraps around as T does
 };
 
 /// The type in which elements of T are summed for a mean or another result, where the sum must not
@@ -20591,7 +20590,7 @@ template <class T>
 using unwrapped_sum_t = std::conditional_t<
     std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;
 
-/// Adds to a sum; 64-bit integers wrap around, as their sums do.
+/// Adds to a sum. 64-bit integers wrap around.
 template <class Sum, class X>
 XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
     if constexpr (std::is_integral_v<Sum> && std::is_signed_v<Sum>) {
@@ -20616,10 +20615,10 @@ public:
         }
     }
 
-    /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves
-    /// first, so that one word need not wait for the last. Exact: floats are widened one by one,
-    /// and only the final rounding of a sum is left. Otherwise four by four, after two additions in
-    /// float: for terms that were rounded themselves.
+    /// Adds the registers term(0), term(1), ... of a whole word. They are added to each other
+    /// first: one word does not wait for the one before. Exact widens floats one by one, and only
+    /// the sum rounds. Otherwise floats are widened after two additions, four by four: for terms
+    /// that are rounded themselves.
     template <bool Exact, class Term>
     XMASK_INLINE void add_word(Term&& term) noexcept {
         constexpr std::size_t registers = word_columns / lane_count<T>;
@@ -20661,7 +20660,7 @@ private:
 
     template <class Term>
     XMASK_INLINE static auto sum_of_four(const Term& term, std::size_t i) noexcept {
-        // In the order of memory, which prefetching follows: operands of + have none.
+        // Loads in the order of memory, which prefetching follows. Operands of + have no order.
         const auto a = term(i);
         const auto b = term(i + 1);
         const auto c = term(i + 2);
@@ -20672,12 +20671,12 @@ private:
     std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
 };
 
-/// Whether sums of T go through registers.
+/// Whether elements of T are summed in registers.
 template <class T>
 inline constexpr bool sums_in_registers =
     has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
 
-/// Adds term(k, full) for each register of a block; term gives 0 in lanes that don't count.
+/// Adds term(k, full) for each register of a block. Lanes that do not count are 0 in it.
 template <class T, bool Exact, class Count, class Term>
 XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
     if constexpr (std::is_same_v<Count, whole_word>) {
@@ -20747,7 +20746,7 @@ R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neu
     ));
 }
 
-/// The position where nothing is kept: 0 if asked for.
+/// The position where nothing is kept: 0 if asked for, else std::domain_error.
 inline std::size_t position_of_nothing(const char* function, std::optional<when_empty> empty) {
     if (empty == when_empty::zero) {
         return 0;
@@ -20755,7 +20754,8 @@ inline std::size_t position_of_nothing(const char* function, std::optional<when_
     throw std::domain_error(message(function, "nothing is kept, so there is no position"));
 }
 
-/// The same for results without a neutral element.
+/// The result where nothing is kept, without a neutral element: NaN, unless `empty` asks for
+/// something else.
 template <class R>
 R when_nothing_kept(const char* function, std::optional<when_empty> empty) {
     return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
@@ -21344,8 +21344,8 @@ consteval bool takes_registers() {
 template <class F>
 inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
 
-/// A function whose values are summed, of one element of each operand: a struct with `value(x...)` of
-/// numbers of type T, and, to be fast, of registers of them. For a gradient it also has
+/// A function whose values are summed, of one element of each operand: a struct with `value(x...)`
+/// of numbers of type T, and, to be fast, of registers of them. For a gradient it also has
 /// `derivative(x...)`, by the first x.
 template <class F, class T, class... Operand>
 concept term_function = requires(const F& f, const T& x) {
@@ -21428,8 +21428,8 @@ public:
 
     [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
 
-    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be packed
-    /// where no row holds a whole word: the sum of a row must not depend on its place.
+    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be
+    /// packed where no row holds a whole word: the sum of a row must not depend on its place.
     template <class Masks>
     [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
         if constexpr (adds_exactly<F>) {
@@ -22808,17 +22808,16 @@ struct cross_entropy_options {
     /// 2022).
     double z_loss = 0;
 
-    /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of
-    /// its mask alone: where ignored targets are not to count there either, write balanced(m &&
-    /// keep_not_equal(target, -100)).
+    /// A target that does not count, as -100 in PyTorch. balanced() weighs rows by its mask alone.
+    /// To leave out ignored targets there, too, write balanced(m && keep_not_equal(target, -100)).
     std::optional<std::int64_t> ignore = std::nullopt;
 
     /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's
     /// class.
     xt::xtensor<double, 1> class_weights = {};
 
-    /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an
-    /// element of its own.
+    /// The mask over classes, which broadcasts into the prediction. Others are left out. Stored,
+    /// one bit an element.
     std::optional<bitmask> classes = std::nullopt;
 };
 
@@ -23261,7 +23260,7 @@ void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
 /// The positions of a class loss: which count, how much, and which class each has.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The positions of a target's shape, in order.
+/// The positions of a target, in order.
 template <class Masks, class Weights, class Targets>
 class class_positions {
 public:
@@ -23280,7 +23279,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return m_rows * m_columns; }
 
     /// Calls counted(position, target, weight) or dropped(position) for each of the positions
-    /// [first, last); the target of a dropped one is not looked at.
+    /// [first, last). The target of a dropped position is not read.
     template <class Counted, class Dropped>
     void for_each(std::size_t first, std::size_t last, Counted&& counted, Dropped&& dropped) const {
         while (first < last) {
@@ -23327,6 +23326,7 @@ private:
     std::optional<std::int64_t> m_ignored;
 };
 
+/// The positions of a target, whose classes are read as they are.
 template <class S, class Masks, class Weights, class Q>
 auto make_class_positions(
     const S& shape, Masks masks, Weights weights, const Q& target,
@@ -23338,6 +23338,7 @@ auto make_class_positions(
     );
 }
 
+/// The rows of weights.
 template <class W, class S>
 auto weight_rows(const W& weights, const S& shape) {
     return make_operand<std::remove_cv_t<value_type_t<W>>>(weights, shape);
@@ -23381,9 +23382,8 @@ auto positions_of_shape(const M& m, const S& shape) {
     }
 }
 
-/// The sum of f(rows, positions, first, last), the losses of some of the positions, over all of
-/// them; each of several threads, where they are worth waking, has its own copies. elements: of a
-/// position.
+/// The sum of f(rows, positions, first, last) over all positions: f gives the loss of some of them.
+/// Each thread has its own copies of rows and positions. A position has `elements` elements.
 template <class Rows, class Positions, class F>
 loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_t elements, F&& f) {
     const auto all = pieces::of_whole_rows(positions.size(), elements);
@@ -23399,8 +23399,8 @@ loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_
     );
 }
 
-/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions
-/// that count, in the order in which sum_over_positions adds that of the loss.
+/// The weight of a class loss: the sum of weight_of(target, weight) over the positions that count,
+/// in the order of sum_over_positions.
 template <class Positions, class F>
 double weight_over_positions(const Positions& positions, std::size_t elements, F&& weight_of) {
     const auto weigh = [&](const auto& /*rows*/, const auto& some, std::size_t first,
@@ -23436,8 +23436,8 @@ void require_class_shapes(const char* function, const P& prediction, const Q& ta
     require_counted_shape(function, m, target.shape());
 }
 
-/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis
-/// of classes; gives the shape of the positions.
+/// The shape of the positions. Throws std::invalid_argument unless the target has the shape of the
+/// prediction, with an axis of classes.
 template <class P, class Q, class M>
 any_shape require_probability_shapes(
     const char* function, const P& prediction, const Q& target, const M& m
@@ -23456,8 +23456,8 @@ any_shape require_probability_shapes(
     return positions;
 }
 
-/// Throws std::out_of_range for a counted position whose target is no class, or one that
-/// `has_class(position, target)` denies.
+/// Throws std::out_of_range where the target of a counted position is no class, or
+/// `has_class(position, target)` is false.
 template <class Positions, class S, class Has>
 void require_targets(
     const char* function, const Positions& positions, const S& shape, std::size_t classes,
@@ -23497,8 +23497,8 @@ inline constexpr bool is_probabilities = [] {
     }
 }();
 
-/// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or of
-/// probabilities where these are taken.
+/// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or,
+/// with Probabilities, a target of probabilities.
 template <class P, class Q, bool Probabilities>
 consteval bool require_classes() {
     constexpr bool fits = [] {
@@ -24465,8 +24465,8 @@ inline constexpr class_loss<nll_options> masked_nll;
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Fields that others call otherwise: braces with an unknown name say nothing but that they fit no
-/// function, so that the best known of these have a sentence.
+/// A field that other libraries call otherwise. Braces with an unknown name only fail to fit a
+/// function; these fields fail with a sentence.
 struct keepdims_field {
     constexpr keepdims_field() = default;
 
@@ -24532,8 +24532,8 @@ reduce_options shared_options(const Options& options) {
     return {.empty = options.empty, .keep_axes = options.keep_axes};
 }
 
-/// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow
-/// theirs.
+/// The type of a sum or product: the type of a real operand, 64 bits for integers, so that these do
+/// not overflow.
 template <class T>
 using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
 
@@ -24797,13 +24797,12 @@ namespace xmask::inline XMASK_ABI::detail {
 template <class U>
 concept upstream_argument = expression<U> && !mask_expression<U>;
 
-/// Whether these are the third and fourth argument of a gradient along axes, or the other way
-/// round, so that require_gradient_order can say so.
+/// Whether these are the third and the fourth argument of a gradient along axes, in this order or
+/// swapped. require_gradient_order refuses the latter with a sentence.
 template <class U, class A>
 concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
 
-/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in
-/// its place.
+/// Fails to compile, with one sentence, where the upstream gradient is not in its place.
 template <class... U>
 consteval bool require_gradient_order() {
     constexpr bool ordered = (upstream_argument<U> && ...);
@@ -25114,7 +25113,7 @@ void write_kept(T& result, const E& e, const M& m) {
     );
 }
 
-/// The same of this shape.
+/// An array of this shape, of e where the mask keeps, 0 elsewhere.
 template <class R, class S, class E, class M>
 xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m) {
     auto result = xt::xarray<R>::from_shape(shape);
@@ -25128,8 +25127,8 @@ auto lazy_function(const F& f, const E&... e) {
     return xt::xfunction<F, const E&...>(f, e...);
 }
 
-/// The gradient of what the reduction feeds, as it broadcasts into the operand. It has the result's
-/// shape, with or without the axes that went.
+/// The upstream gradient, as it broadcasts into the operand. Throws std::invalid_argument unless it
+/// has the shape of the result, with or without the reduced axes.
 template <class R, class U>
 xt::xarray<R> upstream_of(const char* function, const U& upstream, const kept_axes& axes) {
     if constexpr (std::is_arithmetic_v<U>) {
@@ -26480,8 +26479,8 @@ private:
     const T* m_shifts;
 };
 
-/// The sums of F(x, shift) at each position of the result. `shifts` holds one for each. The mask
-/// fits.
+/// The sums of F(x, shift) at each position of the result. `shifts` holds one for each position.
+/// The mask broadcasts into x.
 template <class T, class F, class X, class M, class Shifts>
 auto sum_shifted(
     const char* function, const X& x, const M& m, const everything& over, const Shifts& shifts,
@@ -28017,7 +28016,7 @@ private:
     std::size_t m_size = 0;
 };
 
-/// 64 elements of the result.
+/// Up to 64 elements of the result.
 template <class F, class Blocks>
 class mapped_block {
 public:
@@ -28072,7 +28071,7 @@ public:
     mapped_row(const F& f, const row_facts<F>& facts, Row row)
         : m_function(f), m_facts(facts), m_row(std::move(row)) {}
 
-    /// A block of which the kept columns are known.
+    /// A block, given the bits of its kept columns, of which only some are read.
     template <class Count>
     XMASK_INLINE auto mapped(std::size_t c, Count count, word_t kept, word_t looked_at) {
         const auto operands = m_row.block(c, count, kept & looked_at);
@@ -28115,14 +28114,14 @@ private:
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
-/// Rows along which the axis lies, written in place: short ones from registers that hold the whole
-/// row, longer ones a few at a time, so that they stay in the first cache.
+/// Rows along which the axis lies, written in place. Registers hold short rows as a whole. Longer
+/// rows are written a few at a time, so that they stay in the first cache.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The most registers of a row that is held in them as a whole.
+/// The most registers that hold a row as a whole.
 inline constexpr std::size_t held_registers = 4;
 
-/// Whether rows of n columns are held in registers as a whole.
+/// Whether registers hold rows of n columns as a whole.
 template <class T>
 constexpr bool fits_registers(std::size_t n) noexcept {
     return n <= std::min(held_registers * lane_count<T>, word_columns);
@@ -28137,7 +28136,7 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     constexpr std::size_t width = lane_count<T>;
     const word_t bits = row.cursor().word(0) & first_bits(n);
     const auto blocks = row.block(0, n, bits);
-    // g of the operands' registers, `other` where nothing is kept.
+    // g of the registers of the operands, `other` in dropped lanes.
     const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
         const std::size_t k = i * width;
         const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
@@ -28177,7 +28176,7 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
         batch y;
         if constexpr (F::keeps_terms) {
-            // A dropped lane is 0, and times NaN would be NaN.
+            // Dropped lanes are 0: times a factor of NaN they would be NaN.
             y = zero_unless<T>(bits, i * width, terms[i] * wide_facts[1]);
         } else {
             y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
@@ -28193,7 +28192,7 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     });
 }
 
-/// Writes each row by itself, from what registers hold of it.
+/// Writes rows that R registers hold, one by one.
 template <std::size_t R, class F, class Rows, class Writer>
 void write_held_rows(
     const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
@@ -28204,7 +28203,7 @@ void write_held_rows(
     }
 }
 
-/// Writes a row whose facts are known; where the terms are kept, `to` holds them.
+/// Writes a row, given its facts. Where F keeps its terms, `to` holds them.
 template <class F, class Row>
 void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to) {
     if constexpr (F::keeps_terms) {
@@ -28262,12 +28261,12 @@ void write_whole_rows(
 #include <vector>
 
 /// @file
-/// The lines of an axis that is not the last: all lines through the columns of a bundle of rows, side
-/// by side.
+/// The lines of an axis that is not the last: all lines through the columns of a bundle of rows,
+/// side by side.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The lines through the columns of a bundle of rows. Each row of the bundle adds one element to each
-/// line.
+/// The lines through the columns of a bundle of rows. Each row of the bundle adds one element to
+/// each line.
 template <class F>
 class line_row {
     using T = typename F::value_type;
@@ -28308,7 +28307,7 @@ public:
     template <class Row>
     void add_terms(Row row) {
         for_each_index<F::sums>([&](auto i) {
-            // The shift is one more operand, read from where the columns are.
+            // The shift of each column is one more operand.
             for_each_kept_block(
                 row,
                 [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
@@ -28335,7 +28334,7 @@ public:
     }
 
 private:
-    /// Registers are loaded and stored whole, also at the last few columns.
+    /// The size of rows whose last columns are loaded and stored in whole registers.
     static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
 
     static void add(double* to, const lanes<T>& x) {
@@ -28353,7 +28352,7 @@ private:
     std::array<std::vector<double>, F::sums> m_sums;
 };
 
-/// The same for types without registers.
+/// The lines through the columns of a bundle of rows, for types without registers.
 template <class F>
     requires(!sums_in_registers<typename F::value_type>)
 class line_row<F> {
@@ -28428,7 +28427,7 @@ public:
         }
     }
 
-    /// The first facts of the lines through a bundle of rows; the next ones lie size() further on.
+    /// The first facts of the lines through a bundle of rows. The next facts lie size() further on.
     [[nodiscard]] const T* row(std::size_t bundle) const noexcept {
         return m_values.data() + bundle * m_columns;
     }

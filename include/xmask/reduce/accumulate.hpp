@@ -13,8 +13,7 @@
 #include "../core/simd.hpp"
 
 /// @file
-/// Sums over what a mask keeps: accumulated in double, or in 64-bit integers, whatever the elements
-/// are.
+/// Sums over what a mask keeps, in double or in 64-bit integers for all types of elements.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The type in which elements of T are summed.
@@ -23,8 +22,8 @@ using sum_t = std::conditional_t<
     std::is_floating_point_v<T>, std::conditional_t<(sizeof(T) > sizeof(double)), T, double>,
     std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
-/// A sum of 64-bit integers that does not wrap: exact for up to 2^32 of them. It is kept in two
-/// halves, which compilers add in registers; one number of 128 bits they would not.
+/// A sum of 64-bit integers that does not wrap around: exact for up to 2^32 of them. Two halves
+/// hold it: compilers add these in registers, but not one number of 128 bits.
 template <class T>
 class split_sum {
     static constexpr int half = 32;
@@ -42,7 +41,7 @@ public:
         return *this;
     }
 
-    /// The nearest real number, or one beside it.
+    /// The nearest real number, or a neighbour of it.
     template <class R>
         requires std::is_floating_point_v<R>
     explicit operator R() const noexcept {
@@ -52,7 +51,7 @@ public:
 
 private:
     std::uint64_t m_low = 0;
-    std::uint64_t m_high = 0; // wraps as T does
+    std::uint64_t m_high = 0; // wraps around as T does
 };
 
 /// The type in which elements of T are summed for a mean or another result, where the sum must not
@@ -61,7 +60,7 @@ template <class T>
 using unwrapped_sum_t = std::conditional_t<
     std::is_integral_v<T> && sizeof(T) == sizeof(std::uint64_t), split_sum<sum_t<T>>, sum_t<T>>;
 
-/// Adds to a sum; 64-bit integers wrap around, as their sums do.
+/// Adds to a sum. 64-bit integers wrap around.
 template <class Sum, class X>
 XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
     if constexpr (std::is_integral_v<Sum> && std::is_signed_v<Sum>) {
@@ -86,10 +85,10 @@ public:
         }
     }
 
-    /// Adds the registers term(0), term(1), ... of a whole word. They are added up among themselves
-    /// first, so that one word need not wait for the last. Exact: floats are widened one by one,
-    /// and only the final rounding of a sum is left. Otherwise four by four, after two additions in
-    /// float: for terms that were rounded themselves.
+    /// Adds the registers term(0), term(1), ... of a whole word. They are added to each other
+    /// first: one word does not wait for the one before. Exact widens floats one by one, and only
+    /// the sum rounds. Otherwise floats are widened after two additions, four by four: for terms
+    /// that are rounded themselves.
     template <bool Exact, class Term>
     XMASK_INLINE void add_word(Term&& term) noexcept {
         constexpr std::size_t registers = word_columns / lane_count<T>;
@@ -131,7 +130,7 @@ private:
 
     template <class Term>
     XMASK_INLINE static auto sum_of_four(const Term& term, std::size_t i) noexcept {
-        // In the order of memory, which prefetching follows: operands of + have none.
+        // Loads in the order of memory, which prefetching follows. Operands of + have no order.
         const auto a = term(i);
         const auto b = term(i + 1);
         const auto c = term(i + 2);
@@ -142,12 +141,12 @@ private:
     std::array<lanes<double>, 2> m_sums{lanes<double>(0.), lanes<double>(0.)};
 };
 
-/// Whether sums of T go through registers.
+/// Whether elements of T are summed in registers.
 template <class T>
 inline constexpr bool sums_in_registers =
     has_lanes<T> && (std::is_same_v<T, float> || std::is_same_v<T, double>);
 
-/// Adds term(k, full) for each register of a block; term gives 0 in lanes that don't count.
+/// Adds term(k, full) for each register of a block. Lanes that do not count are 0 in it.
 template <class T, bool Exact, class Count, class Term>
 XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
     if constexpr (std::is_same_v<Count, whole_word>) {

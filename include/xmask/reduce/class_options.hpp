@@ -24,17 +24,16 @@ struct cross_entropy_options {
     /// 2022).
     double z_loss = 0;
 
-    /// A target that does not count, as -100 in PyTorch. Rows that balanced() weighs are those of
-    /// its mask alone: where ignored targets are not to count there either, write balanced(m &&
-    /// keep_not_equal(target, -100)).
+    /// A target that does not count, as -100 in PyTorch. balanced() weighs rows by its mask alone.
+    /// To leave out ignored targets there, too, write balanced(m && keep_not_equal(target, -100)).
     std::optional<std::int64_t> ignore = std::nullopt;
 
     /// A weight for each class, or none: all weigh 1. A position's weight is that of its target's
     /// class.
     xt::xtensor<double, 1> class_weights = {};
 
-    /// Which classes there are: a mask that broadcasts into the prediction. Stored, one bit an
-    /// element of its own.
+    /// The mask over classes, which broadcasts into the prediction. Others are left out. Stored,
+    /// one bit an element.
     std::optional<bitmask> classes = std::nullopt;
 };
 

@@ -68,7 +68,7 @@ void write_kept(T& result, const E& e, const M& m) {
     );
 }
 
-/// The same of this shape.
+/// An array of this shape, of e where the mask keeps, 0 elsewhere.
 template <class R, class S, class E, class M>
 xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m) {
     auto result = xt::xarray<R>::from_shape(shape);
@@ -82,8 +82,8 @@ auto lazy_function(const F& f, const E&... e) {
     return xt::xfunction<F, const E&...>(f, e...);
 }
 
-/// The gradient of what the reduction feeds, as it broadcasts into the operand. It has the result's
-/// shape, with or without the axes that went.
+/// The upstream gradient, as it broadcasts into the operand. Throws std::invalid_argument unless it
+/// has the shape of the result, with or without the reduced axes.
 template <class R, class U>
 xt::xarray<R> upstream_of(const char* function, const U& upstream, const kept_axes& axes) {
     if constexpr (std::is_arithmetic_v<U>) {

@@ -10,14 +10,14 @@
 #include "mapped_row.hpp"
 
 /// @file
-/// Rows along which the axis lies, written in place: short ones from registers that hold the whole
-/// row, longer ones a few at a time, so that they stay in the first cache.
+/// Rows along which the axis lies, written in place. Registers hold short rows as a whole. Longer
+/// rows are written a few at a time, so that they stay in the first cache.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The most registers of a row that is held in them as a whole.
+/// The most registers that hold a row as a whole.
 inline constexpr std::size_t held_registers = 4;
 
-/// Whether rows of n columns are held in registers as a whole.
+/// Whether registers hold rows of n columns as a whole.
 template <class T>
 constexpr bool fits_registers(std::size_t n) noexcept {
     return n <= std::min(held_registers * lane_count<T>, word_columns);
@@ -32,7 +32,7 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     constexpr std::size_t width = lane_count<T>;
     const word_t bits = row.cursor().word(0) & first_bits(n);
     const auto blocks = row.block(0, n, bits);
-    // g of the operands' registers, `other` where nothing is kept.
+    // g of the registers of the operands, `other` in dropped lanes.
     const auto kept = [&](std::size_t i, const batch& other, auto&& g) XMASK_INLINE_LAMBDA {
         const std::size_t k = i * width;
         const batch x = k + width <= n ? blocks.template load<true>(k, width, g)
@@ -72,7 +72,7 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     for_each_index<R>([&](auto i) XMASK_INLINE_LAMBDA {
         batch y;
         if constexpr (F::keeps_terms) {
-            // A dropped lane is 0, and times NaN would be NaN.
+            // Dropped lanes are 0: times a factor of NaN they would be NaN.
             y = zero_unless<T>(bits, i * width, terms[i] * wide_facts[1]);
         } else {
             y = kept(i, batch(F::outside), [&](const auto&... x) XMASK_INLINE_LAMBDA {
@@ -88,7 +88,7 @@ void write_held_row(const F& f, Row row, typename F::value_type* to, std::size_t
     });
 }
 
-/// Writes each row by itself, from what registers hold of it.
+/// Writes rows that R registers hold, one by one.
 template <std::size_t R, class F, class Rows, class Writer>
 void write_held_rows(
     const F& f, const Rows& rows, Writer& writer, std::size_t begin, std::size_t end, std::size_t n
@@ -99,7 +99,7 @@ void write_held_rows(
     }
 }
 
-/// Writes a row whose facts are known; where the terms are kept, `to` holds them.
+/// Writes a row, given its facts. Where F keeps its terms, `to` holds them.
 template <class F, class Row>
 void finish_row(const F& f, const facts_of<F>& facts, Row row, typename F::value_type* to) {
     if constexpr (F::keeps_terms) {

@@ -12,12 +12,12 @@
 #include "line_sums.hpp"
 
 /// @file
-/// The lines of an axis that is not the last: all lines through the columns of a bundle of rows, side
-/// by side.
+/// The lines of an axis that is not the last: all lines through the columns of a bundle of rows,
+/// side by side.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The lines through the columns of a bundle of rows. Each row of the bundle adds one element to each
-/// line.
+/// The lines through the columns of a bundle of rows. Each row of the bundle adds one element to
+/// each line.
 template <class F>
 class line_row {
     using T = typename F::value_type;
@@ -58,7 +58,7 @@ public:
     template <class Row>
     void add_terms(Row row) {
         for_each_index<F::sums>([&](auto i) {
-            // The shift is one more operand, read from where the columns are.
+            // The shift of each column is one more operand.
             for_each_kept_block(
                 row,
                 [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
@@ -85,7 +85,7 @@ public:
     }
 
 private:
-    /// Registers are loaded and stored whole, also at the last few columns.
+    /// The size of rows whose last columns are loaded and stored in whole registers.
     static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
 
     static void add(double* to, const lanes<T>& x) {
@@ -103,7 +103,7 @@ private:
     std::array<std::vector<double>, F::sums> m_sums;
 };
 
-/// The same for types without registers.
+/// The lines through the columns of a bundle of rows, for types without registers.
 template <class F>
     requires(!sums_in_registers<typename F::value_type>)
 class line_row<F> {
@@ -178,7 +178,7 @@ public:
         }
     }
 
-    /// The first facts of the lines through a bundle of rows; the next ones lie size() further on.
+    /// The first facts of the lines through a bundle of rows. The next facts lie size() further on.
     [[nodiscard]] const T* row(std::size_t bundle) const noexcept {
         return m_values.data() + bundle * m_columns;
     }

@@ -49,7 +49,7 @@ private:
     std::size_t m_size = 0;
 };
 
-/// 64 elements of the result.
+/// Up to 64 elements of the result.
 template <class F, class Blocks>
 class mapped_block {
 public:
@@ -104,7 +104,7 @@ public:
     mapped_row(const F& f, const row_facts<F>& facts, Row row)
         : m_function(f), m_facts(facts), m_row(std::move(row)) {}
 
-    /// A block of which the kept columns are known.
+    /// A block, given the bits of its kept columns, of which only some are read.
     template <class Count>
     XMASK_INLINE auto mapped(std::size_t c, Count count, word_t kept, word_t looked_at) {
         const auto operands = m_row.block(c, count, kept & looked_at);

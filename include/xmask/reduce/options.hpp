@@ -16,8 +16,8 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Fields that others call otherwise: braces with an unknown name say nothing but that they fit no
-/// function, so that the best known of these have a sentence.
+/// A field that other libraries call otherwise. Braces with an unknown name only fail to fit a
+/// function; these fields fail with a sentence.
 struct keepdims_field {
     constexpr keepdims_field() = default;
 
@@ -83,8 +83,8 @@ reduce_options shared_options(const Options& options) {
     return {.empty = options.empty, .keep_axes = options.keep_axes};
 }
 
-/// The type of a sum or product: a real operand's own, 64 bits for integers, which would overflow
-/// theirs.
+/// The type of a sum or product: the type of a real operand, 64 bits for integers, so that these do
+/// not overflow.
 template <class T>
 using sum_result_t = std::conditional_t<std::is_floating_point_v<T>, T, sum_t<T>>;
 

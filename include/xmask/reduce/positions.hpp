@@ -25,7 +25,7 @@
 /// The positions of a class loss: which count, how much, and which class each has.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The positions of a target's shape, in order.
+/// The positions of a target, in order.
 template <class Masks, class Weights, class Targets>
 class class_positions {
 public:
@@ -44,7 +44,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return m_rows * m_columns; }
 
     /// Calls counted(position, target, weight) or dropped(position) for each of the positions
-    /// [first, last); the target of a dropped one is not looked at.
+    /// [first, last). The target of a dropped position is not read.
     template <class Counted, class Dropped>
     void for_each(std::size_t first, std::size_t last, Counted&& counted, Dropped&& dropped) const {
         while (first < last) {
@@ -91,6 +91,7 @@ private:
     std::optional<std::int64_t> m_ignored;
 };
 
+/// The positions of a target, whose classes are read as they are.
 template <class S, class Masks, class Weights, class Q>
 auto make_class_positions(
     const S& shape, Masks masks, Weights weights, const Q& target,
@@ -102,6 +103,7 @@ auto make_class_positions(
     );
 }
 
+/// The rows of weights.
 template <class W, class S>
 auto weight_rows(const W& weights, const S& shape) {
     return make_operand<std::remove_cv_t<value_type_t<W>>>(weights, shape);
@@ -145,9 +147,8 @@ auto positions_of_shape(const M& m, const S& shape) {
     }
 }
 
-/// The sum of f(rows, positions, first, last), the losses of some of the positions, over all of
-/// them; each of several threads, where they are worth waking, has its own copies. elements: of a
-/// position.
+/// The sum of f(rows, positions, first, last) over all positions: f gives the loss of some of them.
+/// Each thread has its own copies of rows and positions. A position has `elements` elements.
 template <class Rows, class Positions, class F>
 loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_t elements, F&& f) {
     const auto all = pieces::of_whole_rows(positions.size(), elements);
@@ -163,8 +164,8 @@ loss sum_over_positions(const Rows& rows, const Positions& positions, std::size_
     );
 }
 
-/// The weight of a class loss: the sum of what weight_of(target, weight) gives for the positions
-/// that count, in the order in which sum_over_positions adds that of the loss.
+/// The weight of a class loss: the sum of weight_of(target, weight) over the positions that count,
+/// in the order of sum_over_positions.
 template <class Positions, class F>
 double weight_over_positions(const Positions& positions, std::size_t elements, F&& weight_of) {
     const auto weigh = [&](const auto& /*rows*/, const auto& some, std::size_t first,
@@ -200,8 +201,8 @@ void require_class_shapes(const char* function, const P& prediction, const Q& ta
     require_counted_shape(function, m, target.shape());
 }
 
-/// Throws std::invalid_argument unless the target has the prediction's shape, and there is an axis
-/// of classes; gives the shape of the positions.
+/// The shape of the positions. Throws std::invalid_argument unless the target has the shape of the
+/// prediction, with an axis of classes.
 template <class P, class Q, class M>
 any_shape require_probability_shapes(
     const char* function, const P& prediction, const Q& target, const M& m
@@ -220,8 +221,8 @@ any_shape require_probability_shapes(
     return positions;
 }
 
-/// Throws std::out_of_range for a counted position whose target is no class, or one that
-/// `has_class(position, target)` denies.
+/// Throws std::out_of_range where the target of a counted position is no class, or
+/// `has_class(position, target)` is false.
 template <class Positions, class S, class Has>
 void require_targets(
     const char* function, const Positions& positions, const S& shape, std::size_t classes,
@@ -261,8 +262,8 @@ inline constexpr bool is_probabilities = [] {
     }
 }();
 
-/// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or of
-/// probabilities where these are taken.
+/// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or,
+/// with Probabilities, a target of probabilities.
 template <class P, class Q, bool Probabilities>
 consteval bool require_classes() {
     constexpr bool fits = [] {

@@ -73,8 +73,8 @@ private:
     const T* m_shifts;
 };
 
-/// The sums of F(x, shift) at each position of the result. `shifts` holds one for each. The mask
-/// fits.
+/// The sums of F(x, shift) at each position of the result. `shifts` holds one for each position.
+/// The mask broadcasts into x.
 template <class T, class F, class X, class M, class Shifts>
 auto sum_shifted(
     const char* function, const X& x, const M& m, const everything& over, const Shifts& shifts,

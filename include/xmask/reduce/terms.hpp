@@ -59,8 +59,8 @@ consteval bool takes_registers() {
 template <class F>
 inline constexpr bool adds_exactly = std::is_same_v<F, identity>;
 
-/// A function whose values are summed, of one element of each operand: a struct with `value(x...)` of
-/// numbers of type T, and, to be fast, of registers of them. For a gradient it also has
+/// A function whose values are summed, of one element of each operand: a struct with `value(x...)`
+/// of numbers of type T, and, to be fast, of registers of them. For a gradient it also has
 /// `derivative(x...)`, by the first x.
 template <class F, class T, class... Operand>
 concept term_function = requires(const F& f, const T& x) {
@@ -143,8 +143,8 @@ public:
 
     [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
 
-    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be packed
-    /// where no row holds a whole word: the sum of a row must not depend on its place.
+    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be
+    /// packed where no row holds a whole word: the sum of a row must not depend on its place.
     template <class Masks>
     [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
         if constexpr (adds_exactly<F>) {

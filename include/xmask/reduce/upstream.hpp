@@ -14,13 +14,12 @@ namespace xmask::inline XMASK_ABI::detail {
 template <class U>
 concept upstream_argument = expression<U> && !mask_expression<U>;
 
-/// Whether these are the third and fourth argument of a gradient along axes, or the other way
-/// round, so that require_gradient_order can say so.
+/// Whether these are the third and the fourth argument of a gradient along axes, in this order or
+/// swapped. require_gradient_order refuses the latter with a sentence.
 template <class U, class A>
 concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
 
-/// Fails to compile, with one sentence, unless the upstream gradient, if there is one, stands in
-/// its place.
+/// Fails to compile, with one sentence, where the upstream gradient is not in its place.
 template <class... U>
 consteval bool require_gradient_order() {
     constexpr bool ordered = (upstream_argument<U> && ...);

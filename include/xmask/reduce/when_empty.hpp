@@ -46,7 +46,7 @@ R when_nothing_kept(const char* function, std::optional<when_empty> empty, R neu
     ));
 }
 
-/// The position where nothing is kept: 0 if asked for.
+/// The position where nothing is kept: 0 if asked for, else std::domain_error.
 inline std::size_t position_of_nothing(const char* function, std::optional<when_empty> empty) {
     if (empty == when_empty::zero) {
         return 0;
@@ -54,7 +54,8 @@ inline std::size_t position_of_nothing(const char* function, std::optional<when_
     throw std::domain_error(message(function, "nothing is kept, so there is no position"));
 }
 
-/// The same for results without a neutral element.
+/// The result where nothing is kept, without a neutral element: NaN, unless `empty` asks for
+/// something else.
 template <class R>
 R when_nothing_kept(const char* function, std::optional<when_empty> empty) {
     return when_nothing_kept<R>(function, empty.value_or(when_empty::nan), R());
