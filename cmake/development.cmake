@@ -97,3 +97,10 @@ endif()
 
 # Fails where a public name is undocumented. Needs doxygen.
 add_custom_target(xmask_docs_check COMMAND ${PROJECT_SOURCE_DIR}/docs/check.py VERBATIM)
+
+# Builds the site: build/docs/html in the folder of the sources. Needs doxygen and doxygen-awesome-css.
+add_executable(xmask_gallery EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/docs/gallery.cpp)
+target_link_libraries(xmask_gallery PRIVATE xmask::xmask)
+add_custom_target(xmask_docs COMMAND ${CMAKE_COMMAND} -E env GALLERY=$<TARGET_FILE:xmask_gallery>
+                                     ${PROJECT_SOURCE_DIR}/docs/build.py VERBATIM)
+add_dependencies(xmask_docs xmask_gallery)

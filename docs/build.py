@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+"""Builds the site: docs/build.py writes build/docs/html. Needs only what Debian 12 and 13 have:
+
+    apt-get install g++ doxygen doxygen-awesome-css python3
+
+The pages are docs/*.md, CHANGELOG.md, CONTRIBUTING.md, and two that are made here: the gallery, whose pictures
+docs/gallery.cpp draws, and the programs of examples/. The reference is what Doxygen reads in include/. Fails for each
+warning of Doxygen's, and for each link that leads nowhere.
+
+The target xmask_docs of CMake does the same. Alone, CXX names the compiler and CXXFLAGS more options, as the folder of
+xtensor. What `sh cmake/setup.sh deps` unpacked is found without.
+"""
+
+import html.parser
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import urllib.parse
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDER = os.path.join(ROOT, "build", "docs")
+STAGE = os.path.join(FOLDER, "pages")
+HTML = os.path.join(FOLDER, "html")
+STYLE = "/usr/share/doxygen-awesome-css"
+
+# The pages, in the order of the navigation.
+PAGES = (
+    "docs/index.md docs/getting-started.md gallery.md "
+    "docs/semantics.md docs/compatibility.md examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
+).split()
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def run(command, **options):
+    done = subprocess.run(command, cwd=ROOT, text=True, **options)
+    if done.returncode != 0:
+        sys.exit(f"docs/build.py: {command[0]} failed")
+    return done
+
+
+def slug(title):
+    """The anchor that a heading has on a page of GitHub or GitLab."""
+    return re.sub(r"[^\w -]", "", re.sub(r"`", "", title).strip().lower()).replace(" ", "-")
+
+
+def name_of(page):
+    return os.path.splitext(os.path.basename(page))[0].lower().replace("-", "_")
+
+
+def outside_code(text, change):
+    """Changes the text of a page outside of its blocks of code."""
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
+    return "".join(part if part.startswith("```") else change(part) for part in parts)
+
+
+def staged(page, text):
+    """A page as Doxygen reads it: headings have anchors, and links lead to pages of the site."""
+    name = name_of(page)
+    folder = os.path.dirname(page)
+    known = {os.path.normpath(p): name_of(p) for p in PAGES}
+    known["docs/gallery.md"] = "gallery"
+    known["docs/examples.md"] = "examples"
+
+    def heading(match):
+        marks, title = match.groups()
+        anchor = f"page_{name}" if marks == "#" else f"{name}-{slug(title)}"
+        return f"{marks} {title} {{#{anchor}}}"
+
+    def link(match):
+        label, target = match.groups()
+        if re.match(r"[a-z]+:", target):
+            return match.group()
+        path, _, anchor = target.partition("#")
+        path = os.path.normpath(os.path.join(folder, path)) if path else page
+        if path in known:
+            return f"[{label}](#{known[path]}-{anchor})" if anchor else f"[{label}](@ref page_{known[path]})"
+        if path.startswith("examples/") and os.path.exists(os.path.join(ROOT, path)):
+            return f"[{label}](#examples-{slug(os.path.basename(path))})"
+        if os.path.exists(os.path.join(ROOT, path)):
+            return label
+        sys.exit(f"docs/build.py: {page}: the link to {target} leads nowhere")
+
+    def change(part):
+        part = re.sub(r"^(#{1,4}) (.*)$", heading, part, flags=re.M)
+        return re.sub(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)", link, part)
+
+    return outside_code(text, change)
+
+
+def examples_page():
+    """The programs of examples/, each below its name."""
+    text = "# Examples\n\nThe programs of the folder examples/. Each checks itself, and the tests run all.\n"
+    for name in sorted(os.listdir(os.path.join(ROOT, "examples"))):
+        if name.endswith((".cpp", ".hpp")):
+            code = re.sub(r"\A// Copyright[^\n]*\n+", "", read(os.path.join(ROOT, "examples", name)))
+            comment = re.match(r"(?://[^\n]*\n)*", code).group()
+            prose = re.sub(r"^// ?", "", comment, flags=re.M)
+            text += f"\n## {name}\n\n{prose}\n```cpp\n{code[len(comment):].strip()}\n```\n"
+    return text
+
+
+def gallery_page():
+    """Runs docs/gallery.cpp, which draws the pictures and writes the page. CMake has compiled it to GALLERY."""
+    pictures = os.path.join(FOLDER, "pictures")
+    os.makedirs(pictures, exist_ok=True)
+    program = os.environ.get("GALLERY")
+    if program is None:
+        program = os.path.join(FOLDER, "gallery")
+        flags = ["-std=c++20", "-O0", "-Iinclude", *shlex.split(os.environ.get("CXXFLAGS", ""))]
+        flags += ["-isystem", os.path.join(ROOT, "build/deps/base/usr/include")]
+        run([os.environ.get("CXX", "g++"), *flags, "docs/gallery.cpp", "-o", program])
+    return run([program, pictures], stdout=subprocess.PIPE).stdout
+
+
+def options():
+    header = os.path.join(FOLDER, "header.html")
+    subprocess.run(["doxygen", "-w", "html", header, FOLDER + "/footer.html", FOLDER + "/style.css"], check=True)
+    scripts = "".join(
+        f'<script type="text/javascript" src="$relpath^doxygen-awesome-{name}.js"></script>\n'
+        for name in ("darkmode-toggle", "fragment-copy-button", "paragraph-link")
+    )
+    start = (
+        "<script type=\"text/javascript\">DoxygenAwesomeDarkModeToggle.init(); DoxygenAwesomeFragmentCopyButton.init(); "
+        "DoxygenAwesomeParagraphLink.init()</script>\n"
+    )
+    write(header, read(header).replace("</head>", scripts + start + "</head>"))
+    layout = os.path.join(FOLDER, "layout.xml")
+    subprocess.run(["doxygen", "-l", layout], check=True)
+    write(layout, re.sub(r'(<tab type="(?:modules|topics)" visible="yes" title=)""', r'\1"Reference"', read(layout)))
+    styles = [f"{STYLE}/doxygen-awesome{part}.css" for part in ("", "-sidebar-only", "-sidebar-only-darkmode-toggle")]
+    files = [f"{STYLE}/doxygen-awesome-{name}.js" for name in ("darkmode-toggle", "fragment-copy-button", "paragraph-link")]
+    version = read_version()
+    text = read(os.path.join(ROOT, "docs", "Doxyfile"))
+    text += f"""
+PROJECT_NUMBER         = {version}
+INPUT                  = {" ".join(os.path.join(STAGE, name_of(page) + ".md") for page in PAGES)} {STAGE}/reference.dox include/xmask
+FILE_PATTERNS          = *.hpp *.md *.dox
+INPUT_FILTER           =
+FILTER_PATTERNS        = *.hpp="awk -v groups=1 -f docs/filter.awk"
+USE_MDFILE_AS_MAINPAGE = {STAGE}/index.md
+IMAGE_PATH             = {FOLDER}/pictures
+WARN_LOGFILE           = {FOLDER}/warnings.txt
+TOC_INCLUDE_HEADINGS   = 3
+GENERATE_TREEVIEW      = YES
+DISABLE_INDEX          = NO
+FULL_SIDEBAR           = NO
+SEARCHENGINE           = YES
+LAYOUT_FILE            = {layout}
+HTML_HEADER            = {header}
+HTML_EXTRA_STYLESHEET  = {" ".join(styles)} docs/site.css
+HTML_EXTRA_FILES       = {" ".join(files)}
+HTML_TIMESTAMP         = NO
+SHOW_USED_FILES        = NO
+"""
+    doxygen = tuple(int(part) for part in subprocess.check_output(["doxygen", "-v"], text=True).split()[0].split(".")[:3])
+    if doxygen >= (1, 9, 5):
+        text += "HTML_COLORSTYLE = LIGHT\n"  # doxygen-awesome-css has its own dark colours
+    return text
+
+
+def read_version():
+    text = read(os.path.join(ROOT, "include", "xmask", "version.hpp"))
+    return ".".join(re.findall(r"XMASK_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", text)[:3])
+
+
+FOLDERS = {
+    "masks": "Masks",
+    "apply": "Applying masks",
+    "reduce": "Reductions, softmax and losses",
+    "layers": "Layers",
+    "core": "Inside",
+}
+
+
+def reference():
+    """The groups of the reference: one for each folder, and in it one for each header with public names."""
+    text = ""
+    for folder, title in FOLDERS.items():
+        text += f"/** @defgroup {folder} {title} */\n"
+        top = os.path.join(ROOT, "include", "xmask", folder)
+        for name in sorted(os.listdir(top)):
+            if name.endswith(".hpp"):
+                code = read(os.path.join(top, name))
+                public = re.split(r"^namespace (?:xmask::inline XMASK_ABI::)?detail \{.*?^\} // namespace (?:xmask::inline XMASK_ABI::)?detail$",
+                                  code.partition("\nnamespace xmask")[2], flags=re.M | re.S)
+                if any(re.search(r"^///", part, flags=re.M) for part in public):
+                    about = re.search(r"^/// @file\n((?:///.*\n)+)", code, flags=re.M)
+                    about = re.sub(r"^/// ?", "", about.group(1) if about else "", flags=re.M)
+                    group = f"{folder}_{name[:-4]}"
+                    text += f"/** @defgroup {group} {name[:-4].replace('_', ' ').capitalize()}\n@ingroup {folder}\n\n{about}"
+                    text += f"\n`#include <xmask/{folder}/{name}>` */\n"
+    return text
+
+
+class Links(html.parser.HTMLParser):
+    """The links and anchors of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.anchors = [], set()
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name == "id" or (name == "name" and tag == "a"):
+                self.anchors.add(value)
+            elif name in ("href", "src") and value and tag in ("a", "img", "link", "script"):
+                self.links.append(value)
+
+
+def dead_links():
+    """(page, link) for each link to a missing file or anchor. Links to other sites are not followed."""
+    pages = {}
+    for name in os.listdir(HTML):
+        if name.endswith(".html"):
+            pages[name] = Links()
+            pages[name].feed(read(os.path.join(HTML, name)))
+    for name, page in sorted(pages.items()):
+        for link in dict.fromkeys(page.links):
+            target, _, anchor = link.partition("#")
+            if re.match(r"[a-z]+:", link):
+                continue
+            target = urllib.parse.unquote(target) or name
+            if not os.path.exists(os.path.join(HTML, target)):
+                yield name, link
+            elif anchor and target in pages and urllib.parse.unquote(anchor) not in pages[target].anchors:
+                yield name, link
+
+
+def main():
+    if shutil.which("doxygen") is None or not os.path.isdir(STYLE):
+        sys.exit("docs/build.py: apt-get install doxygen doxygen-awesome-css")
+    shutil.rmtree(HTML, ignore_errors=True)
+    os.makedirs(STAGE, exist_ok=True)
+    made = {"gallery.md": gallery_page, "examples.md": examples_page}
+    write(os.path.join(STAGE, "reference.dox"), reference())
+    for page in PAGES:
+        text = made[page]() if page in made else read(os.path.join(ROOT, page))
+        write(os.path.join(STAGE, name_of(page) + ".md"), staged(page, text))
+    run(["doxygen", "-"], input=options())
+    # Doxygen does not see xtensor's templates, whose specialisations it finds.
+    warnings = re.sub(r".*Internal inconsistency: scope for class xt::.*\n", "", read(os.path.join(FOLDER, "warnings.txt")))
+    sys.stderr.write(warnings)
+    dead = list(dead_links())
+    for page, link in dead:
+        print(f"{page}: the link to {link} leads nowhere", file=sys.stderr)
+    if warnings or dead:
+        sys.exit(1)
+    print(f"{HTML}/index.html")
+
+
+if __name__ == "__main__":
+    main()
