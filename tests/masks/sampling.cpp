@@ -54,8 +54,8 @@ std::vector<char> heaviest(const std::vector<double>& weights, double wanted, do
             order.push_back(i);
         }
     }
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return weights[a] > weights[b];
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return weights[a] > weights[b] || (weights[a] == weights[b] && a < b);
     });
     std::vector<char> kept(weights.size());
     double sum = 0;
