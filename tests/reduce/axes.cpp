@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 #include <stdexcept>
+#include <type_traits>
 
 #include <catch2/catch_all.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
@@ -157,6 +158,26 @@ TEST_CASE("Axes are a number, a list, or any container", "[axes]") {
         }(),
         1e-15
     ));
+}
+
+TEST_CASE("A rank in the type of a tensor is one in the type of the result", "[axes]") {
+    const xt::xtensor<float, 2> x = {{1, 2, 3}, {4, 5, 6}};
+    const auto m = xmask::keep_lengths({2, 3}, 3);
+    const auto rows = xmask::masked_sum(x, m, -1);
+    STATIC_REQUIRE(std::is_same_v<decltype(rows), const xt::xtensor<float, 1>>);
+    REQUIRE(rows == xt::xtensor<float, 1>{3, 15});
+    const auto columns = xmask::masked_mean(2.f * x, m, 0, xmask::when_empty::zero);
+    STATIC_REQUIRE(std::is_same_v<decltype(columns), const xt::xtensor<float, 1>>);
+    REQUIRE(columns == xt::xtensor<float, 1>{5, 7, 12});
+    const auto all = xmask::masked_sum(x, m, std::array{0, 1});
+    STATIC_REQUIRE(std::is_same_v<decltype(all), const xt::xtensor<float, 0>>);
+    REQUIRE(all() == 18);
+    // Elsewhere the rank is a value.
+    const auto braced = xmask::masked_sum(x, m, {0});
+    STATIC_REQUIRE(std::is_same_v<decltype(braced), const xt::xarray<float>>);
+    const auto kept = xmask::masked_sum(x, m, 1, {.keep_axes = true});
+    STATIC_REQUIRE(std::is_same_v<decltype(kept), const xt::xarray<float>>);
+    REQUIRE_THROWS_AS(xmask::masked_sum(x, m, 2), std::out_of_range);
 }
 
 TEST_CASE("Axes that do not exist or come twice", "[axes]") {

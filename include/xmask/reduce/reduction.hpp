@@ -2,8 +2,12 @@
 
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <type_traits>
@@ -124,6 +128,41 @@ auto fold_elements(
         return state;
     });
 }
+
+/// The number of axes in a type: of a shape, or of the axes that a caller names. `any_rank` where
+/// only the value has it.
+inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
+
+template <class A>
+inline constexpr std::size_t rank_of = std::integral<A> ? 1 : any_rank;
+
+template <class I, std::size_t N>
+inline constexpr std::size_t rank_of<std::array<I, N>> = N;
+
+/// The rank of x without these axes.
+template <class X, class A>
+consteval std::size_t rank_without() {
+    constexpr std::size_t rank = rank_of<typename X::shape_type>;
+    constexpr std::size_t axes = rank_of<A>;
+    return rank == any_rank || axes > rank ? any_rank : rank - axes;
+}
+
+/// The result of a reduction along axes; an array has a rank in its type where that is known.
+template <std::size_t Rank, class T>
+auto with_rank(T result) {
+    return result;
+}
+
+template <std::size_t Rank, class R>
+    requires(Rank != any_rank)
+auto with_rank(xt::xarray<R> result) {
+    using fixed = xt::xtensor<R, Rank>;
+    typename fixed::inner_shape_type shape;
+    typename fixed::inner_strides_type strides;
+    std::ranges::copy(result.shape(), shape.begin());
+    xt::compute_strides(shape, fixed::static_layout, strides);
+    return fixed(std::move(result.storage()), std::move(shape), std::move(strides));
+}
 } // namespace detail
 
 /// A reduction of what a mask keeps: masked_sum, masked_max and the others. All are called alike:
@@ -172,6 +211,25 @@ public:
     /// @param x a tensor or lazy expression of numbers.
     /// @param m a mask that broadcasts into x.
     /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
+    /// @returns an array of the axes that stay: an xtensor where x has a rank in its type and the axes
+    ///    are a number or a std::array, an xarray otherwise.
+    /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
+    ///    axis is named twice or the mask does not broadcast into x.
+    template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
+        requires detail::axes_argument<A>
+    auto operator()(const X& x, const M& m, const A& axes) const {
+        if constexpr (Formula::template fits<X, M>()) {
+            return detail::with_rank<detail::rank_without<X, A>()>(
+                (*this)(x, m, axes, options_type())
+            );
+        }
+    }
+
+    /// Reduces along axes, with options.
+    ///
+    /// @param x a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
     /// @param options a braced list of named fields, or a when_empty.
     /// @returns an array of the axes that stay, or, with keep_axes, of all axes, where the reduced
     ///    ones have extent 1.
@@ -181,11 +239,15 @@ public:
     template <
         class X, class M, class A = std::initializer_list<std::ptrdiff_t>, class O = options_type>
         requires(detail::axes_argument<A> && detail::options_argument<O, options_type>)
-    auto operator()(const X& x, const M& m, const A& axes, const O& options = {}) const {
+    auto operator()(const X& x, const M& m, const A& axes, const O& options) const {
         if constexpr (Formula::template fits<X, M>()) {
-            return Formula::of(
-                m_name, x, m, detail::kept_axes(m_name, x.shape(), axes),
-                detail::to_options<options_type>(options)
+            // Only options with fields may keep the axes.
+            constexpr bool drops_axes = std::same_as<O, when_empty>;
+            return detail::with_rank<drops_axes ? detail::rank_without<X, A>() : detail::any_rank>(
+                Formula::of(
+                    m_name, x, m, detail::kept_axes(m_name, x.shape(), axes),
+                    detail::to_options<options_type>(options)
+                )
             );
         }
     }
