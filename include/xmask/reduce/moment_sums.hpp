@@ -63,17 +63,14 @@ struct moments {
         return count > 0 ? static_cast<R>(mean) : when_nothing_kept<R>(function, empty);
     }
 
+    /// The variance, or its root.
     template <class R>
-    R var_as(const char* function, const var_options& options) const {
-        return varies(options.correction) ? static_cast<R>(squares / (count - options.correction))
-                                          : when_nothing_kept<R>(function, options.empty);
-    }
-
-    template <class R>
-    R std_as(const char* function, const var_options& options) const {
-        return varies(options.correction)
-                   ? static_cast<R>(std::sqrt(squares / (count - options.correction)))
-                   : when_nothing_kept<R>(function, options.empty);
+    R spread_as(const char* function, const var_options& options, bool root) const {
+        if (!varies(options.correction)) {
+            return when_nothing_kept<R>(function, options.empty);
+        }
+        const V variance = squares / (count - options.correction);
+        return static_cast<R>(root ? std::sqrt(variance) : variance);
     }
 };
 

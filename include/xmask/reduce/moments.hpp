@@ -57,7 +57,9 @@ struct var_arguments : plain_arguments {
     using gradient_options = var_options;
 };
 
-struct var_formula : var_arguments {
+/// The variance, or its root.
+template <bool Root>
+struct spread_formula : var_arguments {
     template <class X, class M, reduced_axes Axes>
     static auto of(
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
@@ -65,7 +67,7 @@ struct var_formula : var_arguments {
         using result = mean_result_t<element_t<X>>;
         const auto all = moments_over(function, x, m, over, chosen.correction);
         return make_result<result>(over, chosen.keep_axes, [&](std::size_t i) {
-            return all[i].template var_as<result>(function, chosen);
+            return all[i].template spread_as<result>(function, chosen, Root);
         });
     }
 
@@ -74,31 +76,14 @@ struct var_formula : var_arguments {
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const options& chosen
     ) {
-        return var_gradient(function, x, m, axes, upstream, chosen, false);
+        return var_gradient(function, x, m, axes, upstream, chosen, Root);
     }
 };
 
-struct std_formula : var_arguments {
-    template <class X, class M, reduced_axes Axes>
-    static auto of(
-        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
-    ) {
-        using result = mean_result_t<element_t<X>>;
-        const auto all = moments_over(function, x, m, over, chosen.correction);
-        return make_result<result>(over, chosen.keep_axes, [&](std::size_t i) {
-            return all[i].template std_as<result>(function, chosen);
-        });
-    }
+using var_formula = spread_formula<false>;
+using std_formula = spread_formula<true>;
 
-    template <class X, class M, class U>
-    static auto gradient(
-        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-        const options& chosen
-    ) {
-        return var_gradient(function, x, m, axes, upstream, chosen, true);
-    }
-};
-
+/// The mean and the variance.
 struct mean_var_formula : var_arguments {
     template <class X, class M, reduced_axes Axes>
     static auto of(
@@ -113,7 +98,7 @@ struct mean_var_formula : var_arguments {
             return all[i].template mean_as<result>(function, chosen.empty);
         });
         auto var = of_each([&](std::size_t i) {
-            return all[i].template var_as<result>(function, chosen);
+            return all[i].template spread_as<result>(function, chosen, false);
         });
         return mean_and_var<decltype(mean)>{std::move(mean), std::move(var)};
     }
