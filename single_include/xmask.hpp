@@ -14281,23 +14281,33 @@ private:
         return m_group <= most_ranked ? ranked(m_group, c) : one_by_one(c);
     }
 
-    /// Columns [c, c + 64) from as many windows of whole groups as cover them.
     template <class M>
     XMASK_INLINE word_t ranked(M m, std::size_t c) const {
-        std::size_t first = c - c % m;
-        const word_t bits = ranked_from(m, first) >> (c - first);
-        if (first == c && word_columns % m == 0) [[likely]] {
-            return bits & first_bits(m_columns - c);
+        if (c % m == 0 && word_columns % m == 0) [[likely]] {
+            return ranked_from(m, c) & first_bits(m_columns - c);
         }
-        return ranked_across(m, c, first + m_whole, bits);
+        return ranked_across(m, c);
+    }
+
+    /// Columns [c, c + 64) from as many windows of whole groups as cover them. The last window is
+    /// the first one of the next word.
+    template <class M>
+    word_t ranked_across(M m, std::size_t c) const {
+        std::size_t first = c - c % m;
+        word_t bits = window_from(m, first) >> (c - first);
+        for (first += m_whole; first < std::min(c + word_columns, m_columns); first += m_whole) {
+            bits |= window_from(m, first) << (first - c);
+        }
+        return bits & first_bits(m_columns - c);
     }
 
     template <class M>
-    word_t ranked_across(M m, std::size_t c, std::size_t next, word_t bits) const {
-        for (; next < std::min(c + word_columns, m_columns); next += m_whole) {
-            bits |= ranked_from(m, next) << (next - c);
+    word_t window_from(M m, std::size_t first) const {
+        if (m_window_first != first) {
+            m_window = ranked_from(m, first);
+            m_window_first = first;
         }
-        return bits & first_bits(m_columns - c);
+        return m_window;
     }
 
     /// The columns of whole groups from `first`, where a group begins, on.
@@ -14370,8 +14380,10 @@ private:
     std::size_t m_kept;
     std::size_t m_group;
     std::size_t m_columns;
-    std::size_t m_whole = 0; ///< columns of the whole groups in a word
-    word_t m_pairs = 0;      ///< of these all but the last one of each group
+    std::size_t m_whole = 0;                     ///< columns of the whole groups in a word
+    word_t m_pairs = 0;                          ///< of these all but the last one of each group
+    mutable std::size_t m_window_first = no_end; ///< where the last window began
+    mutable word_t m_window = 0;
 };
 
 template <class CTX, size_by By>
