@@ -28,7 +28,7 @@ STYLE = "/usr/share/doxygen-awesome-css"
 
 # The pages, in the order of the navigation.
 PAGES = (
-    "docs/index.md docs/getting-started.md gallery.md "
+    "docs/index.md docs/getting-started.md docs/guide.md docs/cookbook.md gallery.md docs/coming-from.md "
     "docs/semantics.md docs/compatibility.md examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
 ).split()
 
