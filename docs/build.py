@@ -3,14 +3,15 @@
 
     apt-get install g++ doxygen doxygen-awesome-css python3
 
-The pages are docs/*.md, CHANGELOG.md, CONTRIBUTING.md, and two that are made here: the gallery, whose pictures
-docs/gallery.cpp draws, and the programs of examples/. The reference is what Doxygen reads in include/. Fails for each
-warning of Doxygen's, and for each link that leads nowhere.
+The pages are docs/*.md, files of the root, and three that are made here: the gallery, whose pictures docs/gallery.cpp
+draws, README's chapter about speed, and the programs of examples/. The reference is what Doxygen reads in include/.
+Fails for each warning of Doxygen's, and for each link that leads nowhere.
 
 The target xmask_docs of CMake does the same. Alone, CXX names the compiler and CXXFLAGS more options, as the folder of
 xtensor. What `sh cmake/setup.sh deps` unpacked is found without.
 """
 
+import html
 import html.parser
 import os
 import re
@@ -29,7 +30,7 @@ STYLE = "/usr/share/doxygen-awesome-css"
 # The pages, in the order of the navigation.
 PAGES = (
     "docs/index.md docs/getting-started.md docs/guide.md docs/cookbook.md gallery.md docs/coming-from.md "
-    "docs/semantics.md docs/compatibility.md examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
+    "docs/semantics.md docs/compatibility.md performance.md examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
 ).split()
 
 
@@ -72,6 +73,7 @@ def staged(page, text):
     known = {os.path.normpath(p): name_of(p) for p in PAGES}
     known["docs/gallery.md"] = "gallery"
     known["docs/examples.md"] = "examples"
+    known["docs/performance.md"] = "performance"
 
     def heading(match):
         marks, title = match.groups()
@@ -92,11 +94,19 @@ def staged(page, text):
             return label
         sys.exit(f"docs/build.py: {page}: the link to {target} leads nowhere")
 
+    def bars(match):
+        code = html.escape(match.group(1).replace("\\|", "|")).replace("|", "&#124;")
+        return f"<code>{code}</code>"
+
     def change(part):
+        # Doxygen shows the backslash before a bar in the code of a table.
+        part = re.sub(r"`([^`\n]*\\\|[^`\n]*)`", bars, part)
         part = re.sub(r"^(#{1,4}) (.*)$", heading, part, flags=re.M)
         return re.sub(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)", link, part)
 
-    return outside_code(text, change)
+    chapters = text.count("\n## ")
+    text = outside_code(text, change)
+    return re.sub(r"^(# .*\n)", r"\1\n[TOC]\n", text, count=1) if chapters > 3 else text
 
 
 def examples_page():
@@ -111,10 +121,16 @@ def examples_page():
     return text
 
 
+def performance_page():
+    """README's chapter about speed, with its chart."""
+    chapter = re.search(r"^## (How fast\n.*?)(?=^## )", read(os.path.join(ROOT, "README.md")), flags=re.M | re.S)
+    shutil.copy(os.path.join(ROOT, "bench", "report.svg"), os.path.join(FOLDER, "pictures"))
+    return "# " + chapter.group(1).replace("bench/report.svg", "report.svg")
+
+
 def gallery_page():
     """Runs docs/gallery.cpp, which draws the pictures and writes the page. CMake has compiled it to GALLERY."""
     pictures = os.path.join(FOLDER, "pictures")
-    os.makedirs(pictures, exist_ok=True)
     program = os.environ.get("GALLERY")
     if program is None:
         program = os.path.join(FOLDER, "gallery")
@@ -148,7 +164,10 @@ PROJECT_NUMBER         = {version}
 INPUT                  = {" ".join(os.path.join(STAGE, name_of(page) + ".md") for page in PAGES)} {STAGE}/reference.dox include/xmask
 FILE_PATTERNS          = *.hpp *.md *.dox
 INPUT_FILTER           =
-FILTER_PATTERNS        = *.hpp="awk -v groups=1 -f docs/filter.awk"
+FILTER_PATTERNS        = *.hpp="awk -f docs/filter.awk"
+EXTRACT_ALL            = NO
+HIDE_UNDOC_MEMBERS     = YES
+HTML_INDEX_NUM_ENTRIES = 200
 USE_MDFILE_AS_MAINPAGE = {STAGE}/index.md
 IMAGE_PATH             = {FOLDER}/pictures
 WARN_LOGFILE           = {FOLDER}/warnings.txt
@@ -183,25 +202,30 @@ FOLDERS = {
     "core": "Inside",
 }
 
+DETAIL = r"^namespace (?:xmask::inline XMASK_ABI::)?detail \{.*?^\} // namespace (?:xmask::inline XMASK_ABI::)?detail$"
+
 
 def reference():
     """The groups of the reference: one for each folder, and in it one for each header with public names."""
     text = ""
+    groups = []
     for folder, title in FOLDERS.items():
         text += f"/** @defgroup {folder} {title} */\n"
         top = os.path.join(ROOT, "include", "xmask", folder)
         for name in sorted(os.listdir(top)):
-            if name.endswith(".hpp"):
-                code = read(os.path.join(top, name))
-                public = re.split(r"^namespace (?:xmask::inline XMASK_ABI::)?detail \{.*?^\} // namespace (?:xmask::inline XMASK_ABI::)?detail$",
-                                  code.partition("\nnamespace xmask")[2], flags=re.M | re.S)
+            code = read(os.path.join(top, name)) if name.endswith(".hpp") else ""
+            if "\nnamespace xmask::inline XMASK_ABI {" in code:
+                code_of_names = code[code.find("\nnamespace xmask") + 1:]
+                public = re.split(DETAIL, code_of_names, flags=re.M | re.S)
                 if any(re.search(r"^///", part, flags=re.M) for part in public):
                     about = re.search(r"^/// @file\n((?:///.*\n)+)", code, flags=re.M)
                     about = re.sub(r"^/// ?", "", about.group(1) if about else "", flags=re.M)
                     group = f"{folder}_{name[:-4]}"
-                    text += f"/** @defgroup {group} {name[:-4].replace('_', ' ').capitalize()}\n@ingroup {folder}\n\n{about}"
+                    groups.append(group)
+                    title = name[:-4].replace("_", " ").capitalize()
+                    text += f"/** @defgroup {group} {title}\n@ingroup {folder}\n@brief {about}"
                     text += f"\n`#include <xmask/{folder}/{name}>` */\n"
-    return text
+    return text, groups
 
 
 class Links(html.parser.HTMLParser):
@@ -243,12 +267,14 @@ def main():
         sys.exit("docs/build.py: apt-get install doxygen doxygen-awesome-css")
     shutil.rmtree(HTML, ignore_errors=True)
     os.makedirs(STAGE, exist_ok=True)
-    made = {"gallery.md": gallery_page, "examples.md": examples_page}
-    write(os.path.join(STAGE, "reference.dox"), reference())
+    os.makedirs(os.path.join(FOLDER, "pictures"), exist_ok=True)
+    made = {"gallery.md": gallery_page, "performance.md": performance_page, "examples.md": examples_page}
+    text, groups = reference()
+    write(os.path.join(STAGE, "reference.dox"), text)
     for page in PAGES:
         text = made[page]() if page in made else read(os.path.join(ROOT, page))
         write(os.path.join(STAGE, name_of(page) + ".md"), staged(page, text))
-    run(["doxygen", "-"], input=options())
+    run(["doxygen", "-"], input=options(), env={**os.environ, "XMASK_GROUPS": f" {' '.join(groups)} "})
     # Doxygen does not see xtensor's templates, whose specialisations it finds.
     warnings = re.sub(r".*Internal inconsistency: scope for class xt::.*\n", "", read(os.path.join(FOLDER, "warnings.txt")))
     sys.stderr.write(warnings)

@@ -2,15 +2,20 @@
 # out: users write xmask::name. Function objects are variables, not functions with a string for a parameter. A line
 # that goes on after `@param` loses its indentation, behind which Doxygen would not see an example.
 
-# The site (docs/build.py sets groups=1) has a group for each header.
-groups && /^namespace xmask::inline XMASK_ABI \{/ {
+# The site has a group for each header with public names: docs/build.py lists them.
+ENVIRON["XMASK_GROUPS"] && /^namespace xmask::inline XMASK_ABI \{/ {
   group = FILENAME
   sub(/.*include\/xmask\//, "", group)
   sub(/\.hpp$/, "", group)
-  if (sub(/\//, "_", group)) { print "namespace xmask { /** @addtogroup " group "\n@{ */"; open = 1; next }
+  sub(/\//, "_", group)
+  if (index(ENVIRON["XMASK_GROUPS"], " " group " ")) {
+    print "namespace xmask { /** @addtogroup " group "\n@{ */"
+    open = 1
+    next
+  }
 }
 
-groups && open && /^\} \/\/ namespace xmask::inline XMASK_ABI$/ { print "/** @} */ }"; open = 0; next }
+open && /^\} \/\/ namespace xmask::inline XMASK_ABI$/ { print "/** @} */ }"; open = 0; next }
 
 { gsub(/::inline XMASK_ABI/, "") }
 
