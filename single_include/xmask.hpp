@@ -13140,7 +13140,7 @@ public:
     ranked_key<K> kth_largest(const K* keys, std::size_t n, std::size_t k) {
         search at{keys, n, k, 0, n};
         K* const kept = room(n);
-        while (at.size > few_keys<K>::most) {
+        while (at.size > at_last) {
             const bounds around = at.misses < most_misses ? guess(at) : middle(at);
             if (narrow(at, around, kept)) {
                 return at.found;
@@ -13161,6 +13161,9 @@ private:
     using order = key_order<K>;
 
     static constexpr std::size_t most_misses = 8;
+    /// Keys that are compared each with each: with narrow registers another pass costs less.
+    static constexpr std::size_t at_last =
+        std::clamp<std::size_t>(6 * lane_count<K>, 32, few_keys<K>::most);
     static constexpr std::size_t sample_piece = std::min<std::size_t>(lane_count<K>, 16);
 
     struct bounds {
