@@ -239,7 +239,7 @@ class Links(html.parser.HTMLParser):
         for name, value in attributes:
             if name == "id" or (name == "name" and tag == "a"):
                 self.anchors.add(value)
-            elif name in ("href", "src") and value and tag in ("a", "img", "link", "script"):
+            elif name in ("href", "src", "data") and value and tag in ("a", "img", "link", "script", "object"):
                 self.links.append(value)
 
 
@@ -265,6 +265,8 @@ def dead_links():
 def main():
     if shutil.which("doxygen") is None or not os.path.isdir(STYLE):
         sys.exit("docs/build.py: apt-get install doxygen doxygen-awesome-css")
+    if f"\nversion: {read_version()}\n" not in read(os.path.join(ROOT, "CITATION.cff")):
+        sys.exit(f"docs/build.py: CITATION.cff has another version than {read_version()}")
     shutil.rmtree(HTML, ignore_errors=True)
     os.makedirs(STAGE, exist_ok=True)
     os.makedirs(os.path.join(FOLDER, "pictures"), exist_ok=True)
