@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "../core/abi.hpp"
 #include "../core/attributes.hpp"
 
 /// @file
