@@ -4,7 +4,7 @@
     apt-get install g++ doxygen doxygen-awesome-css python3
 
 The pages are docs/*.md, files of the root, and three that are made here: the gallery, whose pictures docs/gallery.cpp
-draws, README's chapter about speed, and the programs of examples/. The reference is what Doxygen reads in include/.
+draws, that about speed, with its chart, and the programs of examples/. The reference is what Doxygen reads in include/.
 Fails for each warning of Doxygen's, and for each link that leads nowhere.
 
 The target xmask_docs of CMake does the same. Alone, CXX names the compiler and CXXFLAGS more options, as the folder of
@@ -29,8 +29,9 @@ STYLE = "/usr/share/doxygen-awesome-css"
 
 # The pages, in the order of the navigation.
 PAGES = (
-    "docs/index.md docs/getting-started.md docs/guide.md docs/cookbook.md gallery.md docs/coming-from.md "
-    "docs/semantics.md docs/compatibility.md performance.md examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
+    "docs/index.md docs/getting-started.md docs/guide.md docs/cookbook.md docs/masks.md "
+    "docs/operations.md gallery.md docs/coming-from.md docs/semantics.md docs/compatibility.md docs/performance.md "
+    "docs/examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
 ).split()
 
 
@@ -72,8 +73,6 @@ def staged(page, text):
     folder = os.path.dirname(page)
     known = {os.path.normpath(p): name_of(p) for p in PAGES}
     known["docs/gallery.md"] = "gallery"
-    known["docs/examples.md"] = "examples"
-    known["docs/performance.md"] = "performance"
 
     def heading(match):
         marks, title = match.groups()
@@ -110,8 +109,8 @@ def staged(page, text):
 
 
 def examples_page():
-    """The programs of examples/, each below its name."""
-    text = "# Examples\n\nThe programs of the folder examples/. Each checks itself, and the tests run all.\n"
+    """The list of examples, and the programs, each below its name."""
+    text = read(os.path.join(ROOT, "docs", "examples.md"))
     for name in sorted(os.listdir(os.path.join(ROOT, "examples"))):
         if name.endswith((".cpp", ".hpp")):
             code = re.sub(r"\A// Copyright[^\n]*\n+", "", read(os.path.join(ROOT, "examples", name)))
@@ -122,10 +121,9 @@ def examples_page():
 
 
 def performance_page():
-    """README's chapter about speed, with its chart."""
-    chapter = re.search(r"^## (How fast\n.*?)(?=^## )", read(os.path.join(ROOT, "README.md")), flags=re.M | re.S)
+    """The page about speed, with its chart."""
     shutil.copy(os.path.join(ROOT, "bench", "report.svg"), os.path.join(FOLDER, "pictures"))
-    return "# " + chapter.group(1).replace("bench/report.svg", "report.svg")
+    return read(os.path.join(ROOT, "docs", "performance.md")).replace("../bench/report.svg", "report.svg")
 
 
 def gallery_page():
@@ -270,7 +268,7 @@ def main():
     shutil.rmtree(HTML, ignore_errors=True)
     os.makedirs(STAGE, exist_ok=True)
     os.makedirs(os.path.join(FOLDER, "pictures"), exist_ok=True)
-    made = {"gallery.md": gallery_page, "performance.md": performance_page, "examples.md": examples_page}
+    made = {"gallery.md": gallery_page, "docs/performance.md": performance_page, "docs/examples.md": examples_page}
     text, groups = reference()
     write(os.path.join(STAGE, "reference.dox"), text)
     for page in PAGES:

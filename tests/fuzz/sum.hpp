@@ -35,7 +35,7 @@ void check_sum(
             }
             expected[g] = static_cast<double>(sum);
         }
-        // README promises less than 1e-7 of the sum of magnitudes for floats.
+        // docs/semantics.md promises less than 1e-7 of the sum of magnitudes for floats.
         const bound by{std::is_same_v<V, float> ? 1e-7 : 1e-13};
         r.close("masked_sum", sums, expected, size, by, way.result);
         const auto means =

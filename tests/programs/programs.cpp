@@ -1,8 +1,8 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
-// Programs of a new user's first hour, with only the words of README.md. The test `readme` compiles
-// README's own programs, including a rule and a loss of the user; tests/consumers tests how to get
-// xmask.
+// Programs of a new user's first hour, with only the words of README.md and docs/. The tests `readme`
+// and `documentation` compile their own programs, including a rule and a loss of the user;
+// tests/consumers tests how to get xmask.
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-# Draws the masks in the table of README.md. Fails where a picture differs, or where a mask of include/xmask/masks is
+# Draws the masks in the table of docs/masks.md. Fails where a picture differs, or where a mask of include/xmask/masks is
 # missing. A row of the table is
 #
 #     | `expression` | `█·██`<br>`█···` | ... |
@@ -8,7 +8,7 @@
 cmake_minimum_required(VERSION 3.22)
 
 get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
-file(READ "${root}/README.md" rest)
+file(READ "${root}/docs/masks.md" rest)
 string(APPEND rest "\n")
 string(ASCII 96 tick)
 set(in_block FALSE)
@@ -44,7 +44,7 @@ while(NOT rest STREQUAL "")
 endwhile()
 
 if(count EQUAL 0)
-  message(FATAL_ERROR "There is no picture of a mask in the README.")
+  message(FATAL_ERROR "There is no picture of a mask in docs/masks.md.")
 endif()
 
 file(GLOB headers "${root}/include/xmask/masks/*.hpp")
@@ -71,7 +71,7 @@ foreach(header IN LISTS headers)
 endforeach()
 list(REMOVE_DUPLICATES missing)
 if(missing)
-  message(FATAL_ERROR "The README has no picture of ${missing}")
+  message(FATAL_ERROR "docs/masks.md has no picture of ${missing}")
 endif()
 
 set(program "${FOLDER}/pictures")
@@ -95,7 +95,7 @@ void require(const M& m, const char* expression, const std::string& expected)
     if (drawn != expected)
     {
         ++failures;
-        std::cerr << expression << \" is\\n\" << drawn << \"and the README draws\\n\" << expected;
+        std::cerr << expression << \" is\\n\" << drawn << \"and docs/masks.md draws\\n\" << expected;
     }
 }
 
@@ -108,10 +108,10 @@ return failures == 0 ? 0 : 1;
 ")
 execute_process(COMMAND "${COMPILER}" "@${FLAGS}" "${program}.cpp" -o "${program}" RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
-  message(FATAL_ERROR "A mask in the README's table does not compile.")
+  message(FATAL_ERROR "A mask in the table of docs/masks.md does not compile.")
 endif()
 execute_process(COMMAND "${program}" RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
-  message(FATAL_ERROR "A mask in the README's table looks otherwise.")
+  message(FATAL_ERROR "A mask in the table of docs/masks.md looks otherwise.")
 endif()
 message(STATUS "${count} masks drawn")
