@@ -34,6 +34,11 @@ PAGES = (
     "docs/examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
 ).split()
 
+# Files that repeat the version of include/xmask/version.hpp.
+VERSIONED = (
+    "CITATION.cff meson.build packaging/conan/conanfile.py packaging/vcpkg/vcpkg.json packaging/bazel/MODULE.bazel"
+).split()
+
 
 def read(path):
     with open(path, encoding="utf-8") as file:
@@ -263,8 +268,9 @@ def dead_links():
 def main():
     if shutil.which("doxygen") is None or not os.path.isdir(STYLE):
         sys.exit("docs/build.py: apt-get install doxygen doxygen-awesome-css")
-    if f"\nversion: {read_version()}\n" not in read(os.path.join(ROOT, "CITATION.cff")):
-        sys.exit(f"docs/build.py: CITATION.cff has another version than {read_version()}")
+    for path in VERSIONED:
+        if not re.search(rf"\bversion\W+{re.escape(read_version())}\W", read(os.path.join(ROOT, path))):
+            sys.exit(f"docs/build.py: {path} has another version than {read_version()}")
     shutil.rmtree(HTML, ignore_errors=True)
     os.makedirs(STAGE, exist_ok=True)
     os.makedirs(os.path.join(FOLDER, "pictures"), exist_ok=True)
