@@ -1926,8 +1926,8 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
 }
 
-/// Loads by halves, of which at most one crosses a cache line. From large memory this is twice as
-/// fast on AMD's Zen 5 as whole registers that all cross one.
+/// Loads a register in two halves. At most one half crosses a cache line, where a whole register may
+/// cross one at each load: on AMD's Zen 5 the halves are twice as fast from large memory.
 template <class T>
 XMASK_INLINE lanes<T> load_in_passing(avx512f, const T* from) noexcept {
     const auto* const halves = reinterpret_cast<const __m256i*>(from);
@@ -2738,8 +2738,8 @@ struct block_buffer {
 #include <utility>
 
 /// @file
-/// The protocol of rows, and the rows of what is not computed from other rows: memory, one value,
-/// and expressions that are read element by element.
+/// The protocol of rows, and rows that need no other rows: of memory, of one value, and of
+/// expressions that are read element by element.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The type of one row of Rows.
@@ -5790,8 +5790,8 @@ public:
         write_to(result);
     }
 
-    /// Writes the expression to a tensor of its shape, of which it reads, if anything, each element
-    /// where it is written.
+    /// Writes the expression to a tensor of its shape. The expression may read an element of that
+    /// tensor only at the place where the element is written.
     template <class E>
     void write_to(E& result) const {
         m_op.write(result);
@@ -17615,7 +17615,7 @@ auto keep_run_lengths(const R& runs) {
 /// 64 keys are compared each with each.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A probability weighs what it is.
+/// The weight of a probability: the probability itself.
 struct probability_weight {
     static constexpr double lightest = 0; ///< keys up to this one weigh nothing
 
@@ -17625,7 +17625,7 @@ struct probability_weight {
     }
 };
 
-/// A logit weighs e to its distance from the largest one, at most 1; that one may be infinite.
+/// The weight of a logit: exp(logit - largest logit), at most 1. The largest logit may be infinite.
 struct logit_weight {
     static constexpr double lightest = -std::numeric_limits<double>::infinity();
 
@@ -21724,8 +21724,8 @@ private:
 template <class Cursor, class Row>
 inline constexpr bool folds_exactly = block_t<Row>::exact || joins_rows<Cursor>;
 
-/// The state of everything that is kept, and the number of elements in it. It reads like the states
-/// along axes, of which there is one here.
+/// The state of all kept elements, and their number. It reads like the states along axes, with one
+/// position.
 template <class State>
 struct folded {
     State value;
@@ -26053,7 +26053,7 @@ void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::si
     }
 }
 
-/// Merges each column of a row, all of which have flat position `at`, into its own extreme.
+/// Merges each column of a row into its own extreme. All columns have the flat position `at`.
 template <class T, extreme Which, class Row>
 void place_columns(placed<lane_t<T>>* best, Row& row, std::size_t at) {
     for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {
@@ -29617,7 +29617,7 @@ struct between_ranks {
     double share;
 };
 
-/// Of values of which there are some.
+/// The same for at least one value.
 template <class T, class Selector>
 between_ranks<T> ranks_around(std::span<const T> values, Selector& selector, double q) {
     const std::size_t n = values.size();

@@ -165,7 +165,7 @@ struct attention_options {
 #include <type_traits>
 
 /// @file
-/// Operations of attention on the rows of a panel of scores, of which a mask keeps some.
+/// Operations of attention on the rows of a masked panel of scores.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Queries of a band, keys of a tile, and the largest number of tiles in a panel. A panel of scores
@@ -708,7 +708,7 @@ private:
 /// The rule for NaN and infinities in matrix products with weights that a mask drops.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Rows that are multiplied by weights, of which those that a mask drops are 0.
+/// Rows that are multiplied by masked weights: dropped weights are 0.
 ///
 /// NaN and infinities times 0 are NaN. The matrix product takes 0 in their place. Products with
 /// kept weights are put into its result afterwards, so that dropped elements change no bit.

@@ -251,8 +251,8 @@ public:
         write_to(result);
     }
 
-    /// Writes the expression to a tensor of its shape, of which it reads, if anything, each element
-    /// where it is written.
+    /// Writes the expression to a tensor of its shape. The expression may read an element of that
+    /// tensor only at the place where the element is written.
     template <class E>
     void write_to(E& result) const {
         m_op.write(result);

@@ -26,7 +26,7 @@
 /// 64 keys are compared each with each.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A probability weighs what it is.
+/// The weight of a probability: the probability itself.
 struct probability_weight {
     static constexpr double lightest = 0; ///< keys up to this one weigh nothing
 
@@ -36,7 +36,7 @@ struct probability_weight {
     }
 };
 
-/// A logit weighs e to its distance from the largest one, at most 1; that one may be infinite.
+/// The weight of a logit: exp(logit - largest logit), at most 1. The largest logit may be infinite.
 struct logit_weight {
     static constexpr double lightest = -std::numeric_limits<double>::infinity();
 

@@ -18,8 +18,8 @@
 #include "xtensor.hpp"
 
 /// @file
-/// The protocol of rows, and the rows of what is not computed from other rows: memory, one value,
-/// and expressions that are read element by element.
+/// The protocol of rows, and rows that need no other rows: of memory, of one value, and of
+/// expressions that are read element by element.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The type of one row of Rows.

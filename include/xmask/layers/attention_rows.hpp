@@ -18,7 +18,7 @@
 #include "../masks/tiles.hpp"
 
 /// @file
-/// Operations of attention on the rows of a panel of scores, of which a mask keeps some.
+/// Operations of attention on the rows of a masked panel of scores.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// Queries of a band, keys of a tile, and the largest number of tiles in a panel. A panel of scores

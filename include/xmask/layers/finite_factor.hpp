@@ -16,7 +16,7 @@
 /// The rule for NaN and infinities in matrix products with weights that a mask drops.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// Rows that are multiplied by weights, of which those that a mask drops are 0.
+/// Rows that are multiplied by masked weights: dropped weights are 0.
 ///
 /// NaN and infinities times 0 are NaN. The matrix product takes 0 in their place. Products with
 /// kept weights are put into its result afterwards, so that dropped elements change no bit.

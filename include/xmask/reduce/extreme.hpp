@@ -74,7 +74,7 @@ void place_row(placed<lane_t<T>>& best, const Rows& rows, std::size_t r, std::si
     }
 }
 
-/// Merges each column of a row, all of which have flat position `at`, into its own extreme.
+/// Merges each column of a row into its own extreme. All columns have the flat position `at`.
 template <class T, extreme Which, class Row>
 void place_columns(placed<lane_t<T>>* best, Row& row, std::size_t at) {
     for_each_kept_block(row, [&](std::size_t c, auto count, word_t bits) {

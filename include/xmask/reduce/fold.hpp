@@ -276,8 +276,8 @@ private:
 template <class Cursor, class Row>
 inline constexpr bool folds_exactly = block_t<Row>::exact || joins_rows<Cursor>;
 
-/// The state of everything that is kept, and the number of elements in it. It reads like the states
-/// along axes, of which there is one here.
+/// The state of all kept elements, and their number. It reads like the states along axes, with one
+/// position.
 template <class State>
 struct folded {
     State value;

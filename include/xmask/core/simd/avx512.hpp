@@ -170,8 +170,8 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return lanes<std::int32_t>(_mm512_permutexvar_epi32(at, _mm512_loadu_si512(table)));
 }
 
-/// Loads by halves, of which at most one crosses a cache line. From large memory this is twice as
-/// fast on AMD's Zen 5 as whole registers that all cross one.
+/// Loads a register in two halves. At most one half crosses a cache line, where a whole register may
+/// cross one at each load: on AMD's Zen 5 the halves are twice as fast from large memory.
 template <class T>
 XMASK_INLINE lanes<T> load_in_passing(avx512f, const T* from) noexcept {
     const auto* const halves = reinterpret_cast<const __m256i*>(from);
