@@ -3718,16 +3718,6 @@ XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     }(std::make_index_sequence<word_columns / lane_count<T>>());
 }
 
-/// The bits of 64 columns.
-template <class T>
-XMASK_INLINE word_t bits_from_lanes(const lane_word<T>& chosen) noexcept {
-    word_t bits = 0;
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-        bits |= bits_from_mask(chosen[i]) << i * lane_count<T>;
-    }
-    return bits;
-}
-
 /// A cursor that gives its decisions as masks of registers of T, too.
 template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
@@ -21707,7 +21697,7 @@ public:
         requires(reads_freely<Row> && row_fold<T, Fold>::takes_lanes)
     XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
         const auto chosen = cursor.template lanes<T>(c);
-        const word_t bits = bits_from_lanes<T>(chosen);
+        const word_t bits = word_from_masks<T>(chosen);
         if (bits == 0 || bits == ~word_t(0)) {
             block(c, whole_word(), bits);
         } else {
@@ -29617,7 +29607,7 @@ struct between_ranks {
     double share;
 };
 
-/// The same for at least one value.
+/// The elements around quantile q of at least one value.
 template <class T, class Selector>
 between_ranks<T> ranks_around(std::span<const T> values, Selector& selector, double q) {
     const std::size_t n = values.size();

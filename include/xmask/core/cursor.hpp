@@ -80,16 +80,6 @@ XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     }(std::make_index_sequence<word_columns / lane_count<T>>());
 }
 
-/// The bits of 64 columns.
-template <class T>
-XMASK_INLINE word_t bits_from_lanes(const lane_word<T>& chosen) noexcept {
-    word_t bits = 0;
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-        bits |= bits_from_mask(chosen[i]) << i * lane_count<T>;
-    }
-    return bits;
-}
-
 /// A cursor that gives its decisions as masks of registers of T, too.
 template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {

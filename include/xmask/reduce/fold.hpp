@@ -259,7 +259,7 @@ public:
         requires(reads_freely<Row> && row_fold<T, Fold>::takes_lanes)
     XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
         const auto chosen = cursor.template lanes<T>(c);
-        const word_t bits = bits_from_lanes<T>(chosen);
+        const word_t bits = word_from_masks<T>(chosen);
         if (bits == 0 || bits == ~word_t(0)) {
             block(c, whole_word(), bits);
         } else {

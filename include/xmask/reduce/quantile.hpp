@@ -46,7 +46,7 @@ struct between_ranks {
     double share;
 };
 
-/// The same for at least one value.
+/// The elements around quantile q of at least one value.
 template <class T, class Selector>
 between_ranks<T> ranks_around(std::span<const T> values, Selector& selector, double q) {
     const std::size_t n = values.size();
