@@ -48,6 +48,16 @@ template <class E>
 using value_type_t = typename std::decay_t<E>::value_type;
 
 namespace detail {
+/// An expression of numbers; a mask is one, of bool.
+template <class E>
+concept number_expression =
+    expression<E> && std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
+
+/// An expression of real numbers.
+template <class E>
+concept real_expression =
+    number_expression<E> && std::is_floating_point_v<std::remove_cv_t<value_type_t<E>>>;
+
 /// How a lazy expression holds its operand: an lvalue by reference, an rvalue by value.
 template <class E>
 using closure_t = xt::const_xclosure_t<E>;

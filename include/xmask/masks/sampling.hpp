@@ -32,13 +32,7 @@ namespace detail {
 /// Fails to compile, with one sentence, for a tensor without probabilities.
 template <class X>
 consteval bool require_scores() {
-    constexpr bool real = [] {
-        if constexpr (expression<X> && !mask_expression<X>) {
-            return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
-        } else {
-            return false;
-        }
-    }();
+    constexpr bool real = real_expression<X>;
     static_assert(real, "xmask: probabilities and logits are a tensor of real numbers.");
     return real;
 }

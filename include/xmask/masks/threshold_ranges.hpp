@@ -21,13 +21,7 @@ namespace detail {
 /// Fails to compile, with one sentence, unless X is a tensor of numbers.
 template <class X>
 consteval bool require_numbers() {
-    constexpr bool numbers = [] {
-        if constexpr (expression<X> && !mask_expression<X>) {
-            return std::is_arithmetic_v<std::remove_cv_t<value_type_t<X>>>;
-        } else {
-            return false;
-        }
-    }();
+    constexpr bool numbers = number_expression<X> && !mask_expression<X>;
     static_assert(numbers, "xmask: a threshold compares a tensor (or lazy expression) of numbers.");
     return numbers;
 }

@@ -97,19 +97,10 @@ template <class T>
 using wide_t =
     std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
 
-template <class E>
-consteval bool holds_numbers() {
-    if constexpr (expression<E>) {
-        return std::is_arithmetic_v<std::remove_cv_t<value_type_t<E>>>;
-    } else {
-        return false;
-    }
-}
-
 /// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
 template <class X, class M>
 consteval bool require_reducible() {
-    constexpr bool numbers = holds_numbers<X>();
+    constexpr bool numbers = number_expression<X>;
     static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
     static_assert(
         in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."

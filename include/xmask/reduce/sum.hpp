@@ -28,7 +28,7 @@ namespace xmask::inline XMASK_ABI {
 namespace detail {
 template <class X, class M>
 consteval bool require_summable() {
-    constexpr bool numbers = holds_numbers<X>();
+    constexpr bool numbers = number_expression<X>;
     static_assert(
         numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers."
     );
