@@ -21,10 +21,13 @@ import subprocess
 import sys
 import urllib.parse
 
+import reference
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "build", "docs")
 STAGE = os.path.join(FOLDER, "pages")
 HTML = os.path.join(FOLDER, "html")
+GROUPS = os.path.join(FOLDER, "groups.txt")
 STYLE = "/usr/share/doxygen-awesome-css"
 
 # The pages, in the order of the navigation.
@@ -143,6 +146,17 @@ def gallery_page():
     return run([program, pictures], stdout=subprocess.PIPE).stdout
 
 
+def layout_of(text):
+    """Doxygen's layout, where a page of the reference begins with what it is about."""
+    text = re.sub(r'(<tab type="(?:modules|topics)" visible="yes" title=)""', r'\1"Reference"', text)
+    before, group, after = re.fullmatch(r"(.*)(<group>.*</group>)(.*)", text, flags=re.S).groups()
+    group = group.replace('<briefdescription visible="yes"/>', '<detaileddescription title="Overview"/>')
+    group = group.replace('<detaileddescription title=""/>', "")
+    group = group.replace('<nestedgroups visible="yes" title=""/>', '<nestedgroups visible="yes" title="Pages"/>')
+    group = group.replace('<variables title=""/>', '<variables title="Function objects"/>', 1)
+    return before + group.replace('<variables title=""/>', '<variables title="Documentation"/>') + after
+
+
 def options():
     header = os.path.join(FOLDER, "header.html")
     subprocess.run(["doxygen", "-w", "html", header, FOLDER + "/footer.html", FOLDER + "/style.css"], check=True)
@@ -157,7 +171,7 @@ def options():
     write(header, read(header).replace("</head>", scripts + start + "</head>"))
     layout = os.path.join(FOLDER, "layout.xml")
     subprocess.run(["doxygen", "-l", layout], check=True)
-    write(layout, re.sub(r'(<tab type="(?:modules|topics)" visible="yes" title=)""', r'\1"Reference"', read(layout)))
+    write(layout, layout_of(read(layout)))
     styles = [f"{STYLE}/doxygen-awesome{part}.css" for part in ("", "-sidebar-only", "-sidebar-only-darkmode-toggle")]
     files = [f"{STYLE}/doxygen-awesome-{name}.js" for name in ("darkmode-toggle", "fragment-copy-button", "paragraph-link")]
     version = read_version()
@@ -185,6 +199,9 @@ HTML_EXTRA_STYLESHEET  = {" ".join(styles)} docs/site.css
 HTML_EXTRA_FILES       = {" ".join(files)}
 HTML_TIMESTAMP         = NO
 SHOW_USED_FILES        = NO
+SOURCE_BROWSER         = YES
+FILTER_SOURCE_FILES    = NO
+ALIASES                = "in{{1}}=@ingroup \\1^^"
 """
     doxygen = tuple(int(part) for part in subprocess.check_output(["doxygen", "-v"], text=True).split()[0].split(".")[:3])
     if doxygen >= (1, 9, 5):
@@ -195,40 +212,6 @@ SHOW_USED_FILES        = NO
 def read_version():
     text = read(os.path.join(ROOT, "include", "xmask", "version.hpp"))
     return ".".join(re.findall(r"XMASK_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", text)[:3])
-
-
-FOLDERS = {
-    "masks": "Masks",
-    "apply": "Applying masks",
-    "reduce": "Reductions, softmax and losses",
-    "layers": "Layers",
-    "core": "Inside",
-}
-
-DETAIL = r"^namespace (?:xmask::inline XMASK_ABI::)?detail \{.*?^\} // namespace (?:xmask::inline XMASK_ABI::)?detail$"
-
-
-def reference():
-    """The groups of the reference: one for each folder, and in it one for each header with public names."""
-    text = ""
-    groups = []
-    for folder, title in FOLDERS.items():
-        text += f"/** @defgroup {folder} {title} */\n"
-        top = os.path.join(ROOT, "include", "xmask", folder)
-        for name in sorted(os.listdir(top)):
-            code = read(os.path.join(top, name)) if name.endswith(".hpp") else ""
-            if "\nnamespace xmask::inline XMASK_ABI {" in code:
-                code_of_names = code[code.find("\nnamespace xmask") + 1:]
-                public = re.split(DETAIL, code_of_names, flags=re.M | re.S)
-                if any(re.search(r"^///", part, flags=re.M) for part in public):
-                    about = re.search(r"^/// @file\n((?:///.*\n)+)", code, flags=re.M)
-                    about = re.sub(r"^/// ?", "", about.group(1) if about else "", flags=re.M)
-                    group = f"{folder}_{name[:-4]}"
-                    groups.append(group)
-                    title = name[:-4].replace("_", " ").capitalize()
-                    text += f"/** @defgroup {group} {title}\n@ingroup {folder}\n@brief {about}"
-                    text += f"\n`#include <xmask/{folder}/{name}>` */\n"
-    return text, groups
 
 
 class Links(html.parser.HTMLParser):
@@ -265,6 +248,17 @@ def dead_links():
                 yield name, link
 
 
+def lost_names(names):
+    """The public names without a page, without the example on it, and those that search does not find."""
+    folder = os.path.join(HTML, "search")
+    found = "".join(read(os.path.join(folder, name)) for name in os.listdir(folder) if name.endswith(".js"))
+    for name in names.values():
+        page = f"group__{name.label.replace('_', '__')}.html"
+        path = os.path.join(HTML, page)
+        if not os.path.exists(path) or page not in found or (name.is_called() and 'class="fragment"' not in read(path)):
+            yield name.name
+
+
 def main():
     if shutil.which("doxygen") is None or not os.path.isdir(STYLE):
         sys.exit("docs/build.py: apt-get install doxygen doxygen-awesome-css")
@@ -275,19 +269,20 @@ def main():
     os.makedirs(STAGE, exist_ok=True)
     os.makedirs(os.path.join(FOLDER, "pictures"), exist_ok=True)
     made = {"gallery.md": gallery_page, "docs/performance.md": performance_page, "docs/examples.md": examples_page}
-    text, groups = reference()
+    text, places, names = reference.groups()
     write(os.path.join(STAGE, "reference.dox"), text)
+    write(GROUPS, "".join(f"{path} {line} {label}\n" for path, line, label in places))
     for page in PAGES:
         text = made[page]() if page in made else read(os.path.join(ROOT, page))
         write(os.path.join(STAGE, name_of(page) + ".md"), staged(page, text))
-    run(["doxygen", "-"], input=options(), env={**os.environ, "XMASK_GROUPS": f" {' '.join(groups)} "})
+    run(["doxygen", "-"], input=options(), env={**os.environ, "XMASK_GROUPS": GROUPS})
     # Doxygen does not see xtensor's templates, whose specialisations it finds.
     warnings = re.sub(r".*Internal inconsistency: scope for class xt::.*\n", "", read(os.path.join(FOLDER, "warnings.txt")))
     sys.stderr.write(warnings)
-    dead = list(dead_links())
-    for page, link in dead:
-        print(f"{page}: the link to {link} leads nowhere", file=sys.stderr)
-    if warnings or dead:
+    faults = [f"{page}: the link to {link} leads nowhere" for page, link in dead_links()]
+    faults += [f"the reference has no page of {name} with its example, or search does not find it" for name in lost_names(names)]
+    print(*faults, sep="\n", end="\n" if faults else "", file=sys.stderr)
+    if warnings or faults:
         sys.exit(1)
     print(f"{HTML}/index.html")
 

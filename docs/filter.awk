@@ -2,20 +2,29 @@
 # out: users write xmask::name. Function objects are variables, not functions with a string for a parameter. A line
 # that goes on after `@param` loses its indentation, behind which Doxygen would not see an example.
 
-# The site has a group for each header with public names: docs/build.py lists them.
-ENVIRON["XMASK_GROUPS"] && /^namespace xmask::inline XMASK_ABI \{/ {
-  group = FILENAME
-  sub(/.*include\/xmask\//, "", group)
-  sub(/\.hpp$/, "", group)
-  sub(/\//, "_", group)
-  if (index(ENVIRON["XMASK_GROUPS"], " " group " ")) {
-    print "namespace xmask { /** @addtogroup " group "\n@{ */"
-    open = 1
-    next
+# The site has a group for each header and for each name. XMASK_GROUPS names the file that docs/reference.py wrote: a
+# header, a line of it, on which a comment begins, and its group; line 0 stands for the header.
+BEGIN {
+  path = ARGV[1]
+  sub(/.*include\//, "", path)
+  while (ENVIRON["XMASK_GROUPS"] && (getline line < ENVIRON["XMASK_GROUPS"]) > 0) {
+    split(line, part, " ")
+    if (part[1] == path) {
+      group[part[2]] = part[3]
+    }
   }
 }
 
+(0 in group) && /^namespace xmask::inline XMASK_ABI \{/ {
+  # On one line, so that Doxygen counts the lines of the header.
+  print "namespace xmask { /** @addtogroup " group[0] " */ /** @{ */"
+  open = 1
+  next
+}
+
 open && /^\} \/\/ namespace xmask::inline XMASK_ABI$/ { print "/** @} */ }"; open = 0; next }
+
+FNR in group { sub(/\/\/\//, "/** @ingroup " group[FNR] " */ ///") }
 
 { gsub(/::inline XMASK_ABI/, "") }
 

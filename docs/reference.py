@@ -1,0 +1,152 @@
+"""The groups of the reference: a page for each public name, below one for each header, below one for each folder.
+
+docs/build.py writes them for Doxygen, and docs/filter.awk puts the names into them.
+"""
+
+import os
+import re
+import xml.etree.ElementTree as xml
+
+import check
+
+ROOT = check.ROOT
+
+FOLDERS = {
+    "masks": "Masks",
+    "apply": "Applying masks",
+    "reduce": "Reductions, softmax and losses",
+    "layers": "Layers",
+    "core": "Inside",
+}
+
+# Headers that are not called after their words.
+TITLES = {"svg": "SVG", "mse": "Squared error", "n_of_m": "n of m", "runs": "Runs", "ask": "Questions", "word": "Words"}
+
+# What the signs of an operator are called in the address of its page.
+SIGNS = {"!": "not", "&": "and", "|": "or", "^": "xor", "=": "is", "~": "tilde", "<": "less"}
+
+
+def label_of(name):
+    """A name as the label of a group: operator&& is operator_and_and."""
+    return re.sub(r"[^\w]", lambda sign: f"_{SIGNS[sign.group()]}", name)
+
+
+def header_of(path):
+    """The label of the group of a header: masks/lengths.hpp is in masks_lengths."""
+    return "header_" + re.sub(r"^xmask/|\.hpp$", "", path).replace("/", "_")
+
+
+def source(path):
+    with open(os.path.join(ROOT, "include", path), encoding="utf-8") as file:
+        return file.read()
+
+
+def comment_before(lines, number):
+    """The line on which the comment of the declaration on line `number` begins."""
+    first = number - 1
+    while first > 0 and lines[first - 1].strip() and not re.match(r" *(///|.*[;}]$)", lines[first - 1]):
+        first -= 1  # the head of a template
+    while first > 0 and lines[first - 1].lstrip().startswith("///"):
+        first -= 1
+    return first + 1
+
+
+def escaped(text):
+    return re.sub(r"([&<>|@\\#])", r"@\1", text)
+
+
+class Name:
+    """A public name that is no class: its declarations, and what its page says above them."""
+
+    def __init__(self, name):
+        self.name = name
+        self.label = label_of(name)
+        self.members = []
+        self.calls = []  # of a function object, in the class of its type
+
+    def headers(self):
+        return list(dict.fromkeys(member.find("location").get("file") for member in self.members))
+
+    def is_called(self):
+        return self.members[0].get("kind") == "function" or bool(self.calls)
+
+    def group(self):
+        """The group's definition."""
+        brief = check.text_of(self.members[0].find("briefdescription"))
+        text = f"/** @defgroup {self.label} {self.name}\n"
+        text += f"@ingroup {' '.join(map(header_of, self.headers()))}\n@brief {escaped(brief)}\n\n"
+        text += " ".join(f"`#include <{path}>`" for path in self.headers()) + "\n\n"
+        text += "| call | does |\n|---|---|\n" if self.calls else ""
+        for call in self.calls:
+            arguments = ", ".join(check.parameters_of(call))
+            link = f'<a href="{page_of(call)}">{self.name}({arguments})</a>'
+            text += f"| {link} | {escaped(check.text_of(call.find('briefdescription')))} |\n"
+        return text + "*/\n"
+
+
+def type_of(variable):
+    """The class of a function object."""
+    name = re.sub(r"^(constexpr|const|inline) +", "", check.text_of(variable.find("type")))
+    return "xmask::" + name.split("<")[0].strip()
+
+
+def page_of(member):
+    """The address of a member of a class in the HTML."""
+    page, _, anchor = member.get("id").rpartition("_1")
+    return f"{page}.html#{anchor}"
+
+
+def read_names():
+    """The public names that are no class, from Doxygen's XML."""
+    folder, _ = check.run_doxygen()
+    names, calls = {}, {}
+    for file in sorted(os.listdir(folder)):
+        if re.match(r"(class|struct)xmask_1_1|namespacexmask\.xml", file):
+            compound = xml.parse(os.path.join(folder, file)).getroot().find("compounddef")
+            for member in compound.iter("memberdef"):
+                name = member.findtext("name")
+                if not check.has_summary(member) or member.get("prot") != "public":
+                    continue
+                if compound.get("kind") == "namespace":
+                    names.setdefault(name, Name(name)).members.append(member)
+                elif name == "operator()":
+                    calls.setdefault(compound.findtext("compoundname"), []).append(member)
+    for name in names.values():
+        if name.members[0].get("kind") == "variable":
+            name.calls = calls.get(type_of(name.members[0]), [])
+    return names
+
+
+def headers():
+    """(path, its comment) for each header with public names."""
+    detail = r"^namespace (xmask::inline XMASK_ABI::)?detail \{.*?^\} // namespace (?:\1)?detail$"
+    for folder in FOLDERS:
+        for file in sorted(os.listdir(os.path.join(ROOT, "include", "xmask", folder))):
+            path = f"xmask/{folder}/{file}"
+            code = source(path) if file.endswith(".hpp") else ""
+            begin = code.find("\nnamespace xmask::inline XMASK_ABI {") + 1
+            public = re.sub(detail, "", code[begin:], flags=re.M | re.S) if begin else ""
+            if re.search(r"^///", public, flags=re.M):
+                about = re.search(r"^/// @file\n((?:///.*\n)+)", code, flags=re.M)
+                yield path, re.sub(r"^/// ?", "", about.group(1) if about else "", flags=re.M)
+
+
+def groups():
+    """The definitions of all groups, and what docs/filter.awk reads: a header, a line of it, and the group that the
+    comment on this line belongs to. Line 0 stands for the whole header."""
+    text, places = "", []
+    for folder, title in FOLDERS.items():
+        text += f"/** @defgroup {folder} {title} */\n"
+    for path, about in headers():
+        _, folder, file = path.split("/")
+        title = TITLES.get(file[:-4], file[:-4].replace("_", " ").capitalize())
+        text += f"/** @defgroup {header_of(path)} {title}\n@ingroup {folder}\n@brief {about}\n`#include <{path}>` */\n"
+        places.append((path, 0, header_of(path)))
+    names = read_names()
+    for name in names.values():
+        text += name.group()
+        for member in name.members:
+            place = member.find("location")
+            lines = source(place.get("file")).splitlines()
+            places.append((place.get("file"), comment_before(lines, int(place.get("line"))), name.label))
+    return text, places, names
