@@ -3689,12 +3689,20 @@ struct stretch {
 ///
 /// A cursor that compares registers anyway may also have `lane_word<T> lanes<T>(c)`: the decisions
 /// for columns [c, c + 64) as masks of registers of T. All 64 columns are then in the row.
+///
+/// A cursor whose row keeps one range of columns may also have `column_range range()`.
 template <class C>
 concept row_cursor = requires(const C& cursor, std::size_t c) {
     { cursor.word(c) } -> std::same_as<word_t>;
 };
 
 namespace detail {
+/// A cursor that gives the only range of columns that its row keeps.
+template <class C>
+concept has_range = requires(const C& cursor) {
+    { cursor.range() } -> std::same_as<column_range>;
+};
+
 /// The end of a stretch that reaches the end of every row.
 inline constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
 
@@ -5087,6 +5095,13 @@ public:
             return {no_end, keeps(m_cursor, 0) ? stretch_kind::kept : stretch_kind::dropped};
         }
         return stretch_at(m_cursor, c);
+    }
+
+    [[nodiscard]] XMASK_INLINE column_range range() const
+        requires has_range<C>
+    {
+        return m_one_column ? column_range{0, keeps(m_cursor, 0) ? m_columns : 0}
+                            : m_cursor.range();
     }
 
     template <class T>
@@ -8226,10 +8241,14 @@ private:
 
 /// How many of columns [begin, end) a row keeps.
 template <row_cursor C>
-std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
-    count_delegate counted;
-    walk(cursor, begin, end, counted);
-    return counted.count();
+XMASK_INLINE std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
+    if constexpr (has_range<C>) {
+        return intersection(cursor.range(), {begin, end}).size();
+    } else {
+        count_delegate counted;
+        walk(cursor, begin, end, counted);
+        return counted.count();
+    }
 }
 
 /// Counts the set bits of many words, column by column. 64 counters are eight words, one word a

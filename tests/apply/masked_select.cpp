@@ -108,6 +108,7 @@ TEST_CASE("masked_select by lengths, thresholds and masks that broadcast", "[mas
         };
         check(xmask::keep_lengths(lengths, n));
         check(xmask::keep_last(lengths, n));
+        check(xmask::keep_lengths({1, 0, 1, 1, 0}, 1));
         check(xmask::keep_above(x, 0.5f));
         check(xmask::keep_where(oracle::random<bool>({5, 1}, 6)));
         check(xmask::keep_where(oracle::random<bool>({n}, 6)));

@@ -41,12 +41,20 @@ struct stretch {
 ///
 /// A cursor that compares registers anyway may also have `lane_word<T> lanes<T>(c)`: the decisions
 /// for columns [c, c + 64) as masks of registers of T. All 64 columns are then in the row.
+///
+/// A cursor whose row keeps one range of columns may also have `column_range range()`.
 template <class C>
 concept row_cursor = requires(const C& cursor, std::size_t c) {
     { cursor.word(c) } -> std::same_as<word_t>;
 };
 
 namespace detail {
+/// A cursor that gives the only range of columns that its row keeps.
+template <class C>
+concept has_range = requires(const C& cursor) {
+    { cursor.range() } -> std::same_as<column_range>;
+};
+
 /// The end of a stretch that reaches the end of every row.
 inline constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
 

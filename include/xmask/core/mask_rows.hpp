@@ -79,6 +79,13 @@ public:
         return stretch_at(m_cursor, c);
     }
 
+    [[nodiscard]] XMASK_INLINE column_range range() const
+        requires has_range<C>
+    {
+        return m_one_column ? column_range{0, keeps(m_cursor, 0) ? m_columns : 0}
+                            : m_cursor.range();
+    }
+
     template <class T>
         requires lane_cursor<C, T>
     [[nodiscard]] XMASK_INLINE lane_word<T> lanes(std::size_t c) const {

@@ -40,10 +40,14 @@ private:
 
 /// How many of columns [begin, end) a row keeps.
 template <row_cursor C>
-std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
-    count_delegate counted;
-    walk(cursor, begin, end, counted);
-    return counted.count();
+XMASK_INLINE std::size_t count_row(const C& cursor, std::size_t begin, std::size_t end) {
+    if constexpr (has_range<C>) {
+        return intersection(cursor.range(), {begin, end}).size();
+    } else {
+        count_delegate counted;
+        walk(cursor, begin, end, counted);
+        return counted.count();
+    }
 }
 
 /// Counts the set bits of many words, column by column. 64 counters are eight words, one word a
