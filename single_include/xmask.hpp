@@ -6371,9 +6371,331 @@ auto complement(const char* name, M&& m) {
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/core/refused_operators.hpp ====
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+// ==== xmask/core/held.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <ranges>
+#include <utility>
+
 /// @file
-/// The operators of masks: && || ! ^, and & | ~. Operators that would compile to something else are
-/// refused.
+/// Small tables that a builder holds, such as lengths or indices, from a tensor, a lazy expression,
+/// a standard container or a list.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A standard container of numbers.
+template <class C>
+concept number_range = !expression<C> && std::ranges::sized_range<C> &&
+                       std::is_arithmetic_v<std::ranges::range_value_t<C>>;
+
+/// A type that can be held as a table of numbers.
+template <class C>
+concept number_table = expression<C> || number_range<C>;
+
+/// Whether C is a table of integers. bool is not an integer here.
+template <class C>
+consteval bool holds_integers() {
+    if constexpr (number_range<C>) {
+        using value = std::ranges::range_value_t<C>;
+        return std::integral<value> && !std::same_as<value, bool>;
+    } else if constexpr (expression<C>) {
+        using value = std::remove_cv_t<value_type_t<C>>;
+        return std::integral<value> && !std::same_as<value, bool>;
+    } else {
+        return false;
+    }
+}
+
+/// Holds a table: a tensor in memory by reference, or moved in where it is an rvalue; anything else
+/// as a copy.
+template <number_table C>
+decltype(auto) hold(C&& values) {
+    if constexpr (number_range<C>) {
+        auto copy =
+            xt::xtensor<std::ranges::range_value_t<C>, 1>::from_shape({std::ranges::size(values)});
+        std::ranges::copy(values, copy.begin());
+        return copy;
+    } else if constexpr (has_memory<C>) {
+        return closure_t<C>(std::forward<C>(values));
+    } else {
+        return std::decay_t<decltype(xt::eval(std::forward<C>(values)))>(values);
+    }
+}
+
+template <class T>
+auto hold(std::initializer_list<T> values) {
+    auto copy = xt::xtensor<T, 1>::from_shape({values.size()});
+    std::copy(values.begin(), values.end(), copy.begin());
+    return copy;
+}
+
+/// The result of hold(): a reference or a container.
+template <class C>
+using held_t = decltype(hold(std::declval<C>()));
+
+/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed
+/// since it was checked.
+template <std::integral T, std::unsigned_integral N>
+constexpr N clamped(T number, N n) noexcept {
+    const T positive = std::max(number, T(0));
+    if constexpr (sizeof(T) > sizeof(N)) {
+        return static_cast<N>(std::min(positive, static_cast<T>(n)));
+    } else {
+        return std::min(static_cast<N>(positive), n);
+    }
+}
+
+/// Maps the rows of a mask to offsets in the memory of a table that has the leading axes of the
+/// mask.
+template <class E>
+row_offsets table_offsets(const char* function, const E& table) {
+    const std::size_t axes = table.dimension();
+    require_rank(function, axes + 1);
+    return row_offsets(table.shape(), table.strides(), axes);
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// The operators that masks do not have. xtensor would make them plain expressions of 0 and 1; each
+/// fails to compile, with one sentence that says what to write.
+
+namespace xmask::inline XMASK_ABI {
+/// @cond
+namespace detail {
+/// An operand of arithmetic: a number, an expression, or a container of numbers.
+template <class T>
+concept arithmetic_operand =
+    std::is_arithmetic_v<std::remove_cvref_t<T>> || number_table<std::remove_cvref_t<T>>;
+
+/// The operands of an operator that would read a mask as numbers.
+template <class A, class B>
+concept mask_and_number =
+    (mask_expression<A> && arithmetic_operand<B>) || (mask_expression<B> && arithmetic_operand<A>);
+
+/// The result of a refused operator: the rest of the expression compiles.
+using refused = xt::xarray<double>;
+
+/// What an operator would do with the elements of masks.
+enum class refused_use { sum, difference, product, arithmetic, order };
+
+/// Fails to compile, with one sentence that says what to write in place of the operator.
+template <refused_use Use, class A, class B = A>
+refused refuse() {
+    constexpr bool masks = mask_expression<A> && mask_expression<B>;
+    constexpr bool adds_masks = Use == refused_use::sum && masks;
+    constexpr bool subtracts_masks = Use == refused_use::difference && masks;
+    constexpr bool multiplies_masks = Use == refused_use::product && masks;
+    constexpr bool multiplies_tensor =
+        Use == refused_use::product && !masks && expression<A> && expression<B>;
+    constexpr bool orders = Use == refused_use::order;
+    constexpr bool calculates =
+        !adds_masks && !subtracts_masks && !multiplies_masks && !multiplies_tensor && !orders;
+    static_assert(
+        !adds_masks,
+        "xmask: masks are not added: m || n keeps what either keeps. As numbers, a mask is xt::cast<int>(m)."
+    );
+    static_assert(
+        !subtracts_masks,
+        "xmask: masks are not subtracted: m && !n keeps what only the first keeps. As numbers, a mask is "
+        "xt::cast<int>(m)."
+    );
+    static_assert(
+        !multiplies_masks,
+        "xmask: masks are not multiplied: m && n keeps what both keep. As numbers, a mask is xt::cast<int>(m)."
+    );
+    static_assert(
+        !multiplies_tensor,
+        "xmask: write xmask::multiply(x, m) for a tensor times a mask: what is dropped becomes 0, where NaN * 0 would "
+        "be NaN. As numbers, the mask is xt::cast<float>(m)."
+    );
+    static_assert(
+        !orders,
+        "xmask: a mask is neither less nor more: m itself keeps, !m is its opposite, and m && !n keeps what only m keeps. "
+        "As numbers, a mask is xt::cast<int>(m)."
+    );
+    static_assert(
+        !calculates,
+        "xmask: a mask is not a number: xmask::multiply(x, m) and xmask::masked_fill(x, m, v) change what m drops, !m "
+        "is its opposite, and xt::cast<float>(m) is 1 where m keeps, else 0."
+    );
+    return {};
+}
+} // namespace detail
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator+(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::sum, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator-(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::difference, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator*(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::product, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator/(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::arithmetic, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator%(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::arithmetic, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator<<(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::arithmetic, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator>>(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::arithmetic, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator<(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::order, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator<=(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::order, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator>(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::order, A, B>();
+}
+
+template <class A, class B>
+    requires detail::mask_and_number<A, B>
+auto operator>=(A&& /*a*/, B&& /*b*/) {
+    return detail::refuse<detail::refused_use::order, A, B>();
+}
+
+template <class M>
+    requires mask_expression<M>
+auto operator+(M&& /*m*/) {
+    return detail::refuse<detail::refused_use::arithmetic, M>();
+}
+
+template <class M>
+    requires mask_expression<M>
+auto operator-(M&& /*m*/) {
+    return detail::refuse<detail::refused_use::arithmetic, M>();
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || (mask_expression<B> && std::is_arithmetic_v<A>))
+A& operator+=(A& a, B&& /*b*/) {
+    detail::refuse<detail::refused_use::arithmetic, A, B>();
+    return a;
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || (mask_expression<B> && std::is_arithmetic_v<A>))
+A& operator-=(A& a, B&& /*b*/) {
+    detail::refuse<detail::refused_use::arithmetic, A, B>();
+    return a;
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || (mask_expression<B> && std::is_arithmetic_v<A>))
+A& operator*=(A& a, B&& /*b*/) {
+    detail::refuse<detail::refused_use::arithmetic, A, B>();
+    return a;
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || (mask_expression<B> && std::is_arithmetic_v<A>))
+A& operator/=(A& a, B&& /*b*/) {
+    detail::refuse<detail::refused_use::arithmetic, A, B>();
+    return a;
+}
+
+template <class A, class B>
+    requires(mask_expression<A> || (mask_expression<B> && std::is_arithmetic_v<A>))
+A& operator%=(A& a, B&& /*b*/) {
+    detail::refuse<detail::refused_use::arithmetic, A, B>();
+    return a;
+}
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator&=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept &= n. A lazy mask "
+        "becomes a new one: auto both = m && n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator|=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept |= n. A lazy mask "
+        "becomes a new one: auto both = m || n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class A, class B>
+    requires mask_expression<A>
+A&& operator^=(A&& a, const B& /*b*/) {
+    constexpr bool is_stored = !mask_expression<A>;
+    static_assert(
+        is_stored,
+        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept ^= n. A lazy mask "
+        "becomes a new one: auto both = m ^ n."
+    );
+    return std::forward<A>(a);
+}
+
+template <class M, class T>
+    requires(mask_expression<M> && !expression<T>)
+bool operator==(const M& /*m*/, const T& /*value*/) {
+    constexpr bool is_mask = expression<T>;
+    static_assert(
+        is_mask,
+        "xmask: a mask is not compared with a number. !m is its opposite, and xmask::all_kept(m) and "
+        "xmask::any_kept(m) ask about the whole."
+    );
+    return is_mask;
+}
+/// @endcond
+} // namespace xmask::inline XMASK_ABI
+
+/// @file
+/// The operators of masks: && || ! ^, and & | ~. Those that would compile to something else are in
+/// refused_operators.hpp.
 
 namespace xmask::inline XMASK_ABI {
 /// Keeps what both masks keep.
@@ -6600,107 +6922,6 @@ Stream& operator<<(Stream& out, const M& m) {
     }
     return out;
 }
-
-// Ambiguous expressions do not compile: each of these operators gives one sentence that says what
-// to write.
-/// @cond
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator&=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept &= n. A lazy mask "
-        "becomes a new one: auto both = m && n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator|=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept |= n. A lazy mask "
-        "becomes a new one: auto both = m || n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator^=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept ^= n. A lazy mask "
-        "becomes a new one: auto both = m ^ n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator+(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not added: m || n keeps what either keeps. As numbers, a mask is xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) || std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator-(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not subtracted: m && !n keeps what only the first keeps. As numbers, a mask is "
-        "xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) && std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator*(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not multiplied: m && n keeps what both keep. As numbers, a mask is xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) && std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(expression<A> && expression<B> && mask_expression<A> != mask_expression<B>)
-auto operator*(A&& a, B&& b) {
-    constexpr bool times_mask = mask_expression<A> || mask_expression<B>;
-    static_assert(
-        !times_mask,
-        "xmask: write xmask::multiply(x, m) for a tensor times a mask: what is dropped becomes 0, where NaN * 0 would "
-        "be NaN. As numbers, the mask is xt::cast<float>(m)."
-    );
-    return xt::detail::make_xfunction<xt::detail::multiplies>(
-        std::forward<A>(a), std::forward<B>(b)
-    );
-}
-
-template <class M, class T>
-    requires(mask_expression<M> && !expression<T>)
-bool operator==(const M& /*m*/, const T& /*value*/) {
-    constexpr bool is_mask = expression<T>;
-    static_assert(
-        is_mask,
-        "xmask: a mask is not compared with a number. !m is its opposite, and xmask::all_kept(m) and "
-        "xmask::any_kept(m) ask about the whole."
-    );
-    return is_mask;
-}
-/// @endcond
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
@@ -10922,92 +11143,6 @@ auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
 
 #include <concepts>
 #include <utility>
-
-// ==== xmask/core/held.hpp ====
-
-#include <algorithm>
-#include <concepts>
-#include <cstddef>
-#include <initializer_list>
-#include <ranges>
-#include <utility>
-
-/// @file
-/// Small tables that a builder holds, such as lengths or indices, from a tensor, a lazy expression,
-/// a standard container or a list.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// A standard container of numbers.
-template <class C>
-concept number_range = !expression<C> && std::ranges::sized_range<C> &&
-                       std::is_arithmetic_v<std::ranges::range_value_t<C>>;
-
-/// A type that can be held as a table of numbers.
-template <class C>
-concept number_table = expression<C> || number_range<C>;
-
-/// Whether C is a table of integers. bool is not an integer here.
-template <class C>
-consteval bool holds_integers() {
-    if constexpr (number_range<C>) {
-        using value = std::ranges::range_value_t<C>;
-        return std::integral<value> && !std::same_as<value, bool>;
-    } else if constexpr (expression<C>) {
-        using value = std::remove_cv_t<value_type_t<C>>;
-        return std::integral<value> && !std::same_as<value, bool>;
-    } else {
-        return false;
-    }
-}
-
-/// Holds a table: a tensor in memory by reference, or moved in where it is an rvalue; anything else
-/// as a copy.
-template <number_table C>
-decltype(auto) hold(C&& values) {
-    if constexpr (number_range<C>) {
-        auto copy =
-            xt::xtensor<std::ranges::range_value_t<C>, 1>::from_shape({std::ranges::size(values)});
-        std::ranges::copy(values, copy.begin());
-        return copy;
-    } else if constexpr (has_memory<C>) {
-        return closure_t<C>(std::forward<C>(values));
-    } else {
-        return std::decay_t<decltype(xt::eval(std::forward<C>(values)))>(values);
-    }
-}
-
-template <class T>
-auto hold(std::initializer_list<T> values) {
-    auto copy = xt::xtensor<T, 1>::from_shape({values.size()});
-    std::copy(values.begin(), values.end(), copy.begin());
-    return copy;
-}
-
-/// The result of hold(): a reference or a container.
-template <class C>
-using held_t = decltype(hold(std::declval<C>()));
-
-/// A number of columns that a table holds, within [0, n]: the caller's tensor may have changed
-/// since it was checked.
-template <std::integral T, std::unsigned_integral N>
-constexpr N clamped(T number, N n) noexcept {
-    const T positive = std::max(number, T(0));
-    if constexpr (sizeof(T) > sizeof(N)) {
-        return static_cast<N>(std::min(positive, static_cast<T>(n)));
-    } else {
-        return std::min(static_cast<N>(positive), n);
-    }
-}
-
-/// Maps the rows of a mask to offsets in the memory of a table that has the leading axes of the
-/// mask.
-template <class E>
-row_offsets table_offsets(const char* function, const E& table) {
-    const std::size_t axes = table.dimension();
-    require_rank(function, axes + 1);
-    return row_offsets(table.shape(), table.strides(), axes);
-}
-} // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/masks/element_rule.hpp ====
 

@@ -48,9 +48,9 @@ TEST_CASE("Masks are compared by their elements", "[operators]") {
     REQUIRE((m != ~m));
 }
 
-TEST_CASE("A mask is a number in a larger expression", "[operators]") {
+TEST_CASE("A cast makes a mask a number in a larger expression", "[operators]") {
     const auto m = xmask::keep_lengths({2}, 3);
     const xt::xtensor<float, 2> x = {{1.f, 2.f, 3.f}};
-    const xt::xtensor<float, 2> y = x + 10.f * m;
+    const xt::xtensor<float, 2> y = x + 10.f * xt::cast<float>(m);
     REQUIRE(std::vector<float>(y.begin(), y.end()) == std::vector<float>{11.f, 12.f, 3.f});
 }

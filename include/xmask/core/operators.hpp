@@ -9,11 +9,11 @@
 #include "attributes.hpp"
 #include "combination.hpp"
 #include "mask_expression.hpp"
-#include "xtensor.hpp"
+#include "refused_operators.hpp"
 
 /// @file
-/// The operators of masks: && || ! ^, and & | ~. Operators that would compile to something else are
-/// refused.
+/// The operators of masks: && || ! ^, and & | ~. Those that would compile to something else are in
+/// refused_operators.hpp.
 
 namespace xmask::inline XMASK_ABI {
 /// Keeps what both masks keep.
@@ -240,105 +240,4 @@ Stream& operator<<(Stream& out, const M& m) {
     }
     return out;
 }
-
-// Ambiguous expressions do not compile: each of these operators gives one sentence that says what
-// to write.
-/// @cond
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator&=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept &= n. A lazy mask "
-        "becomes a new one: auto both = m && n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator|=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept |= n. A lazy mask "
-        "becomes a new one: auto both = m || n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires mask_expression<A>
-A&& operator^=(A&& a, const B& /*b*/) {
-    constexpr bool is_stored = !mask_expression<A>;
-    static_assert(
-        is_stored,
-        "xmask: only a bitmask that is not const is changed in place: xmask::bitmask kept = m; kept ^= n. A lazy mask "
-        "becomes a new one: auto both = m ^ n."
-    );
-    return std::forward<A>(a);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator+(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not added: m || n keeps what either keeps. As numbers, a mask is xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) || std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator-(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not subtracted: m && !n keeps what only the first keeps. As numbers, a mask is "
-        "xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) && std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(mask_expression<A> && mask_expression<B>)
-auto operator*(A&& a, B&& b) {
-    constexpr bool are_numbers = !mask_expression<A>;
-    static_assert(
-        are_numbers,
-        "xmask: masks are not multiplied: m && n keeps what both keep. As numbers, a mask is xt::cast<int>(m)."
-    );
-    return std::forward<A>(a) && std::forward<B>(b);
-}
-
-template <class A, class B>
-    requires(expression<A> && expression<B> && mask_expression<A> != mask_expression<B>)
-auto operator*(A&& a, B&& b) {
-    constexpr bool times_mask = mask_expression<A> || mask_expression<B>;
-    static_assert(
-        !times_mask,
-        "xmask: write xmask::multiply(x, m) for a tensor times a mask: what is dropped becomes 0, where NaN * 0 would "
-        "be NaN. As numbers, the mask is xt::cast<float>(m)."
-    );
-    return xt::detail::make_xfunction<xt::detail::multiplies>(
-        std::forward<A>(a), std::forward<B>(b)
-    );
-}
-
-template <class M, class T>
-    requires(mask_expression<M> && !expression<T>)
-bool operator==(const M& /*m*/, const T& /*value*/) {
-    constexpr bool is_mask = expression<T>;
-    static_assert(
-        is_mask,
-        "xmask: a mask is not compared with a number. !m is its opposite, and xmask::all_kept(m) and "
-        "xmask::any_kept(m) ask about the whole."
-    );
-    return is_mask;
-}
-/// @endcond
 } // namespace xmask::inline XMASK_ABI

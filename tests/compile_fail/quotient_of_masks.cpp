@@ -1,0 +1,15 @@
+// Masks are not divided.
+// expect: xmask: a mask is not a number: xmask::multiply(x, m) and xmask::masked_fill(x, m, v) change what m drops
+// lines: 10
+
+#include <xmask/xmask.hpp>
+
+int main() {
+    auto m = xmask::keep_lengths({1, 2}, 3);
+#ifdef XMASK_COMPILE_OK
+    const auto both = m && m;
+#else
+    const auto both = m / m;
+#endif
+    return both.size() == 6 ? 0 : 1;
+}

@@ -1,0 +1,16 @@
+// A mask is not subtracted from a tensor.
+// expect: xmask: a mask is not a number: xmask::multiply(x, m) and xmask::masked_fill(x, m, v) change what m drops
+// lines: 10
+
+#include <xmask/xmask.hpp>
+
+int main() {
+    auto m = xmask::keep_lengths({1, 2}, 3);
+    xt::xtensor<float, 2> x = {{1.0f, 2.0f, 3.0f}, {4.0f, 5.0f, 6.0f}};
+#ifdef XMASK_COMPILE_OK
+    x -= xt::cast<float>(m);
+#else
+    x -= m;
+#endif
+    return x.size() == 6 ? 0 : 1;
+}
