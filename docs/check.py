@@ -3,6 +3,7 @@
 
     docs/check.py           what each file lacks, and comments with words that plain English avoids (AVOIDED below)
     docs/check.py PATH...   the same for these files and folders
+    docs/check.py --module  writes include/xmask/xmask.cppm, the module that exports all public names but those of layers
 
 Doxygen reads include/ as docs/Doxyfile says, and writes XML. A name is public where it stands in xmask and not in
 detail. What each kind of name has to have:
@@ -15,7 +16,7 @@ detail. What each kind of name has to have:
 
 What needs none: the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
 deleted or defaulted, fields whose type is of detail, which only refuse a name, and overloads that only tell clang++ which
-operands they refer to (XMASK_LIFETIMEBOUND).
+operands they refer to (XMASK_LIFETIMEBOUND). Fails, too, where the module does not export just the public names.
 """
 
 import os
@@ -27,6 +28,7 @@ import xml.etree.ElementTree as xml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "build", "docs")
+MODULE = os.path.join(ROOT, "include", "xmask", "xmask.cppm")
 
 # xtensor's expressions and iterators, and the functions of a rule, a cursor, an operation and a loss: documented where
 # the protocol is.
@@ -105,6 +107,7 @@ class Check:
             self.calls[compound.findtext("compoundname")] = list(dict.fromkeys(called))
         self.operators = {}  # name: [(overload, whether it has an example)]
         self.seen = 0
+        self.names = set()  # of the namespace, outside of layers
         for compound in compounds:
             if not compound.findtext("compoundname").endswith(("::iterator", "::terms")):
                 self.compound(compound)
@@ -115,6 +118,10 @@ class Check:
         location = node.find("location")
         path = os.path.join("include", location.get("file"))  # docs/Doxyfile strips include/
         self.lacks.setdefault(path, []).append((int(location.get("line")), name, what))
+
+    def add_name(self, node, name):
+        if "::" not in name and "/layers/" not in node.find("location").get("file"):
+            self.names.add(name)
 
     def names_lifetimes(self, function):
         """Whether a function is the overload above it, for named operands."""
@@ -146,6 +153,7 @@ class Check:
         kind = node.get("kind")
         if kind != "namespace":
             self.seen += 1
+            self.add_name(node, scope.removeprefix("xmask::"))
             self.require(node, scope, has_summary(node), "a summary")
             if kind in ("class", "struct"):
                 documented = blocks_of(node)[1]
@@ -161,6 +169,8 @@ class Check:
         kind = member.get("kind")
         arguments = text_of(member.find("argsstring"))
         free = scope_kind == "namespace"
+        if free:
+            self.add_name(member, name)
         if arguments.endswith(("=delete", "=default")) or (not free and name in PROTOCOL) or name.startswith("~"):
             return
         if not has_summary(member) and self.names_lifetimes(member):
@@ -234,9 +244,35 @@ def avoided_words():
                     yield path, number, word.group()
 
 
+def module_of(names):
+    """The text of the module that exports these names."""
+    with open(os.path.join(ROOT, "include", "xmask", "version.hpp"), encoding="utf-8") as file:
+        copyright_line = file.readline()
+    return (
+        copyright_line
+        + "\n// The experimental module: docs/check.py --module wrote it. docs/compatibility.md says who can import it.\n"
+        + "\nmodule;\n\n#include <xmask/xmask.hpp>\n\nexport module xmask;\n\nexport namespace xmask {\n"
+        + "".join(f"using xmask::{name};\n" for name in sorted(names))
+        + "} // namespace xmask\n"
+    )
+
+
+def check_module(check):
+    """Fails where the module is not up to date."""
+    with open(MODULE, encoding="utf-8") as file:
+        if file.read() != module_of(check.names):
+            what = "the right list of names: docs/check.py --module writes it"
+            check.lacks.setdefault(os.path.relpath(MODULE, ROOT), []).append((1, "the module", what))
+
+
 def main(paths):
     folder, warnings = run_doxygen()
     check = Check(folder)
+    if paths == ["--module"]:
+        with open(MODULE, "w", encoding="utf-8") as file:
+            file.write(module_of(check.names))
+        return 0
+    check_module(check)
     for path, line, word in avoided_words():
         check.lacks.setdefault(path, []).append((line, "a comment", f'plain words for "{word}"'))
     failures = 0
@@ -252,4 +288,4 @@ def main(paths):
 
 
 if __name__ == "__main__":
-    sys.exit(main([os.path.relpath(os.path.abspath(p), ROOT) for p in sys.argv[1:]]))
+    sys.exit(main([p if p == "--module" else os.path.relpath(os.path.abspath(p), ROOT) for p in sys.argv[1:]]))
