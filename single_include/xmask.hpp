@@ -3801,15 +3801,64 @@ concept walk_delegate = requires(D& delegate, std::size_t c) {
     delegate.dropped(c, c);
 };
 
+/// Calls f(c) for each whole word of columns [c, end), in order, until f returns true. Returns the
+/// first column of that word, or of the last columns, which are no whole word.
+template <class F>
+XMASK_INLINE std::size_t find_word(std::size_t c, std::size_t end, F&& f) {
+    while (c + word_columns <= end && !f(c)) {
+        c += word_columns;
+    }
+    return c;
+}
+
+/// Calls f(c, count) for columns [c, end), 64 at a time, until f returns true. The count is
+/// whole_word for all but the last block. Returns whether f returned true.
+template <class F>
+XMASK_INLINE bool any_block(std::size_t c, std::size_t end, F&& f) {
+    c = find_word(c, end, [&](std::size_t at) XMASK_INLINE_LAMBDA { return f(at, whole_word()); });
+    return c + word_columns <= end || (c < end && f(c, end - c));
+}
+
 /// Calls f(c, count) for columns [c, end), 64 at a time; count is whole_word for all but the last.
 template <class F>
 XMASK_INLINE void for_each_block(std::size_t c, std::size_t end, F&& f) {
-    for (; c + word_columns <= end; c += word_columns) {
-        f(c, whole_word());
+    any_block(c, end, [&](std::size_t at, auto count) XMASK_INLINE_LAMBDA {
+        f(at, count);
+        return false;
+    });
+}
+
+/// Calls f(c, end, kind) for each stretch of columns [c, end) of a row, in order, until f returns
+/// true. Returns whether f returned true.
+template <row_cursor C, class F>
+bool any_stretch(const C& cursor, std::size_t c, std::size_t end, F&& f) {
+    while (c < end) {
+        const stretch ahead = stretch_at(cursor, c);
+        const std::size_t stop = std::min(ahead.end, end);
+        if (f(c, stop, ahead.kind)) {
+            return true;
+        }
+        c = stop;
     }
-    if (c < end) {
-        f(c, end - c);
-    }
+    return false;
+}
+
+/// The first column of [c, n) that a row keeps, or n.
+template <row_cursor C>
+std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
+    std::size_t found = n;
+    any_stretch(cursor, c, n, [&](std::size_t begin, std::size_t end, stretch_kind kind) {
+        if (kind != stretch_kind::unknown) {
+            found = kind == stretch_kind::kept ? begin : n;
+            return kind == stretch_kind::kept;
+        }
+        return any_block(begin, end, [&](std::size_t at, std::size_t count) {
+            const word_t bits = cursor.word(at) & first_bits(count);
+            found = bits != 0 ? at + lowest_bit(bits) : n;
+            return bits != 0;
+        });
+    });
+    return found;
 }
 
 /// Hands columns [c, end), which are all kept, to a delegate.
@@ -3834,17 +3883,17 @@ XMASK_INLINE void walk_words(const C& cursor, std::size_t c, std::size_t end, D&
     if constexpr (requires { delegate.lane_block(cursor, c); }) {
         // Two loops: in one, masks would pass through other registers where its branches meet.
         if (gives_lanes(cursor)) [[likely]] {
-            do {
-                delegate.lane_block(cursor, c);
-                c += word_columns;
-            } while (c < end);
+            find_word(c, end, [&](std::size_t at) XMASK_INLINE_LAMBDA {
+                delegate.lane_block(cursor, at);
+                return false;
+            });
             return;
         }
     }
-    do {
-        delegate.block(c, whole_word(), cursor.word(c));
-        c += word_columns;
-    } while (c < end);
+    find_word(c, end, [&](std::size_t at) XMASK_INLINE_LAMBDA {
+        delegate.block(at, whole_word(), cursor.word(at));
+        return false;
+    });
 }
 
 /// Hands columns [c, end) of a row to a delegate, in order. Blocks begin at multiples of 64 columns
@@ -5190,14 +5239,11 @@ public:
         if (m_columns > packed_at_once / 4 || !one_row()) {
             return false;
         }
-        const cursor all = row(0);
         std::size_t dropped = 0;
-        for (std::size_t c = 0; c < m_columns;) {
-            const stretch ahead = all.at(c);
-            const std::size_t end = std::min(ahead.end, m_columns);
-            dropped += ahead.kind == stretch_kind::dropped ? end - c : 0;
-            c = end;
-        }
+        any_stretch(row(0), 0, m_columns, [&](std::size_t c, std::size_t end, stretch_kind kind) {
+            dropped += kind == stretch_kind::dropped ? end - c : 0;
+            return false;
+        });
         return dropped < m_columns / 2;
     }
 
@@ -8631,27 +8677,6 @@ std::vector<std::size_t> count_along(const S& shape, const M& m, const kept_axes
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The first column of [c, n) that a row keeps, or n.
-template <row_cursor C>
-std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
-    while (c < n) {
-        const stretch ahead = stretch_at(cursor, c);
-        if (ahead.kind == stretch_kind::kept) {
-            return c;
-        }
-        if (ahead.kind == stretch_kind::unknown) {
-            const word_t bits = cursor.word(c) & first_bits(n - c);
-            if (bits != 0) {
-                return c + lowest_bit(bits);
-            }
-            c += word_columns;
-        } else {
-            c = std::min(ahead.end, n);
-        }
-    }
-    return n;
-}
-
 /// The leading axes of a mask, which number its rows.
 template <class S>
 any_shape leading_axes(const S& shape) {
@@ -14823,6 +14848,27 @@ namespace xmask::inline XMASK_ABI::detail {
 template <class T, size_by By>
 using stored_key = lane_t<size_key<T, By>>;
 
+/// The first position past the first `left` ties, where bits_at(c) says which of positions
+/// [c, c + 64) are ties. Where there are fewer, they are taken from `left`.
+template <class F>
+std::size_t past_ties(std::size_t& left, std::size_t n, F&& bits_at) {
+    std::size_t found = n;
+    any_block(0, n, [&](std::size_t c, std::size_t /*count*/) {
+        word_t bits = bits_at(c);
+        if (left > count_bits(bits)) {
+            left -= count_bits(bits);
+            return false;
+        }
+        for (; left > 1; --left) {
+            bits &= bits - 1;
+        }
+        left = 0;
+        found = c + lowest_bit(bits) + 1;
+        return true;
+    });
+    return found;
+}
+
 /// Elements with larger keys are kept, and the first few elements with the cut's key.
 template <class T, size_by By>
 struct size_cut {
@@ -14847,21 +14893,8 @@ struct size_cut {
     /// [c, c + 64) have the cut's key.
     template <class F>
     [[nodiscard]] std::size_t tie_end(std::size_t n, F&& bits_at) const {
-        if (all_ties) {
-            return ties == 0 ? 0 : n;
-        }
         std::size_t left = ties;
-        for (std::size_t c = 0;; c += word_columns) {
-            word_t bits = bits_at(c);
-            if (left > count_bits(bits)) {
-                left -= count_bits(bits);
-                continue;
-            }
-            for (; left > 1; --left) {
-                bits &= bits - 1;
-            }
-            return c + lowest_bit(bits) + 1;
-        }
+        return all_ties ? (ties == 0 ? 0 : n) : past_ties(left, n, bits_at);
     }
 };
 
@@ -14962,21 +14995,14 @@ private:
 /// From the first of columns [0, n) that is kept to past the last.
 template <class Cursor>
 column_range kept_extent(const Cursor& cursor, std::size_t n) {
-    column_range kept{n, n};
-    for (std::size_t c = 0; c < n; c += word_columns) {
-        if (const word_t bits = cursor.word(c); bits != 0) {
-            kept.begin = c + lowest_bit(bits);
-            break;
-        }
-    }
-    for (std::size_t words = (n + word_columns - 1) / word_columns; kept.begin < n; --words) {
-        const std::size_t c = (words - 1) * word_columns;
-        if (const word_t bits = cursor.word(c); bits != 0) {
-            kept.end = c + word_columns - static_cast<std::size_t>(std::countl_zero(bits));
-            break;
-        }
-    }
-    return kept;
+    const std::size_t first = next_kept(cursor, 0, n);
+    std::size_t end = n;
+    any_block(first, n, [&](std::size_t /*c*/, std::size_t count) {
+        const word_t bits = cursor.word(end - count) & first_bits(count);
+        end -= bits == 0 ? count : count - to_size(std::bit_width(bits));
+        return bits != 0;
+    });
+    return {first, end};
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -15110,19 +15136,12 @@ private:
         m_cuts.push_back(through(cut));
         row_cut& own = m_cuts[0];
         own.tie_end = cut.all_ties ? (cut.ties == 0 ? 0 : row_count * n) : 0;
-        for (std::size_t r = 0, left = cut.ties; !cut.all_ties; ++r) {
+        for (std::size_t r = 0, left = cut.all_ties ? 0 : cut.ties; left != 0; ++r) {
             const auto row = cursor(operand.row(r), r, n);
-            std::size_t ties = 0;
-            for (std::size_t c = 0; c < n; c += word_columns) {
-                ties += count_bits(row.ties(c));
-            }
-            if (left <= ties) {
-                const cut_type within{cut.key, left, false};
-                own.tie_end = r * n + within.tie_end(n, [&](std::size_t c) { return row.ties(c); });
-                break;
-            }
-            left -= ties;
+            const auto ties = [&](std::size_t c) { return row.ties(c); };
+            own.tie_end = r * n + past_ties(left, n, ties);
         }
+        own.kept = {0, row_count * n};
         own.kept = k == 0 ? column_range() : extent_of_rows(operand, row_count, n);
     }
 
@@ -16810,10 +16829,7 @@ public:
 
         iterator(const rows_type& rows, std::size_t row_count, std::size_t n)
             : m_rows(std::addressof(rows)), m_row_count(row_count), m_columns(n) {
-            if (m_row_count != 0) {
-                m_bits = word();
-            }
-            skip_empty();
+            find_word_from(0);
         }
 
         std::size_t operator*() const noexcept {
@@ -16822,7 +16838,9 @@ public:
 
         iterator& operator++() {
             m_bits &= m_bits - 1;
-            skip_empty();
+            if (m_bits == 0) {
+                find_word_from(m_column + word_columns);
+            }
             return *this;
         }
 
@@ -16831,18 +16849,17 @@ public:
         bool operator==(std::default_sentinel_t) const noexcept { return m_row == m_row_count; }
 
     private:
-        [[nodiscard]] word_t word() const {
-            return m_rows->row(m_row).word(m_column) & first_bits(m_columns - m_column);
-        }
-
-        void skip_empty() {
-            while (m_bits == 0 && m_row != m_row_count) {
-                m_column += word_columns;
-                if (m_column >= m_columns) {
-                    m_column = 0;
-                    ++m_row;
+        /// Goes to the next word with a kept column, from column c of the row on.
+        void find_word_from(std::size_t c) {
+            for (; m_row != m_row_count; ++m_row, c = 0) {
+                const auto cursor = m_rows->row(m_row);
+                if (any_block(c, m_columns, [&](std::size_t at, std::size_t count) {
+                        m_column = at;
+                        m_bits = cursor.word(at) & first_bits(count);
+                        return m_bits != 0;
+                    })) {
+                    return;
                 }
-                m_bits = m_row == m_row_count ? 0 : word();
             }
         }
 
@@ -20280,14 +20297,6 @@ auto make_marker_test(I&& ids) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Calls f(block, count) with columns [c, c + 64) of a row, or fewer at its end.
-template <class Row, class F>
-XMASK_INLINE auto with_block(Row& row, std::size_t c, std::size_t n, F&& f) {
-    const std::size_t count = std::min(n - c, word_columns);
-    const auto block = row.block(c, count, first_bits(count));
-    return count == word_columns ? f(block, whole_word()) : f(block, count);
-}
-
 /// Makes the cursor of a row of tokens: cursor(row, columns). Has the mask's name.
 template <class F, class Row>
 concept marker_finder = requires(const F& finder, Row row, std::size_t n) {
@@ -20342,16 +20351,13 @@ public:
 
     template <class Row>
     [[nodiscard]] range_cursor cursor(Row row, std::size_t n) const {
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            const word_t found =
-                with_block(row, c, n, [&](const auto& block, auto count) XMASK_INLINE_LAMBDA {
-                    return m_test.block(block, count);
-                });
-            if (found != 0) {
-                return range_cursor({0, c + lowest_bit(found) + 1});
-            }
-        }
-        return range_cursor({0, n});
+        std::size_t end = n;
+        any_block(0, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+            const word_t found = m_test.block(row.block(c, count, first_bits(count)), count);
+            end = found != 0 ? c + lowest_bit(found) + 1 : n;
+            return found != 0;
+        });
+        return range_cursor({0, end});
     }
 
 private:
@@ -20371,29 +20377,29 @@ public:
             m_next = 0;
             m_inside = false;
         }
-        while (m_next < c) {
-            read(std::min(c, m_next + word_columns));
-        }
-        return read(std::min(m_columns, c + word_columns));
+        read_to(c);
+        return read_to(std::min(m_columns, c + word_columns));
     }
 
 private:
-    /// The word of the columns from m_next up to `stop`, at most 64.
-    word_t read(std::size_t stop) const {
-        word_t begins = 0;
-        word_t ends = 0;
-        with_block(m_row, m_next, stop, [&](const auto& block, auto count) XMASK_INLINE_LAMBDA {
-            begins = m_begin->block(block, count);
-            ends = m_end->block(block, count);
-            return 0;
+    /// Reads from m_next up to `stop`. Gives the word of the last columns read.
+    word_t read_to(std::size_t stop) const {
+        word_t bits = 0;
+        for_each_block(m_next, stop, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+            const auto block = m_row.block(c, count, first_bits(count));
+            bits = between(m_begin->block(block, count), m_end->block(block, count), count);
         });
-        // The carry of an addition runs from each begin up to the next end.
-        const word_t between = ~ends;
-        const word_t from = (begins | word_t(m_inside)) & between;
-        const word_t reached = (((from + between) ^ between) | from) & between;
-        const std::size_t count = stop - m_next;
-        m_inside = (reached >> (count - 1) & 1) != 0;
         m_next = stop;
+        return bits;
+    }
+
+    /// The columns of the next word that lie between markers.
+    word_t between(word_t begins, word_t ends, std::size_t count) const {
+        // The carry of an addition runs from each begin up to the next end.
+        const word_t open = ~ends;
+        const word_t from = (begins | word_t(m_inside)) & open;
+        const word_t reached = (((from + open) ^ open) | from) & open;
+        m_inside = (reached >> (count - 1) & 1) != 0;
         return reached & ~begins & first_bits(count);
     }
 
@@ -23395,14 +23401,12 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
 template <class T, class Row>
 void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
     // Only stretches that are not dropped; no word is asked for.
-    for (std::size_t c = 0; c < n;) {
-        const stretch ahead = stretch_at(row.cursor(), c);
-        const std::size_t end = std::min(ahead.end, n);
-        if (ahead.kind != stretch_kind::dropped) {
+    any_stretch(row.cursor(), 0, n, [&](std::size_t c, std::size_t end, stretch_kind kind) {
+        if (kind != stretch_kind::dropped) {
             scale_columns(to + c, to + end, factor);
         }
-        c = end;
-    }
+        return false;
+    });
     if (factor == factor) [[likely]] {
         return;
     }

@@ -11,6 +11,7 @@
 #include "cursor.hpp"
 #include "packed.hpp"
 #include "shape.hpp"
+#include "walk.hpp"
 #include "word.hpp"
 
 /// @file
@@ -172,14 +173,11 @@ public:
         if (m_columns > packed_at_once / 4 || !one_row()) {
             return false;
         }
-        const cursor all = row(0);
         std::size_t dropped = 0;
-        for (std::size_t c = 0; c < m_columns;) {
-            const stretch ahead = all.at(c);
-            const std::size_t end = std::min(ahead.end, m_columns);
-            dropped += ahead.kind == stretch_kind::dropped ? end - c : 0;
-            c = end;
-        }
+        any_stretch(row(0), 0, m_columns, [&](std::size_t c, std::size_t end, stretch_kind kind) {
+            dropped += kind == stretch_kind::dropped ? end - c : 0;
+            return false;
+        });
         return dropped < m_columns / 2;
     }
 

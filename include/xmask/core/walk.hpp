@@ -33,15 +33,64 @@ concept walk_delegate = requires(D& delegate, std::size_t c) {
     delegate.dropped(c, c);
 };
 
+/// Calls f(c) for each whole word of columns [c, end), in order, until f returns true. Returns the
+/// first column of that word, or of the last columns, which are no whole word.
+template <class F>
+XMASK_INLINE std::size_t find_word(std::size_t c, std::size_t end, F&& f) {
+    while (c + word_columns <= end && !f(c)) {
+        c += word_columns;
+    }
+    return c;
+}
+
+/// Calls f(c, count) for columns [c, end), 64 at a time, until f returns true. The count is
+/// whole_word for all but the last block. Returns whether f returned true.
+template <class F>
+XMASK_INLINE bool any_block(std::size_t c, std::size_t end, F&& f) {
+    c = find_word(c, end, [&](std::size_t at) XMASK_INLINE_LAMBDA { return f(at, whole_word()); });
+    return c + word_columns <= end || (c < end && f(c, end - c));
+}
+
 /// Calls f(c, count) for columns [c, end), 64 at a time; count is whole_word for all but the last.
 template <class F>
 XMASK_INLINE void for_each_block(std::size_t c, std::size_t end, F&& f) {
-    for (; c + word_columns <= end; c += word_columns) {
-        f(c, whole_word());
+    any_block(c, end, [&](std::size_t at, auto count) XMASK_INLINE_LAMBDA {
+        f(at, count);
+        return false;
+    });
+}
+
+/// Calls f(c, end, kind) for each stretch of columns [c, end) of a row, in order, until f returns
+/// true. Returns whether f returned true.
+template <row_cursor C, class F>
+bool any_stretch(const C& cursor, std::size_t c, std::size_t end, F&& f) {
+    while (c < end) {
+        const stretch ahead = stretch_at(cursor, c);
+        const std::size_t stop = std::min(ahead.end, end);
+        if (f(c, stop, ahead.kind)) {
+            return true;
+        }
+        c = stop;
     }
-    if (c < end) {
-        f(c, end - c);
-    }
+    return false;
+}
+
+/// The first column of [c, n) that a row keeps, or n.
+template <row_cursor C>
+std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
+    std::size_t found = n;
+    any_stretch(cursor, c, n, [&](std::size_t begin, std::size_t end, stretch_kind kind) {
+        if (kind != stretch_kind::unknown) {
+            found = kind == stretch_kind::kept ? begin : n;
+            return kind == stretch_kind::kept;
+        }
+        return any_block(begin, end, [&](std::size_t at, std::size_t count) {
+            const word_t bits = cursor.word(at) & first_bits(count);
+            found = bits != 0 ? at + lowest_bit(bits) : n;
+            return bits != 0;
+        });
+    });
+    return found;
 }
 
 /// Hands columns [c, end), which are all kept, to a delegate.
@@ -66,17 +115,17 @@ XMASK_INLINE void walk_words(const C& cursor, std::size_t c, std::size_t end, D&
     if constexpr (requires { delegate.lane_block(cursor, c); }) {
         // Two loops: in one, masks would pass through other registers where its branches meet.
         if (gives_lanes(cursor)) [[likely]] {
-            do {
-                delegate.lane_block(cursor, c);
-                c += word_columns;
-            } while (c < end);
+            find_word(c, end, [&](std::size_t at) XMASK_INLINE_LAMBDA {
+                delegate.lane_block(cursor, at);
+                return false;
+            });
             return;
         }
     }
-    do {
-        delegate.block(c, whole_word(), cursor.word(c));
-        c += word_columns;
-    } while (c < end);
+    find_word(c, end, [&](std::size_t at) XMASK_INLINE_LAMBDA {
+        delegate.block(at, whole_word(), cursor.word(at));
+        return false;
+    });
 }
 
 /// Hands columns [c, end) of a row to a delegate, in order. Blocks begin at multiples of 64 columns

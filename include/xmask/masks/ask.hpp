@@ -15,6 +15,7 @@
 #include "../core/mask_rows.hpp"
 #include "../core/rows.hpp"
 #include "../core/shape.hpp"
+#include "../core/walk.hpp"
 #include "count_along.hpp"
 #include "runs.hpp"
 

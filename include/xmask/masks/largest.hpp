@@ -153,19 +153,12 @@ private:
         m_cuts.push_back(through(cut));
         row_cut& own = m_cuts[0];
         own.tie_end = cut.all_ties ? (cut.ties == 0 ? 0 : row_count * n) : 0;
-        for (std::size_t r = 0, left = cut.ties; !cut.all_ties; ++r) {
+        for (std::size_t r = 0, left = cut.all_ties ? 0 : cut.ties; left != 0; ++r) {
             const auto row = cursor(operand.row(r), r, n);
-            std::size_t ties = 0;
-            for (std::size_t c = 0; c < n; c += word_columns) {
-                ties += count_bits(row.ties(c));
-            }
-            if (left <= ties) {
-                const cut_type within{cut.key, left, false};
-                own.tie_end = r * n + within.tie_end(n, [&](std::size_t c) { return row.ties(c); });
-                break;
-            }
-            left -= ties;
+            const auto ties = [&](std::size_t c) { return row.ties(c); };
+            own.tie_end = r * n + past_ties(left, n, ties);
         }
+        own.kept = {0, row_count * n};
         own.kept = k == 0 ? column_range() : extent_of_rows(operand, row_count, n);
     }
 

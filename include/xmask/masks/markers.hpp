@@ -19,6 +19,7 @@
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
+#include "../core/walk.hpp"
 #include "row_function.hpp"
 #include "token_test.hpp"
 
@@ -27,14 +28,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// Calls f(block, count) with columns [c, c + 64) of a row, or fewer at its end.
-template <class Row, class F>
-XMASK_INLINE auto with_block(Row& row, std::size_t c, std::size_t n, F&& f) {
-    const std::size_t count = std::min(n - c, word_columns);
-    const auto block = row.block(c, count, first_bits(count));
-    return count == word_columns ? f(block, whole_word()) : f(block, count);
-}
-
 /// Makes the cursor of a row of tokens: cursor(row, columns). Has the mask's name.
 template <class F, class Row>
 concept marker_finder = requires(const F& finder, Row row, std::size_t n) {
@@ -89,16 +82,13 @@ public:
 
     template <class Row>
     [[nodiscard]] range_cursor cursor(Row row, std::size_t n) const {
-        for (std::size_t c = 0; c < n; c += word_columns) {
-            const word_t found =
-                with_block(row, c, n, [&](const auto& block, auto count) XMASK_INLINE_LAMBDA {
-                    return m_test.block(block, count);
-                });
-            if (found != 0) {
-                return range_cursor({0, c + lowest_bit(found) + 1});
-            }
-        }
-        return range_cursor({0, n});
+        std::size_t end = n;
+        any_block(0, n, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+            const word_t found = m_test.block(row.block(c, count, first_bits(count)), count);
+            end = found != 0 ? c + lowest_bit(found) + 1 : n;
+            return found != 0;
+        });
+        return range_cursor({0, end});
     }
 
 private:
@@ -118,29 +108,29 @@ public:
             m_next = 0;
             m_inside = false;
         }
-        while (m_next < c) {
-            read(std::min(c, m_next + word_columns));
-        }
-        return read(std::min(m_columns, c + word_columns));
+        read_to(c);
+        return read_to(std::min(m_columns, c + word_columns));
     }
 
 private:
-    /// The word of the columns from m_next up to `stop`, at most 64.
-    word_t read(std::size_t stop) const {
-        word_t begins = 0;
-        word_t ends = 0;
-        with_block(m_row, m_next, stop, [&](const auto& block, auto count) XMASK_INLINE_LAMBDA {
-            begins = m_begin->block(block, count);
-            ends = m_end->block(block, count);
-            return 0;
+    /// Reads from m_next up to `stop`. Gives the word of the last columns read.
+    word_t read_to(std::size_t stop) const {
+        word_t bits = 0;
+        for_each_block(m_next, stop, [&](std::size_t c, auto count) XMASK_INLINE_LAMBDA {
+            const auto block = m_row.block(c, count, first_bits(count));
+            bits = between(m_begin->block(block, count), m_end->block(block, count), count);
         });
-        // The carry of an addition runs from each begin up to the next end.
-        const word_t between = ~ends;
-        const word_t from = (begins | word_t(m_inside)) & between;
-        const word_t reached = (((from + between) ^ between) | from) & between;
-        const std::size_t count = stop - m_next;
-        m_inside = (reached >> (count - 1) & 1) != 0;
         m_next = stop;
+        return bits;
+    }
+
+    /// The columns of the next word that lie between markers.
+    word_t between(word_t begins, word_t ends, std::size_t count) const {
+        // The carry of an addition runs from each begin up to the next end.
+        const word_t open = ~ends;
+        const word_t from = (begins | word_t(m_inside)) & open;
+        const word_t reached = (((from + open) ^ open) | from) & open;
+        m_inside = (reached >> (count - 1) & 1) != 0;
         return reached & ~begins & first_bits(count);
     }
 

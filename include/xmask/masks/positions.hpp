@@ -20,6 +20,7 @@
 #include "../core/overlap.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
+#include "../core/walk.hpp"
 #include "../core/word.hpp"
 #include "ask.hpp"
 
@@ -43,10 +44,7 @@ public:
 
         iterator(const rows_type& rows, std::size_t row_count, std::size_t n)
             : m_rows(std::addressof(rows)), m_row_count(row_count), m_columns(n) {
-            if (m_row_count != 0) {
-                m_bits = word();
-            }
-            skip_empty();
+            find_word_from(0);
         }
 
         std::size_t operator*() const noexcept {
@@ -55,7 +53,9 @@ public:
 
         iterator& operator++() {
             m_bits &= m_bits - 1;
-            skip_empty();
+            if (m_bits == 0) {
+                find_word_from(m_column + word_columns);
+            }
             return *this;
         }
 
@@ -64,18 +64,17 @@ public:
         bool operator==(std::default_sentinel_t) const noexcept { return m_row == m_row_count; }
 
     private:
-        [[nodiscard]] word_t word() const {
-            return m_rows->row(m_row).word(m_column) & first_bits(m_columns - m_column);
-        }
-
-        void skip_empty() {
-            while (m_bits == 0 && m_row != m_row_count) {
-                m_column += word_columns;
-                if (m_column >= m_columns) {
-                    m_column = 0;
-                    ++m_row;
+        /// Goes to the next word with a kept column, from column c of the row on.
+        void find_word_from(std::size_t c) {
+            for (; m_row != m_row_count; ++m_row, c = 0) {
+                const auto cursor = m_rows->row(m_row);
+                if (any_block(c, m_columns, [&](std::size_t at, std::size_t count) {
+                        m_column = at;
+                        m_bits = cursor.word(at) & first_bits(count);
+                        return m_bits != 0;
+                    })) {
+                    return;
                 }
-                m_bits = m_row == m_row_count ? 0 : word();
             }
         }
 

@@ -23,27 +23,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// The first column of [c, n) that a row keeps, or n.
-template <row_cursor C>
-std::size_t next_kept(const C& cursor, std::size_t c, std::size_t n) {
-    while (c < n) {
-        const stretch ahead = stretch_at(cursor, c);
-        if (ahead.kind == stretch_kind::kept) {
-            return c;
-        }
-        if (ahead.kind == stretch_kind::unknown) {
-            const word_t bits = cursor.word(c) & first_bits(n - c);
-            if (bits != 0) {
-                return c + lowest_bit(bits);
-            }
-            c += word_columns;
-        } else {
-            c = std::min(ahead.end, n);
-        }
-    }
-    return n;
-}
-
 /// The leading axes of a mask, which number its rows.
 template <class S>
 any_shape leading_axes(const S& shape) {

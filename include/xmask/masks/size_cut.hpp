@@ -13,6 +13,7 @@
 #include "../core/row.hpp"
 #include "../core/selection.hpp"
 #include "../core/simd.hpp"
+#include "../core/walk.hpp"
 #include "../core/word.hpp"
 #include "element_rule.hpp"
 #include "size_key.hpp"
@@ -24,6 +25,27 @@ namespace xmask::inline XMASK_ABI::detail {
 /// Keys of elements of T as they lie in memory.
 template <class T, size_by By>
 using stored_key = lane_t<size_key<T, By>>;
+
+/// The first position past the first `left` ties, where bits_at(c) says which of positions
+/// [c, c + 64) are ties. Where there are fewer, they are taken from `left`.
+template <class F>
+std::size_t past_ties(std::size_t& left, std::size_t n, F&& bits_at) {
+    std::size_t found = n;
+    any_block(0, n, [&](std::size_t c, std::size_t /*count*/) {
+        word_t bits = bits_at(c);
+        if (left > count_bits(bits)) {
+            left -= count_bits(bits);
+            return false;
+        }
+        for (; left > 1; --left) {
+            bits &= bits - 1;
+        }
+        left = 0;
+        found = c + lowest_bit(bits) + 1;
+        return true;
+    });
+    return found;
+}
 
 /// Elements with larger keys are kept, and the first few elements with the cut's key.
 template <class T, size_by By>
@@ -49,21 +71,8 @@ struct size_cut {
     /// [c, c + 64) have the cut's key.
     template <class F>
     [[nodiscard]] std::size_t tie_end(std::size_t n, F&& bits_at) const {
-        if (all_ties) {
-            return ties == 0 ? 0 : n;
-        }
         std::size_t left = ties;
-        for (std::size_t c = 0;; c += word_columns) {
-            word_t bits = bits_at(c);
-            if (left > count_bits(bits)) {
-                left -= count_bits(bits);
-                continue;
-            }
-            for (; left > 1; --left) {
-                bits &= bits - 1;
-            }
-            return c + lowest_bit(bits) + 1;
-        }
+        return all_ties ? (ties == 0 ? 0 : n) : past_ties(left, n, bits_at);
     }
 };
 
@@ -164,20 +173,13 @@ private:
 /// From the first of columns [0, n) that is kept to past the last.
 template <class Cursor>
 column_range kept_extent(const Cursor& cursor, std::size_t n) {
-    column_range kept{n, n};
-    for (std::size_t c = 0; c < n; c += word_columns) {
-        if (const word_t bits = cursor.word(c); bits != 0) {
-            kept.begin = c + lowest_bit(bits);
-            break;
-        }
-    }
-    for (std::size_t words = (n + word_columns - 1) / word_columns; kept.begin < n; --words) {
-        const std::size_t c = (words - 1) * word_columns;
-        if (const word_t bits = cursor.word(c); bits != 0) {
-            kept.end = c + word_columns - static_cast<std::size_t>(std::countl_zero(bits));
-            break;
-        }
-    }
-    return kept;
+    const std::size_t first = next_kept(cursor, 0, n);
+    std::size_t end = n;
+    any_block(first, n, [&](std::size_t /*c*/, std::size_t count) {
+        const word_t bits = cursor.word(end - count) & first_bits(count);
+        end -= bits == 0 ? count : count - to_size(std::bit_width(bits));
+        return bits != 0;
+    });
+    return {first, end};
 }
 } // namespace xmask::inline XMASK_ABI::detail

@@ -14,6 +14,7 @@
 #include "../core/row.hpp"
 #include "../core/rows.hpp"
 #include "../core/target.hpp"
+#include "../core/walk.hpp"
 #include "accumulate.hpp"
 
 /// @file
@@ -361,14 +362,12 @@ line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::s
 template <class T, class Row>
 void scale_terms(const Row& row, T* to, std::size_t n, T factor) {
     // Only stretches that are not dropped; no word is asked for.
-    for (std::size_t c = 0; c < n;) {
-        const stretch ahead = stretch_at(row.cursor(), c);
-        const std::size_t end = std::min(ahead.end, n);
-        if (ahead.kind != stretch_kind::dropped) {
+    any_stretch(row.cursor(), 0, n, [&](std::size_t c, std::size_t end, stretch_kind kind) {
+        if (kind != stretch_kind::dropped) {
             scale_columns(to + c, to + end, factor);
         }
-        c = end;
-    }
+        return false;
+    });
     if (factor == factor) [[likely]] {
         return;
     }
