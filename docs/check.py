@@ -16,7 +16,8 @@ detail. What each kind of name has to have:
 
 What needs none: the protocols that xtensor or the concepts of xmask prescribe (PROTOCOL below), functions that are
 deleted or defaulted, fields whose type is of detail, which only refuse a name, and overloads that only tell clang++ which
-operands they refer to (XMASK_LIFETIMEBOUND). Fails, too, where the module does not export just the public names.
+operands they refer to (XMASK_LIFETIMEBOUND). Fails, too, where the module does not export just the public names,
+and where a command of README or of a page is in no test (docs/commands.py).
 """
 
 import os
@@ -25,6 +26,8 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
+
+import commands
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "build", "docs")
@@ -275,6 +278,8 @@ def main(paths):
     check_module(check)
     for path, line, word in avoided_words():
         check.lacks.setdefault(path, []).append((line, "a comment", f'plain words for "{word}"'))
+    for path, line, what in commands.untested():
+        check.lacks.setdefault(path, []).append((line, "a block of code", what))
     failures = 0
     check.warnings(warnings)
     for path, lacks in sorted(check.lacks.items()):

@@ -7,5 +7,5 @@ foreach(property IN ITEMS INTERFACE_COMPILE_OPTIONS INTERFACE_COMPILE_DEFINITION
   endif()
 endforeach()
 
-add_executable(consumer ${CMAKE_CURRENT_LIST_DIR}/main.cpp)
-target_link_libraries(consumer PRIVATE xmask::xmask)
+add_executable(program ${CMAKE_CURRENT_LIST_DIR}/main.cpp)
+target_link_libraries(program PRIVATE xmask::xmask)

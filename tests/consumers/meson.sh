@@ -8,7 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 export CXX="$2"
 rm -rf "$1"
 mkdir -p "$1/project/subprojects"
-cp "$here/meson/meson.build" "$here/main.cpp" "$1/project"
+cp "$here/meson/meson.build" "$1/project"
+cp "$here/main.cpp" "$1/project/program.cpp"
 ln -s "$3" "$1/project/subprojects/xmask"
 meson setup "$1/build" "$1/project" --force-fallback-for=xmask "-Dcmake_prefix_path=$4" --prefix=/usr
 meson test -C "$1/build" --print-errorlogs
