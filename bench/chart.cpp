@@ -114,6 +114,17 @@ double height_of(const result& r) {
 }
 } // namespace
 
+std::string conditions(const std::vector<fact>& facts) {
+    std::string text;
+    for (const fact& f : facts) {
+        const std::string name = f.name;
+        if (name == "processor" || name == "compiler" || name == "flags") {
+            text += (text.empty() ? "" : ", ") + f.value;
+        }
+    }
+    return text;
+}
+
 bool write_chart(const std::string& path, const std::vector<fact>& facts) {
     std::string groups;
     double bottom = top;
@@ -121,13 +132,6 @@ bool write_chart(const std::string& path, const std::vector<fact>& facts) {
         if (const result* r = find_result(of.row)) {
             groups += group(bottom, of, *r);
             bottom += height_of(*r);
-        }
-    }
-    std::string below;
-    for (const fact& f : facts) {
-        const std::string name = f.name;
-        if (name == "processor" || name == "compiler" || name == "flags") {
-            below += (below.empty() ? "" : ", ") + f.value;
         }
     }
     const std::string height = std::to_string(std::lround(bottom + 20));
@@ -150,7 +154,7 @@ bool write_chart(const std::string& path, const std::vector<fact>& facts) {
                "class=\"title\""
            )
         << legend() << grid(bottom - gap / 2) << groups
-        << text(10, bottom + 12, below, "class=\"value\"") << "</svg>\n";
+        << text(10, bottom + 12, conditions(facts), "class=\"value\"") << "</svg>\n";
     return static_cast<bool>(out.flush());
 }
 } // namespace bench

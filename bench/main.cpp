@@ -6,12 +6,14 @@
 //     xmask_bench                                       everything
 //     xmask_bench --benchmark_filter='masked_fill.*L2'  as all options of Google Benchmark
 //     xmask_bench --benchmark_min_time=0.001            only checks that everything works
-//     xmask_bench --report=FILE                         everything, as tables only, and a picture of it in FILE
+//     xmask_bench --report=FILE                         everything, as tables only, a picture of it in FILE, and
+//                                                     density.svg, the cost against the density, beside it
 
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
 
@@ -115,6 +117,11 @@ options read(int argc, char** argv) {
     return result;
 }
 
+bool write_pictures(const std::string& path, const std::vector<fact>& facts) {
+    const auto beside = std::filesystem::path(path).replace_filename("density.svg");
+    return write_chart(path, facts) && write_density_chart(beside.string(), facts);
+}
+
 void run(const options& given, std::size_t all) {
     if (given.report_path.empty()) {
         benchmark::RunSpecifiedBenchmarks();
@@ -144,8 +151,10 @@ int main(int argc, char** argv) {
     bench::run(given, all);
     bench::print_report(given.machine_readable ? stderr : stdout, facts);
     benchmark::Shutdown();
-    if (!given.report_path.empty() && !bench::write_chart(given.report_path, facts)) {
-        std::fprintf(stderr, "%s cannot be written\n", given.report_path.c_str());
+    if (!given.report_path.empty() && !bench::write_pictures(given.report_path, facts)) {
+        std::fprintf(
+            stderr, "%s or a picture beside it cannot be written\n", given.report_path.c_str()
+        );
         return 1;
     }
 }

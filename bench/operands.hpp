@@ -63,6 +63,9 @@ inline std::vector<size> all_sizes() {
 
 inline std::vector<double> all_densities() { return {0.1, 0.5, 0.9, 1.0}; }
 
+// The shares that are kept where the cost against the density is measured.
+inline constexpr double densities[] = {0, 0.1, 0.25, 0.5, 0.75, 0.9, 1};
+
 inline std::string percent(double density) {
     return std::to_string(std::lround(100 * density)) + "%";
 }

@@ -9,8 +9,6 @@ namespace bench {
 namespace {
 // ---- Density ------------------------------------------------------------------------------------------------
 
-constexpr double densities[] = {0, 0.1, 0.25, 0.5, 0.75, 0.9, 1};
-
 constexpr const char* density_table =
     "Cost against density: a copy, and the time over it at each share that is kept";
 

@@ -3,8 +3,8 @@
 
     apt-get install g++ doxygen doxygen-awesome-css python3
 
-The pages are docs/*.md, files of the root, and three that are made here: the gallery, whose pictures docs/gallery.cpp
-draws, that about speed, with its chart, and the programs of examples/. The reference is what Doxygen reads in include/.
+The pages are docs/*.md, files of the root, and two that are made here: the gallery, whose pictures docs/gallery.cpp
+draws, and the programs of examples/. Other pictures lie in the repository, beside the programs that drew them. The reference is what Doxygen reads in include/.
 Fails for each warning of Doxygen's, and for each link that leads nowhere.
 
 The target xmask_docs of CMake does the same. Alone, CXX names the compiler and CXXFLAGS more options, as the folder of
@@ -105,10 +105,18 @@ def staged(page, text):
         code = html.escape(match.group(1).replace("\\|", "|")).replace("|", "&#124;")
         return f"<code>{code}</code>"
 
+    def picture(match):
+        label, target = match.groups()
+        path = os.path.normpath(os.path.join(ROOT, folder, target))
+        if os.path.exists(path):
+            shutil.copy(path, os.path.join(FOLDER, "pictures"))
+        return f"![{label}]({os.path.basename(target)})"
+
     def change(part):
         # Doxygen shows the backslash before a bar in the code of a table.
         part = re.sub(r"`([^`\n]*\\\|[^`\n]*)`", bars, part)
         part = re.sub(r"^(#{1,4}) (.*)$", heading, part, flags=re.M)
+        part = re.sub(r"!\[([^\]\n]*)\]\(([^)\s]+)\)", picture, part)
         return re.sub(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)", link, part)
 
     chapters = text.count("\n## ")
@@ -126,12 +134,6 @@ def examples_page():
             prose = re.sub(r"^// ?", "", comment, flags=re.M)
             text += f"\n## {name}\n\n{prose}\n```cpp\n{code[len(comment):].strip()}\n```\n"
     return text
-
-
-def performance_page():
-    """The page about speed, with its chart."""
-    shutil.copy(os.path.join(ROOT, "bench", "report.svg"), os.path.join(FOLDER, "pictures"))
-    return read(os.path.join(ROOT, "docs", "performance.md")).replace("../bench/report.svg", "report.svg")
 
 
 def gallery_page():
@@ -267,8 +269,9 @@ def main():
             sys.exit(f"docs/build.py: {path} has another version than {read_version()}")
     shutil.rmtree(HTML, ignore_errors=True)
     os.makedirs(STAGE, exist_ok=True)
-    os.makedirs(os.path.join(FOLDER, "pictures"), exist_ok=True)
-    made = {"gallery.md": gallery_page, "docs/performance.md": performance_page, "docs/examples.md": examples_page}
+    shutil.rmtree(os.path.join(FOLDER, "pictures"), ignore_errors=True)
+    os.makedirs(os.path.join(FOLDER, "pictures"))
+    made = {"gallery.md": gallery_page, "docs/examples.md": examples_page}
     text, places, names = reference.groups()
     write(os.path.join(STAGE, "reference.dox"), text)
     write(GROUPS, "".join(f"{path} {line} {label}\n" for path, line, label in places))

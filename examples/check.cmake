@@ -1,4 +1,5 @@
-# Runs an example, and checks its exit status and its output: on stdout, or on stderr where it must fail.
+# Runs an example, and checks its exit status and its output: on stdout, or on stderr where it must fail. A
+# picture that it draws has to be that of docs/pictures, but for the numbers.
 
 cmake_minimum_required(VERSION 3.22)
 
@@ -13,4 +14,18 @@ else()
 endif()
 if(NOT text MATCHES "${OUTPUT}")
   message(FATAL_ERROR "This does not match `${OUTPUT}`:\n${text}")
+endif()
+
+list(GET COMMAND -1 file)
+if(STATUS EQUAL 0 AND file MATCHES "\\.svg$")
+  cmake_path(GET file FILENAME name)
+  set(known "${CMAKE_CURRENT_LIST_DIR}/../docs/pictures/${name}")
+  file(READ "${file}" drawn)
+  file(READ "${known}" expected)
+  foreach(text IN ITEMS drawn expected)
+    string(REGEX REPLACE "[0-9.]+" "0" ${text} "${${text}}")
+  endforeach()
+  if(NOT drawn STREQUAL expected)
+    message(FATAL_ERROR "${known} is old: the target xmask_pictures draws it")
+  endif()
 endif()

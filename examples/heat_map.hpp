@@ -8,16 +8,16 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <fstream>
 #include <iomanip>
 #include <ostream>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <xmask/xmask.hpp>
+
+#include "picture.hpp"
 
 #ifndef EXAMPLE_PICTURES
 #define EXAMPLE_PICTURES "."
@@ -70,7 +70,7 @@ inline std::string to_svg(const heat_map& map) {
             << "\"/>\n";
     };
     out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\""
-        << std::max(left + cell * columns + 8, std::size_t(260)) << "\" height=\"" << bottom + 40
+        << std::max(left + cell * columns + 8, std::size_t(290)) << "\" height=\"" << bottom + 40
         << "\" font-family=\"sans-serif\" font-size=\"12\">\n<title>" << map.title << "</title>\n";
     text(8, 18, map.title);
     text(left, 40, map.columns);
@@ -83,18 +83,10 @@ inline std::string to_svg(const heat_map& map) {
     // The scale: eleven shades from 0 to 1.
     text(left - 16, bottom + 28, "0");
     for (std::size_t i = 0; i <= 10; ++i) {
-        square(left + 12 * i, bottom + 16, static_cast<float>(i) / 10);
+        square(left + cell * i, bottom + 16, static_cast<float>(i) / 10);
     }
-    text(left + 12 * 10 + cell + 6, bottom + 28, "1");
+    text(left + cell * 11 + 6, bottom + 28, "1");
     out << "</svg>\n";
     return out.str();
-}
-
-/// Writes it into a file.
-inline void write_svg(const heat_map& map, const std::string& path) {
-    std::ofstream file(path);
-    if (!(file << to_svg(map))) {
-        throw std::runtime_error(path + " cannot be written");
-    }
 }
 } // namespace example

@@ -3,7 +3,7 @@
 // Trains a network on handwritten digits, then removes most of its weights, then hides a part of
 // its data. Each time a mask says what counts.
 //
-//     train_digits
+//     train_digits [FILE.svg]
 
 #include <algorithm>
 #include <array>
@@ -19,6 +19,7 @@
 #include <random>
 #include <span>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -205,10 +206,21 @@ std::size_t kept_weights(gated_network& network) {
     return count;
 }
 
-void show_pruning(const gated_network& trained, const images& data, const images& test) {
+/// Prunes more and more, and gives the accuracies as a picture.
+example::line_chart show_pruning(
+    const gated_network& trained, const images& data, const images& test
+) {
     std::cout
         << "\nPruning by magnitude, at once, and step by step with fine-tuning under the mask:\n\n"
         << "    dropped    kept weights    accuracy    after fine-tuning\n";
+    example::line_chart chart{
+        "Digits that a pruned network recognizes", "weights that are dropped", {{0, "0"}}
+    };
+    for (const int percent : {0, 20, 40, 60, 80, 100}) {
+        chart.y.push_back({0.01 * percent, std::to_string(percent) + " %"});
+    }
+    const double whole = accuracy(trained, test);
+    chart.curves = {{"pruned step by step, and tuned", {whole}}, {"pruned at once", {whole}}};
     gated_network tuned = trained;
     for (const double dropped : {0.5, 0.8, 0.9, 0.95, 0.99}) {
         gated_network at_once = trained;
@@ -221,10 +233,14 @@ void show_pruning(const gated_network& trained, const images& data, const images
         std::cout << std::fixed << std::setprecision(1) << std::setw(11) << percent << std::setw(16)
                   << kept_weights(tuned) << std::setw(10) << 100 * without << " %" << std::setw(19)
                   << 100 * with << " %\n";
+        chart.x.push_back({static_cast<double>(chart.x.size()), percent});
+        chart.curves[0].y.push_back(with);
+        chart.curves[1].y.push_back(without);
         check(kept_weights(at_once) == kept_weights(tuned), "both keep as many weights");
         check(with >= without - 0.01, "fine-tuning does not make it worse");
         check(dropped > 0.8 || with > 0.93, "most weights are not needed");
     }
+    return chart;
 }
 
 // ---- Missing data -----------------------------------------------------------------------------------------------
@@ -275,8 +291,11 @@ void show_missing_data(const gated_network& trained, const images& test) {
 }
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
     try {
+        if (argc > 2) {
+            throw std::runtime_error("usage: train_digits [FILE.svg]");
+        }
         const auto start = std::chrono::steady_clock::now();
         const auto digits = xt::load_npy<std::uint8_t>(EXAMPLE_DATA "/digits.npy");
         auto order = numbers(digits.shape()[0]);
@@ -293,7 +312,9 @@ int main() {
                   << kept_weights(network) << " weights has " << 100 * right
                   << " % of them right.\n";
         check(right > 0.93, "more than 93 % of the digits are right");
-        show_pruning(network, data, test);
+        const std::string path = argc == 2 ? argv[1] : EXAMPLE_PICTURES "/pruning.svg";
+        example::write_svg(show_pruning(network, data, test), path);
+        std::cout << "\nThe same is drawn in " << path << '\n';
         show_missing_data(network, test);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         std::cerr << "It took " << seconds.count() << " s.\n";
