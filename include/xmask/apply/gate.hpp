@@ -97,8 +97,7 @@ public:
 
     template <class S>
     auto rows(const S& shape) const {
-        auto logits = make_operand<value_type>(m_logits, shape);
-        return function_rows<gate_function, decltype(logits)>(gate_function(), std::move(logits));
+        return function_rows(gate_function(), make_operand<value_type>(m_logits, shape));
     }
 
     template <class E>
@@ -161,7 +160,7 @@ template <class T, class X, class Z, class U, class ToX, class ToZ>
 void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z) {
     const auto& shape = x.shape();
     const std::size_t n = columns_of(shape);
-    const zip_rows operands(
+    const auto operands = zip_rows(
         make_operand<T>(x, shape), make_operand<T>(z, shape), make_operand<T>(upstream, shape)
     );
     row_writer<T, ToX> by_x(to_x);

@@ -62,10 +62,9 @@ public:
 
     template <class S>
     auto rows(const S& shape) const {
-        auto operand = make_operand<value_type>(m_operand, shape);
-        auto weights = make_operand<value_type>(m_weights, shape);
-        return function_rows<product, decltype(operand), decltype(weights)>(
-            product(), std::move(operand), std::move(weights)
+        return function_rows(
+            product(), make_operand<value_type>(m_operand, shape),
+            make_operand<value_type>(m_weights, shape)
         );
     }
 

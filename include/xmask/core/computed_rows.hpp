@@ -20,79 +20,39 @@
 /// another type.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The rows of several operands at the same place.
-template <class... Row>
-class zip_row {
+/// A row that is computed from other rows: block by block, make(count, bits, blocks...) of their
+/// blocks.
+template <class Make, class... Row>
+class computed_row {
 public:
-    explicit zip_row(Row... rows) : m_rows(std::move(rows)...) {}
+    explicit computed_row(const Make& make, Row... rows)
+        : m_make(make), m_rows(std::move(rows)...) {}
 
-    XMASK_INLINE zip_block<block_t<Row>...> block(std::size_t c, std::size_t count, word_t bits) {
+    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits)
+        -> decltype(std::declval<Make&>()(count, bits, std::declval<block_t<Row>>()...)) {
         return call_with(
-            [&](auto&... row) XMASK_INLINE_LAMBDA {
-                return zip_block<block_t<Row>...>(row.block(c, count, bits)...);
-            },
+            [&](auto&... row)
+                XMASK_INLINE_LAMBDA { return m_make(count, bits, row.block(c, count, bits)...); },
             m_rows
         );
     }
 
 private:
+    Make m_make;
     std::tuple<Row...> m_rows;
 };
 
-/// The rows of several operands.
-template <operand_rows... Rows>
-class zip_rows {
+/// The rows of an operand that is computed from other operands.
+template <class Make, operand_rows... Rows>
+class computed_rows {
 public:
-    explicit zip_rows(Rows... rows) : m_rows(std::move(rows)...) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return call_with(
-            [&](const auto&... rows)
-                XMASK_INLINE_LAMBDA { return zip_row<row_t<Rows>...>(rows.row(r)...); },
-            m_rows
-        );
-    }
-
-    [[nodiscard]] bool flat(std::size_t n) const noexcept {
-        return call_with([n](const auto&... rows) { return (rows.flat(n) && ...); }, m_rows);
-    }
-
-private:
-    std::tuple<Rows...> m_rows;
-};
-
-/// A lazy function of other rows.
-template <class F, class... Row>
-class function_row {
-public:
-    explicit function_row(const F& f, Row... rows) : m_function(f), m_rows(std::move(rows)...) {}
-
-    XMASK_INLINE function_block<F, block_t<Row>...> block(
-        std::size_t c, std::size_t count, word_t bits
-    ) {
-        return call_with(
-            [&](auto&... row) XMASK_INLINE_LAMBDA {
-                return function_block<F, block_t<Row>...>(m_function, row.block(c, count, bits)...);
-            },
-            m_rows
-        );
-    }
-
-private:
-    F m_function;
-    std::tuple<Row...> m_rows;
-};
-
-/// The rows of a lazy function of other operands.
-template <class F, operand_rows... Rows>
-class function_rows {
-public:
-    function_rows(const F& f, Rows... rows) : m_function(f), m_rows(std::move(rows)...) {}
+    explicit computed_rows(const Make& make, Rows... rows)
+        : m_make(make), m_rows(std::move(rows)...) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
         return call_with(
             [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return function_row<F, row_t<Rows>...>(m_function, rows.row(r)...);
+                return computed_row<Make, row_t<Rows>...>(m_make, rows.row(r)...);
             },
             m_rows
         );
@@ -103,64 +63,91 @@ public:
     }
 
 private:
-    F m_function;
+    Make m_make;
     std::tuple<Rows...> m_rows;
 };
 
-/// A row whose elements are converted to T. Floats in memory are widened to doubles in registers;
-/// other rows pass through a buffer.
-template <class Row, class T>
-class converted_row {
-    static constexpr bool widens = has_lanes<double> && std::same_as<T, double> &&
-                                   std::same_as<block_t<Row>, memory_block<float>>;
+/// Several operands at the same place.
+struct zip {
+    template <class... Block>
+    XMASK_INLINE zip_block<Block...> operator()(
+        std::size_t /*count*/, word_t /*bits*/, const Block&... blocks
+    ) const {
+        return zip_block<Block...>(blocks...);
+    }
+};
 
-    struct no_buffer {};
+/// A row of each of several operands.
+template <class... Row>
+auto zip_row(Row... rows) {
+    return computed_row<zip, Row...>(zip(), std::move(rows)...);
+}
 
+/// All rows of several operands.
+template <class... Rows>
+auto zip_rows(Rows... rows) {
+    return computed_rows<zip, Rows...>(zip(), std::move(rows)...);
+}
+
+/// A lazy function of other operands.
+template <class F>
+struct lazy_call {
+    F function;
+
+    template <class... Block>
+    XMASK_INLINE function_block<F, Block...> operator()(
+        std::size_t /*count*/, word_t /*bits*/, const Block&... blocks
+    ) const {
+        return function_block<F, Block...>(function, blocks...);
+    }
+};
+
+/// The rows of a lazy function of other operands.
+template <class F, class... Rows>
+auto function_rows(const F& f, Rows... rows) {
+    return computed_rows<lazy_call<F>, Rows...>(lazy_call<F>{f}, std::move(rows)...);
+}
+
+/// Floats in memory as doubles, which registers widen.
+struct widening {
+    XMASK_INLINE widened_block operator()(
+        std::size_t /*count*/, word_t /*bits*/, const memory_block<float>& block
+    ) const noexcept {
+        return widened_block(block.data());
+    }
+};
+
+/// Elements converted to T in a buffer.
+template <class T>
+class conversion {
 public:
-    explicit converted_row(Row row) : m_row(std::move(row)) {}
-
-    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits) {
-        if constexpr (widens) {
-            return widened_block(m_row.block(c, count, bits).data());
+    template <class Block>
+    memory_block<T> operator()(std::size_t count, word_t bits, const Block& block) {
+        T* const to = m_buffer.values;
+        if (count == word_columns && bits == ~word_t(0)) {
+            for (std::size_t k = 0; k < word_columns; ++k) {
+                to[k] = static_cast<T>(block.at(k));
+            }
         } else {
-            convert(m_row.block(c, count, bits), count, bits);
-            return memory_block<T>(m_buffer.values);
+            // Dropped elements are not computed: they could trap (integer division), or call a
+            // function of the user.
+            for (std::size_t k = 0; k < count; ++k) {
+                to[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
+            }
         }
+        return memory_block<T>(to);
     }
 
 private:
-    template <class Block>
-    void convert(const Block& block, std::size_t count, word_t bits) {
-        if (count == word_columns && bits == ~word_t(0)) {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                m_buffer.values[k] = static_cast<T>(block.at(k));
-            }
-            return;
-        }
-        // Dropped elements are not computed: they could trap (integer division), or call a function
-        // of the user.
-        for (std::size_t k = 0; k < count; ++k) {
-            m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
-        }
-    }
-
-    Row m_row;
-    std::conditional_t<widens, no_buffer, block_buffer<T>> m_buffer;
+    block_buffer<T> m_buffer;
 };
 
 /// The rows of an operand, converted to T.
-template <operand_rows Rows, class T>
-class converted_rows {
-public:
-    explicit converted_rows(Rows rows) : m_rows(std::move(rows)) {}
-
-    XMASK_INLINE converted_row<row_t<Rows>, T> row(std::size_t r) const {
-        return converted_row<row_t<Rows>, T>(m_rows.row(r));
-    }
-
-    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
-
-private:
-    Rows m_rows;
-};
+template <class T, class Rows>
+auto converted_rows(Rows rows) {
+    constexpr bool widens = has_lanes<double> && std::same_as<T, double> &&
+                            std::same_as<block_t<row_t<Rows>>, memory_block<float>>;
+    using make = std::conditional_t<widens, widening, conversion<T>>;
+    return computed_rows<make, Rows>(make(), std::move(rows));
+}
 } // namespace xmask::inline XMASK_ABI::detail

@@ -34,13 +34,12 @@ inline constexpr bool reads_freely<memory_row<T>> = true;
 template <class T>
 inline constexpr bool reads_freely<scalar_rows<T>> = true;
 
-template <class Row, class T>
-inline constexpr bool reads_freely<converted_row<Row, T>> =
-    std::same_as<block_t<converted_row<Row, T>>, widened_block> && reads_freely<Row>;
+template <class Make, class... Row>
+inline constexpr bool reads_freely<computed_row<Make, Row...>> =
+    block_t<computed_row<Make, Row...>>::in_registers && (reads_freely<Row> && ...);
 
-template <class F, class... Row>
-inline constexpr bool reads_freely<function_row<F, Row...>> =
-    block_t<function_row<F, Row...>>::in_registers && (reads_freely<Row> && ...);
+template <class T, class Row>
+inline constexpr bool reads_freely<computed_row<conversion<T>, Row>> = false;
 
 /// Whether reading a dropped element costs no more than a load, which is less than the test whether
 /// it is kept.
@@ -105,10 +104,9 @@ template <class F, class... CT>
 struct row_maker<xt::xfunction<F, CT...>> {
     template <class S>
     static auto make(const xt::xfunction<F, CT...>& e, const S& shape) {
-        using functor = std::decay_t<decltype(row_functor<F, CT...>::of(e.functor()))>;
         return call_with(
             [&](const auto&... argument) {
-                return function_rows<functor, decltype(make_rows(argument, shape))...>(
+                return function_rows(
                     row_functor<F, CT...>::of(e.functor()), make_rows(argument, shape)...
                 );
             },
@@ -133,7 +131,7 @@ auto make_operand(const E& e, const S& shape) {
     if constexpr (direct && std::same_as<typename block::value_type, T>) {
         return make_rows(e, shape);
     } else {
-        return converted_rows<rows, T>(make_rows(e, shape));
+        return converted_rows<T>(make_rows(e, shape));
     }
 }
 } // namespace xmask::inline XMASK_ABI::detail

@@ -89,9 +89,7 @@ weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& r
     using traits = gradient_traits<G>;
     auto& to = traits::target(gradient);
     const row_target<T, std::remove_reference_t<decltype(to)>> result(to);
-    const std::size_t n = rows.columns;
-    const bool flat = result.flat() && rows.rows.flat(n);
-    const row_plan plan(shape, rows.rows.layout(rows.masks, flat, n));
+    const row_plan plan(shape, layout_of_terms(rows.rows, rows.masks, result.flat(), rows.columns));
     if (plan.empty()) {
         return {};
     }

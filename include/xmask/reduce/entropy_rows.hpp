@@ -53,9 +53,8 @@ public:
     }
 
     [[nodiscard]] auto row(std::size_t position) const {
-        return masked_row<range_cursor, zip_row<row_t<Logits>>>(
-            range_cursor({0, m_classes}), zip_row<row_t<Logits>>(m_logits.row(position)), m_classes
-        );
+        const range_cursor all({0, m_classes});
+        return masked_row(all, zip_row(m_logits.row(position)), m_classes);
     }
 
     [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept {
@@ -123,10 +122,8 @@ public:
     }
 
     [[nodiscard]] auto row(std::size_t position) const {
-        using cursor = typename mask_rows<bitmask>::cursor;
-        using row = zip_row<row_t<Logits>, memory_row<T>>;
-        return masked_row<cursor, row>(
-            m_masks.row(position), row(m_logits.row(position), m_rows.row(position)),
+        return masked_row(
+            m_masks.row(position), zip_row(m_logits.row(position), m_rows.row(position)),
             m_table->weights.size()
         );
     }

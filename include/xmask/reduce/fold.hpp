@@ -316,8 +316,7 @@ folded<typename Fold::state> fold_all(
 ) {
     using result = folded<typename Fold::state>;
     using row = row_t<Terms>;
-    const std::size_t n = rows.columns;
-    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    const row_plan plan(shape, layout_of_terms(rows.rows, rows.masks, true, rows.columns));
     if (plan.empty()) {
         return {fold.start(), 0};
     }

@@ -42,22 +42,12 @@ public:
         , m_shifts(shifts) {}
 
     XMASK_INLINE auto row(std::size_t r, std::size_t at) const {
-        using function = shifted<F, T>;
-        return masked(
-            r, term_row<T, function, row_t<Rows>>(
-                   function{m_shifts[at], m_function}, zip_row<row_t<Rows>>(m_rows.row(r))
-               )
-        );
+        return masked(r, make_term_row<T>(shifted<F, T>{m_shifts[at], m_function}, m_rows.row(r)));
     }
 
     XMASK_INLINE auto columns(std::size_t r, std::size_t at) const {
-        using shifts = memory_row<T>;
-        return masked(
-            r, term_row<T, F, row_t<Rows>, shifts>(
-                   m_function,
-                   zip_row<row_t<Rows>, shifts>(m_rows.row(r), shifts(m_shifts + at, 1, nullptr))
-               )
-        );
+        const memory_row<T> shifts(m_shifts + at, 1, nullptr);
+        return masked(r, make_term_row<T>(m_function, m_rows.row(r), shifts));
     }
 
 private:

@@ -74,8 +74,8 @@ public:
     static constexpr bool in_registers = takes_registers<F, T, Block...>();
     static constexpr bool exact = adds_exactly<F>;
 
-    term_block(const F& function, zip_block<Block...> operands)
-        : m_function(&function), m_operands(operands) {}
+    term_block(const F& function, const Block&... operands)
+        : m_function(&function), m_operands(operands...) {}
 
     T value(std::size_t k) const {
         return m_operands.at(k, [&](const auto&... x) {
@@ -108,61 +108,47 @@ private:
     zip_block<Block...> m_operands;
 };
 
-/// One row of terms.
-template <class T, class F, class... Row>
-class term_row {
-public:
-    term_row(const F& function, zip_row<Row...> rows)
-        : m_function(function), m_rows(std::move(rows)) {}
+/// The terms of a function of several operands, in the type T.
+template <class T, class F>
+struct terms_of {
+    F function;
 
-    XMASK_INLINE term_block<T, F, block_t<Row>...> block(
-        std::size_t c, std::size_t count, word_t bits
-    ) {
-        return {m_function, m_rows.block(c, count, bits)};
+    template <class... Block>
+    XMASK_INLINE term_block<T, F, Block...> operator()(
+        std::size_t /*count*/, word_t /*bits*/, const Block&... blocks
+    ) const {
+        return {function, blocks...};
     }
-
-private:
-    F m_function;
-    zip_row<Row...> m_rows;
 };
-
-template <class T, class F, class... Row>
-inline constexpr bool reads_freely<term_row<T, F, Row...>> =
-    term_block<T, F, block_t<Row>...>::in_registers && (reads_freely<Row> && ...);
 
 /// All rows of terms.
 template <class T, class F, class... Rows>
-class term_rows {
-public:
-    explicit term_rows(const F& function, Rows... rows)
-        : m_function(function), m_rows(std::move(rows)...) {}
+using term_rows = computed_rows<terms_of<T, F>, Rows...>;
 
-    XMASK_INLINE auto row(std::size_t r) const {
-        return term_row<T, F, row_t<Rows>...>(m_function, m_rows.row(r));
+/// How terms are walked under a mask. Words that join rows are added exactly. Other terms may only
+/// be packed where no row holds a whole word: the sum of a row must not depend on its place.
+template <class T, class F, class... Rows, class Masks>
+row_layout layout_of_terms(
+    const term_rows<T, F, Rows...>& terms, const Masks& masks, bool flat_results, std::size_t n
+) {
+    const bool flat = flat_results && terms.flat(n);
+    if constexpr (adds_exactly<F>) {
+        return layout_of(masks, flat);
+    } else {
+        return flat && n < word_columns ? row_layout::packed : row_layout::separate;
     }
+}
 
-    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
-
-    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be
-    /// packed where no row holds a whole word: the sum of a row must not depend on its place.
-    template <class Masks>
-    [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
-        if constexpr (adds_exactly<F>) {
-            return layout_of(masks, flat_rows);
-        } else {
-            return flat_rows && n < word_columns ? row_layout::packed : row_layout::separate;
-        }
-    }
-
-private:
-    F m_function;
-    zip_rows<Rows...> m_rows;
-};
+/// One row of the terms f(x...) of type T, of a row of each operand.
+template <class T, class F, class... Row>
+XMASK_INLINE auto make_term_row(const F& f, Row... rows) {
+    return computed_row<terms_of<T, F>, Row...>({f}, std::move(rows)...);
+}
 
 /// The terms f(x...) of type T, of the rows of some operands.
 template <class T, class F, class... Rows>
     requires term_function<F, T, Rows...>
 auto make_terms(const F& f, Rows... rows) {
-    return term_rows<T, F, Rows...>(f, std::move(rows)...);
+    return term_rows<T, F, Rows...>({f}, std::move(rows)...);
 }
 } // namespace xmask::inline XMASK_ABI::detail
