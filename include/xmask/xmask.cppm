@@ -99,6 +99,7 @@ using xmask::language_model_selection;
 using xmask::last_kept;
 using xmask::lengths_of;
 using xmask::loss;
+using xmask::loss_calls;
 using xmask::lowest_bit;
 using xmask::mae_loss;
 using xmask::mask;

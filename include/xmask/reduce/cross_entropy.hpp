@@ -14,6 +14,7 @@
 #include "hard_cross_entropy.hpp"
 #include "likelihood.hpp"
 #include "loss.hpp"
+#include "loss_calls.hpp"
 #include "positions.hpp"
 #include "soft_cross_entropy.hpp"
 #include "weighted.hpp"
@@ -39,77 +40,13 @@ namespace xmask::inline XMASK_ABI {
 ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
 ///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
 template <class Options>
-class class_loss {
+class class_loss : public loss_calls<class_loss<Options>, Options> {
+    friend loss_calls<class_loss<Options>, Options>;
+
     static constexpr bool of_logits = std::same_as<Options, cross_entropy_options>;
     static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
 
 public:
-    /// Gives the loss.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
-    ///    axis
-    /// @param target  the class of each position: integers of the shape of the prediction without
-    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
-    ///    the shape of the prediction
-    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
-    ///   balanced()
-    /// @param options  the options; may be left out
-    /// @returns  the sum over the positions that count, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
-    template <class P, class Q, class M>
-    loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
-        const {
-        const detail::no_gradient none{};
-        return sum(prediction, target, m, options, none);
-    }
-
-    /// Gives the loss, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
-    ///    axis
-    /// @param target  the class of each position: integers of the shape of the prediction without
-    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
-    ///    the shape of the prediction
-    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
-    ///   balanced()
-    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
-    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
-    /// @returns  the sum over the positions that count, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
-    template <class P, class Q, class M, class G>
-        requires(!std::same_as<std::remove_cvref_t<G>, Options>)
-    loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
-        return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
-    }
-
-    /// Gives the loss with options, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
-    ///    axis
-    /// @param target  the class of each position: integers of the shape of the prediction without
-    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
-    ///    the shape of the prediction
-    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
-    ///   balanced()
-    /// @param options  the options
-    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
-    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
-    /// @returns  the sum over the positions that count, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
-    template <class P, class Q, class M, class G>
-    loss operator()(
-        const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
-    ) const {
-        if constexpr (detail::require_gradient<G>()) {
-            return sum(prediction, target, m, options, gradient);
-        } else {
-            return {};
-        }
-    }
-
     /// Gives the losses of single positions. Not lazy: targets are checked first. With masked_sum
     /// and masked_mean they give a loss of each row, or along any axes.
     ///

@@ -11,6 +11,7 @@
 #include "element_function.hpp"
 #include "element_sum.hpp"
 #include "loss.hpp"
+#include "loss_calls.hpp"
 #include "weighted.hpp"
 
 /// @file
@@ -66,66 +67,14 @@ namespace xmask::inline XMASK_ABI {
 ///     inline constexpr xmask::element_loss<charbonnier_loss> masked_charbonnier("masked_charbonnier");
 ///     double mean = masked_charbonnier(p, t, m, {.scale = 0.1}, gradient).mean();
 template <class F>
-class element_loss {
+class element_loss : public loss_calls<element_loss<F>, F> {
+    friend loss_calls<element_loss<F>, F>;
+
 public:
     /// Makes a loss of its function.
     ///
     /// @param name  the name of the loss in errors
     constexpr explicit element_loss(const char* name) noexcept : m_name(name) {}
-
-    /// Gives the loss.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers
-    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
-    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
-    ///   weighted() and balanced()
-    /// @param options     the options; may be left out
-    /// @returns  the sum over the kept elements, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit
-    template <class P, class Q, class M>
-    loss operator()(const P& prediction, const Q& target, const M& m, const F& options = {}) const {
-        return detail::sum_of_elements(
-            m_name, options, prediction, target, m, detail::no_gradient()
-        );
-    }
-
-    /// Gives the loss, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers
-    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
-    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
-    ///   weighted() and balanced()
-    /// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
-    ///   scaled(tensor, factor)
-    /// @returns  the sum over the kept elements, its weight and their count
-    /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
-    template <class P, class Q, class M, class G>
-        requires(!std::same_as<std::remove_cvref_t<G>, F>)
-    loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
-        return (*this)(prediction, target, m, F{}, std::forward<G>(gradient));
-    }
-
-    /// Gives the loss with options, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers
-    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
-    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
-    ///   weighted() and balanced()
-    /// @param options     the options
-    /// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
-    ///   scaled(tensor, factor)
-    /// @returns  the sum over the kept elements, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    template <class P, class Q, class M, class G>
-    loss operator()(
-        const P& prediction, const Q& target, const M& m, const F& options, G&& gradient
-    ) const {
-        if constexpr (detail::require_gradient<G>()) {
-            return detail::sum_of_elements(m_name, options, prediction, target, m, gradient);
-        } else {
-            return {};
-        }
-    }
 
     /// Gives the losses of single elements, times their weights, and 0 where the mask drops.
     /// masked_sum and masked_mean of them give the loss of each row, or along any axes.
@@ -149,6 +98,12 @@ public:
     }
 
 private:
+    template <class P, class Q, class M, class G>
+    loss sum(const P& prediction, const Q& target, const M& m, const F& options, G& gradient)
+        const {
+        return detail::sum_of_elements(m_name, options, prediction, target, m, gradient);
+    }
+
     const char* m_name;
 };
 
