@@ -21,7 +21,6 @@
 
 // ==== xmask/core/applied.hpp ====
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <type_traits>
@@ -326,8 +325,6 @@ void require_each_option(
 #include <xtensor/xtensor.hpp>
 #endif
 
-#include <concepts>
-#include <cstddef>
 #include <type_traits>
 
 namespace xmask::inline XMASK_ABI {
@@ -942,10 +939,8 @@ std::size_t flat_index(const S& shape, It first, It last) {
 // ==== xmask/core/assign.hpp ====
 
 #include <algorithm>
-#include <cstddef>
 #include <tuple>
 #include <type_traits>
-#include <utility>
 
 // ==== xmask/core/overlap.hpp ====
 
@@ -1086,7 +1081,6 @@ void require_distinct(
 
 #include <concepts>
 #include <type_traits>
-#include <utility>
 
 // ==== xmask/core/computed_rows.hpp ====
 
@@ -1254,7 +1248,6 @@ XMASK_INLINE lanes<double> load_widened(avx, const float* from) noexcept {
 // ==== xmask/core/simd/avx2.hpp ====
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -2940,79 +2933,39 @@ private:
 /// another type.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The rows of several operands at the same place.
-template <class... Row>
-class zip_row {
+/// A row that is computed from other rows: block by block, make(count, bits, blocks...) of their
+/// blocks.
+template <class Make, class... Row>
+class computed_row {
 public:
-    explicit zip_row(Row... rows) : m_rows(std::move(rows)...) {}
+    explicit computed_row(const Make& make, Row... rows)
+        : m_make(make), m_rows(std::move(rows)...) {}
 
-    XMASK_INLINE zip_block<block_t<Row>...> block(std::size_t c, std::size_t count, word_t bits) {
+    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits)
+        -> decltype(std::declval<Make&>()(count, bits, std::declval<block_t<Row>>()...)) {
         return call_with(
-            [&](auto&... row) XMASK_INLINE_LAMBDA {
-                return zip_block<block_t<Row>...>(row.block(c, count, bits)...);
-            },
+            [&](auto&... row)
+                XMASK_INLINE_LAMBDA { return m_make(count, bits, row.block(c, count, bits)...); },
             m_rows
         );
     }
 
 private:
+    Make m_make;
     std::tuple<Row...> m_rows;
 };
 
-/// The rows of several operands.
-template <operand_rows... Rows>
-class zip_rows {
+/// The rows of an operand that is computed from other operands.
+template <class Make, operand_rows... Rows>
+class computed_rows {
 public:
-    explicit zip_rows(Rows... rows) : m_rows(std::move(rows)...) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return call_with(
-            [&](const auto&... rows)
-                XMASK_INLINE_LAMBDA { return zip_row<row_t<Rows>...>(rows.row(r)...); },
-            m_rows
-        );
-    }
-
-    [[nodiscard]] bool flat(std::size_t n) const noexcept {
-        return call_with([n](const auto&... rows) { return (rows.flat(n) && ...); }, m_rows);
-    }
-
-private:
-    std::tuple<Rows...> m_rows;
-};
-
-/// A lazy function of other rows.
-template <class F, class... Row>
-class function_row {
-public:
-    explicit function_row(const F& f, Row... rows) : m_function(f), m_rows(std::move(rows)...) {}
-
-    XMASK_INLINE function_block<F, block_t<Row>...> block(
-        std::size_t c, std::size_t count, word_t bits
-    ) {
-        return call_with(
-            [&](auto&... row) XMASK_INLINE_LAMBDA {
-                return function_block<F, block_t<Row>...>(m_function, row.block(c, count, bits)...);
-            },
-            m_rows
-        );
-    }
-
-private:
-    F m_function;
-    std::tuple<Row...> m_rows;
-};
-
-/// The rows of a lazy function of other operands.
-template <class F, operand_rows... Rows>
-class function_rows {
-public:
-    function_rows(const F& f, Rows... rows) : m_function(f), m_rows(std::move(rows)...) {}
+    explicit computed_rows(const Make& make, Rows... rows)
+        : m_make(make), m_rows(std::move(rows)...) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
         return call_with(
             [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return function_row<F, row_t<Rows>...>(m_function, rows.row(r)...);
+                return computed_row<Make, row_t<Rows>...>(m_make, rows.row(r)...);
             },
             m_rows
         );
@@ -3023,66 +2976,93 @@ public:
     }
 
 private:
-    F m_function;
+    Make m_make;
     std::tuple<Rows...> m_rows;
 };
 
-/// A row whose elements are converted to T. Floats in memory are widened to doubles in registers;
-/// other rows pass through a buffer.
-template <class Row, class T>
-class converted_row {
-    static constexpr bool widens = has_lanes<double> && std::same_as<T, double> &&
-                                   std::same_as<block_t<Row>, memory_block<float>>;
+/// Several operands at the same place.
+struct zip {
+    template <class... Block>
+    XMASK_INLINE zip_block<Block...> operator()(
+        std::size_t /*count*/, word_t /*bits*/, const Block&... blocks
+    ) const {
+        return zip_block<Block...>(blocks...);
+    }
+};
 
-    struct no_buffer {};
+/// A row of each of several operands.
+template <class... Row>
+auto zip_row(Row... rows) {
+    return computed_row<zip, Row...>(zip(), std::move(rows)...);
+}
 
+/// All rows of several operands.
+template <class... Rows>
+auto zip_rows(Rows... rows) {
+    return computed_rows<zip, Rows...>(zip(), std::move(rows)...);
+}
+
+/// A lazy function of other operands.
+template <class F>
+struct lazy_call {
+    F function;
+
+    template <class... Block>
+    XMASK_INLINE function_block<F, Block...> operator()(
+        std::size_t /*count*/, word_t /*bits*/, const Block&... blocks
+    ) const {
+        return function_block<F, Block...>(function, blocks...);
+    }
+};
+
+/// The rows of a lazy function of other operands.
+template <class F, class... Rows>
+auto function_rows(const F& f, Rows... rows) {
+    return computed_rows<lazy_call<F>, Rows...>(lazy_call<F>{f}, std::move(rows)...);
+}
+
+/// Floats in memory as doubles, which registers widen.
+struct widening {
+    XMASK_INLINE widened_block operator()(
+        std::size_t /*count*/, word_t /*bits*/, const memory_block<float>& block
+    ) const noexcept {
+        return widened_block(block.data());
+    }
+};
+
+/// Elements converted to T in a buffer.
+template <class T>
+class conversion {
 public:
-    explicit converted_row(Row row) : m_row(std::move(row)) {}
-
-    XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits) {
-        if constexpr (widens) {
-            return widened_block(m_row.block(c, count, bits).data());
+    template <class Block>
+    memory_block<T> operator()(std::size_t count, word_t bits, const Block& block) {
+        T* const to = m_buffer.values;
+        if (count == word_columns && bits == ~word_t(0)) {
+            for (std::size_t k = 0; k < word_columns; ++k) {
+                to[k] = static_cast<T>(block.at(k));
+            }
         } else {
-            convert(m_row.block(c, count, bits), count, bits);
-            return memory_block<T>(m_buffer.values);
+            // Dropped elements are not computed: they could trap (integer division), or call a
+            // function of the user.
+            for (std::size_t k = 0; k < count; ++k) {
+                to[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
+            }
         }
+        return memory_block<T>(to);
     }
 
 private:
-    template <class Block>
-    void convert(const Block& block, std::size_t count, word_t bits) {
-        if (count == word_columns && bits == ~word_t(0)) {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                m_buffer.values[k] = static_cast<T>(block.at(k));
-            }
-            return;
-        }
-        // Dropped elements are not computed: they could trap (integer division), or call a function
-        // of the user.
-        for (std::size_t k = 0; k < count; ++k) {
-            m_buffer.values[k] = (bits >> k & 1) != 0 ? static_cast<T>(block.at(k)) : T();
-        }
-    }
-
-    Row m_row;
-    std::conditional_t<widens, no_buffer, block_buffer<T>> m_buffer;
+    block_buffer<T> m_buffer;
 };
 
 /// The rows of an operand, converted to T.
-template <operand_rows Rows, class T>
-class converted_rows {
-public:
-    explicit converted_rows(Rows rows) : m_rows(std::move(rows)) {}
-
-    XMASK_INLINE converted_row<row_t<Rows>, T> row(std::size_t r) const {
-        return converted_row<row_t<Rows>, T>(m_rows.row(r));
-    }
-
-    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
-
-private:
-    Rows m_rows;
-};
+template <class T, class Rows>
+auto converted_rows(Rows rows) {
+    constexpr bool widens = has_lanes<double> && std::same_as<T, double> &&
+                            std::same_as<block_t<row_t<Rows>>, memory_block<float>>;
+    using make = std::conditional_t<widens, widening, conversion<T>>;
+    return computed_rows<make, Rows>(make(), std::move(rows));
+}
 } // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/core/functor.hpp ====
@@ -3257,13 +3237,12 @@ inline constexpr bool reads_freely<memory_row<T>> = true;
 template <class T>
 inline constexpr bool reads_freely<scalar_rows<T>> = true;
 
-template <class Row, class T>
-inline constexpr bool reads_freely<converted_row<Row, T>> =
-    std::same_as<block_t<converted_row<Row, T>>, widened_block> && reads_freely<Row>;
+template <class Make, class... Row>
+inline constexpr bool reads_freely<computed_row<Make, Row...>> =
+    block_t<computed_row<Make, Row...>>::in_registers && (reads_freely<Row> && ...);
 
-template <class F, class... Row>
-inline constexpr bool reads_freely<function_row<F, Row...>> =
-    block_t<function_row<F, Row...>>::in_registers && (reads_freely<Row> && ...);
+template <class T, class Row>
+inline constexpr bool reads_freely<computed_row<conversion<T>, Row>> = false;
 
 /// Whether reading a dropped element costs no more than a load, which is less than the test whether
 /// it is kept.
@@ -3328,10 +3307,9 @@ template <class F, class... CT>
 struct row_maker<xt::xfunction<F, CT...>> {
     template <class S>
     static auto make(const xt::xfunction<F, CT...>& e, const S& shape) {
-        using functor = std::decay_t<decltype(row_functor<F, CT...>::of(e.functor()))>;
         return call_with(
             [&](const auto&... argument) {
-                return function_rows<functor, decltype(make_rows(argument, shape))...>(
+                return function_rows(
                     row_functor<F, CT...>::of(e.functor()), make_rows(argument, shape)...
                 );
             },
@@ -3356,7 +3334,7 @@ auto make_operand(const E& e, const S& shape) {
     if constexpr (direct && std::same_as<typename block::value_type, T>) {
         return make_rows(e, shape);
     } else {
-        return converted_rows<rows, T>(make_rows(e, shape));
+        return converted_rows<T>(make_rows(e, shape));
     }
 }
 } // namespace xmask::inline XMASK_ABI::detail
@@ -3776,7 +3754,6 @@ XMASK_INLINE bool gives_lanes([[maybe_unused]] const C& cursor) noexcept {
 // ==== xmask/core/walk.hpp ====
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 
 /// @file
@@ -6051,15 +6028,12 @@ XMASK_INLINE V power(const V& x, double exponent) noexcept {
 
 // ==== xmask/core/operators.hpp ====
 
-#include <concepts>
-#include <type_traits>
 #include <utility>
 
 // ==== xmask/core/combination.hpp ====
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -6419,7 +6393,6 @@ auto complement(const char* name, M&& m) {
 
 // ==== xmask/core/refused_operators.hpp ====
 
-#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -7092,8 +7065,7 @@ public:
 
     template <class S>
     auto rows(const S& shape) const {
-        auto logits = make_operand<value_type>(m_logits, shape);
-        return function_rows<gate_function, decltype(logits)>(gate_function(), std::move(logits));
+        return function_rows(gate_function(), make_operand<value_type>(m_logits, shape));
     }
 
     template <class E>
@@ -7156,7 +7128,7 @@ template <class T, class X, class Z, class U, class ToX, class ToZ>
 void write_gate_slopes(const X& x, const Z& z, const U& upstream, ToX& to_x, ToZ& to_z) {
     const auto& shape = x.shape();
     const std::size_t n = columns_of(shape);
-    const zip_rows operands(
+    const auto operands = zip_rows(
         make_operand<T>(x, shape), make_operand<T>(z, shape), make_operand<T>(upstream, shape)
     );
     row_writer<T, ToX> by_x(to_x);
@@ -8126,7 +8098,6 @@ void masked_fill_inplace(X&& x, const M& m, const T& value) {
 
 // ==== xmask/apply/masked_replace.hpp ====
 
-#include <type_traits>
 #include <utility>
 
 /// @file
@@ -8195,7 +8166,6 @@ void masked_replace_inplace(X&& x, const M& m, const Y& y) {
 
 #include <algorithm>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -8665,7 +8635,6 @@ std::vector<std::size_t> count_along(const S& shape, const M& m, const kept_axes
 
 // ==== xmask/masks/runs.hpp ====
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -9422,7 +9391,6 @@ void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
 
 // ==== xmask/apply/multiply.hpp ====
 
-#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -9476,10 +9444,9 @@ public:
 
     template <class S>
     auto rows(const S& shape) const {
-        auto operand = make_operand<value_type>(m_operand, shape);
-        auto weights = make_operand<value_type>(m_weights, shape);
-        return function_rows<product, decltype(operand), decltype(weights)>(
-            product(), std::move(operand), std::move(weights)
+        return function_rows(
+            product(), make_operand<value_type>(m_operand, shape),
+            make_operand<value_type>(m_weights, shape)
         );
     }
 
@@ -12815,7 +12782,6 @@ auto drop_indices(std::initializer_list<T> indices, const S& shape) {
 // ==== xmask/masks/language_model.hpp ====
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -14834,11 +14800,9 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
 
 // ==== xmask/masks/size_cut.hpp ====
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
-#include <limits>
 
 /// @file
 /// Where a cut by size goes through elements.
@@ -15504,10 +15468,8 @@ auto keep_top_k(X&& x, std::size_t k, std::ptrdiff_t axis) {
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <tuple>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 /// @file
@@ -19026,7 +18988,6 @@ auto keep_spans(
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 // ==== xmask/masks/picture.hpp ====
 
@@ -20686,18 +20647,14 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 
 // ==== xmask/reduce/binary.hpp ====
 
-#include <cmath>
-
 // ==== xmask/reduce/element_loss.hpp ====
 
-#include <concepts>
 #include <type_traits>
 #include <utility>
 
 // ==== xmask/reduce/element_function.hpp ====
 
 #include <concepts>
-#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -20710,7 +20667,6 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 
 // ==== xmask/reduce/accumulate.hpp ====
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20875,7 +20831,6 @@ XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
 
 #include <cmath>
 #include <type_traits>
-#include <utility>
 
 // ==== xmask/reduce/when_empty.hpp ====
 
@@ -21534,8 +21489,8 @@ public:
     static constexpr bool in_registers = takes_registers<F, T, Block...>();
     static constexpr bool exact = adds_exactly<F>;
 
-    term_block(const F& function, zip_block<Block...> operands)
-        : m_function(&function), m_operands(operands) {}
+    term_block(const F& function, const Block&... operands)
+        : m_function(&function), m_operands(operands...) {}
 
     T value(std::size_t k) const {
         return m_operands.at(k, [&](const auto&... x) {
@@ -21568,62 +21523,48 @@ private:
     zip_block<Block...> m_operands;
 };
 
-/// One row of terms.
-template <class T, class F, class... Row>
-class term_row {
-public:
-    term_row(const F& function, zip_row<Row...> rows)
-        : m_function(function), m_rows(std::move(rows)) {}
+/// The terms of a function of several operands, in the type T.
+template <class T, class F>
+struct terms_of {
+    F function;
 
-    XMASK_INLINE term_block<T, F, block_t<Row>...> block(
-        std::size_t c, std::size_t count, word_t bits
-    ) {
-        return {m_function, m_rows.block(c, count, bits)};
+    template <class... Block>
+    XMASK_INLINE term_block<T, F, Block...> operator()(
+        std::size_t /*count*/, word_t /*bits*/, const Block&... blocks
+    ) const {
+        return {function, blocks...};
     }
-
-private:
-    F m_function;
-    zip_row<Row...> m_rows;
 };
-
-template <class T, class F, class... Row>
-inline constexpr bool reads_freely<term_row<T, F, Row...>> =
-    term_block<T, F, block_t<Row>...>::in_registers && (reads_freely<Row> && ...);
 
 /// All rows of terms.
 template <class T, class F, class... Rows>
-class term_rows {
-public:
-    explicit term_rows(const F& function, Rows... rows)
-        : m_function(function), m_rows(std::move(rows)...) {}
+using term_rows = computed_rows<terms_of<T, F>, Rows...>;
 
-    XMASK_INLINE auto row(std::size_t r) const {
-        return term_row<T, F, row_t<Rows>...>(m_function, m_rows.row(r));
+/// How terms are walked under a mask. Words that join rows are added exactly. Other terms may only
+/// be packed where no row holds a whole word: the sum of a row must not depend on its place.
+template <class T, class F, class... Rows, class Masks>
+row_layout layout_of_terms(
+    const term_rows<T, F, Rows...>& terms, const Masks& masks, bool flat_results, std::size_t n
+) {
+    const bool flat = flat_results && terms.flat(n);
+    if constexpr (adds_exactly<F>) {
+        return layout_of(masks, flat);
+    } else {
+        return flat && n < word_columns ? row_layout::packed : row_layout::separate;
     }
+}
 
-    [[nodiscard]] bool flat(std::size_t n) const noexcept { return m_rows.flat(n); }
-
-    /// How the terms are walked. Words that join rows are added exactly. Other terms may only be
-    /// packed where no row holds a whole word: the sum of a row must not depend on its place.
-    template <class Masks>
-    [[nodiscard]] row_layout layout(const Masks& masks, bool flat_rows, std::size_t n) const {
-        if constexpr (adds_exactly<F>) {
-            return layout_of(masks, flat_rows);
-        } else {
-            return flat_rows && n < word_columns ? row_layout::packed : row_layout::separate;
-        }
-    }
-
-private:
-    F m_function;
-    zip_rows<Rows...> m_rows;
-};
+/// One row of the terms f(x...) of type T, of a row of each operand.
+template <class T, class F, class... Row>
+XMASK_INLINE auto make_term_row(const F& f, Row... rows) {
+    return computed_row<terms_of<T, F>, Row...>({f}, std::move(rows)...);
+}
 
 /// The terms f(x...) of type T, of the rows of some operands.
 template <class T, class F, class... Rows>
     requires term_function<F, T, Rows...>
 auto make_terms(const F& f, Rows... rows) {
-    return term_rows<T, F, Rows...>(f, std::move(rows)...);
+    return term_rows<T, F, Rows...>({f}, std::move(rows)...);
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -21924,8 +21865,7 @@ folded<typename Fold::state> fold_all(
 ) {
     using result = folded<typename Fold::state>;
     using row = row_t<Terms>;
-    const std::size_t n = rows.columns;
-    const row_plan plan(shape, rows.rows.layout(rows.masks, rows.rows.flat(n), n));
+    const row_plan plan(shape, layout_of_terms(rows.rows, rows.masks, true, rows.columns));
     if (plan.empty()) {
         return {fold.start(), 0};
     }
@@ -22030,9 +21970,7 @@ weighted_sum<T> sum_terms(const S& shape, const masked_operands<Masks, Terms>& r
     using traits = gradient_traits<G>;
     auto& to = traits::target(gradient);
     const row_target<T, std::remove_reference_t<decltype(to)>> result(to);
-    const std::size_t n = rows.columns;
-    const bool flat = result.flat() && rows.rows.flat(n);
-    const row_plan plan(shape, rows.rows.layout(rows.masks, flat, n));
+    const row_plan plan(shape, layout_of_terms(rows.rows, rows.masks, result.flat(), rows.columns));
     if (plan.empty()) {
         return {};
     }
@@ -22438,6 +22376,89 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
 
+// ==== xmask/reduce/loss_calls.hpp ====
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+/// @file
+/// The ways to call a loss: with options, with a gradient, with both, or with neither.
+
+namespace xmask::inline XMASK_ABI {
+/// The calls that all losses have in common; the base of element_loss and class_loss. The loss has
+/// `sum(prediction, target, m, options, gradient)`, which checks its arguments.
+///
+///     double mean = xmask::masked_mse(p, t, m).mean();
+///     xmask::loss l = xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
+///
+/// @tparam Loss  the loss
+/// @tparam Options  the type of its options
+template <class Loss, class Options>
+class loss_calls {
+public:
+    /// Gives the loss.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers
+    /// @param target      the targets, as the loss describes them
+    /// @param m           a mask that broadcasts into the elements or positions, real weights, or
+    ///   both by weighted() and balanced()
+    /// @param options     the options; may be left out
+    /// @returns  the sum over what is kept, its weight and its count
+    /// @throws std::invalid_argument  where shapes or options do not fit
+    /// @throws std::out_of_range  where the class of a kept position is not one of the classes
+    template <class P, class Q, class M>
+    loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
+        const {
+        const detail::no_gradient none{};
+        return own().sum(prediction, target, m, options, none);
+    }
+
+    /// Gives the loss, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers
+    /// @param target      the targets, as the loss describes them
+    /// @param m           a mask that broadcasts into the elements or positions, real weights, or
+    ///   both by weighted() and balanced()
+    /// @param gradient    receives the gradient by the prediction, 0 for what is not kept: a
+    ///   tensor, of_mean(tensor) or scaled(tensor, factor)
+    /// @returns  the sum over what is kept, its weight and its count
+    /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
+    /// @throws std::out_of_range  where the class of a kept position is not one of the classes
+    template <class P, class Q, class M, class G>
+        requires(!std::same_as<std::remove_cvref_t<G>, Options>)
+    loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
+        return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
+    }
+
+    /// Gives the loss with options, and writes its gradient.
+    ///
+    /// @param prediction  a tensor or lazy expression of real numbers
+    /// @param target      the targets, as the loss describes them
+    /// @param m           a mask that broadcasts into the elements or positions, real weights, or
+    ///   both by weighted() and balanced()
+    /// @param options     the options
+    /// @param gradient    receives the gradient by the prediction, 0 for what is not kept: a
+    ///   tensor, of_mean(tensor) or scaled(tensor, factor)
+    /// @returns  the sum over what is kept, its weight and its count
+    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
+    /// @throws std::out_of_range  where the class of a kept position is not one of the classes
+    template <class P, class Q, class M, class G>
+    loss operator()(
+        const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
+    ) const {
+        if constexpr (detail::require_gradient<G>()) {
+            return own().sum(prediction, target, m, options, gradient);
+        } else {
+            return {};
+        }
+    }
+
+private:
+    [[nodiscard]] const Loss& own() const noexcept { return static_cast<const Loss&>(*this); }
+};
+} // namespace xmask::inline XMASK_ABI
+
 /// @file
 /// Element-wise losses: a struct of named options with a value and a derivative becomes a loss,
 /// with its gradient, for any mask, weights, layout and type.
@@ -22491,66 +22512,14 @@ namespace xmask::inline XMASK_ABI {
 ///     inline constexpr xmask::element_loss<charbonnier_loss> masked_charbonnier("masked_charbonnier");
 ///     double mean = masked_charbonnier(p, t, m, {.scale = 0.1}, gradient).mean();
 template <class F>
-class element_loss {
+class element_loss : public loss_calls<element_loss<F>, F> {
+    friend loss_calls<element_loss<F>, F>;
+
 public:
     /// Makes a loss of its function.
     ///
     /// @param name  the name of the loss in errors
     constexpr explicit element_loss(const char* name) noexcept : m_name(name) {}
-
-    /// Gives the loss.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers
-    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
-    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
-    ///   weighted() and balanced()
-    /// @param options     the options; may be left out
-    /// @returns  the sum over the kept elements, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit
-    template <class P, class Q, class M>
-    loss operator()(const P& prediction, const Q& target, const M& m, const F& options = {}) const {
-        return detail::sum_of_elements(
-            m_name, options, prediction, target, m, detail::no_gradient()
-        );
-    }
-
-    /// Gives the loss, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers
-    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
-    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
-    ///   weighted() and balanced()
-    /// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
-    ///   scaled(tensor, factor)
-    /// @returns  the sum over the kept elements, its weight and their count
-    /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
-    template <class P, class Q, class M, class G>
-        requires(!std::same_as<std::remove_cvref_t<G>, F>)
-    loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
-        return (*this)(prediction, target, m, F{}, std::forward<G>(gradient));
-    }
-
-    /// Gives the loss with options, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers
-    /// @param target      a tensor or lazy expression of numbers, of the shape of the prediction
-    /// @param m           a mask that broadcasts into the prediction, real weights, or both by
-    ///   weighted() and balanced()
-    /// @param options     the options
-    /// @param gradient    receives the gradient by the prediction: a tensor, of_mean(tensor) or
-    ///   scaled(tensor, factor)
-    /// @returns  the sum over the kept elements, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    template <class P, class Q, class M, class G>
-    loss operator()(
-        const P& prediction, const Q& target, const M& m, const F& options, G&& gradient
-    ) const {
-        if constexpr (detail::require_gradient<G>()) {
-            return detail::sum_of_elements(m_name, options, prediction, target, m, gradient);
-        } else {
-            return {};
-        }
-    }
 
     /// Gives the losses of single elements, times their weights, and 0 where the mask drops.
     /// masked_sum and masked_mean of them give the loss of each row, or along any axes.
@@ -22574,6 +22543,12 @@ public:
     }
 
 private:
+    template <class P, class Q, class M, class G>
+    loss sum(const P& prediction, const Q& target, const M& m, const F& options, G& gradient)
+        const {
+        return detail::sum_of_elements(m_name, options, prediction, target, m, gradient);
+    }
+
     const char* m_name;
 };
 
@@ -22961,7 +22936,6 @@ inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 // ==== xmask/reduce/class_options.hpp ====
 
@@ -23035,7 +23009,6 @@ inline void require_entropy_options(
 
 // ==== xmask/reduce/hard_cross_entropy.hpp ====
 
-#include <cmath>
 #include <cstddef>
 #include <type_traits>
 
@@ -23880,9 +23853,8 @@ public:
     }
 
     [[nodiscard]] auto row(std::size_t position) const {
-        return masked_row<range_cursor, zip_row<row_t<Logits>>>(
-            range_cursor({0, m_classes}), zip_row<row_t<Logits>>(m_logits.row(position)), m_classes
-        );
+        const range_cursor all({0, m_classes});
+        return masked_row(all, zip_row(m_logits.row(position)), m_classes);
     }
 
     [[nodiscard]] static bool has_class(std::size_t /*position*/, std::size_t /*target*/) noexcept {
@@ -23950,10 +23922,8 @@ public:
     }
 
     [[nodiscard]] auto row(std::size_t position) const {
-        using cursor = typename mask_rows<bitmask>::cursor;
-        using row = zip_row<row_t<Logits>, memory_row<T>>;
-        return masked_row<cursor, row>(
-            m_masks.row(position), row(m_logits.row(position), m_rows.row(position)),
+        return masked_row(
+            m_masks.row(position), zip_row(m_logits.row(position), m_rows.row(position)),
             m_table->weights.size()
         );
     }
@@ -24322,10 +24292,7 @@ loss sum_of_soft_entropies(
                 result.clear(position);
                 return;
             }
-            using operands = zip_row<row_t<decltype(rows.logits)>, memory_row<T>>;
-            const masked_row<std::decay_t<decltype(cursor)>, operands> row(
-                cursor, operands(rows.logits.row(position), target.row()), classes
-            );
+            const masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
             const auto line = result.sums(terms, row, position);
             const double over_largest = std::log(line.sums[0]);
             const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
@@ -24425,77 +24392,13 @@ namespace xmask::inline XMASK_ABI {
 ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
 ///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
 template <class Options>
-class class_loss {
+class class_loss : public loss_calls<class_loss<Options>, Options> {
+    friend loss_calls<class_loss<Options>, Options>;
+
     static constexpr bool of_logits = std::same_as<Options, cross_entropy_options>;
     static constexpr const char* name = of_logits ? "masked_cross_entropy" : "masked_nll";
 
 public:
-    /// Gives the loss.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
-    ///    axis
-    /// @param target  the class of each position: integers of the shape of the prediction without
-    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
-    ///    the shape of the prediction
-    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
-    ///   balanced()
-    /// @param options  the options; may be left out
-    /// @returns  the sum over the positions that count, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
-    template <class P, class Q, class M>
-    loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
-        const {
-        const detail::no_gradient none{};
-        return sum(prediction, target, m, options, none);
-    }
-
-    /// Gives the loss, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
-    ///    axis
-    /// @param target  the class of each position: integers of the shape of the prediction without
-    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
-    ///    the shape of the prediction
-    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
-    ///   balanced()
-    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
-    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
-    /// @returns  the sum over the positions that count, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
-    template <class P, class Q, class M, class G>
-        requires(!std::same_as<std::remove_cvref_t<G>, Options>)
-    loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
-        return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
-    }
-
-    /// Gives the loss with options, and writes its gradient.
-    ///
-    /// @param prediction  a tensor or lazy expression of real numbers, with the classes on the last
-    ///    axis
-    /// @param target  the class of each position: integers of the shape of the prediction without
-    ///    its last axis; for a cross entropy also the probability of each class: real numbers of
-    ///    the shape of the prediction
-    /// @param m  a mask that broadcasts into the positions, real weights, or both by weighted() and
-    ///   balanced()
-    /// @param options  the options
-    /// @param gradient  receives the gradient by the prediction, 0 for positions that do not count:
-    ///    a tensor, of_mean(tensor) or scaled(tensor, factor)
-    /// @returns  the sum over the positions that count, its weight and their count
-    /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
-    /// @throws std::out_of_range  where the target of a kept position is outside of the classes
-    template <class P, class Q, class M, class G>
-    loss operator()(
-        const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
-    ) const {
-        if constexpr (detail::require_gradient<G>()) {
-            return sum(prediction, target, m, options, gradient);
-        } else {
-            return {};
-        }
-    }
-
     /// Gives the losses of single positions. Not lazy: targets are checked first. With masked_sum
     /// and masked_mean they give a loss of each row, or along any axes.
     ///
@@ -24624,7 +24527,6 @@ inline constexpr class_loss<nll_options> masked_nll;
 
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 // ==== xmask/reduce/options.hpp ====
 
@@ -26039,8 +25941,6 @@ inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poiss
 #include <cstddef>
 #include <limits>
 #include <optional>
-#include <type_traits>
-#include <vector>
 
 // ==== xmask/reduce/extreme_fold.hpp ====
 
@@ -26637,7 +26537,6 @@ inline constexpr reduction<detail::truth_formula<detail::extreme::smallest>> mas
 
 #include <cmath>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 
 // ==== xmask/reduce/shifted.hpp ====
@@ -26674,22 +26573,12 @@ public:
         , m_shifts(shifts) {}
 
     XMASK_INLINE auto row(std::size_t r, std::size_t at) const {
-        using function = shifted<F, T>;
-        return masked(
-            r, term_row<T, function, row_t<Rows>>(
-                   function{m_shifts[at], m_function}, zip_row<row_t<Rows>>(m_rows.row(r))
-               )
-        );
+        return masked(r, make_term_row<T>(shifted<F, T>{m_shifts[at], m_function}, m_rows.row(r)));
     }
 
     XMASK_INLINE auto columns(std::size_t r, std::size_t at) const {
-        using shifts = memory_row<T>;
-        return masked(
-            r, term_row<T, F, row_t<Rows>, shifts>(
-                   m_function,
-                   zip_row<row_t<Rows>, shifts>(m_rows.row(r), shifts(m_shifts + at, 1, nullptr))
-               )
-        );
+        const memory_row<T> shifts(m_shifts + at, 1, nullptr);
+        return masked(r, make_term_row<T>(m_function, m_rows.row(r), shifts));
     }
 
 private:
@@ -26875,7 +26764,6 @@ inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_
 
 #include <cmath>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 
 // ==== xmask/reduce/moment_sums.hpp ====
@@ -27706,12 +27594,9 @@ inline constexpr element_loss<mse_loss> masked_mse("masked_mse");
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <type_traits>
-#include <vector>
 
 // ==== xmask/reduce/norm_sums.hpp ====
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -28162,14 +28047,10 @@ inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(
 // ==== xmask/reduce/row_map.hpp ====
 
 #include <algorithm>
-#include <array>
-#include <concepts>
 #include <cstddef>
-#include <limits>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 // ==== xmask/reduce/held_rows.hpp ====
 
@@ -29266,7 +29147,6 @@ auto masked_normalize_gradient(
 
 #include <algorithm>
 #include <cstddef>
-#include <type_traits>
 
 /// @file
 /// Pooling: of the kept tokens of (..., tokens, features), one vector of features, under a mask of
@@ -29569,13 +29449,11 @@ auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
 
 // ==== xmask/reduce/quantile.hpp ====
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 // ==== xmask/reduce/kept_elements.hpp ====

@@ -3,10 +3,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <tuple>
 #include <type_traits>
-#include <utility>
 
 #include "lazy.hpp"
 #include "overlap.hpp"

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -17,7 +16,6 @@
 #include "mask_expression.hpp"
 #include "mask_rows.hpp"
 #include "overlap.hpp"
-#include "range_cursor.hpp"
 #include "shape.hpp"
 #include "word.hpp"
 

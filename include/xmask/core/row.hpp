@@ -4,7 +4,6 @@
 
 #include <concepts>
 #include <type_traits>
-#include <utility>
 
 #include "attributes.hpp"
 #include "computed_rows.hpp"

@@ -9,7 +9,6 @@
 #include "attributes.hpp"
 #include "block.hpp"
 #include "simd.hpp"
-#include "word.hpp"
 
 /// @file
 /// Stores to contiguous memory: aligned, streaming past the caches, and with cache lines

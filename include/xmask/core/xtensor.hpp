@@ -34,8 +34,6 @@
 #include <xtensor/xtensor.hpp>
 #endif
 
-#include <concepts>
-#include <cstddef>
 #include <type_traits>
 
 namespace xmask::inline XMASK_ABI {

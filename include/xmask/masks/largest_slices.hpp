@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <tuple>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "../core/axes.hpp"

@@ -2,11 +2,9 @@
 
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
-#include <limits>
 
 #include "../core/attributes.hpp"
 #include "../core/block.hpp"

@@ -2,8 +2,6 @@
 
 #pragma once
 
-#include <cmath>
-
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
 #include "../core/exp.hpp"

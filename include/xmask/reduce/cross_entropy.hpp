@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"

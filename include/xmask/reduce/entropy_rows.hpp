@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "../core/error.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"

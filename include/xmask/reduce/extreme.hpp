@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
-#include <type_traits>
-#include <vector>
 
 #include "../core/axes.hpp"
 #include "../core/simd.hpp"

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 #include "../apply/choice.hpp"
 #include "../core/axes.hpp"

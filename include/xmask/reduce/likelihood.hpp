@@ -8,7 +8,6 @@
 #include "../core/mask.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
-#include "../core/word.hpp"
 #include "class_gradient.hpp"
 #include "class_options.hpp"
 #include "counted.hpp"

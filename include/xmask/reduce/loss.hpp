@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <type_traits>
-#include <utility>
 
 #include "../core/error.hpp"
 #include "../core/xtensor.hpp"

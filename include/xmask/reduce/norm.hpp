@@ -6,8 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <type_traits>
-#include <vector>
 
 #include "../core/axes.hpp"
 #include "extreme_fold.hpp"

@@ -2,13 +2,11 @@
 
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 #include "../core/axes.hpp"

@@ -3,14 +3,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <concepts>
 #include <cstddef>
-#include <limits>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "../core/assign.hpp"
 #include "../core/axes.hpp"
