@@ -4,7 +4,8 @@
     apt-get install g++ doxygen doxygen-awesome-css python3
 
 The pages are docs/*.md, files of the root, and two that are made here: the gallery, whose pictures docs/gallery.cpp
-draws, and the programs of examples/. Other pictures lie in the repository, beside the programs that drew them. The reference is what Doxygen reads in include/.
+draws, and the programs of examples/. Other pictures lie in the repository, beside the programs that drew them. The
+reference is what Doxygen reads in include/.
 Fails for each warning of Doxygen's, and for each link that leads nowhere.
 
 The target xmask_docs of CMake does the same. Alone, CXX names the compiler and CXXFLAGS more options, as the folder of
@@ -36,6 +37,9 @@ PAGES = (
     "docs/operations.md gallery.md docs/coming-from.md docs/semantics.md docs/compatibility.md docs/performance.md "
     "docs/examples.md docs/architecture.md CONTRIBUTING.md SECURITY.md CHANGELOG.md"
 ).split()
+
+# Pages that name the functions of other libraries, too.
+FOREIGN = ("docs/coming-from.md",)
 
 # Files that repeat the version of include/xmask/version.hpp.
 VERSIONED = (
@@ -75,8 +79,44 @@ def outside_code(text, change):
     return "".join(part if part.startswith("```") else change(part) for part in parts)
 
 
-def staged(page, text):
-    """A page as Doxygen reads it: headings have anchors, and links lead to pages of the site."""
+def with_bars(part):
+    """Doxygen shows the backslash before a bar in the code of a table, but not in <code>."""
+
+    def bars(match):
+        code = html.escape(match.group(1).replace("\\|", "|")).replace("|", "\\|")
+        return f"<code>{code}</code>"
+
+    return re.sub(r"`([^`\n]*\\\|[^`\n]*)`", bars, part)
+
+
+def with_names(part, links):
+    """Code that begins with a public name leads to its page, outside of headings and links."""
+
+    def call(match):
+        code, name = match.groups()
+        return f'<a href="{links[name]}"><code>{html.escape(code)}</code></a>' if name in links else match.group()
+
+    def line(match):
+        return re.sub(r"(?<!\[)`((?:xmask::)?(\w+)\b[^`\n]*)`", call, match.group())
+
+    return re.sub(r"^[^#\n].*$", line, part, flags=re.M)
+
+
+def with_pictures(part, folder):
+    """Pictures lie in one folder."""
+
+    def picture(match):
+        label, target = match.groups()
+        path = os.path.normpath(os.path.join(ROOT, folder, target))
+        if os.path.exists(path):
+            shutil.copy(path, os.path.join(FOLDER, "pictures"))
+        return f"![{label}]({os.path.basename(target)})"
+
+    return re.sub(r"!\[([^\]\n]*)\]\(([^)\s]+)\)", picture, part)
+
+
+def staged(page, text, links):
+    """A page as Doxygen reads it: headings have anchors, and links and public names lead to pages of the site."""
     name = name_of(page)
     folder = os.path.dirname(page)
     known = {os.path.normpath(p): name_of(p) for p in PAGES}
@@ -101,22 +141,9 @@ def staged(page, text):
             return label
         sys.exit(f"docs/build.py: {page}: the link to {target} leads nowhere")
 
-    def bars(match):
-        code = html.escape(match.group(1).replace("\\|", "|")).replace("|", "&#124;")
-        return f"<code>{code}</code>"
-
-    def picture(match):
-        label, target = match.groups()
-        path = os.path.normpath(os.path.join(ROOT, folder, target))
-        if os.path.exists(path):
-            shutil.copy(path, os.path.join(FOLDER, "pictures"))
-        return f"![{label}]({os.path.basename(target)})"
-
     def change(part):
-        # Doxygen shows the backslash before a bar in the code of a table.
-        part = re.sub(r"`([^`\n]*\\\|[^`\n]*)`", bars, part)
+        part = with_pictures(with_names(with_bars(part), links), folder)
         part = re.sub(r"^(#{1,4}) (.*)$", heading, part, flags=re.M)
-        part = re.sub(r"!\[([^\]\n]*)\]\(([^)\s]+)\)", picture, part)
         return re.sub(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)", link, part)
 
     chapters = text.count("\n## ")
@@ -151,6 +178,7 @@ def gallery_page():
 def layout_of(text):
     """Doxygen's layout, where a page of the reference begins with what it is about."""
     text = re.sub(r'(<tab type="(?:modules|topics)" visible="yes" title=)""', r'\1"Reference"', text)
+    text = re.sub(r'(<tab type="pages" visible="yes" title=)""', r'\1"Pages"', text)
     before, group, after = re.fullmatch(r"(.*)(<group>.*</group>)(.*)", text, flags=re.S).groups()
     group = group.replace('<briefdescription visible="yes"/>', '<detaileddescription title="Overview"/>')
     group = group.replace('<detaileddescription title=""/>', "")
@@ -255,7 +283,7 @@ def lost_names(names):
     folder = os.path.join(HTML, "search")
     found = "".join(read(os.path.join(folder, name)) for name in os.listdir(folder) if name.endswith(".js"))
     for name in names.values():
-        page = f"group__{name.label.replace('_', '__')}.html"
+        page = name.page()
         path = os.path.join(HTML, page)
         if not os.path.exists(path) or page not in found or (name.is_called() and 'class="fragment"' not in read(path)):
             yield name.name
@@ -272,12 +300,12 @@ def main():
     shutil.rmtree(os.path.join(FOLDER, "pictures"), ignore_errors=True)
     os.makedirs(os.path.join(FOLDER, "pictures"))
     made = {"gallery.md": gallery_page, "docs/examples.md": examples_page}
-    text, places, names = reference.groups()
+    text, places, names, links = reference.groups()
     write(os.path.join(STAGE, "reference.dox"), text)
     write(GROUPS, "".join(f"{path} {line} {label}\n" for path, line, label in places))
     for page in PAGES:
         text = made[page]() if page in made else read(os.path.join(ROOT, page))
-        write(os.path.join(STAGE, name_of(page) + ".md"), staged(page, text))
+        write(os.path.join(STAGE, name_of(page) + ".md"), staged(page, text, {} if page in FOREIGN else links))
     run(["doxygen", "-"], input=options(), env={**os.environ, "XMASK_GROUPS": GROUPS})
     # Doxygen does not see xtensor's templates, whose specialisations it finds.
     warnings = re.sub(r".*Internal inconsistency: scope for class xt::.*\n", "", read(os.path.join(FOLDER, "warnings.txt")))

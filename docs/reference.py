@@ -67,6 +67,9 @@ class Name:
     def headers(self):
         return list(dict.fromkeys(member.find("location").get("file") for member in self.members))
 
+    def page(self):
+        return f"group__{self.label.replace('_', '__')}.html"
+
     def is_called(self):
         return self.members[0].get("kind") == "function" or bool(self.calls)
 
@@ -97,12 +100,15 @@ def page_of(member):
 
 
 def read_names():
-    """The public names that are no class, from Doxygen's XML."""
+    """The public names that are no class, from Doxygen's XML, and the pages of all."""
     folder, _ = check.run_doxygen()
-    names, calls = {}, {}
+    names, calls, pages = {}, {}, {}
     for file in sorted(os.listdir(folder)):
-        if re.match(r"(class|struct)xmask_1_1|namespacexmask\.xml", file):
+        if re.match(r"(class|struct|concept)xmask_1_1|namespacexmask\.xml", file):
             compound = xml.parse(os.path.join(folder, file)).getroot().find("compounddef")
+            scope = re.sub(r"^xmask::|<.*", "", compound.findtext("compoundname")).strip()
+            if compound.get("kind") != "namespace":
+                pages[scope] = compound.get("id") + ".html"
             for member in compound.iter("memberdef"):
                 name = member.findtext("name")
                 if not check.has_summary(member) or member.get("prot") != "public":
@@ -114,7 +120,7 @@ def read_names():
     for name in names.values():
         if name.members[0].get("kind") == "variable":
             name.calls = calls.get(type_of(name.members[0]), [])
-    return names
+    return names, {**pages, **{name.name: name.page() for name in names.values()}}
 
 
 def headers():
@@ -142,11 +148,11 @@ def groups():
         title = TITLES.get(file[:-4], file[:-4].replace("_", " ").capitalize())
         text += f"/** @defgroup {header_of(path)} {title}\n@ingroup {folder}\n@brief {about}\n`#include <{path}>` */\n"
         places.append((path, 0, header_of(path)))
-    names = read_names()
+    names, pages = read_names()
     for name in names.values():
         text += name.group()
         for member in name.members:
             place = member.find("location")
             lines = source(place.get("file")).splitlines()
             places.append((place.get("file"), comment_before(lines, int(place.get("line"))), name.label))
-    return text, places, names
+    return text, places, names, pages
