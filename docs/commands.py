@@ -24,6 +24,11 @@ MEASURES = "measures for minutes; the test bench/answers runs the program"
 ELSEWHERE = {
     "sudo apt-get install g++ cmake pkg-config libxtensor-dev libxsimd-dev": AS_ROOT,
     "sudo apt-get install g++ cmake libxtensor-dev libxsimd-dev": AS_ROOT,
+    "sudo apt-get install libxtensor-blas-dev libopenblas-dev": AS_ROOT,
+    "cmake -S . -B build -DCMAKE_BUILD_TYPE=Release && cmake --build build && build/program": "ctest does so with each "
+    "folder of tests/consumers",
+    "g++ -std=c++20 -O3 $(pkg-config --cflags xmask) program.cpp -lblas": "consumers/pkg_config runs the line without the "
+    "BLAS; consumers/layers links one",
     "cmake -S . -B build && sudo cmake --install build": "writes as root; consumers/install installs into a folder",
     "cmake -S ../program -B ../program/build -DCMAKE_PREFIX_PATH=$PWD/build/deps/base/usr": "the consumers pass this path",
     "FetchContent_Declare(xmask GIT_REPOSITORY <this repository> GIT_TAG main)": "the network; consumers/fetch_content "
