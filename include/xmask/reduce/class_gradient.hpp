@@ -45,7 +45,7 @@ public:
 
     /// Begins a row with term<0> of each class, and gives the sums of the terms.
     template <class F, class Row>
-    line_sums<F> sums(const F& terms, const Row& row, std::size_t position) {
+    line_sums<F> sums(const F& terms, Row&& row, std::size_t position) {
         T* to = begin(position);
         return store_terms(terms, row, to, m_classes);
     }
@@ -85,7 +85,7 @@ public:
     class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
 
     template <class F, class Row>
-    line_sums<F> sums(const F& terms, const Row& row, std::size_t /*position*/) const {
+    line_sums<F> sums(const F& terms, Row&& row, std::size_t /*position*/) const {
         return sums_of_row(terms, row);
     }
 

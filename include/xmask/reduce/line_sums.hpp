@@ -178,9 +178,10 @@ XMASK_INLINE void add_kept(
     });
 }
 
-/// The shift of a row.
+/// The shift of a row. Rows are taken by reference here and below: a copy would wait until the row,
+/// just made, is in the cache.
 template <class F, class Row>
-typename F::value_type shift_of_row(const F& f, Row row) {
+typename F::value_type shift_of_row(const F& f, Row&& row) {
     using T = typename F::value_type;
     if constexpr (F::shifts) {
         const auto lowest = lanes<T>(first_shift<F>);
@@ -210,7 +211,7 @@ typename F::value_type shift_of_row(const F& f, Row row) {
 
 /// The sums of a row, given its shift.
 template <class F, class Row>
-std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row row) {
+std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row&& row) {
     using T = typename F::value_type;
     const auto wide = lanes<T>(shift);
     std::array<register_sum<T>, F::sums> sums;
@@ -228,16 +229,15 @@ std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shi
 
 /// The shift and the sums of a row.
 template <class F, class Row>
-line_sums<F> sums_of_row(const F& f, Row row) {
+line_sums<F> sums_of_row(const F& f, Row&& row) {
     using T = typename F::value_type;
     if constexpr (sums_in_registers<T>) {
         const T shift = shift_of_row(f, row);
-        return {shift, sums_of_terms(f, shift, std::move(row))};
+        return {shift, sums_of_terms(f, shift, row)};
     } else {
         return sums_of_line(f, [&](auto&& visit) {
-            auto walked = row;
-            for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
-                const auto blocks = walked.block(c, count, bits);
+            for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+                const auto blocks = row.block(c, count, bits);
                 for (; bits != 0; bits &= bits - 1) {
                     blocks.at(lowest_bit(bits), visit);
                 }
@@ -248,8 +248,8 @@ line_sums<F> sums_of_row(const F& f, Row row) {
 
 /// The facts of a row.
 template <class F, class Row>
-facts_of<F> facts_of_row(const F& f, Row row) {
-    const auto total = sums_of_row(f, std::move(row));
+facts_of<F> facts_of_row(const F& f, Row&& row) {
+    const auto total = sums_of_row(f, row);
     return f.facts(total.shift, total.sums);
 }
 
@@ -328,20 +328,20 @@ private:
 /// The sums of a row's terms, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
 std::array<double, F::sums> store_terms(
-    const F& f, typename F::value_type shift, Row row, typename F::value_type* to
+    const F& f, typename F::value_type shift, Row&& row, typename F::value_type* to
 ) {
-    store_terms_delegate<F, Row> delegate(f, shift, row, to);
+    store_terms_delegate<F, std::remove_reference_t<Row>> delegate(f, shift, row, to);
     walk(row.cursor(), 0, row.columns(), delegate);
     return delegate.totals();
 }
 
 /// The shift and the sums of a row, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
-line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n) {
+line_sums<F> store_terms(const F& f, Row&& row, typename F::value_type* to, std::size_t n) {
     using T = typename F::value_type;
     if constexpr (sums_in_registers<T>) {
         const T shift = shift_of_row(f, row);
-        return {shift, store_terms(f, shift, std::move(row), to)};
+        return {shift, store_terms(f, shift, row, to)};
     } else {
         const auto line = sums_of_row(f, row);
         // Block by block: the row may lie where it is written.

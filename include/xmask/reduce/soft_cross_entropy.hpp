@@ -133,7 +133,7 @@ loss sum_of_soft_entropies(
                 result.clear(position);
                 return;
             }
-            const masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
+            masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
             const auto line = result.sums(terms, row, position);
             const double over_largest = std::log(line.sums[0]);
             const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
