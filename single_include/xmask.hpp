@@ -8191,6 +8191,11 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
         store_block<false>(to, block, count);
         return to + count;
     }
+    if ((bits & (bits + 1)) == 0) { // the first columns only, as where a length ends
+        const std::size_t first = count_bits(bits);
+        store_block<false>(to, block, first);
+        return to + first;
+    }
     if constexpr (has_compress<T>) {
         for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
             const word_t chosen = bits >> k & first_bits(lane_count<T>);
@@ -8231,15 +8236,16 @@ void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows
     const row_plan plan(shape, layout_of(masks, operand.flat(columns_of(shape))));
     plan.for_each_row(
         masks, plan.cut().whole(),
-        [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last) {
-            auto row = operand.row(r);
-            for_each_kept_block(
-                cursor, first, last,
-                [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
-                    to = compress_block(to, end, row.block(c, count, bits), count, bits);
-                }
-            );
-        }
+        [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last)
+            XMASK_INLINE_LAMBDA {
+                auto row = operand.row(r);
+                for_each_kept_block(
+                    cursor, first, last,
+                    [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        to = compress_block(to, end, row.block(c, count, bits), count, bits);
+                    }
+                );
+            }
     );
 }
 } // namespace xmask::inline XMASK_ABI::detail
@@ -23190,9 +23196,10 @@ XMASK_INLINE void add_kept(
     });
 }
 
-/// The shift of a row.
+/// The shift of a row. Rows are taken by reference here and below: a copy would wait until the row,
+/// just made, is in the cache.
 template <class F, class Row>
-typename F::value_type shift_of_row(const F& f, Row row) {
+typename F::value_type shift_of_row(const F& f, Row&& row) {
     using T = typename F::value_type;
     if constexpr (F::shifts) {
         const auto lowest = lanes<T>(first_shift<F>);
@@ -23222,7 +23229,7 @@ typename F::value_type shift_of_row(const F& f, Row row) {
 
 /// The sums of a row, given its shift.
 template <class F, class Row>
-std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row row) {
+std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row&& row) {
     using T = typename F::value_type;
     const auto wide = lanes<T>(shift);
     std::array<register_sum<T>, F::sums> sums;
@@ -23240,16 +23247,15 @@ std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shi
 
 /// The shift and the sums of a row.
 template <class F, class Row>
-line_sums<F> sums_of_row(const F& f, Row row) {
+line_sums<F> sums_of_row(const F& f, Row&& row) {
     using T = typename F::value_type;
     if constexpr (sums_in_registers<T>) {
         const T shift = shift_of_row(f, row);
-        return {shift, sums_of_terms(f, shift, std::move(row))};
+        return {shift, sums_of_terms(f, shift, row)};
     } else {
         return sums_of_line(f, [&](auto&& visit) {
-            auto walked = row;
-            for_each_kept_block(walked, [&](std::size_t c, std::size_t count, word_t bits) {
-                const auto blocks = walked.block(c, count, bits);
+            for_each_kept_block(row, [&](std::size_t c, std::size_t count, word_t bits) {
+                const auto blocks = row.block(c, count, bits);
                 for (; bits != 0; bits &= bits - 1) {
                     blocks.at(lowest_bit(bits), visit);
                 }
@@ -23260,8 +23266,8 @@ line_sums<F> sums_of_row(const F& f, Row row) {
 
 /// The facts of a row.
 template <class F, class Row>
-facts_of<F> facts_of_row(const F& f, Row row) {
-    const auto total = sums_of_row(f, std::move(row));
+facts_of<F> facts_of_row(const F& f, Row&& row) {
+    const auto total = sums_of_row(f, row);
     return f.facts(total.shift, total.sums);
 }
 
@@ -23340,20 +23346,20 @@ private:
 /// The sums of a row's terms, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
 std::array<double, F::sums> store_terms(
-    const F& f, typename F::value_type shift, Row row, typename F::value_type* to
+    const F& f, typename F::value_type shift, Row&& row, typename F::value_type* to
 ) {
-    store_terms_delegate<F, Row> delegate(f, shift, row, to);
+    store_terms_delegate<F, std::remove_reference_t<Row>> delegate(f, shift, row, to);
     walk(row.cursor(), 0, row.columns(), delegate);
     return delegate.totals();
 }
 
 /// The shift and the sums of a row, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
-line_sums<F> store_terms(const F& f, Row row, typename F::value_type* to, std::size_t n) {
+line_sums<F> store_terms(const F& f, Row&& row, typename F::value_type* to, std::size_t n) {
     using T = typename F::value_type;
     if constexpr (sums_in_registers<T>) {
         const T shift = shift_of_row(f, row);
-        return {shift, store_terms(f, shift, std::move(row), to)};
+        return {shift, store_terms(f, shift, row, to)};
     } else {
         const auto line = sums_of_row(f, row);
         // Block by block: the row may lie where it is written.
@@ -23700,7 +23706,7 @@ public:
 
     /// Begins a row with term<0> of each class, and gives the sums of the terms.
     template <class F, class Row>
-    line_sums<F> sums(const F& terms, const Row& row, std::size_t position) {
+    line_sums<F> sums(const F& terms, Row&& row, std::size_t position) {
         T* to = begin(position);
         return store_terms(terms, row, to, m_classes);
     }
@@ -23740,7 +23746,7 @@ public:
     class_gradient(const no_gradient& /*gradient*/, std::size_t /*classes*/) noexcept {}
 
     template <class F, class Row>
-    line_sums<F> sums(const F& terms, const Row& row, std::size_t /*position*/) const {
+    line_sums<F> sums(const F& terms, Row&& row, std::size_t /*position*/) const {
         return sums_of_row(terms, row);
     }
 
@@ -24292,7 +24298,7 @@ loss sum_of_soft_entropies(
                 result.clear(position);
                 return;
             }
-            const masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
+            masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
             const auto line = result.sums(terms, row, position);
             const double over_largest = std::log(line.sums[0]);
             const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
