@@ -227,7 +227,6 @@ LAYOUT_FILE            = {layout}
 HTML_HEADER            = {header}
 HTML_EXTRA_STYLESHEET  = {" ".join(styles)} docs/site.css
 HTML_EXTRA_FILES       = {" ".join(files)}
-HTML_TIMESTAMP         = NO
 SHOW_USED_FILES        = NO
 SOURCE_BROWSER         = YES
 FILTER_SOURCE_FILES    = NO
