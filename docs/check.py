@@ -88,14 +88,18 @@ def has_summary(node):
     return text_of(node.find("briefdescription")) != "" or text_of(node.find("detaileddescription")) != ""
 
 
-def parameters_of(function):
-    return [text_of(p.find("declname")) for p in function.iterfind("param") if text_of(p.find("declname"))]
+def parameters_of(function, packs=True):
+    return [
+        text_of(p.find("declname"))
+        for p in function.iterfind("param")
+        if text_of(p.find("declname")) and (packs or not text_of(p.find("type")).endswith("..."))
+    ]
 
 
 class Check:
     def __init__(self, folder):
         self.lacks = {}  # path: [(line, name, what)]
-        self.calls = {}  # class: the parameters of its operator()
+        self.calls = {}  # class: the parameters of its operator(), but for packs, which may be empty
         compounds = []
         for file in sorted(os.listdir(folder)):
             if re.match(r"(class|struct|concept)xmask_1_1|namespacexmask\.xml", file):
@@ -105,7 +109,7 @@ class Check:
                 name
                 for member in compound.iter("memberdef")
                 if member.findtext("name") == "operator()"
-                for name in parameters_of(member)
+                for name in parameters_of(member, packs=False)
             ]
             self.calls[compound.findtext("compoundname")] = list(dict.fromkeys(called))
         self.operators = {}  # name: [(overload, whether it has an example)]

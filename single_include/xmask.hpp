@@ -8257,6 +8257,7 @@ void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows
 #include <functional>
 #include <initializer_list>
 #include <limits>
+#include <utility>
 #include <vector>
 
 // ==== xmask/core/axes.hpp ====
@@ -8275,24 +8276,65 @@ void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows
 /// belongs.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The type of an argument that names axes: one number, or a container of numbers.
+/// An axis of the empty braces {}. No number converts to it, so that braces with numbers are an
+/// array, whose type has their count.
+enum class no_axis : std::ptrdiff_t {};
+
+using no_axes = std::initializer_list<no_axis>;
+
+/// The nearest std::ptrdiff_t: a number too large for any tensor must not become negative.
+template <std::integral I>
+constexpr std::ptrdiff_t signed_axis(I axis) noexcept {
+    constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
+    return std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis);
+}
+
+/// An axis of braces with numbers. A bool is no axis: g++ takes options in braces, such as
+/// {.keep_axes = true}, for an array of one element.
+class braced_axis {
+public:
+    template <std::integral I>
+        requires(!std::same_as<I, bool>)
+    constexpr braced_axis(I axis) noexcept : m_axis(signed_axis(axis)) {}
+
+    [[nodiscard]] constexpr std::ptrdiff_t number() const noexcept { return m_axis; }
+
+private:
+    std::ptrdiff_t m_axis;
+};
+
+/// The numbers of axes in braces.
+template <std::size_t N>
+std::array<std::ptrdiff_t, N> numbers_of(const braced_axis (&axes)[N]) {
+    std::array<std::ptrdiff_t, N> numbers;
+    std::ranges::transform(axes, numbers.begin(), &braced_axis::number);
+    return numbers;
+}
+
+/// The type of an argument that names axes: one number, a container of numbers, or {}.
 template <class A>
 concept axes_argument =
-    (std::integral<A> && !std::same_as<A, bool>) ||
+    (std::integral<A> && !std::same_as<A, bool>) || std::same_as<A, no_axes> ||
     (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+/// Calls f(axis) for each named axis.
+template <axes_argument A, class F>
+void for_each_named(const A& axes, F&& f) {
+    if constexpr (std::integral<A>) {
+        f(axes);
+    } else if constexpr (!std::same_as<A, no_axes>) {
+        for (const auto axis : axes) {
+            f(axis);
+        }
+    }
+}
 
 /// The reduced axes, as the caller named them.
 class axes_list {
 public:
     template <axes_argument A>
     axes_list(const A& axes) {
-        if constexpr (std::integral<A>) {
-            add(axes);
-        } else {
-            for (const auto axis : axes) {
-                add(axis);
-            }
-        }
+        for_each_named(axes, [&](auto axis) { add(axis); });
     }
 
     axes_list(std::initializer_list<std::ptrdiff_t> axes) : m_axes(axes.begin(), axes.end()) {}
@@ -8306,9 +8348,7 @@ public:
 private:
     template <class I>
     void add(I axis) {
-        // A number too large for any tensor must not become negative.
-        constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
-        m_axes.push_back(std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
+        m_axes.push_back(signed_axis(axis));
     }
 
     xt::svector<std::ptrdiff_t, 4> m_axes;
@@ -8384,13 +8424,7 @@ public:
     template <class S, axes_argument A>
     kept_axes(const char* function, const S& shape, const A& axes) {
         require_countable(function, shape);
-        if constexpr (std::integral<A>) {
-            mark(function, m_reduced, axes, shape.size());
-        } else {
-            for (const auto axis : axes) {
-                mark(function, m_reduced, axis, shape.size());
-            }
-        }
+        for_each_named(axes, [&](auto axis) { mark(function, m_reduced, axis, shape.size()); });
         std::array<std::ptrdiff_t, max_rank> strides{};
         auto kept = static_cast<std::size_t>(
             std::count(m_reduced.begin(), m_reduced.begin() + shape.size(), false)
@@ -8450,6 +8484,78 @@ private:
     std::size_t m_size = 1;
     bool m_keeps_last = false;
 };
+} // namespace xmask::inline XMASK_ABI::detail
+
+// ==== xmask/core/rank.hpp ====
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+/// @file
+/// The rank of a result, where the types of a tensor and of the axes say it: an xtensor in place of
+/// an xarray.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The number of axes in a type: of a shape, or of the axes that a caller names. `any_rank` where
+/// only the value has it.
+inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
+
+template <class A>
+inline constexpr std::size_t rank_of = std::integral<A> ? 1 : any_rank;
+
+template <class A>
+    requires requires { std::tuple_size<A>::value; }
+inline constexpr std::size_t rank_of<A> = std::tuple_size<A>::value;
+
+template <class I, std::size_t N>
+inline constexpr std::size_t rank_of<I[N]> = N;
+
+template <>
+inline constexpr std::size_t rank_of<no_axes> = 0;
+
+/// The rank of x without these axes.
+template <class X, class A>
+consteval std::size_t rank_without() {
+    constexpr std::size_t rank = rank_of<typename X::shape_type>;
+    constexpr std::size_t axes = rank_of<A>;
+    return rank == any_rank || axes > rank ? any_rank : rank - axes;
+}
+
+/// Gives a result a rank in its type. A result of several arrays specializes it.
+template <class T>
+struct ranked_result {
+    template <std::size_t Rank>
+    static T of(T result) {
+        return result;
+    }
+};
+
+template <class R>
+struct ranked_result<xt::xarray<R>> {
+    template <std::size_t Rank>
+    static auto of(xt::xarray<R> result) {
+        if constexpr (Rank == any_rank) {
+            return result;
+        } else {
+            using fixed = xt::xtensor<R, Rank>;
+            typename fixed::inner_shape_type shape;
+            typename fixed::inner_strides_type strides;
+            std::ranges::copy(result.shape(), shape.begin());
+            xt::compute_strides(shape, fixed::static_layout, strides);
+            return fixed(std::move(result.storage()), std::move(shape), std::move(strides));
+        }
+    }
+};
+
+/// The result of a reduction along axes; an array has a rank in its type where that is known.
+template <std::size_t Rank, class T>
+auto with_rank(T result) {
+    return ranked_result<T>::template of<Rank>(std::move(result));
+}
 } // namespace xmask::inline XMASK_ABI::detail
 
 // ==== xmask/masks/count_along.hpp ====
@@ -8660,14 +8766,14 @@ any_shape leading_axes(const S& shape) {
 
 /// An array with f(cursor, row number) for each row of a mask.
 template <class T, class M, class F>
-xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
+auto ask_rows(const char* function, const M& m, F&& f) {
     require_countable(function, m.shape());
     auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
     const mask_rows<M> rows(m, m.shape());
     for (std::size_t r = 0; r < result.size(); ++r) {
         result.data()[r] = f(rows.row(r), r);
     }
-    return result;
+    return with_rank<rank_without<M, int>()>(std::move(result));
 }
 
 /// The first column that a row keeps, or -1.
@@ -8712,7 +8818,7 @@ std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
 /// An array over the other axes, with the first or last kept position along an axis, or -1. Goes
 /// through the rows in order: the first answer stays, or the last one overwrites.
 template <bool First, class M, class A>
-xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axis) {
+auto ask_line_ends(const char* function, const M& m, A axis) {
     const kept_axes kept(function, m.shape(), axis);
     const axis_of_rows lines(m.shape(), line_axis_number(function, axis, m.dimension()));
     const std::size_t n = columns_of(m.shape());
@@ -8734,7 +8840,7 @@ xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axi
             }
         });
     }
-    return result;
+    return with_rank<rank_without<M, A>()>(std::move(result));
 }
 
 /// The runs of kept positions along a line that crosses rows.
@@ -8852,7 +8958,8 @@ std::vector<column_range> runs_of(const M& m, std::size_t line, A axis) {
 ///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
 ///
 /// @param m a mask.
-/// @returns an xt::xarray of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing.
+/// @returns an array of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing. It
+/// is an xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
 ///
 /// Cost: a look at each row up to that column.
@@ -8873,7 +8980,8 @@ auto first_kept(const M& m) {
 ///
 /// @param m a mask.
 /// @param axis negative ones are counted from the end.
-/// @returns an xt::xarray of std::ptrdiff_t over the other axes; -1 where nothing is kept.
+/// @returns an array of std::ptrdiff_t over the other axes; -1 where nothing is kept. It is an
+/// xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: one pass over the mask; a step for each kept element where the axis is not the last one.
@@ -8889,7 +8997,8 @@ auto first_kept(const M& m, A axis) {
 ///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
 ///
 /// @param m a mask.
-/// @returns an xt::xarray of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing.
+/// @returns an array of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing. It
+/// is an xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
 ///
 /// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
@@ -8910,7 +9019,8 @@ auto last_kept(const M& m) {
 ///
 /// @param m a mask.
 /// @param axis negative ones are counted from the end.
-/// @returns an xt::xarray of std::ptrdiff_t over the other axes; -1 where nothing is kept.
+/// @returns an array of std::ptrdiff_t over the other axes; -1 where nothing is kept. It is an
+/// xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: one pass over the mask; a step for each kept element where the axis is not the last one.
@@ -8926,7 +9036,8 @@ auto last_kept(const M& m, A axis) {
 ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
 ///
 /// @param m a mask whose rows keep their first columns only.
-/// @returns an xt::xarray of std::size_t over the leading axes.
+/// @returns an array of std::size_t over the leading axes: an xt::xtensor where the mask has a rank
+/// in its type, else an xt::xarray.
 /// @throws std::invalid_argument, with the row and its first column that does not fit, for a row
 ///   that keeps a column after a dropped one.
 ///
@@ -8988,12 +9099,12 @@ bool any_row(const char* function, const M& m, F&& f) {
 
 /// An array over the axes that stay, with f(number of kept elements) for each position.
 template <class T, class M, class A, class F>
-xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f) {
+auto ask_along(const char* function, const M& m, const A& axes, F&& f) {
     const kept_axes kept(function, m.shape(), axes);
     const auto counts = count_along(m.shape(), m, kept);
     auto result = xt::xarray<T>::from_shape(kept.shape());
     std::transform(counts.begin(), counts.end(), result.data(), f);
-    return result;
+    return with_rank<rank_without<M, A>()>(std::move(result));
 }
 } // namespace detail
 
@@ -9023,7 +9134,8 @@ std::size_t count_kept(const M& m) {
 /// @param m a mask.
 /// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
 /// the end.
-/// @returns an xt::xarray of std::size_t over the axes that stay.
+/// @returns an array of std::size_t over the axes that stay: an xt::xtensor where the mask has a rank in
+/// its type and the axes are a number or a std::array, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: 64 columns at a time where the last axis goes, else a step for each kept element.
@@ -9084,7 +9196,8 @@ bool any_kept(const M& m) {
 /// @param m a mask.
 /// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
 /// the end.
-/// @returns an xt::xarray of bool over the axes that stay.
+/// @returns an array of bool over the axes that stay: an xt::xtensor where the mask has a rank in
+/// its type and the axes are a number or a std::array, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: that of count_kept along these axes.
@@ -9126,7 +9239,8 @@ bool all_kept(const M& m) {
 /// @param m a mask.
 /// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
 /// the end.
-/// @returns an xt::xarray of bool over the axes that stay.
+/// @returns an array of bool over the axes that stay: an xt::xtensor where the mask has a rank in
+/// its type and the axes are a number or a std::array, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: that of count_kept along these axes.
@@ -24649,12 +24763,9 @@ using element_t = std::remove_cv_t<value_type_t<E>>;
 
 // ==== xmask/reduce/reduction.hpp ====
 
-#include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <type_traits>
@@ -24911,6 +25022,8 @@ struct no_options {};
 ///     // The result over everything or over kept_axes; `function` is the name for errors.
 ///     template <class X, class M, reduced_axes Axes>
 ///     static auto of(const char* function, const X& x, const M& m, const Axes& over, const options&);
+///
+/// A formula that takes more arguments has them behind the options.
 template <class F>
 concept reduction_formula = std::is_empty_v<F> && requires(typename F::options options) {
     requires std::is_same_v<decltype(options.keep_axes), bool>;
@@ -24996,59 +25109,37 @@ auto fold_elements(
         return state;
     });
 }
-
-/// The number of axes in a type: of a shape, or of the axes that a caller names. `any_rank` where
-/// only the value has it.
-inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
-
-template <class A>
-inline constexpr std::size_t rank_of = std::integral<A> ? 1 : any_rank;
-
-template <class I, std::size_t N>
-inline constexpr std::size_t rank_of<std::array<I, N>> = N;
-
-/// The rank of x without these axes.
-template <class X, class A>
-consteval std::size_t rank_without() {
-    constexpr std::size_t rank = rank_of<typename X::shape_type>;
-    constexpr std::size_t axes = rank_of<A>;
-    return rank == any_rank || axes > rank ? any_rank : rank - axes;
-}
-
-/// The result of a reduction along axes; an array has a rank in its type where that is known.
-template <std::size_t Rank, class T>
-auto with_rank(T result) {
-    return result;
-}
-
-template <std::size_t Rank, class R>
-    requires(Rank != any_rank)
-auto with_rank(xt::xarray<R> result) {
-    using fixed = xt::xtensor<R, Rank>;
-    typename fixed::inner_shape_type shape;
-    typename fixed::inner_strides_type strides;
-    std::ranges::copy(result.shape(), shape.begin());
-    xt::compute_strides(shape, fixed::static_layout, strides);
-    return fixed(std::move(result.storage()), std::move(shape), std::move(strides));
-}
 } // namespace detail
 
 /// A reduction of what a mask keeps: masked_sum, masked_max and the others. All are called alike:
 ///
 ///     float all = xmask::masked_max(x, m);                                       // of everything: a number
-///     xt::xarray<float> rows = xmask::masked_max(x, m, -1);                      // along an axis
-///     xt::xarray<float> both = xmask::masked_max(x, m, {0, 1});                  // along some axes
+///     xt::xtensor<float, 1> rows = xmask::masked_max(x, m, -1);                  // along an axis
+///     xt::xtensor<float, 0> both = xmask::masked_max(x, m, {0, 1});              // along some axes
 ///     xt::xarray<float> kept = xmask::masked_max(x, m, 1, {.keep_axes = true});  // with options
 ///     float or_zero = xmask::masked_max(x, m, xmask::when_empty::zero);          // with the most common option
 ///
-/// Each reduction documents its result and its type.
+/// Each reduction documents its result and its type. Where x has a rank in its type and the axes
+/// have their number in theirs, so does the result: it is an xt::xtensor. The axes are a number, a
+/// list in braces, an array or a std::array then. Otherwise it is an xt::xarray: of an x that is
+/// one, for axes in a std::vector, and with a braced list of options, because `keep_axes` is a
+/// value. It is one for axes in braces, too, where braces may be a number among the options: of
+/// variances and norms.
 ///
 /// @tparam Formula the formula (detail::reduction_formula).
-template <class Formula>
+/// @tparam Given types of arguments that a formula takes after the mask, such as a quantile's share.
+template <class Formula, class... Given>
 class reduction {
     static_assert(detail::reduction_formula<Formula>);
 
     using options_type = typename Formula::options;
+
+    /// Braces with one number may be options that begin with a number, as {.correction = 0}, which
+    /// g++ takes for an array, too. These reductions take braces as a list.
+    static constexpr bool counts_braces = !requires { options_type{1}; };
+
+    using braced_axes =
+        std::conditional_t<counts_braces, detail::no_axes, std::initializer_list<std::ptrdiff_t>>;
 
 public:
     /// A reduction by its formula.
@@ -25060,16 +25151,18 @@ public:
     ///
     /// @param x a tensor or lazy expression of numbers.
     /// @param m a mask that broadcasts into x.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
     /// @param options a braced list of named fields, or a when_empty.
     /// @returns a number.
     /// @throws std::invalid_argument where the mask does not broadcast into x or an option is out
     ///    of range, std::domain_error where nothing is kept and the options ask to raise.
     template <class X, class M, class O = options_type>
         requires detail::options_argument<O, options_type>
-    auto operator()(const X& x, const M& m, const O& options = {}) const {
+    auto operator()(const X& x, const M& m, Given... given, const O& options = {}) const {
         if constexpr (Formula::template fits<X, M>()) {
             return Formula::of(
-                m_name, x, m, detail::everything(), detail::to_options<options_type>(options)
+                m_name, x, m, detail::everything(), detail::to_options<options_type>(options),
+                given...
             );
         }
     }
@@ -25078,49 +25171,96 @@ public:
     ///
     /// @param x a tensor or lazy expression of numbers.
     /// @param m a mask that broadcasts into x.
-    /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
-    /// @returns an array of the axes that stay: an xtensor where x has a rank in its type and the axes
-    ///    are a number or a std::array, an xarray otherwise.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes a number, or a container of numbers; negative ones count from the end.
+    /// @returns an array of the axes that stay: an xtensor where the types of x and of the axes have
+    ///    their numbers, else an xarray.
     /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
     ///    axis is named twice or the mask does not broadcast into x.
-    template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
+    template <class X, class M, class A = braced_axes>
         requires detail::axes_argument<A>
-    auto operator()(const X& x, const M& m, const A& axes) const {
+    auto operator()(const X& x, const M& m, Given... given, const A& axes) const {
         if constexpr (Formula::template fits<X, M>()) {
             return detail::with_rank<detail::rank_without<X, A>()>(
-                (*this)(x, m, axes, options_type())
+                along(x, m, axes, options_type(), given...)
             );
         }
+    }
+
+    /// Reduces along axes in braces.
+    ///
+    /// @tparam N the number of axes, which is deduced.
+    /// @param x a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes numbers in braces; negative ones count from the end.
+    /// @returns an array of the axes that stay: an xtensor where x has a rank in its type, else an
+    ///    xarray.
+    /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
+    ///    axis is named twice or the mask does not broadcast into x.
+    template <class X, class M, std::size_t N>
+        requires counts_braces
+    auto operator()(const X& x, const M& m, Given... given, const detail::braced_axis (&axes)[N])
+        const {
+        return (*this)(x, m, given..., detail::numbers_of(axes));
     }
 
     /// Reduces along axes, with options.
     ///
     /// @param x a tensor or lazy expression of numbers.
     /// @param m a mask that broadcasts into x.
-    /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes a number, or a container of numbers; negative ones count from the end.
     /// @param options a braced list of named fields, or a when_empty.
     /// @returns an array of the axes that stay, or, with keep_axes, of all axes, where the reduced
-    ///    ones have extent 1.
+    ///    ones have extent 1: an xarray, or with a when_empty that of a call without options.
     /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
     ///    axis is named twice, the mask does not broadcast into x or an option is out of range,
     ///    std::domain_error where nothing is kept and the options ask to raise.
-    template <
-        class X, class M, class A = std::initializer_list<std::ptrdiff_t>, class O = options_type>
+    template <class X, class M, class A = braced_axes, class O = options_type>
         requires(detail::axes_argument<A> && detail::options_argument<O, options_type>)
-    auto operator()(const X& x, const M& m, const A& axes, const O& options) const {
+    auto operator()(const X& x, const M& m, Given... given, const A& axes, const O& options) const {
         if constexpr (Formula::template fits<X, M>()) {
             // Only options with fields may keep the axes.
             constexpr bool drops_axes = std::same_as<O, when_empty>;
             return detail::with_rank<drops_axes ? detail::rank_without<X, A>() : detail::any_rank>(
-                Formula::of(
-                    m_name, x, m, detail::kept_axes(m_name, x.shape(), axes),
-                    detail::to_options<options_type>(options)
-                )
+                along(x, m, axes, detail::to_options<options_type>(options), given...)
             );
         }
     }
 
+    /// Reduces along axes in braces, with options.
+    ///
+    /// @tparam N the number of axes, which is deduced.
+    /// @param x a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes numbers in braces; negative ones count from the end.
+    /// @param options a braced list of named fields, or a when_empty.
+    /// @returns an array of the axes that stay, or, with keep_axes, of all axes, where the reduced
+    ///    ones have extent 1: an xarray, or with a when_empty that of a call without options.
+    /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
+    ///    axis is named twice, the mask does not broadcast into x or an option is out of range,
+    ///    std::domain_error where nothing is kept and the options ask to raise.
+    template <class X, class M, std::size_t N, class O = options_type>
+        requires(counts_braces && detail::options_argument<O, options_type>)
+    auto operator()(
+        const X& x, const M& m, Given... given, const detail::braced_axis (&axes)[N],
+        const O& options
+    ) const {
+        return (*this)(x, m, given..., detail::numbers_of(axes), options);
+    }
+
 private:
+    template <class X, class M, class A>
+    auto along(
+        const X& x, const M& m, const A& axes, const options_type& options, const Given&... given
+    ) const {
+        return Formula::of(
+            m_name, x, m, detail::kept_axes(m_name, x.shape(), axes), options, given...
+        );
+    }
+
     const char* m_name;
 };
 
@@ -25247,10 +25387,12 @@ void write_kept(T& result, const E& e, const M& m) {
     );
 }
 
-/// An array of this shape, of e where the mask keeps, 0 elsewhere.
+/// An array of this shape, of e where the mask keeps, 0 elsewhere. A rank in the type of the shape
+/// is one in the type of the result.
 template <class R, class S, class E, class M>
-xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m) {
-    auto result = xt::xarray<R>::from_shape(shape);
+auto fill_kept(const S& shape, const E& e, const M& m) {
+    using array = typename row_major_copy<R, E, S>::type;
+    auto result = array::from_shape(shape);
     write_kept<R>(result, e, m);
     return result;
 }
@@ -25642,7 +25784,7 @@ auto accumulate_along(const char* function, const Fold& fold, const X& x, const 
     using result_type = sum_result_t<element>;
     const kept_axes axes(function, x.shape(), axis);
     const auto rows = masked_rows<element>(function, x, m);
-    auto result = xt::xarray<result_type>::from_shape(x.shape());
+    auto result = row_major_copy_t<result_type, X>::from_shape(x.shape());
     std::vector<typename Fold::state> states(axes.size(), fold.start());
     const std::size_t n = columns_of(x.shape());
     const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
@@ -25770,7 +25912,7 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
         detail::require_cumulative(function, x, m, upstream);
         using wide = detail::sum_t<element>;
         const xt::xarray<wide> u = upstream;
-        auto result = xt::xarray<element>::from_shape(x.shape());
+        auto result = detail::row_major_copy_t<element, X>::from_shape(x.shape());
         detail::for_each_backwards<wide>(
             detail::line_layout(x.shape(), along),
             [&](wide& sum, std::size_t at, std::size_t /*k*/) {
@@ -25813,7 +25955,7 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
         const xt::xarray<wide> u = upstream;
         const auto products =
             detail::accumulate_along(function, detail::product_fold<wide>(), factors, m, axis);
-        auto result = xt::xarray<element>::from_shape(x.shape());
+        auto result = detail::row_major_copy_t<element, X>::from_shape(x.shape());
         const detail::line_layout lines(x.shape(), along);
         // `behind` is the upstream gradient of the element, plus all later ones times the factors
         // between.
@@ -27302,7 +27444,7 @@ auto masked_standardize(
 ) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result_type = detail::mean_result_t<detail::element_t<X>>;
-        auto result = xt::xarray<result_type>::from_shape(x.shape());
+        auto result = detail::row_major_copy_t<result_type, X>::from_shape(x.shape());
         detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
         return result;
     }
@@ -27385,6 +27527,17 @@ struct mean_and_var {
 };
 
 namespace detail {
+template <class T>
+struct ranked_result<mean_and_var<T>> {
+    template <std::size_t Rank>
+    static auto of(mean_and_var<T> result) {
+        auto mean = with_rank<Rank>(std::move(result.mean));
+        return mean_and_var<decltype(mean)>{
+            std::move(mean), with_rank<Rank>(std::move(result.var))
+        };
+    }
+};
+
 /// u times (x - mean) times the slope of the variance, or of its root.
 template <class X, class M, class U>
 auto var_gradient(
@@ -27927,7 +28080,7 @@ auto norm_gradient(
     const auto u = upstream_of<element>(function, upstream, axes);
     if (p == 0) {
         // A number of elements has no slope.
-        auto none = xt::xarray<element>::from_shape(x.shape());
+        auto none = row_major_copy_t<element, X>::from_shape(x.shape());
         none.fill(element(0));
         return none;
     }
@@ -29152,6 +29305,7 @@ auto masked_normalize_gradient(
 // ==== xmask/reduce/pool.hpp ====
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 
 /// @file
@@ -29231,7 +29385,7 @@ auto put_tokens(const char* function, const X& x, const M& m, const U& upstream,
     const any_shape tokens = token_shape(function, x, m);
     const std::size_t features = columns_of(x.shape());
     const auto u = upstream_of<element>(function, upstream, kept_axes(function, x.shape(), -2));
-    auto result = xt::xarray<element>::from_shape(x.shape());
+    auto result = row_major_copy_t<element, X>::from_shape(x.shape());
     result.fill(element(0));
     for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
         if (token >= 0) {
@@ -29258,7 +29412,96 @@ struct last_token {
         return last_in_row(cursor, n);
     }
 };
+
+struct mean_pool_formula : plain_arguments {
+    template <class X, class M>
+    static auto of(const char* function, const X& x, const M& m, const options& chosen) {
+        token_shape(function, x, m);
+        return mean_formula::of(
+            function, x, unsqueeze(m, -1), kept_axes(function, x.shape(), -2), chosen
+        );
+    }
+};
+
+struct max_pool_formula : plain_arguments {
+    template <class X, class M>
+    static auto of(const char* function, const X& x, const M& m, const options& chosen) {
+        token_shape(function, x, m);
+        return max_formula::of(
+            function, x, unsqueeze(m, -1), kept_axes(function, x.shape(), -2), chosen
+        );
+    }
+};
+
+template <class Choose>
+struct token_formula : plain_arguments {
+    template <class X, class M>
+    static auto of(const char* function, const X& x, const M& m, const options& chosen) {
+        return take_tokens(function, x, m, chosen, Choose());
+    }
+};
 } // namespace detail
+
+/// A pooling of the tokens that a mask keeps: masked_mean_pool, masked_max_pool and the others. All
+/// are called alike:
+///
+///     xt::xtensor<float, 2> pooled = xmask::masked_max_pool(hidden, m);
+///     xt::xtensor<float, 2> or_zero = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+///     xt::xarray<float> kept = xmask::masked_max_pool(hidden, m, {.keep_axes = true});
+///
+/// The result is an xt::xtensor where x has a rank in its type, and an xt::xarray otherwise. With a
+/// braced list of options it is an xt::xarray, because `keep_axes` is a value.
+///
+/// @tparam Formula the formula (detail::reduction_formula, without axes).
+template <class Formula>
+class pooling {
+    static_assert(detail::reduction_formula<Formula>);
+
+public:
+    /// A pooling by its formula.
+    ///
+    /// @param name how errors name the pooling.
+    constexpr explicit pooling(const char* name) noexcept : m_name(name) {}
+
+    /// Pools the tokens.
+    ///
+    /// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into (..., tokens).
+    /// @returns (..., features): an xtensor where x has a rank in its type, else an xarray.
+    /// @throws std::invalid_argument where shapes do not fit.
+    template <class X, class M>
+    auto operator()(const X& x, const M& m) const {
+        if constexpr (detail::require_reducible<X, M>()) {
+            return detail::with_rank<detail::rank_without<X, std::ptrdiff_t>()>(
+                Formula::of(m_name, x, m, reduce_options())
+            );
+        }
+    }
+
+    /// Pools the tokens, with options.
+    ///
+    /// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into (..., tokens).
+    /// @param options a braced list of named fields, or a when_empty.
+    /// @returns (..., features), or with keep_axes (..., 1, features): an xarray, or with a
+    ///    when_empty that of a call without options.
+    /// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is
+    ///    kept and the options ask to raise.
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto operator()(const X& x, const M& m, const O& options) const {
+        if constexpr (detail::require_reducible<X, M>()) {
+            constexpr bool drops_axis = std::same_as<O, when_empty>;
+            return detail::with_rank<
+                drops_axis ? detail::rank_without<X, std::ptrdiff_t>() : detail::any_rank>(
+                Formula::of(m_name, x, m, detail::to_options<reduce_options>(options))
+            );
+        }
+    }
+
+private:
+    const char* m_name;
+};
 
 /// Mean pooling: the mean of each feature over the tokens that the mask keeps. It is masked_mean
 /// along the axis of tokens.
@@ -29274,18 +29517,7 @@ struct last_token {
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_mean_pool(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        constexpr const char* function = "masked_mean_pool";
-        detail::token_shape(function, x, m);
-        return detail::mean_formula::of(
-            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
+inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mean_pool");
 
 /// Max pooling: the largest of each feature over the tokens that the mask keeps. It is masked_max
 /// along the axis of tokens.
@@ -29301,18 +29533,7 @@ auto masked_mean_pool(const X& x, const M& m, const O& options = {}) {
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_max_pool(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        constexpr const char* function = "masked_max_pool";
-        detail::token_shape(function, x, m);
-        return detail::max_formula::of(
-            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
+inline constexpr pooling<detail::max_pool_formula> masked_max_pool("masked_max_pool");
 
 /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
 /// also of sequences that are padded on the left.
@@ -29328,16 +29549,9 @@ auto masked_max_pool(const X& x, const M& m, const O& options = {}) {
 /// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_first_token(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::take_tokens(
-            "masked_first_token", x, m, detail::to_options<reduce_options>(options),
-            detail::first_token()
-        );
-    }
-}
+inline constexpr pooling<detail::token_formula<detail::first_token>> masked_first_token(
+    "masked_first_token"
+);
 
 /// The features of the last token that the mask keeps, in each row of tokens: how decoders are
 /// pooled, whichever side is padded.
@@ -29353,16 +29567,9 @@ auto masked_first_token(const X& x, const M& m, const O& options = {}) {
 /// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_last_token(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::take_tokens(
-            "masked_last_token", x, m, detail::to_options<reduce_options>(options),
-            detail::last_token()
-        );
-    }
-}
+inline constexpr pooling<detail::token_formula<detail::last_token>> masked_last_token(
+    "masked_last_token"
+);
 
 /// The gradient by x of masked_mean_pool(x, m), given the gradient by its result: shared evenly by
 /// the tokens that are kept, 0 for the others.
@@ -29456,11 +29663,10 @@ auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
 // ==== xmask/reduce/quantile.hpp ====
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
-#include <initializer_list>
 #include <limits>
 #include <span>
-#include <vector>
 
 // ==== xmask/reduce/kept_elements.hpp ====
 
@@ -29697,180 +29903,99 @@ inline void require_share(const char* function, double q) {
         throw_out_of_range(function, "q is ", q, "; expected a share in [0, 1]");
     }
 }
+/// Calls f(position) with the kept elements at each position of the result, and their selector.
+template <class R, class X, class M, reduced_axes Axes, class F>
+auto of_kept_elements(
+    const char* function, const X& x, const M& m, const Axes& over, const reduce_options& options,
+    F&& f
+) {
+    const auto reduced = [&] {
+        if constexpr (std::same_as<Axes, everything>) {
+            return kept_axes(function, x.shape(), every_axis(x.dimension()));
+        } else {
+            return over;
+        }
+    }();
+    kept_elements<element_t<X>, X, M> kept(function, x, m, reduced);
+    return make_result<R>(over, options.keep_axes, [&](std::size_t i) {
+        return f(kept.at(i), kept.selector());
+    });
+}
+
+struct median_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = element_t<X>;
+        return of_kept_elements<result>(
+            function, x, m, over, chosen,
+            [&](auto values, auto& selector) {
+                return median_of<result>(function, values, selector, chosen);
+            }
+        );
+    }
+};
+
+struct quantile_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen,
+        double q
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        require_share(function, q);
+        return of_kept_elements<result>(
+            function, x, m, over, chosen,
+            [&](auto values, auto& selector) {
+                return quantile_of<result>(function, values, selector, q, chosen);
+            }
+        );
+    }
+};
 } // namespace detail
 
 /// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
 /// torch.median has it, so that it is one of them. NaN that is kept is the result.
 ///
-/// Cost: a copy of the kept elements and about one pass over it, without sorting
-/// (core/selection.hpp).
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param options `empty`: the result where nothing is kept. By default NaN, and std::domain_error
-/// for integers.
-/// @returns the median, of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x.
-/// @throws std::domain_error where nothing is kept, as the options say.
-///
-///     float middle = xmask::masked_median(x, m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_median(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        const detail::kept_axes none("masked_median", x.shape(), detail::every_axis(x.dimension()));
-        detail::kept_elements<element, X, M> kept("masked_median", x, m, none);
-        return detail::median_of<element>(
-            "masked_median", kept.at(0), kept.selector(),
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The medians along `axes`, one for each position of the axes that stay.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty. Where nothing is kept: NaN, and std::domain_error
+///    for integers, unless the options say otherwise.
+/// @returns x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have, std::domain_error where nothing is kept, as the options say.
 ///
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
-/// and about one pass over it.
+/// and about one pass over it, without sorting (core/selection.hpp).
 ///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param axes the axes that go: one number, or a container of them; negative numbers count from
-/// the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-/// @throws std::out_of_range for an axis that x does not have.
-/// @throws std::domain_error where nothing is kept, as the options say.
-///
+///     float middle = xmask::masked_median(x, m);
 ///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_median(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        const auto chosen = detail::to_options<reduce_options>(options);
-        const detail::kept_axes stay("masked_median", x.shape(), axes);
-        detail::kept_elements<element, X, M> kept("masked_median", x, m, stay);
-        return detail::make_result<element>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::median_of<element>("masked_median", kept.at(i), kept.selector(), chosen);
-        });
-    }
-}
-
-/// The medians along axes in braces, one for each position of the axes that stay.
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param axes the axes that go; negative numbers count from the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-/// @throws std::out_of_range for an axis that x does not have.
-///
-///     xt::xarray<float> middle = xmask::masked_median(x, m, {0, 1});
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_median(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_median(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
+inline constexpr reduction<detail::median_formula> masked_median("masked_median");
 
 /// The quantile q of what the mask keeps: the element of rank q (number kept - 1), or, between two
 /// ranks, on the line between their elements, as torch.quantile and NumPy have it. Between a finite
 /// and an infinite element it is the infinite one, as in NumPy's median; between the two infinities
 /// NaN. NaN that is kept is the result.
 ///
-/// Cost: a copy of the kept elements and about two passes over it, without sorting.
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
 /// @param q the share of the elements below the quantile, from 0 to 1.
-/// @param options `empty`: the result where nothing is kept, NaN by default.
-/// @returns the quantile, of x's type, or double for integers.
-/// @throws std::out_of_range for q outside of [0, 1].
-/// @throws std::invalid_argument where the mask does not broadcast into x.
-/// @throws std::domain_error where nothing is kept, if the options say so.
-///
-///     float ninth = xmask::masked_quantile(x, m, 0.9);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        using result = detail::mean_result_t<element>;
-        detail::require_share("masked_quantile", q);
-        const detail::kept_axes none(
-            "masked_quantile", x.shape(), detail::every_axis(x.dimension())
-        );
-        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, none);
-        return detail::quantile_of<result>(
-            "masked_quantile", kept.at(0), kept.selector(), q,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The quantiles q along `axes`, one for each position of the axes that stay.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty. Where nothing is kept: NaN unless the options say
+///    otherwise.
+/// @returns x's type, or double for integers.
+/// @throws std::out_of_range for q outside of [0, 1] or an axis that x does not have,
+///    std::invalid_argument where the mask does not broadcast into x, std::domain_error where
+///    nothing is kept, if the options say so.
 ///
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
-/// and about two passes over it.
+/// and about two passes over it, without sorting.
 ///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param q the share of the elements below the quantile, from 0 to 1.
-/// @param axes the axes that go: one number, or a container of them; negative numbers count from
-/// the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type, or of double for integers.
-/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-/// @throws std::domain_error where nothing is kept, if the options say so.
-///
+///     float ninth = xmask::masked_quantile(x, m, 0.9);
 ///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_quantile(const X& x, const M& m, double q, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        using result = detail::mean_result_t<element>;
-        detail::require_share("masked_quantile", q);
-        const auto chosen = detail::to_options<reduce_options>(options);
-        const detail::kept_axes stay("masked_quantile", x.shape(), axes);
-        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, stay);
-        return detail::make_result<result>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::quantile_of<result>(
-                "masked_quantile", kept.at(i), kept.selector(), q, chosen
-            );
-        });
-    }
-}
-
-/// The quantiles q along axes in braces, one for each position of the axes that stay.
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param q the share of the elements below the quantile, from 0 to 1.
-/// @param axes the axes that go; negative numbers count from the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type, or of double for integers.
-/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-///
-///     xt::xarray<float> middle = xmask::masked_quantile(x, m, 0.5, {0, 1});
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_quantile(
-    const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes,
-    const O& options = {}
-) {
-    return masked_quantile(x, m, q, std::vector<std::ptrdiff_t>(axes), options);
-}
+inline constexpr reduction<detail::quantile_formula, double> masked_quantile("masked_quantile");
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/quantile_gradient.hpp ====

@@ -212,6 +212,7 @@ using xmask::packbits;
 using xmask::pad;
 using xmask::padded_batch;
 using xmask::poisson_nll_loss;
+using xmask::pooling;
 using xmask::positions_of;
 using xmask::random_length;
 using xmask::random_real;

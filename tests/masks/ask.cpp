@@ -259,3 +259,19 @@ TEST_CASE("Counts along columns of many rows", "[ask]") {
         REQUIRE(counts(c) == (c < 69 ? 600 : 0));
     }
 }
+
+TEST_CASE("Answers of a mask whose rank is in its type have theirs in their type", "[ask]") {
+    const auto m = xmask::keep_lengths({2, 0}, 3);
+    const auto counts = xmask::count_kept(m, -1);
+    STATIC_REQUIRE(std::is_same_v<decltype(counts), const xt::xtensor<std::size_t, 1>>);
+    REQUIRE(counts == xt::xtensor<std::size_t, 1>{2, 0});
+    const auto any = xmask::any_kept(m, std::array{0, 1});
+    STATIC_REQUIRE(std::is_same_v<decltype(any), const xt::xtensor<bool, 0>>);
+    REQUIRE(any());
+    const auto first = xmask::first_kept(m, 0);
+    STATIC_REQUIRE(std::is_same_v<decltype(first), const xt::xtensor<std::ptrdiff_t, 1>>);
+    REQUIRE(first == xt::xtensor<std::ptrdiff_t, 1>{0, 0, -1});
+    const auto lengths = xmask::lengths_of(m);
+    STATIC_REQUIRE(std::is_same_v<decltype(lengths), const xt::xtensor<std::size_t, 1>>);
+    REQUIRE(lengths == counts);
+}

@@ -172,11 +172,28 @@ TEST_CASE("A rank in the type of a tensor is one in the type of the result", "[a
     const auto all = xmask::masked_sum(x, m, std::array{0, 1});
     STATIC_REQUIRE(std::is_same_v<decltype(all), const xt::xtensor<float, 0>>);
     REQUIRE(all() == 18);
-    // Elsewhere the rank is a value.
     const auto braced = xmask::masked_sum(x, m, {0});
-    STATIC_REQUIRE(std::is_same_v<decltype(braced), const xt::xarray<float>>);
-    const auto kept = xmask::masked_sum(x, m, 1, {.keep_axes = true});
+    STATIC_REQUIRE(std::is_same_v<decltype(braced), const xt::xtensor<float, 1>>);
+    REQUIRE(braced == xt::xtensor<float, 1>{5, 7, 6});
+    const auto both = xmask::masked_mean(x, m, {1, 0}, xmask::when_empty::zero);
+    STATIC_REQUIRE(std::is_same_v<decltype(both), const xt::xtensor<float, 0>>);
+    REQUIRE(both() == 3.6f);
+    const auto none = xmask::masked_sum(x, m, {});
+    STATIC_REQUIRE(std::is_same_v<decltype(none), const xt::xtensor<float, 2>>);
+    REQUIRE(none == xt::xtensor<float, 2>{{1, 2, 0}, {4, 5, 6}});
+    const float of_all = xmask::masked_sum(x, m, {.keep_axes = false});
+    REQUIRE(of_all == 18);
+    const std::ptrdiff_t last[] = {-1};
+    const auto by_array = xmask::masked_sum(x, m, last);
+    STATIC_REQUIRE(std::is_same_v<decltype(by_array), const xt::xtensor<float, 1>>);
+    REQUIRE(by_array == rows);
+    // The rank of options and containers is a value.
+    const auto kept = xmask::masked_sum(x, m, {1}, {.keep_axes = true});
     STATIC_REQUIRE(std::is_same_v<decltype(kept), const xt::xarray<float>>);
+    REQUIRE(kept == xt::xtensor<float, 2>{{3}, {15}});
+    REQUIRE(xmask::masked_sum(x, m, {}, {.keep_axes = true}) == none);
+    const auto listed = xmask::masked_sum(x, m, std::vector<int>{1});
+    STATIC_REQUIRE(std::is_same_v<decltype(listed), const xt::xarray<float>>);
     REQUIRE_THROWS_AS(xmask::masked_sum(x, m, 2), std::out_of_range);
 }
 

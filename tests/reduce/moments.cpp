@@ -323,3 +323,19 @@ TEST_CASE("The gradient of standardizing is that of central differences", "[mome
     const xt::xarray<double> other = xt::zeros<double>({2, 3});
     REQUIRE_THROWS_AS(xmask::masked_standardize_gradient(x, m, other, 1), std::invalid_argument);
 }
+
+TEST_CASE("Moments have the rank of their axes in their type", "[moments]") {
+    const xt::xtensor_fixed<float, xt::xshape<2, 3>> x = {{1, 2, 3}, {4, 5, 6}};
+    const auto m = xmask::keep_lengths({2, 3}, 3);
+    const auto both = xmask::masked_mean_var(x, m, -1);
+    STATIC_REQUIRE(std::is_same_v<decltype(both.var), xt::xtensor<float, 1>>);
+    REQUIRE(both.mean == xt::xtensor<float, 1>{1.5f, 5.f});
+    REQUIRE(both.var == xt::xtensor<float, 1>{0.5f, 1.f});
+    // Braces with a number are axes, not options, whose first field is a number, too.
+    REQUIRE(xmask::masked_var(x, m, {1}) == both.var);
+    const float of_all = xmask::masked_var(x, m, {.correction = 0});
+    REQUIRE(of_all > 0.f);
+    const auto y = xmask::masked_standardize(x, m, 1);
+    STATIC_REQUIRE(std::is_same_v<decltype(y), const xt::xtensor<float, 2>>);
+    REQUIRE(y(0, 2) == 0.f);
+}

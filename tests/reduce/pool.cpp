@@ -237,3 +237,24 @@ TEST_CASE("Pooling and its gradients name themselves when they refuse", "[pool]"
         std::invalid_argument
     );
 }
+
+TEST_CASE("Pools of a tensor whose rank is in its type have theirs in their type", "[pool]") {
+    const xt::xtensor<float, 3> x = {{{1, 2}, {3, 5}}, {{5, 6}, {7, 8}}};
+    const auto m = xmask::keep_lengths({2, 1}, 2);
+    const xt::xtensor<float, 2> largest = {{3, 5}, {5, 6}};
+    const auto pooled = xmask::masked_max_pool(x, m);
+    STATIC_REQUIRE(std::is_same_v<decltype(pooled), const xt::xtensor<float, 2>>);
+    REQUIRE(pooled == largest);
+    const auto last = xmask::masked_last_token(x, m, xmask::when_empty::zero);
+    STATIC_REQUIRE(std::is_same_v<decltype(last), const xt::xtensor<float, 2>>);
+    REQUIRE(last == largest);
+    const auto kept = xmask::masked_mean_pool(x, m, {.keep_axes = true});
+    STATIC_REQUIRE(std::is_same_v<decltype(kept), const xt::xarray<float>>);
+    REQUIRE(kept == xt::xtensor<float, 3>{{{2, 3.5f}}, {{5, 6}}});
+    const auto slopes = xmask::masked_mean_pool_gradient(x, m, largest);
+    STATIC_REQUIRE(std::is_same_v<decltype(slopes), const xt::xtensor<float, 3>>);
+    REQUIRE(slopes == xt::xtensor<float, 3>{{{1.5f, 2.5f}, {1.5f, 2.5f}}, {{5, 6}, {0, 0}}});
+    const auto of_last = xmask::masked_last_token_gradient(x, m, largest);
+    STATIC_REQUIRE(std::is_same_v<decltype(of_last), const xt::xtensor<float, 3>>);
+    REQUIRE(of_last == xt::xtensor<float, 3>{{{0, 0}, {3, 5}}, {{5, 6}, {0, 0}}});
+}

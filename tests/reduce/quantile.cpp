@@ -206,3 +206,19 @@ TEST_CASE("Gradients of medians and quantiles that tie, of NaN and of nothing", 
     );
     REQUIRE_THROWS_AS(xmask::masked_median_gradient(x, m, u, {0}), std::invalid_argument);
 }
+
+TEST_CASE("Medians and quantiles have the rank of their axes in their type", "[quantile]") {
+    const xt::xtensor<float, 2> x = {{3, 1, 2}, {4, 6, 5}};
+    const auto m = xmask::keep_lengths({3, 1}, 3);
+    const auto rows = xmask::masked_median(x, m, {1});
+    STATIC_REQUIRE(std::is_same_v<decltype(rows), const xt::xtensor<float, 1>>);
+    REQUIRE(rows == xt::xtensor<float, 1>{2, 4});
+    const auto all = xmask::masked_quantile(x, m, 0.5, {0, 1}, xmask::when_empty::zero);
+    STATIC_REQUIRE(std::is_same_v<decltype(all), const xt::xtensor<float, 0>>);
+    REQUIRE(all() == 2.5f);
+    REQUIRE(xmask::masked_quantile(x, m, 1) == 4.f);
+    REQUIRE(xmask::masked_quantile(x, m, 1, 0, {.keep_axes = true}).dimension() == 2);
+    const auto slopes = xmask::masked_median_gradient(x, m, rows, 1);
+    STATIC_REQUIRE(std::is_same_v<decltype(slopes), const xt::xtensor<float, 2>>);
+    REQUIRE(slopes == xt::xtensor<float, 2>{{0, 0, 2}, {4, 0, 0}});
+}

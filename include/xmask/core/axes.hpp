@@ -19,24 +19,65 @@
 /// belongs.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The type of an argument that names axes: one number, or a container of numbers.
+/// An axis of the empty braces {}. No number converts to it, so that braces with numbers are an
+/// array, whose type has their count.
+enum class no_axis : std::ptrdiff_t {};
+
+using no_axes = std::initializer_list<no_axis>;
+
+/// The nearest std::ptrdiff_t: a number too large for any tensor must not become negative.
+template <std::integral I>
+constexpr std::ptrdiff_t signed_axis(I axis) noexcept {
+    constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
+    return std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis);
+}
+
+/// An axis of braces with numbers. A bool is no axis: g++ takes options in braces, such as
+/// {.keep_axes = true}, for an array of one element.
+class braced_axis {
+public:
+    template <std::integral I>
+        requires(!std::same_as<I, bool>)
+    constexpr braced_axis(I axis) noexcept : m_axis(signed_axis(axis)) {}
+
+    [[nodiscard]] constexpr std::ptrdiff_t number() const noexcept { return m_axis; }
+
+private:
+    std::ptrdiff_t m_axis;
+};
+
+/// The numbers of axes in braces.
+template <std::size_t N>
+std::array<std::ptrdiff_t, N> numbers_of(const braced_axis (&axes)[N]) {
+    std::array<std::ptrdiff_t, N> numbers;
+    std::ranges::transform(axes, numbers.begin(), &braced_axis::number);
+    return numbers;
+}
+
+/// The type of an argument that names axes: one number, a container of numbers, or {}.
 template <class A>
 concept axes_argument =
-    (std::integral<A> && !std::same_as<A, bool>) ||
+    (std::integral<A> && !std::same_as<A, bool>) || std::same_as<A, no_axes> ||
     (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+
+/// Calls f(axis) for each named axis.
+template <axes_argument A, class F>
+void for_each_named(const A& axes, F&& f) {
+    if constexpr (std::integral<A>) {
+        f(axes);
+    } else if constexpr (!std::same_as<A, no_axes>) {
+        for (const auto axis : axes) {
+            f(axis);
+        }
+    }
+}
 
 /// The reduced axes, as the caller named them.
 class axes_list {
 public:
     template <axes_argument A>
     axes_list(const A& axes) {
-        if constexpr (std::integral<A>) {
-            add(axes);
-        } else {
-            for (const auto axis : axes) {
-                add(axis);
-            }
-        }
+        for_each_named(axes, [&](auto axis) { add(axis); });
     }
 
     axes_list(std::initializer_list<std::ptrdiff_t> axes) : m_axes(axes.begin(), axes.end()) {}
@@ -50,9 +91,7 @@ public:
 private:
     template <class I>
     void add(I axis) {
-        // A number too large for any tensor must not become negative.
-        constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
-        m_axes.push_back(std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis));
+        m_axes.push_back(signed_axis(axis));
     }
 
     xt::svector<std::ptrdiff_t, 4> m_axes;
@@ -128,13 +167,7 @@ public:
     template <class S, axes_argument A>
     kept_axes(const char* function, const S& shape, const A& axes) {
         require_countable(function, shape);
-        if constexpr (std::integral<A>) {
-            mark(function, m_reduced, axes, shape.size());
-        } else {
-            for (const auto axis : axes) {
-                mark(function, m_reduced, axis, shape.size());
-            }
-        }
+        for_each_named(axes, [&](auto axis) { mark(function, m_reduced, axis, shape.size()); });
         std::array<std::ptrdiff_t, max_rank> strides{};
         auto kept = static_cast<std::size_t>(
             std::count(m_reduced.begin(), m_reduced.begin() + shape.size(), false)

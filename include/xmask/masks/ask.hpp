@@ -7,12 +7,14 @@
 #include <functional>
 #include <initializer_list>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "../core/attributes.hpp"
 #include "../core/axes.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/rank.hpp"
 #include "../core/rows.hpp"
 #include "../core/shape.hpp"
 #include "../core/walk.hpp"
@@ -53,12 +55,12 @@ bool any_row(const char* function, const M& m, F&& f) {
 
 /// An array over the axes that stay, with f(number of kept elements) for each position.
 template <class T, class M, class A, class F>
-xt::xarray<T> ask_along(const char* function, const M& m, const A& axes, F&& f) {
+auto ask_along(const char* function, const M& m, const A& axes, F&& f) {
     const kept_axes kept(function, m.shape(), axes);
     const auto counts = count_along(m.shape(), m, kept);
     auto result = xt::xarray<T>::from_shape(kept.shape());
     std::transform(counts.begin(), counts.end(), result.data(), f);
-    return result;
+    return with_rank<rank_without<M, A>()>(std::move(result));
 }
 } // namespace detail
 
@@ -88,7 +90,8 @@ std::size_t count_kept(const M& m) {
 /// @param m a mask.
 /// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
 /// the end.
-/// @returns an xt::xarray of std::size_t over the axes that stay.
+/// @returns an array of std::size_t over the axes that stay: an xt::xtensor where the mask has a rank in
+/// its type and the axes are a number or a std::array, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: 64 columns at a time where the last axis goes, else a step for each kept element.
@@ -149,7 +152,8 @@ bool any_kept(const M& m) {
 /// @param m a mask.
 /// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
 /// the end.
-/// @returns an xt::xarray of bool over the axes that stay.
+/// @returns an array of bool over the axes that stay: an xt::xtensor where the mask has a rank in
+/// its type and the axes are a number or a std::array, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: that of count_kept along these axes.
@@ -191,7 +195,8 @@ bool all_kept(const M& m) {
 /// @param m a mask.
 /// @param axes a number, a container of numbers or a list in braces; negative ones are counted from
 /// the end.
-/// @returns an xt::xarray of bool over the axes that stay.
+/// @returns an array of bool over the axes that stay: an xt::xtensor where the mask has a rank in
+/// its type and the axes are a number or a std::array, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: that of count_kept along these axes.

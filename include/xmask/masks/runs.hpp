@@ -13,6 +13,7 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/rank.hpp"
 #include "../core/shape.hpp"
 #include "../core/walk.hpp"
 #include "../core/word.hpp"
@@ -30,14 +31,14 @@ any_shape leading_axes(const S& shape) {
 
 /// An array with f(cursor, row number) for each row of a mask.
 template <class T, class M, class F>
-xt::xarray<T> ask_rows(const char* function, const M& m, F&& f) {
+auto ask_rows(const char* function, const M& m, F&& f) {
     require_countable(function, m.shape());
     auto result = xt::xarray<T>::from_shape(leading_axes(m.shape()));
     const mask_rows<M> rows(m, m.shape());
     for (std::size_t r = 0; r < result.size(); ++r) {
         result.data()[r] = f(rows.row(r), r);
     }
-    return result;
+    return with_rank<rank_without<M, int>()>(std::move(result));
 }
 
 /// The first column that a row keeps, or -1.
@@ -82,7 +83,7 @@ std::ptrdiff_t last_in_row(const C& cursor, std::size_t n) {
 /// An array over the other axes, with the first or last kept position along an axis, or -1. Goes
 /// through the rows in order: the first answer stays, or the last one overwrites.
 template <bool First, class M, class A>
-xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axis) {
+auto ask_line_ends(const char* function, const M& m, A axis) {
     const kept_axes kept(function, m.shape(), axis);
     const axis_of_rows lines(m.shape(), line_axis_number(function, axis, m.dimension()));
     const std::size_t n = columns_of(m.shape());
@@ -104,7 +105,7 @@ xt::xarray<std::ptrdiff_t> ask_line_ends(const char* function, const M& m, A axi
             }
         });
     }
-    return result;
+    return with_rank<rank_without<M, A>()>(std::move(result));
 }
 
 /// The runs of kept positions along a line that crosses rows.
@@ -222,7 +223,8 @@ std::vector<column_range> runs_of(const M& m, std::size_t line, A axis) {
 ///     xt::xarray<std::ptrdiff_t> first = xmask::first_kept(xmask::keep_last({2, 0}, 5));    // 3, -1
 ///
 /// @param m a mask.
-/// @returns an xt::xarray of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing.
+/// @returns an array of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing. It
+/// is an xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
 ///
 /// Cost: a look at each row up to that column.
@@ -243,7 +245,8 @@ auto first_kept(const M& m) {
 ///
 /// @param m a mask.
 /// @param axis negative ones are counted from the end.
-/// @returns an xt::xarray of std::ptrdiff_t over the other axes; -1 where nothing is kept.
+/// @returns an array of std::ptrdiff_t over the other axes; -1 where nothing is kept. It is an
+/// xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: one pass over the mask; a step for each kept element where the axis is not the last one.
@@ -259,7 +262,8 @@ auto first_kept(const M& m, A axis) {
 ///     xt::xarray<std::ptrdiff_t> last = xmask::last_kept(xmask::keep_lengths({2, 0}, 5));    // 1, -1
 ///
 /// @param m a mask.
-/// @returns an xt::xarray of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing.
+/// @returns an array of std::ptrdiff_t over the leading axes; -1 for a row that keeps nothing. It
+/// is an xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::invalid_argument for a mask of more than 2^63 - 1 elements.
 ///
 /// Cost: 64 columns at a time, and no look at ranges that the mask knows to be kept or dropped.
@@ -280,7 +284,8 @@ auto last_kept(const M& m) {
 ///
 /// @param m a mask.
 /// @param axis negative ones are counted from the end.
-/// @returns an xt::xarray of std::ptrdiff_t over the other axes; -1 where nothing is kept.
+/// @returns an array of std::ptrdiff_t over the other axes; -1 where nothing is kept. It is an
+/// xt::xtensor where the mask has a rank in its type, else an xt::xarray.
 /// @throws std::out_of_range for an axis that the mask does not have.
 ///
 /// Cost: one pass over the mask; a step for each kept element where the axis is not the last one.
@@ -296,7 +301,8 @@ auto last_kept(const M& m, A axis) {
 ///     xt::xarray<std::size_t> lengths = xmask::lengths_of(xmask::keep_lengths({3, 1}, 4));    // 3, 1
 ///
 /// @param m a mask whose rows keep their first columns only.
-/// @returns an xt::xarray of std::size_t over the leading axes.
+/// @returns an array of std::size_t over the leading axes: an xt::xtensor where the mask has a rank
+/// in its type, else an xt::xarray.
 /// @throws std::invalid_argument, with the row and its first column that does not fit, for a row
 ///   that keeps a column after a dropped one.
 ///

@@ -12,6 +12,7 @@
 #include "../apply/multiply.hpp"
 #include "../core/attributes.hpp"
 #include "../core/axes.hpp"
+#include "../core/overlap.hpp"
 #include "../core/simd.hpp"
 #include "accumulate.hpp"
 #include "fold.hpp"
@@ -184,7 +185,7 @@ auto accumulate_along(const char* function, const Fold& fold, const X& x, const 
     using result_type = sum_result_t<element>;
     const kept_axes axes(function, x.shape(), axis);
     const auto rows = masked_rows<element>(function, x, m);
-    auto result = xt::xarray<result_type>::from_shape(x.shape());
+    auto result = row_major_copy_t<result_type, X>::from_shape(x.shape());
     std::vector<typename Fold::state> states(axes.size(), fold.start());
     const std::size_t n = columns_of(x.shape());
     const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
@@ -312,7 +313,7 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
         detail::require_cumulative(function, x, m, upstream);
         using wide = detail::sum_t<element>;
         const xt::xarray<wide> u = upstream;
-        auto result = xt::xarray<element>::from_shape(x.shape());
+        auto result = detail::row_major_copy_t<element, X>::from_shape(x.shape());
         detail::for_each_backwards<wide>(
             detail::line_layout(x.shape(), along),
             [&](wide& sum, std::size_t at, std::size_t /*k*/) {
@@ -355,7 +356,7 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
         const xt::xarray<wide> u = upstream;
         const auto products =
             detail::accumulate_along(function, detail::product_fold<wide>(), factors, m, axis);
-        auto result = xt::xarray<element>::from_shape(x.shape());
+        auto result = detail::row_major_copy_t<element, X>::from_shape(x.shape());
         const detail::line_layout lines(x.shape(), along);
         // `behind` is the upstream gradient of the element, plus all later ones times the factors
         // between.

@@ -10,6 +10,7 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "options.hpp"
 #include "reduction.hpp"
@@ -67,10 +68,12 @@ void write_kept(T& result, const E& e, const M& m) {
     );
 }
 
-/// An array of this shape, of e where the mask keeps, 0 elsewhere.
+/// An array of this shape, of e where the mask keeps, 0 elsewhere. A rank in the type of the shape
+/// is one in the type of the result.
 template <class R, class S, class E, class M>
-xt::xarray<R> fill_kept(const S& shape, const E& e, const M& m) {
-    auto result = xt::xarray<R>::from_shape(shape);
+auto fill_kept(const S& shape, const E& e, const M& m) {
+    using array = typename row_major_copy<R, E, S>::type;
+    auto result = array::from_shape(shape);
     write_kept<R>(result, e, m);
     return result;
 }

@@ -28,6 +28,17 @@ struct mean_and_var {
 };
 
 namespace detail {
+template <class T>
+struct ranked_result<mean_and_var<T>> {
+    template <std::size_t Rank>
+    static auto of(mean_and_var<T> result) {
+        auto mean = with_rank<Rank>(std::move(result.mean));
+        return mean_and_var<decltype(mean)>{
+            std::move(mean), with_rank<Rank>(std::move(result.var))
+        };
+    }
+};
+
 /// u times (x - mean) times the slope of the variance, or of its root.
 template <class X, class M, class U>
 auto var_gradient(

@@ -139,7 +139,7 @@ auto norm_gradient(
     const auto u = upstream_of<element>(function, upstream, axes);
     if (p == 0) {
         // A number of elements has no slope.
-        auto none = xt::xarray<element>::from_shape(x.shape());
+        auto none = row_major_copy_t<element, X>::from_shape(x.shape());
         none.fill(element(0));
         return none;
     }

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
+#include "../core/overlap.hpp"
+#include "../core/rank.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../masks/ask.hpp"
@@ -15,6 +18,7 @@
 #include "fold.hpp"
 #include "gradient.hpp"
 #include "options.hpp"
+#include "reduction.hpp"
 #include "sum.hpp"
 
 /// @file
@@ -94,7 +98,7 @@ auto put_tokens(const char* function, const X& x, const M& m, const U& upstream,
     const any_shape tokens = token_shape(function, x, m);
     const std::size_t features = columns_of(x.shape());
     const auto u = upstream_of<element>(function, upstream, kept_axes(function, x.shape(), -2));
-    auto result = xt::xarray<element>::from_shape(x.shape());
+    auto result = row_major_copy_t<element, X>::from_shape(x.shape());
     result.fill(element(0));
     for_each_token(tokens, m, choose, [&](std::size_t b, std::ptrdiff_t token) {
         if (token >= 0) {
@@ -121,7 +125,96 @@ struct last_token {
         return last_in_row(cursor, n);
     }
 };
+
+struct mean_pool_formula : plain_arguments {
+    template <class X, class M>
+    static auto of(const char* function, const X& x, const M& m, const options& chosen) {
+        token_shape(function, x, m);
+        return mean_formula::of(
+            function, x, unsqueeze(m, -1), kept_axes(function, x.shape(), -2), chosen
+        );
+    }
+};
+
+struct max_pool_formula : plain_arguments {
+    template <class X, class M>
+    static auto of(const char* function, const X& x, const M& m, const options& chosen) {
+        token_shape(function, x, m);
+        return max_formula::of(
+            function, x, unsqueeze(m, -1), kept_axes(function, x.shape(), -2), chosen
+        );
+    }
+};
+
+template <class Choose>
+struct token_formula : plain_arguments {
+    template <class X, class M>
+    static auto of(const char* function, const X& x, const M& m, const options& chosen) {
+        return take_tokens(function, x, m, chosen, Choose());
+    }
+};
 } // namespace detail
+
+/// A pooling of the tokens that a mask keeps: masked_mean_pool, masked_max_pool and the others. All
+/// are called alike:
+///
+///     xt::xtensor<float, 2> pooled = xmask::masked_max_pool(hidden, m);
+///     xt::xtensor<float, 2> or_zero = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+///     xt::xarray<float> kept = xmask::masked_max_pool(hidden, m, {.keep_axes = true});
+///
+/// The result is an xt::xtensor where x has a rank in its type, and an xt::xarray otherwise. With a
+/// braced list of options it is an xt::xarray, because `keep_axes` is a value.
+///
+/// @tparam Formula the formula (detail::reduction_formula, without axes).
+template <class Formula>
+class pooling {
+    static_assert(detail::reduction_formula<Formula>);
+
+public:
+    /// A pooling by its formula.
+    ///
+    /// @param name how errors name the pooling.
+    constexpr explicit pooling(const char* name) noexcept : m_name(name) {}
+
+    /// Pools the tokens.
+    ///
+    /// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into (..., tokens).
+    /// @returns (..., features): an xtensor where x has a rank in its type, else an xarray.
+    /// @throws std::invalid_argument where shapes do not fit.
+    template <class X, class M>
+    auto operator()(const X& x, const M& m) const {
+        if constexpr (detail::require_reducible<X, M>()) {
+            return detail::with_rank<detail::rank_without<X, std::ptrdiff_t>()>(
+                Formula::of(m_name, x, m, reduce_options())
+            );
+        }
+    }
+
+    /// Pools the tokens, with options.
+    ///
+    /// @param x (..., tokens, features): a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into (..., tokens).
+    /// @param options a braced list of named fields, or a when_empty.
+    /// @returns (..., features), or with keep_axes (..., 1, features): an xarray, or with a
+    ///    when_empty that of a call without options.
+    /// @throws std::invalid_argument where shapes do not fit, std::domain_error where no token is
+    ///    kept and the options ask to raise.
+    template <class X, class M, class O = reduce_options>
+        requires detail::options_argument<O, reduce_options>
+    auto operator()(const X& x, const M& m, const O& options) const {
+        if constexpr (detail::require_reducible<X, M>()) {
+            constexpr bool drops_axis = std::same_as<O, when_empty>;
+            return detail::with_rank<
+                drops_axis ? detail::rank_without<X, std::ptrdiff_t>() : detail::any_rank>(
+                Formula::of(m_name, x, m, detail::to_options<reduce_options>(options))
+            );
+        }
+    }
+
+private:
+    const char* m_name;
+};
 
 /// Mean pooling: the mean of each feature over the tokens that the mask keeps. It is masked_mean
 /// along the axis of tokens.
@@ -137,18 +230,7 @@ struct last_token {
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_mean_pool(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        constexpr const char* function = "masked_mean_pool";
-        detail::token_shape(function, x, m);
-        return detail::mean_formula::of(
-            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
+inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mean_pool");
 
 /// Max pooling: the largest of each feature over the tokens that the mask keeps. It is masked_max
 /// along the axis of tokens.
@@ -164,18 +246,7 @@ auto masked_mean_pool(const X& x, const M& m, const O& options = {}) {
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_max_pool(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        constexpr const char* function = "masked_max_pool";
-        detail::token_shape(function, x, m);
-        return detail::max_formula::of(
-            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2),
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
+inline constexpr pooling<detail::max_pool_formula> masked_max_pool("masked_max_pool");
 
 /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
 /// also of sequences that are padded on the left.
@@ -191,16 +262,9 @@ auto masked_max_pool(const X& x, const M& m, const O& options = {}) {
 /// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_first_token(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::take_tokens(
-            "masked_first_token", x, m, detail::to_options<reduce_options>(options),
-            detail::first_token()
-        );
-    }
-}
+inline constexpr pooling<detail::token_formula<detail::first_token>> masked_first_token(
+    "masked_first_token"
+);
 
 /// The features of the last token that the mask keeps, in each row of tokens: how decoders are
 /// pooled, whichever side is padded.
@@ -216,16 +280,9 @@ auto masked_first_token(const X& x, const M& m, const O& options = {}) {
 /// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_last_token(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        return detail::take_tokens(
-            "masked_last_token", x, m, detail::to_options<reduce_options>(options),
-            detail::last_token()
-        );
-    }
-}
+inline constexpr pooling<detail::token_formula<detail::last_token>> masked_last_token(
+    "masked_last_token"
+);
 
 /// The gradient by x of masked_mean_pool(x, m), given the gradient by its result: shared evenly by
 /// the tokens that are kept, 0 for the others.

@@ -3,18 +3,19 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
-#include <initializer_list>
 #include <limits>
 #include <span>
-#include <vector>
 
 #include "../core/axes.hpp"
 #include "accumulate.hpp"
 #include "extreme.hpp"
 #include "fold.hpp"
+#include "gradient.hpp"
 #include "kept_elements.hpp"
 #include "options.hpp"
+#include "reduction.hpp"
 
 /// @file
 /// Medians and quantiles of what a mask keeps.
@@ -91,180 +92,99 @@ inline void require_share(const char* function, double q) {
         throw_out_of_range(function, "q is ", q, "; expected a share in [0, 1]");
     }
 }
+/// Calls f(position) with the kept elements at each position of the result, and their selector.
+template <class R, class X, class M, reduced_axes Axes, class F>
+auto of_kept_elements(
+    const char* function, const X& x, const M& m, const Axes& over, const reduce_options& options,
+    F&& f
+) {
+    const auto reduced = [&] {
+        if constexpr (std::same_as<Axes, everything>) {
+            return kept_axes(function, x.shape(), every_axis(x.dimension()));
+        } else {
+            return over;
+        }
+    }();
+    kept_elements<element_t<X>, X, M> kept(function, x, m, reduced);
+    return make_result<R>(over, options.keep_axes, [&](std::size_t i) {
+        return f(kept.at(i), kept.selector());
+    });
+}
+
+struct median_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen
+    ) {
+        using result = element_t<X>;
+        return of_kept_elements<result>(
+            function, x, m, over, chosen,
+            [&](auto values, auto& selector) {
+                return median_of<result>(function, values, selector, chosen);
+            }
+        );
+    }
+};
+
+struct quantile_formula : plain_arguments {
+    template <class X, class M, reduced_axes Axes>
+    static auto of(
+        const char* function, const X& x, const M& m, const Axes& over, const options& chosen,
+        double q
+    ) {
+        using result = mean_result_t<element_t<X>>;
+        require_share(function, q);
+        return of_kept_elements<result>(
+            function, x, m, over, chosen,
+            [&](auto values, auto& selector) {
+                return quantile_of<result>(function, values, selector, q, chosen);
+            }
+        );
+    }
+};
 } // namespace detail
 
 /// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
 /// torch.median has it, so that it is one of them. NaN that is kept is the result.
 ///
-/// Cost: a copy of the kept elements and about one pass over it, without sorting
-/// (core/selection.hpp).
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param options `empty`: the result where nothing is kept. By default NaN, and std::domain_error
-/// for integers.
-/// @returns the median, of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x.
-/// @throws std::domain_error where nothing is kept, as the options say.
-///
-///     float middle = xmask::masked_median(x, m);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_median(const X& x, const M& m, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        const detail::kept_axes none("masked_median", x.shape(), detail::every_axis(x.dimension()));
-        detail::kept_elements<element, X, M> kept("masked_median", x, m, none);
-        return detail::median_of<element>(
-            "masked_median", kept.at(0), kept.selector(),
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The medians along `axes`, one for each position of the axes that stay.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty. Where nothing is kept: NaN, and std::domain_error
+///    for integers, unless the options say otherwise.
+/// @returns x's type.
+/// @throws std::invalid_argument where the mask does not broadcast into x, std::out_of_range for an
+///    axis that x does not have, std::domain_error where nothing is kept, as the options say.
 ///
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
-/// and about one pass over it.
+/// and about one pass over it, without sorting (core/selection.hpp).
 ///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param axes the axes that go: one number, or a container of them; negative numbers count from
-/// the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-/// @throws std::out_of_range for an axis that x does not have.
-/// @throws std::domain_error where nothing is kept, as the options say.
-///
+///     float middle = xmask::masked_median(x, m);
 ///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_median(const X& x, const M& m, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        const auto chosen = detail::to_options<reduce_options>(options);
-        const detail::kept_axes stay("masked_median", x.shape(), axes);
-        detail::kept_elements<element, X, M> kept("masked_median", x, m, stay);
-        return detail::make_result<element>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::median_of<element>("masked_median", kept.at(i), kept.selector(), chosen);
-        });
-    }
-}
-
-/// The medians along axes in braces, one for each position of the axes that stay.
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param axes the axes that go; negative numbers count from the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-/// @throws std::out_of_range for an axis that x does not have.
-///
-///     xt::xarray<float> middle = xmask::masked_median(x, m, {0, 1});
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_median(
-    const X& x, const M& m, std::initializer_list<std::ptrdiff_t> axes, const O& options = {}
-) {
-    return masked_median(x, m, std::vector<std::ptrdiff_t>(axes), options);
-}
+inline constexpr reduction<detail::median_formula> masked_median("masked_median");
 
 /// The quantile q of what the mask keeps: the element of rank q (number kept - 1), or, between two
 /// ranks, on the line between their elements, as torch.quantile and NumPy have it. Between a finite
 /// and an infinite element it is the infinite one, as in NumPy's median; between the two infinities
 /// NaN. NaN that is kept is the result.
 ///
-/// Cost: a copy of the kept elements and about two passes over it, without sorting.
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
+/// @param x a tensor or lazy expression of numbers.
+/// @param m a mask that broadcasts into x.
 /// @param q the share of the elements below the quantile, from 0 to 1.
-/// @param options `empty`: the result where nothing is kept, NaN by default.
-/// @returns the quantile, of x's type, or double for integers.
-/// @throws std::out_of_range for q outside of [0, 1].
-/// @throws std::invalid_argument where the mask does not broadcast into x.
-/// @throws std::domain_error where nothing is kept, if the options say so.
-///
-///     float ninth = xmask::masked_quantile(x, m, 0.9);
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_quantile(const X& x, const M& m, double q, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        using result = detail::mean_result_t<element>;
-        detail::require_share("masked_quantile", q);
-        const detail::kept_axes none(
-            "masked_quantile", x.shape(), detail::every_axis(x.dimension())
-        );
-        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, none);
-        return detail::quantile_of<result>(
-            "masked_quantile", kept.at(0), kept.selector(), q,
-            detail::to_options<reduce_options>(options)
-        );
-    }
-}
-
-/// The quantiles q along `axes`, one for each position of the axes that stay.
+/// @param axes none for everything; else a number or a list, negative ones counted from the end.
+/// @param options reduce_options or a when_empty. Where nothing is kept: NaN unless the options say
+///    otherwise.
+/// @returns x's type, or double for integers.
+/// @throws std::out_of_range for q outside of [0, 1] or an axis that x does not have,
+///    std::invalid_argument where the mask does not broadcast into x, std::domain_error where
+///    nothing is kept, if the options say so.
 ///
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
-/// and about two passes over it.
+/// and about two passes over it, without sorting.
 ///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param q the share of the elements below the quantile, from 0 to 1.
-/// @param axes the axes that go: one number, or a container of them; negative numbers count from
-/// the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type, or of double for integers.
-/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-/// @throws std::domain_error where nothing is kept, if the options say so.
-///
+///     float ninth = xmask::masked_quantile(x, m, 0.9);
 ///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
-template <class X, class M, detail::axes_argument A, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_quantile(const X& x, const M& m, double q, const A& axes, const O& options = {}) {
-    if constexpr (detail::require_reducible<X, M>()) {
-        using element = detail::element_t<X>;
-        using result = detail::mean_result_t<element>;
-        detail::require_share("masked_quantile", q);
-        const auto chosen = detail::to_options<reduce_options>(options);
-        const detail::kept_axes stay("masked_quantile", x.shape(), axes);
-        detail::kept_elements<element, X, M> kept("masked_quantile", x, m, stay);
-        return detail::make_result<result>(stay, chosen.keep_axes, [&](std::size_t i) {
-            return detail::quantile_of<result>(
-                "masked_quantile", kept.at(i), kept.selector(), q, chosen
-            );
-        });
-    }
-}
-
-/// The quantiles q along axes in braces, one for each position of the axes that stay.
-///
-/// @param x tensor or lazy expression of numbers.
-/// @param m mask that broadcasts into x.
-/// @param q the share of the elements below the quantile, from 0 to 1.
-/// @param axes the axes that go; negative numbers count from the end.
-/// @param options `empty`: the result where nothing is kept; `keep_axes`: keep each axis as 1.
-/// @returns an array of x's type, or of double for integers.
-/// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
-/// @throws std::invalid_argument where the mask does not broadcast into x, or an axis is named
-///   twice.
-///
-///     xt::xarray<float> middle = xmask::masked_quantile(x, m, 0.5, {0, 1});
-template <class X, class M, class O = reduce_options>
-    requires detail::options_argument<O, reduce_options>
-auto masked_quantile(
-    const X& x, const M& m, double q, std::initializer_list<std::ptrdiff_t> axes,
-    const O& options = {}
-) {
-    return masked_quantile(x, m, q, std::vector<std::ptrdiff_t>(axes), options);
-}
+inline constexpr reduction<detail::quantile_formula, double> masked_quantile("masked_quantile");
 } // namespace xmask::inline XMASK_ABI
 
 #include "quantile_gradient.hpp"

@@ -2,12 +2,9 @@
 
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <type_traits>
@@ -15,6 +12,7 @@
 #include <vector>
 
 #include "../core/axes.hpp"
+#include "../core/rank.hpp"
 #include "../core/xtensor.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
@@ -43,6 +41,8 @@ struct no_options {};
 ///     // The result over everything or over kept_axes; `function` is the name for errors.
 ///     template <class X, class M, reduced_axes Axes>
 ///     static auto of(const char* function, const X& x, const M& m, const Axes& over, const options&);
+///
+/// A formula that takes more arguments has them behind the options.
 template <class F>
 concept reduction_formula = std::is_empty_v<F> && requires(typename F::options options) {
     requires std::is_same_v<decltype(options.keep_axes), bool>;
@@ -128,59 +128,37 @@ auto fold_elements(
         return state;
     });
 }
-
-/// The number of axes in a type: of a shape, or of the axes that a caller names. `any_rank` where
-/// only the value has it.
-inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
-
-template <class A>
-inline constexpr std::size_t rank_of = std::integral<A> ? 1 : any_rank;
-
-template <class I, std::size_t N>
-inline constexpr std::size_t rank_of<std::array<I, N>> = N;
-
-/// The rank of x without these axes.
-template <class X, class A>
-consteval std::size_t rank_without() {
-    constexpr std::size_t rank = rank_of<typename X::shape_type>;
-    constexpr std::size_t axes = rank_of<A>;
-    return rank == any_rank || axes > rank ? any_rank : rank - axes;
-}
-
-/// The result of a reduction along axes; an array has a rank in its type where that is known.
-template <std::size_t Rank, class T>
-auto with_rank(T result) {
-    return result;
-}
-
-template <std::size_t Rank, class R>
-    requires(Rank != any_rank)
-auto with_rank(xt::xarray<R> result) {
-    using fixed = xt::xtensor<R, Rank>;
-    typename fixed::inner_shape_type shape;
-    typename fixed::inner_strides_type strides;
-    std::ranges::copy(result.shape(), shape.begin());
-    xt::compute_strides(shape, fixed::static_layout, strides);
-    return fixed(std::move(result.storage()), std::move(shape), std::move(strides));
-}
 } // namespace detail
 
 /// A reduction of what a mask keeps: masked_sum, masked_max and the others. All are called alike:
 ///
 ///     float all = xmask::masked_max(x, m);                                       // of everything: a number
-///     xt::xarray<float> rows = xmask::masked_max(x, m, -1);                      // along an axis
-///     xt::xarray<float> both = xmask::masked_max(x, m, {0, 1});                  // along some axes
+///     xt::xtensor<float, 1> rows = xmask::masked_max(x, m, -1);                  // along an axis
+///     xt::xtensor<float, 0> both = xmask::masked_max(x, m, {0, 1});              // along some axes
 ///     xt::xarray<float> kept = xmask::masked_max(x, m, 1, {.keep_axes = true});  // with options
 ///     float or_zero = xmask::masked_max(x, m, xmask::when_empty::zero);          // with the most common option
 ///
-/// Each reduction documents its result and its type.
+/// Each reduction documents its result and its type. Where x has a rank in its type and the axes
+/// have their number in theirs, so does the result: it is an xt::xtensor. The axes are a number, a
+/// list in braces, an array or a std::array then. Otherwise it is an xt::xarray: of an x that is
+/// one, for axes in a std::vector, and with a braced list of options, because `keep_axes` is a
+/// value. It is one for axes in braces, too, where braces may be a number among the options: of
+/// variances and norms.
 ///
 /// @tparam Formula the formula (detail::reduction_formula).
-template <class Formula>
+/// @tparam Given types of arguments that a formula takes after the mask, such as a quantile's share.
+template <class Formula, class... Given>
 class reduction {
     static_assert(detail::reduction_formula<Formula>);
 
     using options_type = typename Formula::options;
+
+    /// Braces with one number may be options that begin with a number, as {.correction = 0}, which
+    /// g++ takes for an array, too. These reductions take braces as a list.
+    static constexpr bool counts_braces = !requires { options_type{1}; };
+
+    using braced_axes =
+        std::conditional_t<counts_braces, detail::no_axes, std::initializer_list<std::ptrdiff_t>>;
 
 public:
     /// A reduction by its formula.
@@ -192,16 +170,18 @@ public:
     ///
     /// @param x a tensor or lazy expression of numbers.
     /// @param m a mask that broadcasts into x.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
     /// @param options a braced list of named fields, or a when_empty.
     /// @returns a number.
     /// @throws std::invalid_argument where the mask does not broadcast into x or an option is out
     ///    of range, std::domain_error where nothing is kept and the options ask to raise.
     template <class X, class M, class O = options_type>
         requires detail::options_argument<O, options_type>
-    auto operator()(const X& x, const M& m, const O& options = {}) const {
+    auto operator()(const X& x, const M& m, Given... given, const O& options = {}) const {
         if constexpr (Formula::template fits<X, M>()) {
             return Formula::of(
-                m_name, x, m, detail::everything(), detail::to_options<options_type>(options)
+                m_name, x, m, detail::everything(), detail::to_options<options_type>(options),
+                given...
             );
         }
     }
@@ -210,49 +190,96 @@ public:
     ///
     /// @param x a tensor or lazy expression of numbers.
     /// @param m a mask that broadcasts into x.
-    /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
-    /// @returns an array of the axes that stay: an xtensor where x has a rank in its type and the axes
-    ///    are a number or a std::array, an xarray otherwise.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes a number, or a container of numbers; negative ones count from the end.
+    /// @returns an array of the axes that stay: an xtensor where the types of x and of the axes have
+    ///    their numbers, else an xarray.
     /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
     ///    axis is named twice or the mask does not broadcast into x.
-    template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
+    template <class X, class M, class A = braced_axes>
         requires detail::axes_argument<A>
-    auto operator()(const X& x, const M& m, const A& axes) const {
+    auto operator()(const X& x, const M& m, Given... given, const A& axes) const {
         if constexpr (Formula::template fits<X, M>()) {
             return detail::with_rank<detail::rank_without<X, A>()>(
-                (*this)(x, m, axes, options_type())
+                along(x, m, axes, options_type(), given...)
             );
         }
+    }
+
+    /// Reduces along axes in braces.
+    ///
+    /// @tparam N the number of axes, which is deduced.
+    /// @param x a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes numbers in braces; negative ones count from the end.
+    /// @returns an array of the axes that stay: an xtensor where x has a rank in its type, else an
+    ///    xarray.
+    /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
+    ///    axis is named twice or the mask does not broadcast into x.
+    template <class X, class M, std::size_t N>
+        requires counts_braces
+    auto operator()(const X& x, const M& m, Given... given, const detail::braced_axis (&axes)[N])
+        const {
+        return (*this)(x, m, given..., detail::numbers_of(axes));
     }
 
     /// Reduces along axes, with options.
     ///
     /// @param x a tensor or lazy expression of numbers.
     /// @param m a mask that broadcasts into x.
-    /// @param axes a number, or a list of numbers, braced or not; negative ones count from the end.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes a number, or a container of numbers; negative ones count from the end.
     /// @param options a braced list of named fields, or a when_empty.
     /// @returns an array of the axes that stay, or, with keep_axes, of all axes, where the reduced
-    ///    ones have extent 1.
+    ///    ones have extent 1: an xarray, or with a when_empty that of a call without options.
     /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
     ///    axis is named twice, the mask does not broadcast into x or an option is out of range,
     ///    std::domain_error where nothing is kept and the options ask to raise.
-    template <
-        class X, class M, class A = std::initializer_list<std::ptrdiff_t>, class O = options_type>
+    template <class X, class M, class A = braced_axes, class O = options_type>
         requires(detail::axes_argument<A> && detail::options_argument<O, options_type>)
-    auto operator()(const X& x, const M& m, const A& axes, const O& options) const {
+    auto operator()(const X& x, const M& m, Given... given, const A& axes, const O& options) const {
         if constexpr (Formula::template fits<X, M>()) {
             // Only options with fields may keep the axes.
             constexpr bool drops_axes = std::same_as<O, when_empty>;
             return detail::with_rank<drops_axes ? detail::rank_without<X, A>() : detail::any_rank>(
-                Formula::of(
-                    m_name, x, m, detail::kept_axes(m_name, x.shape(), axes),
-                    detail::to_options<options_type>(options)
-                )
+                along(x, m, axes, detail::to_options<options_type>(options), given...)
             );
         }
     }
 
+    /// Reduces along axes in braces, with options.
+    ///
+    /// @tparam N the number of axes, which is deduced.
+    /// @param x a tensor or lazy expression of numbers.
+    /// @param m a mask that broadcasts into x.
+    /// @param given what the formula takes: nothing, or the share of a quantile.
+    /// @param axes numbers in braces; negative ones count from the end.
+    /// @param options a braced list of named fields, or a when_empty.
+    /// @returns an array of the axes that stay, or, with keep_axes, of all axes, where the reduced
+    ///    ones have extent 1: an xarray, or with a when_empty that of a call without options.
+    /// @throws std::out_of_range for an axis that x does not have, std::invalid_argument where an
+    ///    axis is named twice, the mask does not broadcast into x or an option is out of range,
+    ///    std::domain_error where nothing is kept and the options ask to raise.
+    template <class X, class M, std::size_t N, class O = options_type>
+        requires(counts_braces && detail::options_argument<O, options_type>)
+    auto operator()(
+        const X& x, const M& m, Given... given, const detail::braced_axis (&axes)[N],
+        const O& options
+    ) const {
+        return (*this)(x, m, given..., detail::numbers_of(axes), options);
+    }
+
 private:
+    template <class X, class M, class A>
+    auto along(
+        const X& x, const M& m, const A& axes, const options_type& options, const Given&... given
+    ) const {
+        return Formula::of(
+            m_name, x, m, detail::kept_axes(m_name, x.shape(), axes), options, given...
+        );
+    }
+
     const char* m_name;
 };
 

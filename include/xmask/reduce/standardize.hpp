@@ -9,6 +9,7 @@
 
 #include "../core/axes.hpp"
 #include "../core/error.hpp"
+#include "../core/overlap.hpp"
 #include "../core/target.hpp"
 #include "../masks/bitmask.hpp"
 #include "gradient.hpp"
@@ -140,7 +141,7 @@ auto masked_standardize(
 ) {
     if constexpr (detail::require_reducible<X, M>()) {
         using result_type = detail::mean_result_t<detail::element_t<X>>;
-        auto result = xt::xarray<result_type>::from_shape(x.shape());
+        auto result = detail::row_major_copy_t<result_type, X>::from_shape(x.shape());
         detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
         return result;
     }
