@@ -74,9 +74,9 @@ def name_of(page):
 
 
 def outside_code(text, change):
-    """Changes the text of a page outside of its blocks of code."""
+    """Changes the text of a page outside of its blocks of code, whose language Doxygen calls cpp, not c++."""
     parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
-    return "".join(part if part.startswith("```") else change(part) for part in parts)
+    return "".join(re.sub(r"^```c\+\+", "```cpp", part) if part.startswith("```") else change(part) for part in parts)
 
 
 def with_bars(part):

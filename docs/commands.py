@@ -11,6 +11,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 PAGES = "README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md", "examples/data/*.md"
 
+# Run by tests/documentation, tests/readme and tests/module, or the output of such a block.
+PROGRAMS = "cpp", "c++", "text"
+
 # A line that stands in one of these runs as it stands there.
 TESTS = ".ci/run", "tests/consumers/**/*"
 
@@ -68,10 +71,10 @@ def plain(text):
 
 
 def commands(text):
-    """(number, line) of a page's blocks, without their comments."""
-    for block in re.finditer(r"^```(\w*)\n(.*?)^```$", text, flags=re.M | re.S):
+    """(number, line) of a page's blocks but programs, without their comments."""
+    for block in re.finditer(r"^```(\S*)\n(.*?)^```$", text, flags=re.M | re.S):
         number = text.count("\n", 0, block.start()) + 2
-        if block.group(1) in ("sh", "cmake", "meson"):
+        if block.group(1) not in PROGRAMS:
             for line in plain(block.group(2)).splitlines():
                 command = re.sub(r"(^| +)#.*", "", line).strip()
                 if command:

@@ -12,11 +12,11 @@ import check
 ROOT = check.ROOT
 
 FOLDERS = {
-    "masks": "Masks",
-    "apply": "Applying masks",
-    "reduce": "Reductions, softmax and losses",
-    "layers": "Layers",
-    "core": "Inside",
+    "masks": ("Masks", "What makes masks, combines them, asks them, draws them and stores them."),
+    "apply": ("Applying masks", "Fill, multiply, replace, select, scatter and pack what a mask keeps or drops."),
+    "reduce": ("Reductions, softmax and losses", "Numbers from what a mask keeps, and their gradients."),
+    "layers": ("Layers", "A linear layer and attention. They need a BLAS."),
+    "core": ("Inside", "The operators of masks, and what rules, cursors and losses of your own are made of."),
 }
 
 # Headers that are not called after their words.
@@ -141,8 +141,8 @@ def groups():
     """The definitions of all groups, and what docs/filter.awk reads: a header, a line of it, and the group that the
     comment on this line belongs to. Line 0 stands for the whole header."""
     text, places = "", []
-    for folder, title in FOLDERS.items():
-        text += f"/** @defgroup {folder} {title} */\n"
+    for folder, (title, about) in FOLDERS.items():
+        text += f"/** @defgroup {folder} {title}\n@brief {about} */\n"
     for path, about in headers():
         _, folder, file = path.split("/")
         title = TITLES.get(file[:-4], file[:-4].replace("_", " ").capitalize())
