@@ -175,7 +175,7 @@ void require_exact() {
                           return v != wide;
                       }));
     }
-    for_pairs(thresholds, 5, [&](Threshold lo, Threshold hi) {
+    for_pairs(thresholds, 17, [&](Threshold lo, Threshold hi) {
         const auto low = static_cast<long double>(lo);
         const auto high = static_cast<long double>(hi);
         CAPTURE(low, high);
