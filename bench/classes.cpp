@@ -101,7 +101,8 @@ void masked(benchmark::State& state, const std::string& name, const size& s, dou
         {
             .ours =
                 [&] {
-                    total = xmask::masked_cross_entropy(data.logits, data.target, data.mask()).sum;
+                    total =
+                        xmask::masked_cross_entropy(data.logits, data.target, data.mask()).sum();
                 },
             .reference = copy_of_kept(data, room),
             .xtensor = [&] { total = with_xtensor(data, room); },
@@ -125,7 +126,7 @@ void ignoring(benchmark::State& state, const std::string& name, const size& s, d
             .ours =
                 [&] {
                     const auto kept = xmask::keep_not_equal(data.marked, -100);
-                    total = xmask::masked_cross_entropy(data.logits, data.marked, kept).sum;
+                    total = xmask::masked_cross_entropy(data.logits, data.marked, kept).sum();
                 },
             .reference = copy_of_kept(data, room),
             .libtorch =
@@ -184,7 +185,7 @@ void with_gradient(
                 [&] {
                     total =
                         xmask::masked_cross_entropy(data.logits, data.target, data.mask(), gradient)
-                            .sum;
+                            .sum();
                 },
             .reference = copy_of_kept(data, room),
             .xtensor = [&] { total = gradient_with_xtensor(data, gradient); },

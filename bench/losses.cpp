@@ -56,7 +56,7 @@ void mse(benchmark::State& state, const std::string& name, const size& s, double
     compare(
         state, name,
         {
-            .ours = [&] { total = xmask::masked_mse(p, t, source.mask()).sum; },
+            .ours = [&] { total = xmask::masked_mse(p, t, source.mask()).sum(); },
             .reference = copy_of(p, output(s)),
             .xtensor =
                 [&] {
@@ -115,7 +115,7 @@ void element_loss(
     compare(
         state, name,
         {
-            .ours = [&] { total = masked(p, t, source.mask(), gradient).sum; },
+            .ours = [&] { total = masked(p, t, source.mask(), gradient).sum(); },
             .reference = copy_of(p, output(s)),
             .xtensor = theirs,
         },

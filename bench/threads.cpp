@@ -89,12 +89,13 @@ std::vector<work> all_work() {
         {"masked_sum, threshold",
          [](tensors& s) { return double(masked_sum(s.x, keep_above(s.x, 0.f))); }},
         {"masked_mse and gradient, lengths",
-         [](tensors& s) { return masked_mse(s.x, s.t, keep_lengths(s.lengths, columns), s.y).sum; }
-        },
+         [](tensors& s) {
+             return masked_mse(s.x, s.t, keep_lengths(s.lengths, columns), s.y).sum();
+         }},
         {"masked_cross_entropy, half the rows",
          [](tensors& s) {
              const auto half = keep_below(s.classes, static_cast<std::int64_t>(columns / 2));
-             return masked_cross_entropy(s.x, s.classes, half).sum;
+             return masked_cross_entropy(s.x, s.classes, half).sum();
          }},
     };
 }

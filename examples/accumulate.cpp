@@ -32,8 +32,8 @@ int main() {
 
     // The gradient of the mean is the gradient of the sum times 1 / weight. The weight is known
     // after all parts.
-    accumulated *= static_cast<float>(1 / merged.weight);
-    gradient *= static_cast<float>(1 / whole.weight);
+    accumulated *= static_cast<float>(1 / merged.weight());
+    gradient *= static_cast<float>(1 / whole.weight());
     example::compare_gradients(accumulated, gradient);
     std::cout << "\nAll of it holds.\n";
 }

@@ -43,9 +43,11 @@ void cross_entropy_over_padded_sequences() {
             sum += std::log(total) - static_cast<double>(logits(s, t, target(s, t)));
         }
     }
-    std::cout << "the sum is " << loss.sum << " over " << loss.weight << " tokens, a mean of "
+    std::cout << "the sum is " << loss.sum() << " over " << loss.weight() << " tokens, a mean of "
               << loss.mean() << "; by hand " << sum / 7 << '\n';
-    check(loss.weight == 7 && std::abs(loss.sum - sum) < 1e-5, "the loss is that of the 7 tokens");
+    check(
+        loss.weight() == 7 && std::abs(loss.sum() - sum) < 1e-5, "the loss is that of the 7 tokens"
+    );
     const auto padding = xmask::unsqueeze(!m, -1);
     check(!xmask::masked_any(gradient, padding), "padding has no gradient");
 
@@ -53,7 +55,7 @@ void cross_entropy_over_padded_sequences() {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     xmask::masked_fill_inplace(logits, !padding, nan);
     check(
-        xmask::masked_cross_entropy(logits, target, m).sum == loss.sum,
+        xmask::masked_cross_entropy(logits, target, m).sum() == loss.sum(),
         "NaN in the padding is not seen"
     );
 }
@@ -72,13 +74,13 @@ void squares_over_missing_data() {
               << xmask::to_string(there);
     xt::xtensor<float, 2> gradient;
     const xmask::loss loss = xmask::masked_mse(model, measured, there, gradient);
-    std::cout << "the mean over " << loss.weight << " values is " << loss.mean()
+    std::cout << "the mean over " << loss.weight() << " values is " << loss.mean()
               << "; without a mask it is "
               << xmask::masked_mse(model, measured, xmask::keep_all(measured.shape())).mean()
               << "\nthe gradient of the sum, 0 in the holes:\n"
               << example::table(gradient);
     check(
-        loss.weight == 7 && std::abs(loss.mean() - 3.25 / 7) < 1e-6,
+        loss.weight() == 7 && std::abs(loss.mean() - 3.25 / 7) < 1e-6,
         "the error is that of what was measured"
     );
     check(
@@ -117,7 +119,7 @@ void own_loss_on_images() {
               << xmask::to_string(circle);
     xt::xtensor<float, 3> gradient;
     const xmask::loss loss = masked_half_square(prediction, truth, circle, gradient);
-    std::cout << "the mean over " << loss.weight << " pixels is " << loss.mean() << '\n';
+    std::cout << "the mean over " << loss.weight() << " pixels is " << loss.mean() << '\n';
     check(loss.mean() == 2, "the mean of (3 - 1)^2 / 2 is 2, whatever is outside");
     check(
         !xmask::any_kept(xmask::keep_not_equal(gradient, 0.f) ^ circle),
@@ -127,7 +129,10 @@ void own_loss_on_images() {
     // As an expression, where no gradient is needed.
     const xmask::loss same =
         xmask::masked_loss(0.5f * (prediction - truth) * (prediction - truth), circle);
-    check(same.sum == loss.sum && same.weight == loss.weight, "an expression gives the same loss");
+    check(
+        same.sum() == loss.sum() && same.weight() == loss.weight(),
+        "an expression gives the same loss"
+    );
 }
 
 template <class L, class T>
@@ -137,7 +142,7 @@ void compare(const std::string& name, const L& masked_loss, const T& target) {
     xt::xarray<float> gradient;
     const xmask::loss loss = masked_loss(prediction, target, m, gradient);
     example::compare(name + ", mean", loss.mean(), example::reference_number(name, "mean"));
-    const xt::xarray<double> of_mean = gradient / loss.weight;
+    const xt::xarray<double> of_mean = gradient / loss.weight();
     example::compare(
         name + ", gradient", of_mean, example::reference<double>(name, "grad_of_mean")
     );

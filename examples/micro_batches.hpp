@@ -59,8 +59,8 @@ inline void show_losses(
 ) {
     std::cout << std::fixed << std::setw(15) << name << "   sum of squares   elements       mean\n";
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        std::cout << std::setw(15) << i << std::setprecision(4) << std::setw(17) << parts[i].sum
-                  << std::setprecision(0) << std::setw(11) << parts[i].weight
+        std::cout << std::setw(15) << i << std::setprecision(4) << std::setw(17) << parts[i].sum()
+                  << std::setprecision(0) << std::setw(11) << parts[i].weight()
                   << std::setprecision(4) << std::setw(11) << parts[i].mean() << '\n';
     }
     std::cout << "\nThe mean over all elements:\n" << std::setprecision(9);
@@ -77,7 +77,7 @@ inline void show_losses(
     show(how, merged.mean());
     show("the whole batch at once", whole.mean());
     show("PyTorch, in double", pytorch);
-    check(merged.weight == whole.weight, "the parts have the whole's elements");
+    check(merged.weight() == whole.weight(), "the parts have the whole's elements");
     check(difference(merged.mean(), whole.mean()) < 1e-14, "the merged loss is that of the whole");
     check(difference(merged.mean(), pytorch) < 1e-6, "the merged loss is PyTorch's");
 }

@@ -171,7 +171,8 @@ void show(const char* code, const xmask::loss& l) {
 }
 
 bool agree(const xmask::loss& a, const xmask::loss& b) {
-    return a.weight == b.weight && std::abs(std::exp(a.mean()) / std::exp(b.mean()) - 1) <= 1e-6;
+    return a.weight() == b.weight() &&
+           std::abs(std::exp(a.mean()) / std::exp(b.mean()) - 1) <= 1e-6;
 }
 
 // Whether there is a token to predict.
@@ -180,12 +181,12 @@ bool show_losses(const batch& b, const text& t) {
         kept_of(b, t); // stored, one bit a position, because it is used often
     xt::xtensor<float, 3> gradient;
     const xmask::loss l = xmask::masked_cross_entropy(b.logits, b.targets, kept, gradient);
-    if (l.weight == 0) {
+    if (l.weight() == 0) {
         std::cout
             << "\nNothing is left to predict: all tokens are marks, occur only once, or are held out.\n";
         return false;
     }
-    std::cout << "\nPerplexity of the " << l.weight << " tokens that count, exp(loss.mean()):\n";
+    std::cout << "\nPerplexity of the " << l.weight() << " tokens that count, exp(loss.mean()):\n";
     show("masked_cross_entropy(logits, targets, kept, gradient)", l);
 
     const std::size_t lines = b.targets.shape(0);
@@ -205,7 +206,7 @@ bool show_losses(const batch& b, const text& t) {
     xt::xtensor<float, 3> filled = xmask::masked_fill(b.logits, logits_kept, nan);
     const xmask::loss under = xmask::masked_cross_entropy(filled, b.targets, kept, gradient);
     show("masked_fill(logits, unsqueeze(kept, -1), NaN): unseen", under);
-    check(under.sum == l.sum, "NaN under the mask is not seen");
+    check(under.sum() == l.sum(), "NaN under the mask is not seen");
 
     filled = xmask::masked_fill(b.logits, logits_kept, 0.f);
     show(
@@ -256,9 +257,9 @@ void show_times(const batch& b, const text& t) {
             xt::noalias(to) = xmask::masked_fill(b.logits, xmask::unsqueeze(kept, -1), 0.f);
         }));
     row("masked_cross_entropy(logits, targets, kept)",
-        seconds([&] { sink = xmask::masked_cross_entropy(b.logits, b.targets, kept).sum; }));
+        seconds([&] { sink = xmask::masked_cross_entropy(b.logits, b.targets, kept).sum(); }));
     row("masked_cross_entropy(logits, targets, kept, gradient)",
-        seconds([&] { sink = xmask::masked_cross_entropy(b.logits, b.targets, kept, to).sum; }));
+        seconds([&] { sink = xmask::masked_cross_entropy(b.logits, b.targets, kept, to).sum(); }));
 }
 } // namespace
 

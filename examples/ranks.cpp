@@ -33,12 +33,12 @@ void show(
 ) {
     xt::xtensor<float, 3> gradient;
     const xmask::loss whole = batches.whole(gradient);
-    gradient *= static_cast<float>(1 / whole.weight);
+    gradient *= static_cast<float>(1 / whole.weight());
     std::vector<xmask::loss> parts;
     for (const report& r : reports) {
         parts.push_back(r.own);
-        example::check(r.total.sum == reports[0].total.sum, "every rank has the same loss");
-        example::check(r.total.weight == whole.weight, "every rank has the whole's weight");
+        example::check(r.total.sum() == reports[0].total.sum(), "every rank has the same loss");
+        example::check(r.total.weight() == whole.weight(), "every rank has the whole's weight");
     }
     std::cout << "Six micro-batches on " << reports.size()
               << (reports.size() == 1 ? " rank" : " ranks") << ":\n\n";
@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
 
     xmask::loss total = own;
     MPI_Allreduce(MPI_IN_PLACE, &total, 3, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
-    gradient *= static_cast<float>(1 / total.weight); // of the mean over the whole
+    gradient *= static_cast<float>(1 / total.weight()); // of the mean over the whole
 
     // The loss and the gradient are complete. The rest brings them to rank 0 for the check: a
     // gradient is 0 where it belongs to another rank.

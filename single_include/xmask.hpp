@@ -21017,20 +21017,74 @@ R when_nothing_kept(const char* function, std::optional<when_empty> empty) {
 /// The result of a loss, and the ways to ask for its gradient.
 
 namespace xmask::inline XMASK_ABI {
+/// A number of a loss. It is read as a function, as means are: `l.sum()`; and, shorter, as a number:
+/// `l.sum`.
+///
+///     xmask::loss l = xmask::masked_mse(x, y, m);
+///     double root = std::sqrt(l.sum() / l.weight());
+class loss_number {
+public:
+    /// A number.
+    ///
+    /// @param value  the number
+    constexpr explicit loss_number(double value = 0) noexcept : m_value(value) {}
+
+    /// Gives the number.
+    ///
+    /// @returns  the number
+    constexpr double operator()() const noexcept { return m_value; }
+
+    /// Gives the number.
+    constexpr operator double() const noexcept { return m_value; }
+
+    /// Replaces the number.
+    ///
+    /// @param value  the new number
+    /// @returns      this number
+    constexpr loss_number& operator=(double value) noexcept {
+        m_value = value;
+        return *this;
+    }
+
+    /// Adds to the number.
+    ///
+    /// @param value  the number to add
+    /// @returns      this number
+    constexpr loss_number& operator+=(double value) noexcept {
+        m_value += value;
+        return *this;
+    }
+
+private:
+    double m_value;
+};
+
 /// The result of a loss: its sum over the kept elements, the sum of their weights, and their
 /// number.
 ///
 /// Without weights, weight and count are equal. Losses of parts (micro-batches, ranks) add up to
-/// the loss of the whole.
+/// the loss of the whole. In memory, a loss is three doubles: sum, weight, count.
 ///
 ///     xmask::loss total;
 ///     total += xmask::masked_mse(x, y, m);
 ///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
 ///     double mean = total.mean();    // over all kept elements, not a mean of means
 struct loss {
-    double sum = 0;    ///< the sum of the losses of kept elements, times their weights
-    double weight = 0; ///< the sum of their weights; without weights, their number
-    double count = 0;  ///< the number of kept elements, or positions, whatever their weights
+    loss_number sum;    ///< sum(): the sum of the losses of kept elements, times their weights
+    loss_number weight; ///< weight(): the sum of their weights; without weights, their number
+    loss_number
+        count; ///< count(): the number of kept elements, or positions, whatever their weights
+
+    /// The loss of nothing: all numbers are 0.
+    constexpr loss() = default;
+
+    /// A loss of known numbers.
+    ///
+    /// @param of_sum     the sum of the losses of kept elements
+    /// @param of_weight  the sum of their weights
+    /// @param of_count   their number
+    constexpr loss(double of_sum, double of_weight, double of_count = 0) noexcept
+        : sum(of_sum), weight(of_weight), count(of_count) {}
 
     /// Gives the mean by weight, sum / weight.
     ///
@@ -21038,7 +21092,8 @@ struct loss {
     /// @returns      the mean
     /// @throws std::domain_error  where the weight is 0 and `empty` is when_empty::raise
     [[nodiscard]] double mean(when_empty empty = when_empty::nan) const {
-        return weight != 0 ? sum / weight : detail::when_nothing_kept<double>("loss::mean", empty);
+        return weight() != 0 ? sum() / weight()
+                             : detail::when_nothing_kept<double>("loss::mean", empty);
     }
 
     /// Gives the mean by count, sum / count: the "mean" of PyTorch's mse_loss and
@@ -21051,8 +21106,8 @@ struct loss {
     ///     xmask::loss l = xmask::masked_mse(x, y, xmask::weighted(m, weights));
     ///     double mean = l.mean_by_count();
     [[nodiscard]] double mean_by_count(when_empty empty = when_empty::nan) const {
-        return count != 0 ? sum / count
-                          : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
+        return count() != 0 ? sum() / count()
+                            : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
     }
 
     /// Adds the loss of another part.
@@ -21075,7 +21130,7 @@ struct loss {
         constexpr bool is_number = !std::is_arithmetic_v<T>;
         static_assert(
             is_number,
-            "xmask: a loss is a sum and a weight; write l.mean() for their quotient, or l.sum."
+            "xmask: a loss is a sum and a weight; write l.mean() for their quotient, or l.sum()."
         );
         return T();
     }
@@ -21086,7 +21141,7 @@ struct loss {
     template <class Stream>
         requires requires(Stream& out) { out.rdbuf()->pubsync(); }
     friend Stream& operator<<(Stream& out, const loss& l) {
-        out << "mean " << l.mean() << ", sum " << l.sum << ", weight " << l.weight;
+        out << "mean " << l.mean() << ", sum " << l.sum() << ", weight " << l.weight();
         return out;
     }
 };
@@ -23678,7 +23733,7 @@ double weight_over_positions(const Positions& positions, std::size_t elements, F
         some.for_each(first, last, counted, [](std::size_t /*position*/) {});
         return sum;
     };
-    return sum_over_positions(no_targets(), positions, elements, weigh).weight;
+    return sum_over_positions(no_targets(), positions, elements, weigh).weight();
 }
 
 /// Throws std::invalid_argument unless the prediction has the shape of the target, followed by an
@@ -24550,7 +24605,7 @@ public:
             losses.fill(T(0));
             const detail::no_gradient none{};
             visit(prediction, target, m, options, none, [&](std::size_t position, const loss& one) {
-                losses.data()[position] = static_cast<T>(one.sum);
+                losses.data()[position] = static_cast<T>(one.sum());
             });
             return losses;
         }
@@ -26058,7 +26113,7 @@ private:
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     xmask::loss l = xmask::masked_kl_div(log_p, share, xmask::unsqueeze(m, -1));
-///     double batch_mean = l.sum / static_cast<double>(xmask::count_kept(m));
+///     double batch_mean = l.sum() / static_cast<double>(xmask::count_kept(m));
 inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 
 /// Gives the negative log-likelihood of counts under a Poisson distribution, summed over the kept

@@ -100,6 +100,7 @@ using xmask::last_kept;
 using xmask::lengths_of;
 using xmask::loss;
 using xmask::loss_calls;
+using xmask::loss_number;
 using xmask::lowest_bit;
 using xmask::mae_loss;
 using xmask::mask;

@@ -90,7 +90,7 @@ void check_sums(record& r, const scene<T>& s, const M& m) {
         "masked_mse, native", array<double>(1, loss.sum), squares.value, squares.size,
         {rounding<T>}, {}
     );
-    r.number("weight of masked_mse, native", loss.weight, count);
+    r.number("weight of masked_mse, native", loss.weight(), count);
     r.close("gradient of masked_mse, native", slope.storage(), gradient, {rounding<T>}, s.shape);
 }
 

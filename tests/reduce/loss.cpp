@@ -27,6 +27,8 @@ TEST_CASE("A loss is a sum and a weight, and adds up", "[loss]") {
     total += xmask::loss{6., 2.};
     REQUIRE(total.mean() == 3.);
     total += xmask::loss{1., 5.};
+    // Numbers are read as means are, or as fields.
+    REQUIRE((total.sum() == 7. && total.weight() == 7. && total.count() == 0.));
     REQUIRE((total.sum == 7. && total.weight == 7.));
     const auto sum = xmask::loss{1., 2.} + xmask::loss{3., 4.};
     REQUIRE((sum.sum == 4. && sum.weight == 6.));

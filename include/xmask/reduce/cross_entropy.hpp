@@ -77,7 +77,7 @@ public:
             losses.fill(T(0));
             const detail::no_gradient none{};
             visit(prediction, target, m, options, none, [&](std::size_t position, const loss& one) {
-                losses.data()[position] = static_cast<T>(one.sum);
+                losses.data()[position] = static_cast<T>(one.sum());
             });
             return losses;
         }

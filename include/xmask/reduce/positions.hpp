@@ -177,7 +177,7 @@ double weight_over_positions(const Positions& positions, std::size_t elements, F
         some.for_each(first, last, counted, [](std::size_t /*position*/) {});
         return sum;
     };
-    return sum_over_positions(no_targets(), positions, elements, weigh).weight;
+    return sum_over_positions(no_targets(), positions, elements, weigh).weight();
 }
 
 /// Throws std::invalid_argument unless the prediction has the shape of the target, followed by an
