@@ -61,6 +61,10 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///   then
 ///
 ///     xmask::masked_replace_inplace(x, xmask::keep_finite(x), xt::zeros_like(x));
+///     auto now = x;
+///     // 0.5 -1 2 0
+///     // 1 4 -3 0.25
+///     // -2 0.125 1 3
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&

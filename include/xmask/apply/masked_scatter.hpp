@@ -118,6 +118,7 @@ consteval bool require_scattered() {
 ///
 ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
 ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
+///     // (3, 4, 5)
 template <class X, class M, class Source>
 auto masked_scatter(const X& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
@@ -144,6 +145,10 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///   elements than the mask keeps; x is unchanged then
 ///
 ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
+///     auto now = x;
+///     // 1 -2 2 0
+///     // 2 8 -6 0.5
+///     // -4 0.25 2 3
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&

@@ -69,6 +69,7 @@ std::size_t select_into(const X& x, const M& m, Out& out) {
 /// @throws std::invalid_argument  where the mask does not broadcast into x
 ///
 ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
+///     // 0.5 2 1 4 0.25 0.125 1 3
 template <class X, class M>
 auto masked_select(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
@@ -92,7 +93,7 @@ auto masked_select(const X& x, const M& m) {
 /// not of rank 1; nothing is written then
 ///
 ///     xt::xtensor<float, 1> room = xt::zeros<float>({x.size()});
-///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);
+///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);    // 8
 template <class X, class M, class Out>
 std::size_t masked_select(const X& x, const M& m, Out&& out) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&

@@ -120,6 +120,10 @@ auto multiply(X&& x, M&& m) {
 /// @throws std::invalid_argument  where m does not broadcast into x; x is unchanged then
 ///
 ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
+///     auto now = weights;
+///     // 0 0 0.2 0
+///     // 0 0.4 0 0
+///     // 0 0 0 0.3
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&

@@ -46,7 +46,7 @@ struct unpacked_of<T, S, std::array<I, N>> {
 /// @throws std::invalid_argument  where x has rank 0, or the mask does not broadcast
 ///
 ///     // hidden: (sequences, tokens, features); packed: (sum of lengths, features)
-///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));
+///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (9, 5)
 template <class X, class M>
 auto pack(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
@@ -85,6 +85,7 @@ auto pack(const X& x, const M& m) {
 ///   token
 ///
 ///     auto padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n), 0.f);
+///     // (3, 4, 5)
 template <class X, class M>
 auto unpack(
     const X& packed, const M& m,

@@ -226,8 +226,11 @@ namespace xmask::inline XMASK_ABI {
 /// @tparam Rule  the rule that answers for the rows (mask_rule)
 ///
 ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
+///     // 1 1 0 0
+///     // 1 1 1 1
+///     // 1 1 1 0
 ///     xt::xarray<bool> b = m;    // one pass, word by word
-///     std::size_t kept = xmask::count_kept(m);
+///     std::size_t kept = xmask::count_kept(m);    // 9
 template <mask_rule Rule>
 class mask : public detail::lazy<mask<Rule>, bool> {
     using base = detail::lazy<mask<Rule>, bool>;

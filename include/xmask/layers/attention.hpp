@@ -140,7 +140,12 @@ To zeros_of(const char* function, const S& shape) {
 /// method is FlashAttention's (Dao et al., 2022).
 ///
 ///     auto causal = xmask::keep_causal(n, n);
+///     // 1 0 0 0
+///     // 1 1 0 0
+///     // 1 1 1 0
+///     // 1 1 1 1
 ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
+///     // (3, 4, 5)
 ///
 /// @param query a tensor or lazy expression of float or double, of shape (..., q, features).
 /// @param key a tensor or lazy expression of the type of the query, of shape (..., k, features).

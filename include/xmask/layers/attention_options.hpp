@@ -125,6 +125,7 @@ private:
 /// Options of attention.
 ///
 ///     auto y = xmask::masked_attention(query, key, value, xmask::keep_causal(n, n), {.scale = 0.125, .soft_cap = 50});
+///     // (3, 4, 5)
 struct attention_options {
     std::optional<double> scale = {}; ///< factor of query key^T; by default 1 / sqrt(features)
     double soft_cap = 0;      ///< scores become soft_cap * tanh(score / soft_cap); 0: no cap

@@ -163,6 +163,9 @@ private:
 /// 64-bit word. It is worth its memory for masks that are slow and used often.
 ///
 ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
+///     // 0 0 0 0
+///     // 1 1 0 1
+///     // 1 1 1 0
 ///
 /// Cost: each word is computed once.
 using bitmask = mask<detail::bitmask_rule>;

@@ -203,8 +203,11 @@ struct rectangle_rows {
 /// the targets.
 ///
 ///     auto targets = xmask::keep_blocks({8, 16, 16}, {.count = 4, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}}, 42);
+///     // (8, 16, 16)
 ///     auto context = xmask::keep_blocks({8, 16, 16}, {.area = {0.85, 1}}, 43) && !targets;
+///     // (8, 16, 16)
 ///     auto holes = xmask::keep_blocks({8, 32, 32}, {.height = 8, .width = 8}, 42);
+///     // (8, 32, 32)
 ///
 /// @param shape (..., height, width), the mask's shape: a container of extents, or a list in
 /// braces.

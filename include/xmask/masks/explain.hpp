@@ -108,6 +108,8 @@ inline void append_lines(
 /// at the place in its own shape that is broadcast, shifted or cut to the position.
 ///
 ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
 ///     const std::vector<int> position = {0, 2};
 ///     auto why = xmask::explain(m, position).decided_by();
 ///
@@ -139,6 +141,8 @@ explanation explain(const M& m, const P& position) {
 /// at the place in its own shape that is broadcast, shifted or cut to the position.
 ///
 ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
 ///     std::cout << xmask::explain(m, {0, 2});
 ///     // operator&& drops (0, 2)
 ///     //   keep_lengths keeps (0, 2)

@@ -84,10 +84,19 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 /// tokens and more.
 ///
 ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
+///     // 1 1 0 0
+///     // 1 0 1 0
+///     // 1 1 1 0
 ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
 ///     // The model sees these ids, and masked_cross_entropy(logits, tokens, chosen.selected) is its loss:
 ///     auto hidden = xmask::masked_fill(tokens, !chosen.masked, 103);
+///     // 103 6 0 0
+///     // 7 101 5 102
+///     // 8 2 9 0
 ///     auto random = xmask::random_tokens<int>(tokens.shape(), 30522, 42);
+///     // 19364 23693 9385 4497
+///     // 2936 7142 5296 1466
+///     // 14433 173 20849 9550
 ///     xt::xtensor<int, 2> seen = xmask::masked_replace(hidden, !chosen.randomized, random);
 ///
 /// @param candidates a mask of the tokens that may be selected, without padding and special tokens;

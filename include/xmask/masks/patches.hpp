@@ -139,7 +139,7 @@ struct patch_rows {
 /// are equally likely, as those of keep_random_k; with the same seed a smaller fraction keeps a
 /// subset of a larger one.
 ///
-///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);
+///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);    // (64, 224, 224)
 ///     auto images = xmask::unsqueeze(seen, 1);    // fits into a tensor of shape (64, 3, 224, 224)
 ///
 /// @param shape (..., height, width), the mask's shape: a container of extents, or a list in

@@ -134,6 +134,9 @@ auto make_random(const char* function, const S& shape, number_share range, std::
 /// other elements, the order of the questions, or the machine. Another mask needs another seed.
 ///
 ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
+///     // 1 1 1 0
+///     // 1 1 1 1
+///     // 1 1 0 1
 ///
 /// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
 /// @param probability that an element is kept, 0 to 1, to the nearest 2^-32.

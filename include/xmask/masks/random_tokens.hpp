@@ -194,7 +194,7 @@ consteval bool require_ids() {
 /// independent of masks with the same seed. Where the first ids are not words, write `first +
 /// random_tokens(shape, vocabulary - first, seed)`.
 ///
-///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);
+///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);    // (64, 512)
 ///
 /// @tparam T the type of the ids, an integer type.
 /// @param shape of the tensor: a number (one axis), a container of extents, or a list in braces.

@@ -227,7 +227,7 @@ private:
 
 /// Indices [begin, end) of one axis of a mask, as a mask. In Python, m[begin:end] for axis 0.
 ///
-///     auto causal = xmask::keep_causal(4096, 4096);
+///     auto causal = xmask::keep_causal(4096, 4096);    // (4096, 4096)
 ///     auto last = xmask::mask_slice(causal, 0, 4000, 4096);    // the last 96 queries see all keys before them
 ///     auto near = xmask::mask_slice(last, 1, 3000, 4096);      // of the last 1096 keys
 ///

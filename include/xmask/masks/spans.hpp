@@ -210,6 +210,9 @@ auto keep_spans(const S& shape, span_options options, std::uint64_t seed) {
 /// The options are checked for rows of n columns; a shorter row has as many spans as fit.
 ///
 ///     auto predicted = xmask::keep_spans(lengths, n, {.fraction = 0.5, .length = 2}, 42);
+///     // 0 0 0 0
+///     // 0 1 1 0
+///     // 1 1 0 0
 ///
 /// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
 /// lvalue tensor or expression is held by reference.
@@ -243,6 +246,8 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
 /// The options are checked for rows of n columns; a shorter row has as many spans as fit.
 ///
 ///     auto predicted = xmask::keep_spans({2, 4}, 4, {.fraction = 0.5, .length = 2}, 42);
+///     // 0 0 0 0
+///     // 0 1 1 0
 ///
 /// @param lengths a list of integers, 0 to n, one for each row.
 /// @param n number of columns.

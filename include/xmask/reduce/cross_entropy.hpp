@@ -38,6 +38,7 @@ namespace xmask::inline XMASK_ABI {
 ///     // (batch, classes, positions), as PyTorch has them
 ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
 ///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
+///     // 4.70048
 template <class Options>
 class class_loss : public loss_calls<class_loss<Options>, Options> {
     friend loss_calls<class_loss<Options>, Options>;
@@ -135,9 +136,12 @@ private:
 /// The logits of a position that counts are read twice, while in the cache.
 ///
 ///     auto kept = xmask::keep_not_equal(classes, -100);
-///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
+///     // 1 1 1 1
+///     // 1 1 1 1
+///     // 1 1 1 1
+///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();    // 4.70048
 ///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
-///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();
+///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();    // 4.70048
 inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
 /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; as PyTorch's
@@ -158,6 +162,6 @@ inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 ///
 /// Reads one log-probability of each position that counts.
 ///
-///     double mean = xmask::masked_nll(log_p, classes, m).mean();
+///     double mean = xmask::masked_nll(log_p, classes, m).mean();    // 4.70048
 inline constexpr class_loss<nll_options> masked_nll;
 } // namespace xmask::inline XMASK_ABI

@@ -245,6 +245,9 @@ void require_cumulative(const char* function, const X& x, const M& m, const U& u
 /// so far stands there, as in a running sum of multiply(x, m).
 ///
 ///     xt::xarray<std::int64_t> position = xmask::masked_cumsum(xt::ones_like(tokens), m, -1) - 1;
+///     // 0 1 1 1
+///     // 0 1 2 3
+///     // 0 1 2 2
 ///
 /// @param x a tensor or lazy expression of numbers. Real elements are added in double; along rows
 /// the elements of a register are added first, then the sum before them.
@@ -268,6 +271,9 @@ auto masked_cumsum(const X& x, const M& m, A axis) {
 /// the product so far, 1 at first, stands there.
 ///
 ///     xt::xarray<float> survival = xmask::masked_cumprod(1.f - hazard, m, -1);
+///     // 0.95 0.855 0.855 0.855
+///     // 0.9 0.54 0.378 0.36855
+///     // 0.8 0.79 0.711 0.711
 ///
 /// @param x a tensor or lazy expression of numbers. Real elements are multiplied in double; along
 /// rows the elements of a register are multiplied first, then the product before them.
@@ -291,6 +297,9 @@ auto masked_cumprod(const X& x, const M& m, A axis) {
 /// from each element on where the mask keeps, 0 where it drops.
 ///
 ///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, dy, -1);
+///     // 1.5 1 0 0
+///     // 2.25 1.25 -2.75 0.25
+///     // 2.125 4.125 4 0
 ///
 /// @param x the tensor of the running sums; only its shape counts.
 /// @param m a mask that broadcasts into x.
@@ -331,6 +340,9 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
 /// It is exact where some factors are 0, too; 0 where the mask drops.
 ///
 ///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, dy, -1);
+///     // -0.5 0.5 0 0
+///     // 52.25 12.8125 -11.75 -3
+///     // -1.48438 -8.25 -1 0
 ///
 /// @param x the tensor of the running products.
 /// @param m a mask that broadcasts into x.

@@ -116,6 +116,7 @@ private:
 /// @throws std::invalid_argument  where m does not broadcast into e
 ///
 ///     xmask::loss l = xmask::masked_loss(xt::abs(p - t), m);
+///     double mean = l.mean();    // 1.43056
 template <class E, class M>
 loss masked_loss(const E& e, const M& m) {
     if constexpr (detail::require_real<E>() && detail::require_counted<M>()) {
@@ -141,6 +142,7 @@ loss masked_loss(const E& e, const M& m) {
 /// @throws std::invalid_argument  where shapes or the options of the function do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m);
+///     double mean = l.mean();    // 0.138056
 template <class F, class P, class Q, class M>
     requires(!expression<F>)
 loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
@@ -163,6 +165,7 @@ loss masked_loss(const F& function, const P& prediction, const Q& target, const 
 ///   is written then
 ///
 ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
+///     double mean = l.mean();    // 0.138056
 template <class F, class P, class Q, class M, class G>
     requires(!expression<F>)
 loss masked_loss(

@@ -230,8 +230,9 @@ struct place_formula : plain_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));
+///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));    // 4
 ///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
+///     // (3, 5)
 inline constexpr reduction<detail::max_formula> masked_max("masked_max");
 
 /// The smallest element that the mask keeps; +infinity (of integers the highest) where nothing is
@@ -247,8 +248,8 @@ inline constexpr reduction<detail::max_formula> masked_max("masked_max");
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));
-///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
+///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));    // -3
+///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);    // -1, -3, -2
 inline constexpr reduction<detail::min_formula> masked_min("masked_min");
 
 /// The position of the largest element that the mask keeps: of the first NaN if there is one, or of
@@ -266,8 +267,8 @@ inline constexpr reduction<detail::min_formula> masked_min("masked_min");
 ///
 /// Cost: one pass over the kept elements; a row that holds a new largest element is read twice.
 ///
-///     std::size_t where = xmask::masked_argmax(x, m);
-///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
+///     std::size_t where = xmask::masked_argmax(x, m);    // 5
+///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);    // 0, 1, 2
 inline constexpr reduction<detail::place_formula<detail::extreme::largest>> masked_argmax(
     "masked_argmax"
 );
@@ -287,7 +288,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::largest>> mask
 ///
 /// Cost: one pass over the kept elements; a row that holds a new smallest element is read twice.
 ///
-///     xt::xarray<std::size_t> nearest = xmask::masked_argmin(distances, m, -1);
+///     xt::xarray<std::size_t> nearest = xmask::masked_argmin(distances, m, -1);    // 0, 3, 1
 inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> masked_argmin(
     "masked_argmin"
 );
@@ -328,5 +329,8 @@ inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("ma
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_min_gradient(x, m, upstream, -1);
+///     // 0 1 0 0
+///     // 0 0 2 0
+///     // 3 0 0 0
 inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("masked_min_gradient");
 } // namespace xmask::inline XMASK_ABI

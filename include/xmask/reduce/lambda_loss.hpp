@@ -63,6 +63,7 @@ consteval bool require_derivative() {
 /// @throws std::invalid_argument  where shapes do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
+///     double mean = l.mean();    // 1.43056
 template <class P, class Q, class M, class Value>
     requires expression<P>
 loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
@@ -86,6 +87,7 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
 ///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };
 ///     auto derivative = [](auto p, auto t) { return 2 * (p - t); };
 ///     double mean = xmask::masked_loss(p, t, m, value, derivative, xmask::of_mean(gradient)).mean();
+///     // 3.59201
 template <class P, class Q, class M, class Value, class Derivative, class... G>
     requires(expression<P> && sizeof...(G) <= 1)
 loss masked_loss(

@@ -57,8 +57,8 @@ struct truth_formula : plain_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);
-///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);
+///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);    // true
+///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);    // true, true, true
 inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> masked_any("masked_any"
 );
 
@@ -75,8 +75,8 @@ inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> mask
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);
-///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});
+///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);    // false
+///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});    // true, true, true
 inline constexpr reduction<detail::truth_formula<detail::extreme::smallest>> masked_all("masked_all"
 );
 } // namespace xmask::inline XMASK_ABI

@@ -130,8 +130,9 @@ struct logsumexp_formula : plain_arguments {
 ///
 /// Cost: two passes over the kept elements.
 ///
-///     float energy = xmask::masked_logsumexp(scores, m);
+///     float energy = xmask::masked_logsumexp(scores, m);    // 12.0003
 ///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
+///     // 1.51105 12.0001 3.07005
 inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_logsumexp");
 
 /// The gradient of the sum of `upstream` times masked_logsumexp(x, m, axes) by x: u times the

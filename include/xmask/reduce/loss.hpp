@@ -159,7 +159,7 @@ struct scaled_gradient {
 /// @returns          the last argument of a loss
 /// @throws std::invalid_argument  for a factor of NaN
 ///
-///     auto kept = static_cast<double>(xmask::count_kept(m));
+///     auto kept = static_cast<double>(xmask::count_kept(m));    // 9
 ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
 template <class E>
     requires expression<E>

@@ -16,7 +16,7 @@ namespace xmask::inline XMASK_ABI {
 /// The calls that all losses have in common; the base of element_loss and class_loss. The loss has
 /// `sum(prediction, target, m, options, gradient)`, which checks its arguments.
 ///
-///     double mean = xmask::masked_mse(p, t, m).mean();
+///     double mean = xmask::masked_mse(p, t, m).mean();    // 3.59201
 ///     xmask::loss l = xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
 ///
 /// @tparam Loss  the loss

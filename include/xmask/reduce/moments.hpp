@@ -128,8 +128,8 @@ struct mean_var_formula : var_arguments {
 ///
 /// Cost: two passes over the kept elements, the mean first, so that nothing cancels.
 ///
-///     float spread = xmask::masked_var(x, m, {.correction = 0});
-///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
+///     float spread = xmask::masked_var(x, m, {.correction = 0});    // 3.58256
+///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);    // 1.125, 8.26562, 2.38021
 inline constexpr reduction<detail::var_formula> masked_var("masked_var");
 
 /// The standard deviation of what the mask keeps: the root of masked_var.
@@ -145,8 +145,8 @@ inline constexpr reduction<detail::var_formula> masked_var("masked_var");
 ///
 /// Cost: two passes over the kept elements.
 ///
-///     float deviation = xmask::masked_std(x, m);
-///     xt::xarray<float> rows = xmask::masked_std(x, m, -1);
+///     float deviation = xmask::masked_std(x, m);    // 2.00758
+///     xt::xarray<float> rows = xmask::masked_std(x, m, -1);    // 1.06066, 2.875, 1.54279
 inline constexpr reduction<detail::std_formula> masked_std("masked_std");
 
 /// The mean and the variance of what the mask keeps, for the price of the variance. Along all axes
@@ -184,6 +184,9 @@ inline constexpr reduction<detail::mean_var_formula> masked_mean_var("masked_mea
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, upstream, -1);
+///     // 1.5 -1.5 0 0
+///     // 0.583333 4.58333 -4.75 -0.416667
+///     // -5.125 1.25 3.875 0
 inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("masked_var_gradient");
 
 /// The gradient of the sum of `upstream` times masked_std(x, m, axes, options) by x: u (x - mean) /
@@ -203,5 +206,8 @@ inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("ma
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, upstream, -1);
+///     // 0.707107 -0.707107 0 0
+///     // 0.101449 0.797101 -0.826087 -0.0724638
+///     // -1.66095 0.40511 1.25584 0
 inline constexpr reduction_gradient<detail::std_formula> masked_std_gradient("masked_std_gradient");
 } // namespace xmask::inline XMASK_ABI

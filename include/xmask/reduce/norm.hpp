@@ -220,9 +220,13 @@ struct norm_formula : plain_arguments {
 /// Cost: one pass over the kept elements, and two more where its powers are too small or too large
 /// for a double: the norm of {1e200, 1e200} is 1.4e200.
 ///
-///     float length = xmask::masked_norm(x, m);
+///     float length = xmask::masked_norm(x, m);    // 5.68578
 ///     float largest = xmask::masked_norm(x, m, {.p = std::numeric_limits<double>::infinity()});
+///     // 4
 ///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.p = 1, .keep_axes = true});
+///     // 1.5
+///     // 8.25
+///     // 3.125
 inline constexpr reduction<detail::norm_formula> masked_norm("masked_norm");
 
 /// The gradient of the sum of `upstream` times masked_norm(x, m, axes, options) by x: u sign(x)
@@ -247,6 +251,9 @@ inline constexpr reduction<detail::norm_formula> masked_norm("masked_norm");
 /// too large for a double.
 ///
 ///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, upstream, -1);
+///     // 0.447214 -0.894427 0 0
+///     // 0.391762 1.56705 -1.17529 0.0979404
+///     // -2.6791 0.167444 1.33955 0
 inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(
     "masked_norm_gradient"
 );

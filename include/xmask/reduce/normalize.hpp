@@ -228,6 +228,10 @@ auto masked_normalize(
 /// x is read three times, while in the cache.
 ///
 ///     xmask::masked_normalize_inplace(weights, m);
+///     auto now = weights;
+///     // 0.447214 -0.894427 0 0
+///     // 0.195881 0.783523 -0.587643 0.0489702
+///     // -0.893033 0.0558146 0.446516 0
 template <class X, class M>
 void masked_normalize_inplace(
     X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}

@@ -52,6 +52,9 @@ struct ddof_field {
 /// (var_options, norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
 ///
 ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
+///     // 0.5
+///     // 4
+///     // 1
 ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
 struct reduce_options {
     std::optional<when_empty> empty = std::nullopt; ///< what the result is where nothing is kept

@@ -158,9 +158,11 @@ struct token_formula : plain_arguments {
 /// A pooling of the tokens that a mask keeps: masked_mean_pool, masked_max_pool and the others. All
 /// are called alike:
 ///
-///     xt::xtensor<float, 2> pooled = xmask::masked_max_pool(hidden, m);
+///     xt::xtensor<float, 2> pooled = xmask::masked_max_pool(hidden, m);    // (3, 5)
 ///     xt::xtensor<float, 2> or_zero = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+///     // (3, 5)
 ///     xt::xarray<float> kept = xmask::masked_max_pool(hidden, m, {.keep_axes = true});
+///     // (3, 1, 5)
 ///
 /// The result is an xt::xtensor where x has a rank in its type, and an xt::xarray otherwise. With a
 /// braced list of options it is an xt::xarray, because `keep_axes` is a value.
@@ -230,6 +232,7 @@ private:
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
+///     // (3, 5)
 inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mean_pool");
 
 /// Max pooling: the largest of each feature over the tokens that the mask keeps. It is masked_max
@@ -246,6 +249,7 @@ inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mea
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+///     // (3, 5)
 inline constexpr pooling<detail::max_pool_formula> masked_max_pool("masked_max_pool");
 
 /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
@@ -261,7 +265,7 @@ inline constexpr pooling<detail::max_pool_formula> masked_max_pool("masked_max_p
 ///
 /// Reads the features of these tokens only.
 ///
-///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
+///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);    // (3, 5)
 inline constexpr pooling<detail::token_formula<detail::first_token>> masked_first_token(
     "masked_first_token"
 );
@@ -280,6 +284,7 @@ inline constexpr pooling<detail::token_formula<detail::first_token>> masked_firs
 /// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
+///     // (3, 5)
 inline constexpr pooling<detail::token_formula<detail::last_token>> masked_last_token(
     "masked_last_token"
 );
@@ -294,7 +299,7 @@ inline constexpr pooling<detail::token_formula<detail::last_token>> masked_last_
 /// @returns an array of x's shape and type.
 /// @throws std::invalid_argument where shapes do not fit.
 ///
-///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);
+///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);    // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
@@ -317,7 +322,7 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
 /// @returns an array of x's shape and type.
 /// @throws std::invalid_argument where shapes do not fit.
 ///
-///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);
+///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);    // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
@@ -341,6 +346,7 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
 /// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_first_token_gradient(hidden, m, dpooled);
+///     // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
@@ -362,6 +368,7 @@ auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
 /// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_last_token_gradient(hidden, m, dpooled);
+///     // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {

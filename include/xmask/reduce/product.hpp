@@ -170,8 +170,8 @@ struct product_formula : plain_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
-///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
+///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));    // -2.25
+///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);    // -0.5, -3, -0.25
 inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
 
 /// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of
@@ -190,6 +190,9 @@ inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
+///     // -1 0.5 0 0
+///     // -6 -1.5 2 -24
+///     // 0.375 -6 -0.75 0
 inline constexpr reduction_gradient<detail::product_formula> masked_prod_gradient(
     "masked_prod_gradient"
 );

@@ -159,8 +159,8 @@ struct quantile_formula : plain_arguments {
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
 /// and about one pass over it, without sorting (core/selection.hpp).
 ///
-///     float middle = xmask::masked_median(x, m);
-///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);
+///     float middle = xmask::masked_median(x, m);    // 0.25
+///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);    // -1, 0.25, 0.125
 inline constexpr reduction<detail::median_formula> masked_median("masked_median");
 
 /// The quantile q of what the mask keeps: the element of rank q (number kept - 1), or, between two
@@ -182,8 +182,8 @@ inline constexpr reduction<detail::median_formula> masked_median("masked_median"
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
 /// and about two passes over it, without sorting.
 ///
-///     float ninth = xmask::masked_quantile(x, m, 0.9);
-///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
+///     float ninth = xmask::masked_quantile(x, m, 0.9);    // 1.6
+///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);    // -0.25, 0.625, 0.125
 inline constexpr reduction<detail::quantile_formula, double> masked_quantile("masked_quantile");
 } // namespace xmask::inline XMASK_ABI
 

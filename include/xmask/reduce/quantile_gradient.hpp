@@ -110,6 +110,9 @@ auto quantile_gradient(
 /// @throws std::out_of_range for an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, upstream, -1);
+///     // 0 1 0 0
+///     // 0 0 0 2
+///     // 0 3 0 0
 template <
     class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
     class A = std::initializer_list<std::ptrdiff_t>>
@@ -129,6 +132,9 @@ auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& 
 /// @throws std::invalid_argument where the mask does not broadcast into x.
 ///
 ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, 2.);
+///     // 0 0 0 0
+///     // 0 0 0 2
+///     // 0 0 0 0
 template <class X, class M>
 auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     if constexpr (detail::require_differentiable<X, M>()) {
@@ -153,6 +159,9 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
 /// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, upstream, 0.9, -1);
+///     // 0.9 0.1 0 0
+///     // 0.6 1.4 0 0
+///     // 0 0.6 2.4 0
 template <
     class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
     class Q = std::initializer_list<std::ptrdiff_t>,
@@ -177,6 +186,9 @@ auto masked_quantile_gradient(
 /// @throws std::invalid_argument where the mask does not broadcast into x.
 ///
 ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 1., 0.9);
+///     // 0 0 0 0
+///     // 0.4 0.2 0 0
+///     // 0 0 0.4 0
 template <class X, class M>
 auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {

@@ -180,6 +180,9 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 /// axis takes memory for its lines.
 ///
 ///     auto weights = xmask::masked_softmin(distances, m);
+///     // 0.622459 0.377541 0 0
+///     // 0.302836 0.0150773 0.0409843 0.641103
+///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
@@ -203,6 +206,10 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 /// once.
 ///
 ///     xmask::masked_softmin_inplace(distances, m);
+///     auto now = distances;
+///     // 0.622459 0.377541 0 0
+///     // 0.302836 0.0150773 0.0409843 0.641103
+///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
@@ -275,6 +282,9 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 /// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
+///     // -0.375 2.25 0 0
+///     // -25.0625 -88.25 87.1875 -6.45312
+///     // 14.0312 -0.611328 -4.01562 0
 template <class Y, class M, class G>
 auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_row_gradient<Y, M, G>()) {
@@ -299,6 +309,9 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
+///     // 0.375 -2.25 0 0
+///     // 25.0625 88.25 -87.1875 6.45312
+///     // -14.0312 0.611328 4.01562 0
 template <class Y, class M, class G>
 auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_row_gradient<Y, M, G>()) {
@@ -323,6 +336,9 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
+///     // 1.32436 -0.81606 0 0
+///     // -5.11613 -118.846 -3.11202 -2.63906
+///     // -1.88158 1.1165 3.3785 0
 template <class Y, class M, class G>
 auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_row_gradient<Y, M, G>()) {

@@ -134,6 +134,9 @@ auto standardize_gradient(
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
+///     // 0.999991 -0.999991 0 0
+///     // 0.175715 1.38062 -1.43082 -0.125511
+///     // -1.35616 0.33077 1.02539 0
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
     requires detail::axes_argument<A>
 auto masked_standardize(
@@ -161,6 +164,10 @@ auto masked_standardize(
 /// Cost: three passes over the kept elements.
 ///
 ///     xmask::masked_standardize_inplace(x, m, -1);
+///     auto now = x;
+///     // 0.999991 -0.999991 0 0
+///     // 0.175715 1.38062 -1.43082 -0.125511
+///     // -1.35616 0.33077 1.02539 0
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
     requires detail::axes_argument<A>
 void masked_standardize_inplace(

@@ -249,8 +249,8 @@ struct mean_formula : sum_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
-///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
+///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));    // 11.875
+///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);    // -0.5, 2.25, -0.875
 inline constexpr reduction<detail::sum_formula> masked_sum("masked_sum");
 
 /// The mean of what the mask keeps, or the mean by real weights. Along the tokens of (batch,
@@ -267,7 +267,7 @@ inline constexpr reduction<detail::sum_formula> masked_sum("masked_sum");
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
+///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);    // 0.0972222
 ///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
 inline constexpr reduction<detail::mean_formula> masked_mean("masked_mean");
 
@@ -285,6 +285,9 @@ inline constexpr reduction<detail::mean_formula> masked_mean("masked_mean");
 ///    does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, upstream, -1);
+///     // 1 1 0 0
+///     // 2 2 2 2
+///     // 3 3 3 0
 inline constexpr reduction_gradient<detail::sum_formula> masked_sum_gradient("masked_sum_gradient");
 
 /// The gradient of the sum of `upstream` times masked_mean(x, m, axes) by x: u over the number of

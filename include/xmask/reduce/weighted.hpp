@@ -100,8 +100,8 @@ consteval bool require_counted() {
 /// @param weights  a tensor or lazy expression of real numbers that broadcasts into the operand
 /// @returns        the third argument of a loss, or the second of masked_sum and masked_mean
 ///
-///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();
-///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));
+///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();    // 34.4487
+///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));    // 36.9464
 template <class M, class W>
 auto weighted(M&& m, W&& weights) {
     if constexpr (detail::require_mask<M>() && detail::require_weights<W>()) {
@@ -124,7 +124,7 @@ auto weighted(M&& m, W&& weights) {
 ///
 ///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m, -1), gradient);
 ///     double mean_of_means = l.mean();
-///     double of_columns = xmask::masked_mse(p, t, xmask::balanced(m, {0})).mean();
+///     double of_columns = xmask::masked_mse(p, t, xmask::balanced(m, {0})).mean();    // 3.12109
 template <class M, class A = std::initializer_list<std::ptrdiff_t>>
     requires detail::axes_argument<A>
 auto balanced(M&& m, const A& axes) {
@@ -147,7 +147,7 @@ auto balanced(M&& m, const A& axes) {
 /// @param m  a mask
 /// @returns  the third argument of a loss, or the second of masked_sum and masked_mean
 ///
-///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m)).mean();
+///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m)).mean();    // 2.9375
 template <class M>
 auto balanced(M&& m) {
     return balanced(std::forward<M>(m), -1);
