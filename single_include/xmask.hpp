@@ -5456,8 +5456,11 @@ namespace xmask::inline XMASK_ABI {
 /// @tparam Rule  the rule that answers for the rows (mask_rule)
 ///
 ///     auto m = xmask::keep_lengths(lengths, n) && xmask::drop_tokens(tokens, {0});
+///     // 1 1 0 0
+///     // 1 1 1 1
+///     // 1 1 1 0
 ///     xt::xarray<bool> b = m;    // one pass, word by word
-///     std::size_t kept = xmask::count_kept(m);
+///     std::size_t kept = xmask::count_kept(m);    // 9
 template <mask_rule Rule>
 class mask : public detail::lazy<mask<Rule>, bool> {
     using base = detail::lazy<mask<Rule>, bool>;
@@ -7697,6 +7700,9 @@ private:
 /// 64-bit word. It is worth its memory for masks that are slow and used often.
 ///
 ///     xmask::bitmask kept = xmask::drop_tokens(tokens, {5, 6}) && xmask::keep_lengths(lengths, n);
+///     // 0 0 0 0
+///     // 1 1 0 1
+///     // 1 1 1 0
 ///
 /// Cost: each word is computed once.
 using bitmask = mask<detail::bitmask_rule>;
@@ -8153,6 +8159,10 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///   then
 ///
 ///     xmask::masked_replace_inplace(x, xmask::keep_finite(x), xt::zeros_like(x));
+///     auto now = x;
+///     // 0.5 -1 2 0
+///     // 1 4 -3 0.25
+///     // -2 0.125 1 3
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
@@ -9336,6 +9346,7 @@ std::size_t select_into(const X& x, const M& m, Out& out) {
 /// @throws std::invalid_argument  where the mask does not broadcast into x
 ///
 ///     xt::xtensor<float, 1> positive = xmask::masked_select(x, xmask::keep_above(x, 0));
+///     // 0.5 2 1 4 0.25 0.125 1 3
 template <class X, class M>
 auto masked_select(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
@@ -9359,7 +9370,7 @@ auto masked_select(const X& x, const M& m) {
 /// not of rank 1; nothing is written then
 ///
 ///     xt::xtensor<float, 1> room = xt::zeros<float>({x.size()});
-///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);
+///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);    // 8
 template <class X, class M, class Out>
 std::size_t masked_select(const X& x, const M& m, Out&& out) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
@@ -9471,6 +9482,7 @@ consteval bool require_scattered() {
 ///
 ///     auto y = xmask::masked_scatter(x, m, xmask::masked_select(x, m));      // x
 ///     auto embedded = xmask::masked_scatter(hidden, xmask::unsqueeze(m, -1), image_features);
+///     // (3, 4, 5)
 template <class X, class M, class Source>
 auto masked_scatter(const X& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
@@ -9497,6 +9509,10 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///   elements than the mask keeps; x is unchanged then
 ///
 ///     xmask::masked_scatter_inplace(x, m, xmask::masked_select(y, m));
+///     auto now = x;
+///     // 1 -2 2 0
+///     // 2 8 -6 0.5
+///     // -4 0.25 2 3
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
@@ -9623,6 +9639,10 @@ auto multiply(X&& x, M&& m) {
 /// @throws std::invalid_argument  where m does not broadcast into x; x is unchanged then
 ///
 ///     xmask::multiply_inplace(weights, xmask::keep_above(weights, 0.1f));
+///     auto now = weights;
+///     // 0 0 0.2 0
+///     // 0 0.4 0 0
+///     // 0 0 0 0.3
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
@@ -9998,7 +10018,7 @@ struct unpacked_of<T, S, std::array<I, N>> {
 /// @throws std::invalid_argument  where x has rank 0, or the mask does not broadcast
 ///
 ///     // hidden: (sequences, tokens, features); packed: (sum of lengths, features)
-///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));
+///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (9, 5)
 template <class X, class M>
 auto pack(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
@@ -10037,6 +10057,7 @@ auto pack(const X& x, const M& m) {
 ///   token
 ///
 ///     auto padded = xmask::unpack(image_features, xmask::keep_lengths(lengths, n), 0.f);
+///     // (3, 4, 5)
 template <class X, class M>
 auto unpack(
     const X& packed, const M& m,
@@ -10839,7 +10860,7 @@ struct patch_rows {
 /// are equally likely, as those of keep_random_k; with the same seed a smaller fraction keeps a
 /// subset of a larger one.
 ///
-///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);
+///     auto seen = xmask::keep_patches({64, 224, 224}, 16, 16, 0.25, 42);    // (64, 224, 224)
 ///     auto images = xmask::unsqueeze(seen, 1);    // fits into a tensor of shape (64, 3, 224, 224)
 ///
 /// @param shape (..., height, width), the mask's shape: a container of extents, or a list in
@@ -11229,8 +11250,11 @@ struct rectangle_rows {
 /// the targets.
 ///
 ///     auto targets = xmask::keep_blocks({8, 16, 16}, {.count = 4, .area = {0.15, 0.2}, .aspect = {0.75, 1.5}}, 42);
+///     // (8, 16, 16)
 ///     auto context = xmask::keep_blocks({8, 16, 16}, {.area = {0.85, 1}}, 43) && !targets;
+///     // (8, 16, 16)
 ///     auto holes = xmask::keep_blocks({8, 32, 32}, {.height = 8, .width = 8}, 42);
+///     // (8, 32, 32)
 ///
 /// @param shape (..., height, width), the mask's shape: a container of extents, or a list in
 /// braces.
@@ -11641,6 +11665,8 @@ inline void append_lines(
 /// at the place in its own shape that is broadcast, shifted or cut to the position.
 ///
 ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
 ///     const std::vector<int> position = {0, 2};
 ///     auto why = xmask::explain(m, position).decided_by();
 ///
@@ -11672,6 +11698,8 @@ explanation explain(const M& m, const P& position) {
 /// at the place in its own shape that is broadcast, shifted or cut to the position.
 ///
 ///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
+///     // 1 1 0 0
+///     // 1 0 0 0
 ///     std::cout << xmask::explain(m, {0, 2});
 ///     // operator&& drops (0, 2)
 ///     //   keep_lengths keeps (0, 2)
@@ -13029,6 +13057,9 @@ auto make_random(const char* function, const S& shape, number_share range, std::
 /// other elements, the order of the questions, or the machine. Another mask needs another seed.
 ///
 ///     auto dropout = xmask::keep_random(x.shape(), 0.9, 42);
+///     // 1 1 1 0
+///     // 1 1 1 1
+///     // 1 1 0 1
 ///
 /// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
 /// @param probability that an element is kept, 0 to 1, to the nearest 2^-32.
@@ -13116,10 +13147,19 @@ auto candidates_in(std::remove_reference_t<M>& candidates, number_share range, s
 /// tokens and more.
 ///
 ///     auto words = xmask::drop_tokens(tokens, {0, 101, 102});
+///     // 1 1 0 0
+///     // 1 0 1 0
+///     // 1 1 1 0
 ///     auto chosen = xmask::language_model_masks(words, {.probability = 0.15}, 42);
 ///     // The model sees these ids, and masked_cross_entropy(logits, tokens, chosen.selected) is its loss:
 ///     auto hidden = xmask::masked_fill(tokens, !chosen.masked, 103);
+///     // 103 6 0 0
+///     // 7 101 5 102
+///     // 8 2 9 0
 ///     auto random = xmask::random_tokens<int>(tokens.shape(), 30522, 42);
+///     // 19364 23693 9385 4497
+///     // 2936 7142 5296 1466
+///     // 14433 173 20849 9550
 ///     xt::xtensor<int, 2> seen = xmask::masked_replace(hidden, !chosen.randomized, random);
 ///
 /// @param candidates a mask of the tokens that may be selected, without padding and special tokens;
@@ -17299,7 +17339,7 @@ consteval bool require_ids() {
 /// independent of masks with the same seed. Where the first ids are not words, write `first +
 /// random_tokens(shape, vocabulary - first, seed)`.
 ///
-///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);
+///     xt::xtensor<int, 2> ids = xmask::random_tokens<int>({64, 512}, 30522, 42);    // (64, 512)
 ///
 /// @tparam T the type of the ids, an integer type.
 /// @param shape of the tensor: a number (one axis), a container of extents, or a list in braces.
@@ -18621,7 +18661,7 @@ private:
 
 /// Indices [begin, end) of one axis of a mask, as a mask. In Python, m[begin:end] for axis 0.
 ///
-///     auto causal = xmask::keep_causal(4096, 4096);
+///     auto causal = xmask::keep_causal(4096, 4096);    // (4096, 4096)
 ///     auto last = xmask::mask_slice(causal, 0, 4000, 4096);    // the last 96 queries see all keys before them
 ///     auto near = xmask::mask_slice(last, 1, 3000, 4096);      // of the last 1096 keys
 ///
@@ -19046,6 +19086,9 @@ auto keep_spans(const S& shape, span_options options, std::uint64_t seed) {
 /// The options are checked for rows of n columns; a shorter row has as many spans as fit.
 ///
 ///     auto predicted = xmask::keep_spans(lengths, n, {.fraction = 0.5, .length = 2}, 42);
+///     // 0 0 0 0
+///     // 0 1 1 0
+///     // 1 1 0 0
 ///
 /// @param lengths integers of any rank, 0 to n: a tensor, lazy expression or standard container. An
 /// lvalue tensor or expression is held by reference.
@@ -19079,6 +19122,8 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
 /// The options are checked for rows of n columns; a shorter row has as many spans as fit.
 ///
 ///     auto predicted = xmask::keep_spans({2, 4}, 4, {.fraction = 0.5, .length = 2}, 42);
+///     // 0 0 0 0
+///     // 0 1 1 0
 ///
 /// @param lengths a list of integers, 0 to n, one for each row.
 /// @param n number of columns.
@@ -21163,7 +21208,7 @@ struct scaled_gradient {
 /// @returns          the last argument of a loss
 /// @throws std::invalid_argument  for a factor of NaN
 ///
-///     auto kept = static_cast<double>(xmask::count_kept(m));
+///     auto kept = static_cast<double>(xmask::count_kept(m));    // 9
 ///     xmask::masked_mse(prediction, target, m, xmask::scaled(gradient, 1 / kept));
 template <class E>
     requires expression<E>
@@ -21338,8 +21383,8 @@ consteval bool require_counted() {
 /// @param weights  a tensor or lazy expression of real numbers that broadcasts into the operand
 /// @returns        the third argument of a loss, or the second of masked_sum and masked_mean
 ///
-///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();
-///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));
+///     double mean = xmask::masked_mse(p, t, xmask::weighted(m, weights)).mean();    // 34.4487
+///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));    // 36.9464
 template <class M, class W>
 auto weighted(M&& m, W&& weights) {
     if constexpr (detail::require_mask<M>() && detail::require_weights<W>()) {
@@ -21362,7 +21407,7 @@ auto weighted(M&& m, W&& weights) {
 ///
 ///     xmask::loss l = xmask::masked_mse(p, t, xmask::balanced(m, -1), gradient);
 ///     double mean_of_means = l.mean();
-///     double of_columns = xmask::masked_mse(p, t, xmask::balanced(m, {0})).mean();
+///     double of_columns = xmask::masked_mse(p, t, xmask::balanced(m, {0})).mean();    // 3.12109
 template <class M, class A = std::initializer_list<std::ptrdiff_t>>
     requires detail::axes_argument<A>
 auto balanced(M&& m, const A& axes) {
@@ -21385,7 +21430,7 @@ auto balanced(M&& m, const A& axes) {
 /// @param m  a mask
 /// @returns  the third argument of a loss, or the second of masked_sum and masked_mean
 ///
-///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m)).mean();
+///     double mean_of_means = xmask::masked_mse(p, t, xmask::balanced(m)).mean();    // 2.9375
 template <class M>
 auto balanced(M&& m) {
     return balanced(std::forward<M>(m), -1);
@@ -22564,7 +22609,7 @@ namespace xmask::inline XMASK_ABI {
 /// The calls that all losses have in common; the base of element_loss and class_loss. The loss has
 /// `sum(prediction, target, m, options, gradient)`, which checks its arguments.
 ///
-///     double mean = xmask::masked_mse(p, t, m).mean();
+///     double mean = xmask::masked_mse(p, t, m).mean();    // 3.59201
 ///     xmask::loss l = xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
 ///
 /// @tparam Loss  the loss
@@ -22737,6 +22782,7 @@ private:
 /// @throws std::invalid_argument  where m does not broadcast into e
 ///
 ///     xmask::loss l = xmask::masked_loss(xt::abs(p - t), m);
+///     double mean = l.mean();    // 1.43056
 template <class E, class M>
 loss masked_loss(const E& e, const M& m) {
     if constexpr (detail::require_real<E>() && detail::require_counted<M>()) {
@@ -22762,6 +22808,7 @@ loss masked_loss(const E& e, const M& m) {
 /// @throws std::invalid_argument  where shapes or the options of the function do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m);
+///     double mean = l.mean();    // 0.138056
 template <class F, class P, class Q, class M>
     requires(!expression<F>)
 loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
@@ -22784,6 +22831,7 @@ loss masked_loss(const F& function, const P& prediction, const Q& target, const 
 ///   is written then
 ///
 ///     xmask::loss l = xmask::masked_loss(xmask::huber_loss{.delta = 0.1}, p, t, m, gradient);
+///     double mean = l.mean();    // 0.138056
 template <class F, class P, class Q, class M, class G>
     requires(!expression<F>)
 loss masked_loss(
@@ -23003,7 +23051,7 @@ struct soft_margin_loss {
 /// @returns  the sum over the kept elements, its weight and their count
 /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
-///     double mean = xmask::masked_bce(probability, label, m).mean();
+///     double mean = xmask::masked_bce(probability, label, m).mean();    // 0.898022
 inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
 
 /// Gives the binary cross entropy of logits, summed over the kept elements.
@@ -23023,7 +23071,9 @@ inline constexpr element_loss<bce_loss> masked_bce("masked_bce");
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = 3}, gradient).mean();
+///     // 6.05156
 ///     double of_classes = xmask::masked_bce_with_logits(scores, label, m, {.pos_weight = {1, 2, 1, 3}}).mean();
+///     // 2.61477
 inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("masked_bce_with_logits"
 );
 
@@ -23046,6 +23096,7 @@ inline constexpr element_loss<bce_with_logits_loss> masked_bce_with_logits("mask
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_focal_with_logits(scores, label, m, {.alpha = -1, .gamma = 2}).mean();
+///     // 2.34681
 inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits(
     "masked_focal_with_logits"
 );
@@ -23064,7 +23115,7 @@ inline constexpr element_loss<focal_with_logits_loss> masked_focal_with_logits(
 /// @returns  the sum over the kept elements, its weight and their count
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
-///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();
+///     double mean = xmask::masked_hinge(scores, 2.f * label - 1.f, m).mean();    // 3.04167
 inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
 
 /// Gives the hinge embedding loss of distances, summed over the kept elements.
@@ -23084,6 +23135,7 @@ inline constexpr element_loss<hinge_loss> masked_hinge("masked_hinge");
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_hinge_embedding(distances, 2.f * label - 1.f, m, {.margin = 2}).mean();
+///     // 1.59722
 inline constexpr element_loss<hinge_embedding_loss> masked_hinge_embedding("masked_hinge_embedding"
 );
 
@@ -23102,7 +23154,7 @@ inline constexpr element_loss<hinge_embedding_loss> masked_hinge_embedding("mask
 /// @returns  the sum over the kept elements, its weight and their count
 /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
-///     double mean = xmask::masked_soft_margin(scores, 2.f * label - 1.f, m).mean();
+///     double mean = xmask::masked_soft_margin(scores, 2.f * label - 1.f, m).mean();    // 2.55664
 inline constexpr element_loss<soft_margin_loss> masked_soft_margin("masked_soft_margin");
 } // namespace xmask::inline XMASK_ABI
 
@@ -24566,6 +24618,7 @@ namespace xmask::inline XMASK_ABI {
 ///     // (batch, classes, positions), as PyTorch has them
 ///     xt::xtensor<float, 3> first = xt::ones<float>({3, 110, 4});
 ///     double mean = xmask::masked_cross_entropy(xt::transpose(first, {0, 2, 1}), classes, m).mean();
+///     // 4.70048
 template <class Options>
 class class_loss : public loss_calls<class_loss<Options>, Options> {
     friend loss_calls<class_loss<Options>, Options>;
@@ -24663,9 +24716,12 @@ private:
 /// The logits of a position that counts are read twice, while in the cache.
 ///
 ///     auto kept = xmask::keep_not_equal(classes, -100);
-///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();
+///     // 1 1 1 1
+///     // 1 1 1 1
+///     // 1 1 1 1
+///     double mean = xmask::masked_cross_entropy(logits, classes, kept).mean();    // 4.70048
 ///     xmask::masked_cross_entropy(logits, classes, kept, {.label_smoothing = 0.1}, logits_gradient);
-///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();
+///     double distilled = xmask::masked_cross_entropy(logits, share, kept).mean();    // 4.70048
 inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 
 /// Negative log-likelihood, -w[target] prediction[target], of log-probabilities; as PyTorch's
@@ -24686,7 +24742,7 @@ inline constexpr class_loss<cross_entropy_options> masked_cross_entropy;
 ///
 /// Reads one log-probability of each position that counts.
 ///
-///     double mean = xmask::masked_nll(log_p, classes, m).mean();
+///     double mean = xmask::masked_nll(log_p, classes, m).mean();    // 4.70048
 inline constexpr class_loss<nll_options> masked_nll;
 } // namespace xmask::inline XMASK_ABI
 
@@ -24751,6 +24807,9 @@ struct ddof_field {
 /// (var_options, norm_options) name their own first, then these two: `{.p = 1, .keep_axes = true}`.
 ///
 ///     xt::xarray<float> best = xmask::masked_max(x, m, 1, {.empty = xmask::when_empty::zero, .keep_axes = true});
+///     // 0.5
+///     // 4
+///     // 1
 ///     xt::xarray<float> mean = xmask::masked_mean(x, m, 1, xmask::when_empty::zero);    // shorter
 struct reduce_options {
     std::optional<when_empty> empty = std::nullopt; ///< what the result is where nothing is kept
@@ -25649,8 +25708,8 @@ struct product_formula : plain_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));
-///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);
+///     float all = xmask::masked_prod(x, xmask::keep_not_equal(x, 0));    // -2.25
+///     xt::xarray<float> rows = xmask::masked_prod(x, m, -1);    // -0.5, -3, -0.25
 inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
 
 /// The gradient of the sum of `upstream` times masked_prod(x, m, axes) by x: u times the product of
@@ -25669,6 +25728,9 @@ inline constexpr reduction<detail::product_formula> masked_prod("masked_prod");
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_prod_gradient(x, m, upstream, -1);
+///     // -1 0.5 0 0
+///     // -6 -1.5 2 -24
+///     // 0.375 -6 -0.75 0
 inline constexpr reduction_gradient<detail::product_formula> masked_prod_gradient(
     "masked_prod_gradient"
 );
@@ -25899,6 +25961,9 @@ void require_cumulative(const char* function, const X& x, const M& m, const U& u
 /// so far stands there, as in a running sum of multiply(x, m).
 ///
 ///     xt::xarray<std::int64_t> position = xmask::masked_cumsum(xt::ones_like(tokens), m, -1) - 1;
+///     // 0 1 1 1
+///     // 0 1 2 3
+///     // 0 1 2 2
 ///
 /// @param x a tensor or lazy expression of numbers. Real elements are added in double; along rows
 /// the elements of a register are added first, then the sum before them.
@@ -25922,6 +25987,9 @@ auto masked_cumsum(const X& x, const M& m, A axis) {
 /// the product so far, 1 at first, stands there.
 ///
 ///     xt::xarray<float> survival = xmask::masked_cumprod(1.f - hazard, m, -1);
+///     // 0.95 0.855 0.855 0.855
+///     // 0.9 0.54 0.378 0.36855
+///     // 0.8 0.79 0.711 0.711
 ///
 /// @param x a tensor or lazy expression of numbers. Real elements are multiplied in double; along
 /// rows the elements of a register are multiplied first, then the product before them.
@@ -25945,6 +26013,9 @@ auto masked_cumprod(const X& x, const M& m, A axis) {
 /// from each element on where the mask keeps, 0 where it drops.
 ///
 ///     xt::xarray<float> dx = xmask::masked_cumsum_gradient(x, m, dy, -1);
+///     // 1.5 1 0 0
+///     // 2.25 1.25 -2.75 0.25
+///     // 2.125 4.125 4 0
 ///
 /// @param x the tensor of the running sums; only its shape counts.
 /// @param m a mask that broadcasts into x.
@@ -25985,6 +26056,9 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
 /// It is exact where some factors are 0, too; 0 where the mask drops.
 ///
 ///     xt::xarray<float> dx = xmask::masked_cumprod_gradient(x, m, dy, -1);
+///     // -0.5 0.5 0 0
+///     // 52.25 12.8125 -11.75 -3
+///     // -1.48438 -8.25 -1 0
 ///
 /// @param x the tensor of the running products.
 /// @param m a mask that broadcasts into x.
@@ -26135,6 +26209,7 @@ inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_poisson_nll(scores, tokens, m, {.full = true}).mean();
+///     // 18039.9
 inline constexpr element_loss<poisson_nll_loss> masked_poisson_nll("masked_poisson_nll");
 } // namespace xmask::inline XMASK_ABI
 
@@ -26463,8 +26538,9 @@ struct place_formula : plain_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));
+///     float largest = xmask::masked_max(x, xmask::keep_lengths(lengths, n));    // 4
 ///     xt::xarray<float> pooled = xmask::masked_max(hidden, xmask::unsqueeze(m, -1), 1, xmask::when_empty::zero);
+///     // (3, 5)
 inline constexpr reduction<detail::max_formula> masked_max("masked_max");
 
 /// The smallest element that the mask keeps; +infinity (of integers the highest) where nothing is
@@ -26480,8 +26556,8 @@ inline constexpr reduction<detail::max_formula> masked_max("masked_max");
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));
-///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);
+///     float smallest = xmask::masked_min(x, xmask::keep_finite(x));    // -3
+///     xt::xarray<float> rows = xmask::masked_min(x, m, -1);    // -1, -3, -2
 inline constexpr reduction<detail::min_formula> masked_min("masked_min");
 
 /// The position of the largest element that the mask keeps: of the first NaN if there is one, or of
@@ -26499,8 +26575,8 @@ inline constexpr reduction<detail::min_formula> masked_min("masked_min");
 ///
 /// Cost: one pass over the kept elements; a row that holds a new largest element is read twice.
 ///
-///     std::size_t where = xmask::masked_argmax(x, m);
-///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);
+///     std::size_t where = xmask::masked_argmax(x, m);    // 5
+///     xt::xarray<std::size_t> classes = xmask::masked_argmax(scores, m, -1);    // 0, 1, 2
 inline constexpr reduction<detail::place_formula<detail::extreme::largest>> masked_argmax(
     "masked_argmax"
 );
@@ -26520,7 +26596,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::largest>> mask
 ///
 /// Cost: one pass over the kept elements; a row that holds a new smallest element is read twice.
 ///
-///     xt::xarray<std::size_t> nearest = xmask::masked_argmin(distances, m, -1);
+///     xt::xarray<std::size_t> nearest = xmask::masked_argmin(distances, m, -1);    // 0, 3, 1
 inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> masked_argmin(
     "masked_argmin"
 );
@@ -26561,6 +26637,9 @@ inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("ma
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_min_gradient(x, m, upstream, -1);
+///     // 0 1 0 0
+///     // 0 0 2 0
+///     // 3 0 0 0
 inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("masked_min_gradient");
 } // namespace xmask::inline XMASK_ABI
 
@@ -26622,6 +26701,7 @@ consteval bool require_derivative() {
 /// @throws std::invalid_argument  where shapes do not fit
 ///
 ///     xmask::loss l = xmask::masked_loss(p, t, m, [](double p, double t) { return std::abs(p - t); });
+///     double mean = l.mean();    // 1.43056
 template <class P, class Q, class M, class Value>
     requires expression<P>
 loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
@@ -26645,6 +26725,7 @@ loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& 
 ///     auto value = [](auto p, auto t) { return (p - t) * (p - t); };
 ///     auto derivative = [](auto p, auto t) { return 2 * (p - t); };
 ///     double mean = xmask::masked_loss(p, t, m, value, derivative, xmask::of_mean(gradient)).mean();
+///     // 3.59201
 template <class P, class Q, class M, class Value, class Derivative, class... G>
     requires(expression<P> && sizeof...(G) <= 1)
 loss masked_loss(
@@ -26712,8 +26793,8 @@ struct truth_formula : plain_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);
-///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);
+///     bool wrong = xmask::masked_any(xt::not_equal(predicted, target), m);    // true
+///     xt::xarray<bool> rows = xmask::masked_any(x, m, -1);    // true, true, true
 inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> masked_any("masked_any"
 );
 
@@ -26730,8 +26811,8 @@ inline constexpr reduction<detail::truth_formula<detail::extreme::largest>> mask
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);
-///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});
+///     bool exact = xmask::masked_all(xt::equal(predicted, target), m);    // false
+///     xt::xarray<bool> rows = xmask::masked_all(x, m, {-1});    // true, true, true
 inline constexpr reduction<detail::truth_formula<detail::extreme::smallest>> masked_all("masked_all"
 );
 } // namespace xmask::inline XMASK_ABI
@@ -26938,8 +27019,9 @@ struct logsumexp_formula : plain_arguments {
 ///
 /// Cost: two passes over the kept elements.
 ///
-///     float energy = xmask::masked_logsumexp(scores, m);
+///     float energy = xmask::masked_logsumexp(scores, m);    // 12.0003
 ///     xt::xarray<float> rows = xmask::masked_logsumexp(scores, m, -1);
+///     // 1.51105 12.0001 3.07005
 inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_logsumexp");
 
 /// The gradient of the sum of `upstream` times masked_logsumexp(x, m, axes) by x: u times the
@@ -27211,8 +27293,8 @@ struct mean_formula : sum_arguments {
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));
-///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);
+///     float total = xmask::masked_sum(x, xmask::keep_above(x, 0));    // 11.875
+///     xt::xarray<float> rows = xmask::masked_sum(x, m, -1);    // -0.5, 2.25, -0.875
 inline constexpr reduction<detail::sum_formula> masked_sum("masked_sum");
 
 /// The mean of what the mask keeps, or the mean by real weights. Along the tokens of (batch,
@@ -27229,7 +27311,7 @@ inline constexpr reduction<detail::sum_formula> masked_sum("masked_sum");
 ///
 /// Cost: one pass over the kept elements.
 ///
-///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);
+///     double mean = xmask::masked_mean(x, m, xmask::when_empty::zero);    // 0.0972222
 ///     xt::xarray<float> pooled = xmask::masked_mean(hidden, xmask::unsqueeze(m, -1), 1);    // over tokens
 inline constexpr reduction<detail::mean_formula> masked_mean("masked_mean");
 
@@ -27247,6 +27329,9 @@ inline constexpr reduction<detail::mean_formula> masked_mean("masked_mean");
 ///    does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_sum_gradient(x, m, upstream, -1);
+///     // 1 1 0 0
+///     // 2 2 2 2
+///     // 3 3 3 0
 inline constexpr reduction_gradient<detail::sum_formula> masked_sum_gradient("masked_sum_gradient");
 
 /// The gradient of the sum of `upstream` times masked_mean(x, m, axes) by x: u over the number of
@@ -27492,6 +27577,9 @@ auto standardize_gradient(
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> y = xmask::masked_standardize(x, m, -1);
+///     // 0.999991 -0.999991 0 0
+///     // 0.175715 1.38062 -1.43082 -0.125511
+///     // -1.35616 0.33077 1.02539 0
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
     requires detail::axes_argument<A>
 auto masked_standardize(
@@ -27519,6 +27607,10 @@ auto masked_standardize(
 /// Cost: three passes over the kept elements.
 ///
 ///     xmask::masked_standardize_inplace(x, m, -1);
+///     auto now = x;
+///     // 0.999991 -0.999991 0 0
+///     // 0.175715 1.38062 -1.43082 -0.125511
+///     // -1.35616 0.33077 1.02539 0
 template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
     requires detail::axes_argument<A>
 void masked_standardize_inplace(
@@ -27682,8 +27774,8 @@ struct mean_var_formula : var_arguments {
 ///
 /// Cost: two passes over the kept elements, the mean first, so that nothing cancels.
 ///
-///     float spread = xmask::masked_var(x, m, {.correction = 0});
-///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);
+///     float spread = xmask::masked_var(x, m, {.correction = 0});    // 3.58256
+///     xt::xarray<float> rows = xmask::masked_var(x, m, -1);    // 1.125, 8.26562, 2.38021
 inline constexpr reduction<detail::var_formula> masked_var("masked_var");
 
 /// The standard deviation of what the mask keeps: the root of masked_var.
@@ -27699,8 +27791,8 @@ inline constexpr reduction<detail::var_formula> masked_var("masked_var");
 ///
 /// Cost: two passes over the kept elements.
 ///
-///     float deviation = xmask::masked_std(x, m);
-///     xt::xarray<float> rows = xmask::masked_std(x, m, -1);
+///     float deviation = xmask::masked_std(x, m);    // 2.00758
+///     xt::xarray<float> rows = xmask::masked_std(x, m, -1);    // 1.06066, 2.875, 1.54279
 inline constexpr reduction<detail::std_formula> masked_std("masked_std");
 
 /// The mean and the variance of what the mask keeps, for the price of the variance. Along all axes
@@ -27738,6 +27830,9 @@ inline constexpr reduction<detail::mean_var_formula> masked_mean_var("masked_mea
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_var_gradient(x, m, upstream, -1);
+///     // 1.5 -1.5 0 0
+///     // 0.583333 4.58333 -4.75 -0.416667
+///     // -5.125 1.25 3.875 0
 inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("masked_var_gradient");
 
 /// The gradient of the sum of `upstream` times masked_std(x, m, axes, options) by x: u (x - mean) /
@@ -27757,6 +27852,9 @@ inline constexpr reduction_gradient<detail::var_formula> masked_var_gradient("ma
 /// Cost: three passes over the kept elements.
 ///
 ///     xt::xarray<float> dx = xmask::masked_std_gradient(x, m, upstream, -1);
+///     // 0.707107 -0.707107 0 0
+///     // 0.101449 0.797101 -0.826087 -0.0724638
+///     // -1.66095 0.40511 1.25584 0
 inline constexpr reduction_gradient<detail::std_formula> masked_std_gradient("masked_std_gradient");
 } // namespace xmask::inline XMASK_ABI
 
@@ -28216,9 +28314,13 @@ struct norm_formula : plain_arguments {
 /// Cost: one pass over the kept elements, and two more where its powers are too small or too large
 /// for a double: the norm of {1e200, 1e200} is 1.4e200.
 ///
-///     float length = xmask::masked_norm(x, m);
+///     float length = xmask::masked_norm(x, m);    // 5.68578
 ///     float largest = xmask::masked_norm(x, m, {.p = std::numeric_limits<double>::infinity()});
+///     // 4
 ///     xt::xarray<float> rows = xmask::masked_norm(x, m, -1, {.p = 1, .keep_axes = true});
+///     // 1.5
+///     // 8.25
+///     // 3.125
 inline constexpr reduction<detail::norm_formula> masked_norm("masked_norm");
 
 /// The gradient of the sum of `upstream` times masked_norm(x, m, axes, options) by x: u sign(x)
@@ -28243,6 +28345,9 @@ inline constexpr reduction<detail::norm_formula> masked_norm("masked_norm");
 /// too large for a double.
 ///
 ///     xt::xarray<float> dx = xmask::masked_norm_gradient(x, m, upstream, -1);
+///     // 0.447214 -0.894427 0 0
+///     // 0.391762 1.56705 -1.17529 0.0979404
+///     // -2.6791 0.167444 1.33955 0
 inline constexpr reduction_gradient<detail::norm_formula> masked_norm_gradient(
     "masked_norm_gradient"
 );
@@ -29312,6 +29417,10 @@ auto masked_normalize(
 /// x is read three times, while in the cache.
 ///
 ///     xmask::masked_normalize_inplace(weights, m);
+///     auto now = weights;
+///     // 0.447214 -0.894427 0 0
+///     // 0.195881 0.783523 -0.587643 0.0489702
+///     // -0.893033 0.0558146 0.446516 0
 template <class X, class M>
 void masked_normalize_inplace(
     X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
@@ -29500,9 +29609,11 @@ struct token_formula : plain_arguments {
 /// A pooling of the tokens that a mask keeps: masked_mean_pool, masked_max_pool and the others. All
 /// are called alike:
 ///
-///     xt::xtensor<float, 2> pooled = xmask::masked_max_pool(hidden, m);
+///     xt::xtensor<float, 2> pooled = xmask::masked_max_pool(hidden, m);    // (3, 5)
 ///     xt::xtensor<float, 2> or_zero = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+///     // (3, 5)
 ///     xt::xarray<float> kept = xmask::masked_max_pool(hidden, m, {.keep_axes = true});
+///     // (3, 1, 5)
 ///
 /// The result is an xt::xtensor where x has a rank in its type, and an xt::xarray otherwise. With a
 /// braced list of options it is an xt::xarray, because `keep_axes` is a value.
@@ -29572,6 +29683,7 @@ private:
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
+///     // (3, 5)
 inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mean_pool");
 
 /// Max pooling: the largest of each feature over the tokens that the mask keeps. It is masked_max
@@ -29588,6 +29700,7 @@ inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mea
 /// One pass over the kept tokens; those dropped are not read.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
+///     // (3, 5)
 inline constexpr pooling<detail::max_pool_formula> masked_max_pool("masked_max_pool");
 
 /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
@@ -29603,7 +29716,7 @@ inline constexpr pooling<detail::max_pool_formula> masked_max_pool("masked_max_p
 ///
 /// Reads the features of these tokens only.
 ///
-///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);
+///     xt::xarray<float> cls = xmask::masked_first_token(hidden, m);    // (3, 5)
 inline constexpr pooling<detail::token_formula<detail::first_token>> masked_first_token(
     "masked_first_token"
 );
@@ -29622,6 +29735,7 @@ inline constexpr pooling<detail::token_formula<detail::first_token>> masked_firs
 /// Reads the features of these tokens only.
 ///
 ///     xt::xarray<float> sentence = xmask::masked_last_token(hidden, xmask::keep_lengths(lengths, n));
+///     // (3, 5)
 inline constexpr pooling<detail::token_formula<detail::last_token>> masked_last_token(
     "masked_last_token"
 );
@@ -29636,7 +29750,7 @@ inline constexpr pooling<detail::token_formula<detail::last_token>> masked_last_
 /// @returns an array of x's shape and type.
 /// @throws std::invalid_argument where shapes do not fit.
 ///
-///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);
+///     xt::xarray<float> dx = xmask::masked_mean_pool_gradient(hidden, m, dpooled);    // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
@@ -29659,7 +29773,7 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
 /// @returns an array of x's shape and type.
 /// @throws std::invalid_argument where shapes do not fit.
 ///
-///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);
+///     xt::xarray<float> dx = xmask::masked_max_pool_gradient(hidden, m, dpooled);    // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
@@ -29683,6 +29797,7 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
 /// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_first_token_gradient(hidden, m, dpooled);
+///     // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
@@ -29704,6 +29819,7 @@ auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
 /// @throws std::invalid_argument where shapes do not fit.
 ///
 ///     xt::xarray<float> dx = xmask::masked_last_token_gradient(hidden, m, dpooled);
+///     // (3, 4, 5)
 template <class X, class M, class U>
     requires detail::upstream_argument<U>
 auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
@@ -30025,8 +30141,8 @@ struct quantile_formula : plain_arguments {
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
 /// and about one pass over it, without sorting (core/selection.hpp).
 ///
-///     float middle = xmask::masked_median(x, m);
-///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);
+///     float middle = xmask::masked_median(x, m);    // 0.25
+///     xt::xarray<float> rows = xmask::masked_median(x, m, -1);    // -1, 0.25, 0.125
 inline constexpr reduction<detail::median_formula> masked_median("masked_median");
 
 /// The quantile q of what the mask keeps: the element of rank q (number kept - 1), or, between two
@@ -30048,8 +30164,8 @@ inline constexpr reduction<detail::median_formula> masked_median("masked_median"
 /// Cost: a copy of the kept elements, of one position at a time where the axes are the last ones,
 /// and about two passes over it, without sorting.
 ///
-///     float ninth = xmask::masked_quantile(x, m, 0.9);
-///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);
+///     float ninth = xmask::masked_quantile(x, m, 0.9);    // 1.6
+///     xt::xarray<float> rows = xmask::masked_quantile(x, m, 0.5, -1);    // -0.25, 0.625, 0.125
 inline constexpr reduction<detail::quantile_formula, double> masked_quantile("masked_quantile");
 } // namespace xmask::inline XMASK_ABI
 
@@ -30157,6 +30273,9 @@ auto quantile_gradient(
 /// @throws std::out_of_range for an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, upstream, -1);
+///     // 0 1 0 0
+///     // 0 0 0 2
+///     // 0 3 0 0
 template <
     class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
     class A = std::initializer_list<std::ptrdiff_t>>
@@ -30176,6 +30295,9 @@ auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& 
 /// @throws std::invalid_argument where the mask does not broadcast into x.
 ///
 ///     xt::xarray<float> dx = xmask::masked_median_gradient(x, m, 2.);
+///     // 0 0 0 0
+///     // 0 0 0 2
+///     // 0 0 0 0
 template <class X, class M>
 auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     if constexpr (detail::require_differentiable<X, M>()) {
@@ -30200,6 +30322,9 @@ auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
 /// @throws std::out_of_range for q outside of [0, 1], or an axis that x does not have.
 ///
 ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, upstream, 0.9, -1);
+///     // 0.9 0.1 0 0
+///     // 0.6 1.4 0 0
+///     // 0 0.6 2.4 0
 template <
     class X, class M, class U = std::initializer_list<std::ptrdiff_t>,
     class Q = std::initializer_list<std::ptrdiff_t>,
@@ -30224,6 +30349,9 @@ auto masked_quantile_gradient(
 /// @throws std::invalid_argument where the mask does not broadcast into x.
 ///
 ///     xt::xarray<float> dx = xmask::masked_quantile_gradient(x, m, 1., 0.9);
+///     // 0 0 0 0
+///     // 0.4 0.2 0 0
+///     // 0 0 0.4 0
 template <class X, class M>
 auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {
@@ -30329,7 +30457,7 @@ struct smooth_l1_loss {
 /// @returns  the sum over the kept elements, its weight and their count
 /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
-///     double mean = xmask::masked_mae(prediction, target, m).mean();
+///     double mean = xmask::masked_mae(prediction, target, m).mean();    // 1.43056
 inline constexpr element_loss<mae_loss> masked_mae("masked_mae");
 
 /// Gives the Huber loss, summed over the kept elements.
@@ -30349,6 +30477,7 @@ inline constexpr element_loss<mae_loss> masked_mae("masked_mae");
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_huber(prediction, target, m, {.delta = 0.5}, gradient).mean();
+///     // 0.601562
 inline constexpr element_loss<huber_loss> masked_huber("masked_huber");
 
 /// Gives the smooth L1 loss, summed over the kept elements.
@@ -30368,6 +30497,7 @@ inline constexpr element_loss<huber_loss> masked_huber("masked_huber");
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     double mean = xmask::masked_smooth_l1(prediction, target, m, {.beta = 0.1}).mean();
+///     // 1.38056
 inline constexpr element_loss<smooth_l1_loss> masked_smooth_l1("masked_smooth_l1");
 } // namespace xmask::inline XMASK_ABI
 
@@ -30546,6 +30676,9 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 /// axis takes memory for its lines.
 ///
 ///     auto weights = xmask::masked_softmin(distances, m);
+///     // 0.622459 0.377541 0 0
+///     // 0.302836 0.0150773 0.0409843 0.641103
+///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
@@ -30569,6 +30702,10 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 /// once.
 ///
 ///     xmask::masked_softmin_inplace(distances, m);
+///     auto now = distances;
+///     // 0.622459 0.377541 0 0
+///     // 0.302836 0.0150773 0.0409843 0.641103
+///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
@@ -30641,6 +30778,9 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 /// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmax_gradient(p, m, dy);
+///     // -0.375 2.25 0 0
+///     // -25.0625 -88.25 87.1875 -6.45312
+///     // 14.0312 -0.611328 -4.01562 0
 template <class Y, class M, class G>
 auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_row_gradient<Y, M, G>()) {
@@ -30665,6 +30805,9 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_softmin_gradient(p, m, dy);
+///     // 0.375 -2.25 0 0
+///     // 25.0625 88.25 -87.1875 6.45312
+///     // -14.0312 0.611328 4.01562 0
 template <class Y, class M, class G>
 auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_row_gradient<Y, M, G>()) {
@@ -30689,6 +30832,9 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 /// Cost: two passes over the kept elements.
 ///
 ///     xt::xtensor<float, 2> dx = xmask::masked_log_softmax_gradient(p, m, dy);
+///     // 1.32436 -0.81606 0 0
+///     // -5.11613 -118.846 -3.11202 -2.63906
+///     // -1.88158 1.1165 3.3785 0
 template <class Y, class M, class G>
 auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
     if constexpr (detail::require_row_gradient<Y, M, G>()) {

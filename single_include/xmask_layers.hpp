@@ -134,6 +134,7 @@ private:
 /// Options of attention.
 ///
 ///     auto y = xmask::masked_attention(query, key, value, xmask::keep_causal(n, n), {.scale = 0.125, .soft_cap = 50});
+///     // (3, 4, 5)
 struct attention_options {
     std::optional<double> scale = {}; ///< factor of query key^T; by default 1 / sqrt(features)
     double soft_cap = 0;      ///< scores become soft_cap * tanh(score / soft_cap); 0: no cap
@@ -1223,7 +1224,12 @@ To zeros_of(const char* function, const S& shape) {
 /// method is FlashAttention's (Dao et al., 2022).
 ///
 ///     auto causal = xmask::keep_causal(n, n);
+///     // 1 0 0 0
+///     // 1 1 0 0
+///     // 1 1 1 0
+///     // 1 1 1 1
 ///     xt::xtensor<float, 3> y = xmask::masked_attention(query, key, value, causal && xmask::unsqueeze(m, 1));
+///     // (3, 4, 5)
 ///
 /// @param query a tensor or lazy expression of float or double, of shape (..., q, features).
 /// @param key a tensor or lazy expression of the type of the query, of shape (..., k, features).
