@@ -11,6 +11,7 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/rows.hpp"
 #include "../core/store.hpp"
 #include "../core/target.hpp"
@@ -61,8 +62,10 @@ private:
 };
 
 /// A row of a choice inside a larger expression.
-template <class T, class Row, class Other, class Cursor>
+template <class Row, class Other, class Cursor>
 class choice_row {
+    using T = typename block_t<Row>::value_type;
+
 public:
     choice_row(Row operand, Other other, Cursor cursor)
         : m_operand(std::move(operand)), m_other(std::move(other)), m_cursor(std::move(cursor)) {}
@@ -80,27 +83,6 @@ private:
     Row m_operand;
     Other m_other;
     Cursor m_cursor;
-};
-
-/// The rows of a choice inside a larger expression.
-template <class T, class Rows, class Others, class Masks>
-class choice_rows {
-public:
-    choice_rows(Rows operand, Others other, Masks masks)
-        : m_operand(std::move(operand)), m_other(std::move(other)), m_masks(std::move(masks)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return choice_row<T, row_t<Rows>, row_t<Others>, typename Masks::cursor>(
-            m_operand.row(r), m_other.row(r), m_masks.row(r)
-        );
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    Rows m_operand;
-    Others m_other;
-    Masks m_masks;
 };
 
 /// The delegate of a choice: it copies kept columns from the operand and dropped ones from the
@@ -251,12 +233,12 @@ public:
 
     template <class S>
     auto rows(const S& shape) const {
-        auto operand = make_operand<value_type>(m_operand, shape);
-        auto other = make_operand<value_type>(m_other, shape);
-        using masks = mask_rows<mask_type>;
-        return choice_rows<value_type, decltype(operand), decltype(other), masks>(
-            std::move(operand), std::move(other), masks(m_mask, shape)
-        );
+        return row_function([operand = make_operand<value_type>(m_operand, shape),
+                             other = make_operand<value_type>(m_other, shape),
+                             masks = mask_rows<mask_type>(m_mask, shape)](std::size_t r)
+                                XMASK_INLINE_LAMBDA {
+                                    return choice_row(operand.row(r), other.row(r), masks.row(r));
+                                });
     }
 
     template <class E>

@@ -86,7 +86,7 @@ struct row_maker {
         if constexpr (has_memory<E>) {
             return memory_rows<std::remove_cv_t<value_type_t<E>>>(e, shape);
         } else {
-            return stepped_rows<E, S>(e, shape);
+            return stepped_rows(e, shape);
         }
     }
 };

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "attributes.hpp"
 #include "block.hpp"
 #include "buffer.hpp"
+#include "row_function.hpp"
 #include "shape.hpp"
 #include "simd.hpp"
 #include "word.hpp"
@@ -134,6 +134,28 @@ private:
     T m_value;
 };
 
+/// A row whose elements a function writes to a buffer: fill(to, c, count, bits) writes columns
+/// [c, c + count). It may leave out those whose bit is not set.
+template <class T, class Fill>
+class buffered_row {
+public:
+    explicit buffered_row(Fill fill) : m_fill(std::move(fill)) {}
+
+    memory_block<T> block(std::size_t c, std::size_t count, word_t bits) {
+        m_fill(m_buffer.values, c, count, bits);
+        return memory_block<T>(m_buffer.values);
+    }
+
+private:
+    Fill m_fill;
+    block_buffer<T> m_buffer;
+};
+
+template <class T, class Fill>
+auto make_buffered_row(Fill fill) {
+    return buffered_row<T, Fill>(std::move(fill));
+}
+
 /// Moves a stepper along the last axis from `column` to `to`.
 template <class Stepper>
 XMASK_INLINE void step_to_column(
@@ -159,48 +181,24 @@ void step_to_row(Stepper& stepper, const S& shape, std::size_t r) {
     }
 }
 
-/// One row of any expression, read element by element through its stepper. Only elements whose bits
-/// are set are read.
-template <class E>
-class stepped_row {
-public:
-    using value_type = std::remove_cv_t<value_type_t<E>>;
-
-    stepped_row(typename E::const_stepper stepper, std::size_t last_axis)
-        : m_stepper(stepper), m_last_axis(last_axis) {}
-
-    memory_block<value_type> block(std::size_t c, std::size_t count, word_t bits) {
-        for (bits &= first_bits(count); bits != 0; bits &= bits - 1) {
-            const std::size_t k = lowest_bit(bits);
-            step_to_column(m_stepper, m_last_axis, m_column, c + k);
-            m_buffer.values[k] = *m_stepper;
-        }
-        return memory_block<value_type>(m_buffer.values);
-    }
-
-private:
-    typename E::const_stepper m_stepper;
-    std::size_t m_last_axis;
-    std::size_t m_column = 0;
-    block_buffer<value_type> m_buffer;
-};
-
-/// The rows of any expression.
+/// The rows of any expression, read element by element through its stepper. Only elements whose
+/// bits are set are read.
 template <class E, class S>
-class stepped_rows {
-public:
-    stepped_rows(const E& e, const S& shape) : m_expression(std::addressof(e)), m_shape(shape) {}
-
-    XMASK_INLINE stepped_row<E> row(std::size_t r) const {
-        auto stepper = m_expression->stepper_begin(m_shape);
-        step_to_row(stepper, m_shape, r);
-        return {stepper, m_shape.size() - 1};
-    }
-
-    [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept { return false; }
-
-private:
-    const E* m_expression;
-    S m_shape;
-};
+auto stepped_rows(const E& e, const S& shape) {
+    return row_function([&e, shape](std::size_t r) {
+        using value_type = std::remove_cv_t<value_type_t<E>>;
+        auto stepper = e.stepper_begin(shape);
+        step_to_row(stepper, shape, r);
+        return make_buffered_row<value_type>([stepper, axis = shape.size() - 1,
+                                              column = std::size_t(0
+                                              )](value_type* to, std::size_t c, std::size_t count,
+                                                 word_t bits) mutable {
+            for (bits &= first_bits(count); bits != 0; bits &= bits - 1) {
+                const std::size_t k = lowest_bit(bits);
+                step_to_column(stepper, axis, column, c + k);
+                to[k] = *stepper;
+            }
+        });
+    });
+}
 } // namespace xmask::inline XMASK_ABI::detail

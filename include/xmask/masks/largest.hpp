@@ -15,6 +15,7 @@
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/selection.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
@@ -47,23 +48,6 @@ class cut_rule {
         beyond_cut<T, By, true> from;
         std::size_t tie_end = 0; ///< elements at the cut are kept before this position
         column_range kept;       ///< positions outside of which nothing is kept
-    };
-
-    class cut_rows {
-    public:
-        cut_rows(const cut_rule& rule)
-            : m_rule(&rule)
-            , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_columns(columns_of(rule.shape())) {}
-
-        XMASK_INLINE auto row(std::size_t r) const {
-            return m_rule->cursor(m_operand.row(r), r, m_columns);
-        }
-
-    private:
-        const cut_rule* m_rule;
-        operand_rows m_operand;
-        std::size_t m_columns;
     };
 
 public:
@@ -120,7 +104,11 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return cut_rows(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([this, operand = make_operand<T>(m_operand, shape()),
+                             n = columns_of(shape())](std::size_t r)
+                                XMASK_INLINE_LAMBDA { return cursor(operand.row(r), r, n); });
+    }
 
 private:
     static row_cut through(const cut_type& cut) { return {{cut.key}, {cut.key}, 0, {}}; }

@@ -14,6 +14,7 @@
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/selection.hpp"
 #include "../core/shape.hpp"
 #include "../core/walk.hpp"
@@ -155,29 +156,6 @@ class line_rule {
         std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
     ));
 
-    class line_rows {
-    public:
-        explicit line_rows(const line_rule& rule)
-            : m_rule(&rule)
-            , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_columns(columns_of(rule.shape())) {}
-
-        auto row(std::size_t r) const {
-            const axis_of_rows& lines = m_rule->m_lines;
-            const bool along = lines.along_rows();
-            const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
-            return line_cursor<By, row_t<operand_rows>>(
-                m_operand.row(r), m_rule->m_cuts.keys() + first, m_rule->m_cuts.tie_ends() + first,
-                along ? 0 : lines.position(r), along, {0, m_rule->m_any ? m_columns : 0}
-            );
-        }
-
-    private:
-        const line_rule* m_rule;
-        operand_rows m_operand;
-        std::size_t m_columns;
-    };
-
 public:
     using shape_type = typename operand_type::inner_shape_type;
 
@@ -216,7 +194,17 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return line_rows(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([this, operand = make_operand<T>(m_operand, shape()),
+                             n = columns_of(shape())](std::size_t r) {
+            const bool along = m_lines.along_rows();
+            const std::size_t first = n == 0 ? 0 : along ? r : m_lines.bundle(r) * n;
+            return line_cursor<By, row_t<operand_rows>>(
+                operand.row(r), m_cuts.keys() + first, m_cuts.tie_ends() + first,
+                along ? 0 : m_lines.position(r), along, {0, m_any ? n : 0}
+            );
+        });
+    }
 
 private:
     /// Columns [c, c + count) of one bundle, one line after another.

@@ -18,9 +18,9 @@
 #include "../core/overlap.hpp"
 #include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/shape.hpp"
 #include "../core/walk.hpp"
-#include "row_function.hpp"
 #include "token_test.hpp"
 
 /// @file

@@ -14,6 +14,7 @@
 #include "../core/error.hpp"
 #include "../core/lazy.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "random_stream.hpp"
@@ -115,64 +116,39 @@ private:
 };
 
 namespace detail {
-/// One row of random tokens. Draws the tokens that are asked for into a buffer.
+/// Writes the ids of one row that are asked for to a buffer.
 template <class T, class S>
-class drawn_tokens_row {
-public:
-    drawn_tokens_row(const drawn_tokens<T, S>& tokens, std::size_t r, bool one_column) noexcept
-        : m_tokens(&tokens), m_stream(tokens.row(r)), m_one_column(one_column) {}
+struct drawn_ids {
+    const drawn_tokens<T, S>* tokens;
+    row_stream stream;
+    bool one_column;
 
-    memory_block<T> block(std::size_t c, std::size_t count, word_t bits) noexcept {
+    void operator()(T* to, std::size_t c, std::size_t count, word_t bits) const noexcept {
         bits &= first_bits(count);
-        if (m_one_column) {
-            std::fill_n(m_buffer.values, count, m_tokens->id(m_stream, 0));
+        if (one_column) {
+            std::fill_n(to, count, tokens->id(stream, 0));
         } else if (bits == ~word_t(0)) {
             for (std::size_t k = 0; k < word_columns; ++k) {
-                m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+                to[k] = tokens->id(stream, c + k);
             }
         } else {
             for (; bits != 0; bits &= bits - 1) {
-                const std::size_t k = lowest_bit(bits);
-                m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+                to[lowest_bit(bits)] = tokens->id(stream, c + lowest_bit(bits));
             }
         }
-        return memory_block<T>(m_buffer.values);
     }
-
-private:
-    const drawn_tokens<T, S>* m_tokens;
-    row_stream m_stream;
-    bool m_one_column;
-    block_buffer<T> m_buffer;
 };
 
 /// The rows of random tokens, broadcast into a shape.
 template <class T, class S>
-class drawn_tokens_rows {
-public:
-    template <class W>
-    drawn_tokens_rows(const drawn_tokens<T, S>& tokens, const W& walked)
-        : m_tokens(&tokens)
-        , m_numbers(row_numbers(walked, tokens.shape()))
-        , m_one_column(columns_of(tokens.shape()) == 1) {}
-
-    XMASK_INLINE drawn_tokens_row<T, S> row(std::size_t r) const noexcept {
-        return {*m_tokens, static_cast<std::size_t>(m_numbers(r)), m_one_column};
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    const drawn_tokens<T, S>* m_tokens;
-    row_offsets m_numbers;
-    bool m_one_column;
-};
-
-template <class T, class S>
 struct row_maker<drawn_tokens<T, S>> {
     template <class W>
     static auto make(const drawn_tokens<T, S>& tokens, const W& walked) {
-        return drawn_tokens_rows<T, S>(tokens, walked);
+        return row_function([&tokens, numbers = row_numbers(walked, tokens.shape()),
+                             one_column = columns_of(tokens.shape()) == 1](std::size_t r) {
+            const auto own_row = static_cast<std::size_t>(numbers(r));
+            return make_buffered_row<T>(drawn_ids<T, S>{&tokens, tokens.row(own_row), one_column});
+        });
     }
 };
 

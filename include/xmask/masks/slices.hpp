@@ -16,10 +16,10 @@
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
+#include "../core/row_function.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"
-#include "row_function.hpp"
 #include "word_of.hpp"
 
 /// @file

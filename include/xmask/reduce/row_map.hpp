@@ -16,6 +16,7 @@
 #include "../core/overlap.hpp"
 #include "../core/pieces.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/shape.hpp"
 #include "../core/target.hpp"
 #include "../masks/bitmask.hpp"
@@ -30,52 +31,6 @@
 /// their gradients. A line_function (line_sums.hpp) says how.
 
 namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// The rows of the result, broadcast to a shape. Lines are summed in the result's own shape.
-template <class F, class OwnRows, class Rows>
-class mapped_rows {
-public:
-    template <class Own, class S>
-    mapped_rows(
-        const F& f, const Own& own_shape, OwnRows own, const axis_of_rows& axis, const S& shape,
-        Rows rows
-    )
-        : m_function(f)
-        , m_own(std::move(own))
-        , m_rows(std::move(rows))
-        , m_axis(axis)
-        , m_numbers(row_numbers(shape, own_shape))
-        , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
-        , m_one_column(columns_of(own_shape) == 1) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        using row_type = row_t<Rows>;
-        return mapped_row<F, row_type>(
-            m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r)
-        );
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    [[nodiscard]] row_facts<F> facts(std::size_t own_row) const {
-        if (m_axis.along_rows()) {
-            return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
-        }
-        const row_facts<F> facts(m_table.row(m_axis.bundle(own_row)), m_table.size());
-        return m_one_column ? row_facts<F>(facts.at(0)) : facts;
-    }
-
-    F m_function;
-    OwnRows m_own;
-    Rows m_rows;
-    axis_of_rows m_axis;
-    row_offsets m_numbers;
-    facts_table<F> m_table;
-    bool m_one_column;
-};
-} // namespace detail
-
 /// A tensor whose elements depend on all that a mask keeps along an axis, not yet computed: what
 /// masked_softmax, masked_normalize and the like give. An ordinary lazy xtensor expression, which
 /// is assigned row by row. A single element costs the whole line along the axis.
@@ -247,14 +202,28 @@ public:
         );
     }
 
-    /// The rows for a walk over `walked`, into which this broadcasts.
+    /// The rows for a walk over `walked`, into which this broadcasts. Lines are summed in the
+    /// result's own shape.
     template <class S>
     auto rows(const S& walked) const {
+        const detail::axis_of_rows axis(shape(), m_axis);
+        const std::size_t n = detail::columns_of(shape());
         auto own = operand_rows(shape());
-        auto broadcast = operand_rows(walked);
-        return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
-            m_function, shape(), std::move(own), detail::axis_of_rows(shape(), m_axis), walked,
-            std::move(broadcast)
+        detail::facts_table<F> table(m_function, own, axis, detail::rows_of(shape()), n);
+        const auto facts = [f = m_function, axis, n, own = std::move(own),
+                            table = std::move(table)](std::size_t r) {
+            if (axis.along_rows()) {
+                return detail::row_facts<F>(detail::facts_of_row(f, own.row(r)));
+            }
+            const detail::row_facts<F> columns(table.row(axis.bundle(r)), table.size());
+            return n == 1 ? detail::row_facts<F>(columns.at(0)) : columns;
+        };
+        return detail::row_function(
+            [f = m_function, facts, numbers = detail::row_numbers(walked, shape()),
+             rows = operand_rows(walked)](std::size_t r) XMASK_INLINE_LAMBDA {
+                const auto own_row = static_cast<std::size_t>(numbers(r));
+                return detail::mapped_row(f, facts(own_row), rows.row(r));
+            }
         );
     }
 

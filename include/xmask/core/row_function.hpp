@@ -5,20 +5,23 @@
 #include <cstddef>
 #include <utility>
 
-#include "../core/abi.hpp"
-#include "../core/attributes.hpp"
+#include "abi.hpp"
+#include "attributes.hpp"
 
 /// @file
-/// The rows of a rule as a function of their number.
+/// The rows of a mask or of an operand as a function of their number.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The rows of a rule, made for one operation: f(r) gives the cursor of row r.
+/// The rows f(r), made for one operation: cursors of a mask, or rows of an operand.
 template <class F>
 class row_function {
 public:
     explicit row_function(F f) : m_function(std::move(f)) {}
 
     XMASK_INLINE auto row(std::size_t r) const { return m_function(r); }
+
+    /// No row of the operand continues in the next.
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
 
 private:
     F m_function;
