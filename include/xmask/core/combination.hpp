@@ -73,7 +73,6 @@ element_index broadcast_index(const element_index& index, const S& from) {
 /// Keeps what both masks keep: how their bits combine, and which kind of stretch decides alone.
 struct both {
     static constexpr const char* name = "operator&&";
-    static constexpr bool any_term_decides = true;
     static constexpr auto deciding = stretch_kind::dropped;
 
     template <class Bits>
@@ -85,7 +84,6 @@ struct both {
 /// Keeps what either mask keeps.
 struct either {
     static constexpr const char* name = "operator||";
-    static constexpr bool any_term_decides = true;
     static constexpr auto deciding = stretch_kind::kept;
 
     template <class Bits>
@@ -97,7 +95,6 @@ struct either {
 /// Keeps what exactly one mask keeps.
 struct one_of {
     static constexpr const char* name = "operator^";
-    static constexpr bool any_term_decides = false;
     // No stretch decides alone.
     static constexpr auto deciding = stretch_kind::unknown;
 
@@ -211,7 +208,7 @@ public:
         typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
 
     static constexpr const char* name = How::name;
-    static constexpr bool any_term_decides = How::any_term_decides;
+    static constexpr bool any_term_decides = How::deciding != stretch_kind::unknown;
 
     template <class A, class B>
     pair_rule(A&& a, B&& b)

@@ -112,15 +112,19 @@ inline void append_lines(
 ///     // 1 0 0 0
 ///     const std::vector<int> position = {0, 2};
 ///     auto why = xmask::explain(m, position).decided_by();
+///     std::cout << xmask::explain(m, {0, 2});
+///     // operator&& drops (0, 2)
+///     //   keep_lengths keeps (0, 2)
+///     //   drop_indices drops (2,)  <- decides
 ///
 /// @param m a mask.
-/// @param position a container or 1-D tensor of integers, one index for each axis.
+/// @param position a container or 1-D tensor of integers, in braces too, one index for each axis.
 /// @returns its answer and those of its terms.
 /// @throws std::out_of_range for an index outside of its axis, with both.
 /// @throws std::invalid_argument for a wrong number of indices.
 ///
 /// Cost: one element of each term.
-template <class M, detail::number_table P>
+template <class M, detail::number_table P = std::initializer_list<std::ptrdiff_t>>
 explanation explain(const M& m, const P& position) {
     if constexpr (detail::require_mask<M>()) {
         constexpr bool integers = detail::holds_integers<P>();
@@ -133,31 +137,6 @@ explanation explain(const M& m, const P& position) {
         }
     }
     return {};
-}
-
-/// Says which term of a combined mask keeps or drops the element at a position in braces.
-///
-/// Of a && that drops, the terms that drop decide; where it keeps, all do. Each term is explained
-/// at the place in its own shape that is broadcast, shifted or cut to the position.
-///
-///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
-///     // 1 1 0 0
-///     // 1 0 0 0
-///     std::cout << xmask::explain(m, {0, 2});
-///     // operator&& drops (0, 2)
-///     //   keep_lengths keeps (0, 2)
-///     //   drop_indices drops (2,)  <- decides
-///
-/// @param m a mask.
-/// @param position a list of integers, one index for each axis.
-/// @returns its answer and those of its terms.
-/// @throws std::out_of_range for an index outside of its axis, with both.
-/// @throws std::invalid_argument for a wrong number of indices.
-///
-/// Cost: one element of each term.
-template <class M>
-explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position) {
-    return explain(m, std::vector<std::ptrdiff_t>(position));
 }
 
 /// Writes an explanation as text.

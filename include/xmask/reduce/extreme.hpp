@@ -108,33 +108,6 @@ row_offsets reduced_positions(const S& shape, const kept_axes& axes) {
     return row_offsets(shape, shape, strides);
 }
 
-/// The positions of the extremes of each result, in two passes over the rows that bring a new one.
-template <extreme Which, class X, class M, reduced_axes Axes>
-auto place_extremes(
-    const char* function, const X& x, const M& m, const Axes& over, const reduce_options& options
-) {
-    using element = element_t<X>;
-    const auto rows = masked_rows<element>(function, x, m);
-    const auto positions = reduced_positions(x.shape(), over);
-    auto best = one_each<placed<lane_t<element>>>(over);
-    const std::size_t n = columns_of(x.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-    for (std::size_t r = 0; r < row_count; ++r) {
-        const auto first = static_cast<std::size_t>(positions(r));
-        auto* const to = best.data() + over.offset(r);
-        if (over.keeps_last()) {
-            auto row = rows.row(r);
-            place_columns<element, Which>(to, row, first);
-        } else {
-            place_row<element, Which>(*to, rows, r, first);
-        }
-    }
-    return make_result<std::size_t>(over, options.keep_axes, [&](std::size_t i) {
-        return best[i].at != best[i].none ? best[i].at
-                                          : position_of_nothing(function, options.empty);
-    });
-}
-
 /// 1 where x is the extreme, else 0.
 struct equal_to_extreme {
     template <class A>
@@ -163,26 +136,6 @@ struct share_of_extreme {
     }
 };
 
-template <extreme Which, class X, class M, class U>
-auto extreme_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream
-) {
-    using element = element_t<X>;
-    const auto u = upstream_of<element>(function, upstream, axes);
-    const auto best = fold_elements<element>(
-        function, extreme_fold<element, Which>(), x, m, axes, reduce_options{std::nullopt, true}
-    );
-    const auto tie = lazy_function(equal_to_extreme(), x, best);
-    const auto ties =
-        fold_elements<element>(function, sum_fold<element>(), tie, m, axes, reduce_options());
-    const auto share = at_positions<element>(axes, [&](std::size_t i) {
-        return is_nan(best.data()[i]) ? best.data()[i]
-               : ties.data()[i] == 0  ? element(0)
-                                      : u.data()[i] / ties.data()[i];
-    });
-    return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
-}
-
 template <extreme Which>
 struct extreme_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
@@ -198,20 +151,53 @@ struct extreme_formula : plain_arguments {
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const no_options& /*options*/
     ) {
-        return extreme_gradient<Which>(function, x, m, axes, upstream);
+        using element = element_t<X>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        const auto best = fold_elements<element>(
+            function, extreme_fold<element, Which>(), x, m, axes, reduce_options{std::nullopt, true}
+        );
+        const auto tie = lazy_function(equal_to_extreme(), x, best);
+        const auto ties =
+            fold_elements<element>(function, sum_fold<element>(), tie, m, axes, reduce_options());
+        const auto share = at_positions<element>(axes, [&](std::size_t i) {
+            return is_nan(best.data()[i]) ? best.data()[i]
+                   : ties.data()[i] == 0  ? element(0)
+                                          : u.data()[i] / ties.data()[i];
+        });
+        return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
     }
 };
 
 using max_formula = extreme_formula<extreme::largest>;
 using min_formula = extreme_formula<extreme::smallest>;
 
+/// The positions of the extremes of each result, in two passes over the rows that bring a new one.
 template <extreme Which>
 struct place_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
     static auto of(
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
     ) {
-        return place_extremes<Which>(function, x, m, over, chosen);
+        using element = element_t<X>;
+        const auto rows = masked_rows<element>(function, x, m);
+        const auto positions = reduced_positions(x.shape(), over);
+        auto best = one_each<placed<lane_t<element>>>(over);
+        const std::size_t n = columns_of(x.shape());
+        const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+        for (std::size_t r = 0; r < row_count; ++r) {
+            const auto first = static_cast<std::size_t>(positions(r));
+            auto* const to = best.data() + over.offset(r);
+            if (over.keeps_last()) {
+                auto row = rows.row(r);
+                place_columns<element, Which>(to, row, first);
+            } else {
+                place_row<element, Which>(*to, rows, r, first);
+            }
+        }
+        return make_result<std::size_t>(over, chosen.keep_axes, [&](std::size_t i) {
+            return best[i].at != best[i].none ? best[i].at
+                                              : position_of_nothing(function, chosen.empty);
+        });
     }
 };
 } // namespace detail

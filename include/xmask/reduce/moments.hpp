@@ -39,28 +39,6 @@ struct ranked_result<mean_and_var<T>> {
     }
 };
 
-/// u times (x - mean) times the slope of the variance, or of its root.
-template <class X, class M, class U>
-auto var_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-    const var_options& options, bool root
-) {
-    using element = element_t<X>;
-    using wide = wide_t<element>;
-    const auto u = upstream_of<element>(function, upstream, axes);
-    const auto all = moments_over(function, x, m, axes, options.correction);
-    const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
-    const auto scale = at_positions<element>(axes, [&](std::size_t i) {
-        const double divisor = all[i].count - options.correction;
-        if (divisor <= 0 || all[i].squares == 0) {
-            return wide(0);
-        }
-        return static_cast<wide>(u.data()[i]) *
-               (root ? 1 / (divisor * std::sqrt(all[i].squares / divisor)) : 2 / wide(divisor));
-    });
-    return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
-}
-
 /// The common part of variances and standard deviations.
 struct var_arguments : plain_arguments {
     using options = var_options;
@@ -81,12 +59,26 @@ struct spread_formula : var_arguments {
         });
     }
 
+    /// u times (x - mean) times the slope of the variance, or of its root.
     template <class X, class M, class U>
     static auto gradient(
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const options& chosen
     ) {
-        return var_gradient(function, x, m, axes, upstream, chosen, Root);
+        using element = element_t<X>;
+        using wide = wide_t<element>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        const auto all = moments_over(function, x, m, axes, chosen.correction);
+        const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
+        const auto scale = at_positions<element>(axes, [&](std::size_t i) {
+            const double divisor = all[i].count - chosen.correction;
+            if (divisor <= 0 || all[i].squares == 0) {
+                return wide(0);
+            }
+            return static_cast<wide>(u.data()[i]) *
+                   (Root ? 1 / (divisor * std::sqrt(all[i].squares / divisor)) : 2 / wide(divisor));
+        });
+        return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
     }
 };
 

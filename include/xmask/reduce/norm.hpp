@@ -129,39 +129,6 @@ auto scaled_norm_gradient(
     return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, unit, root), m);
 }
 
-template <class X, class M, class U>
-auto norm_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream, double p
-) {
-    using element = element_t<X>;
-    using wide = wide_t<element>;
-    require_broadcast(function, "a mask", m.shape(), x.shape());
-    const auto u = upstream_of<element>(function, upstream, axes);
-    if (p == 0) {
-        // A number of elements has no slope.
-        auto none = row_major_copy_t<element, X>::from_shape(x.shape());
-        none.fill(element(0));
-        return none;
-    }
-    const auto norms =
-        with_norm<wide>(function, p, [&](const auto& fold, const auto& f, const auto& finish) {
-            const auto sums =
-                fold_over<wide>(axes, fold, x.shape(), masked_rows<wide>(function, x, m, f), false);
-            return exact_norms<wide>(function, x, m, axes, p, sums, finish);
-        });
-    if (std::isinf(p)) {
-        return extreme_norm_gradient(function, x, m, axes, u, norms);
-    }
-    const bool plain = std::ranges::all_of(norms, [](const auto& one) {
-        return one.value() == 0 || is_nan(one.value()) || std::isnormal(one.value());
-    });
-    if (plain || p == 1) {
-        const auto norm = at_positions<wide>(axes, [&](std::size_t i) { return norms[i].value(); });
-        return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, norm), m);
-    }
-    return scaled_norm_gradient(function, x, m, axes, u, norms, p);
-}
-
 struct norm_formula : plain_arguments {
     using options = norm_options;
     using gradient_options = norm_options;
@@ -201,7 +168,36 @@ struct norm_formula : plain_arguments {
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const options& chosen
     ) {
-        return norm_gradient(function, x, m, axes, upstream, chosen.p);
+        const double p = chosen.p;
+        using element = element_t<X>;
+        using wide = wide_t<element>;
+        require_broadcast(function, "a mask", m.shape(), x.shape());
+        const auto u = upstream_of<element>(function, upstream, axes);
+        if (p == 0) {
+            // A number of elements has no slope.
+            auto none = row_major_copy_t<element, X>::from_shape(x.shape());
+            none.fill(element(0));
+            return none;
+        }
+        const auto norms =
+            with_norm<wide>(function, p, [&](const auto& fold, const auto& f, const auto& finish) {
+                const auto sums = fold_over<wide>(
+                    axes, fold, x.shape(), masked_rows<wide>(function, x, m, f), false
+                );
+                return exact_norms<wide>(function, x, m, axes, p, sums, finish);
+            });
+        if (std::isinf(p)) {
+            return extreme_norm_gradient(function, x, m, axes, u, norms);
+        }
+        const bool plain = std::ranges::all_of(norms, [](const auto& one) {
+            return one.value() == 0 || is_nan(one.value()) || std::isnormal(one.value());
+        });
+        if (plain || p == 1) {
+            const auto norm =
+                at_positions<wide>(axes, [&](std::size_t i) { return norms[i].value(); });
+            return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, norm), m);
+        }
+        return scaled_norm_gradient(function, x, m, axes, u, norms, p);
     }
 };
 } // namespace detail

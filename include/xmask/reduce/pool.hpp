@@ -306,9 +306,9 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
     if constexpr (detail::require_differentiable<X, M>()) {
         constexpr const char* function = "masked_mean_pool_gradient";
         detail::token_shape(function, x, m);
-        return detail::sum_gradient(
+        return detail::mean_formula::gradient(
             function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
-            true
+            detail::no_options()
         );
     }
 }
@@ -329,8 +329,9 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
     if constexpr (detail::require_differentiable<X, M>()) {
         constexpr const char* function = "masked_max_pool_gradient";
         detail::token_shape(function, x, m);
-        return detail::extreme_gradient<detail::extreme::largest>(
-            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream
+        return detail::max_formula::gradient(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
+            detail::no_options()
         );
     }
 }

@@ -109,33 +109,6 @@ struct product_of_others {
     }
 };
 
-template <class X, class M, class U>
-auto product_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream
-) {
-    using element = element_t<X>;
-    using wide = sum_t<element>;
-    const auto u = upstream_of<element>(function, upstream, axes);
-    const reduce_options options;
-    const auto factors = lazy_function(factor_or_one(), x);
-    const auto zero = lazy_function(is_zero(), x);
-    const auto product =
-        fold_elements<wide>(function, product_fold<element>(), factors, m, axes, options);
-    const auto zeros = fold_elements<wide>(function, sum_fold<element>(), zero, m, axes, options);
-    // In double: the product may be beyond floats where the product of the others is not.
-    const auto of_zeros = [&](wide wanted) {
-        return at_positions<wide>(axes, [&](std::size_t i) {
-            const auto all = static_cast<wide>(u.data()[i]) * product.data()[i];
-            return zeros.data()[i] == wanted ? all : wide(0);
-        });
-    };
-    const auto without_zero = of_zeros(0);
-    const auto with_one_zero = of_zeros(1);
-    return fill_kept<element>(
-        x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m
-    );
-}
-
 struct product_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
     static auto of(
@@ -152,7 +125,28 @@ struct product_formula : plain_arguments {
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const no_options& /*options*/
     ) {
-        return product_gradient(function, x, m, axes, upstream);
+        using element = element_t<X>;
+        using wide = sum_t<element>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        const reduce_options options;
+        const auto factors = lazy_function(factor_or_one(), x);
+        const auto zero = lazy_function(is_zero(), x);
+        const auto product =
+            fold_elements<wide>(function, product_fold<element>(), factors, m, axes, options);
+        const auto zeros =
+            fold_elements<wide>(function, sum_fold<element>(), zero, m, axes, options);
+        // In double: the product may be beyond floats where the product of the others is not.
+        const auto of_zeros = [&](wide wanted) {
+            return at_positions<wide>(axes, [&](std::size_t i) {
+                const auto all = static_cast<wide>(u.data()[i]) * product.data()[i];
+                return zeros.data()[i] == wanted ? all : wide(0);
+            });
+        };
+        const auto without_zero = of_zeros(0);
+        const auto with_one_zero = of_zeros(1);
+        return fill_kept<element>(
+            x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m
+        );
     }
 };
 } // namespace detail

@@ -131,39 +131,8 @@ std::vector<weighed<Sum>> sum_over(
     return result;
 }
 
-/// u at each element that counts, or u / weight of its position; times the weights of m.
-template <class X, class M, class U>
-auto sum_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-    bool mean
-) {
-    using element = element_t<X>;
-    using wide = wide_t<element>;
-    const auto& shape = x.shape();
-    require_counted_shape(function, m, shape);
-    auto u = upstream_of<element>(function, upstream, axes);
-    if (mean) {
-        const auto weights = weights_along<element>(shape, m, axes);
-        for (std::size_t i = 0; i < axes.size(); ++i) {
-            const wide all = static_cast<wide>(u.data()[i]);
-            u.data()[i] = weights[i] == 0
-                              ? element(0)
-                              : static_cast<element>(all / static_cast<wide>(weights[i]));
-        }
-    }
-    if constexpr (mask_expression<M>) {
-        return fill_kept<element>(shape, u, m);
-    } else {
-        const auto slopes = u * weights_in(m);
-        if constexpr (weighted_mask_expression<M>) {
-            return fill_kept<element>(shape, slopes, m.mask());
-        } else {
-            return fill_kept<element>(shape, slopes, keep_all(shape));
-        }
-    }
-}
-
 /// The common part of sums and means.
+template <bool Mean>
 struct sum_arguments {
     using options = reduce_options;
     using gradient_options = no_options;
@@ -183,9 +152,41 @@ struct sum_arguments {
             return false;
         }
     }
+
+    /// u at each element that counts, or u / weight of its position; times the weights of m.
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        using element = element_t<X>;
+        using wide = wide_t<element>;
+        const auto& shape = x.shape();
+        require_counted_shape(function, m, shape);
+        auto u = upstream_of<element>(function, upstream, axes);
+        if constexpr (Mean) {
+            const auto weights = weights_along<element>(shape, m, axes);
+            for (std::size_t i = 0; i < axes.size(); ++i) {
+                const wide all = static_cast<wide>(u.data()[i]);
+                u.data()[i] = weights[i] == 0
+                                  ? element(0)
+                                  : static_cast<element>(all / static_cast<wide>(weights[i]));
+            }
+        }
+        if constexpr (mask_expression<M>) {
+            return fill_kept<element>(shape, u, m);
+        } else {
+            const auto slopes = u * weights_in(m);
+            if constexpr (weighted_mask_expression<M>) {
+                return fill_kept<element>(shape, slopes, m.mask());
+            } else {
+                return fill_kept<element>(shape, slopes, keep_all(shape));
+            }
+        }
+    }
 };
 
-struct sum_formula : sum_arguments {
+struct sum_formula : sum_arguments<false> {
     template <class X, class M, reduced_axes Axes>
     static auto of(
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
@@ -200,17 +201,9 @@ struct sum_formula : sum_arguments {
                        : when_nothing_kept<result>(function, chosen.empty, sum);
         });
     }
-
-    template <class X, class M, class U>
-    static auto gradient(
-        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-        const no_options& /*options*/
-    ) {
-        return sum_gradient(function, x, m, axes, upstream, false);
-    }
 };
 
-struct mean_formula : sum_arguments {
+struct mean_formula : sum_arguments<true> {
     template <class X, class M, reduced_axes Axes>
     static auto of(
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
@@ -223,14 +216,6 @@ struct mean_formula : sum_arguments {
             return weight != 0 ? static_cast<result>(static_cast<wide_t<element>>(sum) / weight)
                                : when_nothing_kept<result>(function, chosen.empty);
         });
-    }
-
-    template <class X, class M, class U>
-    static auto gradient(
-        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-        const no_options& /*options*/
-    ) {
-        return sum_gradient(function, x, m, axes, upstream, true);
     }
 };
 } // namespace detail
