@@ -88,7 +88,7 @@ TEST_CASE("a mask iterates broadcast to a larger shape, in any order", "[mask]")
         const xt::xarray<bool> b = m;
         constexpr auto rows = xt::layout_type::row_major;
         constexpr auto columns = xt::layout_type::column_major;
-        INFO(xmask::detail::tuple_text(from));
+        CAPTURE(from);
         const xt::xarray<bool> all = xt::broadcast(b, shape);
         REQUIRE(std::equal(m.begin<rows>(shape), m.end<rows>(shape), all.begin(), all.end()));
         REQUIRE(std::equal(m.rbegin<rows>(shape), m.rend<rows>(shape), all.rbegin(), all.rend()));

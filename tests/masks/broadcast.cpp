@@ -37,7 +37,7 @@ TEST_CASE("masks broadcast together as NumPy's arrays do", "[broadcast]") {
         {{2, 1, 2, 1, 2}, {1, 3, 1, 2, 1}},
     };
     for (const auto& pair : pairs) {
-        INFO(xmask::detail::tuple_text(pair[0]) << " with " << xmask::detail::tuple_text(pair[1]));
+        CAPTURE(pair);
         const auto p = oracle::random<bool>(pair[0], 1);
         const auto q = oracle::random<bool>(pair[1], 2);
         const auto a = xmask::keep_where(p);
@@ -98,12 +98,12 @@ TEST_CASE("unsqueeze inserts an axis anywhere", "[broadcast]") {
         for (std::ptrdiff_t axis = 0; axis <= rank; ++axis) {
             extents expected(shape);
             expected.insert(expected.begin() + axis, 1);
-            INFO(xmask::detail::tuple_text(shape) << " at " << axis);
+            CAPTURE(shape, axis);
             const auto inserted = xmask::unsqueeze(m, axis);
-            REQUIRE(xmask::detail::equal_shapes(inserted.shape(), expected));
+            REQUIRE(oracle::equal_shapes(inserted.shape(), expected));
             oracle::require_words(inserted, oracle::elements(b));
             const auto counted_back = xmask::unsqueeze(m, axis - rank - 1);
-            REQUIRE(xmask::detail::equal_shapes(counted_back.shape(), expected));
+            REQUIRE(oracle::equal_shapes(counted_back.shape(), expected));
             oracle::require_words(counted_back, oracle::elements(b));
         }
         REQUIRE_THROWS_AS(xmask::unsqueeze(m, rank + 1), std::out_of_range);

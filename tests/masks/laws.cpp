@@ -21,9 +21,9 @@ const std::vector<std::size_t> columns = {1, 2, 63, 64, 65, 130, 1000};
 /// Whether two masks of one shape give the same words.
 template <class A, class B>
 bool same(const A& a, const B& b) {
-    bool alike = xmask::detail::equal_shapes(a.shape(), b.shape());
-    const std::size_t n = xmask::detail::columns_of(a.shape());
-    for (std::size_t r = 0; alike && r < xmask::detail::rows_of(a.shape()); ++r) {
+    bool alike = oracle::equal_shapes(a.shape(), b.shape());
+    const std::size_t n = oracle::columns_of(a.shape());
+    for (std::size_t r = 0; alike && r < oracle::rows_of(a.shape()); ++r) {
         const auto x = a.row(r);
         const auto y = b.row(r);
         for (std::size_t c = 0; c < n; c += 64) {

@@ -53,13 +53,13 @@ std::vector<char> kept(extents e, F&& f) {
 /// Fails unless the stretches of each row are exact, and all kept columns are known to be kept.
 template <class M>
 void require_ranges(const M& m) {
-    const std::size_t n = xmask::detail::columns_of(m.shape());
+    const std::size_t n = oracle::columns_of(m.shape());
     bool exact = true;
-    for (std::size_t r = 0; r < (n == 0 ? 0 : xmask::detail::rows_of(m.shape())); ++r) {
+    for (std::size_t r = 0; r < (n == 0 ? 0 : oracle::rows_of(m.shape())); ++r) {
         const auto cursor = m.row(r);
         std::size_t count = 0;
         for (std::size_t c = 0; c < n; ++c) {
-            count += xmask::detail::keeps(cursor, c);
+            count += oracle::keeps(cursor, c);
         }
         exact = exact && oracle::extent_of(cursor).size() == count &&
                 oracle::solid_of(cursor) == oracle::extent_of(cursor);

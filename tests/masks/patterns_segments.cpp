@@ -46,14 +46,14 @@ std::vector<T> mixed_ids(std::size_t n, unsigned seed) {
 /// exact in any case.
 template <class M>
 void require_exact(const M& m, bool whole) {
-    const std::size_t n = xmask::detail::columns_of(m.shape());
+    const std::size_t n = oracle::columns_of(m.shape());
     bool exact = true;
-    for (std::size_t r = 0; r < xmask::detail::rows_of(m.shape()); ++r) {
+    for (std::size_t r = 0; r < oracle::rows_of(m.shape()); ++r) {
         const auto cursor = m.row(r);
         const auto extent = oracle::extent_of(cursor);
         exact = exact && extent.end <= n && (!whole || oracle::solid_of(cursor) == extent);
-        exact = exact && (extent.size() == 0 || (xmask::detail::keeps(cursor, extent.begin) &&
-                                                 xmask::detail::keeps(cursor, extent.end - 1)));
+        exact = exact && (extent.size() == 0 || (oracle::keeps(cursor, extent.begin) &&
+                                                 oracle::keeps(cursor, extent.end - 1)));
     }
     REQUIRE(exact);
 }

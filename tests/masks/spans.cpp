@@ -26,9 +26,9 @@ using spans_t = std::vector<xmask::column_range>;
 spans_t spans_of(const xmask::bitmask& m, std::size_t r) {
     spans_t spans;
     const auto cursor = m.row(r);
-    const std::size_t n = xmask::detail::columns_of(m.shape());
+    const std::size_t n = oracle::columns_of(m.shape());
     for (std::size_t c = 0; c < n; ++c) {
-        if (!xmask::detail::keeps(cursor, c)) {
+        if (!oracle::keeps(cursor, c)) {
             continue;
         }
         if (spans.empty() || spans.back().end != c) {
@@ -41,7 +41,7 @@ spans_t spans_of(const xmask::bitmask& m, std::size_t r) {
 
 std::string text_of(const xmask::bitmask& m, std::size_t r) {
     std::string text;
-    for (std::size_t c = 0; c < xmask::detail::columns_of(m.shape()); ++c) {
+    for (std::size_t c = 0; c < oracle::columns_of(m.shape()); ++c) {
         text += m(r, c) ? '1' : '0';
     }
     return text;

@@ -48,9 +48,9 @@ void require_runs(const M& m, const std::vector<xmask::column_range>& runs) {
 /// The elements that the answers give, row by row.
 template <class M>
 std::vector<char> told(const M& m) {
-    const std::size_t columns = xmask::detail::columns_of(m.shape());
+    const std::size_t columns = oracle::columns_of(m.shape());
     std::vector<char> all(m.size());
-    for (std::size_t r = 0; r < xmask::detail::rows_of(m.shape()); ++r) {
+    for (std::size_t r = 0; r < oracle::rows_of(m.shape()); ++r) {
         for (const auto& [begin, end] : xmask::runs_of(m, r)) {
             for (std::size_t c = begin; c < end; ++c) {
                 all[r * columns + c] = 1;

@@ -76,7 +76,7 @@ struct counting_rule {
             return inner.word(c);
         }
 
-        xmask::stretch at(std::size_t c) const { return xmask::detail::stretch_at(inner, c); }
+        xmask::stretch at(std::size_t c) const { return oracle::stretch_at(inner, c); }
     };
 
     const shape_type& shape() const { return counted.shape(); }

@@ -20,7 +20,7 @@ bool holds(const std::vector<int>& ids, int token) {
 
 template <class E>
 std::vector<char> through_first(const E& tokens, const std::vector<int>& ids) {
-    const auto n = xmask::detail::columns_of(tokens.shape());
+    const auto n = oracle::columns_of(tokens.shape());
     std::vector<char> expected;
     bool seen = false;
     for (const auto token : oracle::elements(tokens)) {
@@ -37,7 +37,7 @@ template <class E>
 std::vector<char> between(
     const E& tokens, const std::vector<int>& begin, const std::vector<int>& end
 ) {
-    const auto n = xmask::detail::columns_of(tokens.shape());
+    const auto n = oracle::columns_of(tokens.shape());
     std::vector<char> expected;
     bool inside = false;
     for (const auto token : oracle::elements(tokens)) {
@@ -54,7 +54,7 @@ std::vector<char> between(
 /// operations ask.
 template <class M>
 void require_row_by_row(const M& m, const std::vector<char>& expected) {
-    if (xmask::detail::columns_of(m.shape()) <= 200) {
+    if (oracle::columns_of(m.shape()) <= 200) {
         oracle::require_words(m, expected);
     }
     const xt::xarray<bool> assigned = m;

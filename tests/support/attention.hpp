@@ -74,7 +74,7 @@ xt::xtensor<double, 3> attention(
 /// The largest difference of two tensors; NaN where one is NaN and the other is not.
 template <class A, class B>
 double difference(const A& a, const B& b) {
-    REQUIRE(xmask::detail::equal_shapes(a.shape(), b.shape()));
+    REQUIRE(oracle::equal_shapes(a.shape(), b.shape()));
     double most = 0;
     auto other = b.begin();
     for (const auto x : a) {

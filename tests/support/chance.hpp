@@ -22,10 +22,10 @@ namespace chance {
 /// The elements of a mask, each by a cursor of its own.
 template <class M>
 std::vector<char> one_by_one(const M& m) {
-    const std::size_t n = xmask::detail::columns_of(m.shape());
+    const std::size_t n = oracle::columns_of(m.shape());
     std::vector<char> all(m.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i] = xmask::detail::keeps(m.row(i / n), i % n);
+        all[i] = oracle::keeps(m.row(i / n), i % n);
     }
     return all;
 }
@@ -33,7 +33,7 @@ std::vector<char> one_by_one(const M& m) {
 /// Fails unless one cursor gives the same words in any order.
 template <class M>
 void require_any_order(const M& m, unsigned seed = 1) {
-    const std::size_t n = xmask::detail::columns_of(m.shape());
+    const std::size_t n = oracle::columns_of(m.shape());
     const auto all = one_by_one(m);
     std::mt19937 generator(seed);
     bool right = true;
@@ -42,8 +42,7 @@ void require_any_order(const M& m, unsigned seed = 1) {
         for (std::size_t ask = 0; ask < 60; ++ask) {
             const std::size_t c = generator() % n;
             right = right && cursor.word(c) == oracle::word_of(all, r * n + c, r * n + n);
-            right =
-                right && xmask::detail::keeps(cursor, n - 1 - c) == (all[r * n + n - 1 - c] != 0);
+            right = right && oracle::keeps(cursor, n - 1 - c) == (all[r * n + n - 1 - c] != 0);
         }
     }
     REQUIRE(right);

@@ -16,8 +16,6 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <xmask/core/mask.hpp>
-#include <xmask/core/mask_rows.hpp>
-#include <xmask/core/shape.hpp>
 #include <xmask/masks/text.hpp> // Catch2 prints the values that it compares
 
 #if __has_include(<xtensor/containers/xarray.hpp>)
@@ -182,12 +180,54 @@ inline std::uint64_t word_of(const std::vector<char>& kept, std::size_t at, std:
     return word;
 }
 
+/// The number of columns of a shape. A shape of rank 0 has one row of one column.
+template <class S>
+std::size_t columns_of(const S& shape) {
+    return shape.size() == 0 ? 1 : static_cast<std::size_t>(shape[shape.size() - 1]);
+}
+
+/// The number of rows of a shape.
+template <class S>
+std::size_t rows_of(const S& shape) {
+    std::size_t rows = 1;
+    for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
+        rows *= static_cast<std::size_t>(shape[axis]);
+    }
+    return rows;
+}
+
+/// Whether two shapes are the same.
+template <class S, class T>
+bool equal_shapes(const S& a, const T& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](auto m, auto n) {
+        return static_cast<std::size_t>(m) == static_cast<std::size_t>(n);
+    });
+}
+
+/// Whether a cursor keeps column c.
+template <class C>
+bool keeps(const C& cursor, std::size_t c) {
+    return (cursor.word(c) & 1) != 0;
+}
+
+/// The stretch at column c of a cursor, which may have words only.
+template <class C>
+xmask::stretch stretch_at(const C& cursor, std::size_t c) {
+    if constexpr (requires { cursor.at(c); }) {
+        return cursor.at(c);
+    } else {
+        return {std::numeric_limits<std::size_t>::max(), xmask::stretch_kind::unknown};
+    }
+}
+
 /// The range from the first stretch that is not dropped to the end of the last one.
 template <class C>
-xmask::column_range extent_of(const C& cursor, std::size_t n = xmask::detail::no_end) {
+xmask::column_range extent_of(
+    const C& cursor, std::size_t n = std::numeric_limits<std::size_t>::max()
+) {
     xmask::column_range all;
     for (std::size_t c = 0; c < n;) {
-        const xmask::stretch ahead = xmask::detail::stretch_at(cursor, c);
+        const xmask::stretch ahead = stretch_at(cursor, c);
         if (ahead.kind != xmask::stretch_kind::dropped) {
             all = hull(all, {c, std::min(ahead.end, n)});
         }
@@ -198,9 +238,11 @@ xmask::column_range extent_of(const C& cursor, std::size_t n = xmask::detail::no
 
 /// The first kept stretch.
 template <class C>
-xmask::column_range solid_of(const C& cursor, std::size_t n = xmask::detail::no_end) {
+xmask::column_range solid_of(
+    const C& cursor, std::size_t n = std::numeric_limits<std::size_t>::max()
+) {
     for (std::size_t c = 0; c < n;) {
-        const xmask::stretch ahead = xmask::detail::stretch_at(cursor, c);
+        const xmask::stretch ahead = stretch_at(cursor, c);
         if (ahead.kind == xmask::stretch_kind::kept) {
             return {c, std::min(ahead.end, n)};
         }
@@ -215,7 +257,7 @@ bool right_stretches(
     const C& cursor, const std::vector<char>& expected, std::size_t first, std::size_t n
 ) {
     for (std::size_t c = 0; c < n;) {
-        const xmask::stretch ahead = xmask::detail::stretch_at(cursor, c);
+        const xmask::stretch ahead = stretch_at(cursor, c);
         if (ahead.end <= c) {
             return false;
         }
@@ -235,8 +277,8 @@ bool right_stretches(
 /// from any column on, and with its stretches. Quick to compile.
 template <class M>
 void require_words(const M& mask, const std::vector<char>& expected) {
-    const std::size_t n = xmask::detail::columns_of(mask.shape());
-    const std::size_t rows = xmask::detail::rows_of(mask.shape());
+    const std::size_t n = columns_of(mask.shape());
+    const std::size_t rows = rows_of(mask.shape());
     REQUIRE(mask.size() == expected.size());
     REQUIRE(elements(mask) == expected);
     bool words = true;

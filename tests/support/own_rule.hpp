@@ -7,6 +7,8 @@
 
 #include <xmask/core/mask.hpp>
 
+#include "support/oracle.hpp"
+
 /// @file
 /// A mask as a user writes it.
 
@@ -40,8 +42,8 @@ inline auto thirds(std::vector<std::size_t> shape) {
 }
 
 inline std::vector<char> expected_thirds(const std::vector<std::size_t>& shape) {
-    const std::size_t n = xmask::detail::columns_of(shape);
-    std::vector<char> expected(n * xmask::detail::rows_of(shape));
+    const std::size_t n = oracle::columns_of(shape);
+    std::vector<char> expected(n * oracle::rows_of(shape));
     for (std::size_t i = 0; i < expected.size(); ++i) {
         expected[i] = (i / n + i % n) % 3 == 0;
     }
