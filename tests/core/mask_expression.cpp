@@ -120,7 +120,7 @@ TEST_CASE("a mask is assigned to every container", "[mask]") {
     xt::view(wide, xt::all()) = m;
     REQUIRE(xt::sum(wide)() == 3 * static_cast<int>(xmask::count_kept(m)));
     xt::xarray<int> sum = xt::ones<int>({2, 70});
-    sum += m;
+    sum += xt::cast<int>(m);
     sum -= xt::ones<int>({2, 70});
     REQUIRE(holds(sum));
     // A mask may be assigned to the tensor that it is made of.

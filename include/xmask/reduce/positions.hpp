@@ -91,60 +91,34 @@ private:
     std::optional<std::int64_t> m_ignored;
 };
 
-/// The positions of a target, whose classes are read as they are.
-template <class S, class Masks, class Weights, class Q>
-auto make_class_positions(
-    const S& shape, Masks masks, Weights weights, const Q& target,
-    std::optional<std::int64_t> ignored
+/// The rows of targets that are not read: the class of each position is in its own probabilities.
+using no_targets = scalar_rows<std::int64_t>;
+
+/// The positions of a shape that m counts: a mask, weights, or both.
+template <class M, class S, class Targets>
+auto positions_of(
+    const M& m, const S& shape, Targets targets, std::optional<std::int64_t> ignored
 ) {
-    auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, shape);
-    return class_positions<Masks, Weights, decltype(targets)>(
-        shape, std::move(masks), std::move(weights), std::move(targets), ignored
-    );
-}
-
-/// The rows of weights.
-template <class W, class S>
-auto weight_rows(const W& weights, const S& shape) {
-    return make_operand<std::remove_cv_t<value_type_t<W>>>(weights, shape);
-}
-
-/// The positions that m counts: a mask, weights, or both.
-template <class M, class Q>
-auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored) {
-    const auto& shape = target.shape();
-    if constexpr (mask_expression<M>) {
-        return make_class_positions(
-            shape, counted_rows(m, shape), scalar_rows<double>(1.), target, ignored
-        );
-    } else {
-        return make_class_positions(
-            shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored
-        );
-    }
-}
-
-/// Rows of targets that are not read: the class of each position is in its own probabilities.
-class no_targets {
-public:
-    [[nodiscard]] XMASK_INLINE scalar_rows<std::int64_t> row(std::size_t /*r*/) const noexcept {
-        return scalar_rows<std::int64_t>(0);
-    }
-};
-
-/// The positions of a shape that m counts, without targets.
-template <class M, class S>
-auto positions_of_shape(const M& m, const S& shape) {
-    const auto make = [&](auto masks, auto weights) {
-        return class_positions<decltype(masks), decltype(weights), no_targets>(
-            shape, std::move(masks), std::move(weights), no_targets(), std::nullopt
+    const auto make = [&](auto weights) {
+        return class_positions(
+            shape, counted_rows(m, shape), std::move(weights), std::move(targets), ignored
         );
     };
     if constexpr (mask_expression<M>) {
-        return make(counted_rows(m, shape), scalar_rows<double>(1.));
+        return make(scalar_rows<double>(1.));
     } else {
-        return make(counted_rows(m, shape), weight_rows(weights_in(m), shape));
+        const auto& weights = weights_in(m);
+        using weight = std::remove_cv_t<value_type_t<std::decay_t<decltype(weights)>>>;
+        return make(make_operand<weight>(weights, shape));
     }
+}
+
+/// The positions of a target, whose classes are read as they are.
+template <class M, class Q>
+auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored) {
+    const auto& shape = target.shape();
+    using element = std::remove_cv_t<value_type_t<Q>>;
+    return positions_of(m, shape, make_operand<element>(target, shape), ignored);
 }
 
 /// The sum of f(rows, positions, first, last) over all positions: f gives the loss of some of them.
@@ -177,7 +151,7 @@ double weight_over_positions(const Positions& positions, std::size_t elements, F
         some.for_each(first, last, counted, [](std::size_t /*position*/) {});
         return sum;
     };
-    return sum_over_positions(no_targets(), positions, elements, weigh).weight();
+    return sum_over_positions(no_targets(0), positions, elements, weigh).weight();
 }
 
 /// Throws std::invalid_argument unless the prediction has the shape of the target, followed by an

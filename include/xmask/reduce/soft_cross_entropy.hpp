@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -177,7 +178,7 @@ loss soft_cross_entropy(
     const std::size_t classes = columns_of(shape);
     require_entropy_options(function, options, classes);
     require_no_ignored_class(function, options);
-    const auto positions = positions_of_shape(m, positions_shape);
+    const auto positions = positions_of(m, positions_shape, no_targets(0), std::nullopt);
     // A target is read whole before its place is written.
     const auto sources = std::tuple_cat(
         sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
