@@ -2736,9 +2736,33 @@ struct block_buffer {
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <type_traits>
 #include <utility>
+
+// ==== xmask/core/row_function.hpp ====
+
+#include <cstddef>
+#include <utility>
+
+/// @file
+/// The rows of a mask or of an operand as a function of their number.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The rows f(r), made for one operation: cursors of a mask, or rows of an operand.
+template <class F>
+class row_function {
+public:
+    explicit row_function(F f) : m_function(std::move(f)) {}
+
+    XMASK_INLINE auto row(std::size_t r) const { return m_function(r); }
+
+    /// No row of the operand continues in the next.
+    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
+
+private:
+    F m_function;
+};
+} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// The protocol of rows, and rows that need no other rows: of memory, of one value, and of
@@ -2857,6 +2881,28 @@ private:
     T m_value;
 };
 
+/// A row whose elements a function writes to a buffer: fill(to, c, count, bits) writes columns
+/// [c, c + count). It may leave out those whose bit is not set.
+template <class T, class Fill>
+class buffered_row {
+public:
+    explicit buffered_row(Fill fill) : m_fill(std::move(fill)) {}
+
+    memory_block<T> block(std::size_t c, std::size_t count, word_t bits) {
+        m_fill(m_buffer.values, c, count, bits);
+        return memory_block<T>(m_buffer.values);
+    }
+
+private:
+    Fill m_fill;
+    block_buffer<T> m_buffer;
+};
+
+template <class T, class Fill>
+auto make_buffered_row(Fill fill) {
+    return buffered_row<T, Fill>(std::move(fill));
+}
+
 /// Moves a stepper along the last axis from `column` to `to`.
 template <class Stepper>
 XMASK_INLINE void step_to_column(
@@ -2882,50 +2928,26 @@ void step_to_row(Stepper& stepper, const S& shape, std::size_t r) {
     }
 }
 
-/// One row of any expression, read element by element through its stepper. Only elements whose bits
-/// are set are read.
-template <class E>
-class stepped_row {
-public:
-    using value_type = std::remove_cv_t<value_type_t<E>>;
-
-    stepped_row(typename E::const_stepper stepper, std::size_t last_axis)
-        : m_stepper(stepper), m_last_axis(last_axis) {}
-
-    memory_block<value_type> block(std::size_t c, std::size_t count, word_t bits) {
-        for (bits &= first_bits(count); bits != 0; bits &= bits - 1) {
-            const std::size_t k = lowest_bit(bits);
-            step_to_column(m_stepper, m_last_axis, m_column, c + k);
-            m_buffer.values[k] = *m_stepper;
-        }
-        return memory_block<value_type>(m_buffer.values);
-    }
-
-private:
-    typename E::const_stepper m_stepper;
-    std::size_t m_last_axis;
-    std::size_t m_column = 0;
-    block_buffer<value_type> m_buffer;
-};
-
-/// The rows of any expression.
+/// The rows of any expression, read element by element through its stepper. Only elements whose
+/// bits are set are read.
 template <class E, class S>
-class stepped_rows {
-public:
-    stepped_rows(const E& e, const S& shape) : m_expression(std::addressof(e)), m_shape(shape) {}
-
-    XMASK_INLINE stepped_row<E> row(std::size_t r) const {
-        auto stepper = m_expression->stepper_begin(m_shape);
-        step_to_row(stepper, m_shape, r);
-        return {stepper, m_shape.size() - 1};
-    }
-
-    [[nodiscard]] bool flat(std::size_t /*n*/) const noexcept { return false; }
-
-private:
-    const E* m_expression;
-    S m_shape;
-};
+auto stepped_rows(const E& e, const S& shape) {
+    return row_function([&e, shape](std::size_t r) {
+        using value_type = std::remove_cv_t<value_type_t<E>>;
+        auto stepper = e.stepper_begin(shape);
+        step_to_row(stepper, shape, r);
+        return make_buffered_row<value_type>([stepper, axis = shape.size() - 1,
+                                              column = std::size_t(0
+                                              )](value_type* to, std::size_t c, std::size_t count,
+                                                 word_t bits) mutable {
+            for (bits &= first_bits(count); bits != 0; bits &= bits - 1) {
+                const std::size_t k = lowest_bit(bits);
+                step_to_column(stepper, axis, column, c + k);
+                to[k] = *stepper;
+            }
+        });
+    });
+}
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
@@ -3290,7 +3312,7 @@ struct row_maker {
         if constexpr (has_memory<E>) {
             return memory_rows<std::remove_cv_t<value_type_t<E>>>(e, shape);
         } else {
-            return stepped_rows<E, S>(e, shape);
+            return stepped_rows(e, shape);
         }
     }
 };
@@ -6027,7 +6049,6 @@ XMASK_INLINE V power(const V& x, double exponent) noexcept {
 // ==== xmask/core/mask.hpp ====
 
 #include <cstddef>
-#include <utility>
 
 // ==== xmask/core/operators.hpp ====
 
@@ -6097,7 +6118,6 @@ element_index broadcast_index(const element_index& index, const S& from) {
 /// Keeps what both masks keep: how their bits combine, and which kind of stretch decides alone.
 struct both {
     static constexpr const char* name = "operator&&";
-    static constexpr bool any_term_decides = true;
     static constexpr auto deciding = stretch_kind::dropped;
 
     template <class Bits>
@@ -6109,7 +6129,6 @@ struct both {
 /// Keeps what either mask keeps.
 struct either {
     static constexpr const char* name = "operator||";
-    static constexpr bool any_term_decides = true;
     static constexpr auto deciding = stretch_kind::kept;
 
     template <class Bits>
@@ -6121,7 +6140,6 @@ struct either {
 /// Keeps what exactly one mask keeps.
 struct one_of {
     static constexpr const char* name = "operator^";
-    static constexpr bool any_term_decides = false;
     // No stretch decides alone.
     static constexpr auto deciding = stretch_kind::unknown;
 
@@ -6235,7 +6253,7 @@ public:
         typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
 
     static constexpr const char* name = How::name;
-    static constexpr bool any_term_decides = How::any_term_decides;
+    static constexpr bool any_term_decides = How::deciding != stretch_kind::unknown;
 
     template <class A, class B>
     pair_rule(A&& a, B&& b)
@@ -6951,45 +6969,19 @@ Stream& operator<<(Stream& out, const M& m) {
 /// xtensor's operators would be found in place of xmask's if a header had masks without them.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// A row of a mask as an operand of a larger expression: elements of bool.
-template <class Cursor>
-class mask_operand_row {
-public:
-    explicit mask_operand_row(Cursor cursor) : m_cursor(std::move(cursor)) {}
-
-    memory_block<bool> block(std::size_t c, std::size_t count, word_t /*bits*/) {
-        const unpack_delegate<bool, written_columns<bool, false>> unpack({m_buffer.values, c});
-        unpack.block(c, count, m_cursor.word(c));
-        return memory_block<bool>(m_buffer.values);
-    }
-
-private:
-    Cursor m_cursor;
-    block_buffer<bool> m_buffer;
-};
-
-/// The rows of a mask as an operand of a larger expression.
-template <class M>
-class mask_operand_rows {
-public:
-    template <class S>
-    mask_operand_rows(const M& m, const S& shape) : m_masks(m, shape) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return mask_operand_row<typename mask_rows<M>::cursor>(m_masks.row(r));
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    mask_rows<M> m_masks;
-};
-
+/// The rows of a mask as an operand of a larger expression: elements of bool.
 template <mask_rule Rule>
 struct row_maker<mask<Rule>> {
     template <class S>
     static auto make(const mask<Rule>& m, const S& shape) {
-        return mask_operand_rows<mask<Rule>>(m, shape);
+        return row_function([masks = mask_rows<mask<Rule>>(m, shape)](std::size_t r) {
+            return make_buffered_row<bool>([cursor = masks.row(r
+                                            )](bool* to, std::size_t c, std::size_t count,
+                                               word_t /*bits*/) {
+                const unpack_delegate<bool, written_columns<bool, false>> unpack({to, c});
+                unpack.block(c, count, cursor.word(c));
+            });
+        });
     }
 };
 } // namespace xmask::inline XMASK_ABI::detail
@@ -7306,8 +7298,10 @@ private:
 };
 
 /// A row of a choice inside a larger expression.
-template <class T, class Row, class Other, class Cursor>
+template <class Row, class Other, class Cursor>
 class choice_row {
+    using T = typename block_t<Row>::value_type;
+
 public:
     choice_row(Row operand, Other other, Cursor cursor)
         : m_operand(std::move(operand)), m_other(std::move(other)), m_cursor(std::move(cursor)) {}
@@ -7325,27 +7319,6 @@ private:
     Row m_operand;
     Other m_other;
     Cursor m_cursor;
-};
-
-/// The rows of a choice inside a larger expression.
-template <class T, class Rows, class Others, class Masks>
-class choice_rows {
-public:
-    choice_rows(Rows operand, Others other, Masks masks)
-        : m_operand(std::move(operand)), m_other(std::move(other)), m_masks(std::move(masks)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return choice_row<T, row_t<Rows>, row_t<Others>, typename Masks::cursor>(
-            m_operand.row(r), m_other.row(r), m_masks.row(r)
-        );
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    Rows m_operand;
-    Others m_other;
-    Masks m_masks;
 };
 
 /// The delegate of a choice: it copies kept columns from the operand and dropped ones from the
@@ -7496,12 +7469,12 @@ public:
 
     template <class S>
     auto rows(const S& shape) const {
-        auto operand = make_operand<value_type>(m_operand, shape);
-        auto other = make_operand<value_type>(m_other, shape);
-        using masks = mask_rows<mask_type>;
-        return choice_rows<value_type, decltype(operand), decltype(other), masks>(
-            std::move(operand), std::move(other), masks(m_mask, shape)
-        );
+        return row_function([operand = make_operand<value_type>(m_operand, shape),
+                             other = make_operand<value_type>(m_other, shape),
+                             masks = mask_rows<mask_type>(m_mask, shape)](std::size_t r)
+                                XMASK_INLINE_LAMBDA {
+                                    return choice_row(operand.row(r), other.row(r), masks.row(r));
+                                });
     }
 
     template <class E>
@@ -11669,15 +11642,19 @@ inline void append_lines(
 ///     // 1 0 0 0
 ///     const std::vector<int> position = {0, 2};
 ///     auto why = xmask::explain(m, position).decided_by();
+///     std::cout << xmask::explain(m, {0, 2});
+///     // operator&& drops (0, 2)
+///     //   keep_lengths keeps (0, 2)
+///     //   drop_indices drops (2,)  <- decides
 ///
 /// @param m a mask.
-/// @param position a container or 1-D tensor of integers, one index for each axis.
+/// @param position a container or 1-D tensor of integers, in braces too, one index for each axis.
 /// @returns its answer and those of its terms.
 /// @throws std::out_of_range for an index outside of its axis, with both.
 /// @throws std::invalid_argument for a wrong number of indices.
 ///
 /// Cost: one element of each term.
-template <class M, detail::number_table P>
+template <class M, detail::number_table P = std::initializer_list<std::ptrdiff_t>>
 explanation explain(const M& m, const P& position) {
     if constexpr (detail::require_mask<M>()) {
         constexpr bool integers = detail::holds_integers<P>();
@@ -11690,31 +11667,6 @@ explanation explain(const M& m, const P& position) {
         }
     }
     return {};
-}
-
-/// Says which term of a combined mask keeps or drops the element at a position in braces.
-///
-/// Of a && that drops, the terms that drop decide; where it keeps, all do. Each term is explained
-/// at the place in its own shape that is broadcast, shifted or cut to the position.
-///
-///     auto m = xmask::keep_lengths({3, 1}, 4) && xmask::drop_indices({2}, 4);
-///     // 1 1 0 0
-///     // 1 0 0 0
-///     std::cout << xmask::explain(m, {0, 2});
-///     // operator&& drops (0, 2)
-///     //   keep_lengths keeps (0, 2)
-///     //   drop_indices drops (2,)  <- decides
-///
-/// @param m a mask.
-/// @param position a list of integers, one index for each axis.
-/// @returns its answer and those of its terms.
-/// @throws std::out_of_range for an index outside of its axis, with both.
-/// @throws std::invalid_argument for a wrong number of indices.
-///
-/// Cost: one element of each term.
-template <class M>
-explanation explain(const M& m, std::initializer_list<std::ptrdiff_t> position) {
-    return explain(m, std::vector<std::ptrdiff_t>(position));
 }
 
 /// Writes an explanation as text.
@@ -15156,23 +15108,6 @@ class cut_rule {
         column_range kept;       ///< positions outside of which nothing is kept
     };
 
-    class cut_rows {
-    public:
-        cut_rows(const cut_rule& rule)
-            : m_rule(&rule)
-            , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_columns(columns_of(rule.shape())) {}
-
-        XMASK_INLINE auto row(std::size_t r) const {
-            return m_rule->cursor(m_operand.row(r), r, m_columns);
-        }
-
-    private:
-        const cut_rule* m_rule;
-        operand_rows m_operand;
-        std::size_t m_columns;
-    };
-
 public:
     using shape_type = typename operand_type::inner_shape_type;
 
@@ -15227,7 +15162,11 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return cut_rows(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([this, operand = make_operand<T>(m_operand, shape()),
+                             n = columns_of(shape())](std::size_t r)
+                                XMASK_INLINE_LAMBDA { return cursor(operand.row(r), r, n); });
+    }
 
 private:
     static row_cut through(const cut_type& cut) { return {{cut.key}, {cut.key}, 0, {}}; }
@@ -15504,29 +15443,6 @@ class line_rule {
         std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
     ));
 
-    class line_rows {
-    public:
-        explicit line_rows(const line_rule& rule)
-            : m_rule(&rule)
-            , m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_columns(columns_of(rule.shape())) {}
-
-        auto row(std::size_t r) const {
-            const axis_of_rows& lines = m_rule->m_lines;
-            const bool along = lines.along_rows();
-            const std::size_t first = m_columns == 0 ? 0 : along ? r : lines.bundle(r) * m_columns;
-            return line_cursor<By, row_t<operand_rows>>(
-                m_operand.row(r), m_rule->m_cuts.keys() + first, m_rule->m_cuts.tie_ends() + first,
-                along ? 0 : lines.position(r), along, {0, m_rule->m_any ? m_columns : 0}
-            );
-        }
-
-    private:
-        const line_rule* m_rule;
-        operand_rows m_operand;
-        std::size_t m_columns;
-    };
-
 public:
     using shape_type = typename operand_type::inner_shape_type;
 
@@ -15565,7 +15481,17 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return line_rows(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([this, operand = make_operand<T>(m_operand, shape()),
+                             n = columns_of(shape())](std::size_t r) {
+            const bool along = m_lines.along_rows();
+            const std::size_t first = n == 0 ? 0 : along ? r : m_lines.bundle(r) * n;
+            return line_cursor<By, row_t<operand_rows>>(
+                operand.row(r), m_cuts.keys() + first, m_cuts.tie_ends() + first,
+                along ? 0 : m_lines.position(r), along, {0, m_any ? n : 0}
+            );
+        });
+    }
 
 private:
     /// Columns [c, c + count) of one bundle, one line after another.
@@ -17260,64 +17186,39 @@ private:
 };
 
 namespace detail {
-/// One row of random tokens. Draws the tokens that are asked for into a buffer.
+/// Writes the ids of one row that are asked for to a buffer.
 template <class T, class S>
-class drawn_tokens_row {
-public:
-    drawn_tokens_row(const drawn_tokens<T, S>& tokens, std::size_t r, bool one_column) noexcept
-        : m_tokens(&tokens), m_stream(tokens.row(r)), m_one_column(one_column) {}
+struct drawn_ids {
+    const drawn_tokens<T, S>* tokens;
+    row_stream stream;
+    bool one_column;
 
-    memory_block<T> block(std::size_t c, std::size_t count, word_t bits) noexcept {
+    void operator()(T* to, std::size_t c, std::size_t count, word_t bits) const noexcept {
         bits &= first_bits(count);
-        if (m_one_column) {
-            std::fill_n(m_buffer.values, count, m_tokens->id(m_stream, 0));
+        if (one_column) {
+            std::fill_n(to, count, tokens->id(stream, 0));
         } else if (bits == ~word_t(0)) {
             for (std::size_t k = 0; k < word_columns; ++k) {
-                m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+                to[k] = tokens->id(stream, c + k);
             }
         } else {
             for (; bits != 0; bits &= bits - 1) {
-                const std::size_t k = lowest_bit(bits);
-                m_buffer.values[k] = m_tokens->id(m_stream, c + k);
+                to[lowest_bit(bits)] = tokens->id(stream, c + lowest_bit(bits));
             }
         }
-        return memory_block<T>(m_buffer.values);
     }
-
-private:
-    const drawn_tokens<T, S>* m_tokens;
-    row_stream m_stream;
-    bool m_one_column;
-    block_buffer<T> m_buffer;
 };
 
 /// The rows of random tokens, broadcast into a shape.
 template <class T, class S>
-class drawn_tokens_rows {
-public:
-    template <class W>
-    drawn_tokens_rows(const drawn_tokens<T, S>& tokens, const W& walked)
-        : m_tokens(&tokens)
-        , m_numbers(row_numbers(walked, tokens.shape()))
-        , m_one_column(columns_of(tokens.shape()) == 1) {}
-
-    XMASK_INLINE drawn_tokens_row<T, S> row(std::size_t r) const noexcept {
-        return {*m_tokens, static_cast<std::size_t>(m_numbers(r)), m_one_column};
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    const drawn_tokens<T, S>* m_tokens;
-    row_offsets m_numbers;
-    bool m_one_column;
-};
-
-template <class T, class S>
 struct row_maker<drawn_tokens<T, S>> {
     template <class W>
     static auto make(const drawn_tokens<T, S>& tokens, const W& walked) {
-        return drawn_tokens_rows<T, S>(tokens, walked);
+        return row_function([&tokens, numbers = row_numbers(walked, tokens.shape()),
+                             one_column = columns_of(tokens.shape()) == 1](std::size_t r) {
+            const auto own_row = static_cast<std::size_t>(numbers(r));
+            return make_buffered_row<T>(drawn_ids<T, S>{&tokens, tokens.row(own_row), one_column});
+        });
     }
 };
 
@@ -18433,28 +18334,6 @@ auto keep_min_p(X&& p, double share) {
 #include <optional>
 #include <tuple>
 #include <utility>
-
-// ==== xmask/masks/row_function.hpp ====
-
-#include <cstddef>
-#include <utility>
-
-/// @file
-/// The rows of a rule as a function of their number.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// The rows of a rule, made for one operation: f(r) gives the cursor of row r.
-template <class F>
-class row_function {
-public:
-    explicit row_function(F f) : m_function(std::move(f)) {}
-
-    XMASK_INLINE auto row(std::size_t r) const { return m_function(r); }
-
-private:
-    F m_function;
-};
-} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// Masks that are parts of a mask: a range of an axis, or one index of it.
@@ -23699,60 +23578,34 @@ private:
     std::optional<std::int64_t> m_ignored;
 };
 
-/// The positions of a target, whose classes are read as they are.
-template <class S, class Masks, class Weights, class Q>
-auto make_class_positions(
-    const S& shape, Masks masks, Weights weights, const Q& target,
-    std::optional<std::int64_t> ignored
+/// The rows of targets that are not read: the class of each position is in its own probabilities.
+using no_targets = scalar_rows<std::int64_t>;
+
+/// The positions of a shape that m counts: a mask, weights, or both.
+template <class M, class S, class Targets>
+auto positions_of(
+    const M& m, const S& shape, Targets targets, std::optional<std::int64_t> ignored
 ) {
-    auto targets = make_operand<std::remove_cv_t<value_type_t<Q>>>(target, shape);
-    return class_positions<Masks, Weights, decltype(targets)>(
-        shape, std::move(masks), std::move(weights), std::move(targets), ignored
-    );
-}
-
-/// The rows of weights.
-template <class W, class S>
-auto weight_rows(const W& weights, const S& shape) {
-    return make_operand<std::remove_cv_t<value_type_t<W>>>(weights, shape);
-}
-
-/// The positions that m counts: a mask, weights, or both.
-template <class M, class Q>
-auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored) {
-    const auto& shape = target.shape();
-    if constexpr (mask_expression<M>) {
-        return make_class_positions(
-            shape, counted_rows(m, shape), scalar_rows<double>(1.), target, ignored
-        );
-    } else {
-        return make_class_positions(
-            shape, counted_rows(m, shape), weight_rows(weights_in(m), shape), target, ignored
-        );
-    }
-}
-
-/// Rows of targets that are not read: the class of each position is in its own probabilities.
-class no_targets {
-public:
-    [[nodiscard]] XMASK_INLINE scalar_rows<std::int64_t> row(std::size_t /*r*/) const noexcept {
-        return scalar_rows<std::int64_t>(0);
-    }
-};
-
-/// The positions of a shape that m counts, without targets.
-template <class M, class S>
-auto positions_of_shape(const M& m, const S& shape) {
-    const auto make = [&](auto masks, auto weights) {
-        return class_positions<decltype(masks), decltype(weights), no_targets>(
-            shape, std::move(masks), std::move(weights), no_targets(), std::nullopt
+    const auto make = [&](auto weights) {
+        return class_positions(
+            shape, counted_rows(m, shape), std::move(weights), std::move(targets), ignored
         );
     };
     if constexpr (mask_expression<M>) {
-        return make(counted_rows(m, shape), scalar_rows<double>(1.));
+        return make(scalar_rows<double>(1.));
     } else {
-        return make(counted_rows(m, shape), weight_rows(weights_in(m), shape));
+        const auto& weights = weights_in(m);
+        using weight = std::remove_cv_t<value_type_t<std::decay_t<decltype(weights)>>>;
+        return make(make_operand<weight>(weights, shape));
     }
+}
+
+/// The positions of a target, whose classes are read as they are.
+template <class M, class Q>
+auto positions_of(const M& m, const Q& target, std::optional<std::int64_t> ignored) {
+    const auto& shape = target.shape();
+    using element = std::remove_cv_t<value_type_t<Q>>;
+    return positions_of(m, shape, make_operand<element>(target, shape), ignored);
 }
 
 /// The sum of f(rows, positions, first, last) over all positions: f gives the loss of some of them.
@@ -23785,7 +23638,7 @@ double weight_over_positions(const Positions& positions, std::size_t elements, F
         some.for_each(first, last, counted, [](std::size_t /*position*/) {});
         return sum;
     };
-    return sum_over_positions(no_targets(), positions, elements, weigh).weight();
+    return sum_over_positions(no_targets(0), positions, elements, weigh).weight();
 }
 
 /// Throws std::invalid_argument unless the prediction has the shape of the target, followed by an
@@ -24405,6 +24258,7 @@ loss log_likelihood(
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -24563,7 +24417,7 @@ loss soft_cross_entropy(
     const std::size_t classes = columns_of(shape);
     require_entropy_options(function, options, classes);
     require_no_ignored_class(function, options);
-    const auto positions = positions_of_shape(m, positions_shape);
+    const auto positions = positions_of(m, positions_shape, no_targets(0), std::nullopt);
     // A target is read whole before its place is written.
     const auto sources = std::tuple_cat(
         sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
@@ -25647,33 +25501,6 @@ struct product_of_others {
     }
 };
 
-template <class X, class M, class U>
-auto product_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream
-) {
-    using element = element_t<X>;
-    using wide = sum_t<element>;
-    const auto u = upstream_of<element>(function, upstream, axes);
-    const reduce_options options;
-    const auto factors = lazy_function(factor_or_one(), x);
-    const auto zero = lazy_function(is_zero(), x);
-    const auto product =
-        fold_elements<wide>(function, product_fold<element>(), factors, m, axes, options);
-    const auto zeros = fold_elements<wide>(function, sum_fold<element>(), zero, m, axes, options);
-    // In double: the product may be beyond floats where the product of the others is not.
-    const auto of_zeros = [&](wide wanted) {
-        return at_positions<wide>(axes, [&](std::size_t i) {
-            const auto all = static_cast<wide>(u.data()[i]) * product.data()[i];
-            return zeros.data()[i] == wanted ? all : wide(0);
-        });
-    };
-    const auto without_zero = of_zeros(0);
-    const auto with_one_zero = of_zeros(1);
-    return fill_kept<element>(
-        x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m
-    );
-}
-
 struct product_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
     static auto of(
@@ -25690,7 +25517,28 @@ struct product_formula : plain_arguments {
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const no_options& /*options*/
     ) {
-        return product_gradient(function, x, m, axes, upstream);
+        using element = element_t<X>;
+        using wide = sum_t<element>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        const reduce_options options;
+        const auto factors = lazy_function(factor_or_one(), x);
+        const auto zero = lazy_function(is_zero(), x);
+        const auto product =
+            fold_elements<wide>(function, product_fold<element>(), factors, m, axes, options);
+        const auto zeros =
+            fold_elements<wide>(function, sum_fold<element>(), zero, m, axes, options);
+        // In double: the product may be beyond floats where the product of the others is not.
+        const auto of_zeros = [&](wide wanted) {
+            return at_positions<wide>(axes, [&](std::size_t i) {
+                const auto all = static_cast<wide>(u.data()[i]) * product.data()[i];
+                return zeros.data()[i] == wanted ? all : wide(0);
+            });
+        };
+        const auto without_zero = of_zeros(0);
+        const auto with_one_zero = of_zeros(1);
+        return fill_kept<element>(
+            x.shape(), lazy_function(product_of_others(), x, without_zero, with_one_zero), m
+        );
     }
 };
 } // namespace detail
@@ -26416,33 +26264,6 @@ row_offsets reduced_positions(const S& shape, const kept_axes& axes) {
     return row_offsets(shape, shape, strides);
 }
 
-/// The positions of the extremes of each result, in two passes over the rows that bring a new one.
-template <extreme Which, class X, class M, reduced_axes Axes>
-auto place_extremes(
-    const char* function, const X& x, const M& m, const Axes& over, const reduce_options& options
-) {
-    using element = element_t<X>;
-    const auto rows = masked_rows<element>(function, x, m);
-    const auto positions = reduced_positions(x.shape(), over);
-    auto best = one_each<placed<lane_t<element>>>(over);
-    const std::size_t n = columns_of(x.shape());
-    const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
-    for (std::size_t r = 0; r < row_count; ++r) {
-        const auto first = static_cast<std::size_t>(positions(r));
-        auto* const to = best.data() + over.offset(r);
-        if (over.keeps_last()) {
-            auto row = rows.row(r);
-            place_columns<element, Which>(to, row, first);
-        } else {
-            place_row<element, Which>(*to, rows, r, first);
-        }
-    }
-    return make_result<std::size_t>(over, options.keep_axes, [&](std::size_t i) {
-        return best[i].at != best[i].none ? best[i].at
-                                          : position_of_nothing(function, options.empty);
-    });
-}
-
 /// 1 where x is the extreme, else 0.
 struct equal_to_extreme {
     template <class A>
@@ -26471,26 +26292,6 @@ struct share_of_extreme {
     }
 };
 
-template <extreme Which, class X, class M, class U>
-auto extreme_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream
-) {
-    using element = element_t<X>;
-    const auto u = upstream_of<element>(function, upstream, axes);
-    const auto best = fold_elements<element>(
-        function, extreme_fold<element, Which>(), x, m, axes, reduce_options{std::nullopt, true}
-    );
-    const auto tie = lazy_function(equal_to_extreme(), x, best);
-    const auto ties =
-        fold_elements<element>(function, sum_fold<element>(), tie, m, axes, reduce_options());
-    const auto share = at_positions<element>(axes, [&](std::size_t i) {
-        return is_nan(best.data()[i]) ? best.data()[i]
-               : ties.data()[i] == 0  ? element(0)
-                                      : u.data()[i] / ties.data()[i];
-    });
-    return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
-}
-
 template <extreme Which>
 struct extreme_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
@@ -26506,20 +26307,53 @@ struct extreme_formula : plain_arguments {
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const no_options& /*options*/
     ) {
-        return extreme_gradient<Which>(function, x, m, axes, upstream);
+        using element = element_t<X>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        const auto best = fold_elements<element>(
+            function, extreme_fold<element, Which>(), x, m, axes, reduce_options{std::nullopt, true}
+        );
+        const auto tie = lazy_function(equal_to_extreme(), x, best);
+        const auto ties =
+            fold_elements<element>(function, sum_fold<element>(), tie, m, axes, reduce_options());
+        const auto share = at_positions<element>(axes, [&](std::size_t i) {
+            return is_nan(best.data()[i]) ? best.data()[i]
+                   : ties.data()[i] == 0  ? element(0)
+                                          : u.data()[i] / ties.data()[i];
+        });
+        return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
     }
 };
 
 using max_formula = extreme_formula<extreme::largest>;
 using min_formula = extreme_formula<extreme::smallest>;
 
+/// The positions of the extremes of each result, in two passes over the rows that bring a new one.
 template <extreme Which>
 struct place_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
     static auto of(
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
     ) {
-        return place_extremes<Which>(function, x, m, over, chosen);
+        using element = element_t<X>;
+        const auto rows = masked_rows<element>(function, x, m);
+        const auto positions = reduced_positions(x.shape(), over);
+        auto best = one_each<placed<lane_t<element>>>(over);
+        const std::size_t n = columns_of(x.shape());
+        const std::size_t row_count = n == 0 ? 0 : rows_of(x.shape());
+        for (std::size_t r = 0; r < row_count; ++r) {
+            const auto first = static_cast<std::size_t>(positions(r));
+            auto* const to = best.data() + over.offset(r);
+            if (over.keeps_last()) {
+                auto row = rows.row(r);
+                place_columns<element, Which>(to, row, first);
+            } else {
+                place_row<element, Which>(*to, rows, r, first);
+            }
+        }
+        return make_result<std::size_t>(over, chosen.keep_axes, [&](std::size_t i) {
+            return best[i].at != best[i].none ? best[i].at
+                                              : position_of_nothing(function, chosen.empty);
+        });
     }
 };
 } // namespace detail
@@ -27175,39 +27009,8 @@ std::vector<weighed<Sum>> sum_over(
     return result;
 }
 
-/// u at each element that counts, or u / weight of its position; times the weights of m.
-template <class X, class M, class U>
-auto sum_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-    bool mean
-) {
-    using element = element_t<X>;
-    using wide = wide_t<element>;
-    const auto& shape = x.shape();
-    require_counted_shape(function, m, shape);
-    auto u = upstream_of<element>(function, upstream, axes);
-    if (mean) {
-        const auto weights = weights_along<element>(shape, m, axes);
-        for (std::size_t i = 0; i < axes.size(); ++i) {
-            const wide all = static_cast<wide>(u.data()[i]);
-            u.data()[i] = weights[i] == 0
-                              ? element(0)
-                              : static_cast<element>(all / static_cast<wide>(weights[i]));
-        }
-    }
-    if constexpr (mask_expression<M>) {
-        return fill_kept<element>(shape, u, m);
-    } else {
-        const auto slopes = u * weights_in(m);
-        if constexpr (weighted_mask_expression<M>) {
-            return fill_kept<element>(shape, slopes, m.mask());
-        } else {
-            return fill_kept<element>(shape, slopes, keep_all(shape));
-        }
-    }
-}
-
 /// The common part of sums and means.
+template <bool Mean>
 struct sum_arguments {
     using options = reduce_options;
     using gradient_options = no_options;
@@ -27227,9 +27030,41 @@ struct sum_arguments {
             return false;
         }
     }
+
+    /// u at each element that counts, or u / weight of its position; times the weights of m.
+    template <class X, class M, class U>
+    static auto gradient(
+        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
+        const no_options& /*options*/
+    ) {
+        using element = element_t<X>;
+        using wide = wide_t<element>;
+        const auto& shape = x.shape();
+        require_counted_shape(function, m, shape);
+        auto u = upstream_of<element>(function, upstream, axes);
+        if constexpr (Mean) {
+            const auto weights = weights_along<element>(shape, m, axes);
+            for (std::size_t i = 0; i < axes.size(); ++i) {
+                const wide all = static_cast<wide>(u.data()[i]);
+                u.data()[i] = weights[i] == 0
+                                  ? element(0)
+                                  : static_cast<element>(all / static_cast<wide>(weights[i]));
+            }
+        }
+        if constexpr (mask_expression<M>) {
+            return fill_kept<element>(shape, u, m);
+        } else {
+            const auto slopes = u * weights_in(m);
+            if constexpr (weighted_mask_expression<M>) {
+                return fill_kept<element>(shape, slopes, m.mask());
+            } else {
+                return fill_kept<element>(shape, slopes, keep_all(shape));
+            }
+        }
+    }
 };
 
-struct sum_formula : sum_arguments {
+struct sum_formula : sum_arguments<false> {
     template <class X, class M, reduced_axes Axes>
     static auto of(
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
@@ -27244,17 +27079,9 @@ struct sum_formula : sum_arguments {
                        : when_nothing_kept<result>(function, chosen.empty, sum);
         });
     }
-
-    template <class X, class M, class U>
-    static auto gradient(
-        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-        const no_options& /*options*/
-    ) {
-        return sum_gradient(function, x, m, axes, upstream, false);
-    }
 };
 
-struct mean_formula : sum_arguments {
+struct mean_formula : sum_arguments<true> {
     template <class X, class M, reduced_axes Axes>
     static auto of(
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
@@ -27267,14 +27094,6 @@ struct mean_formula : sum_arguments {
             return weight != 0 ? static_cast<result>(static_cast<wide_t<element>>(sum) / weight)
                                : when_nothing_kept<result>(function, chosen.empty);
         });
-    }
-
-    template <class X, class M, class U>
-    static auto gradient(
-        const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-        const no_options& /*options*/
-    ) {
-        return sum_gradient(function, x, m, axes, upstream, true);
     }
 };
 } // namespace detail
@@ -27685,28 +27504,6 @@ struct ranked_result<mean_and_var<T>> {
     }
 };
 
-/// u times (x - mean) times the slope of the variance, or of its root.
-template <class X, class M, class U>
-auto var_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
-    const var_options& options, bool root
-) {
-    using element = element_t<X>;
-    using wide = wide_t<element>;
-    const auto u = upstream_of<element>(function, upstream, axes);
-    const auto all = moments_over(function, x, m, axes, options.correction);
-    const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
-    const auto scale = at_positions<element>(axes, [&](std::size_t i) {
-        const double divisor = all[i].count - options.correction;
-        if (divisor <= 0 || all[i].squares == 0) {
-            return wide(0);
-        }
-        return static_cast<wide>(u.data()[i]) *
-               (root ? 1 / (divisor * std::sqrt(all[i].squares / divisor)) : 2 / wide(divisor));
-    });
-    return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
-}
-
 /// The common part of variances and standard deviations.
 struct var_arguments : plain_arguments {
     using options = var_options;
@@ -27727,12 +27524,26 @@ struct spread_formula : var_arguments {
         });
     }
 
+    /// u times (x - mean) times the slope of the variance, or of its root.
     template <class X, class M, class U>
     static auto gradient(
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const options& chosen
     ) {
-        return var_gradient(function, x, m, axes, upstream, chosen, Root);
+        using element = element_t<X>;
+        using wide = wide_t<element>;
+        const auto u = upstream_of<element>(function, upstream, axes);
+        const auto all = moments_over(function, x, m, axes, chosen.correction);
+        const auto mean = at_positions<element>(axes, [&](std::size_t i) { return all[i].mean; });
+        const auto scale = at_positions<element>(axes, [&](std::size_t i) {
+            const double divisor = all[i].count - chosen.correction;
+            if (divisor <= 0 || all[i].squares == 0) {
+                return wide(0);
+            }
+            return static_cast<wide>(u.data()[i]) *
+                   (Root ? 1 / (divisor * std::sqrt(all[i].squares / divisor)) : 2 / wide(divisor));
+        });
+        return fill_kept<element>(x.shape(), lazy_function(standardized(), x, mean, scale), m);
     }
 };
 
@@ -28223,39 +28034,6 @@ auto scaled_norm_gradient(
     return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, unit, root), m);
 }
 
-template <class X, class M, class U>
-auto norm_gradient(
-    const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream, double p
-) {
-    using element = element_t<X>;
-    using wide = wide_t<element>;
-    require_broadcast(function, "a mask", m.shape(), x.shape());
-    const auto u = upstream_of<element>(function, upstream, axes);
-    if (p == 0) {
-        // A number of elements has no slope.
-        auto none = row_major_copy_t<element, X>::from_shape(x.shape());
-        none.fill(element(0));
-        return none;
-    }
-    const auto norms =
-        with_norm<wide>(function, p, [&](const auto& fold, const auto& f, const auto& finish) {
-            const auto sums =
-                fold_over<wide>(axes, fold, x.shape(), masked_rows<wide>(function, x, m, f), false);
-            return exact_norms<wide>(function, x, m, axes, p, sums, finish);
-        });
-    if (std::isinf(p)) {
-        return extreme_norm_gradient(function, x, m, axes, u, norms);
-    }
-    const bool plain = std::ranges::all_of(norms, [](const auto& one) {
-        return one.value() == 0 || is_nan(one.value()) || std::isnormal(one.value());
-    });
-    if (plain || p == 1) {
-        const auto norm = at_positions<wide>(axes, [&](std::size_t i) { return norms[i].value(); });
-        return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, norm), m);
-    }
-    return scaled_norm_gradient(function, x, m, axes, u, norms, p);
-}
-
 struct norm_formula : plain_arguments {
     using options = norm_options;
     using gradient_options = norm_options;
@@ -28295,7 +28073,36 @@ struct norm_formula : plain_arguments {
         const char* function, const X& x, const M& m, const kept_axes& axes, const U& upstream,
         const options& chosen
     ) {
-        return norm_gradient(function, x, m, axes, upstream, chosen.p);
+        const double p = chosen.p;
+        using element = element_t<X>;
+        using wide = wide_t<element>;
+        require_broadcast(function, "a mask", m.shape(), x.shape());
+        const auto u = upstream_of<element>(function, upstream, axes);
+        if (p == 0) {
+            // A number of elements has no slope.
+            auto none = row_major_copy_t<element, X>::from_shape(x.shape());
+            none.fill(element(0));
+            return none;
+        }
+        const auto norms =
+            with_norm<wide>(function, p, [&](const auto& fold, const auto& f, const auto& finish) {
+                const auto sums = fold_over<wide>(
+                    axes, fold, x.shape(), masked_rows<wide>(function, x, m, f), false
+                );
+                return exact_norms<wide>(function, x, m, axes, p, sums, finish);
+            });
+        if (std::isinf(p)) {
+            return extreme_norm_gradient(function, x, m, axes, u, norms);
+        }
+        const bool plain = std::ranges::all_of(norms, [](const auto& one) {
+            return one.value() == 0 || is_nan(one.value()) || std::isnormal(one.value());
+        });
+        if (plain || p == 1) {
+            const auto norm =
+                at_positions<wide>(axes, [&](std::size_t i) { return norms[i].value(); });
+            return fill_kept<element>(x.shape(), lazy_function(norm_slope{p}, x, u, norm), m);
+        }
+        return scaled_norm_gradient(function, x, m, axes, u, norms, p);
     }
 };
 } // namespace detail
@@ -28854,52 +28661,6 @@ private:
 /// their gradients. A line_function (line_sums.hpp) says how.
 
 namespace xmask::inline XMASK_ABI {
-namespace detail {
-/// The rows of the result, broadcast to a shape. Lines are summed in the result's own shape.
-template <class F, class OwnRows, class Rows>
-class mapped_rows {
-public:
-    template <class Own, class S>
-    mapped_rows(
-        const F& f, const Own& own_shape, OwnRows own, const axis_of_rows& axis, const S& shape,
-        Rows rows
-    )
-        : m_function(f)
-        , m_own(std::move(own))
-        , m_rows(std::move(rows))
-        , m_axis(axis)
-        , m_numbers(row_numbers(shape, own_shape))
-        , m_table(f, m_own, axis, rows_of(own_shape), columns_of(own_shape))
-        , m_one_column(columns_of(own_shape) == 1) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        using row_type = row_t<Rows>;
-        return mapped_row<F, row_type>(
-            m_function, facts(static_cast<std::size_t>(m_numbers(r))), m_rows.row(r)
-        );
-    }
-
-    [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
-
-private:
-    [[nodiscard]] row_facts<F> facts(std::size_t own_row) const {
-        if (m_axis.along_rows()) {
-            return row_facts<F>(facts_of_row(m_function, m_own.row(own_row)));
-        }
-        const row_facts<F> facts(m_table.row(m_axis.bundle(own_row)), m_table.size());
-        return m_one_column ? row_facts<F>(facts.at(0)) : facts;
-    }
-
-    F m_function;
-    OwnRows m_own;
-    Rows m_rows;
-    axis_of_rows m_axis;
-    row_offsets m_numbers;
-    facts_table<F> m_table;
-    bool m_one_column;
-};
-} // namespace detail
-
 /// A tensor whose elements depend on all that a mask keeps along an axis, not yet computed: what
 /// masked_softmax, masked_normalize and the like give. An ordinary lazy xtensor expression, which
 /// is assigned row by row. A single element costs the whole line along the axis.
@@ -29071,14 +28832,28 @@ public:
         );
     }
 
-    /// The rows for a walk over `walked`, into which this broadcasts.
+    /// The rows for a walk over `walked`, into which this broadcasts. Lines are summed in the
+    /// result's own shape.
     template <class S>
     auto rows(const S& walked) const {
-        auto own = operand_rows(shape());
-        auto broadcast = operand_rows(walked);
-        return detail::mapped_rows<F, decltype(own), decltype(broadcast)>(
-            m_function, shape(), std::move(own), detail::axis_of_rows(shape(), m_axis), walked,
-            std::move(broadcast)
+        const detail::axis_of_rows axis(shape(), m_axis);
+        const std::size_t n = detail::columns_of(shape());
+        auto own_rows = operand_rows(shape());
+        detail::facts_table<F> of_lines(m_function, own_rows, axis, detail::rows_of(shape()), n);
+        const auto facts = [f = m_function, axis, n, own = std::move(own_rows),
+                            table = std::move(of_lines)](std::size_t r) {
+            if (axis.along_rows()) {
+                return detail::row_facts<F>(detail::facts_of_row(f, own.row(r)));
+            }
+            const detail::row_facts<F> columns(table.row(axis.bundle(r)), table.size());
+            return n == 1 ? detail::row_facts<F>(columns.at(0)) : columns;
+        };
+        return detail::row_function(
+            [f = m_function, facts, numbers = detail::row_numbers(walked, shape()),
+             rows = operand_rows(walked)](std::size_t r) XMASK_INLINE_LAMBDA {
+                const auto own_row = static_cast<std::size_t>(numbers(r));
+                return detail::mapped_row(f, facts(own_row), rows.row(r));
+            }
         );
     }
 
@@ -29757,9 +29532,9 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
     if constexpr (detail::require_differentiable<X, M>()) {
         constexpr const char* function = "masked_mean_pool_gradient";
         detail::token_shape(function, x, m);
-        return detail::sum_gradient(
+        return detail::mean_formula::gradient(
             function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
-            true
+            detail::no_options()
         );
     }
 }
@@ -29780,8 +29555,9 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
     if constexpr (detail::require_differentiable<X, M>()) {
         constexpr const char* function = "masked_max_pool_gradient";
         detail::token_shape(function, x, m);
-        return detail::extreme_gradient<detail::extreme::largest>(
-            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream
+        return detail::max_formula::gradient(
+            function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
+            detail::no_options()
         );
     }
 }

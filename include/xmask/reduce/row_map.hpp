@@ -208,10 +208,10 @@ public:
     auto rows(const S& walked) const {
         const detail::axis_of_rows axis(shape(), m_axis);
         const std::size_t n = detail::columns_of(shape());
-        auto own = operand_rows(shape());
-        detail::facts_table<F> table(m_function, own, axis, detail::rows_of(shape()), n);
-        const auto facts = [f = m_function, axis, n, own = std::move(own),
-                            table = std::move(table)](std::size_t r) {
+        auto own_rows = operand_rows(shape());
+        detail::facts_table<F> of_lines(m_function, own_rows, axis, detail::rows_of(shape()), n);
+        const auto facts = [f = m_function, axis, n, own = std::move(own_rows),
+                            table = std::move(of_lines)](std::size_t r) {
             if (axis.along_rows()) {
                 return detail::row_facts<F>(detail::facts_of_row(f, own.row(r)));
             }
