@@ -37,7 +37,7 @@ MODULE = os.path.join(ROOT, "include", "xmask", "xmask.cppm")
 # the protocol is.
 PROTOCOL = set(
     "shape element data_element stepper_begin stepper_end assign_to write_to sources op rows row run begin end size "
-    "value derivative check operand operand_name terms rule_type value_type difference_type iterator_category band_type"
+    "value derivative slope check operand operand_name terms rule_type value_type difference_type iterator_category band_type"
     .split()
 )
 

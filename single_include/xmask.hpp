@@ -5896,6 +5896,122 @@ struct row_maker<applied<Op>> {
 #include <cstdint>
 #include <type_traits>
 
+// ==== xmask/core/log.hpp ====
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+/// @file
+/// Logarithms, as losses need them: log of any number, log1p of numbers from -1 to 1.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// A float x > 0 as 2^exponent (1 + fraction), where 1 + fraction lies in [sqrt(1/2), sqrt(2)).
+struct float_parts {
+    lanes<float> exponent;
+    lanes<float> fraction;
+    lanes<std::int32_t> exponent_bits; ///< the exponent, shifted to the place of a float's exponent
+};
+
+XMASK_INLINE float_parts parts_of(const lanes<float>& x) noexcept {
+    using integers = lanes<std::int32_t>;
+    const auto bits = xsimd::bitwise_cast<std::int32_t>(x);
+    const auto exponent = (bits - integers(0x3f3504f3)) >> 23; // the bits of sqrt(1/2)
+    const auto exponent_bits = exponent << 23;
+    return {
+        xsimd::to_float(exponent),
+        xsimd::bitwise_cast<float>(bits - exponent_bits) - lanes<float>(1.f), exponent_bits
+    };
+}
+
+/// log(2^exponent (1 + fraction)), by a polynomial of degree 11 for log(1 + fraction). Source: S. L.
+/// Moshier, Cephes Mathematical Library, logf, 1989.
+XMASK_INLINE lanes<float> log_of_parts(
+    const lanes<float>& exponent, const lanes<float>& fraction
+) noexcept {
+    using batch = lanes<float>;
+    const auto square = fraction * fraction;
+    auto p = xsimd::fma(batch(7.0376836292e-2f), fraction, batch(-1.1514610310e-1f));
+    p = xsimd::fma(p, fraction, batch(1.1676998740e-1f));
+    p = xsimd::fma(p, fraction, batch(-1.2420140846e-1f));
+    p = xsimd::fma(p, fraction, batch(1.4249322787e-1f));
+    p = xsimd::fma(p, fraction, batch(-1.6668057665e-1f));
+    p = xsimd::fma(p, fraction, batch(2.0000714765e-1f));
+    p = xsimd::fma(p, fraction, batch(-2.4999993993e-1f));
+    p = xsimd::fma(p, fraction, batch(3.3333331174e-1f));
+    // The two parts of log(2): the products with the first one are exact.
+    const auto rest = xsimd::fma(exponent, batch(-2.12194440e-4f), fraction * square * p);
+    const auto low = xsimd::fma(batch(-0.5f), square, rest);
+    return xsimd::fma(exponent, batch(0.693359375f), fraction + low);
+}
+
+/// The logarithm where x is a number above 0; -infinity at 0, NaN below.
+XMASK_INLINE lanes<float> or_log_of_nothing(
+    const lanes<float>& x, const lanes<float>& log_of_x
+) noexcept {
+    using batch = lanes<float>;
+    using limits = std::numeric_limits<float>;
+    const auto below =
+        xsimd::select(x == batch(0.f), batch(-limits::infinity()), batch(limits::quiet_NaN()));
+    return xsimd::select(x > batch(0.f), log_of_x, below);
+}
+
+/// log(x) of all floats. The error is at most 0.8 ulp.
+///
+/// Cost: 22 operations of a register; twice that where a lane is 0, subnormal, negative, infinite
+/// or NaN.
+inline lanes<float> log_of_floats(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    using limits = std::numeric_limits<float>;
+    const auto usual = x >= batch(limits::min()) && x < batch(limits::infinity());
+    if (xsimd::all(usual)) [[likely]] {
+        const auto parts = parts_of(x);
+        return log_of_parts(parts.exponent, parts.fraction);
+    }
+    // Subnormal floats have no exponent of their own.
+    const auto tiny = x < batch(limits::min());
+    const auto parts = parts_of(xsimd::select(tiny, x * batch(0x1p23f), x));
+    const auto exponent = parts.exponent - xsimd::select(tiny, batch(23.f), batch(0.f));
+    const auto finite = or_log_of_nothing(x, log_of_parts(exponent, parts.fraction));
+    return xsimd::select(x < batch(limits::infinity()), finite, x);
+}
+
+/// log(1 + x) of floats from -1 to 1; NaN below, and for NaN. The error is at most 1.4 ulp.
+///
+/// Cost: 25 operations of a register, and 6 more where a lane is -1, below, or NaN.
+inline lanes<float> log1p_of_floats(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    const batch one(1.f);
+    const auto sum = one + x;
+    const auto parts = parts_of(sum);
+    // What the sum lost is added to the fraction, in the fraction's unit.
+    const auto lost = x - (sum - one);
+    const auto unit = xsimd::bitwise_cast<float>(
+        lanes<std::int32_t>(0x3f800000) - parts.exponent_bits // 2^-exponent
+    );
+    const auto fraction = xsimd::fma(lost, unit, parts.fraction);
+    const auto result = log_of_parts(parts.exponent, fraction);
+    if (xsimd::all(sum > batch(0.f))) [[likely]] {
+        return result;
+    }
+    return or_log_of_nothing(sum, result);
+}
+
+/// log(1 + x) of floats from 0 to 1; NaN for NaN. The error is at most 1.4 ulp.
+///
+/// Cost: 19 operations of a register.
+inline lanes<float> log1p_of_shares(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    // From sqrt(2) on, 1 + x is 2 (1 + (x - 1) / 2).
+    const auto doubled = x > batch(0.41421356f);
+    const auto half = xsimd::fma(x, batch(0.5f), batch(-0.5f));
+    return log_of_parts(
+        xsimd::select(doubled, batch(1.f), batch(0.f)), xsimd::select(doubled, half, x)
+    );
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
 /// @file
 /// Exponentials and powers: exp of numbers up to 0, as a softmax has them after its shift; x to the
 /// power of a number; and constants as registers.
@@ -5936,51 +6052,76 @@ inline constexpr std::array<std::int32_t, 8> roots_of_two<8> = {
     0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
 };
 
-/// exp(x) by a table of N roots of two: exp(x) = 2^(n / N) exp(r) with |r| <= log(2) / (2 N). A
-/// polynomial of degree 3 suffices for exp(r). Source: Tang, Table-Driven Implementation of the
-/// Exponential Function, ACM TOMS 15, 1989.
+/// x as n log(2) / N + rest, |rest| <= log(2) / (2 N), with `shifted` = n + rounder. The sum with
+/// the rounder rounds N x / log(2) to the whole number n; its lowest bits are those of n. n log(2) is
+/// subtracted in two parts (Cody and Waite, Software Manual for the Elementary Functions, 1980).
+struct reduced_exponent {
+    lanes<float> shifted;
+    lanes<float> rest;
+};
+
 template <std::size_t N>
-XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept {
+XMASK_INLINE reduced_exponent
+reduce_exponent(const lanes<float>& x, const lanes<float>& rounder) noexcept {
     using batch = lanes<float>;
-    constexpr int bits = std::countr_zero(N);
-    // The sum rounds N x / log(2) to a whole number n; its lowest bits are those of n.
-    const auto rounder = batch(12582912.f);
-    // At the least n, -127 N, the scale has exponent 0 and is 0, and so is the result.
-    const auto bounded = max_or_nan(batch(-88.0297f), x);
-    const auto shifted = xsimd::fma(bounded, batch(1.44269504f * N), rounder);
+    const auto shifted = xsimd::fma(x, batch(1.44269504f * N), rounder);
     const auto n = shifted - rounder;
-    const auto r = xsimd::fma(
-        n, batch(-3.1946185e-5f / N), xsimd::fma(n, batch(-0.693115234375f / N), bounded)
-    );
-    const auto whole = xsimd::bitwise_cast<std::int32_t>(shifted);
-    const auto scale =
-        xsimd::bitwise_cast<float>(look_up(roots_of_two<N>.data(), whole) + (whole << (23 - bits)));
-    const auto p = xsimd::fma(batch(0.166667f), r, batch(N == 16 ? 0.50001617f : 0.50006454f));
-    return xsimd::fma(scale, xsimd::fma(r * r, p, r), scale);
+    if constexpr (N == 1) {
+        return {
+            shifted,
+            xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), x)),
+        };
+    } else {
+        return {
+            shifted,
+            xsimd::fma(n, batch(-3.1946185e-5f / N), xsimd::fma(n, batch(-0.693115234375f / N), x)),
+        };
+    }
 }
 
-/// exp(x) by a polynomial alone: exp(x) = 2^n exp(r) with |r| <= log(2) / 2. n log(2) is subtracted
-/// in two parts (Cody and Waite, Software Manual for the Elementary Functions, 1980). The
-/// polynomial has degree 6 and is fitted to the least relative error (Remez); its first terms, 1 +
-/// r + r^2 / 2, are exact.
-XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept {
+/// exp(r) - 1 for |r| <= log(2) / (2 N): a polynomial of degree 3 suffices.
+template <std::size_t N>
+XMASK_INLINE lanes<float> exp_minus_one(const lanes<float>& r) noexcept {
     using batch = lanes<float>;
-    // The sum rounds x / log(2) to a whole number n. Its lowest bits are n + 127, the bits of an
-    // exponent.
-    const auto rounder = batch(12582912.f + 127.f);
-    // At the least n, -127, these bits are 0, and so is the factor that they form.
-    const auto bounded = max_or_nan(batch(-88.0297f), x);
-    const auto shifted = xsimd::fma(bounded, batch(1.44269504f), rounder);
-    const auto n = shifted - rounder;
-    const auto r =
-        xsimd::fma(n, batch(2.12194440e-4f), xsimd::fma(n, batch(-0.693359375f), bounded));
+    const auto p = xsimd::fma(batch(0.166667f), r, batch(N == 16 ? 0.50001617f : 0.50006454f));
+    return xsimd::fma(r * r, p, r);
+}
+
+/// exp(r) for |r| <= log(2) / 2. The polynomial has degree 6 and is fitted to the least relative
+/// error (Remez); its first terms, 1 + r + r^2 / 2, are exact.
+XMASK_INLINE lanes<float> exp_of_rest(const lanes<float>& r) noexcept {
+    using batch = lanes<float>;
     auto p = xsimd::fma(batch(0.00140614226761f), r, batch(0.00837905903569f));
     p = xsimd::fma(p, r, batch(0.0416647733151f));
     p = xsimd::fma(p, r, batch(0.166663648087f));
     p = xsimd::fma(p, r, batch(0.5f));
     p = xsimd::fma(p, r, batch(1.f));
-    p = xsimd::fma(p, r, batch(1.f));
-    return p * xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(shifted) << 23);
+    return xsimd::fma(p, r, batch(1.f));
+}
+
+/// exp(x) by a table of N roots of two: exp(x) = 2^(n / N) exp(rest). Source: Tang, Table-Driven
+/// Implementation of the Exponential Function, ACM TOMS 15, 1989.
+template <std::size_t N>
+XMASK_INLINE lanes<float> exp_by_table(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    constexpr int bits = std::countr_zero(N);
+    // At the least n, -127 N, the scale has exponent 0 and is 0, and so is the result.
+    const auto reduced = reduce_exponent<N>(max_or_nan(batch(-88.0297f), x), batch(12582912.f));
+    const auto whole = xsimd::bitwise_cast<std::int32_t>(reduced.shifted);
+    const auto scale =
+        xsimd::bitwise_cast<float>(look_up(roots_of_two<N>.data(), whole) + (whole << (23 - bits)));
+    return xsimd::fma(scale, exp_minus_one<N>(reduced.rest), scale);
+}
+
+/// exp(x) by a polynomial alone: exp(x) = 2^n exp(rest).
+XMASK_INLINE lanes<float> exp_by_polynomial(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    // The lowest bits of the sum are n + 127, the bits of an exponent. At the least n, -127, these
+    // bits are 0, and so is the factor that they form.
+    const auto reduced =
+        reduce_exponent<1>(max_or_nan(batch(-88.0297f), x), batch(12582912.f + 127.f));
+    return exp_of_rest(reduced.rest) *
+           xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(reduced.shifted) << 23);
 }
 
 /// exp(x) for x <= 0, in registers of float. The error is at most 1.1 ulp with AVX-512 and ARM's
@@ -6007,23 +6148,71 @@ XMASK_INLINE T exp_nonpositive(T x) noexcept {
     return std::exp(x);
 }
 
+/// exp(x) of all floats, with subnormal results and infinity. The error is at most 1.3 ulp; xsimd's
+/// is infinite from 88.376 on.
+inline lanes<float> exp_of_floats(const lanes<float>& x) noexcept {
+    using batch = lanes<float>;
+    using integers = lanes<std::int32_t>;
+    constexpr std::size_t n = table_lanes == lane_count<float> ? table_lanes : 1;
+    constexpr int bits = std::countr_zero(n);
+    const auto least = max_or_nan(batch(-105.f), x);
+    const auto bounded = xsimd::select(least > batch(90.f), batch(90.f), least);
+    const auto reduced = reduce_exponent<n>(bounded, batch(12582912.f));
+    const auto whole = xsimd::bitwise_cast<std::int32_t>(reduced.shifted) - integers(0x4b400000);
+    // The power of two in two parts, because it may be larger or smaller than all floats.
+    const auto half = whole >> (bits + 1);
+    const auto first = xsimd::bitwise_cast<float>((half + integers(127)) << 23);
+    const auto rest = (whole - (half << bits)) << (23 - bits);
+    if constexpr (n > 1) {
+        const auto second =
+            xsimd::bitwise_cast<float>(look_up(roots_of_two<n>.data(), whole) + rest);
+        return xsimd::fma(second, exp_minus_one<n>(reduced.rest), second) * first;
+    } else {
+        const auto second = xsimd::bitwise_cast<float>(rest + integers(0x3f800000));
+        return exp_of_rest(reduced.rest) * second * first;
+    }
+}
+
 /// Functions of registers and numbers that are not inlined, for losses that use several of them. A
 /// loop has code for whole, partial and selected registers; to inline these functions into all
-/// three costs g++ a minute and a gigabyte for one loss, and gains a tenth of the time.
+/// three triples the time to compile a loss, and gains a tenth of the time.
 namespace called {
 template <class V>
 [[gnu::const, gnu::noinline]] V exp(V x) noexcept {
-    return xsimd::exp(x);
+    if constexpr (std::is_same_v<V, lanes<float>>) {
+        return exp_of_floats(x);
+    } else {
+        return xsimd::exp(x);
+    }
 }
 
 template <class V>
 [[gnu::const, gnu::noinline]] V log(V x) noexcept {
-    return xsimd::log(x);
+    if constexpr (std::is_same_v<V, lanes<float>>) {
+        return log_of_floats(x);
+    } else {
+        return xsimd::log(x);
+    }
 }
 
+/// For x from -1 to 1.
 template <class V>
 [[gnu::const, gnu::noinline]] V log1p(V x) noexcept {
-    return xsimd::log1p(x);
+    if constexpr (std::is_same_v<V, lanes<float>>) {
+        return log1p_of_floats(x);
+    } else {
+        return xsimd::log1p(x);
+    }
+}
+
+/// For x from 0 to 1.
+template <class V>
+[[gnu::const, gnu::noinline]] V log1p_of_share(V x) noexcept {
+    if constexpr (std::is_same_v<V, lanes<float>>) {
+        return log1p_of_shares(x);
+    } else {
+        return xsimd::log1p(x);
+    }
 }
 
 template <class V>
@@ -20691,6 +20880,8 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 
 // ==== xmask/reduce/binary.hpp ====
 
+#include <array>
+
 // ==== xmask/reduce/element_loss.hpp ====
 
 #include <type_traits>
@@ -20698,12 +20889,14 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 
 // ==== xmask/reduce/element_function.hpp ====
 
+#include <array>
 #include <concepts>
 #include <type_traits>
 #include <utility>
 
 // ==== xmask/reduce/element_sum.hpp ====
 
+#include <array>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -21523,6 +21716,7 @@ XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count cou
 
 // ==== xmask/reduce/terms.hpp ====
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
@@ -21540,6 +21734,18 @@ struct identity {
     }
 };
 
+/// The value and the derivative of a function, as V. A function whose value and derivative share
+/// most of their work may have `std::array<V, 2> slope(x...)`, which gives both.
+template <class V, class F, class... X>
+XMASK_INLINE std::array<V, 2> slope_of(const F& function, const X&... x) {
+    if constexpr (requires { function.slope(x...); }) {
+        const auto both = function.slope(x...);
+        return {both[0], both[1]};
+    } else {
+        return {function.value(x...), function.derivative(x...)};
+    }
+}
+
 /// A function times real weights. The weight is the first argument.
 template <class F>
 struct weighted {
@@ -21554,6 +21760,12 @@ struct weighted {
     template <class W, class... V>
     XMASK_INLINE W derivative(const W& w, const V&... x) const {
         return w * static_cast<W>(function.derivative(x...));
+    }
+
+    template <class W, class... V>
+    XMASK_INLINE std::array<W, 2> slope(const W& w, const V&... x) const {
+        const auto both = slope_of<W>(function, x...);
+        return {w * both[0], w * both[1]};
     }
 };
 
@@ -21610,10 +21822,11 @@ public:
         });
     }
 
+    /// The values and the derivatives of a register.
     template <bool Full>
-    XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const {
+    XMASK_INLINE std::array<lanes<T>, 2> slope_register(std::size_t k, std::size_t count) const {
         return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-            return m_function->derivative(x...);
+            return slope_of<lanes<T>>(*m_function, x...);
         });
     }
 
@@ -22027,17 +22240,22 @@ public:
             return;
         }
         const auto terms = m_row.block(c, count, bits);
-        add_terms<Exact>(m_sum, terms, count, bits);
         m_to.prefetch(c, count);
         T* const to = m_to.at(c);
         if constexpr (decltype(terms)::in_registers) {
             constexpr bool streams = Columns::streams && std::is_same_v<Count, whole_word>;
             const auto factor = lanes<T>(m_scale);
+            value_block values;
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto slope = factor * terms.template derivative_register<full>(k, count - k);
-                store_register<full, streams>(to + k, zero_unless<T>(bits, k, slope), count - k);
+                const auto slope = terms.template slope_register<full>(k, count - k);
+                values.registers[k / lane_count<T>] = slope[0];
+                store_register<full, streams>(
+                    to + k, zero_unless<T>(bits, k, factor * slope[1]), count - k
+                );
             });
+            add_terms<Exact>(m_sum, values, count, bits);
         } else {
+            add_terms<Exact>(m_sum, terms, count, bits);
             for (std::size_t k = 0; k < count; ++k) {
                 to[k] = (bits >> k & 1) != 0 ? m_scale * terms.derivative(k) : T(0);
             }
@@ -22045,6 +22263,18 @@ public:
     }
 
 private:
+    /// The values of a block, already computed.
+    struct value_block {
+        static constexpr bool in_registers = true;
+
+        template <bool Full>
+        XMASK_INLINE const lanes<T>& value_register(std::size_t k, std::size_t /*count*/) const {
+            return registers[k / lane_count<T>];
+        }
+
+        std::array<lanes<T>, word_columns / lane_count<T>> registers;
+    };
+
     Columns m_to;
     term_sum<T>* m_total;
     term_sum<T> m_sum;
@@ -22326,6 +22556,11 @@ struct with_number {
     XMASK_INLINE V derivative(const V& p, const V& t) const {
         return Terms().derivative(p, t, V(constant<V>(number)));
     }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
+        return slope_of<V>(Terms(), p, t, V(constant<V>(number)));
+    }
 };
 
 /// Calls f(function, more...) with a loss's function of the prediction, the target and more
@@ -22582,7 +22817,8 @@ namespace xmask::inline XMASK_ABI {
 /// gradients a template derivative(p, t), of two numbers or two registers; and, where options need
 /// it, check(name), which throws for bad ones. Registers have + - * /, comparisons, and the
 /// functions of xsimd, which take numbers, too: xsimd::exp, xsimd::abs, xsimd::select(condition, a,
-/// b). A function of double also works, one element at a time.
+/// b). A function of double also works, one element at a time. A function whose value and
+/// derivative share most of their work may also have slope(p, t), a std::array of both.
 ///
 /// @tparam F  the function, and the type of the options
 ///
@@ -22739,11 +22975,11 @@ struct logistic {
     XMASK_INLINE explicit logistic(const V& x) {
         const V zero(0);
         const V one(1);
-        const V small = called::exp(-xsimd::abs(x));
+        const V small = exp_nonpositive(V(-xsimd::abs(x)));
         const V likely = one / (one + small);
         const V unlikely = small * likely;
         const auto positive = x > zero;
-        const V rest = called::log1p(small);
+        const V rest = called::log1p_of_share(small);
         yes = xsimd::select(positive, likely, unlikely);
         no = xsimd::select(positive, unlikely, likely);
         log_of_yes = rest + xsimd::select(positive, zero, -x);
@@ -22759,7 +22995,7 @@ struct bce_loss {
     XMASK_INLINE V value(const V& p, const V& t) const {
         const V least(-100);
         const V log_yes = detail::called::log(p);
-        const V log_no = detail::called::log1p(-p);
+        const V log_no = detail::called::log1p(V(-p));
         return -(
             t * xsimd::select(log_yes < least, least, log_yes) +
             (V(1) - t) * xsimd::select(log_no < least, least, log_no)
@@ -22790,14 +23026,21 @@ struct bce_with_logits_loss {
     struct terms {
         template <class V>
         XMASK_INLINE V value(const V& p, const V& t, const V& weight) const {
-            const detail::logistic<V> y(p);
-            return weight * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+            return slope(p, t, weight)[0];
         }
 
         template <class V>
         XMASK_INLINE V derivative(const V& p, const V& t, const V& weight) const {
+            return slope(p, t, weight)[1];
+        }
+
+        template <class V>
+        XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t, const V& weight) const {
             const detail::logistic<V> y(p);
-            return (V(1) - t) * y.yes - weight * t * y.no;
+            return {
+                weight * t * y.log_of_yes + (V(1) - t) * y.log_of_no,
+                (V(1) - t) * y.yes - weight * t * y.no,
+            };
         }
     };
 
@@ -22822,21 +23065,28 @@ struct focal_with_logits_loss {
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        const detail::logistic<V> y(p);
-        return weight(t) * detail::power(missed(y, t), gamma) * entropy(y, t);
+        return slope(p, t)[0];
     }
 
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return slope(p, t)[1];
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
         const V zero(0);
         const V one(1);
         const detail::logistic<V> y(p);
         const V s = missed(y, t);
-        const V slope = (one - t) * y.yes - t * y.no;
+        const V e = entropy(y, t);
+        const V factor = weight(t) * detail::power(s, gamma);
         // The derivative of log s. Where s underflows, so does the factor before it.
         const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
-        return weight(t) * detail::power(s, gamma) *
-               (slope + constant<V>(gamma) * entropy(y, t) * rate);
+        return {
+            factor * e,
+            factor * ((one - t) * y.yes - t * y.no + constant<V>(gamma) * e * rate),
+        };
     }
 
 private:
@@ -22904,12 +23154,18 @@ struct hinge_embedding_loss {
 struct soft_margin_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        return detail::logistic<V>(t * p).log_of_yes;
+        return slope(p, t)[0];
     }
 
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
-        return -t * detail::logistic<V>(t * p).no;
+        return slope(p, t)[1];
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
+        const detail::logistic<V> y(t * p);
+        return {y.log_of_yes, -t * y.no};
     }
 };
 
@@ -25950,6 +26206,7 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
 
 // ==== xmask/reduce/distribution.hpp ====
 
+#include <array>
 #include <numbers>
 
 /// @file
@@ -25966,7 +26223,7 @@ struct kl_div_loss {
     XMASK_INLINE V value(const V& p, const V& t) const {
         const V zero(0);
         const V target = probability(t);
-        const V log_of_target = log_target ? t : V(xsimd::log(t));
+        const V log_of_target = log_target ? t : V(detail::called::log(t));
         return xsimd::select(target == zero, zero, target * (log_of_target - p));
     }
 
@@ -25995,14 +26252,28 @@ struct poisson_nll_loss {
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        const V l = log_input ? V(xsimd::exp(p) - t * p)
-                              : V(p - t * detail::called::log(p + constant<V>(eps)));
-        return full ? V(l + stirling(t)) : l;
+        return slope(p, t)[0];
     }
 
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
-        return log_input ? V(xsimd::exp(p) - t) : V(V(1) - t / (p + constant<V>(eps)));
+        return slope(p, t)[1];
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
+        std::array<V, 2> result;
+        if (log_input) {
+            const V rate = detail::called::exp(p);
+            result = {rate - t * p, rate - t};
+        } else {
+            const V rate = p + constant<V>(eps);
+            result = {p - t * detail::called::log(rate), V(1) - t / rate};
+        }
+        if (full) {
+            result[0] += stirling(t);
+        }
+        return result;
     }
 
 private:
@@ -26011,7 +26282,7 @@ private:
     XMASK_INLINE static V stirling(const V& t) {
         const V approximation =
             t * detail::called::log(t) - t +
-            constant<V>(0.5) * detail::called::log(constant<V>(2 * std::numbers::pi) * t);
+            constant<V>(0.5) * detail::called::log(V(constant<V>(2 * std::numbers::pi) * t));
         return xsimd::select(t > V(1), approximation, V(0));
     }
 };

@@ -1,5 +1,6 @@
 // Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -22,21 +23,24 @@ float exp_of(float x) {
     return y[n - 1];
 }
 
-/// The largest error, in ulps, at `count` floats: the first has these bits, and the others follow
-/// at distances of `step`.
-double worst_error(std::uint32_t bits, std::uint32_t last, std::uint32_t step) {
+/// The largest error, in ulps, of f beside `exact` at the floats from `first` to `last`, every
+/// step-th of them, by their bits.
+template <class F>
+double worst_error(F f, double (*exact)(double), float first, float last, std::uint32_t step) {
     double worst = 0;
     float x[n];
     float y[n];
-    for (; bits + n * step <= last; bits += static_cast<std::uint32_t>(n) * step) {
+    auto bits = std::bit_cast<std::uint32_t>(first);
+    const auto end = std::bit_cast<std::uint32_t>(last);
+    for (; bits + n * step <= end; bits += static_cast<std::uint32_t>(n) * step) {
         for (std::size_t k = 0; k < n; ++k) {
             x[k] = std::bit_cast<float>(bits + static_cast<std::uint32_t>(k) * step);
         }
-        store_lanes(y, xmask::detail::exp_nonpositive(load_lanes(x)));
+        store_lanes(y, f(load_lanes(x)));
         for (std::size_t k = 0; k < n; ++k) {
-            const double exact = std::exp(static_cast<double>(x[k]));
-            const double ulp = std::ldexp(1., std::ilogb(exact) - 23);
-            worst = std::fmax(worst, std::fabs(static_cast<double>(y[k]) - exact) / ulp);
+            const double wanted = exact(static_cast<double>(x[k]));
+            const double ulp = std::ldexp(1., std::max(std::ilogb(wanted) - 23, -149));
+            worst = std::fmax(worst, std::fabs(static_cast<double>(y[k]) - wanted) / ulp);
         }
     }
     return worst;
@@ -48,19 +52,77 @@ constexpr double stated = xmask::detail::table_lanes == 8 ? 1.6 : 1.1;
 constexpr double stated = 1.6;
 #endif
 
-// Above -2^-26, exp rounds to 1. Below -87.3, exp is not a normal float.
-const auto first = std::bit_cast<std::uint32_t>(-0x1p-26f);
-const auto last = std::bit_cast<std::uint32_t>(-87.33f);
+/// The functions at every step-th float of their ranges. Above -2^-26, exp rounds to 1. Below -87.3,
+/// exp is not a normal float.
+void require_small_errors(std::uint32_t step) {
+    using xmask::detail::lanes;
+    const auto nonpositive = [](const lanes<float>& x) {
+        return xmask::detail::exp_nonpositive(x);
+    };
+    const auto exp = [](const lanes<float>& x) { return xmask::detail::called::exp(x); };
+    const auto log = [](const lanes<float>& x) { return xmask::detail::called::log(x); };
+    const auto log1p = [](const lanes<float>& x) { return xmask::detail::called::log1p(x); };
+    const auto of_share = [](const lanes<float>& x) {
+        return xmask::detail::called::log1p_of_share(x);
+    };
+    REQUIRE(worst_error(nonpositive, std::exp, -0x1p-26f, -87.33f, step) < stated);
+    REQUIRE(worst_error(exp, std::exp, 0.f, 88.7228f, step) < 1.4);
+    REQUIRE(worst_error(exp, std::exp, -0.f, -103.9f, step) < 1.4);
+    REQUIRE(
+        worst_error(
+            log, std::log, std::numeric_limits<float>::denorm_min(),
+            std::numeric_limits<float>::max(), step
+        ) < 0.9
+    );
+    REQUIRE(worst_error(log1p, std::log1p, 0x1p-149f, 1.f, step) < 1.4);
+    REQUIRE(worst_error(log1p, std::log1p, -0x1p-149f, -0.99999994f, step) < 1.4);
+    REQUIRE(worst_error(of_share, std::log1p, 0x1p-149f, 1.f, step) < 1.4);
+}
 } // namespace
 
-TEST_CASE("exp of negative floats errs by what its comment says", "[exp]") {
+TEST_CASE("exp, log and log1p of floats err by what their comments say", "[exp]") {
     // The step is odd, so that all low bits occur.
-    REQUIRE(worst_error(first, last, 601) < stated);
+    require_small_errors(6007);
 }
 
 // Hidden, because it is slow without optimization: xmask_tests "[every-float]".
-TEST_CASE("exp of every float from -87.3 to 0", "[exp][.][every-float]") {
-    REQUIRE(worst_error(first, last, 1) < stated);
+TEST_CASE("exp, log and log1p of every float of their ranges", "[exp][.][every-float]") {
+    require_small_errors(1);
+}
+
+TEST_CASE("log, log1p and exp of numbers outside of their ranges", "[exp]") {
+    using limits = std::numeric_limits<float>;
+    const auto at = [](auto f, float x) {
+        float y[n];
+        store_lanes(y, f(lanes<float>(x)));
+        return y[0];
+    };
+    const auto exp = [](const auto& x) { return xmask::detail::called::exp(x); };
+    const auto log = [](const auto& x) { return xmask::detail::called::log(x); };
+    const auto log1p = [](const auto& x) { return xmask::detail::called::log1p(x); };
+    REQUIRE(at(exp, 0.f) == 1.f);
+    REQUIRE(at(exp, 88.73f) == limits::infinity());
+    REQUIRE(at(exp, limits::infinity()) == limits::infinity());
+    REQUIRE(at(exp, -limits::infinity()) == 0.f);
+    REQUIRE(at(log, 1.f) == 0.f);
+    REQUIRE(at(log, limits::infinity()) == limits::infinity());
+    REQUIRE(at(log1p, 0.f) == 0.f);
+    for (const float zero : {0.f, -0.f}) {
+        REQUIRE(at(log, zero) == -limits::infinity());
+        REQUIRE(at(log1p, zero - 1.f) == -limits::infinity());
+    }
+    for (const float below : {-limits::denorm_min(), -1.f, -limits::infinity()}) {
+        REQUIRE(std::isnan(at(log, below)));
+        REQUIRE(std::isnan(at(log1p, below - 1.01f)));
+    }
+    for (const auto& nan : {limits::quiet_NaN(), -limits::quiet_NaN()}) {
+        REQUIRE(std::isnan(at(exp, nan)));
+        REQUIRE(std::isnan(at(log, nan)));
+        REQUIRE(std::isnan(at(log1p, nan)));
+        REQUIRE(std::isnan(
+            at([](const auto& x) { return xmask::detail::called::log1p_of_share(x); }, nan)
+        ));
+    }
 }
 
 TEST_CASE("exp of floats at its ends", "[exp]") {

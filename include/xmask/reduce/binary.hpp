@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <array>
+
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
 #include "../core/exp.hpp"
@@ -26,11 +28,11 @@ struct logistic {
     XMASK_INLINE explicit logistic(const V& x) {
         const V zero(0);
         const V one(1);
-        const V small = called::exp(-xsimd::abs(x));
+        const V small = exp_nonpositive(V(-xsimd::abs(x)));
         const V likely = one / (one + small);
         const V unlikely = small * likely;
         const auto positive = x > zero;
-        const V rest = called::log1p(small);
+        const V rest = called::log1p_of_share(small);
         yes = xsimd::select(positive, likely, unlikely);
         no = xsimd::select(positive, unlikely, likely);
         log_of_yes = rest + xsimd::select(positive, zero, -x);
@@ -46,7 +48,7 @@ struct bce_loss {
     XMASK_INLINE V value(const V& p, const V& t) const {
         const V least(-100);
         const V log_yes = detail::called::log(p);
-        const V log_no = detail::called::log1p(-p);
+        const V log_no = detail::called::log1p(V(-p));
         return -(
             t * xsimd::select(log_yes < least, least, log_yes) +
             (V(1) - t) * xsimd::select(log_no < least, least, log_no)
@@ -77,14 +79,21 @@ struct bce_with_logits_loss {
     struct terms {
         template <class V>
         XMASK_INLINE V value(const V& p, const V& t, const V& weight) const {
-            const detail::logistic<V> y(p);
-            return weight * t * y.log_of_yes + (V(1) - t) * y.log_of_no;
+            return slope(p, t, weight)[0];
         }
 
         template <class V>
         XMASK_INLINE V derivative(const V& p, const V& t, const V& weight) const {
+            return slope(p, t, weight)[1];
+        }
+
+        template <class V>
+        XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t, const V& weight) const {
             const detail::logistic<V> y(p);
-            return (V(1) - t) * y.yes - weight * t * y.no;
+            return {
+                weight * t * y.log_of_yes + (V(1) - t) * y.log_of_no,
+                (V(1) - t) * y.yes - weight * t * y.no,
+            };
         }
     };
 
@@ -109,21 +118,28 @@ struct focal_with_logits_loss {
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        const detail::logistic<V> y(p);
-        return weight(t) * detail::power(missed(y, t), gamma) * entropy(y, t);
+        return slope(p, t)[0];
     }
 
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return slope(p, t)[1];
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
         const V zero(0);
         const V one(1);
         const detail::logistic<V> y(p);
         const V s = missed(y, t);
-        const V slope = (one - t) * y.yes - t * y.no;
+        const V e = entropy(y, t);
+        const V factor = weight(t) * detail::power(s, gamma);
         // The derivative of log s. Where s underflows, so does the factor before it.
         const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
-        return weight(t) * detail::power(s, gamma) *
-               (slope + constant<V>(gamma) * entropy(y, t) * rate);
+        return {
+            factor * e,
+            factor * ((one - t) * y.yes - t * y.no + constant<V>(gamma) * e * rate),
+        };
     }
 
 private:
@@ -191,12 +207,18 @@ struct hinge_embedding_loss {
 struct soft_margin_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        return detail::logistic<V>(t * p).log_of_yes;
+        return slope(p, t)[0];
     }
 
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
-        return -t * detail::logistic<V>(t * p).no;
+        return slope(p, t)[1];
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
+        const detail::logistic<V> y(t * p);
+        return {y.log_of_yes, -t * y.no};
     }
 };
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <numbers>
 
 #include "../core/attributes.hpp"
@@ -24,7 +25,7 @@ struct kl_div_loss {
     XMASK_INLINE V value(const V& p, const V& t) const {
         const V zero(0);
         const V target = probability(t);
-        const V log_of_target = log_target ? t : V(xsimd::log(t));
+        const V log_of_target = log_target ? t : V(detail::called::log(t));
         return xsimd::select(target == zero, zero, target * (log_of_target - p));
     }
 
@@ -53,14 +54,28 @@ struct poisson_nll_loss {
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        const V l = log_input ? V(xsimd::exp(p) - t * p)
-                              : V(p - t * detail::called::log(p + constant<V>(eps)));
-        return full ? V(l + stirling(t)) : l;
+        return slope(p, t)[0];
     }
 
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
-        return log_input ? V(xsimd::exp(p) - t) : V(V(1) - t / (p + constant<V>(eps)));
+        return slope(p, t)[1];
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
+        std::array<V, 2> result;
+        if (log_input) {
+            const V rate = detail::called::exp(p);
+            result = {rate - t * p, rate - t};
+        } else {
+            const V rate = p + constant<V>(eps);
+            result = {p - t * detail::called::log(rate), V(1) - t / rate};
+        }
+        if (full) {
+            result[0] += stirling(t);
+        }
+        return result;
     }
 
 private:
@@ -69,7 +84,7 @@ private:
     XMASK_INLINE static V stirling(const V& t) {
         const V approximation =
             t * detail::called::log(t) - t +
-            constant<V>(0.5) * detail::called::log(constant<V>(2 * std::numbers::pi) * t);
+            constant<V>(0.5) * detail::called::log(V(constant<V>(2 * std::numbers::pi) * t));
         return xsimd::select(t > V(1), approximation, V(0));
     }
 };

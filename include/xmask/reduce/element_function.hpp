@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "element_sum.hpp"
 #include "loss.hpp"
 #include "number_or_tensor.hpp"
+#include "terms.hpp"
 #include "weighted.hpp"
 
 /// @file
@@ -95,6 +97,11 @@ struct with_number {
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
         return Terms().derivative(p, t, V(constant<V>(number)));
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
+        return slope_of<V>(Terms(), p, t, V(constant<V>(number)));
     }
 };
 

@@ -37,7 +37,8 @@ namespace xmask::inline XMASK_ABI {
 /// gradients a template derivative(p, t), of two numbers or two registers; and, where options need
 /// it, check(name), which throws for bad ones. Registers have + - * /, comparisons, and the
 /// functions of xsimd, which take numbers, too: xsimd::exp, xsimd::abs, xsimd::select(condition, a,
-/// b). A function of double also works, one element at a time.
+/// b). A function of double also works, one element at a time. A function whose value and
+/// derivative share most of their work may also have slope(p, t), a std::array of both.
 ///
 /// @tparam F  the function, and the type of the options
 ///

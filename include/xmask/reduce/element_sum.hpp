@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -47,17 +48,22 @@ public:
             return;
         }
         const auto terms = m_row.block(c, count, bits);
-        add_terms<Exact>(m_sum, terms, count, bits);
         m_to.prefetch(c, count);
         T* const to = m_to.at(c);
         if constexpr (decltype(terms)::in_registers) {
             constexpr bool streams = Columns::streams && std::is_same_v<Count, whole_word>;
             const auto factor = lanes<T>(m_scale);
+            value_block values;
             for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                const auto slope = factor * terms.template derivative_register<full>(k, count - k);
-                store_register<full, streams>(to + k, zero_unless<T>(bits, k, slope), count - k);
+                const auto slope = terms.template slope_register<full>(k, count - k);
+                values.registers[k / lane_count<T>] = slope[0];
+                store_register<full, streams>(
+                    to + k, zero_unless<T>(bits, k, factor * slope[1]), count - k
+                );
             });
+            add_terms<Exact>(m_sum, values, count, bits);
         } else {
+            add_terms<Exact>(m_sum, terms, count, bits);
             for (std::size_t k = 0; k < count; ++k) {
                 to[k] = (bits >> k & 1) != 0 ? m_scale * terms.derivative(k) : T(0);
             }
@@ -65,6 +71,18 @@ public:
     }
 
 private:
+    /// The values of a block, already computed.
+    struct value_block {
+        static constexpr bool in_registers = true;
+
+        template <bool Full>
+        XMASK_INLINE const lanes<T>& value_register(std::size_t k, std::size_t /*count*/) const {
+            return registers[k / lane_count<T>];
+        }
+
+        std::array<lanes<T>, word_columns / lane_count<T>> registers;
+    };
+
     Columns m_to;
     term_sum<T>* m_total;
     term_sum<T> m_sum;

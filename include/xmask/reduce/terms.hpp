@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
@@ -26,6 +27,18 @@ struct identity {
     }
 };
 
+/// The value and the derivative of a function, as V. A function whose value and derivative share
+/// most of their work may have `std::array<V, 2> slope(x...)`, which gives both.
+template <class V, class F, class... X>
+XMASK_INLINE std::array<V, 2> slope_of(const F& function, const X&... x) {
+    if constexpr (requires { function.slope(x...); }) {
+        const auto both = function.slope(x...);
+        return {both[0], both[1]};
+    } else {
+        return {function.value(x...), function.derivative(x...)};
+    }
+}
+
 /// A function times real weights. The weight is the first argument.
 template <class F>
 struct weighted {
@@ -40,6 +53,12 @@ struct weighted {
     template <class W, class... V>
     XMASK_INLINE W derivative(const W& w, const V&... x) const {
         return w * static_cast<W>(function.derivative(x...));
+    }
+
+    template <class W, class... V>
+    XMASK_INLINE std::array<W, 2> slope(const W& w, const V&... x) const {
+        const auto both = slope_of<W>(function, x...);
+        return {w * both[0], w * both[1]};
     }
 };
 
@@ -96,10 +115,11 @@ public:
         });
     }
 
+    /// The values and the derivatives of a register.
     template <bool Full>
-    XMASK_INLINE lanes<T> derivative_register(std::size_t k, std::size_t count) const {
+    XMASK_INLINE std::array<lanes<T>, 2> slope_register(std::size_t k, std::size_t count) const {
         return m_operands.template load<Full>(k, count, [&](const auto&... x) XMASK_INLINE_LAMBDA {
-            return m_function->derivative(x...);
+            return slope_of<lanes<T>>(*m_function, x...);
         });
     }
 
