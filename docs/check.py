@@ -52,7 +52,9 @@ def run_doxygen():
     with open(os.path.join(ROOT, "docs", "Doxyfile"), encoding="utf-8") as file:
         options = file.read()
     options += "\nGENERATE_HTML=NO\nGENERATE_XML=YES\nXML_PROGRAMLISTING=NO\n"
-    os.makedirs(FOLDER, exist_ok=True)
+    # Doxygen leaves the files of names that are gone.
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    os.makedirs(FOLDER)
     done = subprocess.run(
         ["doxygen", "-"], input=options, cwd=ROOT, text=True, stderr=subprocess.PIPE, check=True
     )

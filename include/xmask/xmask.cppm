@@ -98,7 +98,6 @@ using xmask::language_model_options;
 using xmask::language_model_selection;
 using xmask::last_kept;
 using xmask::lengths_of;
-using xmask::log_cosh_loss;
 using xmask::loss;
 using xmask::loss_calls;
 using xmask::loss_number;
