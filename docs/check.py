@@ -53,8 +53,8 @@ def run_doxygen():
         options = file.read()
     options += "\nGENERATE_HTML=NO\nGENERATE_XML=YES\nXML_PROGRAMLISTING=NO\n"
     # Doxygen leaves the files of names that are gone.
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    os.makedirs(FOLDER)
+    shutil.rmtree(os.path.join(FOLDER, "xml"), ignore_errors=True)
+    os.makedirs(FOLDER, exist_ok=True)
     done = subprocess.run(
         ["doxygen", "-"], input=options, cwd=ROOT, text=True, stderr=subprocess.PIPE, check=True
     )
