@@ -2707,16 +2707,27 @@ private:
     F m_function;
     zip_block<Block...> m_blocks;
 };
-} // namespace xmask::inline XMASK_ABI::detail
 
-// ==== xmask/core/buffer.hpp ====
+/// Bit k of the word is f(k).
+template <class Count, class F>
+XMASK_INLINE word_t word_of(Count count, F&& f) {
+    word_t bits = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+        bits |= word_t(f(k)) << k;
+    }
+    return bits;
+}
 
-#include <cstddef>
+/// The word that f makes of a block: f gives the lane mask of a register of T.
+template <class T, class Block, class Count, class F>
+XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
+    word_t bits = 0;
+    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
+    });
+    return bits & first_bits(count);
+}
 
-/// @file
-/// Room for a few elements on the stack.
-
-namespace xmask::inline XMASK_ABI::detail {
 /// Uninitialized room for elements. A copy does not copy the elements, so that rows are cheap to
 /// move.
 template <class T, std::size_t N = word_columns>
@@ -3643,16 +3654,6 @@ using row_major_copy_t = typename row_major_copy<T, E>::type;
 #include <cstddef>
 #include <utility>
 
-// ==== xmask/core/packed.hpp ====
-
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <numeric>
-
 // ==== xmask/core/cursor.hpp ====
 
 #include <array>
@@ -3770,8 +3771,37 @@ XMASK_INLINE bool gives_lanes([[maybe_unused]] const C& cursor) noexcept {
     const stretch known = stretch_of(range, c);
     return {known.end, known.kind == stretch_kind::kept ? stretch_kind::unknown : known.kind};
 }
+
+/// A row that keeps one range of columns.
+class range_cursor {
+public:
+    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
+
+    [[nodiscard]] XMASK_INLINE constexpr word_t word(std::size_t c) const noexcept {
+        return range_word(m_kept, c);
+    }
+
+    [[nodiscard]] XMASK_INLINE constexpr stretch at(std::size_t c) const noexcept {
+        return stretch_of(m_kept, c);
+    }
+
+    [[nodiscard]] constexpr column_range range() const noexcept { return m_kept; }
+
+private:
+    column_range m_kept;
+};
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI
+
+// ==== xmask/core/packed.hpp ====
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
 
 // ==== xmask/core/walk.hpp ====
 
@@ -4294,34 +4324,6 @@ auto sum_of_pieces(const pieces& all, const Rows& rows, F&& f, Add&& add) {
     }
     return sum;
 }
-} // namespace xmask::inline XMASK_ABI::detail
-
-// ==== xmask/core/range_cursor.hpp ====
-
-#include <cstddef>
-
-/// @file
-/// The cursor of masks that keep one range of a row: lengths, windows, constants.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// A row that keeps one range of columns.
-class range_cursor {
-public:
-    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
-
-    [[nodiscard]] XMASK_INLINE constexpr word_t word(std::size_t c) const noexcept {
-        return range_word(m_kept, c);
-    }
-
-    [[nodiscard]] XMASK_INLINE constexpr stretch at(std::size_t c) const noexcept {
-        return stretch_of(m_kept, c);
-    }
-
-    [[nodiscard]] constexpr column_range range() const noexcept { return m_kept; }
-
-private:
-    column_range m_kept;
-};
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
@@ -10537,35 +10539,6 @@ constexpr std::uint64_t seed_of(stream_use use, std::uint64_t seed) noexcept {
 #include <initializer_list>
 #include <numeric>
 #include <utility>
-
-// ==== xmask/masks/word_of.hpp ====
-
-#include <cstddef>
-
-/// @file
-/// Words of bits from the answers of a test.
-
-namespace xmask::inline XMASK_ABI::detail {
-/// Bit k of the word is f(k).
-template <class Count, class F>
-XMASK_INLINE word_t word_of(Count count, F&& f) {
-    word_t bits = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-        bits |= word_t(f(k)) << k;
-    }
-    return bits;
-}
-
-/// The word that f makes of a block: f gives the lane mask of a register of T.
-template <class T, class Block, class Count, class F>
-XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
-    word_t bits = 0;
-    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
-    });
-    return bits & first_bits(count);
-}
-} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// Masks that keep an exact number of random elements, of each row or of a whole tensor.
@@ -20969,6 +20942,20 @@ XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
     }
 }
 
+/// Gives the doubles at `to`, one for each lane of x, the values f(double, x).
+template <class T, class F>
+XMASK_INLINE void update_columns(double* to, const lanes<T>& x, F&& f) {
+    const auto update = [&](double* at, const lanes<double>& wide)
+                            XMASK_INLINE_LAMBDA { store_lanes(at, f(load_lanes(at), wide)); };
+    if constexpr (std::is_same_v<T, float>) {
+        const auto wide = widen(x);
+        update(to, wide[0]);
+        update(to + lane_count<double>, wide[1]);
+    } else {
+        update(to, x);
+    }
+}
+
 /// Adds registers of T in double.
 template <class T>
 class register_sum {
@@ -21613,6 +21600,7 @@ auto with_gradient(
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -22053,13 +22041,7 @@ struct sum_fold {
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(0)); }
 
     XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) + wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) + x);
-        }
+        update_columns<T>(to, x, std::plus<>());
     }
 };
 
@@ -25661,6 +25643,7 @@ xt::xarray<R> at_positions(const kept_axes& axes, F&& f) {
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <type_traits>
 
 /// @file
@@ -25724,13 +25707,7 @@ struct product_fold {
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(1)); }
 
     XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) * wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) * wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) * x);
-        }
+        update_columns<T>(to, x, std::multiplies<>());
     }
 };
 /// x where it is not 0, else 1.
@@ -28743,7 +28720,7 @@ void write_whole_rows(
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <type_traits>
+#include <functional>
 #include <vector>
 
 /// @file
@@ -28806,7 +28783,9 @@ public:
                                 return m_function->template term<i>(shift, x...);
                             }
                         );
-                        add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
+                        update_columns<T>(
+                            m_sums[i].data() + c + k, zero_unless<T>(bits, k, term), std::plus<>()
+                        );
                     });
                 }
             );
@@ -28822,16 +28801,6 @@ public:
 private:
     /// The size of rows whose last columns are loaded and stored in whole registers.
     static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
-
-    static void add(double* to, const lanes<T>& x) {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) + wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) + x);
-        }
-    }
 
     const F* m_function;
     std::vector<T> m_shift;

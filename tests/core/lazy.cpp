@@ -6,30 +6,29 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <xmask/core/lazy.hpp>
+#include <xmask/apply/masked_fill.hpp>
+#include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
+#include <xmask/masks/threshold.hpp>
 
 #include "support/oracle.hpp"
-
-namespace detail = xmask::detail;
 
 using extents = std::vector<std::size_t>;
 
 TEST_CASE("a flat position has one index", "[lazy]") {
-    const extents shape = {2, 3, 4};
+    const auto x = oracle::random<int>(extents{2, 3, 4});
+    const auto y = xmask::masked_fill(x, xmask::keep_above(x, 0), -9);
     std::size_t i = 0;
     for (std::size_t a = 0; a < 2; ++a) {
         for (std::size_t b = 0; b < 3; ++b) {
             for (std::size_t c = 0; c < 4; ++c, ++i) {
-                detail::at_flat_index(shape, i, [&](const auto& index) {
-                    REQUIRE(extents(index.begin(), index.end()) == extents{a, b, c});
-                });
+                REQUIRE(y.flat(i) == y(a, b, c));
+                REQUIRE(y.flat(i) == (x(a, b, c) > 0 ? x(a, b, c) : -9));
             }
         }
     }
-    REQUIRE(detail::at_flat_index(extents{}, 0, [](const auto& index) {
-                return index.size();
-            }) == 0);
+    const xt::xarray<int> one = 3;
+    REQUIRE(xmask::masked_fill(one, xmask::keep_all(extents{}), 0).flat(0) == 3);
 }
 
 TEST_CASE("linear iterators are random access", "[lazy]") {

@@ -4,7 +4,6 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <xmask/core/range_cursor.hpp>
 #include <xmask/core/word.hpp>
 
 using xmask::column_range;
@@ -69,8 +68,6 @@ TEST_CASE("a range as a word holds the columns that lie in it", "[word]") {
          std::initializer_list<std::size_t>{0, 1, 5, 62, 63, 64, 65, 127, 128, 200}) {
         for (const std::size_t end :
              std::initializer_list<std::size_t>{0, 1, 5, 63, 64, 65, 128, 130, 300}) {
-            const xmask::detail::range_cursor cursor({begin, end});
-            REQUIRE(cursor.range() == column_range{begin, end});
             for (const std::size_t c :
                  std::initializer_list<std::size_t>{0, 1, 2, 61, 63, 64, 65, 100, 128, 250, 1000}) {
                 word_t expected = 0;
@@ -79,10 +76,6 @@ TEST_CASE("a range as a word holds the columns that lie in it", "[word]") {
                     expected |= word_t(inside) << k;
                 }
                 REQUIRE(xmask::range_word({begin, end}, c) == expected);
-                REQUIRE(cursor.word(c) == expected);
-                const xmask::stretch ahead = cursor.at(c);
-                REQUIRE((ahead.kind == xmask::stretch_kind::kept) == ((expected & 1) != 0));
-                REQUIRE(ahead.end > c);
             }
         }
     }

@@ -38,7 +38,7 @@ void require_slopes(
 
 template <class T>
 void require_gradients(
-    std::size_t q, std::size_t k, const xmask::mask<xmask::detail::bitmask_rule>& m,
+    std::size_t q, std::size_t k, const xmask::bitmask& m,
     const xmask::attention_options& given = {}, const naive::options& meant = {}
 ) {
     CAPTURE(q, k);

@@ -188,22 +188,29 @@ struct counted_window {
     using shape_type = std::array<std::size_t, 2>;
 
     struct cursor {
-        xmask::detail::range_cursor row;
+        xmask::column_range kept;
         std::size_t* words;
 
         std::uint64_t word(std::size_t c) const {
             ++*words;
-            return row.word(c);
+            return xmask::range_word(kept, c);
         }
 
-        xmask::stretch at(std::size_t c) const { return row.at(c); }
+        xmask::stretch at(std::size_t c) const {
+            const bool before = c < kept.begin;
+            const std::size_t end = before ? kept.begin : c < kept.end ? kept.end : c + 100000;
+            return {
+                end,
+                !before && c < kept.end ? xmask::stretch_kind::kept : xmask::stretch_kind::dropped
+            };
+        }
     };
 
     const shape_type& shape() const { return extents; }
 
     cursor row(std::size_t r) const {
         ++*rows;
-        return {xmask::detail::range_cursor({r < 1000 ? 0 : r - 1000, r + 1}), words};
+        return {{r < 1000 ? 0 : r - 1000, r + 1}, words};
     }
 
     shape_type extents;

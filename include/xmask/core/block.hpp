@@ -225,4 +225,37 @@ private:
     F m_function;
     zip_block<Block...> m_blocks;
 };
+
+/// Bit k of the word is f(k).
+template <class Count, class F>
+XMASK_INLINE word_t word_of(Count count, F&& f) {
+    word_t bits = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+        bits |= word_t(f(k)) << k;
+    }
+    return bits;
+}
+
+/// The word that f makes of a block: f gives the lane mask of a register of T.
+template <class T, class Block, class Count, class F>
+XMASK_INLINE word_t word_of_registers(const Block& block, Count count, F&& f) {
+    word_t bits = 0;
+    for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+        bits |= bits_from_mask(f(load_register<full>(block, k, count - k))) << k;
+    });
+    return bits & first_bits(count);
+}
+
+/// Uninitialized room for elements. A copy does not copy the elements, so that rows are cheap to
+/// move.
+template <class T, std::size_t N = word_columns>
+struct block_buffer {
+    block_buffer() noexcept {}
+
+    block_buffer(const block_buffer&) noexcept {}
+
+    block_buffer& operator=(const block_buffer&) noexcept { return *this; }
+
+    T values[N];
+};
 } // namespace xmask::inline XMASK_ABI::detail

@@ -10,7 +10,6 @@
 
 #include "attributes.hpp"
 #include "block.hpp"
-#include "buffer.hpp"
 #include "simd.hpp"
 #include "source_rows.hpp"
 #include "word.hpp"

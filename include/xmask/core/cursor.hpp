@@ -122,5 +122,24 @@ XMASK_INLINE bool gives_lanes([[maybe_unused]] const C& cursor) noexcept {
     const stretch known = stretch_of(range, c);
     return {known.end, known.kind == stretch_kind::kept ? stretch_kind::unknown : known.kind};
 }
+
+/// A row that keeps one range of columns.
+class range_cursor {
+public:
+    explicit constexpr range_cursor(column_range kept) noexcept : m_kept(kept) {}
+
+    [[nodiscard]] XMASK_INLINE constexpr word_t word(std::size_t c) const noexcept {
+        return range_word(m_kept, c);
+    }
+
+    [[nodiscard]] XMASK_INLINE constexpr stretch at(std::size_t c) const noexcept {
+        return stretch_of(m_kept, c);
+    }
+
+    [[nodiscard]] constexpr column_range range() const noexcept { return m_kept; }
+
+private:
+    column_range m_kept;
+};
 } // namespace detail
 } // namespace xmask::inline XMASK_ABI

@@ -12,7 +12,7 @@
 
 #include "abi.hpp"
 #include "attributes.hpp"
-#include "buffer.hpp"
+#include "block.hpp"
 #include "cursor.hpp"
 #include "walk.hpp"
 #include "word.hpp"

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "attributes.hpp"
+#include "cursor.hpp"
 #include "packed.hpp"
 #include "pieces.hpp"
-#include "range_cursor.hpp"
 #include "row.hpp"
 #include "shape.hpp"
 #include "walk.hpp"

@@ -10,7 +10,6 @@
 
 #include "attributes.hpp"
 #include "block.hpp"
-#include "buffer.hpp"
 #include "row_function.hpp"
 #include "shape.hpp"
 #include "simd.hpp"

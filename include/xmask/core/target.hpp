@@ -11,7 +11,6 @@
 
 #include "attributes.hpp"
 #include "block.hpp"
-#include "buffer.hpp"
 #include "row.hpp"
 #include "rows.hpp"
 #include "shape.hpp"

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "../core/axes.hpp"
+#include "../core/cursor.hpp"
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 
 /// @file

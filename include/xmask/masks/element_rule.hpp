@@ -13,7 +13,6 @@
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
 #include "../core/simd.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Masks made by a test of each element of a tensor: booleans, thresholds, token ids.

@@ -15,7 +15,6 @@
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 #include "sorted_ids.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Few ids, which registers hold.

@@ -14,7 +14,6 @@
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// The mask of any function of the indices.

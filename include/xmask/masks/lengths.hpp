@@ -13,11 +13,11 @@
 #include <utility>
 
 #include "../core/attributes.hpp"
+#include "../core/cursor.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/packed.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"

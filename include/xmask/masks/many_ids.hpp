@@ -14,7 +14,6 @@
 #include "../core/block.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Many ids, which are looked up in memory.

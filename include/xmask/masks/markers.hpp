@@ -16,7 +16,6 @@
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "../core/row_function.hpp"
 #include "../core/shape.hpp"

@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "../core/attributes.hpp"
+#include "../core/cursor.hpp"
 #include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "windows.hpp"
 

@@ -19,7 +19,6 @@
 #include "../core/word.hpp"
 #include "computed_rule.hpp"
 #include "random_stream.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Random masks: each element is a pure function of a seed and its position.

@@ -21,7 +21,6 @@
 #include "../core/word.hpp"
 #include "computed_rule.hpp"
 #include "random_stream.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Masks that keep an exact number of random elements, of each row or of a whole tensor.

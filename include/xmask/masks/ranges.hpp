@@ -10,11 +10,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/cursor.hpp"
 #include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "lengths.hpp"
 

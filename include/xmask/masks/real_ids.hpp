@@ -16,11 +16,11 @@
 #include <vector>
 
 #include "../core/attributes.hpp"
+#include "../core/block.hpp"
 #include "../core/held.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 #include "id_lookup.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Ids that are real numbers: codes, sentinels and labels that a file stores as floats. Their bits

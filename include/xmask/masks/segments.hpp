@@ -20,7 +20,6 @@
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "computed_rule.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Masks of attention within segments: several sequences packed into one.

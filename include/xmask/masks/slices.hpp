@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "../core/axes.hpp"
+#include "../core/block.hpp"
 #include "../core/cursor.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
@@ -20,7 +21,6 @@
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"
-#include "word_of.hpp"
 
 /// @file
 /// Masks that are parts of a mask: a range of an axis, or one index of it.

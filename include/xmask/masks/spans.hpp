@@ -10,9 +10,9 @@
 #include <limits>
 #include <utility>
 
+#include "../core/cursor.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/shape.hpp"
 #include "../core/word.hpp"
 #include "combine.hpp"

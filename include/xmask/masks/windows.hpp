@@ -9,9 +9,9 @@
 #include <limits>
 
 #include "../core/attributes.hpp"
+#include "../core/cursor.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/word.hpp"
 #include "computed_rule.hpp"
 

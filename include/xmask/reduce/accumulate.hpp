@@ -70,6 +70,20 @@ XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
     }
 }
 
+/// Gives the doubles at `to`, one for each lane of x, the values f(double, x).
+template <class T, class F>
+XMASK_INLINE void update_columns(double* to, const lanes<T>& x, F&& f) {
+    const auto update = [&](double* at, const lanes<double>& wide)
+                            XMASK_INLINE_LAMBDA { store_lanes(at, f(load_lanes(at), wide)); };
+    if constexpr (std::is_same_v<T, float>) {
+        const auto wide = widen(x);
+        update(to, wide[0]);
+        update(to + lane_count<double>, wide[1]);
+    } else {
+        update(to, x);
+    }
+}
+
 /// Adds registers of T in double.
 template <class T>
 class register_sum {

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "../core/cursor.hpp"
 #include "../core/mask_rows.hpp"
-#include "../core/range_cursor.hpp"
 #include "../core/row.hpp"
 #include "../core/rows.hpp"
 #include "../masks/bitmask.hpp"

@@ -5,6 +5,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -192,13 +193,7 @@ struct sum_fold {
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(0)); }
 
     XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) + wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) + x);
-        }
+        update_columns<T>(to, x, std::plus<>());
     }
 };
 

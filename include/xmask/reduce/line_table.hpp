@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <type_traits>
+#include <functional>
 #include <vector>
 
 #include "../core/axes.hpp"
@@ -71,7 +71,9 @@ public:
                                 return m_function->template term<i>(shift, x...);
                             }
                         );
-                        add(m_sums[i].data() + c + k, zero_unless<T>(bits, k, term));
+                        update_columns<T>(
+                            m_sums[i].data() + c + k, zero_unless<T>(bits, k, term), std::plus<>()
+                        );
                     });
                 }
             );
@@ -87,16 +89,6 @@ public:
 private:
     /// The size of rows whose last columns are loaded and stored in whole registers.
     static std::size_t padded(std::size_t n) noexcept { return n + word_columns; }
-
-    static void add(double* to, const lanes<T>& x) {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) + wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) + wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) + x);
-        }
-    }
 
     const F* m_function;
     std::vector<T> m_shift;

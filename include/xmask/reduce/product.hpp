@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <type_traits>
 
 #include "../core/axes.hpp"
@@ -76,13 +77,7 @@ struct product_fold {
     [[nodiscard]] auto neutral() const noexcept { return lanes<T>(T(1)); }
 
     XMASK_INLINE void add_columns(state* to, const lanes<T>& x) const noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            store_lanes(to, load_lanes(to) * wide[0]);
-            store_lanes(to + lane_count<double>, load_lanes(to + lane_count<double>) * wide[1]);
-        } else {
-            store_lanes(to, load_lanes(to) * x);
-        }
+        update_columns<T>(to, x, std::multiplies<>());
     }
 };
 /// x where it is not 0, else 1.
