@@ -234,7 +234,9 @@ public:
 
     XMASK_INLINE row_offsets& operator=(const row_offsets& other) noexcept {
         m_count = other.m_count;
-        m_axes[0] = other.m_axes[0];
+        // The extent of the first axis is not asked for. Copied with it, the stride would be loaded
+        // by more bytes than the store just before, and wait for that store.
+        m_axes[0].stride = other.m_axes[0].stride;
         for (std::size_t axis = 1; axis < m_count; ++axis) {
             m_axes[axis] = other.m_axes[axis];
         }
