@@ -119,7 +119,7 @@ public:
                 return;
             }
             if (bits == first_bits(count)) {
-                kept(c, c + count);
+                m_to.store(c, m_operand.block(c, count, bits), count);
                 return;
             }
         }
