@@ -83,15 +83,17 @@ public:
         if (!available || ids.empty() || ids.size() > slots_for<T>.most || !all_fit(ids)) {
             return;
         }
-        for (std::size_t tries = 0; tries < 64 && !m_found; ++tries) {
-            m_factor += 0x9e3779b8u; // odd numbers, each as good as the last
+        std::uint32_t factor = 1;
+        for (std::size_t tries = 0; tries < 64 && !found(); ++tries) {
+            factor += 0x9e3779b8u; // odd numbers, each as good as the last
             word_t taken = 0;
-            m_found = std::all_of(ids.begin(), ids.end(), [&](T id) {
-                const word_t slot = word_t(1) << slot_of(id, m_factor);
+            const bool own_slots = std::all_of(ids.begin(), ids.end(), [&](T id) {
+                const word_t slot = word_t(1) << slot_of(id, factor);
                 return (std::exchange(taken, taken | slot) & slot) == 0;
             });
+            m_factor = own_slots ? factor : 0;
         }
-        if (m_found) {
+        if (found()) {
             m_ids.fill(static_cast<slot_type>(ids[0]));
             for (const T id : ids) {
                 m_ids[slot_of(id, m_factor)] = static_cast<slot_type>(id);
@@ -100,7 +102,7 @@ public:
     }
 
     /// Whether such a multiplier was found.
-    [[nodiscard]] bool found() const noexcept { return m_found; }
+    [[nodiscard]] bool found() const noexcept { return m_factor != 0; }
 
     XMASK_INLINE bool operator()(T token) const noexcept {
         return static_cast<T>(m_ids[slot_of(token, m_factor)]) == token;
@@ -156,7 +158,6 @@ private:
     }
 
     std::array<slot_type, slots_for<T>.slots> m_ids{};
-    std::uint32_t m_factor = 1;
-    bool m_found = false;
+    std::uint32_t m_factor = 0; // 0 where none was found
 };
 } // namespace xmask::inline XMASK_ABI::detail
