@@ -26733,29 +26733,247 @@ inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("ma
 #include <type_traits>
 #include <utility>
 
+// ==== xmask/reduce/register_value.hpp ====
+
+#include <type_traits>
+
+/// @file
+/// The arguments of a lambda of `auto`: registers that say what they are not.
+
+namespace xmask::inline XMASK_ABI::detail::registers {
+/// Fails to compile, with one sentence: a register is not one number.
+template <class V>
+consteval bool refuse_number() {
+    constexpr bool is_number = std::is_arithmetic_v<V>;
+    static_assert(
+        is_number,
+        "xmask: a lambda of `auto` is called with registers: write xsimd::abs in place of std::abs, and so on, and "
+        "xsimd::select(condition, a, b) in place of ?: and if; or write a lambda of double, which takes anything."
+    );
+    return is_number;
+}
+
+/// A comparison of registers: for each lane whether it holds.
+template <class V>
+class register_condition : public V::batch_bool_type {
+public:
+    XMASK_INLINE register_condition(const typename V::batch_bool_type& x) noexcept
+        : V::batch_bool_type(x) {}
+
+    /// Fails to compile: a condition decides about one number.
+    explicit operator bool() const noexcept { return refuse_number<V>(); }
+};
+
+/// A register that fails to compile, with one sentence, where a number is expected: by functions of
+/// <cmath> and by conditions. Functions of xsimd take it as the register that it is.
+///
+/// @tparam V  the type of the register
+template <class V>
+class register_value : public V {
+    using condition = register_condition<V>;
+
+public:
+    XMASK_INLINE register_value(const V& x) noexcept : V(x) {}
+
+    template <class N>
+        requires std::is_arithmetic_v<N>
+    XMASK_INLINE register_value(N x) noexcept : V(static_cast<typename V::value_type>(x)) {}
+
+    /// Fails to compile: a function of <cmath> takes one number.
+    operator double() const noexcept { return refuse_number<V>() ? 1 : 0; }
+
+    XMASK_INLINE register_value operator-() const noexcept { return V::operator-(); }
+};
+
+/// The type of the register of two operands, of which at least one is a register_value.
+template <class A, class B>
+struct register_in {};
+
+template <class V, class B>
+struct register_in<register_value<V>, B> {
+    using type = V;
+};
+
+template <class A, class V>
+struct register_in<A, register_value<V>> {
+    using type = V;
+};
+
+template <class V>
+struct register_in<register_value<V>, register_value<V>> {
+    using type = V;
+};
+
+template <class A, class B>
+using register_of = typename register_in<A, B>::type;
+
+/// An operand beside registers of type V: one, or a number.
+template <class T, class V>
+concept operand = std::is_arithmetic_v<T> || std::is_base_of_v<V, T>;
+
+template <class A, class B>
+concept operands = requires { typename register_of<A, B>; } && operand<A, register_of<A, B>> &&
+                   operand<B, register_of<A, B>>;
+
+template <class V, class T>
+XMASK_INLINE V value_of(const T& x) noexcept {
+    if constexpr (std::is_arithmetic_v<T>) {
+        return V(static_cast<typename V::value_type>(x));
+    } else {
+        return static_cast<const V&>(x);
+    }
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator+(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) + value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator-(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) - value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator*(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) * value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator/(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) / value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator==(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) == value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator!=(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) != value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator<(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) < value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator<=(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) <= value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator>(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) > value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator>=(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) >= value_of<V>(b));
+}
+} // namespace xmask::inline XMASK_ABI::detail::registers
+
 /// @file
 /// A loss of your own, made of lambdas.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// Whether a lambda is called by its name alone: not a lambda of `auto`, nor one of several.
+template <class F>
+concept calls_one = !std::is_class_v<F> || requires { &F::operator(); };
+
+/// The argument of a lambda that is called with registers of type V.
+template <class F, class V>
+using register_argument = std::conditional_t<calls_one<F>, V, registers::register_value<V>>;
+
+/// Whether a lambda of (p, t) takes and gives registers of type V.
+template <class F, class V>
+consteval bool takes_lanes() {
+    using argument = register_argument<F, V>;
+    if constexpr (requires(const F& f, const argument& x) { f(x, x); }) {
+        using result = decltype(std::declval<const F&>()(
+            std::declval<const argument&>(), std::declval<const argument&>()
+        ));
+        return std::is_convertible_v<result, V>;
+    } else {
+        return false;
+    }
+}
+
+/// Whether lambdas of (p, t) all take registers; they are called for single elements otherwise.
+/// Asked before anything else, so that a compiler's message about a lambda is short.
+template <class P, class Q, class... F>
+consteval bool all_take_lanes() {
+    if constexpr (is_real<P>() && is_numbers<Q>()) {
+        using element = loss_element_t<P, Q>;
+        if constexpr (sums_in_registers<element>) {
+            return (takes_lanes<F, lanes<element>>() && ...);
+        }
+    }
+    return false;
+}
+
+/// Whether a lambda is called with V, which is a number or a register.
+template <class V, class F, bool InRegisters>
+concept is_called_with =
+    (std::is_arithmetic_v<V> && std::is_invocable_r_v<V, const F&, const V&, const V&>) ||
+    (!std::is_arithmetic_v<V> && InRegisters);
+
 /// Two lambdas of (p, t): a loss, and its derivative by p. A lambda of `auto` is called with
 /// registers, one of `double` with single elements.
-template <class Value, class Derivative>
-struct lambda_loss {
-    Value of_value;
-    Derivative of_derivative;
+template <class Value, class Derivative, bool InRegisters>
+class lambda_loss {
+public:
+    lambda_loss(const Value& value, const Derivative& derivative)
+        : m_value(value), m_derivative(derivative) {}
 
     template <class V>
-        requires std::is_invocable_r_v<V, const Value&, const V&, const V&>
+        requires is_called_with<V, Value, InRegisters>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        return static_cast<V>(of_value(p, t));
+        return call(m_value, p, t);
     }
 
     template <class V>
-        requires std::is_invocable_r_v<V, const Derivative&, const V&, const V&>
+        requires is_called_with<V, Derivative, InRegisters>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
-        return static_cast<V>(of_derivative(p, t));
+        return call(m_derivative, p, t);
     }
+
+private:
+    template <class F, class V>
+    XMASK_INLINE static V call(const F& f, const V& p, const V& t) {
+        if constexpr (std::is_arithmetic_v<V>) {
+            return static_cast<V>(f(p, t));
+        } else {
+            using argument = register_argument<F, V>;
+            return static_cast<V>(f(argument(p), argument(t)));
+        }
+    }
+
+    Value m_value;
+    Derivative m_derivative;
 };
 
 /// Fails to compile, with one sentence, where a gradient stands in the place of a derivative.
@@ -26775,8 +26993,9 @@ consteval bool require_derivative() {
 /// A loss of your own by a lambda of (p, t).
 ///
 /// A lambda of `auto` is called with registers, and takes what these take: + - * /, comparisons,
-/// xsimd::abs, xsimd::select(condition, a, b). A lambda of `double` is called for one element at a
-/// time, and takes anything.
+/// xsimd::abs, xsimd::select(condition, a, b). Where it calls std::abs, or decides by `?:`, it does
+/// not compile, and says so. A lambda of `double` is called for one element at a time, and takes
+/// anything.
 ///
 /// @param prediction  a tensor or lazy expression of real numbers
 /// @param target      one of numbers, of the same shape
@@ -26790,7 +27009,10 @@ consteval bool require_derivative() {
 template <class P, class Q, class M, class Value>
     requires expression<P>
 loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
-    return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
+    constexpr bool in_registers = detail::all_take_lanes<P, Q, Value>();
+    return masked_loss(
+        detail::lambda_loss<Value, Value, in_registers>(value, value), prediction, target, m
+    );
 }
 
 /// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass
@@ -26818,9 +27040,10 @@ loss masked_loss(
     const Derivative& derivative, G&&... gradient
 ) {
     if constexpr (detail::require_derivative<Derivative>()) {
+        constexpr bool in_registers = detail::all_take_lanes<P, Q, Value, Derivative>();
         return masked_loss(
-            detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
-            std::forward<G>(gradient)...
+            detail::lambda_loss<Value, Derivative, in_registers>(value, derivative), prediction,
+            target, m, std::forward<G>(gradient)...
         );
     } else {
         return {};

@@ -151,4 +151,18 @@ TEST_CASE("masked_loss is made of lambdas, of registers or of numbers", "[mse]")
         [](double a, double b) { return std::pow(a - b, 2); },
         [](double a, double b) { return 2 * (a - b); }
     );
+    // One of each kind: both are called with numbers.
+    check(
+        [](auto a, auto b) { return (a - b) * (a - b); },
+        [](double a, double b) { return std::copysign(2 * std::abs(a - b), a - b); }
+    );
+    // Registers meet numbers, conditions and functions of registers.
+    check(
+        [](const auto& a, const auto& b) {
+            using V = std::decay_t<decltype(a)>;
+            const auto d = xsimd::select(a > b, a - b, -(a - b));
+            return xsimd::max(d, V(0.f)) * d / 2 * 2.0 + 0;
+        },
+        [](const auto& a, const auto& b) { return xsimd::select(a == b, a - b, 2 * a - b * 2); }
+    );
 }

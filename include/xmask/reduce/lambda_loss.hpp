@@ -6,33 +6,93 @@
 #include <utility>
 
 #include "../core/attributes.hpp"
+#include "../core/simd.hpp"
 #include "../core/xtensor.hpp"
+#include "accumulate.hpp"
+#include "element_function.hpp"
 #include "element_loss.hpp"
 #include "loss.hpp"
+#include "register_value.hpp"
 
 /// @file
 /// A loss of your own, made of lambdas.
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// Whether a lambda is called by its name alone: not a lambda of `auto`, nor one of several.
+template <class F>
+concept calls_one = !std::is_class_v<F> || requires { &F::operator(); };
+
+/// The argument of a lambda that is called with registers of type V.
+template <class F, class V>
+using register_argument = std::conditional_t<calls_one<F>, V, registers::register_value<V>>;
+
+/// Whether a lambda of (p, t) takes and gives registers of type V.
+template <class F, class V>
+consteval bool takes_lanes() {
+    using argument = register_argument<F, V>;
+    if constexpr (requires(const F& f, const argument& x) { f(x, x); }) {
+        using result = decltype(std::declval<const F&>()(
+            std::declval<const argument&>(), std::declval<const argument&>()
+        ));
+        return std::is_convertible_v<result, V>;
+    } else {
+        return false;
+    }
+}
+
+/// Whether lambdas of (p, t) all take registers; they are called for single elements otherwise.
+/// Asked before anything else, so that a compiler's message about a lambda is short.
+template <class P, class Q, class... F>
+consteval bool all_take_lanes() {
+    if constexpr (is_real<P>() && is_numbers<Q>()) {
+        using element = loss_element_t<P, Q>;
+        if constexpr (sums_in_registers<element>) {
+            return (takes_lanes<F, lanes<element>>() && ...);
+        }
+    }
+    return false;
+}
+
+/// Whether a lambda is called with V, which is a number or a register.
+template <class V, class F, bool InRegisters>
+concept is_called_with =
+    (std::is_arithmetic_v<V> && std::is_invocable_r_v<V, const F&, const V&, const V&>) ||
+    (!std::is_arithmetic_v<V> && InRegisters);
+
 /// Two lambdas of (p, t): a loss, and its derivative by p. A lambda of `auto` is called with
 /// registers, one of `double` with single elements.
-template <class Value, class Derivative>
-struct lambda_loss {
-    Value of_value;
-    Derivative of_derivative;
+template <class Value, class Derivative, bool InRegisters>
+class lambda_loss {
+public:
+    lambda_loss(const Value& value, const Derivative& derivative)
+        : m_value(value), m_derivative(derivative) {}
 
     template <class V>
-        requires std::is_invocable_r_v<V, const Value&, const V&, const V&>
+        requires is_called_with<V, Value, InRegisters>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        return static_cast<V>(of_value(p, t));
+        return call(m_value, p, t);
     }
 
     template <class V>
-        requires std::is_invocable_r_v<V, const Derivative&, const V&, const V&>
+        requires is_called_with<V, Derivative, InRegisters>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
-        return static_cast<V>(of_derivative(p, t));
+        return call(m_derivative, p, t);
     }
+
+private:
+    template <class F, class V>
+    XMASK_INLINE static V call(const F& f, const V& p, const V& t) {
+        if constexpr (std::is_arithmetic_v<V>) {
+            return static_cast<V>(f(p, t));
+        } else {
+            using argument = register_argument<F, V>;
+            return static_cast<V>(f(argument(p), argument(t)));
+        }
+    }
+
+    Value m_value;
+    Derivative m_derivative;
 };
 
 /// Fails to compile, with one sentence, where a gradient stands in the place of a derivative.
@@ -52,8 +112,9 @@ consteval bool require_derivative() {
 /// A loss of your own by a lambda of (p, t).
 ///
 /// A lambda of `auto` is called with registers, and takes what these take: + - * /, comparisons,
-/// xsimd::abs, xsimd::select(condition, a, b). A lambda of `double` is called for one element at a
-/// time, and takes anything.
+/// xsimd::abs, xsimd::select(condition, a, b). Where it calls std::abs, or decides by `?:`, it does
+/// not compile, and says so. A lambda of `double` is called for one element at a time, and takes
+/// anything.
 ///
 /// @param prediction  a tensor or lazy expression of real numbers
 /// @param target      one of numbers, of the same shape
@@ -67,7 +128,10 @@ consteval bool require_derivative() {
 template <class P, class Q, class M, class Value>
     requires expression<P>
 loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
-    return masked_loss(detail::lambda_loss<Value, Value>{value, value}, prediction, target, m);
+    constexpr bool in_registers = detail::all_take_lanes<P, Q, Value>();
+    return masked_loss(
+        detail::lambda_loss<Value, Value, in_registers>(value, value), prediction, target, m
+    );
 }
 
 /// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass
@@ -95,9 +159,10 @@ loss masked_loss(
     const Derivative& derivative, G&&... gradient
 ) {
     if constexpr (detail::require_derivative<Derivative>()) {
+        constexpr bool in_registers = detail::all_take_lanes<P, Q, Value, Derivative>();
         return masked_loss(
-            detail::lambda_loss<Value, Derivative>{value, derivative}, prediction, target, m,
-            std::forward<G>(gradient)...
+            detail::lambda_loss<Value, Derivative, in_registers>(value, derivative), prediction,
+            target, m, std::forward<G>(gradient)...
         );
     } else {
         return {};

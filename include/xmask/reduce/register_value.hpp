@@ -1,0 +1,166 @@
+// Copyright (c) 2026, the xmask authors. BSD 3-Clause License: see LICENSE.
+
+#pragma once
+
+#include <type_traits>
+
+#include "../core/abi.hpp"
+#include "../core/attributes.hpp"
+
+/// @file
+/// The arguments of a lambda of `auto`: registers that say what they are not.
+
+namespace xmask::inline XMASK_ABI::detail::registers {
+/// Fails to compile, with one sentence: a register is not one number.
+template <class V>
+consteval bool refuse_number() {
+    constexpr bool is_number = std::is_arithmetic_v<V>;
+    static_assert(
+        is_number,
+        "xmask: a lambda of `auto` is called with registers: write xsimd::abs in place of std::abs, and so on, and "
+        "xsimd::select(condition, a, b) in place of ?: and if; or write a lambda of double, which takes anything."
+    );
+    return is_number;
+}
+
+/// A comparison of registers: for each lane whether it holds.
+template <class V>
+class register_condition : public V::batch_bool_type {
+public:
+    XMASK_INLINE register_condition(const typename V::batch_bool_type& x) noexcept
+        : V::batch_bool_type(x) {}
+
+    /// Fails to compile: a condition decides about one number.
+    explicit operator bool() const noexcept { return refuse_number<V>(); }
+};
+
+/// A register that fails to compile, with one sentence, where a number is expected: by functions of
+/// <cmath> and by conditions. Functions of xsimd take it as the register that it is.
+///
+/// @tparam V  the type of the register
+template <class V>
+class register_value : public V {
+    using condition = register_condition<V>;
+
+public:
+    XMASK_INLINE register_value(const V& x) noexcept : V(x) {}
+
+    template <class N>
+        requires std::is_arithmetic_v<N>
+    XMASK_INLINE register_value(N x) noexcept : V(static_cast<typename V::value_type>(x)) {}
+
+    /// Fails to compile: a function of <cmath> takes one number.
+    operator double() const noexcept { return refuse_number<V>() ? 1 : 0; }
+
+    XMASK_INLINE register_value operator-() const noexcept { return V::operator-(); }
+};
+
+/// The type of the register of two operands, of which at least one is a register_value.
+template <class A, class B>
+struct register_in {};
+
+template <class V, class B>
+struct register_in<register_value<V>, B> {
+    using type = V;
+};
+
+template <class A, class V>
+struct register_in<A, register_value<V>> {
+    using type = V;
+};
+
+template <class V>
+struct register_in<register_value<V>, register_value<V>> {
+    using type = V;
+};
+
+template <class A, class B>
+using register_of = typename register_in<A, B>::type;
+
+/// An operand beside registers of type V: one, or a number.
+template <class T, class V>
+concept operand = std::is_arithmetic_v<T> || std::is_base_of_v<V, T>;
+
+template <class A, class B>
+concept operands = requires { typename register_of<A, B>; } && operand<A, register_of<A, B>> &&
+                   operand<B, register_of<A, B>>;
+
+template <class V, class T>
+XMASK_INLINE V value_of(const T& x) noexcept {
+    if constexpr (std::is_arithmetic_v<T>) {
+        return V(static_cast<typename V::value_type>(x));
+    } else {
+        return static_cast<const V&>(x);
+    }
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator+(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) + value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator-(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) - value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator*(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) * value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator/(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_value<V>(value_of<V>(a) / value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator==(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) == value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator!=(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) != value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator<(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) < value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator<=(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) <= value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator>(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) > value_of<V>(b));
+}
+
+template <class A, class B>
+    requires operands<A, B>
+XMASK_INLINE auto operator>=(const A& a, const B& b) noexcept {
+    using V = register_of<A, B>;
+    return register_condition<V>(value_of<V>(a) >= value_of<V>(b));
+}
+} // namespace xmask::inline XMASK_ABI::detail::registers
