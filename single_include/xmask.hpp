@@ -956,6 +956,51 @@ std::size_t flat_index(const S& shape, It first, It last) {
 #include <type_traits>
 #include <utility>
 
+// ==== xmask/core/bundle.hpp ====
+
+#include <cstddef>
+#include <utility>
+
+/// @file
+/// Values of several types, for the innermost loops. std::tuple has many constructors, whose
+/// conditions the compiler checks for each list of types: that takes a tenth of the time that it
+/// needs for a program. A bundle has one.
+
+namespace xmask::inline XMASK_ABI::detail {
+template <std::size_t, class T>
+struct bundled {
+    [[no_unique_address]] T value;
+};
+
+template <class Indices, class... T>
+class indexed_bundle;
+
+template <std::size_t... I, class... T>
+class indexed_bundle<std::index_sequence<I...>, T...> : bundled<I, T>... {
+public:
+    explicit constexpr indexed_bundle(T... values) : bundled<I, T>{std::forward<T>(values)}... {}
+
+    /// Calls f with all values.
+    template <class F>
+    XMASK_INLINE decltype(auto) call(F&& f) {
+        return f(this->bundled<I, T>::value...);
+    }
+
+    template <class F>
+    XMASK_INLINE decltype(auto) call(F&& f) const {
+        return f(std::as_const(this->bundled<I, T>::value)...);
+    }
+};
+
+template <class... T>
+class bundle : public indexed_bundle<std::index_sequence_for<T...>, T...> {
+    using indexed_bundle<std::index_sequence_for<T...>, T...>::indexed_bundle;
+};
+
+template <class... T>
+bundle(T...) -> bundle<T...>;
+} // namespace xmask::inline XMASK_ABI::detail
+
 // ==== xmask/core/distinct.hpp ====
 
 #include <algorithm>
@@ -1082,13 +1127,13 @@ void require_distinct(
 // ==== xmask/core/row.hpp ====
 
 #include <concepts>
+#include <tuple>
 #include <type_traits>
 
 // ==== xmask/core/computed_rows.hpp ====
 
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -1098,7 +1143,6 @@ void require_distinct(
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -2509,23 +2553,6 @@ namespace xmask::inline XMASK_ABI::detail {
 /// The size of a block of 64 columns. It is known at compile time, so that loops are unrolled.
 using whole_word = std::integral_constant<std::size_t, word_columns>;
 
-/// Calls f with the elements of a tuple. One call, where std::apply makes four: this counts in
-/// builds without optimization, and in the time to compile.
-template <class F, class Tuple>
-XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
-    constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
-    if constexpr (size == 1) {
-        return f(std::get<0>(tuple));
-    } else if constexpr (size == 2) {
-        return f(std::get<0>(tuple), std::get<1>(tuple));
-    } else {
-        return [&]<std::size_t... I>(std::index_sequence<I...>)
-                   XMASK_INLINE_LAMBDA -> decltype(auto) {
-                       return f(std::get<I>(tuple)...);
-                   }(std::make_index_sequence<size>());
-    }
-}
-
 /// Calls f(offset, full) for each register of a block of `count` columns. `full` is false for a
 /// partial last register.
 template <class T, class Count, class F>
@@ -2646,23 +2673,20 @@ public:
     /// Calls f with the elements at k.
     template <class F>
     XMASK_INLINE auto at(std::size_t k, F&& f) const {
-        return call_with(
-            [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks
-        );
+        return m_blocks.call([&](const auto&... block)
+                                 XMASK_INLINE_LAMBDA { return f(block.at(k)...); });
     }
 
     /// Calls f with the registers from k on; partial ones hold `count` elements.
     template <bool Full, class F>
     XMASK_INLINE auto load(std::size_t k, std::size_t count, F&& f) const {
-        return call_with(
-            [&](const auto&... block)
-                XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
-            m_blocks
-        );
+        return m_blocks.call([&](const auto&... block) XMASK_INLINE_LAMBDA {
+            return f(load_register<Full>(block, k, count)...);
+        });
     }
 
 private:
-    std::tuple<Block...> m_blocks;
+    bundle<Block...> m_blocks;
 };
 
 /// A functor of xtensor that takes registers of T and returns one.
@@ -2978,16 +3002,14 @@ public:
 
     XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits)
         -> decltype(std::declval<Make&>()(count, bits, std::declval<block_t<Row>>()...)) {
-        return call_with(
-            [&](auto&... row)
-                XMASK_INLINE_LAMBDA { return m_make(count, bits, row.block(c, count, bits)...); },
-            m_rows
-        );
+        return m_rows.call([&](auto&... row) XMASK_INLINE_LAMBDA {
+            return m_make(count, bits, row.block(c, count, bits)...);
+        });
     }
 
 private:
     Make m_make;
-    std::tuple<Row...> m_rows;
+    bundle<Row...> m_rows;
 };
 
 /// The rows of an operand that is computed from other operands.
@@ -2998,21 +3020,18 @@ public:
         : m_make(make), m_rows(std::move(rows)...) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return computed_row<Make, row_t<Rows>...>(m_make, rows.row(r)...);
-            },
-            m_rows
-        );
+        return m_rows.call([&](const auto&... rows) XMASK_INLINE_LAMBDA {
+            return computed_row<Make, row_t<Rows>...>(m_make, rows.row(r)...);
+        });
     }
 
     [[nodiscard]] bool flat(std::size_t n) const noexcept {
-        return call_with([n](const auto&... rows) { return (rows.flat(n) && ...); }, m_rows);
+        return m_rows.call([n](const auto&... rows) { return (rows.flat(n) && ...); });
     }
 
 private:
     Make m_make;
-    std::tuple<Rows...> m_rows;
+    bundle<Rows...> m_rows;
 };
 
 /// Several operands at the same place.
@@ -3342,7 +3361,7 @@ template <class F, class... CT>
 struct row_maker<xt::xfunction<F, CT...>> {
     template <class S>
     static auto make(const xt::xfunction<F, CT...>& e, const S& shape) {
-        return call_with(
+        return std::apply(
             [&](const auto&... argument) {
                 return function_rows(
                     row_functor<F, CT...>::of(e.functor()), make_rows(argument, shape)...
@@ -3380,7 +3399,7 @@ auto make_operand(const E& e, const S& shape) {
 /// no copy, because each element is read before it is written, and never after. Any other operand
 /// that overlaps the target is stored first.
 ///
-/// A rule, or a lazy expression, declares its reads by sources(): a tuple of read_in_place(e),
+/// A rule, or a lazy expression, declares its reads by sources(): a bundle of read_in_place(e),
 /// where element i of the result depends on element i of e alone, and read_anywhere(e). Without
 /// sources() it may read anything. Operations in place then store its elements first; assignments,
 /// which mostly write new memory, assume that it does not read the target. Variables that a lambda
@@ -3460,8 +3479,7 @@ template <class T, class Sources>
 inline constexpr bool any_may_overlap = false;
 
 template <class T, class... E, reach... R>
-inline constexpr bool any_may_overlap<T, std::tuple<source<E, R>...>> =
-    (may_overlap<E, T>() || ...);
+inline constexpr bool any_may_overlap<T, bundle<source<E, R>...>> = (may_overlap<E, T>() || ...);
 
 template <class T, class Arguments>
 inline constexpr bool any_argument_may_overlap = false;
@@ -3576,14 +3594,11 @@ constexpr overlap as_read(overlap how) noexcept {
 
 template <class To, class... E, reach... R>
 overlap overlap_of_sources(
-    const std::tuple<source<E, R>...>& sources, [[maybe_unused]] const target<To>& to
+    const bundle<source<E, R>...>& sources, [[maybe_unused]] const target<To>& to
 ) {
-    return call_with(
-        [&](const auto&... each) {
-            return std::max({overlap::none, as_read<R>(overlap_of(each.expression, to))...});
-        },
-        sources
-    );
+    return sources.call([&](const auto&... each) {
+        return std::max({overlap::none, as_read<R>(overlap_of(each.expression, to))...});
+    });
 }
 
 /// How an expression or a mask overlaps a target of the shape that it is broadcast to.
@@ -3598,7 +3613,7 @@ overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To
     } else if (to.is(e)) {
         return overlap::in_place;
     } else if constexpr (is_function<E>) {
-        return call_with(
+        return std::apply(
             [&](const auto&... argument) {
                 return std::max({overlap::none, overlap_of(argument, to)...});
             },
@@ -5049,7 +5064,7 @@ bool assign_apart(const char* function, const E& from, To& to) {
     if constexpr (has_sources<E>) {
         return assign_apart<T>(function, from, from.sources(), to);
     } else {
-        return assign_apart<T>(function, from, std::tuple(read_in_place(from)), to);
+        return assign_apart<T>(function, from, bundle(read_in_place(from)), to);
     }
 }
 
@@ -5534,7 +5549,7 @@ public:
         if constexpr (detail::has_sources<Rule>) {
             return m_rule.sources();
         } else {
-            return std::tuple(detail::read_in_place(m_rule));
+            return detail::bundle(detail::read_in_place(m_rule));
         }
     }
 
@@ -6457,7 +6472,7 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_a), read_in_place(m_b));
+        return bundle(read_in_place(m_a), read_in_place(m_b));
     }
 
     [[nodiscard]] auto rows() const {
@@ -6578,7 +6593,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;
@@ -7244,7 +7259,7 @@ public:
     /// The logits stand in for the mask: `applied` steps through operand and gate alike.
     [[nodiscard]] const operand_type& gate() const noexcept { return m_logits; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_logits)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_logits)); }
 
     template <class Get>
     value_type combine(Get&& /*get*/, const value_type& z) const {
@@ -7404,7 +7419,7 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
             );
         }
         detail::require_distinct(function, "the gradient by x", by_x, "the gradient by z", by_z);
-        const std::tuple sources(
+        const detail::bundle sources(
             detail::read_in_place(x), detail::read_in_place(z), detail::read_in_place(upstream)
         );
         if (detail::reads_too_late(by_x, x.shape(), sources) ||
@@ -7652,7 +7667,7 @@ public:
     [[nodiscard]] const other_type& other() const noexcept { return m_other; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
+        return bundle(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
     }
 
     template <class Get, class GetOther>
@@ -9736,7 +9751,7 @@ public:
     [[nodiscard]] const weights_type& gate() const noexcept { return m_weights; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_operand), read_in_place(m_weights));
+        return bundle(read_in_place(m_operand), read_in_place(m_weights));
     }
 
     template <class Get>
@@ -9926,7 +9941,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
@@ -10015,7 +10030,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;
@@ -11585,7 +11600,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_operand)); }
 
     [[nodiscard]] auto rows() const {
         auto operand =
@@ -14960,7 +14975,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 
@@ -15013,7 +15028,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 
@@ -15325,7 +15340,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const {
         return row_function([this, operand = make_operand<T>(m_operand, shape()),
@@ -15644,7 +15659,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const {
         return row_function([this, operand = make_operand<T>(m_operand, shape()),
@@ -15961,7 +15976,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_lengths)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_lengths)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t n = m_shape[m_shape.size() - 1];
@@ -16697,7 +16712,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_prefix)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_prefix)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t batch = r / m_queries;
@@ -17474,7 +17489,7 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_anywhere(m_begin), read_anywhere(m_end));
+        return bundle(read_anywhere(m_begin), read_anywhere(m_end));
     }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
@@ -18597,7 +18612,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         const bool last = m_axis + 1 == m_shape.size();
@@ -18678,7 +18693,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         return row_function([rows = rows_type(m_mask, m_mask.shape()),
@@ -20490,7 +20505,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_tokens.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_tokens)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_tokens)); }
 
     [[nodiscard]] auto rows() const {
         auto tokens = make_operand<token_t<operand_type>>(m_tokens, shape());
@@ -21536,15 +21551,16 @@ const auto& weights_in(const M& m) noexcept {
     }
 }
 
-/// The reads of a mask and weights by a loss. Weights are read again after the gradient is written.
-template <class M>
-auto sources_of_counted(const M& m) noexcept {
+/// The reads of a mask and weights by a loss, and its other reads. Weights are read again after the
+/// gradient is written.
+template <class M, class... Source>
+auto sources_of_counted(const M& m, Source... others) noexcept {
     if constexpr (mask_expression<M>) {
-        return std::tuple(read_in_place(m));
+        return bundle(read_in_place(m), others...);
     } else if constexpr (weighted_mask_expression<M>) {
-        return std::tuple(read_in_place(m.mask()), read_anywhere(m.weights()));
+        return bundle(read_in_place(m.mask()), read_anywhere(m.weights()), others...);
     } else {
-        return std::tuple(read_anywhere(m));
+        return bundle(read_anywhere(m), others...);
     }
 }
 
@@ -22361,8 +22377,7 @@ weighted_sum<T, Sum> element_sum(
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
-    const auto sources =
-        std::tuple_cat(sources_of_counted(m), std::tuple(read_in_place(x), read_in_place(y)...));
+    const auto sources = sources_of_counted(m, read_in_place(x), read_in_place(y)...);
     const auto weight = [&](const auto& /*gradient*/) { return counted_weight<T>(m, shape); };
     return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
         if constexpr (mask_expression<M>) {
@@ -24080,9 +24095,7 @@ double weight_by_class(
 /// The tensors that a class loss reads while its gradient is written.
 template <class P, class Q, class M>
 auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
-    return std::tuple_cat(
-        sources_of_counted(m), std::tuple(read_in_place(prediction), read_anywhere(target))
-    );
+    return sources_of_counted(m, read_in_place(prediction), read_anywhere(target));
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
@@ -24660,9 +24673,7 @@ loss soft_cross_entropy(
     require_no_ignored_class(function, options);
     const auto positions = positions_of(m, positions_shape, no_targets(0), std::nullopt);
     // A target is read whole before its place is written.
-    const auto sources = std::tuple_cat(
-        sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
-    );
+    const auto sources = sources_of_counted(m, read_in_place(prediction), read_in_place(target));
     const auto weight = [&](const auto& /*gradient*/) {
         return weight_over_positions(positions, classes, [](auto /*class*/, double own) {
             return own;
@@ -29180,21 +29191,20 @@ public:
         , m_operands(std::forward<X>(operands)...)
         , m_axis(axis)
         , m_name(name) {
-        detail::call_with(
-            [&](const auto&, const auto&... rest) {
-                (detail::require_same_shape(
-                     name, "the first tensor", shape(), "another", rest.shape()
-                 ),
-                 ...);
-            },
-            m_operands
-        );
+        m_operands.call([&](const auto&, const auto&... rest) {
+            (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()),
+             ...);
+        });
         detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
     }
 
     using base::shape;
 
-    const inner_shape_type& shape() const noexcept { return std::get<0>(m_operands).shape(); }
+    const inner_shape_type& shape() const noexcept {
+        return m_operands.call([](const auto& x, const auto&...) -> decltype(auto) {
+            return x.shape();
+        });
+    }
 
     template <class It>
     value_type element(It first, It last) const {
@@ -29208,12 +29218,9 @@ public:
             return F::outside;
         }
         const auto visit_at = [&](const auto& at, auto&& visit) {
-            return detail::call_with(
-                [&](const auto&... x) {
-                    return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...);
-                },
-                m_operands
-            );
+            return m_operands.call([&](const auto&... x) {
+                return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...);
+            });
         };
         const auto total = detail::sums_of_line(m_function, [&](auto&& visit) {
             auto at = index;
@@ -29290,12 +29297,9 @@ public:
 
     /// The tensors that this reads in a larger expression (core/overlap.hpp).
     [[nodiscard]] auto sources() const noexcept {
-        return detail::call_with(
-            [&](const auto&... x) {
-                return std::tuple(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
-            },
-            m_operands
-        );
+        return m_operands.call([&](const auto&... x) {
+            return detail::bundle(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
+        });
     }
 
     /// The rows for a walk over `walked`, into which this broadcasts. Lines are summed in the
@@ -29327,16 +29331,13 @@ private:
     /// The tensors that this reads where it is assigned alone. A line is read before any of its
     /// elements is written; the mask is read again where the line holds its terms.
     [[nodiscard]] auto sources_of_rows() const noexcept {
-        return detail::call_with(
-            [&](const auto&... x) {
-                if constexpr (F::keeps_terms) {
-                    return std::tuple(detail::read_anywhere(m_mask), detail::read_in_place(x)...);
-                } else {
-                    return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
-                }
-            },
-            m_operands
-        );
+        return m_operands.call([&](const auto&... x) {
+            if constexpr (F::keeps_terms) {
+                return detail::bundle(detail::read_anywhere(m_mask), detail::read_in_place(x)...);
+            } else {
+                return detail::bundle(detail::read_in_place(m_mask), detail::read_in_place(x)...);
+            }
+        });
     }
 
     /// Writes rows along which the axis lies, in place.
@@ -29371,17 +29372,14 @@ private:
 
     template <class S>
     auto operand_rows(const S& walked) const {
-        return detail::call_with(
-            [&](const auto&... x) {
-                return detail::make_zipped_operands<value_type>(walked, m_mask, x...);
-            },
-            m_operands
-        );
+        return m_operands.call([&](const auto&... x) {
+            return detail::make_zipped_operands<value_type>(walked, m_mask, x...);
+        });
     }
 
     F m_function;
     CTM m_mask;
-    std::tuple<CTX...> m_operands;
+    detail::bundle<CTX...> m_operands;
     std::size_t m_axis;
     const char* m_name;
 };

@@ -223,7 +223,7 @@ public:
     [[nodiscard]] const other_type& other() const noexcept { return m_other; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
+        return bundle(read_in_place(m_operand), read_in_place(m_mask), read_in_place(m_other));
     }
 
     template <class Get, class GetOther>

@@ -88,7 +88,7 @@ public:
     /// The logits stand in for the mask: `applied` steps through operand and gate alike.
     [[nodiscard]] const operand_type& gate() const noexcept { return m_logits; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_logits)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_logits)); }
 
     template <class Get>
     value_type combine(Get&& /*get*/, const value_type& z) const {
@@ -248,7 +248,7 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
             );
         }
         detail::require_distinct(function, "the gradient by x", by_x, "the gradient by z", by_z);
-        const std::tuple sources(
+        const detail::bundle sources(
             detail::read_in_place(x), detail::read_in_place(z), detail::read_in_place(upstream)
         );
         if (detail::reads_too_late(by_x, x.shape(), sources) ||

@@ -51,7 +51,7 @@ public:
     [[nodiscard]] const weights_type& gate() const noexcept { return m_weights; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_operand), read_in_place(m_weights));
+        return bundle(read_in_place(m_operand), read_in_place(m_weights));
     }
 
     template <class Get>

@@ -72,7 +72,7 @@ bool assign_apart(const char* function, const E& from, To& to) {
     if constexpr (has_sources<E>) {
         return assign_apart<T>(function, from, from.sources(), to);
     } else {
-        return assign_apart<T>(function, from, std::tuple(read_in_place(from)), to);
+        return assign_apart<T>(function, from, bundle(read_in_place(from)), to);
     }
 }
 

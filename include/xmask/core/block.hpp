@@ -6,11 +6,11 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "attributes.hpp"
+#include "bundle.hpp"
 #include "simd.hpp"
 #include "word.hpp"
 
@@ -24,23 +24,6 @@
 namespace xmask::inline XMASK_ABI::detail {
 /// The size of a block of 64 columns. It is known at compile time, so that loops are unrolled.
 using whole_word = std::integral_constant<std::size_t, word_columns>;
-
-/// Calls f with the elements of a tuple. One call, where std::apply makes four: this counts in
-/// builds without optimization, and in the time to compile.
-template <class F, class Tuple>
-XMASK_INLINE decltype(auto) call_with(F&& f, Tuple&& tuple) {
-    constexpr std::size_t size = std::tuple_size_v<std::remove_reference_t<Tuple>>;
-    if constexpr (size == 1) {
-        return f(std::get<0>(tuple));
-    } else if constexpr (size == 2) {
-        return f(std::get<0>(tuple), std::get<1>(tuple));
-    } else {
-        return [&]<std::size_t... I>(std::index_sequence<I...>)
-                   XMASK_INLINE_LAMBDA -> decltype(auto) {
-                       return f(std::get<I>(tuple)...);
-                   }(std::make_index_sequence<size>());
-    }
-}
 
 /// Calls f(offset, full) for each register of a block of `count` columns. `full` is false for a
 /// partial last register.
@@ -162,23 +145,20 @@ public:
     /// Calls f with the elements at k.
     template <class F>
     XMASK_INLINE auto at(std::size_t k, F&& f) const {
-        return call_with(
-            [&](const auto&... block) XMASK_INLINE_LAMBDA { return f(block.at(k)...); }, m_blocks
-        );
+        return m_blocks.call([&](const auto&... block)
+                                 XMASK_INLINE_LAMBDA { return f(block.at(k)...); });
     }
 
     /// Calls f with the registers from k on; partial ones hold `count` elements.
     template <bool Full, class F>
     XMASK_INLINE auto load(std::size_t k, std::size_t count, F&& f) const {
-        return call_with(
-            [&](const auto&... block)
-                XMASK_INLINE_LAMBDA { return f(load_register<Full>(block, k, count)...); },
-            m_blocks
-        );
+        return m_blocks.call([&](const auto&... block) XMASK_INLINE_LAMBDA {
+            return f(load_register<Full>(block, k, count)...);
+        });
     }
 
 private:
-    std::tuple<Block...> m_blocks;
+    bundle<Block...> m_blocks;
 };
 
 /// A functor of xtensor that takes registers of T and returns one.

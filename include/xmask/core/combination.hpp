@@ -219,7 +219,7 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_in_place(m_a), read_in_place(m_b));
+        return bundle(read_in_place(m_a), read_in_place(m_b));
     }
 
     [[nodiscard]] auto rows() const {
@@ -340,7 +340,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;

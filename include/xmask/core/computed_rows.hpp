@@ -4,12 +4,12 @@
 
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "attributes.hpp"
 #include "block.hpp"
+#include "bundle.hpp"
 #include "simd.hpp"
 #include "source_rows.hpp"
 #include "word.hpp"
@@ -29,16 +29,14 @@ public:
 
     XMASK_INLINE auto block(std::size_t c, std::size_t count, word_t bits)
         -> decltype(std::declval<Make&>()(count, bits, std::declval<block_t<Row>>()...)) {
-        return call_with(
-            [&](auto&... row)
-                XMASK_INLINE_LAMBDA { return m_make(count, bits, row.block(c, count, bits)...); },
-            m_rows
-        );
+        return m_rows.call([&](auto&... row) XMASK_INLINE_LAMBDA {
+            return m_make(count, bits, row.block(c, count, bits)...);
+        });
     }
 
 private:
     Make m_make;
-    std::tuple<Row...> m_rows;
+    bundle<Row...> m_rows;
 };
 
 /// The rows of an operand that is computed from other operands.
@@ -49,21 +47,18 @@ public:
         : m_make(make), m_rows(std::move(rows)...) {}
 
     XMASK_INLINE auto row(std::size_t r) const {
-        return call_with(
-            [&](const auto&... rows) XMASK_INLINE_LAMBDA {
-                return computed_row<Make, row_t<Rows>...>(m_make, rows.row(r)...);
-            },
-            m_rows
-        );
+        return m_rows.call([&](const auto&... rows) XMASK_INLINE_LAMBDA {
+            return computed_row<Make, row_t<Rows>...>(m_make, rows.row(r)...);
+        });
     }
 
     [[nodiscard]] bool flat(std::size_t n) const noexcept {
-        return call_with([n](const auto&... rows) { return (rows.flat(n) && ...); }, m_rows);
+        return m_rows.call([n](const auto&... rows) { return (rows.flat(n) && ...); });
     }
 
 private:
     Make m_make;
-    std::tuple<Rows...> m_rows;
+    bundle<Rows...> m_rows;
 };
 
 /// Several operands at the same place.

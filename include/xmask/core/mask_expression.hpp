@@ -278,7 +278,7 @@ public:
         if constexpr (detail::has_sources<Rule>) {
             return m_rule.sources();
         } else {
-            return std::tuple(detail::read_in_place(m_rule));
+            return detail::bundle(detail::read_in_place(m_rule));
         }
     }
 

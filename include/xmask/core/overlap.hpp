@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "bundle.hpp"
 #include "distinct.hpp"
 #include "row.hpp"
 #include "shape.hpp"
@@ -23,7 +24,7 @@
 /// no copy, because each element is read before it is written, and never after. Any other operand
 /// that overlaps the target is stored first.
 ///
-/// A rule, or a lazy expression, declares its reads by sources(): a tuple of read_in_place(e),
+/// A rule, or a lazy expression, declares its reads by sources(): a bundle of read_in_place(e),
 /// where element i of the result depends on element i of e alone, and read_anywhere(e). Without
 /// sources() it may read anything. Operations in place then store its elements first; assignments,
 /// which mostly write new memory, assume that it does not read the target. Variables that a lambda
@@ -103,8 +104,7 @@ template <class T, class Sources>
 inline constexpr bool any_may_overlap = false;
 
 template <class T, class... E, reach... R>
-inline constexpr bool any_may_overlap<T, std::tuple<source<E, R>...>> =
-    (may_overlap<E, T>() || ...);
+inline constexpr bool any_may_overlap<T, bundle<source<E, R>...>> = (may_overlap<E, T>() || ...);
 
 template <class T, class Arguments>
 inline constexpr bool any_argument_may_overlap = false;
@@ -219,14 +219,11 @@ constexpr overlap as_read(overlap how) noexcept {
 
 template <class To, class... E, reach... R>
 overlap overlap_of_sources(
-    const std::tuple<source<E, R>...>& sources, [[maybe_unused]] const target<To>& to
+    const bundle<source<E, R>...>& sources, [[maybe_unused]] const target<To>& to
 ) {
-    return call_with(
-        [&](const auto&... each) {
-            return std::max({overlap::none, as_read<R>(overlap_of(each.expression, to))...});
-        },
-        sources
-    );
+    return sources.call([&](const auto&... each) {
+        return std::max({overlap::none, as_read<R>(overlap_of(each.expression, to))...});
+    });
 }
 
 /// How an expression or a mask overlaps a target of the shape that it is broadcast to.
@@ -241,7 +238,7 @@ overlap overlap_of([[maybe_unused]] const E& e, [[maybe_unused]] const target<To
     } else if (to.is(e)) {
         return overlap::in_place;
     } else if constexpr (is_function<E>) {
-        return call_with(
+        return std::apply(
             [&](const auto&... argument) {
                 return std::max({overlap::none, overlap_of(argument, to)...});
             },

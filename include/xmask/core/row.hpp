@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <tuple>
 #include <type_traits>
 
 #include "attributes.hpp"
@@ -103,7 +104,7 @@ template <class F, class... CT>
 struct row_maker<xt::xfunction<F, CT...>> {
     template <class S>
     static auto make(const xt::xfunction<F, CT...>& e, const S& shape) {
-        return call_with(
+        return std::apply(
             [&](const auto&... argument) {
                 return function_rows(
                     row_functor<F, CT...>::of(e.functor()), make_rows(argument, shape)...

@@ -101,7 +101,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         return column_rows(rows_type(m_mask, m_mask.shape()), columns_of(m_mask.shape()), !m_last);
@@ -190,7 +190,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_mask.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         using rows = mask_rows<mask_type>;

@@ -174,7 +174,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_in_place(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_operand)); }
 
     [[nodiscard]] auto rows() const {
         auto operand =

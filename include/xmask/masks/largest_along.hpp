@@ -192,7 +192,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const {
         return row_function([this, operand = make_operand<T>(m_operand, shape()),

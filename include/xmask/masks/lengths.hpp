@@ -53,7 +53,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_lengths)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_lengths)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t n = m_shape[m_shape.size() - 1];

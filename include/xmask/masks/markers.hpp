@@ -50,7 +50,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_tokens.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_tokens)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_tokens)); }
 
     [[nodiscard]] auto rows() const {
         auto tokens = make_operand<token_t<operand_type>>(m_tokens, shape());

@@ -79,7 +79,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 
@@ -132,7 +132,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_operand.shape(); }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_operand)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
     [[nodiscard]] auto rows() const { return group_rows(*this); }
 

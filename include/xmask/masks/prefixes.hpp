@@ -74,7 +74,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_prefix)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_prefix)); }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {
         const std::size_t batch = r / m_queries;

@@ -57,7 +57,7 @@ public:
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
     [[nodiscard]] auto sources() const noexcept {
-        return std::tuple(read_anywhere(m_begin), read_anywhere(m_end));
+        return bundle(read_anywhere(m_begin), read_anywhere(m_end));
     }
 
     [[nodiscard]] XMASK_INLINE range_cursor row(std::size_t r) const noexcept {

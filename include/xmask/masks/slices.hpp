@@ -119,7 +119,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         const bool last = m_axis + 1 == m_shape.size();
@@ -200,7 +200,7 @@ public:
 
     [[nodiscard]] const shape_type& shape() const noexcept { return m_shape; }
 
-    [[nodiscard]] auto sources() const noexcept { return std::tuple(read_anywhere(m_mask)); }
+    [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_mask)); }
 
     [[nodiscard]] auto rows() const {
         return row_function([rows = rows_type(m_mask, m_mask.shape()),

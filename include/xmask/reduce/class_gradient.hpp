@@ -104,8 +104,6 @@ double weight_by_class(
 /// The tensors that a class loss reads while its gradient is written.
 template <class P, class Q, class M>
 auto sources_of_classes(const P& prediction, const Q& target, const M& m) noexcept {
-    return std::tuple_cat(
-        sources_of_counted(m), std::tuple(read_in_place(prediction), read_anywhere(target))
-    );
+    return sources_of_counted(m, read_in_place(prediction), read_anywhere(target));
 }
 } // namespace xmask::inline XMASK_ABI::detail

@@ -51,15 +51,16 @@ const auto& weights_in(const M& m) noexcept {
     }
 }
 
-/// The reads of a mask and weights by a loss. Weights are read again after the gradient is written.
-template <class M>
-auto sources_of_counted(const M& m) noexcept {
+/// The reads of a mask and weights by a loss, and its other reads. Weights are read again after the
+/// gradient is written.
+template <class M, class... Source>
+auto sources_of_counted(const M& m, Source... others) noexcept {
     if constexpr (mask_expression<M>) {
-        return std::tuple(read_in_place(m));
+        return bundle(read_in_place(m), others...);
     } else if constexpr (weighted_mask_expression<M>) {
-        return std::tuple(read_in_place(m.mask()), read_anywhere(m.weights()));
+        return bundle(read_in_place(m.mask()), read_anywhere(m.weights()), others...);
     } else {
-        return std::tuple(read_anywhere(m));
+        return bundle(read_anywhere(m), others...);
     }
 }
 

@@ -184,8 +184,7 @@ weighted_sum<T, Sum> element_sum(
 ) {
     const auto& shape = x.shape();
     require_counted_shape(function, m, shape);
-    const auto sources =
-        std::tuple_cat(sources_of_counted(m), std::tuple(read_in_place(x), read_in_place(y)...));
+    const auto sources = sources_of_counted(m, read_in_place(x), read_in_place(y)...);
     const auto weight = [&](const auto& /*gradient*/) { return counted_weight<T>(m, shape); };
     return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
         if constexpr (mask_expression<M>) {

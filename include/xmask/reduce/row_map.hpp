@@ -84,21 +84,20 @@ public:
         , m_operands(std::forward<X>(operands)...)
         , m_axis(axis)
         , m_name(name) {
-        detail::call_with(
-            [&](const auto&, const auto&... rest) {
-                (detail::require_same_shape(
-                     name, "the first tensor", shape(), "another", rest.shape()
-                 ),
-                 ...);
-            },
-            m_operands
-        );
+        m_operands.call([&](const auto&, const auto&... rest) {
+            (detail::require_same_shape(name, "the first tensor", shape(), "another", rest.shape()),
+             ...);
+        });
         detail::require_broadcast(name, "a mask", m_mask.shape(), shape());
     }
 
     using base::shape;
 
-    const inner_shape_type& shape() const noexcept { return std::get<0>(m_operands).shape(); }
+    const inner_shape_type& shape() const noexcept {
+        return m_operands.call([](const auto& x, const auto&...) -> decltype(auto) {
+            return x.shape();
+        });
+    }
 
     template <class It>
     value_type element(It first, It last) const {
@@ -112,12 +111,9 @@ public:
             return F::outside;
         }
         const auto visit_at = [&](const auto& at, auto&& visit) {
-            return detail::call_with(
-                [&](const auto&... x) {
-                    return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...);
-                },
-                m_operands
-            );
+            return m_operands.call([&](const auto&... x) {
+                return visit(static_cast<value_type>(x.element(at.begin(), at.end()))...);
+            });
         };
         const auto total = detail::sums_of_line(m_function, [&](auto&& visit) {
             auto at = index;
@@ -194,12 +190,9 @@ public:
 
     /// The tensors that this reads in a larger expression (core/overlap.hpp).
     [[nodiscard]] auto sources() const noexcept {
-        return detail::call_with(
-            [&](const auto&... x) {
-                return std::tuple(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
-            },
-            m_operands
-        );
+        return m_operands.call([&](const auto&... x) {
+            return detail::bundle(detail::read_anywhere(m_mask), detail::read_anywhere(x)...);
+        });
     }
 
     /// The rows for a walk over `walked`, into which this broadcasts. Lines are summed in the
@@ -231,16 +224,13 @@ private:
     /// The tensors that this reads where it is assigned alone. A line is read before any of its
     /// elements is written; the mask is read again where the line holds its terms.
     [[nodiscard]] auto sources_of_rows() const noexcept {
-        return detail::call_with(
-            [&](const auto&... x) {
-                if constexpr (F::keeps_terms) {
-                    return std::tuple(detail::read_anywhere(m_mask), detail::read_in_place(x)...);
-                } else {
-                    return std::tuple(detail::read_in_place(m_mask), detail::read_in_place(x)...);
-                }
-            },
-            m_operands
-        );
+        return m_operands.call([&](const auto&... x) {
+            if constexpr (F::keeps_terms) {
+                return detail::bundle(detail::read_anywhere(m_mask), detail::read_in_place(x)...);
+            } else {
+                return detail::bundle(detail::read_in_place(m_mask), detail::read_in_place(x)...);
+            }
+        });
     }
 
     /// Writes rows along which the axis lies, in place.
@@ -275,17 +265,14 @@ private:
 
     template <class S>
     auto operand_rows(const S& walked) const {
-        return detail::call_with(
-            [&](const auto&... x) {
-                return detail::make_zipped_operands<value_type>(walked, m_mask, x...);
-            },
-            m_operands
-        );
+        return m_operands.call([&](const auto&... x) {
+            return detail::make_zipped_operands<value_type>(walked, m_mask, x...);
+        });
     }
 
     F m_function;
     CTM m_mask;
-    std::tuple<CTX...> m_operands;
+    detail::bundle<CTX...> m_operands;
     std::size_t m_axis;
     const char* m_name;
 };

@@ -180,9 +180,7 @@ loss soft_cross_entropy(
     require_no_ignored_class(function, options);
     const auto positions = positions_of(m, positions_shape, no_targets(0), std::nullopt);
     // A target is read whole before its place is written.
-    const auto sources = std::tuple_cat(
-        sources_of_counted(m), std::tuple(read_in_place(prediction), read_in_place(target))
-    );
+    const auto sources = sources_of_counted(m, read_in_place(prediction), read_in_place(target));
     const auto weight = [&](const auto& /*gradient*/) {
         return weight_over_positions(positions, classes, [](auto /*class*/, double own) {
             return own;
