@@ -23379,6 +23379,7 @@ inline void require_entropy_options(
 #include <algorithm>
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 // ==== xmask/reduce/line_sums.hpp ====
@@ -24082,6 +24083,41 @@ public:
 
     void clear(std::size_t /*row*/) const noexcept {}
 };
+
+/// The sum of the losses of the positions that count, and their gradient if one is asked for.
+/// `loss_at(rows, result, position, target, weight)` gives the loss of a position, and writes its
+/// gradient by `result`; visit(position, loss) sees the loss. Each thread has its own rows.
+template <
+    class T, class Rows, class Positions, class S, class Sources, class Weight, class G, class Loss,
+    class Visit>
+loss sum_of_classes(
+    const char* function, const Rows& rows, const Positions& positions, std::size_t elements,
+    const S& shape, const Sources& sources, Weight&& weight, G& gradient, Loss&& loss_at,
+    Visit&& visit
+) {
+    return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
+        return sum_over_positions(
+            rows, positions, elements,
+            [&](const auto& own, const auto& some, std::size_t first, std::size_t last) {
+                class_gradient<T, std::remove_reference_t<decltype(to)>> result(
+                    to, columns_of(shape)
+                );
+                loss sum;
+                some.for_each(
+                    first, last,
+                    [&](std::size_t position, auto target, double of_position) {
+                        const loss one = loss_at(own, result, position, target, of_position);
+                        visit(position, one);
+                        sum += one;
+                    },
+                    [&](std::size_t position) { result.clear(position); }
+                );
+                return sum;
+            }
+        );
+    });
+}
+
 /// The weight of a class loss: a position's own times that of its target's class.
 template <class Positions>
 double weight_by_class(
@@ -24344,47 +24380,33 @@ private:
 /// Cross entropy with a class for each position.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The sum of the losses of the positions [first, last), and the gradient if asked for. Calls
-/// visit(position, loss) for each position that counts.
-template <class T, class Entropy, class Positions, class G, class Visit>
-loss sum_of_entropies(
-    const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
-    const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+/// The loss of one position, and its gradient where Slopes.
+template <class T, bool Slopes, class Entropy, class Result>
+XMASK_INLINE loss entropy_at(
+    const Entropy& entropy, Result& result, std::size_t position, std::size_t target, double weight,
+    const cross_entropy_options& options
 ) {
-    class_gradient<T, G> result(gradient, classes);
     const typename Entropy::terms terms;
     const double hard = 1 - options.label_smoothing;
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto at, double weight) {
-            const auto target = static_cast<std::size_t>(at);
-            // Before the gradient is written, which may be the logits' own memory.
-            const double logit = entropy.logit(position, target);
-            const auto line = result.sums(terms, entropy.row(position), position);
-            const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
-            const double own = class_weight(options.class_weights, target);
-            const double value = hard * own * (log_sum - logit) +
-                                 entropy.smoothing(position, log_sum, line) +
-                                 options.z_loss * log_sum * log_sum;
-            const loss one{weight * value, weight * own, 1};
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                const double scale = weight * result.scale();
-                const double slope =
-                    hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
-                T* to = result.scale_terms(
-                    entropy.row(position), static_cast<T>(scale * slope / line.sums[0])
-                );
-                to[target] -= static_cast<T>(scale * hard * own);
-                entropy.subtract_smoothing(position, to, scale);
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
+    // Before the gradient is written, which may be the logits' own memory.
+    const double logit = entropy.logit(position, target);
+    const auto line = result.sums(terms, entropy.row(position), position);
+    const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
+    const double own = class_weight(options.class_weights, target);
+    const double value = hard * own * (log_sum - logit) +
+                         entropy.smoothing(position, log_sum, line) +
+                         options.z_loss * log_sum * log_sum;
+    if constexpr (Slopes) {
+        const double scale = weight * result.scale();
+        const double slope =
+            hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
+        T* to =
+            result.scale_terms(entropy.row(position), static_cast<T>(scale * slope / line.sums[0]));
+        to[target] -= static_cast<T>(scale * hard * own);
+        entropy.subtract_smoothing(position, to, scale);
+        result.end();
+    }
+    return {weight * value, weight * own, 1};
 }
 
 /// Cross entropy with a class for each position. Checks everything, then sums the losses, visits the
@@ -24409,18 +24431,15 @@ loss cross_entropy(
             function, positions, target.shape(), classes,
             [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
         );
-        return with_gradient<T>(
-            function, gradient, shape, sources_of_classes(prediction, target, m), weight,
-            [&](auto& to) {
-                return sum_over_positions(
-                    entropy, positions, classes,
-                    [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                        return sum_of_entropies<T>(
-                            rows, some, first, last, options, classes, to, visit
-                        );
-                    }
+        return sum_of_classes<T>(
+            function, entropy, positions, classes, shape, sources_of_classes(prediction, target, m),
+            weight, gradient,
+            [&](const auto& own, auto& result, std::size_t position, auto at, double of_position) {
+                return entropy_at<T, wants_gradient<G>>(
+                    own, result, position, static_cast<std::size_t>(at), of_position, options
                 );
-            }
+            },
+            visit
         );
     };
     if (options.label_smoothing == 0 && !options.classes.has_value()) {
@@ -24442,36 +24461,6 @@ loss cross_entropy(
 /// Negative log-likelihood of log-probabilities.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The sum of the losses of the positions [first, last), of log-probabilities, and the gradient if asked
-/// for. Calls visit(position, loss) for each position that counts.
-template <class T, class Logs, class Positions, class G, class Visit>
-loss sum_of_likelihoods(
-    const Logs& logs, const Positions& positions, std::size_t first, std::size_t last,
-    const nll_options& options, std::size_t classes, G& gradient, Visit&& visit
-) {
-    class_gradient<T, G> result(gradient, classes);
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto at, double weight) {
-            const auto target = static_cast<std::size_t>(at);
-            const double own = weight * class_weight(options.class_weights, target);
-            // Before the gradient is written, which may be the prediction's own memory.
-            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own, 1};
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                T* to = result.begin(position);
-                fill_columns(to, to + classes, T(0));
-                to[target] = static_cast<T>(-own * result.scale());
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
-}
-
 /// Negative log-likelihood. Checks everything, then sums the losses, visits the loss of each counted
 /// position, and writes the gradient.
 template <class P, class Q, class M, class G, class Visit>
@@ -24491,18 +24480,23 @@ loss log_likelihood(
     const auto weight = [&](const auto& /*gradient*/) {
         return weight_by_class(positions, classes, options.class_weights);
     };
-    return with_gradient<T>(
-        function, gradient, shape, sources_of_classes(prediction, target, m), weight,
-        [&](auto& to) {
-            return sum_over_positions(
-                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
-                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
-                    return sum_of_likelihoods<T>(
-                        logs, some, first, last, options, classes, to, visit
-                    );
-                }
-            );
+    const auto loss_at = [&](const auto& logs, auto& result, std::size_t position, auto at,
+                             double of_position) {
+        const auto class_at = static_cast<std::size_t>(at);
+        const double own = of_position * class_weight(options.class_weights, class_at);
+        // Before the gradient is written, which may be the prediction's own memory.
+        const loss one{-own * static_cast<double>(read_at(logs, position, class_at)), own, 1};
+        if constexpr (wants_gradient<G>) {
+            T* to = result.begin(position);
+            fill_columns(to, to + classes, T(0));
+            to[class_at] = static_cast<T>(-own * result.scale());
+            result.end();
         }
+        return one;
+    };
+    return sum_of_classes<T>(
+        function, make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
+        shape, sources_of_classes(prediction, target, m), weight, gradient, loss_at, visit
     );
 }
 } // namespace xmask::inline XMASK_ABI::detail
@@ -24543,14 +24537,6 @@ struct soft_terms : exp_terms<T, false> {
             return xsimd::select(q == V(0), V(0), V(q * (x - largest)));
         }
     }
-};
-
-/// The rows of logits, of the probabilities that they should have, and of the mask over classes.
-template <class Logits, class Targets, class Masks>
-struct soft_rows {
-    Logits logits;
-    Targets targets;
-    Masks masks;
 };
 
 /// The target of one position at a time, smoothed and times the class weights: w ((1 - e) t + e /
@@ -24603,49 +24589,43 @@ private:
     double m_smoothing;
 };
 
-/// The sum of the losses of the positions [first, last), of targets that are probabilities, and the
-/// gradient if asked for. Calls visit(position, loss) for each position that counts. A position
-/// without any class costs nothing.
-template <class T, class Rows, class Positions, class G, class Visit>
-loss sum_of_soft_entropies(
-    const Rows& rows, const Positions& positions, std::size_t first, std::size_t last,
-    const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+/// The rows of logits, of the probabilities that they should have, and of the mask over classes.
+template <class T, class Logits, class Targets, class Masks>
+struct soft_rows {
+    static_assert(line_terms<soft_terms<T>, Logits, memory_row<T>>);
+
+    Logits logits;
+    Targets targets;
+    Masks masks;
+    mutable soft_target<T> target; ///< room for the target of one position
+};
+
+/// The loss of one position, and its gradient where Slopes. A position without any class costs
+/// nothing.
+template <class T, bool Slopes, class Rows, class Result>
+XMASK_INLINE loss soft_entropy_at(
+    const Rows& rows, Result& result, std::size_t position, double weight, std::size_t classes,
+    double z_loss
 ) {
-    class_gradient<T, G> result(gradient, classes);
-    soft_target<T> target(options, classes);
-    const soft_terms<T> terms;
-    static_assert(line_terms<soft_terms<T>, Rows, memory_row<T>>);
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto /*target*/, double weight) {
-            const auto cursor = rows.masks.row(position);
-            loss one{0, weight, 1};
-            if (target.read(cursor, rows.targets.row(position)) == 0) [[unlikely]] {
-                visit(position, one);
-                sum += one;
-                result.clear(position);
-                return;
-            }
-            masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
-            const auto line = result.sums(terms, row, position);
-            const double over_largest = std::log(line.sums[0]);
-            const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
-            one.sum = weight * (line.sums[1] * over_largest - line.sums[2] +
-                                options.z_loss * log_sum * log_sum);
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                const double scale = weight * result.scale();
-                const double slope = line.sums[1] + 2 * options.z_loss * log_sum;
-                T* to = result.scale_terms(row, static_cast<T>(scale * slope / line.sums[0]));
-                target.subtract(to, static_cast<T>(scale));
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
+    const auto cursor = rows.masks.row(position);
+    auto& target = rows.target;
+    if (target.read(cursor, rows.targets.row(position)) == 0) [[unlikely]] {
+        result.clear(position);
+        return {0, weight, 1};
+    }
+    masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
+    const auto line = result.sums(soft_terms<T>(), row, position);
+    const double over_largest = std::log(line.sums[0]);
+    const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
+    const double value = line.sums[1] * over_largest - line.sums[2] + z_loss * log_sum * log_sum;
+    if constexpr (Slopes) {
+        const double scale = weight * result.scale();
+        const double slope = line.sums[1] + 2 * z_loss * log_sum;
+        T* to = result.scale_terms(row, static_cast<T>(scale * slope / line.sums[0]));
+        target.subtract(to, static_cast<T>(scale));
+        result.end();
+    }
+    return {weight * value, weight, 1};
 }
 
 /// Throws std::invalid_argument for a class to ignore, which no probabilities are.
@@ -24682,19 +24662,20 @@ loss soft_cross_entropy(
     const auto run = [&](auto masks) {
         auto logits = make_operand<T>(prediction, shape);
         auto targets = make_operand<T>(target, shape);
-        const soft_rows<decltype(logits), decltype(targets), decltype(masks)> all = {
-            std::move(logits), std::move(targets), std::move(masks)
+        const soft_rows<T, decltype(logits), decltype(targets), decltype(masks)> all{
+            std::move(logits), std::move(targets), std::move(masks),
+            soft_target<T>(options, classes)
         };
-        return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
-            return sum_over_positions(
-                all, positions, classes,
-                [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                    return sum_of_soft_entropies<T>(
-                        rows, some, first, last, options, classes, to, visit
-                    );
-                }
-            );
-        });
+        return sum_of_classes<T>(
+            function, all, positions, classes, shape, sources, weight, gradient,
+            [&](const auto& rows, auto& result, std::size_t position, auto /*target*/,
+                double of_position) {
+                return soft_entropy_at<T, wants_gradient<G>>(
+                    rows, result, position, of_position, classes, options.z_loss
+                );
+            },
+            visit
+        );
     };
     if (!options.classes.has_value()) {
         return run(all_rows(shape));

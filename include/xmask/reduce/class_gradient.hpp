@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "../core/block.hpp"
@@ -91,6 +92,41 @@ public:
 
     void clear(std::size_t /*row*/) const noexcept {}
 };
+
+/// The sum of the losses of the positions that count, and their gradient if one is asked for.
+/// `loss_at(rows, result, position, target, weight)` gives the loss of a position, and writes its
+/// gradient by `result`; visit(position, loss) sees the loss. Each thread has its own rows.
+template <
+    class T, class Rows, class Positions, class S, class Sources, class Weight, class G, class Loss,
+    class Visit>
+loss sum_of_classes(
+    const char* function, const Rows& rows, const Positions& positions, std::size_t elements,
+    const S& shape, const Sources& sources, Weight&& weight, G& gradient, Loss&& loss_at,
+    Visit&& visit
+) {
+    return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
+        return sum_over_positions(
+            rows, positions, elements,
+            [&](const auto& own, const auto& some, std::size_t first, std::size_t last) {
+                class_gradient<T, std::remove_reference_t<decltype(to)>> result(
+                    to, columns_of(shape)
+                );
+                loss sum;
+                some.for_each(
+                    first, last,
+                    [&](std::size_t position, auto target, double of_position) {
+                        const loss one = loss_at(own, result, position, target, of_position);
+                        visit(position, one);
+                        sum += one;
+                    },
+                    [&](std::size_t position) { result.clear(position); }
+                );
+                return sum;
+            }
+        );
+    });
+}
+
 /// The weight of a class loss: a position's own times that of its target's class.
 template <class Positions>
 double weight_by_class(

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "../core/attributes.hpp"
 #include "../core/mask.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
@@ -20,47 +21,33 @@
 /// Cross entropy with a class for each position.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The sum of the losses of the positions [first, last), and the gradient if asked for. Calls
-/// visit(position, loss) for each position that counts.
-template <class T, class Entropy, class Positions, class G, class Visit>
-loss sum_of_entropies(
-    const Entropy& entropy, const Positions& positions, std::size_t first, std::size_t last,
-    const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+/// The loss of one position, and its gradient where Slopes.
+template <class T, bool Slopes, class Entropy, class Result>
+XMASK_INLINE loss entropy_at(
+    const Entropy& entropy, Result& result, std::size_t position, std::size_t target, double weight,
+    const cross_entropy_options& options
 ) {
-    class_gradient<T, G> result(gradient, classes);
     const typename Entropy::terms terms;
     const double hard = 1 - options.label_smoothing;
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto at, double weight) {
-            const auto target = static_cast<std::size_t>(at);
-            // Before the gradient is written, which may be the logits' own memory.
-            const double logit = entropy.logit(position, target);
-            const auto line = result.sums(terms, entropy.row(position), position);
-            const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
-            const double own = class_weight(options.class_weights, target);
-            const double value = hard * own * (log_sum - logit) +
-                                 entropy.smoothing(position, log_sum, line) +
-                                 options.z_loss * log_sum * log_sum;
-            const loss one{weight * value, weight * own, 1};
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                const double scale = weight * result.scale();
-                const double slope =
-                    hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
-                T* to = result.scale_terms(
-                    entropy.row(position), static_cast<T>(scale * slope / line.sums[0])
-                );
-                to[target] -= static_cast<T>(scale * hard * own);
-                entropy.subtract_smoothing(position, to, scale);
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
+    // Before the gradient is written, which may be the logits' own memory.
+    const double logit = entropy.logit(position, target);
+    const auto line = result.sums(terms, entropy.row(position), position);
+    const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
+    const double own = class_weight(options.class_weights, target);
+    const double value = hard * own * (log_sum - logit) +
+                         entropy.smoothing(position, log_sum, line) +
+                         options.z_loss * log_sum * log_sum;
+    if constexpr (Slopes) {
+        const double scale = weight * result.scale();
+        const double slope =
+            hard * own + entropy.smoothing_slope(position) + 2 * options.z_loss * log_sum;
+        T* to =
+            result.scale_terms(entropy.row(position), static_cast<T>(scale * slope / line.sums[0]));
+        to[target] -= static_cast<T>(scale * hard * own);
+        entropy.subtract_smoothing(position, to, scale);
+        result.end();
+    }
+    return {weight * value, weight * own, 1};
 }
 
 /// Cross entropy with a class for each position. Checks everything, then sums the losses, visits the
@@ -85,18 +72,15 @@ loss cross_entropy(
             function, positions, target.shape(), classes,
             [&](std::size_t position, std::size_t at) { return entropy.has_class(position, at); }
         );
-        return with_gradient<T>(
-            function, gradient, shape, sources_of_classes(prediction, target, m), weight,
-            [&](auto& to) {
-                return sum_over_positions(
-                    entropy, positions, classes,
-                    [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                        return sum_of_entropies<T>(
-                            rows, some, first, last, options, classes, to, visit
-                        );
-                    }
+        return sum_of_classes<T>(
+            function, entropy, positions, classes, shape, sources_of_classes(prediction, target, m),
+            weight, gradient,
+            [&](const auto& own, auto& result, std::size_t position, auto at, double of_position) {
+                return entropy_at<T, wants_gradient<G>>(
+                    own, result, position, static_cast<std::size_t>(at), of_position, options
                 );
-            }
+            },
+            visit
         );
     };
     if (options.label_smoothing == 0 && !options.classes.has_value()) {

@@ -18,36 +18,6 @@
 /// Negative log-likelihood of log-probabilities.
 
 namespace xmask::inline XMASK_ABI::detail {
-/// The sum of the losses of the positions [first, last), of log-probabilities, and the gradient if asked
-/// for. Calls visit(position, loss) for each position that counts.
-template <class T, class Logs, class Positions, class G, class Visit>
-loss sum_of_likelihoods(
-    const Logs& logs, const Positions& positions, std::size_t first, std::size_t last,
-    const nll_options& options, std::size_t classes, G& gradient, Visit&& visit
-) {
-    class_gradient<T, G> result(gradient, classes);
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto at, double weight) {
-            const auto target = static_cast<std::size_t>(at);
-            const double own = weight * class_weight(options.class_weights, target);
-            // Before the gradient is written, which may be the prediction's own memory.
-            const loss one{-own * static_cast<double>(read_at(logs, position, target)), own, 1};
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                T* to = result.begin(position);
-                fill_columns(to, to + classes, T(0));
-                to[target] = static_cast<T>(-own * result.scale());
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
-}
-
 /// Negative log-likelihood. Checks everything, then sums the losses, visits the loss of each counted
 /// position, and writes the gradient.
 template <class P, class Q, class M, class G, class Visit>
@@ -67,18 +37,23 @@ loss log_likelihood(
     const auto weight = [&](const auto& /*gradient*/) {
         return weight_by_class(positions, classes, options.class_weights);
     };
-    return with_gradient<T>(
-        function, gradient, shape, sources_of_classes(prediction, target, m), weight,
-        [&](auto& to) {
-            return sum_over_positions(
-                make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
-                [&](const auto& logs, const auto& some, std::size_t first, std::size_t last) {
-                    return sum_of_likelihoods<T>(
-                        logs, some, first, last, options, classes, to, visit
-                    );
-                }
-            );
+    const auto loss_at = [&](const auto& logs, auto& result, std::size_t position, auto at,
+                             double of_position) {
+        const auto class_at = static_cast<std::size_t>(at);
+        const double own = of_position * class_weight(options.class_weights, class_at);
+        // Before the gradient is written, which may be the prediction's own memory.
+        const loss one{-own * static_cast<double>(read_at(logs, position, class_at)), own, 1};
+        if constexpr (wants_gradient<G>) {
+            T* to = result.begin(position);
+            fill_columns(to, to + classes, T(0));
+            to[class_at] = static_cast<T>(-own * result.scale());
+            result.end();
         }
+        return one;
+    };
+    return sum_of_classes<T>(
+        function, make_operand<T>(prediction, shape), positions, wants_gradient<G> ? classes : 1,
+        shape, sources_of_classes(prediction, target, m), weight, gradient, loss_at, visit
     );
 }
 } // namespace xmask::inline XMASK_ABI::detail

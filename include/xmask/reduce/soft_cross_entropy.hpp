@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "../core/attributes.hpp"
 #include "../core/error.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
@@ -50,14 +51,6 @@ struct soft_terms : exp_terms<T, false> {
             return xsimd::select(q == V(0), V(0), V(q * (x - largest)));
         }
     }
-};
-
-/// The rows of logits, of the probabilities that they should have, and of the mask over classes.
-template <class Logits, class Targets, class Masks>
-struct soft_rows {
-    Logits logits;
-    Targets targets;
-    Masks masks;
 };
 
 /// The target of one position at a time, smoothed and times the class weights: w ((1 - e) t + e /
@@ -110,49 +103,43 @@ private:
     double m_smoothing;
 };
 
-/// The sum of the losses of the positions [first, last), of targets that are probabilities, and the
-/// gradient if asked for. Calls visit(position, loss) for each position that counts. A position
-/// without any class costs nothing.
-template <class T, class Rows, class Positions, class G, class Visit>
-loss sum_of_soft_entropies(
-    const Rows& rows, const Positions& positions, std::size_t first, std::size_t last,
-    const cross_entropy_options& options, std::size_t classes, G& gradient, Visit&& visit
+/// The rows of logits, of the probabilities that they should have, and of the mask over classes.
+template <class T, class Logits, class Targets, class Masks>
+struct soft_rows {
+    static_assert(line_terms<soft_terms<T>, Logits, memory_row<T>>);
+
+    Logits logits;
+    Targets targets;
+    Masks masks;
+    mutable soft_target<T> target; ///< room for the target of one position
+};
+
+/// The loss of one position, and its gradient where Slopes. A position without any class costs
+/// nothing.
+template <class T, bool Slopes, class Rows, class Result>
+XMASK_INLINE loss soft_entropy_at(
+    const Rows& rows, Result& result, std::size_t position, double weight, std::size_t classes,
+    double z_loss
 ) {
-    class_gradient<T, G> result(gradient, classes);
-    soft_target<T> target(options, classes);
-    const soft_terms<T> terms;
-    static_assert(line_terms<soft_terms<T>, Rows, memory_row<T>>);
-    loss sum;
-    positions.for_each(
-        first, last,
-        [&](std::size_t position, auto /*target*/, double weight) {
-            const auto cursor = rows.masks.row(position);
-            loss one{0, weight, 1};
-            if (target.read(cursor, rows.targets.row(position)) == 0) [[unlikely]] {
-                visit(position, one);
-                sum += one;
-                result.clear(position);
-                return;
-            }
-            masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
-            const auto line = result.sums(terms, row, position);
-            const double over_largest = std::log(line.sums[0]);
-            const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
-            one.sum = weight * (line.sums[1] * over_largest - line.sums[2] +
-                                options.z_loss * log_sum * log_sum);
-            visit(position, one);
-            sum += one;
-            if constexpr (wants_gradient<G>) {
-                const double scale = weight * result.scale();
-                const double slope = line.sums[1] + 2 * options.z_loss * log_sum;
-                T* to = result.scale_terms(row, static_cast<T>(scale * slope / line.sums[0]));
-                target.subtract(to, static_cast<T>(scale));
-                result.end();
-            }
-        },
-        [&](std::size_t position) { result.clear(position); }
-    );
-    return sum;
+    const auto cursor = rows.masks.row(position);
+    auto& target = rows.target;
+    if (target.read(cursor, rows.targets.row(position)) == 0) [[unlikely]] {
+        result.clear(position);
+        return {0, weight, 1};
+    }
+    masked_row row(cursor, zip_row(rows.logits.row(position), target.row()), classes);
+    const auto line = result.sums(soft_terms<T>(), row, position);
+    const double over_largest = std::log(line.sums[0]);
+    const double log_sum = log_of_sum(line.sums[0], static_cast<double>(line.shift));
+    const double value = line.sums[1] * over_largest - line.sums[2] + z_loss * log_sum * log_sum;
+    if constexpr (Slopes) {
+        const double scale = weight * result.scale();
+        const double slope = line.sums[1] + 2 * z_loss * log_sum;
+        T* to = result.scale_terms(row, static_cast<T>(scale * slope / line.sums[0]));
+        target.subtract(to, static_cast<T>(scale));
+        result.end();
+    }
+    return {weight * value, weight, 1};
 }
 
 /// Throws std::invalid_argument for a class to ignore, which no probabilities are.
@@ -189,19 +176,20 @@ loss soft_cross_entropy(
     const auto run = [&](auto masks) {
         auto logits = make_operand<T>(prediction, shape);
         auto targets = make_operand<T>(target, shape);
-        const soft_rows<decltype(logits), decltype(targets), decltype(masks)> all = {
-            std::move(logits), std::move(targets), std::move(masks)
+        const soft_rows<T, decltype(logits), decltype(targets), decltype(masks)> all{
+            std::move(logits), std::move(targets), std::move(masks),
+            soft_target<T>(options, classes)
         };
-        return with_gradient<T>(function, gradient, shape, sources, weight, [&](auto& to) {
-            return sum_over_positions(
-                all, positions, classes,
-                [&](const auto& rows, const auto& some, std::size_t first, std::size_t last) {
-                    return sum_of_soft_entropies<T>(
-                        rows, some, first, last, options, classes, to, visit
-                    );
-                }
-            );
-        });
+        return sum_of_classes<T>(
+            function, all, positions, classes, shape, sources, weight, gradient,
+            [&](const auto& rows, auto& result, std::size_t position, auto /*target*/,
+                double of_position) {
+                return soft_entropy_at<T, wants_gradient<G>>(
+                    rows, result, position, of_position, classes, options.z_loss
+                );
+            },
+            visit
+        );
     };
     if (!options.classes.has_value()) {
         return run(all_rows(shape));
