@@ -1519,6 +1519,42 @@ XMASK_INLINE lanes<double> last_lane(generic, const lanes<double>& x) noexcept {
 
 consteval std::size_t table_lanes(generic) noexcept { return 1; }
 
+consteval bool has_quads(generic) noexcept { return false; }
+
+/// Lane i of each four gets lane (i + D) % 4 of the four.
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> rotate_quads(generic, const lanes<std::int32_t>& x) noexcept {
+    constexpr std::size_t n = lane_count<std::int32_t>;
+    std::array<std::int32_t, n> from;
+    std::array<std::int32_t, n> to;
+    x.store_unaligned(from.data());
+    for (std::size_t i = 0; i < n; ++i) {
+        to[i] = from[i / 4 * 4 + (i + D) % 4];
+    }
+    return lanes<std::int32_t>::load_unaligned(to.data());
+}
+
+/// x - 1 in the chosen lanes, x in the others.
+XMASK_INLINE lanes<std::int32_t> decrease_where(
+    generic, const lane_mask<std::int32_t>& chosen, const lanes<std::int32_t>& x
+) noexcept {
+    return xsimd::select(chosen, x - lanes<std::int32_t>(1), x);
+}
+
+/// 1 in the last D lanes of each four, otherwise 0.
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> last_of_quads(generic) noexcept {
+    constexpr std::size_t n = lane_count<std::int32_t>;
+    static constexpr auto ones = [] {
+        std::array<std::int32_t, n> lane{};
+        for (std::size_t i = 0; i < n; ++i) {
+            lane[i] = i % 4 + D >= 4 ? 1 : 0;
+        }
+        return lane;
+    }();
+    return lanes<std::int32_t>::load_unaligned(ones.data());
+}
+
 XMASK_INLINE lanes<std::int32_t> look_up(
     generic, const std::int32_t* table, const lanes<std::int32_t>& at
 ) noexcept {
@@ -1735,6 +1771,21 @@ XMASK_INLINE lanes<double> shift_up(
 
 XMASK_INLINE lanes<double> last_lane(avx2, const lanes<double>& x) noexcept {
     return lanes<double>(_mm256_permute4x64_pd(x, 0xff));
+}
+
+consteval bool has_quads(avx2) noexcept { return true; }
+
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> rotate_quads(avx2, const lanes<std::int32_t>& x) noexcept {
+    constexpr int order = (0xe4e4 >> 2 * D) & 0xff;
+    return lanes<std::int32_t>(_mm256_shuffle_epi32(x, order));
+}
+
+/// Chosen lanes of the mask are -1.
+XMASK_INLINE lanes<std::int32_t> decrease_where(
+    avx2, const lane_mask<std::int32_t>& chosen, const lanes<std::int32_t>& x
+) noexcept {
+    return lanes<std::int32_t>(_mm256_add_epi32(x, chosen));
 }
 
 /// Without FMA, exp by a polynomial is as fast as exp by a table.
@@ -1965,6 +2016,20 @@ XMASK_INLINE lanes<double> shift_up(
 
 XMASK_INLINE lanes<double> last_lane(avx512f, const lanes<double>& x) noexcept {
     return lanes<double>(_mm512_permutexvar_pd(_mm512_set1_epi64(7), x));
+}
+
+consteval bool has_quads(avx512f) noexcept { return true; }
+
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> rotate_quads(avx512f, const lanes<std::int32_t>& x) noexcept {
+    constexpr int order = (0xe4e4 >> 2 * D) & 0xff;
+    return lanes<std::int32_t>(_mm512_shuffle_epi32(x, static_cast<_MM_PERM_ENUM>(order)));
+}
+
+XMASK_INLINE lanes<std::int32_t> decrease_where(
+    avx512f, const lane_mask<std::int32_t>& chosen, const lanes<std::int32_t>& x
+) noexcept {
+    return lanes<std::int32_t>(_mm512_mask_sub_epi32(x, chosen, x, _mm512_set1_epi32(1)));
 }
 
 consteval std::size_t table_lanes(avx512f) noexcept { return 16; }
@@ -2490,6 +2555,9 @@ XMASK_INLINE lanes<double> scan_lanes(
 XMASK_INLINE lanes<double> last_lane(const lanes<double>& x) noexcept {
     return simd::last_lane(simd::native(), x);
 }
+
+/// Whether the processor moves 32-bit lanes within each four of a register, in one instruction.
+inline constexpr bool has_quads = simd::has_quads(simd::native());
 
 /// The number of entries in the table of look_up: lane_count<float> where the processor looks up
 /// fast, otherwise 1.
@@ -13809,9 +13877,18 @@ private:
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
+
+// ==== xmask/masks/quad_ranks.hpp ====
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
 
 // ==== xmask/masks/size_key.hpp ====
 
@@ -13924,6 +14001,60 @@ XMASK_INLINE word_t larger_bits(const T* x, word_t numbers, const T* y) noexcept
 } // namespace xmask::inline XMASK_ABI
 
 /// @file
+/// Groups of four floats, ranked within their registers: what 2 of 4 asks for.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Whether groups of four elements of T are ranked within registers.
+template <class T>
+inline constexpr bool ranks_quads = std::is_same_v<T, float> && has_quads;
+
+/// Integers in the order of the sizes of floats, larger than the lowest integer. Both zeros are
+/// alike, and all NaN come last and are alike.
+template <size_by By>
+XMASK_INLINE lanes<std::int32_t> ordered_keys(const lanes<float>& x) noexcept {
+    using integers = lanes<std::int32_t>;
+    constexpr std::int32_t magnitude = 0x7fffffff;
+    if constexpr (By == size_by::magnitude) {
+        // The sum moves infinity to the largest integer, and NaN past it, to the negative ones.
+        constexpr std::int32_t above_infinity = magnitude - 0x7f800000;
+        const auto key =
+            (xsimd::bitwise_cast<std::int32_t>(x) & integers(magnitude)) + integers(above_infinity);
+        return xsimd::max(key, integers(0));
+    } else {
+        const auto bits = xsimd::bitwise_cast<std::int32_t>(x + lanes<float>(0.f));
+        const auto key = bits ^ ((bits >> 31) & integers(magnitude));
+        const integers nan(std::numeric_limits<std::int32_t>::min() + 1);
+        return xsimd::select(xsimd::batch_bool_cast<std::int32_t>(x == x), key, nan);
+    }
+}
+
+/// Counts down where the element D columns on in the group, cyclically, comes before this one: the
+/// larger one, and of equal ones the earlier one.
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> count_behind(
+    const lanes<std::int32_t>& left, const lanes<std::int32_t>& keys
+) noexcept {
+    // An element that stands earlier is not less: it is larger than the next smaller integer.
+    return simd::decrease_where(
+        simd::native(),
+        simd::rotate_quads<D>(simd::native(), keys) > keys - simd::last_of_quads<D>(simd::native()),
+        left
+    );
+}
+
+/// Which floats of a register are among the n first of their groups of four, by size.
+template <size_by By>
+XMASK_INLINE lane_mask<float> largest_of_quads(const lanes<float>& x, std::size_t n) noexcept {
+    using integers = lanes<std::int32_t>;
+    const auto keys = ordered_keys<By>(x);
+    const auto left = count_behind<3>(
+        count_behind<2>(count_behind<1>(integers(static_cast<std::int32_t>(n)), keys), keys), keys
+    );
+    return xsimd::batch_bool_cast<float>(left > integers(0));
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
 /// The cursors of keep_n_of_m: the ranks of elements in their groups, along rows and down columns.
 ///
 /// An element is kept if fewer than n of its group come before it. Comparisons of whole registers
@@ -14033,6 +14164,27 @@ public:
 
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t /*c*/) const noexcept {
         return {no_end, m_kept == 0 ? stretch_kind::dropped : stretch_kind::unknown};
+    }
+
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept
+        requires ranks_quads<T>
+    {
+        return m_group == 4 && m_elements != nullptr;
+    }
+
+    /// Only where gives_lanes().
+    template <std::same_as<T> U>
+        requires ranks_quads<T>
+    [[nodiscard]] XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
+        if (c % 4 != 0) [[unlikely]] {
+            const word_t bits = word(c);
+            return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+                return mask_from_bits<U>(bits, i * lane_count<U>);
+            });
+        }
+        return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return largest_of_quads<By>(load_lanes(m_elements + c + i * lane_count<U>), m_kept);
+        });
     }
 
 private:

@@ -12,6 +12,7 @@
 #include <catch2/matchers/catch_matchers.hpp>
 
 #include <support/oracle.hpp>
+#include <xmask/apply/masked_fill.hpp>
 #include <xmask/masks/ask.hpp>
 #include <xmask/masks/bitmask.hpp>
 #include <xmask/masks/combine.hpp>
@@ -146,6 +147,57 @@ TEST_CASE("Groups of every size", "[largest]") {
             }
         }
     }
+}
+
+namespace {
+/// Groups of four of all orders of some floats: ties, both zeros, infinities, NaN of both signs.
+template <size_by By>
+void require_groups_in_registers() {
+    using limits = std::numeric_limits<float>;
+    const std::vector<float> values = {
+        0.f,
+        -0.f,
+        1.f,
+        -1.f,
+        limits::infinity(),
+        -limits::infinity(),
+        limits::lowest(),
+        limits::denorm_min(),
+        limits::quiet_NaN(),
+        -limits::quiet_NaN(),
+    };
+    xt::xarray<float> x = xt::zeros<float>({2, 20480});
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        // Each value at each of the four places, in all combinations.
+        std::size_t group = i / 4;
+        for (std::size_t place = 0; place < i % 4; ++place) {
+            group /= values.size();
+        }
+        x.flat(i) = values[group % values.size()];
+    }
+    const auto all = oracle::elements(x);
+    for (std::size_t n = 0; n <= 4; ++n) {
+        const auto expected = top_k<By>(all, 20480, 4, n);
+        const auto mask = xmask::keep_n_of_m<By>(x, n, 4);
+        const auto right = [&](const auto& filled) {
+            return std::equal(
+                filled.begin(), filled.end(), expected.begin(), expected.end(),
+                [](float y, char kept) { return (y != 2.f) == (kept != 0); }
+            );
+        };
+        REQUIRE(right(xt::xarray<float>(xmask::masked_fill(x, mask, 2.f))));
+        // Past an aligned address, so that blocks begin within groups.
+        xt::xtensor<float, 2> wide({2, 20483}, 0.f);
+        auto part = xt::view(wide, xt::all(), xt::range(3, 20483));
+        xt::noalias(part) = xmask::masked_fill(x, mask, 2.f);
+        REQUIRE(right(part));
+    }
+}
+} // namespace
+
+TEST_CASE("Groups of four floats within registers", "[largest]") {
+    require_groups_in_registers<size_by::value>();
+    require_groups_in_registers<size_by::magnitude>();
 }
 
 TEST_CASE("The largest elements of other layouts and lazy operands", "[largest]") {

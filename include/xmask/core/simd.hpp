@@ -218,6 +218,9 @@ XMASK_INLINE lanes<double> last_lane(const lanes<double>& x) noexcept {
     return simd::last_lane(simd::native(), x);
 }
 
+/// Whether the processor moves 32-bit lanes within each four of a register, in one instruction.
+inline constexpr bool has_quads = simd::has_quads(simd::native());
+
 /// The number of entries in the table of look_up: lane_count<float> where the processor looks up
 /// fast, otherwise 1.
 inline constexpr std::size_t table_lanes = simd::table_lanes(simd::native());

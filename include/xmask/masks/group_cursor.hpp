@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "../core/axes.hpp"
 #include "../core/row.hpp"
 #include "../core/word.hpp"
+#include "quad_ranks.hpp"
 #include "size_key.hpp"
 
 /// @file
@@ -125,6 +127,27 @@ public:
 
     [[nodiscard]] XMASK_INLINE stretch at(std::size_t /*c*/) const noexcept {
         return {no_end, m_kept == 0 ? stretch_kind::dropped : stretch_kind::unknown};
+    }
+
+    [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept
+        requires ranks_quads<T>
+    {
+        return m_group == 4 && m_elements != nullptr;
+    }
+
+    /// Only where gives_lanes().
+    template <std::same_as<T> U>
+        requires ranks_quads<T>
+    [[nodiscard]] XMASK_INLINE lane_word<U> lanes(std::size_t c) const {
+        if (c % 4 != 0) [[unlikely]] {
+            const word_t bits = word(c);
+            return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+                return mask_from_bits<U>(bits, i * lane_count<U>);
+            });
+        }
+        return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+            return largest_of_quads<By>(load_lanes(m_elements + c + i * lane_count<U>), m_kept);
+        });
     }
 
 private:

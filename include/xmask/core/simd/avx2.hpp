@@ -203,6 +203,21 @@ XMASK_INLINE lanes<double> last_lane(avx2, const lanes<double>& x) noexcept {
     return lanes<double>(_mm256_permute4x64_pd(x, 0xff));
 }
 
+consteval bool has_quads(avx2) noexcept { return true; }
+
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> rotate_quads(avx2, const lanes<std::int32_t>& x) noexcept {
+    constexpr int order = (0xe4e4 >> 2 * D) & 0xff;
+    return lanes<std::int32_t>(_mm256_shuffle_epi32(x, order));
+}
+
+/// Chosen lanes of the mask are -1.
+XMASK_INLINE lanes<std::int32_t> decrease_where(
+    avx2, const lane_mask<std::int32_t>& chosen, const lanes<std::int32_t>& x
+) noexcept {
+    return lanes<std::int32_t>(_mm256_add_epi32(x, chosen));
+}
+
 /// Without FMA, exp by a polynomial is as fast as exp by a table.
 consteval std::size_t table_lanes(avx2_fma) noexcept { return 8; }
 

@@ -162,6 +162,20 @@ XMASK_INLINE lanes<double> last_lane(avx512f, const lanes<double>& x) noexcept {
     return lanes<double>(_mm512_permutexvar_pd(_mm512_set1_epi64(7), x));
 }
 
+consteval bool has_quads(avx512f) noexcept { return true; }
+
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> rotate_quads(avx512f, const lanes<std::int32_t>& x) noexcept {
+    constexpr int order = (0xe4e4 >> 2 * D) & 0xff;
+    return lanes<std::int32_t>(_mm512_shuffle_epi32(x, static_cast<_MM_PERM_ENUM>(order)));
+}
+
+XMASK_INLINE lanes<std::int32_t> decrease_where(
+    avx512f, const lane_mask<std::int32_t>& chosen, const lanes<std::int32_t>& x
+) noexcept {
+    return lanes<std::int32_t>(_mm512_mask_sub_epi32(x, chosen, x, _mm512_set1_epi32(1)));
+}
+
 consteval std::size_t table_lanes(avx512f) noexcept { return 16; }
 
 XMASK_INLINE lanes<std::int32_t> look_up(

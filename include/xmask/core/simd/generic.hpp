@@ -200,6 +200,42 @@ XMASK_INLINE lanes<double> last_lane(generic, const lanes<double>& x) noexcept {
 
 consteval std::size_t table_lanes(generic) noexcept { return 1; }
 
+consteval bool has_quads(generic) noexcept { return false; }
+
+/// Lane i of each four gets lane (i + D) % 4 of the four.
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> rotate_quads(generic, const lanes<std::int32_t>& x) noexcept {
+    constexpr std::size_t n = lane_count<std::int32_t>;
+    std::array<std::int32_t, n> from;
+    std::array<std::int32_t, n> to;
+    x.store_unaligned(from.data());
+    for (std::size_t i = 0; i < n; ++i) {
+        to[i] = from[i / 4 * 4 + (i + D) % 4];
+    }
+    return lanes<std::int32_t>::load_unaligned(to.data());
+}
+
+/// x - 1 in the chosen lanes, x in the others.
+XMASK_INLINE lanes<std::int32_t> decrease_where(
+    generic, const lane_mask<std::int32_t>& chosen, const lanes<std::int32_t>& x
+) noexcept {
+    return xsimd::select(chosen, x - lanes<std::int32_t>(1), x);
+}
+
+/// 1 in the last D lanes of each four, otherwise 0.
+template <std::size_t D>
+XMASK_INLINE lanes<std::int32_t> last_of_quads(generic) noexcept {
+    constexpr std::size_t n = lane_count<std::int32_t>;
+    static constexpr auto ones = [] {
+        std::array<std::int32_t, n> lane{};
+        for (std::size_t i = 0; i < n; ++i) {
+            lane[i] = i % 4 + D >= 4 ? 1 : 0;
+        }
+        return lane;
+    }();
+    return lanes<std::int32_t>::load_unaligned(ones.data());
+}
+
 XMASK_INLINE lanes<std::int32_t> look_up(
     generic, const std::int32_t* table, const lanes<std::int32_t>& at
 ) noexcept {
