@@ -6796,8 +6796,15 @@ template <class A, class B>
 concept mask_and_number =
     (mask_expression<A> && arithmetic_operand<B>) || (mask_expression<B> && arithmetic_operand<A>);
 
-/// The result of a refused operator: the rest of the expression compiles.
-using refused = xt::xarray<double>;
+/// The result of a refused operator or call: the rest of the program compiles.
+class refused : public xt::xarray<double> {
+public:
+    template <class N>
+        requires std::is_arithmetic_v<N>
+    operator N() const {
+        return N();
+    }
+};
 
 /// What an operator would do with the elements of masks.
 enum class refused_use { sum, difference, product, arithmetic, order };
@@ -22940,6 +22947,21 @@ public:
         }
     }
 
+    /// @cond
+    // Fewer arguments fail to compile, with one sentence.
+    template <class... Other>
+        requires(sizeof...(Other) < 3)
+    loss operator()(const Other&... /*arguments*/) const {
+        constexpr bool are_arguments = sizeof...(Other) >= 3;
+        static_assert(
+            are_arguments,
+            "xmask: a loss takes a prediction, a target and a mask, and, if any, options and a gradient: "
+            "masked_mse(p, t, m), masked_mse(p, t, m, gradient). Everything counts under xmask::keep_all(t.shape())."
+        );
+        return {};
+    }
+    /// @endcond
+
 private:
     [[nodiscard]] const Loss& own() const noexcept { return static_cast<const Loss&>(*this); }
 };
@@ -25517,6 +25539,8 @@ public:
                 m_name, x, m, detail::everything(), detail::to_options<options_type>(options),
                 given...
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -25537,6 +25561,8 @@ public:
             return detail::with_rank<detail::rank_without<X, A>()>(
                 along(x, m, axes, options_type(), given...)
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -25579,6 +25605,8 @@ public:
             return detail::with_rank<drops_axes ? detail::rank_without<X, A>() : detail::any_rank>(
                 along(x, m, axes, detail::to_options<options_type>(options), given...)
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -25603,6 +25631,22 @@ public:
     ) const {
         return (*this)(x, m, given..., detail::numbers_of(axes), options);
     }
+
+    /// @cond
+    // Anything else fails to compile, with one sentence.
+    template <class... Other>
+        requires(sizeof...(Given) == 0 || sizeof...(Other) < 2 + sizeof...(Given))
+    detail::refused operator()(const Other&... /*arguments*/) const {
+        constexpr bool are_arguments = sizeof...(Other) > sizeof(*this) + sizeof...(Given);
+        static_assert(
+            are_arguments,
+            "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
+            "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
+            "integers; the share of a quantile comes before them."
+        );
+        return {};
+    }
+    /// @endcond
 
 private:
     template <class X, class M, class A>
@@ -30013,6 +30057,8 @@ public:
             return detail::with_rank<detail::rank_without<X, std::ptrdiff_t>()>(
                 Formula::of(m_name, x, m, reduce_options())
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -30034,6 +30080,8 @@ public:
                 drops_axis ? detail::rank_without<X, std::ptrdiff_t>() : detail::any_rank>(
                 Formula::of(m_name, x, m, detail::to_options<reduce_options>(options))
             );
+        } else {
+            return detail::refused();
         }
     }
 

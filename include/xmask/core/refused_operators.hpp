@@ -26,8 +26,15 @@ template <class A, class B>
 concept mask_and_number =
     (mask_expression<A> && arithmetic_operand<B>) || (mask_expression<B> && arithmetic_operand<A>);
 
-/// The result of a refused operator: the rest of the expression compiles.
-using refused = xt::xarray<double>;
+/// The result of a refused operator or call: the rest of the program compiles.
+class refused : public xt::xarray<double> {
+public:
+    template <class N>
+        requires std::is_arithmetic_v<N>
+    operator N() const {
+        return N();
+    }
+};
 
 /// What an operator would do with the elements of masks.
 enum class refused_use { sum, difference, product, arithmetic, order };

@@ -81,6 +81,21 @@ public:
         }
     }
 
+    /// @cond
+    // Fewer arguments fail to compile, with one sentence.
+    template <class... Other>
+        requires(sizeof...(Other) < 3)
+    loss operator()(const Other&... /*arguments*/) const {
+        constexpr bool are_arguments = sizeof...(Other) >= 3;
+        static_assert(
+            are_arguments,
+            "xmask: a loss takes a prediction, a target and a mask, and, if any, options and a gradient: "
+            "masked_mse(p, t, m), masked_mse(p, t, m, gradient). Everything counts under xmask::keep_all(t.shape())."
+        );
+        return {};
+    }
+    /// @endcond
+
 private:
     [[nodiscard]] const Loss& own() const noexcept { return static_cast<const Loss&>(*this); }
 };

@@ -10,6 +10,7 @@
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
 #include "../core/rank.hpp"
+#include "../core/refused_operators.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../masks/ask.hpp"
@@ -190,6 +191,8 @@ public:
             return detail::with_rank<detail::rank_without<X, std::ptrdiff_t>()>(
                 Formula::of(m_name, x, m, reduce_options())
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -211,6 +214,8 @@ public:
                 drops_axis ? detail::rank_without<X, std::ptrdiff_t>() : detail::any_rank>(
                 Formula::of(m_name, x, m, detail::to_options<reduce_options>(options))
             );
+        } else {
+            return detail::refused();
         }
     }
 

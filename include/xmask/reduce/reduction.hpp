@@ -13,6 +13,7 @@
 
 #include "../core/axes.hpp"
 #include "../core/rank.hpp"
+#include "../core/refused_operators.hpp"
 #include "../core/xtensor.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
@@ -183,6 +184,8 @@ public:
                 m_name, x, m, detail::everything(), detail::to_options<options_type>(options),
                 given...
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -203,6 +206,8 @@ public:
             return detail::with_rank<detail::rank_without<X, A>()>(
                 along(x, m, axes, options_type(), given...)
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -245,6 +250,8 @@ public:
             return detail::with_rank<drops_axes ? detail::rank_without<X, A>() : detail::any_rank>(
                 along(x, m, axes, detail::to_options<options_type>(options), given...)
             );
+        } else {
+            return detail::refused();
         }
     }
 
@@ -269,6 +276,22 @@ public:
     ) const {
         return (*this)(x, m, given..., detail::numbers_of(axes), options);
     }
+
+    /// @cond
+    // Anything else fails to compile, with one sentence.
+    template <class... Other>
+        requires(sizeof...(Given) == 0 || sizeof...(Other) < 2 + sizeof...(Given))
+    detail::refused operator()(const Other&... /*arguments*/) const {
+        constexpr bool are_arguments = sizeof...(Other) > sizeof(*this) + sizeof...(Given);
+        static_assert(
+            are_arguments,
+            "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
+            "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
+            "integers; the share of a quantile comes before them."
+        );
+        return {};
+    }
+    /// @endcond
 
 private:
     template <class X, class M, class A>
