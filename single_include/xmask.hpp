@@ -7459,6 +7459,8 @@ auto sigmoid_gate(Z&& z) {
     if constexpr (detail::require_gate<Z>()) {
         using op = detail::gate_op<detail::closure_t<Z>>;
         return applied<op>(op(std::in_place, std::forward<Z>(z)));
+    } else {
+        return detail::refused();
     }
 }
 
@@ -8334,6 +8336,8 @@ template <class X, class M, class T>
 auto masked_fill(X&& x, M&& m, const T& value) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::make_fill("masked_fill", std::forward<X>(x), std::forward<M>(m), value);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -8399,6 +8403,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
         return detail::make_choice(
             "masked_replace", std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9607,6 +9613,8 @@ template <class X, class M>
 auto masked_select(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9749,6 +9757,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
         detail::assign_rows(result, x);
         detail::scatter_into(result, m, source);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9882,6 +9892,8 @@ auto multiply(X&& x, M&& m) {
             using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
             return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
         }
+    } else {
+        return detail::refused();
     }
 }
 
@@ -10296,6 +10308,8 @@ auto pack(const X& x, const M& m) {
             static_cast<std::ptrdiff_t>(count == 1 ? 0 : features), features == 1 ? 0 : 1
         };
         return packed(std::move(elements.storage()), std::move(shape), std::move(strides));
+    } else {
+        return detail::refused();
     }
 }
 
@@ -10334,6 +10348,8 @@ auto unpack(
         result.fill(padding);
         detail::scatter_into(result, unsqueeze(m, -1), packed);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -26252,6 +26268,8 @@ auto masked_cumsum(const X& x, const M& m, A axis) {
         return detail::accumulate_along(
             "masked_cumsum", detail::sum_fold<detail::element_t<X>>(), x, m, axis
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -26278,6 +26296,8 @@ auto masked_cumprod(const X& x, const M& m, A axis) {
         return detail::accumulate_along(
             "masked_cumprod", detail::product_fold<detail::element_t<X>>(), x, m, axis
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -26320,6 +26340,8 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
         );
         multiply_inplace(result, m);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -26368,6 +26390,8 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
         });
         multiply_inplace(result, m);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -28071,6 +28095,8 @@ auto masked_standardize(
         auto result = detail::row_major_copy_t<result_type, X>::from_shape(x.shape());
         detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -28137,6 +28163,8 @@ auto masked_standardize_gradient(
         return detail::standardize_gradient(
             name, x, m, upstream, detail::kept_axes(name, x.shape(), axes), options
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -29816,6 +29844,8 @@ auto masked_normalize(
             "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -29878,6 +29908,8 @@ auto masked_normalize_gradient(
             detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
             std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -30181,6 +30213,8 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
             function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
             detail::no_options()
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -30204,6 +30238,8 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
             function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
             detail::no_options()
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -30226,6 +30262,8 @@ auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
         return detail::put_tokens(
             "masked_first_token_gradient", x, m, upstream, detail::first_token()
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -30248,6 +30286,8 @@ auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
         return detail::put_tokens(
             "masked_last_token_gradient", x, m, upstream, detail::last_token()
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -30704,6 +30744,8 @@ template <
 auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
     if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::median_gradient(x, m, axes, upstream);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -30723,6 +30765,8 @@ template <class X, class M>
 auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     if constexpr (detail::require_differentiable<X, M>()) {
         return detail::median_gradient(x, m, detail::every_axis(x.dimension()), upstream);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -30756,6 +30800,8 @@ auto masked_quantile_gradient(
 ) {
     if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::quantile_gradient(x, m, static_cast<double>(q), axes, upstream);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -30777,6 +30823,8 @@ template <class X, class M>
 auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {
         return detail::quantile_gradient(x, m, q, detail::every_axis(x.dimension()), upstream);
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -31057,6 +31105,8 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
             "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -31107,6 +31157,8 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
             "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -31159,6 +31211,8 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
             "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -31209,6 +31263,8 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
             "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
             axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -31236,6 +31292,8 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
             "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
             axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -31264,6 +31322,8 @@ auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t
             detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
             std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -1265,6 +1265,8 @@ auto masked_attention(
         const detail::matrix_stack<T> to(result, leading);
         detail::attention_walk<T, M>(m, shape, queries, keys, values, options).forward(to);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -1627,6 +1629,8 @@ auto masked_linear(const X& x, const W& weight, const B& bias, const M& m) {
             detail::matrix_stack<const T>(x), biases[0].row(0), y.data()
         );
         return y;
+    } else {
+        return detail::refused();
     }
 }
 

@@ -213,6 +213,8 @@ auto sigmoid_gate(Z&& z) {
     if constexpr (detail::require_gate<Z>()) {
         using op = detail::gate_op<detail::closure_t<Z>>;
         return applied<op>(op(std::in_place, std::forward<Z>(z)));
+    } else {
+        return detail::refused();
     }
 }
 

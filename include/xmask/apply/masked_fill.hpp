@@ -32,6 +32,8 @@ template <class X, class M, class T>
 auto masked_fill(X&& x, M&& m, const T& value) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::make_fill("masked_fill", std::forward<X>(x), std::forward<M>(m), value);
+    } else {
+        return detail::refused();
     }
 }
 

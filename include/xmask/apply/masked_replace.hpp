@@ -45,6 +45,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
         return detail::make_choice(
             "masked_replace", std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)
         );
+    } else {
+        return detail::refused();
     }
 }
 

@@ -129,6 +129,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
         detail::assign_rows(result, x);
         detail::scatter_into(result, m, source);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 

@@ -74,6 +74,8 @@ template <class X, class M>
 auto masked_select(const X& x, const M& m) {
     if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
+    } else {
+        return detail::refused();
     }
 }
 

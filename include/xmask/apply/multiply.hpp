@@ -107,6 +107,8 @@ auto multiply(X&& x, M&& m) {
             using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
             return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
         }
+    } else {
+        return detail::refused();
     }
 }
 

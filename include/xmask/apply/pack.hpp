@@ -68,6 +68,8 @@ auto pack(const X& x, const M& m) {
             static_cast<std::ptrdiff_t>(count == 1 ? 0 : features), features == 1 ? 0 : 1
         };
         return packed(std::move(elements.storage()), std::move(shape), std::move(strides));
+    } else {
+        return detail::refused();
     }
 }
 
@@ -106,6 +108,8 @@ auto unpack(
         result.fill(padding);
         detail::scatter_into(result, unsqueeze(m, -1), packed);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -181,6 +181,8 @@ auto masked_attention(
         const detail::matrix_stack<T> to(result, leading);
         detail::attention_walk<T, M>(m, shape, queries, keys, values, options).forward(to);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 

@@ -192,6 +192,8 @@ auto masked_linear(const X& x, const W& weight, const B& bias, const M& m) {
             detail::matrix_stack<const T>(x), biases[0].row(0), y.data()
         );
         return y;
+    } else {
+        return detail::refused();
     }
 }
 

@@ -264,6 +264,8 @@ auto masked_cumsum(const X& x, const M& m, A axis) {
         return detail::accumulate_along(
             "masked_cumsum", detail::sum_fold<detail::element_t<X>>(), x, m, axis
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -290,6 +292,8 @@ auto masked_cumprod(const X& x, const M& m, A axis) {
         return detail::accumulate_along(
             "masked_cumprod", detail::product_fold<detail::element_t<X>>(), x, m, axis
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -332,6 +336,8 @@ auto masked_cumsum_gradient(const X& x, const M& m, const U& upstream, const A& 
         );
         multiply_inplace(result, m);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -380,6 +386,8 @@ auto masked_cumprod_gradient(const X& x, const M& m, const U& upstream, const A&
         });
         multiply_inplace(result, m);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -211,6 +211,8 @@ auto masked_normalize(
             "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -273,6 +275,8 @@ auto masked_normalize_gradient(
             detail::normalize_gradient_function<detail::real_of<X, G>>{{options}}, axis,
             std::forward<M>(m), std::forward<X>(x), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -315,6 +315,8 @@ auto masked_mean_pool_gradient(const X& x, const M& m, const U& upstream) {
             function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
             detail::no_options()
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -338,6 +340,8 @@ auto masked_max_pool_gradient(const X& x, const M& m, const U& upstream) {
             function, x, unsqueeze(m, -1), detail::kept_axes(function, x.shape(), -2), upstream,
             detail::no_options()
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -360,6 +364,8 @@ auto masked_first_token_gradient(const X& x, const M& m, const U& upstream) {
         return detail::put_tokens(
             "masked_first_token_gradient", x, m, upstream, detail::first_token()
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -382,6 +388,8 @@ auto masked_last_token_gradient(const X& x, const M& m, const U& upstream) {
         return detail::put_tokens(
             "masked_last_token_gradient", x, m, upstream, detail::last_token()
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -120,6 +120,8 @@ template <
 auto masked_median_gradient(const X& x, const M& m, const U& upstream, const A& axes) {
     if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::median_gradient(x, m, axes, upstream);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -139,6 +141,8 @@ template <class X, class M>
 auto masked_median_gradient(const X& x, const M& m, double upstream = 1) {
     if constexpr (detail::require_differentiable<X, M>()) {
         return detail::median_gradient(x, m, detail::every_axis(x.dimension()), upstream);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -172,6 +176,8 @@ auto masked_quantile_gradient(
 ) {
     if constexpr (detail::require_differentiable<X, M, U>()) {
         return detail::quantile_gradient(x, m, static_cast<double>(q), axes, upstream);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -193,6 +199,8 @@ template <class X, class M>
 auto masked_quantile_gradient(const X& x, const M& m, double upstream, double q) {
     if constexpr (detail::require_differentiable<X, M>()) {
         return detail::quantile_gradient(x, m, q, detail::every_axis(x.dimension()), upstream);
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -140,6 +140,8 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
             "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -190,6 +192,8 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
             "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -242,6 +246,8 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
             "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
             std::forward<M>(m), std::forward<X>(x)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -292,6 +298,8 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
             "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
             axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -319,6 +327,8 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
             "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
             axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -347,6 +357,8 @@ auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t
             detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
             std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -147,6 +147,8 @@ auto masked_standardize(
         auto result = detail::row_major_copy_t<result_type, X>::from_shape(x.shape());
         detail::standardize<result_type>("masked_standardize", result, x, m, axes, options);
         return result;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -213,6 +215,8 @@ auto masked_standardize_gradient(
         return detail::standardize_gradient(
             name, x, m, upstream, detail::kept_axes(name, x.shape(), axes), options
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
