@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -37,6 +36,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <tuple>
 #include <type_traits>
 
@@ -378,6 +378,27 @@ namespace detail {
 /// A shape of any rank. Up to four axes it allocates nothing.
 using any_shape = xt::dynamic_shape<std::size_t>;
 
+/// The rank of a type that does not say it.
+inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
+
+/// The rank that the type of a shape says.
+template <class S>
+inline constexpr std::size_t rank_in = any_rank;
+
+template <class S>
+    requires requires { std::tuple_size<S>::value; }
+inline constexpr std::size_t rank_in<S> = std::tuple_size<S>::value;
+
+/// A shape that may be changed, of a rank in its type or of any rank.
+template <std::size_t Rank>
+using shape_of_rank =
+    std::conditional_t<Rank == any_rank, any_shape, std::array<std::size_t, Rank>>;
+
+/// A shape that may be changed, of as many axes as S, or of More axes more.
+template <class S, std::ptrdiff_t More = 0>
+using shape_like =
+    shape_of_rank<rank_in<S> == any_rank ? any_rank : rank_in<S> + static_cast<std::size_t>(More)>;
+
 /// The largest rank of a tensor.
 inline constexpr std::size_t max_rank = 16;
 
@@ -478,26 +499,10 @@ void require_same_shape(
     }
 }
 
-/// A shape type with one more axis. The rank is known at compile time where that of S is.
-template <class S>
-struct one_more_axis {
-    using type = any_shape;
-};
-
-template <class T, std::size_t N>
-struct one_more_axis<std::array<T, N>> {
-    using type = std::array<std::size_t, N + 1>;
-};
-
-template <std::size_t... N>
-struct one_more_axis<xt::fixed_shape<N...>> {
-    using type = std::array<std::size_t, sizeof...(N) + 1>;
-};
-
 /// `shape` with a last axis of extent `n` appended.
 template <class S>
 auto append_axis(const S& shape, std::size_t n) {
-    auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
+    auto result = xt::uninitialized_shape<shape_like<S, 1>>(shape.size() + 1);
     std::copy(shape.begin(), shape.end(), result.begin());
     result[shape.size()] = n;
     return result;
@@ -514,24 +519,12 @@ std::size_t to_extent(const char* function, I extent, std::size_t axis) {
     return static_cast<std::size_t>(extent);
 }
 
-/// The type in which a builder holds a shape. The rank is known at compile time where that of S is.
-template <class S>
-struct held_shape {
-    using type = any_shape;
-};
-
-template <class S>
-    requires requires { std::tuple_size<S>::value; }
-struct held_shape<S> {
-    using type = std::array<std::size_t, std::tuple_size<S>::value>;
-};
-
 /// Converts the shape argument of a builder: a number for one axis, a list, or any container of
 /// extents. Throws std::invalid_argument for a negative extent, and for too many axes or elements.
 template <class S>
     requires(!std::is_integral_v<S>)
-typename held_shape<S>::type to_shape(const char* function, const S& shape) {
-    auto copy = xt::uninitialized_shape<typename held_shape<S>::type>(shape.size());
+shape_like<S> to_shape(const char* function, const S& shape) {
+    auto copy = xt::uninitialized_shape<shape_like<S>>(shape.size());
     std::transform(
         shape.begin(), shape.end(), copy.begin(),
         [&, axis = std::size_t(0)](auto extent) mutable {
@@ -934,14 +927,12 @@ std::size_t flat_index(const S& shape, It first, It last) {
 #include <concepts>
 #include <cstddef>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 // ==== xmask/core/assign.hpp ====
 
 #include <algorithm>
-#include <tuple>
 #include <type_traits>
 
 // ==== xmask/core/overlap.hpp ====
@@ -2865,6 +2856,31 @@ public:
     [[nodiscard]] static bool flat(std::size_t /*n*/) noexcept { return false; }
 
 private:
+    F m_function;
+};
+
+/// The cursors f(row, columns) of the rows of an operand. Where no row of the operand ends, all of
+/// them are one row, too.
+template <class Rows, class F>
+class operand_cursors {
+public:
+    template <class S>
+    operand_cursors(Rows rows, const S& shape, F f)
+        : m_rows(std::move(rows))
+        , m_row_count(rows_of(shape))
+        , m_columns(columns_of(shape))
+        , m_function(std::move(f)) {}
+
+    XMASK_INLINE auto row(std::size_t r) const { return m_function(m_rows.row(r), m_columns); }
+
+    [[nodiscard]] bool flat() const { return m_rows.flat(m_columns); }
+
+    XMASK_INLINE auto whole() const { return m_function(m_rows.row(0), m_row_count * m_columns); }
+
+private:
+    Rows m_rows;
+    std::size_t m_row_count;
+    std::size_t m_columns;
     F m_function;
 };
 } // namespace xmask::inline XMASK_ABI::detail
@@ -6335,7 +6351,6 @@ XMASK_INLINE V power(const V& x, double exponent) noexcept {
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -6347,21 +6362,14 @@ namespace xmask::inline XMASK_ABI::detail {
 /// The shape type of two masks that are broadcast together. The rank is known at compile time where
 /// both ranks are.
 template <class S, class T>
-struct broadcast_shape_type {
-    using type = any_shape;
-};
-
-template <class T, std::size_t M, class U, std::size_t N>
-struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
-    using type = std::array<std::size_t, std::max(M, N)>;
-};
+using joint_shape = shape_of_rank<std::max(rank_in<S>, rank_in<T>)>;
 
 /// The shape of two masks that are broadcast together. Throws std::invalid_argument where they do
 /// not fit.
 template <class S, class T>
 auto broadcast_together(const char* name, const S& a, const T& b) {
     const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
-    auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
+    auto shape = xt::uninitialized_shape<joint_shape<S, T>>(rank);
     for (std::size_t axis = 0; axis < rank; ++axis) {
         const auto m =
             axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
@@ -6525,8 +6533,8 @@ class pair_rule {
     using mask_b = std::decay_t<CTB>;
 
 public:
-    using shape_type = typename broadcast_shape_type<
-        typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
+    using shape_type =
+        joint_shape<typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>;
 
     static constexpr const char* name = How::name;
     static constexpr bool any_term_decides = How::deciding != stretch_kind::unknown;
@@ -7533,7 +7541,6 @@ void sigmoid_gate_gradient(const X& x, const Z& z, const U& upstream, ToX&& by_x
 // ==== xmask/apply/choice.hpp ====
 
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -8763,8 +8770,6 @@ private:
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <limits>
-#include <tuple>
 #include <utility>
 
 /// @file
@@ -8774,14 +8779,8 @@ private:
 namespace xmask::inline XMASK_ABI::detail {
 /// The number of axes in a type: of a shape, or of the axes that a caller names. `any_rank` where
 /// only the value has it.
-inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
-
 template <class A>
-inline constexpr std::size_t rank_of = std::integral<A> ? 1 : any_rank;
-
-template <class A>
-    requires requires { std::tuple_size<A>::value; }
-inline constexpr std::size_t rank_of<A> = std::tuple_size<A>::value;
+inline constexpr std::size_t rank_of = std::integral<A> ? 1 : rank_in<A>;
 
 template <class I, std::size_t N>
 inline constexpr std::size_t rank_of<I[N]> = N;
@@ -10011,7 +10010,7 @@ class unsqueeze_rule {
     };
 
 public:
-    using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
+    using shape_type = shape_like<typename mask_type::inner_shape_type, 1>;
 
     static constexpr const char* name = "unsqueeze";
 
@@ -10262,7 +10261,7 @@ auto keep_none(const S& shape) {
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// A row-major container type of the mask's shape with one more axis.
-template <class T, class S, class R = typename one_more_axis<S>::type>
+template <class T, class S, class R = shape_like<S, 1>>
 struct unpacked_of {
     using type = xt::xarray<T, xt::layout_type::row_major>;
 };
@@ -11527,7 +11526,6 @@ auto keep_blocks(const S& shape, block_options options, std::uint64_t seed) {
 
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -11651,30 +11649,6 @@ private:
     std::size_t m_columns;
 };
 
-/// The rows of a tensor under a test.
-template <class Test, class Rows>
-class element_rows {
-public:
-    element_rows(const Test& test, Rows rows, std::size_t row_count, std::size_t n)
-        : m_test(&test), m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
-    }
-
-    [[nodiscard]] bool flat() const { return m_rows.flat(m_columns); }
-
-    XMASK_INLINE auto whole() const {
-        return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(0), m_row_count * m_columns);
-    }
-
-private:
-    const Test* m_test;
-    Rows m_rows;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
 /// Keeps the elements of a tensor that pass a test. The test sees them in their own type.
 template <class CTX, class Test>
 class element_rule {
@@ -11694,10 +11668,12 @@ public:
     [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_operand)); }
 
     [[nodiscard]] auto rows() const {
-        auto operand =
-            make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
-        return element_rows<Test, decltype(operand)>(
-            m_test, std::move(operand), rows_of(shape()), columns_of(shape())
+        using element = std::remove_cv_t<value_type_t<operand_type>>;
+        return operand_cursors(
+            make_operand<element>(m_operand, shape()), shape(),
+            [&test = m_test](auto row, std::size_t n) XMASK_INLINE_LAMBDA {
+                return element_cursor<Test, decltype(row)>(test, std::move(row), n);
+            }
         );
     }
 
@@ -13417,7 +13393,6 @@ auto language_model_masks(
 #include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -13891,7 +13866,6 @@ private:
 // ==== xmask/masks/n_of_m.hpp ====
 
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -15098,38 +15072,6 @@ template <class CTX, size_by By>
 class group_rule {
     using operand_type = std::decay_t<CTX>;
     using T = std::remove_cv_t<value_type_t<operand_type>>;
-    using operand_rows = decltype(make_operand<T>(
-        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-    ));
-    using cursor = group_cursor<row_t<operand_rows>, By>;
-
-    class group_rows {
-    public:
-        explicit group_rows(const group_rule& rule)
-            : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_kept(rule.m_kept)
-            , m_group(rule.m_group)
-            , m_row_count(rows_of(rule.shape()))
-            , m_columns(columns_of(rule.shape())) {}
-
-        XMASK_INLINE auto row(std::size_t r) const {
-            return cursor(m_operand.row(r), m_kept, m_group, m_columns);
-        }
-
-        /// Rows are whole groups, so that the groups of one row after another go on.
-        [[nodiscard]] bool flat() const { return m_operand.flat(m_columns); }
-
-        XMASK_INLINE auto whole() const {
-            return cursor(m_operand.row(0), m_kept, m_group, m_row_count * m_columns);
-        }
-
-    private:
-        operand_rows m_operand;
-        std::size_t m_kept;
-        std::size_t m_group;
-        std::size_t m_row_count;
-        std::size_t m_columns;
-    };
 
 public:
     using shape_type = typename operand_type::inner_shape_type;
@@ -15152,7 +15094,15 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return group_rows(*this); }
+    /// Rows are whole groups, so that the groups of one row after another go on.
+    [[nodiscard]] auto rows() const {
+        return operand_cursors(
+            make_operand<T>(m_operand, shape()), shape(),
+            [kept = m_kept, group = m_group](auto row, std::size_t n) XMASK_INLINE_LAMBDA {
+                return group_cursor<decltype(row), By>(std::move(row), kept, group, n);
+            }
+        );
+    }
 
 private:
     CTX m_operand;
@@ -15167,23 +15117,6 @@ class group_along_rule {
     using operand_rows = decltype(make_operand<T>(
         std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
     ));
-
-    class group_rows {
-    public:
-        explicit group_rows(const group_along_rule& rule)
-            : m_rule(&rule), m_operand(make_operand<T>(rule.m_operand, rule.shape())) {}
-
-        auto row(std::size_t r) const {
-            return group_along_cursor<operand_rows, By>(
-                m_operand, m_rule->m_lines, r, m_rule->m_kept, m_rule->m_group,
-                columns_of(m_rule->shape())
-            );
-        }
-
-    private:
-        const group_along_rule* m_rule;
-        operand_rows m_operand;
-    };
 
 public:
     using shape_type = typename operand_type::inner_shape_type;
@@ -15205,7 +15138,12 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return group_rows(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([this, operand = make_operand<T>(m_operand, shape()),
+                             n = columns_of(shape())](std::size_t r) {
+            return group_along_cursor<operand_rows, By>(operand, m_lines, r, m_kept, m_group, n);
+        });
+    }
 
 private:
     CTX m_operand;
@@ -15661,7 +15599,6 @@ auto keep_largest(X&& x, double fraction) {
 
 #include <algorithm>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -16116,7 +16053,6 @@ auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, doubl
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -16134,7 +16070,7 @@ class lengths_rule {
     using table = std::decay_t<CTL>;
 
 public:
-    using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+    using shape_type = shape_like<typename table::inner_shape_type, 1>;
 
     template <class L>
     lengths_rule(const char* name, L&& lengths, std::size_t n)
@@ -16828,7 +16764,6 @@ auto keep_if(const std::size_t (&shape)[N], F&& f) {
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -16867,8 +16802,7 @@ class prefix_rule {
     using table = std::decay_t<CTP>;
 
 public:
-    using shape_type = typename one_more_axis<
-        typename one_more_axis<typename table::inner_shape_type>::type>::type;
+    using shape_type = shape_like<typename table::inner_shape_type, 2>;
 
     static constexpr const char* name = "keep_prefix";
 
@@ -17621,7 +17555,6 @@ auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -17636,7 +17569,7 @@ class ranges_rule {
     using table = std::decay_t<CTB>;
 
 public:
-    using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+    using shape_type = shape_like<typename table::inner_shape_type, 1>;
 
     static constexpr const char* name = "keep_ranges";
 
@@ -18683,11 +18616,9 @@ auto keep_min_p(X&& p, double share) {
 // ==== xmask/masks/slices.hpp ====
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 /// @file
@@ -18695,22 +18626,6 @@ auto keep_min_p(X&& p, double share) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A shape type with one axis less; the rank stays known at compile time where it was.
-template <class S>
-struct one_axis_less {
-    using type = any_shape;
-};
-
-template <class T, std::size_t N>
-    requires(N > 0)
-struct one_axis_less<std::array<T, N>> {
-    using type = std::array<std::size_t, N - 1>;
-};
-
-/// A shape type whose extents can be changed.
-template <class S>
-using free_shape = typename broadcast_shape_type<S, S>::type;
-
 /// Maps rows of a part to rows of the mask. A part of the last axis has all rows.
 class part_rows {
 public:
@@ -18771,7 +18686,7 @@ class slice_range_rule {
     using rows_type = mask_rows<mask_type>;
 
 public:
-    using shape_type = free_shape<typename mask_type::inner_shape_type>;
+    using shape_type = shape_like<typename mask_type::inner_shape_type>;
 
     static constexpr const char* name = "mask_slice";
 
@@ -18850,8 +18765,7 @@ class slice_index_rule {
     };
 
 public:
-    using shape_type =
-        typename one_axis_less<free_shape<typename mask_type::inner_shape_type>>::type;
+    using shape_type = shape_like<typename mask_type::inner_shape_type, -1>;
 
     static constexpr const char* name = "mask_slice";
 
@@ -20397,7 +20311,6 @@ std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -21064,7 +20977,6 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
 
 #include <array>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -21241,7 +21153,6 @@ XMASK_INLINE void add_block(register_sum<T>& sum, Count count, Term&& term) {
 
 // ==== xmask/reduce/counted.hpp ====
 
-#include <tuple>
 #include <type_traits>
 
 // ==== xmask/reduce/loss.hpp ====
@@ -23568,7 +23479,6 @@ inline void require_entropy_options(
 
 #include <algorithm>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -24697,7 +24607,6 @@ loss log_likelihood(
 #include <cmath>
 #include <cstddef>
 #include <optional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -25160,7 +25069,6 @@ using element_t = std::remove_cv_t<value_type_t<E>>;
 #include <numeric>
 #include <optional>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 // ==== xmask/reduce/fold_axes.hpp ====
@@ -31052,22 +30960,10 @@ struct softmin_gradient_function : softmax_gradient_function<T> {
 
 /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
 template <class T>
-struct log_softmax_gradient_function {
-    using value_type = T;
-
-    static constexpr bool shifts = false;
-    static constexpr std::size_t sums = 1;
-    static constexpr std::size_t fact_count = 1;
-    static constexpr bool keeps_terms = false;
-    static constexpr T outside = T(0);
-
+struct log_softmax_gradient_function : softmax_gradient_function<T> {
     template <std::size_t I, class V>
     XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept {
         return g;
-    }
-
-    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
-        return {static_cast<T>(total[0])};
     }
 
     template <class V>

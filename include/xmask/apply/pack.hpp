@@ -22,7 +22,7 @@
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// A row-major container type of the mask's shape with one more axis.
-template <class T, class S, class R = typename one_more_axis<S>::type>
+template <class T, class S, class R = shape_like<S, 1>>
 struct unpacked_of {
     using type = xt::xarray<T, xt::layout_type::row_major>;
 };

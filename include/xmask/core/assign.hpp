@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <tuple>
 #include <type_traits>
 
 #include "lazy.hpp"

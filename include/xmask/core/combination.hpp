@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,21 +25,14 @@ namespace xmask::inline XMASK_ABI::detail {
 /// The shape type of two masks that are broadcast together. The rank is known at compile time where
 /// both ranks are.
 template <class S, class T>
-struct broadcast_shape_type {
-    using type = any_shape;
-};
-
-template <class T, std::size_t M, class U, std::size_t N>
-struct broadcast_shape_type<std::array<T, M>, std::array<U, N>> {
-    using type = std::array<std::size_t, std::max(M, N)>;
-};
+using joint_shape = shape_of_rank<std::max(rank_in<S>, rank_in<T>)>;
 
 /// The shape of two masks that are broadcast together. Throws std::invalid_argument where they do
 /// not fit.
 template <class S, class T>
 auto broadcast_together(const char* name, const S& a, const T& b) {
     const std::size_t rank = std::max<std::size_t>(a.size(), b.size());
-    auto shape = xt::uninitialized_shape<typename broadcast_shape_type<S, T>::type>(rank);
+    auto shape = xt::uninitialized_shape<joint_shape<S, T>>(rank);
     for (std::size_t axis = 0; axis < rank; ++axis) {
         const auto m =
             axis + a.size() < rank ? 1 : static_cast<std::size_t>(a[axis + a.size() - rank]);
@@ -204,8 +196,8 @@ class pair_rule {
     using mask_b = std::decay_t<CTB>;
 
 public:
-    using shape_type = typename broadcast_shape_type<
-        typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>::type;
+    using shape_type =
+        joint_shape<typename mask_a::inner_shape_type, typename mask_b::inner_shape_type>;
 
     static constexpr const char* name = How::name;
     static constexpr bool any_term_decides = How::deciding != stretch_kind::unknown;

@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <limits>
-#include <tuple>
 #include <utility>
 
 #include "axes.hpp"
+#include "shape.hpp"
 #include "xtensor.hpp"
 
 /// @file
@@ -19,14 +18,8 @@
 namespace xmask::inline XMASK_ABI::detail {
 /// The number of axes in a type: of a shape, or of the axes that a caller names. `any_rank` where
 /// only the value has it.
-inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
-
 template <class A>
-inline constexpr std::size_t rank_of = std::integral<A> ? 1 : any_rank;
-
-template <class A>
-    requires requires { std::tuple_size<A>::value; }
-inline constexpr std::size_t rank_of<A> = std::tuple_size<A>::value;
+inline constexpr std::size_t rank_of = std::integral<A> ? 1 : rank_in<A>;
 
 template <class I, std::size_t N>
 inline constexpr std::size_t rank_of<I[N]> = N;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <tuple>
 #include <type_traits>
 
@@ -19,6 +20,27 @@ namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// A shape of any rank. Up to four axes it allocates nothing.
 using any_shape = xt::dynamic_shape<std::size_t>;
+
+/// The rank of a type that does not say it.
+inline constexpr std::size_t any_rank = std::numeric_limits<std::size_t>::max();
+
+/// The rank that the type of a shape says.
+template <class S>
+inline constexpr std::size_t rank_in = any_rank;
+
+template <class S>
+    requires requires { std::tuple_size<S>::value; }
+inline constexpr std::size_t rank_in<S> = std::tuple_size<S>::value;
+
+/// A shape that may be changed, of a rank in its type or of any rank.
+template <std::size_t Rank>
+using shape_of_rank =
+    std::conditional_t<Rank == any_rank, any_shape, std::array<std::size_t, Rank>>;
+
+/// A shape that may be changed, of as many axes as S, or of More axes more.
+template <class S, std::ptrdiff_t More = 0>
+using shape_like =
+    shape_of_rank<rank_in<S> == any_rank ? any_rank : rank_in<S> + static_cast<std::size_t>(More)>;
 
 /// The largest rank of a tensor.
 inline constexpr std::size_t max_rank = 16;
@@ -120,26 +142,10 @@ void require_same_shape(
     }
 }
 
-/// A shape type with one more axis. The rank is known at compile time where that of S is.
-template <class S>
-struct one_more_axis {
-    using type = any_shape;
-};
-
-template <class T, std::size_t N>
-struct one_more_axis<std::array<T, N>> {
-    using type = std::array<std::size_t, N + 1>;
-};
-
-template <std::size_t... N>
-struct one_more_axis<xt::fixed_shape<N...>> {
-    using type = std::array<std::size_t, sizeof...(N) + 1>;
-};
-
 /// `shape` with a last axis of extent `n` appended.
 template <class S>
 auto append_axis(const S& shape, std::size_t n) {
-    auto result = xt::uninitialized_shape<typename one_more_axis<S>::type>(shape.size() + 1);
+    auto result = xt::uninitialized_shape<shape_like<S, 1>>(shape.size() + 1);
     std::copy(shape.begin(), shape.end(), result.begin());
     result[shape.size()] = n;
     return result;
@@ -156,24 +162,12 @@ std::size_t to_extent(const char* function, I extent, std::size_t axis) {
     return static_cast<std::size_t>(extent);
 }
 
-/// The type in which a builder holds a shape. The rank is known at compile time where that of S is.
-template <class S>
-struct held_shape {
-    using type = any_shape;
-};
-
-template <class S>
-    requires requires { std::tuple_size<S>::value; }
-struct held_shape<S> {
-    using type = std::array<std::size_t, std::tuple_size<S>::value>;
-};
-
 /// Converts the shape argument of a builder: a number for one axis, a list, or any container of
 /// extents. Throws std::invalid_argument for a negative extent, and for too many axes or elements.
 template <class S>
     requires(!std::is_integral_v<S>)
-typename held_shape<S>::type to_shape(const char* function, const S& shape) {
-    auto copy = xt::uninitialized_shape<typename held_shape<S>::type>(shape.size());
+shape_like<S> to_shape(const char* function, const S& shape) {
+    auto copy = xt::uninitialized_shape<shape_like<S>>(shape.size());
     std::transform(
         shape.begin(), shape.end(), copy.begin(),
         [&, axis = std::size_t(0)](auto extent) mutable {

@@ -84,7 +84,7 @@ class unsqueeze_rule {
     };
 
 public:
-    using shape_type = typename one_more_axis<typename mask_type::inner_shape_type>::type;
+    using shape_type = shape_like<typename mask_type::inner_shape_type, 1>;
 
     static constexpr const char* name = "unsqueeze";
 

@@ -4,7 +4,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/simd.hpp"
 
 /// @file
@@ -134,30 +134,6 @@ private:
     std::size_t m_columns;
 };
 
-/// The rows of a tensor under a test.
-template <class Test, class Rows>
-class element_rows {
-public:
-    element_rows(const Test& test, Rows rows, std::size_t row_count, std::size_t n)
-        : m_test(&test), m_rows(std::move(rows)), m_row_count(row_count), m_columns(n) {}
-
-    XMASK_INLINE auto row(std::size_t r) const {
-        return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(r), m_columns);
-    }
-
-    [[nodiscard]] bool flat() const { return m_rows.flat(m_columns); }
-
-    XMASK_INLINE auto whole() const {
-        return element_cursor<Test, row_t<Rows>>(*m_test, m_rows.row(0), m_row_count * m_columns);
-    }
-
-private:
-    const Test* m_test;
-    Rows m_rows;
-    std::size_t m_row_count;
-    std::size_t m_columns;
-};
-
 /// Keeps the elements of a tensor that pass a test. The test sees them in their own type.
 template <class CTX, class Test>
 class element_rule {
@@ -177,10 +153,12 @@ public:
     [[nodiscard]] auto sources() const noexcept { return bundle(read_in_place(m_operand)); }
 
     [[nodiscard]] auto rows() const {
-        auto operand =
-            make_operand<std::remove_cv_t<value_type_t<operand_type>>>(m_operand, shape());
-        return element_rows<Test, decltype(operand)>(
-            m_test, std::move(operand), rows_of(shape()), columns_of(shape())
+        using element = std::remove_cv_t<value_type_t<operand_type>>;
+        return operand_cursors(
+            make_operand<element>(m_operand, shape()), shape(),
+            [&test = m_test](auto row, std::size_t n) XMASK_INLINE_LAMBDA {
+                return element_cursor<Test, decltype(row)>(test, std::move(row), n);
+            }
         );
     }
 

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -36,7 +35,7 @@ class lengths_rule {
     using table = std::decay_t<CTL>;
 
 public:
-    using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+    using shape_type = shape_like<typename table::inner_shape_type, 1>;
 
     template <class L>
     lengths_rule(const char* name, L&& lengths, std::size_t n)

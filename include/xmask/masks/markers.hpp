@@ -6,7 +6,6 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 

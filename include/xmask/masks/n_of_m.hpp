@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/row.hpp"
+#include "../core/row_function.hpp"
 #include "../core/shape.hpp"
 #include "group_cursor.hpp"
 #include "threshold.hpp"
@@ -27,38 +27,6 @@ template <class CTX, size_by By>
 class group_rule {
     using operand_type = std::decay_t<CTX>;
     using T = std::remove_cv_t<value_type_t<operand_type>>;
-    using operand_rows = decltype(make_operand<T>(
-        std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
-    ));
-    using cursor = group_cursor<row_t<operand_rows>, By>;
-
-    class group_rows {
-    public:
-        explicit group_rows(const group_rule& rule)
-            : m_operand(make_operand<T>(rule.m_operand, rule.shape()))
-            , m_kept(rule.m_kept)
-            , m_group(rule.m_group)
-            , m_row_count(rows_of(rule.shape()))
-            , m_columns(columns_of(rule.shape())) {}
-
-        XMASK_INLINE auto row(std::size_t r) const {
-            return cursor(m_operand.row(r), m_kept, m_group, m_columns);
-        }
-
-        /// Rows are whole groups, so that the groups of one row after another go on.
-        [[nodiscard]] bool flat() const { return m_operand.flat(m_columns); }
-
-        XMASK_INLINE auto whole() const {
-            return cursor(m_operand.row(0), m_kept, m_group, m_row_count * m_columns);
-        }
-
-    private:
-        operand_rows m_operand;
-        std::size_t m_kept;
-        std::size_t m_group;
-        std::size_t m_row_count;
-        std::size_t m_columns;
-    };
 
 public:
     using shape_type = typename operand_type::inner_shape_type;
@@ -81,7 +49,15 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return group_rows(*this); }
+    /// Rows are whole groups, so that the groups of one row after another go on.
+    [[nodiscard]] auto rows() const {
+        return operand_cursors(
+            make_operand<T>(m_operand, shape()), shape(),
+            [kept = m_kept, group = m_group](auto row, std::size_t n) XMASK_INLINE_LAMBDA {
+                return group_cursor<decltype(row), By>(std::move(row), kept, group, n);
+            }
+        );
+    }
 
 private:
     CTX m_operand;
@@ -96,23 +72,6 @@ class group_along_rule {
     using operand_rows = decltype(make_operand<T>(
         std::declval<const operand_type&>(), std::declval<const operand_type&>().shape()
     ));
-
-    class group_rows {
-    public:
-        explicit group_rows(const group_along_rule& rule)
-            : m_rule(&rule), m_operand(make_operand<T>(rule.m_operand, rule.shape())) {}
-
-        auto row(std::size_t r) const {
-            return group_along_cursor<operand_rows, By>(
-                m_operand, m_rule->m_lines, r, m_rule->m_kept, m_rule->m_group,
-                columns_of(m_rule->shape())
-            );
-        }
-
-    private:
-        const group_along_rule* m_rule;
-        operand_rows m_operand;
-    };
 
 public:
     using shape_type = typename operand_type::inner_shape_type;
@@ -134,7 +93,12 @@ public:
 
     [[nodiscard]] auto sources() const noexcept { return bundle(read_anywhere(m_operand)); }
 
-    [[nodiscard]] auto rows() const { return group_rows(*this); }
+    [[nodiscard]] auto rows() const {
+        return row_function([this, operand = make_operand<T>(m_operand, shape()),
+                             n = columns_of(shape())](std::size_t r) {
+            return group_along_cursor<operand_rows, By>(operand, m_lines, r, m_kept, m_group, n);
+        });
+    }
 
 private:
     CTX m_operand;

@@ -6,7 +6,6 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -54,8 +53,7 @@ class prefix_rule {
     using table = std::decay_t<CTP>;
 
 public:
-    using shape_type = typename one_more_axis<
-        typename one_more_axis<typename table::inner_shape_type>::type>::type;
+    using shape_type = shape_like<typename table::inner_shape_type, 2>;
 
     static constexpr const char* name = "keep_prefix";
 

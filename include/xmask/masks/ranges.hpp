@@ -6,7 +6,6 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -29,7 +28,7 @@ class ranges_rule {
     using table = std::decay_t<CTB>;
 
 public:
-    using shape_type = typename one_more_axis<typename table::inner_shape_type>::type;
+    using shape_type = shape_like<typename table::inner_shape_type, 1>;
 
     static constexpr const char* name = "keep_ranges";
 

@@ -3,11 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "../core/axes.hpp"
@@ -27,22 +25,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// A shape type with one axis less; the rank stays known at compile time where it was.
-template <class S>
-struct one_axis_less {
-    using type = any_shape;
-};
-
-template <class T, std::size_t N>
-    requires(N > 0)
-struct one_axis_less<std::array<T, N>> {
-    using type = std::array<std::size_t, N - 1>;
-};
-
-/// A shape type whose extents can be changed.
-template <class S>
-using free_shape = typename broadcast_shape_type<S, S>::type;
-
 /// Maps rows of a part to rows of the mask. A part of the last axis has all rows.
 class part_rows {
 public:
@@ -103,7 +85,7 @@ class slice_range_rule {
     using rows_type = mask_rows<mask_type>;
 
 public:
-    using shape_type = free_shape<typename mask_type::inner_shape_type>;
+    using shape_type = shape_like<typename mask_type::inner_shape_type>;
 
     static constexpr const char* name = "mask_slice";
 
@@ -182,8 +164,7 @@ class slice_index_rule {
     };
 
 public:
-    using shape_type =
-        typename one_axis_less<free_shape<typename mask_type::inner_shape_type>>::type;
+    using shape_type = shape_like<typename mask_type::inner_shape_type, -1>;
 
     static constexpr const char* name = "mask_slice";
 

@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <tuple>
 #include <type_traits>
 
 #include "../core/assign.hpp"

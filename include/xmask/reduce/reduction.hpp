@@ -8,7 +8,6 @@
 #include <numeric>
 #include <optional>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "../core/axes.hpp"

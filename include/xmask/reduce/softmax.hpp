@@ -87,22 +87,10 @@ struct softmin_gradient_function : softmax_gradient_function<T> {
 
 /// g - exp(y) sum(g), of y = log_softmax(x) and the gradient g by y.
 template <class T>
-struct log_softmax_gradient_function {
-    using value_type = T;
-
-    static constexpr bool shifts = false;
-    static constexpr std::size_t sums = 1;
-    static constexpr std::size_t fact_count = 1;
-    static constexpr bool keeps_terms = false;
-    static constexpr T outside = T(0);
-
+struct log_softmax_gradient_function : softmax_gradient_function<T> {
     template <std::size_t I, class V>
     XMASK_INLINE static V term(const V& /*shift*/, const V& /*y*/, const V& g) noexcept {
         return g;
-    }
-
-    static std::array<T, 1> facts(T /*shift*/, const std::array<double, 1>& total) noexcept {
-        return {static_cast<T>(total[0])};
     }
 
     template <class V>
