@@ -20,6 +20,7 @@ void run_sum_signed(record& r);
 void run_sum_unsigned(record& r);
 void run_move(record& r);
 void run_order(record& r);
+void run_selection(record& r);
 void run_moments(record& r);
 void run_sum_gradients(record& r);
 void run_order_gradients(record& r);
@@ -45,6 +46,7 @@ inline const std::vector<family>& families() {
         {"sum_unsigned", run_sum_unsigned},
         {"move", run_move},
         {"order", run_order},
+        {"selection", run_selection},
         {"moments", run_moments},
         {"sum_gradients", run_sum_gradients},
         {"order_gradients", run_order_gradients},
