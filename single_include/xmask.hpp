@@ -30971,6 +30971,43 @@ struct log_softmax_gradient_function : softmax_gradient_function<T> {
         return g - exp_nonpositive(y) * facts[0];
     }
 };
+
+template <class T>
+using softmax_of = softmax_function<T>;
+
+template <class T>
+using softmin_of = softmax_function<T, true>;
+
+/// Maps the lines of x by F, lazily.
+template <template <class> class F, class X, class M>
+auto map_lines(const char* name, X&& x, M&& m, std::ptrdiff_t axis) {
+    if constexpr (require_real_tensors<X>() && require_mask<M, X>()) {
+        return make_row_mapped(name, F<real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x));
+    } else {
+        return refused();
+    }
+}
+
+/// Maps the lines of x by F, in place.
+template <template <class> class F, class X, class M>
+void map_lines_inplace(const char* name, X&& x, const M& m, std::ptrdiff_t axis) {
+    if constexpr (require_real_tensors<X>() && require_target<X>() && require_mask<M, X>()) {
+        map_inplace(name, F<real_of<X>>(), axis, m, x);
+    }
+}
+
+/// The gradient of such a map, of its result y and of the gradient by y.
+template <template <class> class F, class Y, class M, class G>
+auto map_line_slopes(const char* name, Y&& y, M&& m, G&& upstream, std::ptrdiff_t axis) {
+    if constexpr (require_row_gradient<Y, M, G>()) {
+        return make_row_mapped(
+            name, F<real_of<Y, G>>(), axis, std::forward<M>(m), std::forward<Y>(y),
+            std::forward<G>(upstream)
+        );
+    } else {
+        return refused();
+    }
+}
 } // namespace detail
 
 /// The softmax along an axis of what the mask keeps: exp(x) / sum(exp(x)). 0 where the mask drops.
@@ -30996,14 +31033,9 @@ struct log_softmax_gradient_function : softmax_gradient_function<T> {
 ///     // 0   0   0
 template <class X, class M>
 auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
-        return detail::make_row_mapped(
-            "masked_softmax", detail::softmax_function<detail::real_of<X>>(), axis,
-            std::forward<M>(m), std::forward<X>(x)
-        );
-    } else {
-        return detail::refused();
-    }
+    return detail::map_lines<detail::softmax_of>(
+        "masked_softmax", std::forward<X>(x), std::forward<M>(m), axis
+    );
 }
 
 /// Replaces x by its softmax along an axis, over what the mask keeps; by 0 where the mask drops.
@@ -31020,12 +31052,9 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>()) {
-        detail::map_inplace(
-            "masked_softmax_inplace", detail::softmax_function<detail::real_of<X>>(), axis, m, x
-        );
-    }
+    detail::map_lines_inplace<detail::softmax_of>(
+        "masked_softmax_inplace", std::forward<X>(x), m, axis
+    );
 }
 
 /// The softmax of -x along an axis, over what the mask keeps: the smallest elements weigh most. 0
@@ -31048,14 +31077,9 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
-        return detail::make_row_mapped(
-            "masked_softmin", detail::softmax_function<detail::real_of<X>, true>(), axis,
-            std::forward<M>(m), std::forward<X>(x)
-        );
-    } else {
-        return detail::refused();
-    }
+    return detail::map_lines<detail::softmin_of>(
+        "masked_softmin", std::forward<X>(x), std::forward<M>(m), axis
+    );
 }
 
 /// Replaces x by the softmax of -x along an axis, over what the mask keeps; by 0 where the mask
@@ -31077,13 +31101,9 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>()) {
-        detail::map_inplace(
-            "masked_softmin_inplace", detail::softmax_function<detail::real_of<X>, true>(), axis, m,
-            x
-        );
-    }
+    detail::map_lines_inplace<detail::softmin_of>(
+        "masked_softmin_inplace", std::forward<X>(x), m, axis
+    );
 }
 
 /// log(softmax(x)) along an axis, over what the mask keeps, without the rounding of a small
@@ -31102,14 +31122,9 @@ void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
 template <class X, class M>
 auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
-        return detail::make_row_mapped(
-            "masked_log_softmax", detail::log_softmax_function<detail::real_of<X>>(), axis,
-            std::forward<M>(m), std::forward<X>(x)
-        );
-    } else {
-        return detail::refused();
-    }
+    return detail::map_lines<detail::log_softmax_function>(
+        "masked_log_softmax", std::forward<X>(x), std::forward<M>(m), axis
+    );
 }
 
 /// Replaces x by log(softmax(x)) along an axis, over what the mask keeps; by -infinity where the
@@ -31126,13 +31141,9 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_log_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>()) {
-        detail::map_inplace(
-            "masked_log_softmax_inplace", detail::log_softmax_function<detail::real_of<X>>(), axis,
-            m, x
-        );
-    }
+    detail::map_lines_inplace<detail::log_softmax_function>(
+        "masked_log_softmax_inplace", std::forward<X>(x), m, axis
+    );
 }
 
 /// The gradient by x of masked_softmax(x, m, axis), from its result and not from x: result
@@ -31154,14 +31165,10 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     // 14.0312 -0.611328 -4.01562 0
 template <class Y, class M, class G>
 auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_row_gradient<Y, M, G>()) {
-        return detail::make_row_mapped(
-            "masked_softmax_gradient", detail::softmax_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
-        );
-    } else {
-        return detail::refused();
-    }
+    return detail::map_line_slopes<detail::softmax_gradient_function>(
+        "masked_softmax_gradient", std::forward<Y>(result), std::forward<M>(m),
+        std::forward<G>(upstream), axis
+    );
 }
 
 /// The gradient by x of masked_softmin(x, m, axis), from its result and not from x: result
@@ -31183,14 +31190,10 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 ///     // -14.0312 0.611328 4.01562 0
 template <class Y, class M, class G>
 auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_row_gradient<Y, M, G>()) {
-        return detail::make_row_mapped(
-            "masked_softmin_gradient", detail::softmin_gradient_function<detail::real_of<Y, G>>(),
-            axis, std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
-        );
-    } else {
-        return detail::refused();
-    }
+    return detail::map_line_slopes<detail::softmin_gradient_function>(
+        "masked_softmin_gradient", std::forward<Y>(result), std::forward<M>(m),
+        std::forward<G>(upstream), axis
+    );
 }
 
 /// The gradient by x of masked_log_softmax(x, m, axis), from its result and not from x: upstream -
@@ -31212,15 +31215,10 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 ///     // -1.88158 1.1165 3.3785 0
 template <class Y, class M, class G>
 auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    if constexpr (detail::require_row_gradient<Y, M, G>()) {
-        return detail::make_row_mapped(
-            "masked_log_softmax_gradient",
-            detail::log_softmax_gradient_function<detail::real_of<Y, G>>(), axis,
-            std::forward<M>(m), std::forward<Y>(result), std::forward<G>(upstream)
-        );
-    } else {
-        return detail::refused();
-    }
+    return detail::map_line_slopes<detail::log_softmax_gradient_function>(
+        "masked_log_softmax_gradient", std::forward<Y>(result), std::forward<M>(m),
+        std::forward<G>(upstream), axis
+    );
 }
 } // namespace xmask::inline XMASK_ABI
 

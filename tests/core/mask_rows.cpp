@@ -4,13 +4,11 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <xmask/core/mask_rows.hpp>
 #include <xmask/masks/boolean.hpp>
+#include <xmask/masks/combine.hpp>
 #include <xmask/masks/lengths.hpp>
 
 #include "support/oracle.hpp"
-
-namespace detail = xmask::detail;
 
 using extents = std::vector<std::size_t>;
 
@@ -18,20 +16,10 @@ namespace {
 /// Fails unless the rows of the mask, broadcast to `shape`, agree with its elements.
 template <class M>
 void require_rows(const M& m, const extents& shape) {
-    INFO(detail::tuple_text(m.shape()) << " in " << detail::tuple_text(shape));
+    CAPTURE(shape);
     const xt::xarray<bool> values = m;
     const auto expected = oracle::elements(xt::broadcast(values, shape));
-    const detail::mask_rows<M> rows(m, shape);
-    const std::size_t n = detail::columns_of(shape);
-    bool right = true;
-    for (std::size_t r = 0; r < detail::rows_of(shape); ++r) {
-        const auto cursor = rows.row(r);
-        right = right && oracle::right_stretches(cursor, expected, r * n, n);
-        for (std::size_t c = 0; c < n; ++c) {
-            right = right && cursor.word(c) == oracle::word_of(expected, r * n + c, r * n + n);
-        }
-    }
-    REQUIRE(right);
+    oracle::require_words(m && xmask::keep_all(shape), expected);
 }
 } // namespace
 
